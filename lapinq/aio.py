@@ -1,0 +1,50 @@
+"""The queue for coroutines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lapinq import _requests
+from lapinq._connection import AsyncConnection
+from lapinq._queue import QueueBase
+from lapinq._refusals import log_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Self
+
+    import httpx
+
+
+class AsyncTaskQueue(QueueBase[AsyncConnection]):
+    """Enqueues tasks over HTTP from coroutines. One object serves any number of event loops.
+
+    Connections are opened by the first request of each loop and closed there by `close` or the end of an
+    `async with` block: asyncio warns of those left open at the end of a loop.
+    """
+
+    def __init__(
+        self,
+        server_url: str = "http://127.0.0.1:8001",
+        queue_name: str = "default",
+        timeout: float = 30.0,
+        api_key: str | None = None,
+        default_ttl_seconds: float | None = None,
+    ) -> None:
+        """`timeout` is in seconds, for each of connecting, sending and receiving."""
+        super().__init__(AsyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds)
+
+    async def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
+        """As `TaskQueue.batch_enqueue`."""
+        response = await self._connection.asend(_requests.enqueue_batch(self, tasks))
+        log_refusal(response, "the batch was not enqueued")
+        return response
+
+    async def close(self) -> None:
+        await self._connection.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

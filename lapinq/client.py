@@ -1,0 +1,54 @@
+"""The queue for plain code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lapinq import _requests
+from lapinq._connection import SyncConnection
+from lapinq._queue import QueueBase
+from lapinq._refusals import log_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Self
+
+    import httpx
+
+
+class TaskQueue(QueueBase[SyncConnection]):
+    """Enqueues tasks over HTTP. One object serves any number of threads and survives a fork.
+
+    Connections are opened by the first request and closed by `close`, by the end of a `with` block, or with
+    the process. A closed queue opens them again when it is used.
+    """
+
+    def __init__(
+        self,
+        server_url: str = "http://127.0.0.1:8001",
+        queue_name: str = "default",
+        timeout: float = 30.0,
+        api_key: str | None = None,
+        default_ttl_seconds: float | None = None,
+    ) -> None:
+        """`timeout` is in seconds, for each of connecting, sending and receiving."""
+        super().__init__(SyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds)
+
+    def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
+        """Enqueue all of them or none, at most 1000; each as `Task.entry` makes it.
+
+        Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A
+        refusal is logged and is in the response.
+        """
+        response = self._connection.send(_requests.enqueue_batch(self, tasks))
+        log_refusal(response, "the batch was not enqueued")
+        return response
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,237 @@
+"""A function that can be enqueued: what the `task` decorator makes of it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
+
+from lapinq import _requests
+from lapinq._encoding import encode
+from lapinq._naming import default_name, importable_module, is_local
+from lapinq._refusals import log_refusal
+from lapinq.errors import TaskNotImportable
+from lapinq.handle import TaskRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import Self, Unpack
+
+    import httpx
+
+    from lapinq._connection import Connection
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+# What makes an object look like a function to `inspect`, so that a coroutine function is still known as one.
+_FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
+
+
+class TaskOptions(TypedDict, total=False):
+    """How a task is enqueued. None leaves it to the queue, or to the server's default."""
+
+    queue_name: str | None
+    scheduled_at: str | datetime | None
+    max_retries: int | None
+    priority: int | None
+    ttl_seconds: float | None
+    metadata: dict[str, Any] | None
+    retry_delay: float | None
+    retry_backoff: bool | None
+    webhook_url: str | None
+
+
+class Task(Generic[P, R]):
+    """The function itself when called, with ways to have a worker call it.
+
+    As with a function, access through an instance binds it; a worker has no instance, so in a class only a
+    `staticmethod` can be enqueued.
+    """
+
+    # Hidden at run time: annotations of the class would pass for those of the function.
+    if TYPE_CHECKING:
+        __name__: str
+        __qualname__: str
+        __wrapped__: Callable[P, R]
+        __lapinq_task__: str
+        task_name: str
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        queue: _requests.Defaults,
+        connection: Connection,
+        *,
+        name: str | None = None,
+        options: TaskOptions | None = None,
+    ) -> None:
+        """`connection` belongs to the queue. Raises TypeError for what is no function."""
+        plain = _plain_function(function)
+        functools.update_wrapper(self, plain)
+        for attribute in _FUNCTION_LIKE:
+            if hasattr(plain, attribute):
+                setattr(self, attribute, getattr(plain, attribute))
+        self.__wrapped__ = plain
+        self.task_name = self.__lapinq_task__ = name if name is not None else default_name(plain)
+        self._queue = queue
+        self._connection = connection
+        self._options: TaskOptions = options or {}
+        self._found_in: str | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.__wrapped__(*args, **kwargs)
+
+    def queue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
+        """Have a worker call the function. Blocks until the server has answered.
+
+        Before anything is sent: TypeError when the arguments do not fit the function or have no JSON form,
+        ValueError for NaN and infinities, `TaskNotImportable`. Raises `ServerUnavailable` without an answer;
+        a refusal is logged and is in the ref, whose `task_id` raises it.
+        """
+        return self._ref(self._connection.send(self._call(args, kwargs)), is_async=False)
+
+    async def aqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
+        """As `queue`, for coroutines."""
+        return self._ref(await self._connection.asend(self._call(args, kwargs)), is_async=True)
+
+    def entry(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        """What `queue` would send with these arguments, for `batch_enqueue`."""
+        self._check_arguments(args, kwargs)
+        return self._entry(list(args), dict(kwargs))
+
+    def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
+        """A copy that is enqueued differently: `add.options(priority=5).queue(1, 2)`."""
+        unknown = changes.keys() - TaskOptions.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
+        merged: TaskOptions = {**self._options, **changes}
+        return Task(self.__wrapped__, self._queue, self._connection, name=self.task_name, options=merged)
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., R]: ...
+    def __get__(self, instance: object | None, owner: type | None = None) -> Self | Callable[..., R]:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        return self.__wrapped__.__qualname__  # by reference, as functions are pickled
+
+    def __repr__(self) -> str:
+        return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _requests.Call:
+        self._check_arguments(args, kwargs)
+        names = self._positional_names()
+        encoded = [encode(value, self._blame(next(names, n))) for n, value in enumerate(args)]
+        named = {key: encode(value, self._blame(key)) for key, value in kwargs.items()}
+        return _requests.enqueue(self._queue, self._entry(encoded, named))
+
+    def _entry(self, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        options = {option: value for option, value in self._options.items() if value is not None}
+        return {
+            "task_name": self.task_name,
+            "module_path": self._module_path(),
+            "args": args,
+            "kwargs": kwargs,
+            **options,
+        }
+
+    def _ref(self, response: httpx.Response, *, is_async: bool) -> TaskRef:
+        log_refusal(response, f"task {self.task_name} was not enqueued")
+        queue = self._queue
+        return TaskRef(
+            response,
+            queue.server_url,
+            queue.api_key,
+            is_async,
+            timeout=queue.timeout,
+            connection=self._connection,
+        )
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature | None:
+        try:
+            # Not that of an inner function: a decorator between may supply arguments of its own.
+            return inspect.signature(self.__wrapped__, follow_wrapped=False)
+        except ValueError:  # written in C, without a signature
+            return None
+
+    def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._signature is not None:
+            try:
+                self._signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{self.task_name}(): {error}") from None
+
+    def _positional_names(self) -> Iterator[str]:
+        parameters = self._signature.parameters.values() if self._signature is not None else ()
+        return (
+            one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        )
+
+    def _blame(self, argument: str | int) -> str:
+        label = repr(argument) if isinstance(argument, str) else str(argument + 1)
+        return f"{self.task_name}(): argument {label}"
+
+    def _module_path(self) -> str:
+        if self._found_in is None:
+            self._check_findable()
+            self._found_in = importable_module(self.__wrapped__)
+        return self._found_in
+
+    def _check_findable(self) -> None:
+        """A worker looks for a module variable that holds this task, then for an attribute of its name."""
+        function = self.__wrapped__
+        qualname: str = function.__qualname__
+        by_attribute = qualname == self.task_name and not is_local(function)
+        if "." not in qualname or by_attribute or self._is_module_variable():
+            return
+        if is_local(function):
+            raise TaskNotImportable(
+                f"task {self.task_name!r} is defined inside {qualname.partition('.<locals>')[0]}(), where no"
+                " worker can find it. Move it to the top level of its module.",
+                task_name=self.task_name,
+            )
+        raise TaskNotImportable(
+            f"task {self.task_name!r} is {qualname!r} in its module, where no worker finds it under another"
+            " name. Leave out name=, or move it to the top level of its module.",
+            task_name=self.task_name,
+        )
+
+    def _is_module_variable(self) -> bool:
+        module = sys.modules.get(self.__wrapped__.__module__)
+        held: list[Any] = list(vars(module).values()) if module is not None else []
+        return any(
+            value.task_name == self.task_name and value.__wrapped__ is self.__wrapped__
+            for value in held
+            if type(value) is Task  # not isinstance, which runs code of lazy proxies
+        )
+
+
+class TaskDecorator:
+    """What `queue.task(...)` gives. Not just a callable: a type checker must be able to tell it from a task."""
+
+    def __init__(
+        self, queue: _requests.Defaults, connection: Connection, name: str | None, options: TaskOptions
+    ) -> None:
+        self._queue = queue
+        self._connection = connection
+        self._name = name
+        self._options: TaskOptions = options
+
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]:
+        return Task(function, self._queue, self._connection, name=self._name, options=self._options)
+
+
+def _plain_function(function: Callable[P, R]) -> Callable[P, R]:
+    plain: Any = function
+    if isinstance(plain, (staticmethod, Task)):
+        plain = cast("Any", plain).__wrapped__
+    if isinstance(plain, type) or not callable(plain) or not hasattr(plain, "__qualname__"):
+        raise TypeError(f"only a function can be a task, not {function!r}")
+    return cast("Callable[P, R]", plain)

@@ -1,0 +1,1 @@
+"""How lapinq reaches PostgreSQL: connections, statements, tables, migrations. No verb on a task lives here."""

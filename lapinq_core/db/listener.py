@@ -1,0 +1,73 @@
+"""Hears NOTIFY. One connection a process, for psycopg lets a listening connection do nothing else.
+
+A notification is a hint: after every (re)connect and every doubt subscribers are told to look for themselves (an empty
+payload). A connection that is half open is found out by a query that must be answered within a few seconds.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+
+import psycopg
+from psycopg import sql
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import connect
+from lapinq_core.runtime.loops import run_every
+
+CHECK_INTERVAL_SECONDS = 2.0
+CHECK_DEADLINE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Listener:
+    """Subscribes callables to channels; `run` does the listening until told to stop.
+
+    A callable gets the payload, or "" when it should look for itself because something may have been missed. It runs on
+    the event loop and must be quick.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._subscribers: dict[str, list[Callable[[str], None]]] = {}
+        self.connected = False
+
+    def subscribe(self, channel: str, callback: Callable[[str], None]) -> None:
+        """Calls `callback` for each notification on `channel`. To be called before `run`."""
+        self._subscribers.setdefault(channel, []).append(callback)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Listens, and connects again whenever that ends, until `stop` is set."""
+        await run_every(
+            "listener", lambda: self._listen(stop), interval=0.0, stop=stop, deadline=86_400.0, expected=is_away
+        )
+
+    async def _listen(self, stop: asyncio.Event) -> None:
+        connection = await connect(self._url, self._name)
+        try:
+            for channel in self._subscribers:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self.connected = True
+            self._tell_all()
+            while not stop.is_set():
+                await self._hear(connection)
+                async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
+                    await connection.execute("SELECT 1")
+        finally:
+            self.connected = False
+            self._tell_all()
+            with contextlib.suppress(Exception):
+                await connection.close()
+
+    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
+        async for notification in connection.notifies(timeout=CHECK_INTERVAL_SECONDS):
+            for callback in self._subscribers.get(notification.channel, ()):
+                callback(notification.payload)
+
+    def _tell_all(self) -> None:
+        for callbacks in self._subscribers.values():
+            for callback in callbacks:
+                callback("")

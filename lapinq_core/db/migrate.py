@@ -1,0 +1,81 @@
+"""Brings the schema up to date, and says whether it is.
+
+Any number of processes may call `migrate` at once: an advisory lock lets one work while the others wait and then find
+nothing left to do. Locks on tables are waited for briefly only, so that a migration never queues the whole site behind
+one long query: it fails and can be run again.
+"""
+
+import time
+
+import psycopg
+import sqlalchemy as sa
+
+from lapinq_core.db.errors import translated
+from lapinq_core.domain.errors import LapinqError
+
+LOCK_WAIT_SECONDS = 60.0
+_LOCK_KEY = 0x6C6170696E71  # "lapinq"
+
+
+class SchemaError(LapinqError):
+    """The schema of the database doesn't fit this release."""
+
+
+class MigrationBusy(LapinqError):
+    """Another process is migrating this database and hasn't finished in time."""
+
+
+def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | None, str]:
+    """Brings the database at `url` to this release's schema; answers the revisions before and after.
+
+    Waits up to `lock_wait` seconds for another process that migrates, then raises `MigrationBusy`; raises
+    `DatabaseUnavailable` when the database is away.
+    """
+    from alembic import command  # alembic takes 100 ms to import, and only this function needs it
+
+    with translated(), psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        _take_lock(connection, lock_wait)
+        connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '10min'")
+        before = current_revision(connection)
+        engine = sa.create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=sa.StaticPool)
+        with engine.connect() as shared:
+            config = _config()
+            config.attributes["connection"] = shared
+            command.upgrade(config, "head")
+        connection.autocommit = True
+        after = current_revision(connection)
+    assert after is not None, "alembic upgraded to head"
+    return before, after
+
+
+def head_revision() -> str:
+    """The revision this release was written for."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None, "the package ships its revisions"
+    return head
+
+
+def current_revision(connection: psycopg.Connection) -> str | None:
+    """The revision the database is at; None where lapinq was never installed."""
+    if connection.execute("SELECT to_regclass('lapinq_schema_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM lapinq_schema_version").fetchone()
+    return row[0] if row else None
+
+
+def _config():  # noqa: ANN202  # its type would import alembic
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "lapinq_migrations:")
+    return config
+
+
+def _take_lock(connection: psycopg.Connection, wait: float) -> None:
+    give_up = time.monotonic() + wait
+    while connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone() != (True,):
+        if time.monotonic() > give_up:
+            raise MigrationBusy
+        time.sleep(0.1)

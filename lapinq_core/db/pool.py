@@ -1,0 +1,93 @@
+"""Connections: how they are opened, what is set on each, and the pool that requests share.
+
+All are in autocommit mode: a statement is its own transaction unless the caller opens one.
+"""
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+STATEMENT_TIMEOUT_SECONDS = 30.0
+LOCK_TIMEOUT_SECONDS = 5.0
+IDLE_IN_TRANSACTION_SECONDS = 60.0
+CONNECT_TIMEOUT_SECONDS = 5
+
+# A peer that vanished without a word is noticed by the kernel within about ten seconds.
+_DEFAULTS = {
+    "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+    "keepalives": "1",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+
+
+def conninfo(url: str, name: str) -> str:
+    """`url` with our defaults for what it leaves open; `name` shows in `pg_stat_activity`.
+
+    Raises psycopg.ProgrammingError where `url` can't be read.
+    """
+    given = conninfo_to_dict(url)
+    return make_conninfo(**{**_DEFAULTS, "application_name": name, **given})
+
+
+async def connect(url: str, name: str, **settings: str) -> psycopg.AsyncConnection:
+    """One connection of its own, with `settings` (names of server parameters) on top of the usual ones."""
+    connection = await psycopg.AsyncConnection.connect(conninfo(url, name), autocommit=True)
+    try:
+        await configure(connection, **settings)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def configure(connection: psycopg.AsyncConnection, **settings: str) -> None:
+    """Bounds every wait on `connection` on the server's side, and sets `settings`."""
+    await connection.execute(_session_settings(settings))
+
+
+def connect_sync(url: str, name: str) -> psycopg.Connection:
+    """As `connect`, for code that runs in a thread of its own."""
+    connection = psycopg.connect(conninfo(url, name), autocommit=True)
+    try:
+        connection.execute(_session_settings({}))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def make_pool(url: str, name: str, size: int, *, timeout: float) -> AsyncConnectionPool[psycopg.AsyncConnection]:
+    """A pool, not yet open: `await pool.open()` returns at once, also while the database is away.
+
+    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout.
+    """
+    return AsyncConnectionPool(
+        conninfo(url, name),
+        min_size=min(2, size),
+        max_size=size,
+        kwargs={"autocommit": True},
+        configure=configure,
+        timeout=timeout,
+        max_waiting=1000,
+        max_idle=60.0,
+        reconnect_timeout=60.0,
+        name=name,
+        open=False,
+    )
+
+
+def _session_settings(extra: dict[str, str]) -> sql.Composed:
+    settings = {
+        "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS * 1000:.0f}",
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
+        "timezone": "UTC",
+        **extra,
+    }
+    return sql.SQL("; ").join(
+        sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in settings.items()
+    )

@@ -1,0 +1,78 @@
+"""What every program does first: find its database, see to the schema, and say plainly what went wrong."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
+
+from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries
+from lapinq_core.db.errors import translated
+from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
+from lapinq_core.db.pool import connect_sync
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.runtime import exits
+from lapinq_core.runtime.settings import Settings, SettingsError
+
+
+@contextmanager
+def database(settings: Settings) -> Generator[str]:
+    """The URL of the database to use while the context lasts.
+
+    Where none is named it is the embedded one: started if it doesn't run yet, migrated, and let go of at
+    the end. Raises `NoBinaries` when there is nothing to run it with. A named one is not touched.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    lease = EmbeddedDatabase(settings.data_dir, settings.pg_bin).acquire()
+    try:
+        migrate(lease.url)
+        sys.stderr.write(f"embedded PostgreSQL, for development: {lease.url}\n")
+        sys.stderr.flush()
+        yield lease.url
+    finally:
+        lease.release()
+
+
+def prepare_schema(url: str, *, migrates: bool) -> None:
+    """Sees to it that the database at `url` has the schema of this release or a later one.
+
+    With `migrates` it is brought up to date, else `SchemaError` says what to run. Raises
+    `DatabaseUnavailable` when it is away, `MigrationBusy` when another process takes long to migrate it.
+    """
+    head = head_revision()
+    with translated():
+        connection = connect_sync(url, "lapinq-startup")
+    with connection, translated():
+        current = current_revision(connection)
+    # Revisions are numbered in order; a release runs on the schema of the next one too.
+    if current is not None and current >= head:
+        return
+    if not migrates:
+        found = (
+            "lapinq isn't installed in this database" if current is None else f"its schema is at {current}"
+        )
+        raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
+    migrate(url)
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Around a command: what lapinq raises becomes a message on standard error and a fitting exit code."""
+    try:
+        yield
+    except SettingsError as error:
+        raise _stop(error, exits.USAGE) from error
+    except NoBinaries as error:
+        raise _stop(error, exits.NO_DATABASE) from error
+    except LapinqError as error:
+        raise _stop(error, exits.FAILED) from error
+    except psycopg.ProgrammingError as error:
+        # What conninfo says of a URL it can't read.
+        raise _stop(error, exits.USAGE) from error
+
+
+def _stop(error: Exception, code: int) -> SystemExit:
+    sys.stderr.write(f"Error: {error}\n")
+    return SystemExit(code)

@@ -1,0 +1,18 @@
+"""Loads SQL: a statement a file, the file name is the verb's name.
+
+Every statement is sent with a `/* lapinq:verb */` tag, so that `pg_stat_activity` and the server's log tell whose it is.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import LiteralString, cast
+
+
+@cache
+def sql(package: str, verb: str) -> LiteralString:
+    """The text of `verb`.sql of `package` ("lapinq_core.queue"), without its leading comment."""
+    text = files(package).joinpath("sql", f"{verb}.sql").read_text(encoding="utf-8")
+    body = re.sub(r"^\s*--[^\n]*\n", "", text, flags=re.MULTILINE).strip().rstrip(";")
+    # The files are part of the program, as literal as a string in it.
+    return cast("LiteralString", f"/* lapinq:{verb} */\n{body}")

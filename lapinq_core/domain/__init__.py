@@ -1,0 +1,1 @@
+"""Words and pure functions: no I/O, no clock, no randomness of its own."""

@@ -1,0 +1,37 @@
+"""A task as a worker holds it."""
+
+import msgspec
+
+from lapinq_core.domain.retry import RetryPolicy
+
+
+class Claim(msgspec.Struct, array_like=True):
+    """One claimed task; the order of fields is the order in `claim.sql`.
+
+    `args` and `kwargs` stay JSON text until the function is called, so that they can be handed to another process as
+    they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its queue. `id` is empty
+    for a fire-and-forget task. `token` is set by whoever made the claim.
+    """
+
+    id: str
+    task_name: str
+    module_path: str
+    args: msgspec.Raw
+    kwargs: msgspec.Raw
+    attempt: int
+    max_retries: int
+    retry_delay: float
+    retry_backoff: bool
+    rank: int
+    seq: int
+    token: str = ""
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """What the task says about its retries."""
+        return RetryPolicy(self.max_retries, self.retry_delay, self.retry_backoff)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it is fire and forget: nothing is written at its end."""
+        return not self.id

@@ -1,0 +1,89 @@
+"""The one place where the end of an attempt becomes the task's next state.
+
+Worker, rescuer and test kit call `decide`. Moves that no attempt caused (cancel, expire, requeue, promote) are
+single guarded statements in `lapinq_core.queue` instead.
+"""
+
+from typing import assert_never
+
+import msgspec
+
+from lapinq_core.domain.outcome import (
+    Completed,
+    Died,
+    Interrupted,
+    Outcome,
+    Raised,
+    RetryAsked,
+    TimedOut,
+    Unstarted,
+    Unstorable,
+    WorkerLost,
+)
+from lapinq_core.domain.retry import RetryPolicy, may_retry, retry_wait
+
+
+class Complete(msgspec.Struct, frozen=True):
+    """Final: keep the result."""
+
+    result: str
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """Final: keep the reason."""
+
+    error: str
+    traceback: str | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Not final: keep the reason with this attempt and run again after `delay` seconds."""
+
+    delay: float
+    error: str
+    traceback: str | None = None
+
+
+class HandBack(msgspec.Struct, frozen=True):
+    """Not final: the task waits again as if this attempt had not been; it uses up no start."""
+
+    error: str | None = None
+
+
+Next = Complete | Fail | Retry | HandBack
+
+
+def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> Next:
+    """What follows execution number `attempt` (the first is 1) that ended in `outcome`; `rand` is in [0, 1)."""
+    match outcome:
+        case Completed(result=result):
+            return Complete(result)
+        case Raised(error=error, traceback=traceback):
+            return _failed(policy, attempt, retry_wait(policy, attempt, rand), error, traceback)
+        case RetryAsked(countdown=countdown, error=error, traceback=traceback):
+            return _failed(policy, attempt, countdown, error, traceback)
+        case Unstorable(error=error):
+            return Fail(error)
+        case TimedOut(limit=limit):
+            error = f"time limit of {limit:g} s reached"
+            return _failed(policy, attempt, retry_wait(policy, attempt, rand), error)
+        case Died(reason=reason):
+            return _failed(policy, attempt, retry_wait(policy, attempt, rand), reason)
+        case WorkerLost(worker=worker):
+            # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
+            return _failed(policy, attempt, 0.0, f"worker {worker} was lost while it ran this task")
+        case Interrupted():
+            # max_retries 0 means at most one start, ever: giving the start back would allow a second one.
+            if policy.max_retries == 0:
+                return Fail("the worker was stopped before the task finished, and it may not be started twice")
+            return HandBack("the worker was stopped before the task finished")
+        case Unstarted():
+            return HandBack()
+        case _:
+            assert_never(outcome)
+
+
+def _failed(policy: RetryPolicy, attempt: int, delay: float, error: str, traceback: str | None = None) -> Next:
+    if may_retry(policy, attempt):
+        return Retry(delay, error, traceback)
+    return Fail(error, traceback)

@@ -1,0 +1,59 @@
+"""How one attempt at a task can end, as told by whoever saw it end."""
+
+import msgspec
+
+
+class Completed(msgspec.Struct, frozen=True, tag=True):
+    """The function returned; `result` is its value as JSON text."""
+
+    result: str
+
+
+class Raised(msgspec.Struct, frozen=True, tag=True):
+    """The function raised, or could not be found or called. A retry may help."""
+
+    error: str
+    traceback: str | None = None
+
+
+class RetryAsked(msgspec.Struct, frozen=True, tag=True):
+    """The function raised `RetryError`: run it again after `countdown` seconds if a retry is left."""
+
+    countdown: float
+    error: str
+    traceback: str | None = None
+
+
+class Unstorable(msgspec.Struct, frozen=True, tag=True):
+    """The function returned something that can't be kept. Running it again would only repeat its effects."""
+
+    error: str
+
+
+class TimedOut(msgspec.Struct, frozen=True, tag=True):
+    """The attempt was stopped at its time limit of `limit` seconds."""
+
+    limit: float
+
+
+class Died(msgspec.Struct, frozen=True, tag=True):
+    """The process that ran the code ended in the middle of it; `reason` says how."""
+
+    reason: str
+
+
+class WorkerLost(msgspec.Struct, frozen=True, tag=True):
+    """The worker stopped sending its heartbeat; nobody knows how far the code got."""
+
+    worker: str
+
+
+class Interrupted(msgspec.Struct, frozen=True, tag=True):
+    """The worker was told to stop and the attempt did not end within the grace time."""
+
+
+class Unstarted(msgspec.Struct, frozen=True, tag=True):
+    """The worker hands the task back without having called its function."""
+
+
+Outcome = Completed | Raised | RetryAsked | Unstorable | TimedOut | Died | WorkerLost | Interrupted | Unstarted

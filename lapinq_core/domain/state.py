@@ -1,0 +1,36 @@
+"""The status of a task and every move between two of them. `docs/state-machine.md` shows the same as a chart."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What a person sees of a task. Which tables hold it is written in `docs/architecture.md`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED})
+
+TRANSITIONS: dict[Status, dict[Status, str]] = {
+    Status.PENDING: {
+        Status.RUNNING: "a worker claims it",
+        Status.CANCELLED: "a person cancels it",
+        Status.EXPIRED: "its time to live runs out before it starts",
+    },
+    Status.RUNNING: {
+        Status.COMPLETED: "the function returns",
+        Status.FAILED: "it fails, times out or loses its worker, and no retry is left",
+        Status.PENDING: "it is retried, or handed back by a worker that stops",
+        Status.CANCELLED: "a person stops it",
+    },
+    Status.FAILED: {Status.PENDING: "a person requeues it"},
+    Status.COMPLETED: {},
+    Status.CANCELLED: {},
+    Status.EXPIRED: {},
+}
+"""From a status to those that may follow, each with what makes the move."""

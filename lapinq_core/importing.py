@@ -1,0 +1,72 @@
+"""From `module_path` and `task_name` to the function, as a worker finds it.
+
+The module is imported; then the function registered there under the name by the decorator is taken, else the attribute
+of that name, which may lead through a class ("Mailer.send").
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from types import ModuleType
+from typing import Any
+
+from lapinq_core.domain.errors import LapinqError
+
+MARK = "__lapinq_task__"
+"""The attribute by which the decorator says under which name an object is registered."""
+
+
+class TaskNotFound(LapinqError):
+    """The function of a task can't be found."""
+
+
+def is_allowed(module_path: str, allowed: Sequence[str]) -> bool:
+    """Whether `module_path` matches one of the glob patterns; no pattern allows all."""
+    return not allowed or any(fnmatchcase(module_path, pattern) for pattern in allowed)
+
+
+def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Callable[..., Any]:
+    """The function to call. Imports its module, which runs the user's code and may take its time.
+
+    Raises `TaskNotFound` with what was searched and what is there; what the module itself raises while it is imported
+    passes through as it is.
+    """
+    if not is_allowed(module_path, allowed):
+        raise TaskNotFound(f"module {module_path!r} is not allowed by LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})")
+    module = _import(module_path)
+    found = _registered(module).get(task_name) or _attribute(module, task_name)
+    if found is None:
+        names = ", ".join(sorted(_registered(module))) or "none"
+        raise TaskNotFound(f"module {module_path!r} has no task or function {task_name!r}; registered there: {names}")
+    if not callable(found):
+        raise TaskNotFound(f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}")
+    # Only our own wrapper comes off; decorators of the user's stay on.
+    return found.__wrapped__ if hasattr(found, MARK) else found
+
+
+def _import(module_path: str) -> ModuleType:
+    try:
+        return importlib.import_module(module_path)
+    except ModuleNotFoundError as error:
+        # Only when it is the module itself that is missing; a missing import inside it is the user's error to see.
+        if error.name is None or not (module_path == error.name or module_path.startswith(f"{error.name}.")):
+            raise
+        raise TaskNotFound(
+            f"no module {error.name!r}; searched: {', '.join(path or '.' for path in sys.path)}."
+            " Start the worker where the module can be imported, or install it there"
+        ) from error
+
+
+def _registered(module: ModuleType) -> dict[str, Any]:
+    # vars() and not dir(): a module-level __getattr__ must not be asked for every name.
+    return {name: value for value in vars(module).values() if isinstance(name := getattr(value, MARK, None), str)}
+
+
+def _attribute(module: ModuleType, task_name: str) -> Any:
+    found: Any = module
+    for part in task_name.split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            return None
+    return found

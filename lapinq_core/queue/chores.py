@@ -1,0 +1,59 @@
+"""The loops that do the upkeep. Workers, schedulers and servers all run them; any number may.
+
+What one process does the others skip, so running many costs little more than running one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.queue import upkeep
+from lapinq_core.runtime.loops import run_every
+from lapinq_core.store import workers
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection]
+
+PROMOTE_INTERVAL_SECONDS = 0.25
+EXPIRE_INTERVAL_SECONDS = 1.0
+FOLD_INTERVAL_SECONDS = 5.0
+PARTITION_INTERVAL_SECONDS = 3600.0
+PRUNE_INTERVAL_SECONDS = 3600.0
+
+
+async def run_chores(pool: Pool, notifier: Notifier, stop: asyncio.Event, *, cleanup_interval: float) -> None:
+    """Runs every chore until `stop` is set. `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out."""
+    async with asyncio.TaskGroup() as group:
+
+        def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
+            group.create_task(run_every(name, chore, interval=interval, stop=stop, expected=is_away), name=name)
+
+        start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
+        start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
+        start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
+        start("make partitions", lambda: _once(pool, upkeep.ensure_partitions), PARTITION_INTERVAL_SECONDS)
+        start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
+        if cleanup_interval:
+            start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
+
+
+async def _promote(pool: Pool, notifier: Notifier) -> float:
+    async with pool.connection() as conn:
+        moved, queues, next_due = await upkeep.promote(conn)
+    notifier.wake(queues)
+    if moved == upkeep.PASS_LIMIT:
+        return 0.0
+    return PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
+
+
+async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await verb(conn) >= upkeep.PASS_LIMIT else None
+
+
+async def _once(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> None:
+    async with pool.connection() as conn:
+        await verb(conn)

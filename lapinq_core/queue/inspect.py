@@ -1,0 +1,93 @@
+"""Looking at tasks and queues. What only passes through to a client is JSON text made by the database."""
+
+from datetime import datetime
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.state import Status
+from lapinq_core.queue.filters import TaskFilter, pick_tasks
+
+_PACKAGE = "lapinq_core.queue"
+
+
+class QueueCounts(msgspec.Struct, frozen=True):
+    """How many tasks of a queue have each status."""
+
+    queue_name: str
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    expired: int
+
+
+class TaskLine(msgspec.Struct, frozen=True):
+    """A task in a few words. `age`, and `duration` of the latest attempt (None before it), are in seconds."""
+
+    id: str
+    status: Status
+    task_name: str
+    queue_name: str
+    attempts: int
+    created_at: datetime
+    age: float
+    duration: float | None
+    error: str | None
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The queues and the newest tasks."""
+
+    queues: list[QueueCounts]
+    tasks: list[TaskLine]
+
+
+async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """The task as a JSON object; None where there is none with this id."""
+    pick = psql.SQL("SELECT %(id)s::uuid AS id")
+    found = await (await conn.execute(_task_objects(pick), {"id": task_id}, prepare=True)).fetchone()
+    return found[1] if found else None
+
+
+async def list_tasks(
+    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int
+) -> tuple[list[str], str | None]:
+    """The newest tasks that pass, at most `limit`, as JSON objects; and the id to go on from, or None."""
+    cursor = await conn.execute(
+        _task_objects(pick_tasks(chosen, limit + 1)), msgspec.structs.asdict(chosen), prepare=False
+    )
+    rows = await cursor.fetchall()
+    more = len(rows) > limit
+    return [row[1] for row in rows[:limit]], rows[limit - 1][0] if more else None
+
+
+async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
+    """The status, and the result as a JSON object, of use once that is final; None for an unknown id."""
+    row = await (await conn.execute(sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)).fetchone()
+    return (Status(row[0]), row[1]) if row else None
+
+
+async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
+    """Every queue that has tasks, by name."""
+    cursor = await conn.execute(sql(_PACKAGE, "count_queues"), prepare=True)
+    return [QueueCounts(*row) for row in await cursor.fetchall()]
+
+
+async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
+    """All queues, and the `limit` newest tasks."""
+    cursor = await conn.execute(sql(_PACKAGE, "newest_tasks"), {"limit": limit}, prepare=False)
+    tasks = [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
+    return Overview(await count_queues(conn), tasks)
+
+
+async def ping(conn: psycopg.AsyncConnection) -> None:
+    """Returns when the database answers."""
+    await conn.execute("/* lapinq:ping */ SELECT 1")
+
+
+def _task_objects(picked: psql.Composable) -> psql.Composed:
+    return psql.SQL(sql(_PACKAGE, "task_objects")).format(picked=picked)

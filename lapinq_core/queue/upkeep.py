@@ -1,0 +1,90 @@
+"""The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
+
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.decide import Complete, Fail, HandBack, Next, Retry, decide
+from lapinq_core.domain.outcome import TimedOut, WorkerLost
+from lapinq_core.domain.retry import RetryPolicy
+from lapinq_core.queue import work
+from lapinq_core.queue.work import Ended
+
+_PACKAGE = "lapinq_core.queue"
+
+PASS_LIMIT = 500
+PARTITION_WEEKS_AHEAD = 2
+
+
+async def promote(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
+    """Moves delayed tasks that are due to where they are claimed.
+
+    Answers how many, their queues, and in how many seconds the next is due (None: none waits).
+    """
+    row = await (await conn.execute(sql(_PACKAGE, "promote"), {"limit": limit}, prepare=True)).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+async def expire(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Ends waiting tasks past their time to live; answers how many."""
+    return await _count(conn, "expire", limit)
+
+
+async def cleanup(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Deletes finished tasks past their time to live; answers how many."""
+    return await _count(conn, "cleanup", limit)
+
+
+async def fold_counts(conn: psycopg.AsyncConnection) -> int:
+    """Adds up the deltas of the counts once many have gathered; answers how many it took."""
+    return await _count(conn, "fold_counts")
+
+
+async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
+    """Makes the partitions of the coming weeks; answers how many it made.
+
+    It waits for a lock on the parents for 2 s at most, so as not to hold up everybody behind one long query, and is
+    called again later.
+    """
+    async with conn.transaction():
+        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '2s'"))
+        cursor = await conn.execute(sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
+        row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def rescue(conn: psycopg.AsyncConnection, rand: float, limit: int = PASS_LIMIT) -> dict[str, str | None]:
+    """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next state.
+
+    Answers the ids rescued, each with the queue in which it may start at once, or None. Declaring workers dead comes
+    before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the rescuer's protocol.
+    """
+    async with conn.transaction():
+        cursor = await conn.execute(sql(_PACKAGE, "find_lost"), {"limit": limit}, prepare=True)
+        ended: list[Ended] = []
+        for task_id, token, attempt, max_retries, retry_delay, retry_backoff, worker, timed_out, held in (
+            await cursor.fetchall()
+        ):
+            policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
+            outcome = TimedOut(held) if timed_out else WorkerLost(worker)
+            ended.append(ended_as(task_id, token, decide(policy, attempt, outcome, rand)))
+        return await work.settle(conn, ended) if ended else {}
+
+
+def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
+    """The row that `settle` takes, for any next state but completion."""
+    match following:
+        case Fail(error=error, traceback=traceback):
+            return Ended(task_id, token, True, True, 0.0, error, traceback, run_seconds)
+        case Retry(delay=delay, error=error, traceback=traceback):
+            return Ended(task_id, token, False, True, delay, error, traceback, run_seconds)
+        case HandBack(error=error):
+            return Ended(task_id, token, False, False, 0.0, error, None, run_seconds)
+        case Complete():
+            raise ValueError("a completion goes through work.complete")
+
+
+async def _count(conn: psycopg.AsyncConnection, verb: str, limit: int | None = None) -> int:
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"limit": limit}, prepare=True)).fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,152 @@
+"""A worker's verbs: claim tasks, end their attempts, hand them back.
+
+Every write matches the claim's token, so a worker that lost its claim changes nothing. The caller compares what comes
+back with what it sent.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.claim import Claim
+
+_PACKAGE = "lapinq_core.queue"
+_claims = msgspec.json.Decoder(list[Claim])
+
+LOWEST_MARK = (-(2**40), 0)
+"""Before every (rank, seq)."""
+HIGHEST_RANK = 2**40
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The end of an attempt that did not complete.
+
+    `final` fails the task; otherwise it waits `delay` seconds, and `counts` says whether the attempt used up a start.
+    """
+
+    id: str
+    token: str
+    final: bool
+    counts: bool
+    delay: float
+    error: str | None
+    traceback: str | None = None
+    run_seconds: float | None = None
+
+
+async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
+    """For each queue in `marks` that has a task at or after its mark: the rank of the first."""
+    params = {
+        "queues": list(marks),
+        "ranks": [rank for rank, _ in marks.values()],
+        "seqs": [seq for _, seq in marks.values()],
+    }
+    return dict(await (await conn.execute(sql(_PACKAGE, "heads"), params, prepare=True)).fetchall())
+
+
+async def discover(conn: psycopg.AsyncConnection) -> dict[str, int]:
+    """Every queue in which something waits, with the rank of its first task."""
+    return dict(await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall())
+
+
+async def claim(
+    conn: psycopg.AsyncConnection,
+    queue: str,
+    limit: int,
+    *,
+    worker: str,
+    token: str,
+    lease: float,
+    mark: tuple[int, int] = LOWEST_MARK,
+    max_rank: int = HIGHEST_RANK,
+) -> list[Claim]:
+    """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order.
+
+    `lease` is after how many seconds the attempt is overdue even if its worker lives. `token` is a random UUID of this
+    call: should the answer get lost, `reclaim` asks for it again.
+    """
+    params = {
+        "queue": queue,
+        "limit": limit,
+        "worker": worker,
+        "token": token,
+        "lease": lease,
+        "mark_rank": mark[0],
+        "mark_seq": mark[1],
+        "max_rank": max_rank,
+    }
+    return _decode(await (await conn.execute(sql(_PACKAGE, "claim"), params, prepare=True)).fetchone(), token)
+
+
+async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
+    """What the call of `claim` with this token took."""
+    cursor = await conn.execute(sql(_PACKAGE, "reclaim"), {"worker": worker, "token": token})
+    return _decode(await cursor.fetchone(), token)
+
+
+async def claim_transient(conn: psycopg.AsyncConnection, queues: list[str] | None, limit: int) -> list[Claim]:
+    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all)."""
+    cursor = await conn.execute(
+        sql(_PACKAGE, "claim_transient"), {"queues": queues, "limit": limit}, prepare=True
+    )
+    return _decode(await cursor.fetchone(), "")
+
+
+async def complete(
+    conn: psycopg.AsyncConnection,
+    ids: Sequence[str],
+    tokens: Sequence[str],
+    results: Sequence[str],
+    seconds: Sequence[float],
+) -> int:
+    """Ends attempts that returned, `ids` ascending, with their results as JSON text; answers how many were ours."""
+    params = {
+        "ids": _array(ids),
+        "tokens": _array(tokens),
+        "seconds": _array(map(repr, seconds)),
+        "results": msgspec.json.encode(results).decode(),
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "complete"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[str, str | None]:
+    """Ends attempts in any other way, in ascending order of id.
+
+    Answers the ids that were ours, each with the queue in which it may start again at once, or None.
+    """
+    params = {"attempts": msgspec.json.encode(ended).decode()}
+    return dict(await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchall())
+
+
+async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
+    """Hands back tasks that were never started, to the places they came from; answers their queues."""
+    claims = sorted(claims, key=lambda claim: claim.id)
+    params = {
+        "ids": _array(claim.id for claim in claims),
+        "tokens": _array(claim.token for claim in claims),
+        "seqs": [claim.seq for claim in claims],
+    }
+    return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "release"), params)).fetchall()}
+
+
+async def find_own_attempts(conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]) -> set[str]:
+    """Those of `ids` whose end with this very token is recorded already."""
+    params = {"ids": _array(ids), "tokens": _array(tokens)}
+    return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()}
+
+
+def _decode(row: tuple[str | None] | None, token: str) -> list[Claim]:
+    if row is None or row[0] is None:
+        return []
+    claims = _claims.decode(row[0])
+    for claim in claims:
+        claim.token = token
+    return claims
+
+
+def _array(items: Iterable[str]) -> str:
+    # An array literal joined here costs a tenth of what the driver takes to build one item by item.
+    return "{" + ",".join(items) + "}"

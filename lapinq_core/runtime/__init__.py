@@ -1,0 +1,1 @@
+"""What a process needs to run: settings, logging, periodic loops and signals."""

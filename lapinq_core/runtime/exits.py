@@ -1,0 +1,10 @@
+"""The exit codes of lapinq's programs; 0 is success, also after a stop that was asked for."""
+
+FAILED = 1
+"""It could not do what it was asked to; standard error says why."""
+USAGE = 2
+"""A flag or an environment variable is wrong."""
+NO_DATABASE = 3
+"""No database was named, and there are no PostgreSQL programs to run an embedded one with."""
+INSISTED = 130
+"""A second signal came before the stop was finished."""

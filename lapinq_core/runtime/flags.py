@@ -1,0 +1,73 @@
+"""Flags of the command line, one a field of `Settings`.
+
+A flag that isn't given is None, so that the environment holds; its help names the variable for the same.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import click
+from msgspec.structs import fields
+
+from lapinq_core.runtime.settings import Settings, SettingsError, parse_setting, variable
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def option(field: str, *names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002  # click's own word
+    """A click option for `field`, handed to the command under that name.
+
+    `names` are its flags, `--field-name` when there is none. A switch gets its `--no-` form too, a list may
+    be given several times. A value that can't be is a usage error which names the flag.
+    """
+    names = names or (f"--{field.replace('_', '-')}",)
+    hint = _HINTS[field]
+    text = f"{help}  [{_origin(field)}]"
+    if hint is bool:
+        return click.option("/".join((*names, f"--no-{names[0][2:]}")), field, default=None, help=text)
+    if get_origin(hint) is Literal:
+        return click.option(*names, field, type=click.Choice(get_args(hint)), default=None, help=text)
+    multiple = get_origin(hint) is tuple
+    return click.option(
+        *names, field, multiple=multiple, callback=_read, metavar=_metavar(hint), default=None, help=text
+    )
+
+
+def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator for several options, shown in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+_HINTS = get_type_hints(Settings)
+_METAVARS = {str(int): "INTEGER", str(float): "NUMBER"}
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+
+
+def _origin(field: str) -> str:
+    default = _DEFAULTS[field]
+    if isinstance(default, bool) or default is None or default == ():
+        return f"env: {variable(field)}"
+    shown = f"{default:g}" if isinstance(default, float) else default
+    return f"default: {shown}; env: {variable(field)}"
+
+
+def _metavar(hint: object) -> str:
+    return _METAVARS.get(str(hint), "PATH" if "Path" in str(hint) else "TEXT")
+
+
+def _read(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> object:
+    if value == "":
+        raise click.BadParameter("must not be empty", ctx, param)
+    if not value:
+        return None
+    assert param.name is not None, "options have names"
+    try:
+        return parse_setting(param.name, ",".join(value) if isinstance(value, tuple) else value, "")
+    except SettingsError as error:
+        raise click.BadParameter(str(error).removeprefix(": "), ctx, param) from error

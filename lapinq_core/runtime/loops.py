@@ -1,0 +1,67 @@
+"""The one way to do something again and again: a turn, a pause, until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from lapinq_core.domain.errors import LapinqError
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_SECONDS = 0.2
+LAST_BACKOFF_SECONDS = 3.0
+
+
+class StopLoop(LapinqError):
+    """Raised by a turn that wants to be the last."""
+
+
+async def run_every(
+    name: str,
+    turn: Callable[[], Awaitable[float | None]],
+    *,
+    interval: float,
+    stop: asyncio.Event,
+    deadline: float = 60.0,
+    expected: Callable[[BaseException], bool] = lambda _: False,
+) -> None:
+    """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
+
+    A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
+    grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback.
+    """
+    backoff = FIRST_BACKOFF_SECONDS
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(deadline):
+                pause = await turn()
+        except StopLoop:
+            return
+        except Exception as error:  # noqa: BLE001  # a loop's turn: the loop must go on
+            if expected(error):
+                log.warning("%s: %s: %s; trying again in %.1f s", name, type(error).__name__, error, backoff)
+            else:
+                log.exception("%s failed; trying again in %.1f s", name, backoff)
+            pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
+        else:
+            pause = interval if pause is None else pause
+            backoff = FIRST_BACKOFF_SECONDS
+        await pause_for(pause, stop)
+
+
+async def pause_for(seconds: float, *events: asyncio.Event) -> None:
+    """Waits for `seconds`, or less when one of `events` is set."""
+    if any(event.is_set() for event in events):
+        return
+    if len(events) == 1:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await events[0].wait()
+        return
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()

@@ -1,0 +1,161 @@
+"""Everything that can be set from outside, read from the environment here and nowhere else.
+
+A field `name` is read from `LAPINQ_NAME` (the database's from `DATABASE_URL`); flags of the command line are passed as
+overrides and win. Secrets can also be given as the path of a file in `LAPINQ_NAME_FILE`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from lapinq_core.domain.errors import LapinqError
+
+_TEN_YEARS = 315_576_000
+Seconds = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
+SecondsOrOff = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
+Count = Annotated[int, Meta(ge=1)]
+PoolKind = Literal["processes", "threads"]
+
+
+class SettingsError(LapinqError):
+    """A setting can't be read."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a process. The docstring below each says its meaning; `docs/reference/settings.md` lists them."""
+
+    database_url: str | None = None
+    """libpq URL of the database; without one the embedded PostgreSQL is used."""
+    listen_database_url: str | None = None
+    """Where to LISTEN when `database_url` leads through a pooler that can't."""
+    data_dir: Path | None = None
+    """Directory of the embedded database."""
+    pg_bin: Path | None = None
+    """Directory of the PostgreSQL programs for the embedded database."""
+    pool_size: Count = 10
+    """Most database connections a process keeps for requests."""
+
+    host: str = "127.0.0.1"
+    """Address the API listens on."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8001
+    """Port the API listens on; 0 takes a free one."""
+    api_key: str | None = None
+    """Key that every call of the API must carry; without one the API is open."""
+    session_secret: str | None = None
+    """Signs dashboard sessions; made at random at each start when empty."""
+    rate_limit: Annotated[int, Meta(ge=0)] = 0
+    """Most API requests a minute from one address; 0 is no limit."""
+    max_payload_size: Count = 1024 * 1024
+    """Largest request body in bytes."""
+    max_batch_payload_size: Count = 16 * 1024 * 1024
+    """Largest body of a batch in bytes."""
+    allowed_modules: tuple[str, ...] = ()
+    """Glob patterns of the modules that tasks may come from, separated by commas; empty allows any."""
+
+    worker: bool = False
+    """Run a worker inside the server."""
+    worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 4
+    """Most tasks a worker runs at once."""
+    worker_poll_interval: Seconds = 0.1
+    """Seconds between two looks at the queue while nothing wakes the worker."""
+    worker_timeout: Seconds = 300.0
+    """Time limit of a task in seconds."""
+    worker_pool: PoolKind = "processes"
+    """Where plain functions run: `processes` or `threads`. Coroutines always run on the event loop."""
+    worker_queues: tuple[str, ...] = ()
+    """Queues a worker serves, separated by commas, each with an optional `=weight`; empty serves all."""
+    worker_imports: tuple[str, ...] = ()
+    """Modules a worker imports at its start, separated by commas."""
+    worker_name: str | None = None
+    """Name of the worker in lists; host name and process id when empty."""
+    heartbeat_interval: Seconds = 5.0
+    """Seconds between two signs of life of a worker."""
+    lease_seconds: Seconds = 30.0
+    """Seconds without a sign of life after which a worker's tasks are given to others."""
+    stale_recovery_interval: Seconds = 5.0
+    """Seconds between two searches for tasks whose worker was lost."""
+    shutdown_grace: SecondsOrOff = 30.0
+    """Seconds running tasks get to finish when the worker is told to stop."""
+
+    scheduler: bool = False
+    """Run the scheduler inside the server."""
+    scheduler_interval: Seconds = 60.0
+    """Longest sleep of the scheduler between two looks, in seconds."""
+    cleanup_interval: SecondsOrOff = 0.0
+    """Seconds between two deletions of finished tasks past their time to live; 0 is off."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log lines to write."""
+    json_log: bool = False
+    """Write log lines as JSON objects."""
+
+
+SECRETS = frozenset({"database_url", "listen_database_url", "api_key", "session_secret"})
+"""The settings that may be given as `…_FILE`."""
+
+_HINTS = get_type_hints(Settings, include_extras=True)
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets `field`."""
+    return "DATABASE_URL" if field == "database_url" else f"LAPINQ_{field.upper()}"
+
+
+def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
+    """Settings from `environ`, with every override that is not None in place of it.
+
+    Raises `SettingsError` with the name of the variable or flag that is wrong.
+    """
+    values = {field: value for field in Settings.__struct_fields__ if (value := _read(environ, field)) is not None}
+    for field, value in overrides.items():
+        if value is not None:
+            values[field] = _convert(f"--{field.replace('_', '-')}", value, _HINTS[field])
+    settings = Settings(**values)  # pyright: ignore[reportArgumentType]  # each value was converted to its field's type
+    if settings.heartbeat_interval * 2 > settings.lease_seconds:
+        raise SettingsError(
+            f"LAPINQ_LEASE_SECONDS ({settings.lease_seconds:g}) must be at least twice"
+            f" LAPINQ_HEARTBEAT_INTERVAL ({settings.heartbeat_interval:g})"
+        )
+    return settings
+
+
+def parse_setting(field: str, raw: object, name: str) -> object:
+    """The value of `field` that `raw` stands for. Raises `SettingsError`, which calls it `name`."""
+    return _convert(name, raw, _HINTS[field])
+
+
+def _read(environ: Mapping[str, str], field: str) -> object:
+    name = variable(field)
+    raw = environ.get(name) or None
+    path = environ.get(f"{name}_FILE") if field in SECRETS else None
+    if path:
+        if raw is not None:
+            raise SettingsError(f"{name} and {name}_FILE are both set; use one")
+        try:
+            raw = Path(path).read_text().strip()
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE: {error}") from error
+    return None if raw is None else _convert(name, raw, _HINTS[field])
+
+
+def _convert(name: str, raw: object, hint: object) -> object:
+    if isinstance(raw, str):
+        hint_args = [arg for arg in get_args(hint) if arg is not type(None)]
+        if get_origin(hint) is tuple:
+            raw = tuple(part.strip() for part in raw.split(",") if part.strip())
+        elif Path in hint_args:
+            raw = Path(raw).expanduser()
+        elif hint is bool and raw.lower() in _BOOLEANS:
+            raw = _BOOLEANS[raw.lower()]
+    if isinstance(raw, Path):
+        return raw
+    try:
+        return msgspec.convert(raw, hint, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from error
+
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}

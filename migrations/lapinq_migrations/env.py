@@ -1,0 +1,18 @@
+"""Alembic's entry point: runs the revisions on the connection that `lapinq_core.db.migrate` hands over."""
+
+from alembic import context
+
+from lapinq_core.db.tables import metadata
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise SystemExit("run migrations with `lapinq migrate`; it takes the lock and sets the time limits")
+
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    version_table="lapinq_schema_version",
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,57 @@
+"""Puts the application together: routes inside, middleware around them, the lifespan beside."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api import dashboard
+from lapinq_api.errors import answer
+from lapinq_api.lifespan import Companion, make_lifespan
+from lapinq_api.middleware.access_log import AccessLog
+from lapinq_api.middleware.api_key import ApiKey
+from lapinq_api.middleware.failures import Failures
+from lapinq_api.middleware.rate_limit import RateLimit
+from lapinq_api.middleware.request_id import RequestId
+from lapinq_api.routes import enqueue, health, queues, tasks
+from lapinq_api.state import State
+from lapinq_core.runtime.settings import Settings
+
+
+def build_app(
+    settings: Settings, *, companions: Sequence[Companion] = (), migrates: bool = False
+) -> Starlette:
+    """The API and the dashboard on the database that `settings` names.
+
+    `companions` run beside it for as long as its lifespan lasts. With `migrates` it brings the schema up to date at
+    its start, else it waits for somebody to do so, answering 503 meanwhile.
+    """
+    state = State(settings)
+    middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(Failures)]
+    if settings.rate_limit:
+        middleware.append(Middleware(RateLimit, settings.rate_limit))
+    if settings.api_key is not None:
+        middleware.append(Middleware(ApiKey, settings.api_key))
+    app = Starlette(
+        routes=[
+            *enqueue.routes(state),
+            *tasks.routes(state),
+            *queues.routes(state),
+            *health.routes(state),
+            *dashboard.routes(state),
+        ],
+        middleware=middleware,
+        exception_handlers={HTTPException: _from_the_router},
+        lifespan=make_lifespan(state, companions, migrates=migrates),
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _from_the_router(request: Request, error: Exception) -> Response:
+    response = answer(error)
+    assert response is not None, "the table knows the errors of the router"
+    return response

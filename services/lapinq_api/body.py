@@ -1,0 +1,64 @@
+"""Reading the body of a request: JSON only, bounded while it streams in."""
+
+import re
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from lapinq_api.admission import Admission
+from lapinq_api.errors import Refused
+
+async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
+    """The body, at most `limit` bytes, counted as they arrive.
+
+    A body of no declared type is taken as JSON. Raises `Refused` (413, 415), `Overloaded`, and `ClientDisconnect`
+    when the client is gone before its end.
+    """
+    declared = 0
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            _check_type(value)
+        elif name == b"content-encoding":
+            if value.lower() != b"identity":
+                raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
+        elif name == b"content-length":
+            declared = int(value) if value.isdigit() else 0
+    if declared > limit:
+        raise _too_large(limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message["body"]
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts = bytearray()
+    with admission.hold() as held:
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part: bytes = message.get("body", b"")
+            if len(parts) + len(part) > limit:
+                raise _too_large(limit)
+            held.add(len(part))
+            parts += part
+            if not message.get("more_body"):
+                return bytes(parts)
+            message = await receive()
+
+
+def _check_type(value: bytes) -> None:
+    if value == b"application/json":
+        return
+    kind, _, parameters = value.lower().partition(b";")
+    charset = _CHARSET.search(parameters)
+    if not _JSON.fullmatch(kind.strip()) or (charset and charset[1] not in {b"utf-8", b"utf8", b"us-ascii"}):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body must not be larger than {limit} bytes")
+
+
+_JSON = re.compile(rb"application/(?:json|[\w.-]+\+json)")
+_CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)")

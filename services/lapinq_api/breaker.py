@@ -1,0 +1,57 @@
+"""Notices that the database is away, and says so at once instead of letting every request wait for it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from lapinq_core.db.errors import is_away
+
+THRESHOLD = 3
+PROBE_INTERVAL_SECONDS = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Breaker:
+    """Open after three failures in a row, until `probe` succeeds. Of one event loop."""
+
+    def __init__(self, probe: Callable[[], Awaitable[None]]) -> None:
+        self._probe = probe
+        self._failures = 0
+        self._tripped = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        return self._tripped.is_set()
+
+    def failed(self, reason: object) -> None:
+        """The database could not be reached."""
+        self._failures += 1
+        if self._failures >= THRESHOLD and not self.is_open:
+            log.warning("the database is away, answering 503 until it is back: %s", reason)
+            self._tripped.set()
+
+    def succeeded(self) -> None:
+        """The database answered."""
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Probes while open, for ever."""
+        while True:
+            await self._tripped.wait()
+            since = time.monotonic()
+            while not await self._is_back():
+                await asyncio.sleep(PROBE_INTERVAL_SECONDS)
+            log.warning("the database is back after %.1f s", time.monotonic() - since)
+            self._failures = 0
+            self._tripped.clear()
+
+    async def _is_back(self) -> bool:
+        try:
+            await self._probe()
+        except Exception as error:
+            if not is_away(error):
+                log.exception("the database can't be used")
+            return False
+        return True

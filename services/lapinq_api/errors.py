@@ -1,0 +1,82 @@
+"""The one table from what went wrong to the answer a client gets."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from starlette.exceptions import HTTPException
+
+from lapinq_api.codec import Json
+from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
+from lapinq_core.domain.errors import InvalidValue, LapinqError
+
+RETRY_AFTER_SECONDS = 1
+_LONGEST_SHOWN = 200
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One value that was not acceptable: where it stood, and what is wrong with it."""
+
+    loc: str
+    msg: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every answer that is an error."""
+
+    error: str
+    details: list[Detail] = []
+
+
+class Refused(LapinqError):
+    """The request is answered with `status` and the message as its sentence."""
+
+    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.headers = headers or {}
+
+
+class Overloaded(LapinqError):
+    """More work is waiting than can be held; try again later."""
+
+
+def answer(error: Exception) -> Json | None:
+    """The answer for `error`; None for one that nobody foresaw."""
+    match error:
+        case InvalidValue():
+            return _invalid(error)
+        case Refused():
+            return sentence(error.status, str(error), error.headers)
+        case ValueRefused():
+            return sentence(HTTPStatus.BAD_REQUEST, f"the database can't store a value: {error}")
+        case DatabaseUnavailable():
+            return _later("the database is away or did not answer in time")
+        case Overloaded():
+            return _later("the server has more to do than it can hold")
+        case HTTPException(status_code=HTTPStatus.NOT_FOUND):
+            return sentence(HTTPStatus.NOT_FOUND, "there is nothing at this path")
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            return sentence(error.status_code, "this path does not take this method", error.headers)
+        case HTTPException():
+            return sentence(error.status_code, str(error.detail), error.headers)
+        case _:
+            return None
+
+
+def sentence(status: int, text: str, headers: Mapping[str, str] | None = None) -> Json:
+    """An error body that says `text`."""
+    return Json(ErrorBody(text), status, headers)
+
+
+def _later(text: str) -> Json:
+    return sentence(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _invalid(error: InvalidValue) -> Json:
+    loc, msg = _short(error.loc), _short(error.msg)
+    return Json(ErrorBody(f"{loc or 'the body'} {msg}", [Detail(loc, msg)]), HTTPStatus.BAD_REQUEST)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,72 @@
+"""At most so many API requests a minute from one address."""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lapinq_api.errors import sentence
+from lapinq_api.middleware.path import is_api
+
+WINDOW_SECONDS = 60.0
+MOST_ADDRESSES = 50_000
+_EVERYBODY_ELSE = ""
+
+
+class RateLimit:
+    """Counts this minute and the one before by address; the latter weighs as much as is left of it.
+
+    That lets no more than the limit through in any minute, give or take how evenly the requests of the last one came,
+    and takes two numbers an address. Addresses beyond `MOST_ADDRESSES` a minute share one count.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._limit = limit
+        self._clock = clock
+        self._window = 0
+        self._now: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_api(scope):
+            client = scope.get("client")
+            wait = self._take(_source(client[0]) if client else _EVERYBODY_ELSE)
+            if wait:
+                text = f"more than {self._limit} requests a minute came from this address"
+                response = sentence(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": str(wait)})
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _take(self, source: str) -> int:
+        """Counts one request and answers 0, or the seconds to wait."""
+        window, into = divmod(self._clock(), WINDOW_SECONDS)
+        if window != self._window:
+            self._before = self._now if window == self._window + 1 else {}
+            self._now, self._window = {}, int(window)
+        if source not in self._now and len(self._now) >= MOST_ADDRESSES:
+            source = _EVERYBODY_ELSE
+        count = self._now.get(source, 0)
+        before = self._before.get(source, 0)
+        if count + before * (1 - into / WINDOW_SECONDS) <= self._limit - 1:
+            self._now[source] = count + 1
+            return 0
+        left = WINDOW_SECONDS - into
+        if count < self._limit:  # enough of the minute before has to fade
+            return math.ceil(max((1 - (self._limit - 1 - count) / before) * WINDOW_SECONDS - into, 1))
+        # and here of this minute, once it is the one before
+        return math.ceil(left + WINDOW_SECONDS * (1 - (self._limit - 1) / count))
+
+
+def _source(address: str) -> str:
+    """Who is counted as one: an IPv4 address, or the network of 64 bits that an IPv6 host picks its addresses from."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address

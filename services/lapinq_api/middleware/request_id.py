@@ -1,0 +1,33 @@
+"""Gives every request an id: the caller's own `X-Request-ID` where it is sane, else a new one. The answer carries it."""
+
+import os
+import re
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SCOPE_KEY = "lapinq.request_id"
+
+
+class RequestId:
+    """Outermost: what is inside finds the id in the scope, under `SCOPE_KEY`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        request_id = given if _SANE.fullmatch(given) else os.urandom(8).hex().encode()
+        scope[SCOPE_KEY] = request_id.decode()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+_SANE = re.compile(rb"[\w.:-]{1,128}")

@@ -1,0 +1,47 @@
+"""Reading query strings as strictly as bodies: unknown parameters are refused by name."""
+
+import re
+from collections.abc import Set as AbstractSet
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope
+
+from lapinq_core.domain.errors import InvalidValue
+
+_MOST_PARAMETERS = 100
+
+
+def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
+    """The parameters of the query string. Raises `InvalidValue` for one that isn't `known` or is there twice."""
+    raw: bytes = scope["query_string"]
+    if not raw:
+        return {}
+    try:
+        pairs = parse_qsl(
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidValue("the query", "must be encoded in UTF-8") from error
+    except ValueError as error:
+        raise InvalidValue("the query", f"must have at most {_MOST_PARAMETERS} parameters") from error
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise InvalidValue(name, "is not a known parameter")
+        if name in query:
+            raise InvalidValue(name, "must be given once")
+        query[name] = value
+    return query
+
+
+def whole_number(name: str, text: str | None, default: int, *, lowest: int, highest: int) -> int:
+    """The number that `text` says. Raises `InvalidValue` for what is no whole number or out of the bounds."""
+    if text is None:
+        return default
+    # Before int(), which takes spaces, underscores and other scripts' digits, and time for very long ones.
+    if not _DIGITS.fullmatch(text) or not lowest <= (number := int(text)) <= highest:
+        raise InvalidValue(name, f"must be a whole number between {lowest} and {highest}")
+    return number
+
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,18}")

@@ -1,0 +1,1 @@
+"""The worker daemon: claims tasks, runs them, settles their outcomes, rescues what dead workers left."""

@@ -1,0 +1,134 @@
+"""Claimed tasks on their way to a place to run: in order, at most `limit` at once.
+
+Coroutines are taken by the slots of the event loop. Plain functions are handed to a pool; a few quick ones may go in one
+chunk that runs one after the other and counts as one, which saves a hop for each.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from lapinq_core.domain.outcome import Outcome
+from lapinq_worker.job import Job
+
+Settle = Callable[[Job, Outcome, float], None]
+
+
+class Pool(Protocol):
+    """A place for plain functions. It calls `Dispatcher.ended` for each job and `Dispatcher.freed` once a chunk."""
+
+    @property
+    def chunk_size(self) -> int:
+        """How many jobs it would take at once now."""
+        ...
+
+    def start(self, jobs: list[Job]) -> None:
+        """Runs `jobs` one after the other."""
+        ...
+
+
+class Dispatcher:
+    """The hand-over between fetcher and pools, on one event loop.
+
+    `settle` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are in hand.
+    Nothing is started while `may_start` says no: the lease of what waits here is in doubt.
+    """
+
+    def __init__(
+        self, limit: int, settle: Settle, *, on_low: Callable[[], None], may_start: Callable[[], bool]
+    ) -> None:
+        self.limit = limit
+        self.low_water = 0
+        self.ended_count = 0
+        self.waiting: deque[Job] = deque()
+        self.active = 0
+        self.last_start = time.monotonic()
+        self._settle = settle
+        self._on_low = on_low
+        self._may_start = may_start
+        self._pool: Pool | None = None
+        self._parked: deque[asyncio.Future[Job]] = deque()
+
+    def use(self, pool: Pool) -> None:
+        """Sends plain functions to `pool`."""
+        self._pool = pool
+
+    @property
+    def in_hand(self) -> int:
+        """Jobs waiting here or running."""
+        return len(self.waiting) + self.active
+
+    def offer(self, jobs: Iterable[Job]) -> None:
+        """Takes in jobs, to be started in this order."""
+        self.waiting.extend(jobs)
+        self.start_what_fits()
+
+    def take(self) -> Job | None:
+        """The next coroutine to run, None when there is none to start now; starts plain functions that stand before it.
+
+        The caller runs the job and calls `ended` and `freed`.
+        """
+        waiting = self.waiting
+        while waiting and self.active < self.limit and self._may_start():
+            job = waiting.popleft()
+            self.active += 1
+            self.last_start = time.monotonic()
+            if job.target.is_coroutine:
+                return job
+            self._start_chunk(job)
+        return None
+
+    async def next(self) -> Job:
+        """As `take`, waiting until there is one."""
+        job = self.take()
+        if job is not None:
+            return job
+        future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        self._parked.append(future)
+        return await future
+
+    def withdraw(self) -> list[Job]:
+        """Takes out the jobs that were not started."""
+        jobs = list(self.waiting)
+        self.waiting.clear()
+        return jobs
+
+    def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """A job is through."""
+        self.ended_count += 1
+        self._settle(job, outcome, seconds)
+
+    def freed(self) -> None:
+        """A place to run is free again; a slot that takes its next job itself calls `took_leave` instead."""
+        self.took_leave()
+        self.start_what_fits()
+
+    def took_leave(self) -> None:
+        """A slot is done with its job and about to ask for the next."""
+        self.active -= 1
+        if len(self.waiting) + self.active <= self.low_water:
+            self._on_low()
+
+    def start_what_fits(self) -> None:
+        """Starts what may be started; to be called when `may_start` may have changed."""
+        while (job := self.take()) is not None:
+            while self._parked and (slot := self._parked.popleft()):
+                if not slot.done():
+                    slot.set_result(job)
+                    break
+            else:
+                # Every slot is awake and about to take: leave the job to them.
+                self.waiting.appendleft(job)
+                self.active -= 1
+                return
+
+    def _start_chunk(self, job: Job) -> None:
+        assert self._pool is not None, "a pool is set before jobs are offered"
+        jobs = [job]
+        waiting = self.waiting
+        size = self._pool.chunk_size
+        while len(jobs) < size and waiting and not waiting[0].target.is_coroutine:
+            jobs.append(waiting.popleft())
+        self._pool.start(jobs)

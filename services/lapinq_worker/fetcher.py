@@ -1,0 +1,253 @@
+"""Claims tasks for the dispatcher.
+
+Asks for as many as can start now and a measured few more, at once again while claims come back full. With nothing to
+claim it sleeps until it is woken (NOTIFY, a place that gets free) or until `poll_interval` is over. Claims start at the
+mark of their queue; a look from the bottom follows when all seems empty and now and then while busy, the rarer the more
+such a look costs (a snapshot held somewhere makes it walk dead entries).
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Callable
+
+import psycopg
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, connect
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.outcome import Outcome
+from lapinq_core.queue import work
+from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_worker.dispatcher import Dispatcher
+from lapinq_worker.functions import Functions
+from lapinq_worker.job import Job, Target
+from lapinq_worker.lookahead import Lookahead
+from lapinq_worker.queue_choice import QueueChoice, Turn
+
+STATEMENT_DEADLINE_SECONDS = 20.0
+LOOK_COST_FACTOR = 20.0
+BUSY_LOOK_INTERVAL_SECONDS = 0.25
+STALL_SECONDS = 1.0
+LEASE_MARGIN_SECONDS = 10.0
+ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Fetcher:
+    """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew."""
+
+    def __init__(
+        self,
+        url: str,
+        choice: QueueChoice,
+        dispatcher: Dispatcher,
+        functions: Functions,
+        *,
+        worker_id: Callable[[], str],
+        poll_interval: float,
+        time_limit: float,
+        may_claim: Callable[[], bool],
+        settle: Callable[[Job, Outcome, float], None],
+    ) -> None:
+        self._url = url
+        self._choice = choice
+        self._dispatcher = dispatcher
+        self._functions = functions
+        self._worker_id = worker_id
+        self._poll_interval = poll_interval
+        self._deadline = time_limit + LEASE_MARGIN_SECONDS
+        self._may_claim = may_claim
+        self._settle = settle
+        self._lookahead = Lookahead()
+        self._wake = asyncio.Event()
+        self._look_after = 0.0
+        self._transient_after = 0.0
+        self._connection: psycopg.AsyncConnection | None = None
+        self._doubtful: dict[str, float] = {}  # tokens of claims whose answer was lost, and when to ask for them
+        self._importing = 0
+        self._imports: set[asyncio.Task[None]] = set()
+        self.claimed_count = 0
+
+    def woken(self, queue: str) -> None:
+        """NOTIFY: `queue` got work; "" says that anything may have changed."""
+        if queue:
+            self._choice.heard(queue)
+        self._transient_after = 0.0
+        self._wake.set()
+
+    def places_free(self) -> None:
+        """The dispatcher runs low."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claims until `stop` is set."""
+        try:
+            await run_every(
+                "fetcher",
+                lambda: self._turn(stop),
+                interval=0.0,
+                stop=stop,
+                deadline=STATEMENT_DEADLINE_SECONDS + self._poll_interval,
+                expected=is_away,
+            )
+        finally:
+            for task in list(self._imports):
+                task.cancel()
+            await self._disconnect()
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        try:
+            connection = self._connection or await self._connect()
+            if self._doubtful:
+                await self._ask_for_lost_answers(connection)
+            wanted = self._wanted()
+            got = await self._claim(connection, wanted) if wanted > 0 else 0
+        except BaseException:
+            await self._disconnect()
+            raise
+        if wanted > 0 and got == 0:
+            self._lookahead.idled()
+        if got == 0 or self._wanted() <= 0:
+            await self._hand_back_stalled(connection)
+            await pause_for(self._poll_interval, self._wake, stop)
+            self._wake.clear()
+
+    def _wanted(self) -> int:
+        ahead = self._lookahead.value
+        self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
+        in_hand = self._dispatcher.in_hand + self._importing
+        if in_hand > self._dispatcher.low_water or not self._may_claim():
+            return 0
+        return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
+
+    async def _claim(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
+        got = 0
+        looked = False
+        now = time.monotonic()
+        if self._choice.knows_work and now > self._look_after + BUSY_LOOK_INTERVAL_SECONDS:
+            await self._look(connection)
+            looked = True
+        while got < wanted:
+            turn = self._choice.next()
+            if turn is None:
+                if looked or time.monotonic() < self._look_after:
+                    break
+                await self._look(connection)
+                looked = True
+                continue
+            got += await self._take_turn(connection, turn, max(1, int((wanted - got) * turn.share)))
+        return got + await self._claim_transient(connection, max(1, wanted - got))
+
+    async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn, limit: int) -> int:
+        started = time.perf_counter()
+        worker = self._worker_id()
+        token = str(uuid.uuid4())
+        self._doubtful[token] = 0.0
+        claims = await work.claim(
+            connection,
+            turn.queue,
+            limit,
+            worker=worker,
+            token=token,
+            lease=self._deadline,
+            mark=turn.mark,
+            max_rank=turn.max_rank,
+        )
+        del self._doubtful[token]
+        if worker != self._worker_id():
+            return 0  # declared dead meanwhile: others take them
+        self._hand_over(claims, time.perf_counter() - started)
+        self._choice.claimed(turn, claims, all_of_it=len(claims) >= limit)
+        if peek := self._choice.peek_after(turn):
+            self._choice.peeked(await work.heads(connection, peek))
+        return len(claims)
+
+    async def _ask_for_lost_answers(self, connection: psycopg.AsyncConnection) -> None:
+        """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
+        for token, when in list(self._doubtful.items()):
+            if when <= (now := time.monotonic()):
+                self._hand_over(await work.reclaim(connection, worker=self._worker_id(), token=token), 0.0)
+                if when:
+                    del self._doubtful[token]
+                else:
+                    self._doubtful[token] = now + ASK_AGAIN_SECONDS
+
+    async def _look(self, connection: psycopg.AsyncConnection) -> None:
+        started = time.monotonic()
+        bottoms = self._choice.bottoms()
+        heads = await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
+        self._choice.looked(heads)
+        now = time.monotonic()
+        self._look_after = now + LOOK_COST_FACTOR * (now - started)
+
+    async def _claim_transient(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
+        now = time.monotonic()
+        if now < self._transient_after:
+            return 0
+        claims = await work.claim_transient(connection, self._choice.named, wanted)
+        if not claims:
+            self._transient_after = now + self._poll_interval
+        self._hand_over(claims, time.monotonic() - now)
+        return len(claims)
+
+    def _hand_over(self, claims: list[Claim], round_trip: float) -> None:
+        self.claimed_count += len(claims)
+        payload = sum(len(claim.args) + len(claim.kwargs) for claim in claims)
+        self._lookahead.claimed(
+            time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
+        )
+        ready: list[Job] = []
+        unknown: list[Claim] = []
+        for claim in claims:
+            target = self._functions.known(claim)
+            if target is None:
+                unknown.append(claim)
+            else:
+                ready.append(Job(claim, target))
+        if ready:
+            self._dispatcher.offer(ready)
+        if unknown:
+            self._importing += len(unknown)
+            task = asyncio.create_task(self._import(unknown), name="import task functions")
+            self._imports.add(task)
+            task.add_done_callback(self._imports.discard)
+
+    async def _import(self, claims: list[Claim]) -> None:
+        for claim in claims:
+            try:
+                found = self._functions.known(claim) or await self._functions.find(claim)
+            finally:
+                self._importing -= 1
+            if isinstance(found, Target):
+                self._dispatcher.offer([Job(claim, found)])
+            else:
+                self._settle(Job(claim, _NO_TARGET), found, 0.0)
+        self._wake.set()
+
+    async def _hand_back_stalled(self, connection: psycopg.AsyncConnection) -> None:
+        """What was claimed ahead and can't start, for slow tasks hold all places, may run elsewhere."""
+        waiting = self._dispatcher.waiting
+        if not waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
+            return
+        self._lookahead.stalled()
+        claims = [job.claim for job in self._dispatcher.withdraw() if not job.claim.is_transient]
+        if claims:
+            await work.release(connection, claims)
+            log.info("handed back %d tasks that could not be started soon", len(claims))
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        self._connection = await connect(self._url, "lapinq-worker claim")
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()
+
+
+_NO_TARGET = Target(lambda: None)

@@ -1,0 +1,50 @@
+"""How many tasks to claim beyond those that can start now, so that the pools never wait for the database.
+
+As many as are used up while the next claim is under way, measured, and twice that for safety. Slow tasks give none: what
+one worker hoards another could run.
+"""
+
+MAX_LOOKAHEAD = 1_000
+MAX_CLAIM_BYTES = 8 * 1024 * 1024
+_WEIGHT = 0.3
+
+
+class Lookahead:
+    """Measures from claim to claim."""
+
+    def __init__(self) -> None:
+        self._ended_count = 0
+        self._at: float | None = None
+        self._rate = 0.0
+        self._round_trip = 0.0
+        self._bytes = 0.0
+
+    def claimed(self, now: float, round_trip: float, ended_count: int, payload_bytes: int, tasks: int) -> None:
+        """A claim came back at `now` after `round_trip` seconds; `ended_count` tasks have ended so far, ever."""
+        if self._at is not None and now > self._at:
+            self._rate = _mean(self._rate, (ended_count - self._ended_count) / (now - self._at))
+        self._at, self._ended_count = now, ended_count
+        self._round_trip = _mean(self._round_trip, round_trip)
+        if tasks:
+            self._bytes = _mean(self._bytes, payload_bytes / tasks)
+
+    def idled(self) -> None:
+        """There was nothing to claim: the time since says nothing about the pools."""
+        self._at = None
+
+    def stalled(self) -> None:
+        """What was claimed ahead could not be started: claim none ahead for now."""
+        self._rate = 0.0
+
+    @property
+    def value(self) -> int:
+        """Tasks to have waiting."""
+        return min(MAX_LOOKAHEAD, int(self._rate * self._round_trip * 2))
+
+    def bounded(self, wanted: int) -> int:
+        """`wanted`, or as many as fit a claim's answer when the tasks are large."""
+        return wanted if self._bytes * wanted <= MAX_CLAIM_BYTES else max(1, int(MAX_CLAIM_BYTES / self._bytes))
+
+
+def _mean(old: float, new: float) -> float:
+    return new if old == 0.0 else old + _WEIGHT * (new - old)

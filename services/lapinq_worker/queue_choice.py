@@ -1,0 +1,120 @@
+"""Which queue to claim from next: the highest priority first, then in turn, weighted.
+
+It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and the
+rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher priority)
+is found by a look from the bottom.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.task import check_name
+from lapinq_core.queue.work import HIGHEST_RANK, LOWEST_MARK
+
+MAX_WEIGHT = 1000
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Claim up to `share` of what is wanted from `queue`, from `mark` on, with a rank of at most `max_rank`."""
+
+    queue: str
+    mark: tuple[int, int]
+    max_rank: int
+    share: float
+
+
+class QueueChoice:
+    """`weights` of the queues served; empty: all there are, each with weight 1."""
+
+    def __init__(self, weights: Mapping[str, int]) -> None:
+        self._weights = weights
+        self._marks: dict[str, tuple[int, int]] = {}
+        self._heads: dict[str, int] = {}
+        self._served: dict[str, float] = {}
+
+    @property
+    def named(self) -> list[str] | None:
+        """The queues served, None for all."""
+        return list(self._weights) or None
+
+    @property
+    def knows_work(self) -> bool:
+        """Whether some queue is believed to have a task waiting."""
+        return bool(self._heads)
+
+    def bottoms(self) -> dict[str, tuple[int, int]]:
+        """The marks for a look from the bottom at the named queues."""
+        return dict.fromkeys(self._weights, LOWEST_MARK)
+
+    def looked(self, heads: Mapping[str, int]) -> None:
+        """A look from the bottom found these queues with work, each with the rank of its first task."""
+        self._heads = dict(heads)
+        for queue in heads:
+            self._marks.pop(queue, None)
+        if not self._weights and len(self._marks) > 1000:
+            self._marks.clear()
+
+    def heard(self, queue: str) -> None:
+        """Somebody says that `queue` has work; it most likely stands after the mark."""
+        if not self._weights or queue in self._weights:
+            self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
+
+    def next(self) -> Turn | None:
+        """Where to claim from now; None when nothing is known to wait."""
+        if not self._heads:
+            return None
+        best = min(self._heads.values())
+        tied = [queue for queue, rank in self._heads.items() if rank == best]
+        others = [rank for rank in self._heads.values() if rank != best]
+        # The queue that had least for its weight is next. A newcomer starts level with the least served.
+        level = min((self._served[queue] for queue in tied if queue in self._served), default=0.0)
+        queue = min(tied, key=lambda name: self._served.get(name, level))
+        share = self._weight(queue) / sum(map(self._weight, tied))
+        # With others at the same rank this queue must not go on to its lower priorities in this turn.
+        max_rank = best if len(tied) > 1 else min(others, default=HIGHEST_RANK)
+        return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, share)
+
+    def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
+        """A claim came back; `all_of_it` when it got as many as it asked for."""
+        queue = turn.queue
+        level = min(self._served.values(), default=0.0)
+        self._served[queue] = max(self._served.get(queue, level), level) + len(claims) / self._weight(queue)
+        if claims:
+            last = claims[-1]
+            self._marks[queue] = (last.rank, last.seq)
+            self._heads[queue] = last.rank
+        if not all_of_it:
+            del self._heads[queue]
+        if len(self._served) > 1000:
+            self._served.clear()
+
+    def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
+        """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""
+        if turn.max_rank == HIGHEST_RANK or turn.queue in self._heads:
+            return {}
+        return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
+
+    def peeked(self, heads: Mapping[str, int]) -> None:
+        """The answer to `peek_after`."""
+        self._heads.update(heads)
+
+    def _weight(self, queue: str) -> int:
+        return self._weights.get(queue, 1)
+
+
+def parse_queues(texts: tuple[str, ...]) -> dict[str, int]:
+    """Weights by queue from "video=3" or "video". Raises `InvalidValue`."""
+    weights: dict[str, int] = {}
+    for text in texts:
+        name, equals, weight = text.partition("=")
+        check_name("queue", name)
+        if not equals:
+            weights[name] = 1
+        elif weight.isascii() and weight.isdigit() and 1 <= int(weight) <= MAX_WEIGHT:
+            weights[name] = int(weight)
+        else:
+            raise InvalidValue("queue", f"{text!r}: the weight must be a whole number from 1 to {MAX_WEIGHT}")
+    return weights

@@ -1,0 +1,46 @@
+"""Gives the tasks of lost workers to the living.
+
+A worker judges others only while it is calm (see `heartbeat`). Any number may do it at once: rows are locked with SKIP
+LOCKED, and every change matches the token it was read with.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.queue import upkeep
+from lapinq_core.store import workers
+
+log = logging.getLogger(__name__)
+
+
+class Rescuer:
+    """`is_calm` says whether this process may judge; `wake` gets the queues in which rescued tasks may start."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        is_calm: Callable[[], bool],
+        wake: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._pool = pool
+        self._is_calm = is_calm
+        self._wake = wake
+        self.rescued_count = 0
+
+    async def sweep(self) -> float | None:
+        """One pass, for `run_every`: at once again when there was more than a pass takes."""
+        if not self._is_calm():
+            return None
+        async with self._pool.connection() as conn:
+            for _, name in await workers.declare_dead(conn):
+                log.warning("worker %s is lost: its tasks are given to others", name)
+            rescued = await upkeep.rescue(conn, random.random())  # noqa: S311  # jitter
+        if rescued:
+            self.rescued_count += len(rescued)
+            log.warning("took %d tasks from lost workers or past their deadline", len(rescued))
+            self._wake({queue for queue in rescued.values() if queue})
+        return 0.0 if len(rescued) == upkeep.PASS_LIMIT else None

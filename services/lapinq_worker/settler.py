@@ -1,0 +1,171 @@
+"""Writes the ends of attempts to the database, in natural batches.
+
+The first outcome goes out at once; what gathers while that is under way goes next, in one statement: quick when quiet,
+large batches when busy. While the database is away outcomes wait here, in a bounded number (`is_full` tells the
+fetcher), and are written when it is back. A statement whose answer got lost is sent again; what it had written already
+is known by its token. An outcome whose claim was lost meanwhile is dropped and counted.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.decide import Complete, Fail, decide
+from lapinq_core.domain.outcome import Completed, Outcome
+from lapinq_core.queue import work
+from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.queue.work import Ended
+from lapinq_worker.job import Job
+
+MAX_BATCH = 1_000
+MAX_BACKLOG = 20_000
+STATEMENT_DEADLINE_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+
+_Done = tuple[str, str, str, float]  # id, token, result, seconds
+
+
+class Settler:
+    """One event loop owns it. `wake` gets the queues in which a retried task may start at once."""
+
+    def __init__(self, url: str, wake: Callable[[Iterable[str]], None]) -> None:
+        self._url = url
+        self._wake = wake
+        self._done: list[_Done] = []
+        self._ended: list[Ended] = []
+        self._some = asyncio.Event()
+        self._under_way = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._connection: psycopg.AsyncConnection | None = None
+        self.lost_count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many outcomes wait that no more tasks should be started."""
+        return len(self._done) + len(self._ended) > MAX_BACKLOG
+
+    def add(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        """Takes the outcome of a job whose function ran for `seconds`."""
+        claim = job.claim
+        if claim.is_transient:
+            return
+        if type(outcome) is Completed:
+            # The most common end skips the general way; `decide` says the same.
+            self._done.append((claim.id, claim.token, outcome.result, seconds))
+        else:
+            following = decide(claim.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
+            if isinstance(following, Complete):
+                self._done.append((claim.id, claim.token, following.result, seconds))
+            else:
+                self._ended.append(ended_as(claim.id, claim.token, following, seconds))
+        self._some.set()
+        self._empty.clear()
+
+    async def flushed(self) -> None:
+        """Returns once everything taken in so far is written."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Writes, until cancelled."""
+        backoff = 0.1
+        try:
+            while True:
+                await self._some.wait()
+                try:
+                    async with asyncio.timeout(STATEMENT_DEADLINE_SECONDS):
+                        await self._write_some()
+                    backoff = 0.1
+                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written in the end
+                    await self._disconnect()
+                    if is_away(error):
+                        log.warning("outcomes wait for the database: %s", error)
+                    else:
+                        log.exception("outcomes could not be written")
+                    await asyncio.sleep(backoff)
+                    backoff = min(backoff * 2, 2.0)
+        finally:
+            await self._disconnect()
+
+    async def _write_some(self) -> None:
+        connection = self._connection or await self._connect()
+        if done := self._done[:MAX_BATCH]:
+            await self._complete(connection, done)
+            del self._done[: len(done)]
+        if ended := self._ended[:MAX_BATCH]:
+            await self._settle(connection, ended)
+            del self._ended[: len(ended)]
+        if not self._done and not self._ended:
+            self._some.clear()
+            self._empty.set()
+
+    async def _complete(self, connection: psycopg.AsyncConnection, done: list[_Done]) -> None:
+        ids, tokens, results, seconds = zip(*sorted(done), strict=True)
+        try:
+            ours = await work.complete(connection, ids, tokens, results, seconds)
+        except psycopg.DataError as error:
+            await self._complete_one_by_one(connection, done, error)
+            return
+        if ours < len(done):
+            await self._count_lost(connection, ids, tokens)
+
+    async def _complete_one_by_one(
+        self, connection: psycopg.AsyncConnection, done: list[_Done], error: psycopg.DataError
+    ) -> None:
+        # One value that the database refuses must not keep the others from being written.
+        if len(done) > 1:
+            for one in done:
+                await self._complete(connection, [one])
+            return
+        task_id, token, _, seconds = done[0]
+        following = Fail(f"the function ran to its end, but its result can't be stored: {error.diag.message_primary}")
+        await self._settle(connection, [ended_as(task_id, token, following, seconds)])
+
+    async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> None:
+        ended = sorted(ended, key=lambda end: end.id)
+        try:
+            ours = await work.settle(connection, ended)
+        except psycopg.DataError as error:
+            for end in ended if len(ended) > 1 else [_without_text(ended[0], error)]:
+                await self._settle(connection, [end])
+            return
+        self._wake({queue for queue in ours.values() if queue})
+        if len(ours) < len(ended):
+            rest = [end for end in ended if end.id not in ours]
+            await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])
+
+    async def _count_lost(self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]) -> None:
+        ids = list(ids)
+        own = await work.find_own_attempts(connection, ids, list(tokens))
+        lost = [task_id for task_id in ids if task_id not in own]
+        self.lost_count += len(lost)
+        for task_id in lost[:10]:
+            log.warning("dropped the outcome of a task that was given to another worker meanwhile", extra={"task": task_id})
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        # By statistics lapinq_running looks tiny while it is full of dead rows; see complete.sql.
+        self._connection = await connect(
+            self._url, "lapinq-worker settle", enable_seqscan="off", enable_bitmapscan="off"
+        )
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()
+
+
+def _without_text(end: Ended, error: psycopg.DataError) -> Ended:
+    text = f"the attempt failed, and its error can't be stored: {error.diag.message_primary}"
+    if end.error == text:
+        raise error
+    return msgspec.structs.replace(end, error=text, traceback=None)

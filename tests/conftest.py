@@ -1,0 +1,43 @@
+"""Fixtures of every kind of test that needs a database: `database` is a private copy, `conn` rolls back and is quick."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.support import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server for the whole run, as the URL of a superuser."""
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """A migrated database to copy."""
+    with postgres.template(postgres_url) as name:
+        yield name
+
+
+@pytest.fixture
+def database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a private, migrated database: for NOTIFY, several connections and other processes."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    with postgres.private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def conn(shared_database: str) -> Iterator[psycopg.Connection]:
+    """A connection whose transaction is rolled back at the end of the test."""
+    with psycopg.connect(shared_database) as connection:
+        yield connection
+        connection.rollback()

@@ -1,0 +1,198 @@
+"""The client against a real server with a worker: what the user writes, and what comes back."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+import httpx
+import pytest
+
+from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
+from lapinq.errors import RequestRefused, ResultTimeout
+from tests.support import tasks
+from tests.support.eventually import eventually
+
+
+class Server(Protocol):
+    url: str
+
+
+@pytest.fixture
+def queue(server: Server) -> Iterator[TaskQueue]:
+    with TaskQueue(server.url) as queue:
+        yield queue
+
+
+def value_of(result: dict[str, Any]) -> Any:
+    assert result["status"] == "completed", result
+    return json.loads(result["result"])
+
+
+def test_a_function_runs_in_the_worker_and_its_value_comes_back(queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    ref = add.queue(1, b=2)
+    assert ref.status_code == 201
+    assert ref.task_id is not None
+    assert uuid.UUID(ref.task_id).version == 7
+    result = ref.wait()
+    assert result.keys() == {"id", "status", "result", "error", "completed_at"}
+    assert (result["id"], result["error"]) == (ref.task_id, None)
+    assert datetime.fromisoformat(result["completed_at"]).utcoffset() == timedelta(0)
+    assert value_of(result) == 3
+    assert ref.status() == "completed"
+
+
+def test_a_coroutine_function_runs_in_the_worker_too(queue: TaskQueue) -> None:
+    assert value_of(queue.task(tasks.aadd).queue(1, 2).wait()) == 3
+
+
+def test_coroutines_enqueue_and_wait(server: Server) -> None:
+    async def main() -> None:
+        async with AsyncTaskQueue(server.url) as queue:
+            add = queue.task(tasks.aadd)
+            refs = await asyncio.gather(*(add.aqueue(n, n) for n in range(20)))
+            results = await asyncio.gather(*(ref.awaitait() for ref in refs))
+            assert [value_of(result) for result in results] == [2 * n for n in range(20)]
+            assert await refs[0].astatus() == "completed"
+
+    asyncio.run(main())
+
+
+def test_a_failure_comes_back_as_its_error(queue: TaskQueue) -> None:
+    result = queue.task(max_retries=0)(tasks.fail).queue("out of paper").wait()
+    assert (result["status"], result["result"]) == ("failed", None)
+    assert "out of paper" in result["error"]
+
+
+def test_a_batch_is_taken_in_its_order(queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    response = queue.batch_enqueue([add.entry(n, 1) for n in range(50)])
+    assert response.status_code == 201
+    ids: list[str] = response.json()["task_ids"]
+    assert ids == sorted(set(ids))
+    assert len(ids) == 50
+    last = TaskRef(accepted(ids[-1]), queue.server_url, None)
+    assert value_of(last.wait()) == 50
+
+
+def test_a_batch_with_one_bad_entry_is_refused_whole(
+    queue: TaskQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    add = queue.task(tasks.add)
+    response = queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
+    assert response.status_code == 400
+    assert "priority" in response.text
+    assert "the batch was not enqueued: 400" in caplog.text
+
+
+def test_what_the_server_refuses_raises_when_the_id_is_asked_for(queue: TaskQueue) -> None:
+    ref = queue.task(max_retries=1000)(tasks.add).queue(1, 2)
+    assert ref.status_code == 400
+    with pytest.raises(RequestRefused, match="max_retries") as raised:
+        _ = ref.task_id
+    assert raised.value.request_id
+
+
+def test_options_arrive_as_they_were_given(queue: TaskQueue) -> None:
+    when = datetime.now(UTC) + timedelta(hours=1)
+    scheduled = queue.task(
+        queue_name="elsewhere",
+        scheduled_at=when,
+        max_retries=0,
+        priority=-7,
+        ttl_seconds=86400,
+        metadata={"order": 12},
+        retry_delay=2.5,
+        retry_backoff=False,
+        webhook_url="https://example.org/done",
+    )(tasks.add)
+    ref = scheduled.queue(1, b=2)
+    details = details_of(queue, ref)
+    assert datetime.fromisoformat(details.pop("scheduled_at")) == when
+    wanted = {
+        "task_name": "add",
+        "module_path": tasks.__name__,
+        "args": [1],
+        "kwargs": {"b": 2},
+        "queue_name": "elsewhere",
+        "status": "pending",
+        "max_retries": 0,
+        "priority": -7,
+        "ttl_seconds": 86400,
+        "metadata": {"order": 12},
+        "retry_delay": 2.5,
+        "retry_backoff": False,
+        "webhook_url": "https://example.org/done",
+    }
+    assert {name: details[name] for name in wanted} == wanted
+
+
+def test_options_left_out_are_the_servers(queue: TaskQueue) -> None:
+    ref = queue.task(tasks.add).options(queue_name="nobody works here").queue(1, 2)
+    details = details_of(queue, ref)
+    names = ("max_retries", "priority", "ttl_seconds", "retry_backoff", "webhook_url")
+    assert {name: details[name] for name in names} == {
+        "max_retries": 3,
+        "priority": 0,
+        "ttl_seconds": None,
+        "retry_backoff": True,
+        "webhook_url": None,
+    }
+
+
+def test_the_queue_gives_its_name_and_ttl_to_tasks_and_batches(server: Server) -> None:
+    with TaskQueue(server.url, queue_name="nobody works here", default_ttl_seconds=3600) as queue:
+        add = queue.task(tasks.add)
+        entry = {"task_name": "add", "module_path": tasks.__name__, "args": [1, 2]}
+        [from_batch] = queue.batch_enqueue([entry]).json()["task_ids"]
+        for ref in (add.queue(1, 2), TaskRef(accepted(from_batch), server.url, None)):
+            details = details_of(queue, ref)
+            assert (details["queue_name"], details["ttl_seconds"]) == ("nobody works here", 3600)
+
+
+def test_rich_values_arrive_as_json(queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    wide: Any = add
+    ref = wide.options(queue_name="nobody works here").queue(
+        {"when": datetime(2026, 1, 1, tzinfo=UTC)}, Decimal("1.10")
+    )
+    assert details_of(queue, ref)["args"] == [{"when": "2026-01-01T00:00:00Z"}, "1.10"]
+
+
+def test_fire_and_forget_has_no_id(queue: TaskQueue) -> None:
+    ref = queue.task(ttl_seconds=0)(tasks.add).queue(1, 2)
+    assert (ref.status_code, ref.task_id, ref.json()) == (201, None, {"task_id": None, "ttl_seconds": 0})
+
+
+def test_waiting_for_a_task_that_is_not_due_ends_in_time(queue: TaskQueue) -> None:
+    later = queue.task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))(tasks.add)
+    with pytest.raises(ResultTimeout, match="last seen as pending"):
+        later.queue(1, 2).wait(timeout=0.1)
+
+
+def test_an_unknown_task_has_no_status(queue: TaskQueue) -> None:
+    unknown = TaskRef(accepted(str(uuid.UUID(int=7))), queue.server_url, None)
+    assert unknown.status() is None
+    with pytest.raises(RequestRefused, match="404"):
+        unknown.wait()
+
+
+def test_status_follows_the_task(queue: TaskQueue) -> None:
+    ref = queue.task(tasks.add).queue(1, 2)
+    assert ref.status() in {"pending", "running", "completed"}
+    assert eventually(lambda: ref.status() == "completed")
+
+
+def details_of(queue: TaskQueue, ref: TaskRef) -> dict[str, Any]:
+    response = httpx.get(f"{queue.server_url}/api/v1/tasks/{ref.task_id}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def accepted(task_id: str) -> httpx.Response:
+    """What the server would have answered when the task was enqueued."""
+    return httpx.Response(201, json={"task_id": task_id})

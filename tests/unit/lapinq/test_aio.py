@@ -1,0 +1,174 @@
+"""AsyncTaskQueue, and coroutines in general, against a real HTTP server."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
+from lapinq.errors import NotPersisted, RequestRefused, ResultTimeout, ServerUnavailable
+
+from .conftest import TASK_ID, Script, finished
+
+queue = AsyncTaskQueue()
+plain_queue = TaskQueue()
+
+
+@queue.task
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+@plain_queue.task
+def plain_add(a: int, b: int) -> int:
+    return a + b
+
+
+@pytest.fixture(autouse=True)
+def at_the_server(server: Script) -> Iterator[None]:
+    queue.server_url = plain_queue.server_url = server.url
+    with plain_queue:
+        yield
+
+
+def test_aqueue_sends_the_task_and_returns_its_id(server: Script) -> None:
+    async def main() -> TaskRef:
+        async with queue:
+            return await add.options(queue_name="video").aqueue(1, b=2)
+
+    ref = asyncio.run(main())
+    assert (ref.task_id, ref.is_async) == (TASK_ID, True)
+    assert server.requests[0].json == {
+        "task_name": "add",
+        "module_path": __name__,
+        "args": [1],
+        "kwargs": {"b": 2},
+        "priority": 0,
+        "queue_name": "video",
+    }
+
+
+def test_awaitait_returns_the_result_object(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            ref = await add.aqueue(1, 2)
+            server.answer(200, {"error": "task not finished", "status": "running"})
+            server.answer(503, {"error": "database away"})
+            server.answer_result("3")
+            assert await ref.awaitait(poll_interval=0.01) == finished("3")
+            server.answer(200, {"error": "task not finished", "status": "running"})
+            with pytest.raises(ResultTimeout, match="last seen as running"):
+                await ref.awaitait(timeout=0)
+            server.answer(200, {"id": TASK_ID, "status": "completed"})
+            assert await ref.astatus() == "completed"
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_not_persisted_has_nothing_to_wait_for(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            server.answer(201, {"task_id": None, "ttl_seconds": 0})
+            ref = await add.options(ttl_seconds=0).aqueue(1, 2)
+            assert await ref.astatus() is None
+            with pytest.raises(NotPersisted):
+                await ref.awaitait()
+
+    asyncio.run(main())
+
+
+def test_a_batch_is_one_request_and_its_response(server: Script, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with queue:
+            server.answer(201, {"task_ids": ["1"]})
+            assert (await queue.batch_enqueue([add.entry(1, 2)])).json() == {"task_ids": ["1"]}
+            server.answer(413, {"error": "too large"})
+            assert (await queue.batch_enqueue([add.entry(1, 2)])).status_code == 413
+
+    asyncio.run(main())
+    assert caplog.messages == ["the batch was not enqueued: 413: too large"]
+
+
+def test_a_refusal_is_in_the_ref_and_in_the_log(server: Script, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with queue:
+            server.answer(401, {"error": "no key"})
+            ref = await add.aqueue(1, 2)
+            with pytest.raises(RequestRefused, match="401: no key"):
+                await ref.awaitait()
+
+    asyncio.run(main())
+    assert caplog.messages == ["task add was not enqueued: 401: no key"]
+
+
+def test_without_a_server_aqueue_raises(nobody: str) -> None:
+    async def main() -> None:
+        async with AsyncTaskQueue(nobody) as away:
+            with pytest.raises(ServerUnavailable) as raised:
+                await away.task(add).aqueue(1, 2)
+            assert isinstance(raised.value.__cause__, httpx.ConnectError)
+
+    asyncio.run(main())
+
+
+def test_one_queue_serves_one_loop_after_another(server: Script) -> None:
+    async def main() -> str | None:
+        async with queue:
+            refs = await asyncio.gather(*(add.aqueue(n, 0) for n in range(5)))
+            return refs[-1].task_id
+
+    assert [asyncio.run(main()) for _ in range(2)] == [TASK_ID] * 2
+    assert len(server.requests) == 10
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_ended_without_closing_does_not_hinder_the_next(server: Script) -> None:
+    async def main() -> str | None:
+        return (await add.aqueue(1, 2)).task_id
+
+    async def closing() -> str | None:
+        async with queue:
+            return await main()
+
+    assert asyncio.run(main()) == asyncio.run(closing()) == TASK_ID
+    gc.collect()
+
+
+def test_requests_of_a_loop_share_a_connection(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            for _ in range(3):
+                await add.aqueue(1, 2)
+
+    asyncio.run(main())
+    assert len({request.client_port for request in server.requests}) == 1
+
+
+def test_a_task_of_a_plain_queue_is_enqueued_from_a_coroutine(server: Script) -> None:
+    async def main() -> None:
+        ref = await plain_add.aqueue(1, 2)
+        server.answer_result("3")
+        assert (await ref.awaitait())["result"] == "3"
+
+    asyncio.run(main())
+
+
+def test_a_task_of_an_async_queue_is_enqueued_from_plain_code(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer_result("3")
+    assert ref.wait()["result"] == "3"
+    asyncio.run(queue.close())
+
+
+def test_uvloop_is_served_too(server: Script) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> str | None:
+        async with queue:
+            return (await add.aqueue(1, 2)).task_id
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main()) == TASK_ID

@@ -1,0 +1,235 @@
+"""TaskQueue and TaskRef against a real HTTP server."""
+
+import logging
+import multiprocessing
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from lapinq import TaskQueue, TaskRef
+from lapinq.errors import NotPersisted, RequestRefused, ResultTimeout, ServerUnavailable
+
+from .conftest import TASK_ID, Script, finished
+
+tasks = TaskQueue()
+
+
+@tasks.task
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@pytest.fixture(autouse=True)
+def queue(server: Script) -> Iterator[TaskQueue]:
+    tasks.server_url = server.url
+    with tasks:
+        yield tasks
+
+
+def test_queue_sends_the_task_and_returns_its_id(server: Script) -> None:
+    ref = add.options(priority=7).queue(1, b=2)
+    assert (ref.task_id, ref.status_code, ref.json()) == (TASK_ID, 201, {"task_id": TASK_ID})
+    assert (ref.server_url, ref.api_key, ref.is_async) == (server.url, None, False)
+    assert repr(ref) == f"<TaskRef {TASK_ID}>"
+    [request] = server.requests
+    assert (request.method, request.path) == ("POST", "/api/v1/enqueue")
+    assert request.headers["content-type"] == "application/json"
+    assert request.json == {
+        "task_name": "add",
+        "module_path": __name__,
+        "args": [1],
+        "kwargs": {"b": 2},
+        "priority": 7,
+        "queue_name": "default",
+    }
+
+
+def test_a_task_that_is_not_persisted_has_no_id_and_no_result(server: Script) -> None:
+    server.answer(201, {"task_id": None, "ttl_seconds": 0})
+    ref = add.options(ttl_seconds=0).queue(1, 2)
+    assert server.requests[0].json["ttl_seconds"] == 0
+    assert (ref.task_id, ref.status()) == (None, None)
+    with pytest.raises(NotPersisted):
+        ref.wait()
+
+
+def test_a_refusal_is_in_the_ref_and_in_the_log(server: Script, caplog: pytest.LogCaptureFixture) -> None:
+    server.answer(400, {"error": "module not allowed"})
+    ref = add.queue(1, 2)
+    assert (ref.status_code, ref.json()) == (400, {"error": "module not allowed"})
+    assert caplog.record_tuples == [
+        ("lapinq", logging.WARNING, "task add was not enqueued: 400: module not allowed")
+    ]
+    for use in (lambda: ref.task_id, ref.raise_for_status, ref.wait, ref.status):
+        with pytest.raises(RequestRefused, match="the server did not take the task: 400: module not allowed"):
+            use()
+
+
+def test_an_answer_that_is_not_lapinqs_is_told_apart(server: Script) -> None:
+    server.answer(200, "<html>welcome</html>")
+    ref = add.queue(1, 2)
+    with pytest.raises(RequestRefused, match=f"no lapinq server answered at {server.url}.*welcome"):
+        _ = ref.task_id
+
+
+def test_raise_for_status_gives_the_ref_back() -> None:
+    assert add.queue(1, 2).raise_for_status().task_id == TASK_ID
+
+
+def test_without_a_server_queue_raises_and_the_request_did_not_arrive(queue: TaskQueue, nobody: str) -> None:
+    queue.server_url = nobody
+    with pytest.raises(ServerUnavailable, match=f"no answer from {nobody}/api/v1/enqueue: ") as raised:
+        add.queue(1, 2)
+    assert isinstance(raised.value, ConnectionError)
+    assert isinstance(raised.value.__cause__, httpx.ConnectError)
+    assert not raised.value.may_have_arrived
+
+
+def test_a_server_that_does_not_answer_in_time_may_have_the_task() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = TaskQueue(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.05)
+        with slow, pytest.raises(ServerUnavailable) as raised:
+            slow.task(add).queue(1, 2)
+    assert raised.value.may_have_arrived
+
+
+def test_what_cannot_be_sent_reaches_no_server(server: Script) -> None:
+    with pytest.raises(ValueError, match="argument 'b'"):
+        add.queue(1, float("nan"))  # pyright: ignore[reportArgumentType]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "", "ftp://x"])
+def test_a_server_url_without_http_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="server_url must begin with http"):
+        TaskQueue(url)
+
+
+def test_a_batch_is_one_request_and_its_response(server: Script, queue: TaskQueue) -> None:
+    server.answer(201, {"task_ids": ["1", "2"]})
+    response = queue.batch_enqueue([add.entry(1, 2), {"task_name": "x", "module_path": "y"}])
+    assert isinstance(response, httpx.Response)
+    assert response.json() == {"task_ids": ["1", "2"]}
+    [request] = server.requests
+    assert request.path == "/api/v1/enqueue/batch"
+    assert [(entry["task_name"], entry["queue_name"]) for entry in request.json] == [
+        ("add", "default"),
+        ("x", "default"),
+    ]
+
+
+def test_a_refused_batch_is_returned_and_logged(
+    server: Script, queue: TaskQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer(400, {"error": "bad", "details": [{"loc": "[1].priority", "msg": "not an integer"}]})
+    assert queue.batch_enqueue([]).status_code == 400
+    assert caplog.messages == ["the batch was not enqueued: 400: bad ([1].priority: not an integer)"]
+
+
+def test_wait_returns_the_result_object(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, {"error": "task not finished", "status": "pending"})
+    server.answer(404, {"error": "task not finished", "status": "running"})
+    server.answer(503, {"error": "database away"})
+    server.answer_result("3")
+    assert ref.wait(poll_interval=0.01) == finished("3")
+    assert {request.path for request in server.requests[1:]} == {f"/api/v1/tasks/{TASK_ID}/result"}
+
+
+def test_wait_gives_up_in_time(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, {"error": "task not finished", "status": "running"})
+    with pytest.raises(ResultTimeout, match="last seen as running"):
+        ref.wait(timeout=0)
+
+
+def test_wait_survives_a_server_that_is_away(server: Script, nobody: str) -> None:
+    ref = add.queue(1, 2)
+    ref.server_url = nobody
+    with pytest.raises(TimeoutError, match=f"no answer from {nobody}") as raised:
+        ref.wait(timeout=0.05)
+    assert isinstance(raised.value.__cause__, ServerUnavailable)
+
+
+def test_wait_raises_at_once_when_the_task_is_unknown(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(404, {"error": "no such task"})
+    with pytest.raises(RequestRefused, match="404: no such task"):
+        ref.wait()
+
+
+def test_status_is_the_servers_and_none_for_an_unknown_task(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, {"id": TASK_ID, "status": "running"})
+    assert ref.status() == "running"
+    assert server.requests[1].path == f"/api/v1/tasks/{TASK_ID}"
+    server.answer(404, {"error": "no such task"})
+    assert ref.status() is None
+    server.answer(401, {"error": "no key"})
+    with pytest.raises(RequestRefused, match="401: no key"):
+        ref.status()
+
+
+def test_a_ref_made_by_hand_asks_the_server_it_was_given(server: Script) -> None:
+    ref = TaskRef(httpx.Response(201, json={"task_id": TASK_ID}), server.url, "secret")
+    server.answer_result("3")
+    assert ref.wait()["result"] == "3"
+    assert server.requests[0].headers["x-api-key"] == "secret"
+
+
+def test_requests_share_a_connection(server: Script) -> None:
+    for _ in range(3):
+        add.queue(1, 2)
+    assert len({request.client_port for request in server.requests}) == 1
+
+
+def test_a_closed_queue_opens_again_when_used(server: Script, queue: TaskQueue) -> None:
+    add.queue(1, 2)
+    queue.close()
+    queue.close()
+    assert add.queue(1, 2).task_id == TASK_ID
+    assert len({request.client_port for request in server.requests}) == 2
+
+
+def test_threads_share_a_queue(server: Script) -> None:
+    start = threading.Barrier(8)
+
+    def send(number: int) -> str | None:
+        start.wait()
+        return add.queue(number, 0).task_id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(send, range(8))) == [TASK_ID] * 8
+    assert sorted(request.json["args"][0] for request in server.requests) == list(range(8))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_opens_a_connection_of_its_own(server: Script) -> None:
+    add.queue(1, 2)
+    child = multiprocessing.get_context("fork").Process(target=add.queue, args=(3, 4))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    add.queue(5, 6)
+    parent, forked, again = (request.client_port for request in server.requests)
+    assert forked != parent
+    assert again == parent
+
+
+def test_a_proxy_is_not_used_for_this_host(
+    server: Script, nobody: str, monkeypatch: pytest.MonkeyPatch, queue: TaskQueue
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, nobody)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert add.queue(1, 2).task_id == TASK_ID
+    queue.server_url = "http://elsewhere.invalid"
+    with pytest.raises(ServerUnavailable, match="refused"):
+        add.queue(1, 2)

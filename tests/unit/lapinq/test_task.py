@@ -1,0 +1,284 @@
+import asyncio
+import functools
+import inspect
+import pickle
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lapinq import AsyncTaskQueue, Task, TaskQueue
+from lapinq.errors import TaskNotImportable
+
+queue = TaskQueue()
+
+
+@queue.task
+def add(a: int, b: int = 2) -> int:
+    """The sum."""
+    return a + b
+
+
+@queue.task
+async def aadd(a: int, b: int) -> int:
+    return a + b
+
+
+@queue.task(name="sums.add", queue_name="video", priority=5, max_retries=0)
+def named(a: int, /, *rest: int, key: str = "") -> tuple[Any, ...]:
+    return (a, *rest, key)
+
+
+@queue.task("by.position")
+def positional() -> None: ...
+
+
+class Mailer:
+    @staticmethod
+    @queue.task
+    def send(to: str) -> str:
+        return to
+
+    @queue.task
+    @staticmethod
+    def post(to: str) -> str:
+        return to
+
+    @queue.task
+    def bound(self, to: str) -> tuple["Mailer", str]:
+        return self, to
+
+    @staticmethod
+    @queue.task(name="another")
+    def renamed() -> None: ...
+
+
+def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function("session", *args, **kwargs)
+
+    return wrapper
+
+
+@queue.task
+@with_session
+def save(session: str, row: int) -> tuple[str, int]:
+    return session, row
+
+
+def make(name: str) -> Task[..., str]:
+    @queue.task(name=name)
+    def made() -> str:
+        return name
+
+    return made
+
+
+from_factory = make("from_factory")
+
+
+def doubling() -> Callable[[int], int]:
+    return lambda value: 2 * value
+
+
+twice = queue.task(name="lambda")(doubling())
+
+
+def test_a_task_is_called_like_the_function() -> None:
+    assert add(1) == 3
+    assert add(a=1, b=5) == 6
+    assert asyncio.run(aadd(1, 2)) == 3
+
+
+def test_a_task_looks_like_the_function() -> None:
+    assert (add.__name__, add.__qualname__, add.__module__, add.__doc__) == (
+        "add",
+        "add",
+        __name__,
+        "The sum.",
+    )
+    assert str(inspect.signature(add)) == "(a: int, b: int = 2) -> int"
+    assert typing.get_type_hints(add) == {"a": int, "b": int, "return": int}
+    assert repr(add) == f"<lapinq task {__name__}.add>"
+
+
+def test_a_coroutine_function_is_still_known_as_one() -> None:
+    assert inspect.iscoroutinefunction(aadd)
+    assert not inspect.iscoroutinefunction(add)
+
+
+def test_a_worker_finds_the_name_and_the_function_on_it() -> None:
+    assert add.__lapinq_task__ == add.task_name == "add"
+    assert add.__wrapped__(1, 1) == 2
+    assert not isinstance(add.__wrapped__, Task)
+
+
+def test_a_task_is_pickled_by_reference() -> None:
+    assert pickle.loads(pickle.dumps(add)) is add
+    assert pickle.loads(pickle.dumps(Mailer.send)) is Mailer.send
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (add, "add"),
+        (named, "sums.add"),
+        (positional, "by.position"),
+        (Mailer.send, "Mailer.send"),
+        (Mailer.post, "Mailer.post"),
+    ],
+)
+def test_the_name_is_the_functions_own_unless_given(task: Task[..., Any], name: str) -> None:
+    assert task.task_name == name
+
+
+def test_an_entry_is_what_would_be_sent() -> None:
+    assert add.entry(1, b=3) == {
+        "task_name": "add",
+        "module_path": __name__,
+        "args": [1],
+        "kwargs": {"b": 3},
+        "priority": 0,
+    }
+    assert named.entry(1, 2, key="x") == {
+        "task_name": "sums.add",
+        "module_path": __name__,
+        "args": [1, 2],
+        "kwargs": {"key": "x"},
+        "queue_name": "video",
+        "priority": 5,
+        "max_retries": 0,
+    }
+
+
+def test_options_make_a_copy_and_leave_the_task_alone() -> None:
+    changed = named.options(priority=9, queue_name=None, retry_delay=0.5)
+    assert {**changed.entry(1), "args": []} == {
+        "task_name": "sums.add",
+        "module_path": __name__,
+        "args": [],
+        "kwargs": {},
+        "priority": 9,
+        "max_retries": 0,
+        "retry_delay": 0.5,
+    }
+    assert named.entry(1)["priority"] == 5
+    assert changed(1) == (1, "")
+
+
+def test_an_unknown_option_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"a task has no option 'colour'"):
+        add.options(colour="red")  # pyright: ignore[reportCallIssue]
+
+
+def test_arguments_that_do_not_fit_are_refused_before_anything_is_sent() -> None:
+    unfit: Any = add
+    with pytest.raises(TypeError, match=r"^add\(\): missing a required argument: 'a'"):
+        unfit.entry()
+    with pytest.raises(TypeError, match=r"^add\(\): got an unexpected keyword argument 'c'"):
+        unfit.queue(1, c=2)
+
+
+def test_arguments_supplied_by_a_decorator_in_between_are_not_asked_for() -> None:
+    assert save(1) == ("session", 1)
+    assert save.entry(1)["args"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("send", "argument"),
+    [
+        (lambda: named.queue(1, typing.cast("Any", object())), "2"),
+        (lambda: named.queue(typing.cast("Any", object())), "'a'"),
+        (lambda: named.queue(1, key=typing.cast("Any", object())), "'key'"),
+    ],
+)
+def test_a_value_that_cannot_be_sent_is_named(send: Callable[[], Any], argument: str) -> None:
+    with pytest.raises(TypeError, match=rf"^sums\.add\(\): argument {argument} cannot be sent as JSON"):
+        send()
+
+
+def test_nan_is_refused_with_the_name_of_the_argument() -> None:
+    number: Any = float("nan")
+    with pytest.raises(ValueError, match=r"^add\(\): argument 'b' cannot be sent as JSON: it holds NaN"):
+        add.queue(1, number)
+
+
+def test_in_a_class_a_static_method_is_called_and_enqueued() -> None:
+    assert Mailer.send("x") == Mailer().send("x") == Mailer.post("x") == "x"
+    assert Mailer.send.entry("x")["task_name"] == "Mailer.send"
+
+
+def test_a_method_is_bound_when_called_and_cannot_be_enqueued_without_its_object() -> None:
+    mailer = Mailer()
+    assert mailer.bound("x") == (mailer, "x")
+    with pytest.raises(TypeError, match=r"missing a required argument: 'to'"):
+        typing.cast("Any", mailer.bound).entry("x")
+
+
+def test_a_local_function_is_called_but_not_enqueued() -> None:
+    @queue.task
+    def local() -> int:
+        return 1
+
+    assert (local(), local.task_name) == (1, "local")
+    with pytest.raises(TaskNotImportable, match=r"'local' is defined inside test_.*\(\), where no") as raised:
+        local.queue()
+    assert raised.value.task_name == "local"
+
+
+def test_a_name_does_not_make_a_local_function_enqueueable() -> None:
+    with pytest.raises(TaskNotImportable, match=r"'elsewhere' is defined inside make"):
+        make("elsewhere").entry()
+
+
+def test_a_local_function_kept_in_a_variable_of_its_module_can_be_enqueued() -> None:
+    assert from_factory.entry()["task_name"] == "from_factory"
+    assert from_factory.options(priority=1).entry()["task_name"] == "from_factory"
+
+
+def test_a_renamed_method_is_refused_because_nobody_would_find_it() -> None:
+    with pytest.raises(TaskNotImportable, match=r"'another' is 'Mailer.renamed' in its module"):
+        Mailer.renamed.entry()
+
+
+def test_a_lambda_with_a_name_can_be_enqueued() -> None:
+    assert twice(2) == 4
+    assert twice.entry(2)["task_name"] == "lambda"
+
+
+def test_a_function_of_code_without_a_module_is_refused() -> None:
+    space: dict[str, Callable[[], None]] = {}
+    exec("def f(): pass", {"__name__": "<made up>"}, space)
+    with pytest.raises(TaskNotImportable, match=r"is in '<made up>', which no worker can import"):
+        queue.task(space["f"]).entry()
+
+
+@pytest.mark.parametrize("value", [Mailer, functools.partial(print), 5])
+def test_only_a_function_can_be_a_task(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"only a function can be a task"):
+        queue.task(value)
+
+
+def test_a_task_can_be_enqueued_through_another_queue_too() -> None:
+    again = TaskQueue(queue_name="other").task(queue_name="mine")(add)
+    assert again.entry(1)["queue_name"] == "mine"
+    assert again.__wrapped__ is add.__wrapped__
+
+
+def test_an_async_queue_makes_the_same_tasks() -> None:
+    task = AsyncTaskQueue().task(add)
+    assert task.entry(1) == add.entry(1)
+    assert task(1) == 3
+
+
+def test_a_function_with_attributes_keeps_them() -> None:
+    def function() -> None: ...
+
+    function.team = "video"  # pyright: ignore[reportFunctionMemberAccess]
+    assert vars(queue.task(function))["team"] == "video"
+
+
+def test_a_function_without_a_signature_is_left_to_the_worker() -> None:
+    assert queue.task(name="getattr")(getattr).entry(1, "a")["module_path"] == "builtins"

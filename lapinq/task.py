@@ -214,7 +214,7 @@ class Task(Generic[P, R]):
 
 
 class TaskDecorator:
-    """What `queue.task(...)` gives. Not just a callable: a type checker must be able to tell it from a task."""
+    """What `queue.task(...)` gives. No bare callable: a type checker must tell it from a task."""
 
     def __init__(
         self, queue: _requests.Defaults, connection: Connection, name: str | None, options: TaskOptions

@@ -1,1 +1,1 @@
-"""What all of lapinq shares: the words of the domain, the schema, the SQL verbs on tasks and the import of task functions."""
+"""What all of lapinq shares: the words of the domain, the schema, the verbs on tasks, the import of functions."""

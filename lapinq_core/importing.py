@@ -5,10 +5,11 @@ of that name, which may lead through a class ("Mailer.send").
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from lapinq_core.domain.errors import LapinqError
@@ -33,16 +34,38 @@ def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Ca
     passes through as it is.
     """
     if not is_allowed(module_path, allowed):
-        raise TaskNotFound(f"module {module_path!r} is not allowed by LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})")
+        raise TaskNotFound(
+            f"module {module_path!r} is not allowed by LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})"
+        )
     module = _import(module_path)
     found = _registered(module).get(task_name) or _attribute(module, task_name)
     if found is None:
         names = ", ".join(sorted(_registered(module))) or "none"
-        raise TaskNotFound(f"module {module_path!r} has no task or function {task_name!r}; registered there: {names}")
+        raise TaskNotFound(
+            f"module {module_path!r} has no task or function {task_name!r}; registered there: {names}"
+        )
     if not callable(found):
-        raise TaskNotFound(f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}")
-    # Only our own wrapper comes off; decorators of the user's stay on.
-    return found.__wrapped__ if hasattr(found, MARK) else found
+        raise TaskNotFound(
+            f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
+        )
+    # Our own wrapper comes off. A plain function that has the mark is a decorator of the user's around it, to which
+    # functools.wraps copied the mark: that one stays on.
+    if _mark(found) is None or isinstance(found, FunctionType):
+        return found
+    return vars(found)["__wrapped__"]
+
+
+def prepare_imports(modules: Sequence[str]) -> None:
+    """What a program that runs tasks does first: makes the working directory importable, imports `modules`.
+
+    A console script starts with its own directory on the path, but people run it where their modules are. Raises
+    `TaskNotFound` for a module that isn't there.
+    """
+    here = os.getcwd()  # noqa: PTH109  # the entry as Python writes it
+    if "" not in sys.path and here not in sys.path:
+        sys.path.insert(0, here)
+    for module in modules:
+        _import(module)
 
 
 def _import(module_path: str) -> ModuleType:
@@ -59,8 +82,22 @@ def _import(module_path: str) -> ModuleType:
 
 
 def _registered(module: ModuleType) -> dict[str, Any]:
-    # vars() and not dir(): a module-level __getattr__ must not be asked for every name.
-    return {name: value for value in vars(module).values() if isinstance(name := getattr(value, MARK, None), str)}
+    # vars() and not dir(): a module-level __getattr__ must not be asked for every name. What is defined in the module
+    # itself comes last and wins over what it imports under the same name.
+    values = sorted(vars(module).values(), key=lambda value: _module_of(value) == module.__name__)
+    return {name: value for value in values if (name := _mark(value)) is not None}
+
+
+def _mark(value: object) -> str | None:
+    try:
+        mark = getattr(value, MARK, None)
+    except Exception:  # noqa: BLE001  # user code: a lazy proxy may raise for any attribute
+        return None
+    return mark if isinstance(mark, str) else None
+
+
+def _module_of(value: object) -> object:
+    return getattr(value, "__module__", None) if _mark(value) else None
 
 
 def _attribute(module: ModuleType, task_name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Fixtures of every kind of test that needs a database: `database` is a private copy, `conn` rolls back and is quick."""
+"""Fixtures of tests that need a database: `database` is a private copy, `conn` rolls back and is quick."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """Translates the driver's errors into what callers can act on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
@@ -40,7 +40,7 @@ def is_away(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated() -> Generator[None]:
     """Around calls of the driver: raises `DatabaseUnavailable` or `ValueRefused` in place of its errors."""
     try:
         yield

@@ -65,7 +65,7 @@ def current_revision(connection: psycopg.Connection) -> str | None:
     return row[0] if row else None
 
 
-def _config():  # noqa: ANN202  # its type would import alembic
+def _config():  # its type would import alembic
     from alembic.config import Config
 
     config = Config()

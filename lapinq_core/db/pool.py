@@ -30,7 +30,8 @@ def conninfo(url: str, name: str) -> str:
     Raises psycopg.ProgrammingError where `url` can't be read.
     """
     given = conninfo_to_dict(url)
-    return make_conninfo(**{**_DEFAULTS, "application_name": name, **given})
+    defaults = {**_DEFAULTS, "application_name": name}
+    return make_conninfo(url, **{key: value for key, value in defaults.items() if key not in given})
 
 
 async def connect(url: str, name: str, **settings: str) -> psycopg.AsyncConnection:
@@ -74,7 +75,9 @@ def make_pool(url: str, name: str, size: int, *, timeout: float) -> AsyncConnect
         timeout=timeout,
         max_waiting=1000,
         max_idle=60.0,
-        reconnect_timeout=60.0,
+        # Its pauses between attempts double; giving up soon makes the next caller begin anew instead of waiting out
+        # a pause of half a minute when the database is long back.
+        reconnect_timeout=2.0,
         name=name,
         open=False,
     )

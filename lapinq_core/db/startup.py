@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import psycopg
 
-from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries
 from lapinq_core.db.errors import translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
 from lapinq_core.db.pool import connect_sync
@@ -25,6 +24,8 @@ def database(settings: Settings) -> Generator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
+    from lapinq_core.db.embedded import EmbeddedDatabase  # of no use to whoever names a database
+
     lease = EmbeddedDatabase(settings.data_dir, settings.pg_bin).acquire()
     try:
         migrate(lease.url)
@@ -64,10 +65,10 @@ def explained() -> Generator[None]:
         yield
     except SettingsError as error:
         raise _stop(error, exits.USAGE) from error
-    except NoBinaries as error:
-        raise _stop(error, exits.NO_DATABASE) from error
     except LapinqError as error:
-        raise _stop(error, exits.FAILED) from error
+        from lapinq_core.db.embedded import NoBinaries
+
+        raise _stop(error, exits.NO_DATABASE if isinstance(error, NoBinaries) else exits.FAILED) from error
     except psycopg.ProgrammingError as error:
         # What conninfo says of a URL it can't read.
         raise _stop(error, exits.USAGE) from error

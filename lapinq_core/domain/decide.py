@@ -75,7 +75,9 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
         case Interrupted():
             # max_retries 0 means at most one start, ever: giving the start back would allow a second one.
             if policy.max_retries == 0:
-                return Fail("the worker was stopped before the task finished, and it may not be started twice")
+                return Fail(
+                    "the worker was stopped before the task finished, and it may not be started twice"
+                )
             return HandBack("the worker was stopped before the task finished")
         case Unstarted():
             return HandBack()
@@ -83,7 +85,9 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             assert_never(outcome)
 
 
-def _failed(policy: RetryPolicy, attempt: int, delay: float, error: str, traceback: str | None = None) -> Next:
+def _failed(
+    policy: RetryPolicy, attempt: int, delay: float, error: str, traceback: str | None = None
+) -> Next:
     if may_retry(policy, attempt):
         return Retry(delay, error, traceback)
     return Fail(error, traceback)

@@ -19,6 +19,9 @@ class RetryError(LapinqError):
         super().__init__(message or f"retry in {countdown:g} s")
         self.countdown = countdown
 
+    def __reduce__(self) -> tuple[type["RetryError"], tuple[float, str]]:
+        return type(self), (self.countdown, str(self))
+
 
 class InvalidValue(LapinqError):
     """A value is not acceptable.
@@ -30,3 +33,6 @@ class InvalidValue(LapinqError):
         super().__init__(f"{loc}: {msg}" if loc else msg)
         self.loc = loc
         self.msg = msg
+
+    def __reduce__(self) -> tuple[type["InvalidValue"], tuple[str, str]]:
+        return type(self), (self.loc, self.msg)

@@ -56,4 +56,6 @@ class Unstarted(msgspec.Struct, frozen=True, tag=True):
     """The worker hands the task back without having called its function."""
 
 
-Outcome = Completed | Raised | RetryAsked | Unstorable | TimedOut | Died | WorkerLost | Interrupted | Unstarted
+Outcome = (
+    Completed | Raised | RetryAsked | Unstorable | TimedOut | Died | WorkerLost | Interrupted | Unstarted
+)

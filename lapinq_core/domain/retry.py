@@ -7,7 +7,7 @@ JITTER = 0.2
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """What a task says about its retries: `max_retries` of them, `retry_delay` seconds apart, doubling with `retry_backoff`."""
+    """What a task says about its retries: how many, how many seconds apart, and whether that doubles each time."""
 
     max_retries: int = 3
     retry_delay: float = 10.0

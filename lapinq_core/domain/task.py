@@ -31,8 +31,8 @@ class NewTask(msgspec.Struct, kw_only=True):
     task_name: str
     module_path: str
     queue_name: str = "default"
-    args: list[Any] = msgspec.field(default_factory=list)
-    kwargs: dict[str, Any] = msgspec.field(default_factory=dict)
+    args: list[Any] = msgspec.field(default_factory=list[Any])
+    kwargs: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     scheduled_at: datetime | None = None
     max_retries: int = 3
     priority: int = 0
@@ -127,7 +127,9 @@ def _check_webhook_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable or len(url) > MAX_URL or not url.isprintable() or " " in url:
-        raise InvalidValue("webhook_url", f"must be an http or https URL with a host, at most {MAX_URL} characters")
+        raise InvalidValue(
+            "webhook_url", f"must be an http or https URL with a host, at most {MAX_URL} characters"
+        )
 
 
 def _check_scheduled_at(at: datetime, now: datetime) -> datetime:

@@ -29,7 +29,9 @@ async def run_chores(pool: Pool, notifier: Notifier, stop: asyncio.Event, *, cle
     async with asyncio.TaskGroup() as group:
 
         def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
-            group.create_task(run_every(name, chore, interval=interval, stop=stop, expected=is_away), name=name)
+            group.create_task(
+                run_every(name, chore, interval=interval, stop=stop, expected=is_away), name=name
+            )
 
         start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
         start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
@@ -46,7 +48,9 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
     notifier.wake(queues)
     if moved == upkeep.PASS_LIMIT:
         return 0.0
-    return PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
+    return (
+        PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
+    )
 
 
 async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:

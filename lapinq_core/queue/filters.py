@@ -34,6 +34,13 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
     )
 
 
+def containing(text: str) -> str:
+    """The pattern for names that contain `text`, in which % and _ stay wildcards and a backslash escapes."""
+    trailing = len(text) - len(text.rstrip("\\"))
+    # A last backslash with nothing to escape stands for itself.
+    return f"%{text}%" if trailing % 2 == 0 else f"%{text}\\%"
+
+
 _CONDITIONS: dict[str, LiteralString] = {
     "queue": "t.queue_name = %(queue)s::text",
     "task_name": "t.task_name ILIKE %(task_name)s::text",

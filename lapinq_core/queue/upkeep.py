@@ -16,7 +16,9 @@ PASS_LIMIT = 500
 PARTITION_WEEKS_AHEAD = 2
 
 
-async def promote(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
+async def promote(
+    conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT
+) -> tuple[int, list[str], float | None]:
     """Moves delayed tasks that are due to where they are claimed.
 
     Answers how many, their queues, and in how many seconds the next is due (None: none waits).
@@ -54,8 +56,10 @@ async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PA
     return row[0] if row else 0
 
 
-async def rescue(conn: psycopg.AsyncConnection, rand: float, limit: int = PASS_LIMIT) -> dict[str, str | None]:
-    """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next state.
+async def rescue(
+    conn: psycopg.AsyncConnection, rand: float, limit: int = PASS_LIMIT
+) -> dict[str, str | None]:
+    """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
 
     Answers the ids rescued, each with the queue in which it may start at once, or None. Declaring workers dead comes
     before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the rescuer's protocol.
@@ -63,9 +67,17 @@ async def rescue(conn: psycopg.AsyncConnection, rand: float, limit: int = PASS_L
     async with conn.transaction():
         cursor = await conn.execute(sql(_PACKAGE, "find_lost"), {"limit": limit}, prepare=True)
         ended: list[Ended] = []
-        for task_id, token, attempt, max_retries, retry_delay, retry_backoff, worker, timed_out, held in (
-            await cursor.fetchall()
-        ):
+        for (
+            task_id,
+            token,
+            attempt,
+            max_retries,
+            retry_delay,
+            retry_backoff,
+            worker,
+            timed_out,
+            held,
+        ) in await cursor.fetchall():
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
             outcome = TimedOut(held) if timed_out else WorkerLost(worker)
             ended.append(ended_as(task_id, token, decide(policy, attempt, outcome, rand)))

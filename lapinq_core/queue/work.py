@@ -132,10 +132,14 @@ async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set
     return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "release"), params)).fetchall()}
 
 
-async def find_own_attempts(conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]) -> set[str]:
+async def find_own_attempts(
+    conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]
+) -> set[str]:
     """Those of `ids` whose end with this very token is recorded already."""
     params = {"ids": _array(ids), "tokens": _array(tokens)}
-    return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()}
+    return {
+        row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()
+    }
 
 
 def _decode(row: tuple[str | None] | None, token: str) -> list[Claim]:

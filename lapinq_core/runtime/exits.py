@@ -7,4 +7,4 @@ USAGE = 2
 NO_DATABASE = 3
 """No database was named, and there are no PostgreSQL programs to run an embedded one with."""
 INSISTED = 130
-"""A second signal came before the stop was finished."""
+"""A second signal came, and still the stop took too long."""

@@ -44,6 +44,23 @@ def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command
     return decorate
 
 
+def database(purpose: str) -> Callable[[Command], Command]:
+    """The flags that name the database; `purpose` says what it is used for: "PostgreSQL to work on"."""
+    return group(
+        option("database_url", help=f"{purpose}; without one the embedded PostgreSQL is used."),
+        option("data_dir", help="Directory of the embedded database."),
+        option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
+    )
+
+
+def logging() -> Callable[[Command], Command]:
+    """The flags of the log."""
+    return group(
+        option("log_level", help="Least severe log lines to write."),
+        option("json_log", help="Write log lines as JSON objects."),
+    )
+
+
 _HINTS = get_type_hints(Settings)
 _METAVARS = {str(int): "INTEGER", str(float): "NUMBER"}
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_CHATTY = ("alembic", "psycopg", "uvicorn", "httpx")
+"""Libraries that tell at level info what only matters when something is looked into."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
@@ -19,6 +21,11 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # What these say at "info" is of use to their own developers.
+    for chatty in ("alembic", "httpx", "psycopg.pool"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
 
 
 class _PlainFormatter(logging.Formatter):

@@ -38,7 +38,7 @@ async def run_every(
                 pause = await turn()
         except StopLoop:
             return
-        except Exception as error:  # noqa: BLE001  # a loop's turn: the loop must go on
+        except Exception as error:  # a loop's turn: the loop must go on
             if expected(error):
                 log.warning("%s: %s: %s; trying again in %.1f s", name, type(error).__name__, error, backoff)
             else:

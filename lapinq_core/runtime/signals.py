@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -19,7 +19,7 @@ class StopSignals:
 
 
 @contextmanager
-def stop_signals() -> Iterator[StopSignals]:
+def stop_signals() -> Generator[StopSignals]:
     """Listens for SIGTERM and SIGINT on the running loop while the context lasts."""
     loop = asyncio.get_running_loop()
     signals = StopSignals()

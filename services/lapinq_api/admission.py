@@ -16,7 +16,7 @@ class Admission:
         self.held = 0
 
     def hold(self, size: int = 0) -> "Held":
-        """A context that counts `size` bytes for as long as it lasts. Raises `Overloaded` when they are too many."""
+        """A context in which `size` bytes count. Raises `Overloaded` when that is more than can be held."""
         held = Held(self)
         held.add(size)
         return held

@@ -1,5 +1,6 @@
 """Puts the application together: routes inside, middleware around them, the lifespan beside."""
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -26,8 +27,8 @@ def build_app(
 ) -> Starlette:
     """The API and the dashboard on the database that `settings` names.
 
-    `companions` run beside it for as long as its lifespan lasts. With `migrates` it brings the schema up to date at
-    its start, else it waits for somebody to do so, answering 503 meanwhile.
+    `companions` run beside it for as long as its lifespan lasts. With `migrates` it brings the schema up to
+    date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
     middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(Failures)]
@@ -48,7 +49,13 @@ def build_app(
         lifespan=make_lifespan(state, companions, migrates=migrates),
     )
     app.router.redirect_slashes = False
+    app.state.insisted = asyncio.Event()
     return app
+
+
+def insist(app: Starlette) -> None:
+    """Makes the companions of an application that is being stopped hurry."""
+    app.state.insisted.set()
 
 
 async def _from_the_router(request: Request, error: Exception) -> Response:

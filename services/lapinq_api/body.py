@@ -9,11 +9,12 @@ from starlette.types import Receive, Scope
 from lapinq_api.admission import Admission
 from lapinq_api.errors import Refused
 
+
 async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """The body, at most `limit` bytes, counted as they arrive.
 
-    A body of no declared type is taken as JSON. Raises `Refused` (413, 415), `Overloaded`, and `ClientDisconnect`
-    when the client is gone before its end.
+    A body of no declared type is taken as JSON. Raises `Refused` (413, 415), `Overloaded`, and
+    `ClientDisconnect` when the client is gone before its end.
     """
     declared = 0
     for name, value in scope["headers"]:

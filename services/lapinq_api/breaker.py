@@ -41,7 +41,7 @@ class Breaker:
         while True:
             await self._tripped.wait()
             since = time.monotonic()
-            while not await self._is_back():
+            while not await self._is_back():  # noqa: ASYNC110  # the database sets no event
                 await asyncio.sleep(PROBE_INTERVAL_SECONDS)
             log.warning("the database is back after %.1f s", time.monotonic() - since)
             self._failures = 0

@@ -1,7 +1,6 @@
 """The database as requests use it: bounded in time, behind a breaker, with errors translated."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -27,8 +26,8 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 class Database:
     """The pool of one event loop, from `open` to `close`.
 
-    A statement that doesn't answer in time is left to the driver to cancel, which over a dead network can take
-    long; the request doesn't wait for that.
+    A statement that doesn't answer in time is left to the driver to cancel, which over a dead network can
+    take long; the request doesn't wait for that.
     """
 
     def __init__(self, url: str, size: int) -> None:
@@ -67,7 +66,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """As `run`, with a budget of its own. Only the usual budget running out counts as a sign of absence."""
+        """As `run`, with a budget of its own. One over the usual says nothing of absence when it runs out."""
         self.check()
         work = asyncio.ensure_future(self._call(verb, *args, **kwargs))
         try:
@@ -119,7 +118,7 @@ class Database:
     async def _probe(self) -> None:
         async with asyncio.timeout(BUDGET_SECONDS):
             conn = await connect(self._url, "lapinq-api probe")
-        async with contextlib.aclosing(conn):
-            await inspect.ping(conn)
+            async with conn:
+                await inspect.ping(conn)
         # What lies in the pool is from before; each dead connection would cost a request.
         await self.pool.drain()

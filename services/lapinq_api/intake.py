@@ -1,7 +1,7 @@
 """Natural batching: tasks that arrive one by one are stored together.
 
-The first goes out at once; what gathers while it is under way goes next, in one statement. So a quiet server answers
-quickly, and a busy one stores hundreds for the price of one commit. A task is answered for after its commit.
+The first goes out at once; what gathers while it is under way goes next, in one statement. So a quiet server
+answers quickly, and a busy one stores hundreds for the price of one commit, and answers after it.
 """
 
 import asyncio
@@ -38,8 +38,8 @@ class Intake:
     async def put(self, task: NewTask) -> None:
         """Returns when `task` is stored.
 
-        Raises `DatabaseUnavailable` within the budget of a write (the task may have been stored all the same),
-        `ValueRefused` and `Overloaded`.
+        Raises `ValueRefused`, `Overloaded`, and within the budget of a write `DatabaseUnavailable`; then the
+        task may have been stored all the same.
         """
         self._database.check()
         if len(self._waiting) >= MOST_WAITING:
@@ -78,7 +78,7 @@ class Intake:
             middle = len(entries) // 2
             await self._store(entries[:middle])
             await self._store(entries[middle:])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a loop's turn; each request gets to know
             for entry in entries:
                 entry.refuse(error)
         else:

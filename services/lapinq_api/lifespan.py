@@ -1,14 +1,15 @@
 """What runs beside the requests, from the start of the application to its end.
 
-The start waits for the first attempt to reach the database and to see its schema. When that fails the application
-starts all the same, answers 503, and goes on trying. Companions (a worker or a scheduler in this process) start once
-the schema is there; one that fails later is started anew.
+The start waits for the first attempt to reach the database and to see its schema. When that fails the
+application starts all the same, answers 503, and goes on trying. Companions (a worker or a scheduler in this
+process) start once the schema is there; one that fails later is started anew.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 
@@ -21,6 +22,15 @@ from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime.loops import pause_for
 
 Companion = Callable[[], AbstractAsyncContextManager[object]]
+"""Runs while its context lasts and is stopped gently at its end."""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """What the context of a companion may be: `stop` makes it hurry when it is stopping already."""
+
+    def stop(self) -> None: ...
+
 
 FIRST_ATTEMPT_SECONDS = 15.0
 FIRST_PAUSE_SECONDS = 0.2
@@ -28,3 +38,130 @@ LAST_PAUSE_SECONDS = 2.0
 RESTART_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
+
+
+def make_lifespan(
+    state: State, companions: Sequence[Companion], *, migrates: bool
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """The lifespan of an application with this state; it may be run again after its end."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        settings = state.settings
+        assert settings.database_url is not None, "the caller resolves the database"
+        database = Database(settings.database_url, settings.pool_size)
+        stop = asyncio.Event()
+        await database.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                notifier = Notifier(database.pool)
+                endless = [group.create_task(notifier.run()), group.create_task(database.breaker.run())]
+                schema = _Schema(database, settings.database_url, migrates=migrates)
+                group.create_task(schema.run(stop))
+                insisted: asyncio.Event = app.state.insisted
+                keepers = [_Keeper(companion, schema.ready, stop, insisted) for companion in companions]
+                kept = [group.create_task(keeper.run()) for keeper in keepers]
+                state.connect(database, Intake(database, notifier, group))
+                try:
+                    if await schema.first_attempt():
+                        for keeper in keepers:
+                            await keeper.first_start()
+                    yield
+                finally:
+                    stop.set()
+                    await asyncio.gather(*kept)
+                    state.disconnect()
+                    for task in endless:
+                        task.cancel()
+        finally:
+            await database.close()
+
+    return lifespan
+
+
+class _Schema:
+    """Goes on trying until the schema is there, and lets requests through from then on."""
+
+    def __init__(self, database: Database, url: str, *, migrates: bool) -> None:
+        self._database = database
+        self._url = url
+        self._migrates = migrates
+        self._attempted = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def first_attempt(self) -> bool:
+        """Waits for the first attempt, for a while; whether it succeeded."""
+        await pause_for(FIRST_ATTEMPT_SECONDS, self._attempted)
+        return self.ready.is_set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        pause, said = FIRST_PAUSE_SECONDS, ""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(prepare_schema, self._url, migrates=self._migrates)
+            except LapinqError as error:
+                if str(error) != said:
+                    log.warning("answering 503 until the database can be used: %s", error)
+                    said = str(error)
+            except Exception:
+                log.exception("answering 503 until the database can be used")
+            else:
+                self._database.is_ready = True
+                self.ready.set()
+                return
+            finally:
+                self._attempted.set()
+            await pause_for(pause, stop)
+            pause = min(pause * 2, LAST_PAUSE_SECONDS)
+
+
+class _Keeper:
+    """Runs one companion from when `ready` is set until `stop` is; starts it anew when it fails."""
+
+    def __init__(
+        self, companion: Companion, ready: asyncio.Event, stop: asyncio.Event, insisted: asyncio.Event
+    ) -> None:
+        self._companion = companion
+        self._ready = ready
+        self._stop = stop
+        self._insisted = insisted
+        self._started = asyncio.Event()
+        self._failure: Exception | None = None
+        self._is_awaited = False
+
+    async def first_start(self) -> None:
+        """Waits until it has started; raises what kept it from that."""
+        self._is_awaited = True
+        await self._started.wait()
+        if self._failure:
+            raise self._failure
+
+    async def run(self) -> None:
+        while not (self._ready.is_set() or self._stop.is_set()):
+            await pause_for(3600.0, self._ready, self._stop)
+        while not self._stop.is_set():
+            try:
+                await self._run_once()
+            except Exception as error:
+                if self._is_awaited and not self._started.is_set():
+                    self._failure = error
+                    self._started.set()
+                    return
+                log.exception("a part of this server failed; starting it anew in %g s", RESTART_SECONDS)
+                await pause_for(RESTART_SECONDS, self._stop)
+
+    async def _run_once(self) -> None:
+        hurrying = None
+        try:
+            async with self._companion() as running:
+                self._started.set()
+                if isinstance(running, Stoppable):
+                    hurrying = asyncio.create_task(self._hurry(running))
+                await self._stop.wait()
+        finally:
+            if hurrying:
+                hurrying.cancel()
+
+    async def _hurry(self, running: Stoppable) -> None:
+        await self._insisted.wait()
+        running.stop()

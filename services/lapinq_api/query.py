@@ -12,7 +12,7 @@ _MOST_PARAMETERS = 100
 
 
 def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
-    """The parameters of the query string. Raises `InvalidValue` for one that isn't `known` or is there twice."""
+    """The parameters of the query string. Raises `InvalidValue` for one not `known` or there twice."""
     raw: bytes = scope["query_string"]
     if not raw:
         return {}

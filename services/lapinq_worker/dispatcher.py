@@ -1,7 +1,7 @@
 """Claimed tasks on their way to a place to run: in order, at most `limit` at once.
 
-Coroutines are taken by the slots of the event loop. Plain functions are handed to a pool; a few quick ones may go in one
-chunk that runs one after the other and counts as one, which saves a hop for each.
+Coroutines are taken by the slots of the event loop. Plain functions are handed to a pool; a few quick ones may go
+in one chunk that runs one after the other and counts as one, which saves a hop for each.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ class Pool(Protocol):
 class Dispatcher:
     """The hand-over between fetcher and pools, on one event loop.
 
-    `settle` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are in hand.
-    Nothing is started while `may_start` says no: the lease of what waits here is in doubt.
+    `settle` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are
+    in hand. Nothing is started while `may_start` says no: the lease of what waits here is in doubt.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class Dispatcher:
         self.ended_count = 0
         self.waiting: deque[Job] = deque()
         self.active = 0
+        self.idle = asyncio.Event()  # set while nothing runs
+        self.idle.set()
         self.last_start = time.monotonic()
         self._settle = settle
         self._on_low = on_low
@@ -74,6 +76,7 @@ class Dispatcher:
         while waiting and self.active < self.limit and self._may_start():
             job = waiting.popleft()
             self.active += 1
+            self.idle.clear()
             self.last_start = time.monotonic()
             if job.target.is_coroutine:
                 return job
@@ -107,7 +110,7 @@ class Dispatcher:
 
     def took_leave(self) -> None:
         """A slot is done with its job and about to ask for the next."""
-        self.active -= 1
+        self._less_active()
         if len(self.waiting) + self.active <= self.low_water:
             self._on_low()
 
@@ -121,8 +124,13 @@ class Dispatcher:
             else:
                 # Every slot is awake and about to take: leave the job to them.
                 self.waiting.appendleft(job)
-                self.active -= 1
+                self._less_active()
                 return
+
+    def _less_active(self) -> None:
+        self.active -= 1
+        if self.active == 0:
+            self.idle.set()
 
     def _start_chunk(self, job: Job) -> None:
         assert self._pool is not None, "a pool is set before jobs are offered"

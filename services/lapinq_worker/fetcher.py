@@ -67,7 +67,9 @@ class Fetcher:
         self._look_after = 0.0
         self._transient_after = 0.0
         self._connection: psycopg.AsyncConnection | None = None
-        self._doubtful: dict[str, float] = {}  # tokens of claims whose answer was lost, and when to ask for them
+        self._doubtful: dict[
+            str, float
+        ] = {}  # tokens of claims whose answer was lost, and when to ask for them
         self._importing = 0
         self._imports: set[asyncio.Task[None]] = set()
         self.claimed_count = 0

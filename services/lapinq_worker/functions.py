@@ -25,7 +25,7 @@ class Functions:
         """The target, or the outcome of a task whose function can't be found."""
         try:
             function = await asyncio.to_thread(resolve, claim.module_path, claim.task_name, self._allowed)
-        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
+        except BaseException as error:  # user code: importing a module runs it
             if isinstance(error, asyncio.CancelledError):
                 raise
             return raised(error)

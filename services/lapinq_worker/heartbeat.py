@@ -1,11 +1,12 @@
 """A worker's sign of life, from a thread of its own with a connection of its own.
 
-So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `stuck_after` seconds
-gets no more beats, and the cluster takes its tasks.
+So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `stuck_after`
+seconds gets no more beats, and the cluster takes its tasks.
 
-Trust runs both ways from here. `is_current` tells whether the lease, counted from when the last good beat was sent, still
-holds. `calm_since` tells since when beats have come through on time without a gap; a rescuer judges others only after a
-full lease of calm, so that an outage or a pause of this machine is not taken for the death of everybody else.
+Trust runs both ways from here. `is_current` tells whether the lease, counted from when the last good beat was sent,
+still holds. `calm_since` tells since when beats have come through on time without a gap; a rescuer judges others
+only after a full lease of calm, so that an outage or a pause of this machine is not taken for the death of
+everybody else.
 """
 
 import contextlib

@@ -34,7 +34,9 @@ class Job:
         self.target = target
 
 
-def decode_arguments(args: bytes | msgspec.Raw, kwargs: bytes | msgspec.Raw) -> tuple[list[Any], dict[str, Any]]:
+def decode_arguments(
+    args: bytes | msgspec.Raw, kwargs: bytes | msgspec.Raw
+) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments from their JSON text."""
     return (
         [] if args == _NO_ARGUMENTS else _arguments.decode(args),

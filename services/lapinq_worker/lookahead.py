@@ -1,7 +1,7 @@
 """How many tasks to claim beyond those that can start now, so that the pools never wait for the database.
 
-As many as are used up while the next claim is under way, measured, and twice that for safety. Slow tasks give none: what
-one worker hoards another could run.
+As many as are used up while the next claim is under way, measured, and twice that for safety. Slow tasks give none:
+what one worker hoards another could run.
 """
 
 MAX_LOOKAHEAD = 1_000
@@ -19,7 +19,9 @@ class Lookahead:
         self._round_trip = 0.0
         self._bytes = 0.0
 
-    def claimed(self, now: float, round_trip: float, ended_count: int, payload_bytes: int, tasks: int) -> None:
+    def claimed(
+        self, now: float, round_trip: float, ended_count: int, payload_bytes: int, tasks: int
+    ) -> None:
         """A claim came back at `now` after `round_trip` seconds; `ended_count` tasks have ended so far, ever."""
         if self._at is not None and now > self._at:
             self._rate = _mean(self._rate, (ended_count - self._ended_count) / (now - self._at))
@@ -43,7 +45,9 @@ class Lookahead:
 
     def bounded(self, wanted: int) -> int:
         """`wanted`, or as many as fit a claim's answer when the tasks are large."""
-        return wanted if self._bytes * wanted <= MAX_CLAIM_BYTES else max(1, int(MAX_CLAIM_BYTES / self._bytes))
+        return (
+            wanted if self._bytes * wanted <= MAX_CLAIM_BYTES else max(1, int(MAX_CLAIM_BYTES / self._bytes))
+        )
 
 
 def _mean(old: float, new: float) -> float:

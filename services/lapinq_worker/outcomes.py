@@ -30,7 +30,10 @@ def returned(value: object) -> Outcome:
         return Completed(result.decode())
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         return Unstorable(
-            _storable(f"the function ran to its end, but its result can't be stored as JSON: {error}", MAX_ERROR_CHARACTERS)
+            _storable(
+                f"the function ran to its end, but its result can't be stored as JSON: {error}",
+                MAX_ERROR_CHARACTERS,
+            )
         )
 
 
@@ -68,4 +71,8 @@ def _users_frames(frames: TracebackType | None) -> TracebackType | None:
 def _storable(text: str, most: int) -> str:
     # PostgreSQL stores neither NUL nor halves of surrogate pairs.
     text = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= most else f"{text[: most // 2]}\n… {len(text) - most} characters left out …\n{text[-most // 2 :]}"
+    return (
+        text
+        if len(text) <= most
+        else f"{text[: most // 2]}\n… {len(text) - most} characters left out …\n{text[-most // 2 :]}"
+    )

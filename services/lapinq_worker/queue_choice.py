@@ -1,8 +1,8 @@
 """Which queue to claim from next: the highest priority first, then in turn, weighted.
 
-It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and the
-rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher priority)
-is found by a look from the bottom.
+It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and
+the rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher
+priority) is found by a look from the bottom.
 """
 
 from collections.abc import Mapping

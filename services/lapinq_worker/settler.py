@@ -84,7 +84,7 @@ class Settler:
                     async with asyncio.timeout(STATEMENT_DEADLINE_SECONDS):
                         await self._write_some()
                     backoff = 0.1
-                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written in the end
+                except Exception as error:  # a loop's turn: outcomes must be written in the end
                     await self._disconnect()
                     if is_away(error):
                         log.warning("outcomes wait for the database: %s", error)
@@ -126,7 +126,9 @@ class Settler:
                 await self._complete(connection, [one])
             return
         task_id, token, _, seconds = done[0]
-        following = Fail(f"the function ran to its end, but its result can't be stored: {error.diag.message_primary}")
+        following = Fail(
+            f"the function ran to its end, but its result can't be stored: {error.diag.message_primary}"
+        )
         await self._settle(connection, [ended_as(task_id, token, following, seconds)])
 
     async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> None:
@@ -142,13 +144,18 @@ class Settler:
             rest = [end for end in ended if end.id not in ours]
             await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])
 
-    async def _count_lost(self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]) -> None:
+    async def _count_lost(
+        self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]
+    ) -> None:
         ids = list(ids)
         own = await work.find_own_attempts(connection, ids, list(tokens))
         lost = [task_id for task_id in ids if task_id not in own]
         self.lost_count += len(lost)
         for task_id in lost[:10]:
-            log.warning("dropped the outcome of a task that was given to another worker meanwhile", extra={"task": task_id})
+            log.warning(
+                "dropped the outcome of a task that was given to another worker meanwhile",
+                extra={"task": task_id},
+            )
 
     async def _connect(self) -> psycopg.AsyncConnection:
         # By statistics lapinq_running looks tiny while it is full of dead rows; see complete.sql.

@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -44,7 +44,9 @@ from lapinq_worker.settler import Settler
 
 POOL_SIZE = 3
 POOL_TIMEOUT_SECONDS = 10.0
+INTERRUPT_SECONDS = 5.0
 FLUSH_SECONDS = 10.0
+CLAIM_SECONDS = 5.0
 LOOP_TICK_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
@@ -118,7 +120,9 @@ class Worker:
             asyncio.create_task(self._functions_pool.run(), name="pool"),
         ]
         rest = [asyncio.create_task(self._notifier.run(), name="notifier"), asyncio.create_task(self._tick())]
-        chores = run_chores(self._pool, self._notifier, self._stop, cleanup_interval=settings.cleanup_interval)
+        chores = run_chores(
+            self._pool, self._notifier, self._stop, cleanup_interval=settings.cleanup_interval
+        )
         sweep = run_every(
             "rescuer",
             self._rescuer.sweep,
@@ -149,22 +153,24 @@ class Worker:
                 raise error
 
     async def _wind_down(self, until_stop: list[asyncio.Task[None]]) -> None:
-        await asyncio.wait(until_stop, timeout=1.0)
-        for task in until_stop:
+        fetcher, *others = until_stop
+        for task in others:
             task.cancel()
+        await asyncio.wait([fetcher], timeout=CLAIM_SECONDS)
+        fetcher.cancel()
         await self._hand_back_waiting()
         if self._dispatcher.active:
-            log.info("waiting up to %g s for %d running tasks", self._settings.shutdown_grace, self._dispatcher.active)
-        give_up = self._loop.time() + self._settings.shutdown_grace
-        while self._dispatcher.active and self._loop.time() < give_up and not self._insisted.is_set():
-            await pause_for(0.05, self._insisted)
+            log.info(
+                "waiting up to %g s for %d running tasks",
+                self._settings.shutdown_grace,
+                self._dispatcher.active,
+            )
+        await pause_for(self._settings.shutdown_grace, self._dispatcher.idle, self._insisted)
         if self._dispatcher.active:
             log.warning("handing back %d tasks that did not finish in time", self._dispatcher.active)
             self._coroutines.interrupt()
             self._functions_pool.interrupt()
-            give_up = self._loop.time() + 5.0
-            while self._dispatcher.active and self._loop.time() < give_up:
-                await asyncio.sleep(0.02)
+            await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
                 await self._settler.flushed()
@@ -214,8 +220,12 @@ class Worker:
             interval=self._settings.heartbeat_interval,
             lease=self._settings.lease_seconds,
             stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
-            declared_dead=lambda: self._loop.call_soon_threadsafe(self._begin_anew),
+            declared_dead=self._declared_dead,
         )
+
+    def _declared_dead(self) -> None:
+        # Called in the heartbeat's thread.
+        self._loop.call_soon_threadsafe(self._begin_anew)
 
     def _begin_anew(self) -> None:
         self._is_member = False
@@ -252,7 +262,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def worker_companion(settings: Settings) -> AsyncIterator[Worker]:
+async def worker_companion(settings: Settings) -> AsyncGenerator[Worker]:
     """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end."""
     worker = Worker(settings)
     task = asyncio.create_task(worker.run(), name="worker")

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError
 
 AS_ROOT = os.geteuid() == 0
@@ -18,6 +20,8 @@ AS_ROOT = os.geteuid() == 0
 _HOLDER = """
 import sys
 from pathlib import Path
+import pytest
+
 from lapinq_core.db.embedded import EmbeddedDatabase
 with EmbeddedDatabase(Path(sys.argv[1]) if sys.argv[1:] else None).use() as url:
     print(url, flush=True)
@@ -46,13 +50,13 @@ class Holder:
     ) -> None:
         """Without `data_dir` it uses the default one. `user` is another user to run as, which takes root."""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _HOLDER, *([str(data_dir)] if data_dir else [])],
+            [_python_for(user), "-c", _HOLDER, *([str(data_dir)] if data_dir else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd="/",
-            env=os.environ | (env or {}),
+            env=os.environ | {"PYTHONPATH": _search_path()} | (env or {}),
             start_new_session=True,
             user=user,
             group=pwd.getpwnam(user).pw_gid if user else None,
@@ -89,6 +93,33 @@ class Holder:
         """What the process says on its way out."""
         assert self.process.stderr is not None
         return self.process.stderr.read()
+
+
+def _python_for(user: str | None) -> str:
+    """An interpreter of our version that `user` can run: ours may lie in a closed home directory."""
+    if user is None:
+        return sys.executable
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+        try:
+            done = subprocess.run(
+                [python, "-c", "import lapinq_core.db.embedded"],
+                env={"PYTHONPATH": _search_path()},
+                cwd="/",
+                user=user,
+                group=pwd.getpwnam(user).pw_gid,
+                extra_groups=[],
+                check=False,
+            )
+        except (FileNotFoundError, PermissionError):
+            continue
+        if done.returncode == 0:
+            return python
+    pytest.skip(f"the user {user} can run no Python {version}")
+
+
+def _search_path() -> str:
+    return os.pathsep.join(path for path in sys.path if path and not path.startswith(sys.base_prefix + "/"))
 
 
 def lapinq_db(data_dir: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:

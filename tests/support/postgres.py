@@ -8,20 +8,20 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
 
 
 @contextmanager
-def server(pg_bin: Path | None = None) -> Iterator[str]:
+def server(pg_bin: Path | None = None) -> Generator[str]:
     """The URL of a server that lives as long as the context."""
     if url := os.environ.get("LAPINQ_TEST_DATABASE_URL"):
         yield url
@@ -37,7 +37,7 @@ def server(pg_bin: Path | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def template(server_url: str) -> Iterator[str]:
+def template(server_url: str) -> Generator[str]:
     """The name of a migrated database that private ones are copied from."""
     name = f"lapinq_template_{uuid.uuid4().hex[:8]}"
     with _database(server_url, name) as url:
@@ -46,14 +46,14 @@ def template(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def private_database(server_url: str, template_name: str | None = None) -> Iterator[str]:
+def private_database(server_url: str, template_name: str | None = None) -> Generator[str]:
     """The URL of a database of one's own: a copy of the template, or an empty one."""
     with _database(server_url, f"lapinq_test_{uuid.uuid4().hex[:12]}", template_name) as url:
         yield url
 
 
 @contextmanager
-def _database(server_url: str, name: str, template_name: str | None = None) -> Iterator[str]:
+def _database(server_url: str, name: str, template_name: str | None = None) -> Generator[str]:
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
         sql.Identifier(name), sql.Identifier(template_name or "template0")
     )
@@ -61,7 +61,7 @@ def _database(server_url: str, name: str, template_name: str | None = None) -> I
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(create)
     try:
-        yield make_conninfo(**{**conninfo_to_dict(server_url), "dbname": name})
+        yield make_conninfo(server_url, dbname=name)
     finally:
         with psycopg.connect(server_url, autocommit=True) as conn:
             conn.execute(drop)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lapinq_core.db.embedded.binaries import find_binaries
-from lapinq_core.db.embedded.cluster import cluster_major
 from lapinq_core.db.embedded.errors import StillInUse, explained
 from lapinq_core.db.embedded.folder import default_path, existing_folder, make_folder
 from lapinq_core.db.embedded.lease import USERS, Lease, control
@@ -88,6 +87,6 @@ class EmbeddedDatabase:
 
     def _server(self) -> Server:
         with explained(self.data_dir):
-            if cluster_major(self.data_dir / "pgdata") is None:
-                find_binaries(self.pg_bin)  # without them nothing is made
+            if existing_folder(self.data_dir) is None:
+                find_binaries(self.pg_bin)  # without them not even the directory is made
             return Server(make_folder(self.data_dir), self.pg_bin)

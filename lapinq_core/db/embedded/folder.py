@@ -15,6 +15,7 @@ placed.
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,20 +63,17 @@ class Folder:
             os.fchown(fd, self.owner.uid, self.owner.gid)
         return fd
 
-    def make_private(self, path: Path) -> Path:
+    def make_private(self, path: Path) -> None:
         """Makes a directory that only the owner can enter, or checks that it is one."""
-        try:
+        with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-        except FileExistsError:
-            status = path.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != self.owner.uid or status.st_mode & 0o077:
-                raise EmbeddedError(
-                    f"{path} should be a directory that only the user {self.owner.name} can enter: remove it"
-                ) from None
-        else:
-            if self.owner.is_other:
-                os.chown(path, self.owner.uid, self.owner.gid, follow_symlinks=False)
-        return path
+        status = path.lstat()
+        # One that is still root's was made just now, or in a start that was interrupted right here.
+        owner = self.owner.uid if status.st_uid == os.geteuid() else status.st_uid
+        if not stat.S_ISDIR(status.st_mode) or owner != self.owner.uid or status.st_mode & 0o077:
+            raise EmbeddedError(f"{path} isn't a directory that only {self.owner.name} can enter: remove it")
+        if self.owner.is_other:
+            os.chown(path, self.owner.uid, self.owner.gid, follow_symlinks=False)
 
     def sync(self) -> None:
         """Returns when renames in the directory are safe on the disk."""

@@ -1,4 +1,4 @@
-"""Where the Unix socket lies: in the data directory, or where that path is too long, in one of its own."""
+"""Where the Unix socket lies: in the data directory, or in one of its own where that path doesn't do."""
 
 import hashlib
 import os
@@ -34,7 +34,8 @@ def remove_short_socket_dir(folder: Folder) -> None:
 
 
 def _fits(place: Path) -> bool:
-    return len(os.fsencode(place / socket_name())) <= _LONGEST
+    # libpq takes a comma in a host for the end of it.
+    return "," not in str(place) and len(os.fsencode(place / socket_name())) <= _LONGEST
 
 
 def _short(folder: Folder) -> Path:

@@ -24,7 +24,9 @@ SELECT o.id::text, row_to_json(o)::text
                d.retry_backoff,
                d.webhook_url,
                d.ttl_seconds,
-               greatest(round(extract(epoch FROM d.expires_at - lapinq_now()), 3), 0) AS ttl_remaining,
+               CASE WHEN d.expires_at IS NOT NULL
+                    THEN greatest(round(extract(epoch FROM d.expires_at - lapinq_now()), 3), 0)
+               END AS ttl_remaining,
                d.worker_id,
                d.created_at,
                d.scheduled_at,

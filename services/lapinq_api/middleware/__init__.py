@@ -1,1 +1,1 @@
-"""What every request passes through, from the outside in: request id, access log, failures, rate limit, API key."""
+"""What requests pass through, from the outside in: request id, access log, failures, rate limit, API key."""

@@ -19,8 +19,8 @@ _EVERYBODY_ELSE = ""
 class RateLimit:
     """Counts this minute and the one before by address; the latter weighs as much as is left of it.
 
-    That lets no more than the limit through in any minute, give or take how evenly the requests of the last one came,
-    and takes two numbers an address. Addresses beyond `MOST_ADDRESSES` a minute share one count.
+    That lets no more than the limit through in any minute, give or take how evenly the requests of the last
+    one came, and takes two numbers an address. Addresses beyond `MOST_ADDRESSES` a minute share one count.
     """
 
     def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class RateLimit:
 
 
 def _source(address: str) -> str:
-    """Who is counted as one: an IPv4 address, or the network of 64 bits that an IPv6 host picks its addresses from."""
+    """Who counts as one: an IPv4 address, or the /64 network that an IPv6 host picks its addresses from."""
     if ":" not in address:
         return address
     try:

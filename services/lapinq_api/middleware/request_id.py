@@ -1,4 +1,4 @@
-"""Gives every request an id: the caller's own `X-Request-ID` where it is sane, else a new one. The answer carries it."""
+"""Gives every request an id, which its answer carries: the caller's own `X-Request-ID` where it is sane."""
 
 import os
 import re

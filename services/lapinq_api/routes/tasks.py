@@ -37,8 +37,8 @@ def routes(state: State) -> list[Route]:
 class NotFinished(msgspec.Struct):
     """In place of a result that isn't there yet."""
 
+    error: str
     status: Status
-    error: str = "task not finished"
 
 
 async def get_task(state: State, request: Request) -> Response:
@@ -53,7 +53,7 @@ async def get_result(state: State, request: Request) -> Response:
     if found is None:
         raise _unknown()
     status, result = found
-    return Json(result.encode() if status in FINAL else NotFinished(status))
+    return Json(result.encode() if status in FINAL else NotFinished("task not finished", status))
 
 
 async def list_tasks(state: State, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """The program of a child process: `python -m lapinq_worker.pools.child FD`. Calls functions, one at a time.
 
-It knows no database. It ends when the worker closes the socket, and is killed by the kernel when the worker dies, so that
-no code goes on whose outcome nobody waits for.
+It knows no database. It ends when the worker closes the socket, and is killed by the kernel when the worker dies,
+so that no code goes on whose outcome nobody waits for.
 """
 
 import contextlib

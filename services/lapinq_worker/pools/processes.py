@@ -15,6 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
+from typing import cast
 
 import msgspec
 
@@ -46,8 +47,8 @@ class _Child(asyncio.Protocol):
         self.ending: Outcome | None = None  # what the running job is to be settled as, once killed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # uvloop's transports have the interface but not the base class.
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         for body in self._frames.feed(data):
@@ -87,7 +88,12 @@ class ProcessPool:
     """At most `limit` children, started as they are needed; `time_limit` in seconds a job."""
 
     def __init__(
-        self, dispatcher: Dispatcher, limit: int, time_limit: float, allowed: tuple[str, ...], imports: tuple[str, ...]
+        self,
+        dispatcher: Dispatcher,
+        limit: int,
+        time_limit: float,
+        allowed: tuple[str, ...],
+        imports: tuple[str, ...],
     ) -> None:
         self._dispatcher = dispatcher
         self._limit = limit

@@ -41,24 +41,24 @@ def test_what_isnt_running_has_no_url_and_exit_code_1(data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_stop_names_the_users_and_needs_force(data_dir: Path) -> None:
-    with Holder(data_dir) as holder:
+def test_stop_names_the_users_and_needs_force(used_dir: Path) -> None:
+    with Holder(used_dir) as holder:
         holder.url()
-        refused = lapinq_db(data_dir, "stop")
+        refused = lapinq_db(used_dir, "stop")
         assert refused.returncode == 1
         assert f"1 process: {holder.process.pid} (" in refused.stderr
         assert "--force" in refused.stderr
-        assert lapinq_db(data_dir, "stop", "--force").returncode == 0
-        assert EmbeddedDatabase(data_dir).status().state == "stopped"
+        assert lapinq_db(used_dir, "stop", "--force").returncode == 0
+        assert EmbeddedDatabase(used_dir).status().state == "stopped"
         holder.leave()
 
 
-def test_psql_runs_on_a_server_that_is_up_meanwhile(data_dir: Path) -> None:
-    done = lapinq_db(data_dir, "psql", "-AtX", "-c", "SELECT current_database()")
+def test_psql_runs_on_a_server_that_is_up_meanwhile(used_dir: Path) -> None:
+    done = lapinq_db(used_dir, "psql", "-AtX", "-c", "SELECT current_database()")
     assert (done.returncode, done.stdout) == (0, "lapinq\n"), done.stderr
-    assert EmbeddedDatabase(data_dir).status().state == "stopped"
-    assert lapinq_db(data_dir, "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
-    other = lapinq_db(data_dir, "psql", "-AtX", "postgres", "-c", "SELECT current_database()")
+    assert EmbeddedDatabase(used_dir).status().state == "stopped"
+    assert lapinq_db(used_dir, "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
+    other = lapinq_db(used_dir, "psql", "-AtX", "postgres", "-c", "SELECT current_database()")
     assert other.stdout == "postgres\n"
 
 

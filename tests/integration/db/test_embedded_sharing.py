@@ -31,24 +31,24 @@ def test_four_processes_that_start_at_once_share_one_server_which_the_last_one_s
     assert EmbeddedDatabase(data_dir).status().state == "stopped"
 
 
-def test_a_killed_owner_leaves_the_server_to_the_next_who_stops_it(data_dir: Path) -> None:
-    with Holder(data_dir) as owner:
+def test_a_killed_owner_leaves_the_server_to_the_next_who_stops_it(used_dir: Path) -> None:
+    with Holder(used_dir) as owner:
         owner.url()
-        pid = server_pid(data_dir)
+        pid = server_pid(used_dir)
         owner.kill()
     assert is_alive(pid)
-    assert not EmbeddedDatabase(data_dir).status().users
-    with Holder(data_dir) as heir:
+    assert not EmbeddedDatabase(used_dir).status().users
+    with Holder(used_dir) as heir:
         heir.url()
-        assert server_pid(data_dir) == pid
+        assert server_pid(used_dir) == pid
         heir.leave()
     assert not is_alive(pid)
 
 
-def test_no_key_in_the_terminal_of_its_owner_reaches_the_server(data_dir: Path) -> None:
-    with Holder(data_dir) as owner:
+def test_no_key_in_the_terminal_of_its_owner_reaches_the_server(used_dir: Path) -> None:
+    with Holder(used_dir) as owner:
         owner.url()
-        pid = server_pid(data_dir)
+        pid = server_pid(used_dir)
         assert os.getsid(pid) != os.getsid(owner.process.pid)
         assert os.getpgid(pid) != os.getpgid(owner.process.pid)
         os.killpg(os.getpgid(owner.process.pid), signal.SIGKILL)
@@ -56,10 +56,10 @@ def test_no_key_in_the_terminal_of_its_owner_reaches_the_server(data_dir: Path) 
     assert is_alive(pid)
 
 
-def test_two_leases_of_one_process_count_as_two(data_dir: Path) -> None:
-    database = EmbeddedDatabase(data_dir)
+def test_two_leases_of_one_process_count_as_two(used_dir: Path) -> None:
+    database = EmbeddedDatabase(used_dir)
     one, two = database.acquire(), database.acquire()
-    pid = server_pid(data_dir)
+    pid = server_pid(used_dir)
     one.release()
     one.release()
     assert is_alive(pid)
@@ -91,9 +91,9 @@ assert EmbeddedDatabase(Path(sys.argv[1])).url() is None
 """
 
 
-def test_a_forked_child_neither_gives_up_nor_keeps_the_lease_of_its_parent(data_dir: Path) -> None:
+def test_a_forked_child_neither_gives_up_nor_keeps_the_lease_of_its_parent(used_dir: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _FORK, str(data_dir)],
+        [sys.executable, "-c", _FORK, str(used_dir)],
         stdin=subprocess.PIPE,
         capture_output=False,
         timeout=60,
@@ -102,29 +102,29 @@ def test_a_forked_child_neither_gives_up_nor_keeps_the_lease_of_its_parent(data_
     assert done.returncode == 0
 
 
-def test_a_server_that_was_started_to_stay_outlives_its_users_until_it_is_stopped(data_dir: Path) -> None:
-    database = EmbeddedDatabase(data_dir)
+def test_a_server_that_was_started_to_stay_outlives_its_users_until_it_is_stopped(used_dir: Path) -> None:
+    database = EmbeddedDatabase(used_dir)
     url = database.start()
-    pid = server_pid(data_dir)
+    pid = server_pid(used_dir)
     with database.use() as same:
         assert same == url
-    assert server_pid(data_dir) == pid
+    assert server_pid(used_dir) == pid
     assert database.status().kept
     assert database.stop()
     assert not is_alive(pid)
     with database.use():
-        pid = server_pid(data_dir)
+        pid = server_pid(used_dir)
     assert not is_alive(pid), "a stop ends the wish to keep it"
 
 
-def test_a_server_in_use_is_stopped_by_force_only(data_dir: Path) -> None:
-    database = EmbeddedDatabase(data_dir)
-    with Holder(data_dir) as holder:
+def test_a_server_in_use_is_stopped_by_force_only(used_dir: Path) -> None:
+    database = EmbeddedDatabase(used_dir)
+    with Holder(used_dir) as holder:
         holder.url()
         with pytest.raises(StillInUse, match=str(holder.process.pid)) as refused:
             database.stop()
         assert [user.pid for user in refused.value.users] == [holder.process.pid]
-        pid = server_pid(data_dir)
+        pid = server_pid(used_dir)
         assert database.stop(force=True)
         assert not is_alive(pid)
         assert not database.stop(force=True)

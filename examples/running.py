@@ -1,0 +1,64 @@
+"""What the programs here have in common: their options, reading results, and plain words for what goes wrong."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lapinq.errors import LapinqError, ResultTimeout, ServerUnavailable
+
+
+class Problem(Exception):
+    """Something that whoever runs the example can put right; the message says what."""
+
+
+class TaskFailed(Problem):
+    """A task did not complete."""
+
+
+class MissingPackage(Problem):
+    """A package that the example needs is not installed."""
+
+    def __init__(self, package: str | None) -> None:
+        super().__init__(f"this example needs {package}, which is not installed: pip install --group examples")
+
+
+def options(program: str, description: str) -> argparse.ArgumentParser:
+    """The options that every example takes: `server_url`, `api_key`, `folder` and `timeout`."""
+    parser = argparse.ArgumentParser(prog=f"python -m examples.{program}", description=description)
+    parser.add_argument("--server-url", default="http://127.0.0.1:8001", help="the lapinq server [%(default)s]")
+    parser.add_argument(
+        "--api-key", default=os.environ.get("LAPINQ_API_KEY"), help="its key, if it wants one [LAPINQ_API_KEY]"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("output", program), help="where the files go [%(default)s]"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=60.0, help="most seconds to wait for a task [%(default)s]"
+    )
+    return parser
+
+
+def value_of(done: dict[str, Any]) -> Any:
+    """What the task's function returned. `done` is what `wait` gave. Raises `TaskFailed`."""
+    if done["status"] != "completed":
+        raise TaskFailed(f"task {done['id']} {done['status']}: {done['error']}")
+    return json.loads(done["result"])
+
+
+def run(main: Callable[[], None]) -> None:
+    """Calls `main` and ends the process with a message, not a traceback, for what users can put right."""
+    try:
+        main()
+    except ServerUnavailable as error:
+        sys.exit(f"{error}\nIs the server running? Start it with: lapinq server --worker")
+    except ResultTimeout as error:
+        hint = "\nIs a worker running? Start one in this folder: lapinq worker"
+        sys.exit(f"{error}{hint if error.status == 'pending' else ''}")
+    except ModuleNotFoundError as error:
+        sys.exit(str(MissingPackage(error.name)))
+    except (LapinqError, Problem) as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""Thumbnails of photographs: plain functions, which a worker runs in child processes."""

@@ -1,0 +1,39 @@
+"""`python -m examples.thumbnails`: enqueues a task for each photograph and makes a page of what comes back."""
+
+import sys
+from pathlib import Path
+
+from ..running import TaskFailed, options, run, value_of
+
+
+def main() -> None:
+    """Enqueue everything first, then wait: the workers share the photographs among them."""
+    parser = options("thumbnails", "Make thumbnails of photographs.")
+    parser.add_argument("photos", nargs="?", type=Path, help="a folder of photographs; without one some samples")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[160, 320, 640], help="in pixels [%(default)s]")
+    given = parser.parse_args()
+
+    # Here and not above: `run` has a kinder word than a traceback where Pillow is missing.
+    from .gallery import write_gallery
+    from .photographs import photographs
+    from .tasks import Photo, make_thumbnails, queue
+
+    queue.server_url, queue.api_key = given.server_url, given.api_key
+    folder = given.folder.resolve()  # the worker may have been started elsewhere
+    refs = [make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in photographs(given.photos)]
+
+    made: list[Photo] = []
+    for ref in refs:
+        try:
+            made.append(value_of(ref.wait(given.timeout)))
+        except TaskFailed as error:
+            print(error, file=sys.stderr)
+    for photo in made:
+        print(f"{photo['name']}: {', '.join(thumbnail['file'] for thumbnail in photo['thumbnails'])}")
+    print(f"{len(made)} of {len(refs)} photographs: {write_gallery(made, folder)}")
+    if len(made) < len(refs):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(main)

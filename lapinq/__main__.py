@@ -1,0 +1,5 @@
+"""`python -m lapinq`."""
+
+from lapinq.cli import main
+
+main()

@@ -1,0 +1,30 @@
+"""`lapinq migrate`."""
+
+import os
+
+import click
+
+from lapinq_core.db.migrate import migrate as run_migrations
+from lapinq_core.db.startup import database, explained
+from lapinq_core.runtime import flags
+from lapinq_core.runtime.settings import load_settings
+
+
+@click.command()
+@flags.option("database_url", help="PostgreSQL to migrate; without one the embedded PostgreSQL.")
+@flags.option("data_dir", help="Directory of the embedded database.")
+@flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
+@click.option(
+    "--lock-wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for another migration.",
+)
+def migrate(lock_wait: float, **given: object) -> None:
+    """Bring the database's schema up to date. Safe to run from several places at once."""
+    with explained():
+        settings = load_settings(os.environ, **given)
+        with database(settings) as url:
+            before, after = run_migrations(url, lock_wait=lock_wait)
+    click.echo(f"schema is at {after}" + ("" if before == after else f" (was {before or 'not installed'})"))

@@ -1,0 +1,49 @@
+"""`lapinq server`: the HTTP service, with a worker and a scheduler in the same process if asked to."""
+
+import os
+import sys
+
+import click
+
+from lapinq.server import companions
+from lapinq_api.cli import run, serving_flags
+from lapinq_core.db.startup import explained
+from lapinq_core.importing import prepare_imports
+from lapinq_core.runtime import flags
+from lapinq_core.runtime.settings import load_settings
+
+
+@click.command()
+@serving_flags
+@flags.option("worker", help="Run a worker in this process.")
+@flags.option("worker_concurrency", help="Most tasks that worker runs at once.")
+@click.option("--concurrency", type=int, help="The same, by its older name.")
+@flags.option("worker_poll_interval", help="Seconds between two looks at the queue while nothing wakes it.")
+@flags.option("worker_timeout", help="Time limit of a task in seconds.")
+@flags.option("worker_pool", help="Where plain functions run.")
+@flags.option(
+    "worker_queues",
+    "--worker-queues",
+    "--queue",
+    help="Queue to serve, NAME or NAME=WEIGHT; may be repeated.",
+)
+@flags.option("worker_imports", "--import", help="Module to import at the start; may be repeated.")
+@flags.option(
+    "cleanup_interval",
+    help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
+)
+@flags.option("scheduler", help="Run the scheduler in this process.")
+@flags.option("scheduler_interval", help="Longest sleep of the scheduler between two looks, in seconds.")
+def server(concurrency: int | None, **given: object) -> None:
+    """Serve the API and the dashboard; with --worker run tasks too.
+
+    The database is brought up to date at the start. SIGTERM or Ctrl-C lets requests and running tasks finish;
+    a second one ends it now.
+    """
+    with explained():
+        if given["worker_concurrency"] is None:
+            given["worker_concurrency"] = concurrency
+        settings = load_settings(os.environ, **given)
+        if settings.worker:
+            prepare_imports(settings.worker_imports)
+        sys.exit(run(settings, companions, migrates=True))

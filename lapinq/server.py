@@ -1,0 +1,71 @@
+"""`create_app`: the server as an ASGI application, for whoever runs uvicorn or another server themselves.
+
+The composition root: services never import each other, here they are put together.
+"""
+
+import os
+
+import msgspec
+from starlette.applications import Starlette
+
+from lapinq_api.app import build_app
+from lapinq_api.lifespan import Companion
+from lapinq_core.runtime.settings import Settings, load_settings
+
+_DATABASE_URL = "postgresql://localhost:5432/lapinq"
+
+
+def create_app(
+    database_url: str = _DATABASE_URL,
+    api_key: str | None = None,
+    session_secret: str | None = None,
+    rate_limit: int = 0,
+    worker: bool = False,
+    worker_concurrency: int = 4,
+    worker_poll_interval: float = 0.1,
+    worker_timeout: int = 300,
+    cleanup_interval: float = 0,
+    scheduler: bool = False,
+    scheduler_interval: int = 60,
+) -> Starlette:
+    """The REST API and the dashboard, with a worker and a scheduler inside if asked to.
+
+    Its lifespan brings the database's schema up to date and runs the rest, so the server must support it. A
+    parameter left at its default leaves the word to the environment (`DATABASE_URL`, `LAPINQ_API_KEY`, …).
+    Times are in seconds. Raises `lapinq_core.runtime.settings.SettingsError` for a value that can't be.
+    """
+    given = {
+        "database_url": _unless(_DATABASE_URL, database_url),
+        "api_key": api_key or None,
+        "session_secret": session_secret or None,
+        "rate_limit": rate_limit or None,
+        "worker": worker or None,
+        "worker_concurrency": _unless(4, worker_concurrency),
+        "worker_poll_interval": _unless(0.1, worker_poll_interval),
+        "worker_timeout": _unless(300, worker_timeout),
+        "cleanup_interval": cleanup_interval or None,
+        "scheduler": scheduler or None,
+        "scheduler_interval": _unless(60, scheduler_interval),
+    }
+    settings = load_settings(os.environ, **given)
+    if settings.database_url is None:
+        settings = msgspec.structs.replace(settings, database_url=_DATABASE_URL)
+    return build_app(settings, companions=companions(settings), migrates=True)
+
+
+def companions(settings: Settings) -> list[Companion]:
+    """What runs beside the API in the same process: a worker, and whoever sees to the upkeep."""
+    found: list[Companion] = []
+    if settings.worker:
+        from lapinq_worker.worker import worker_companion
+
+        found.append(lambda: worker_companion(settings))
+    if settings.worker or settings.scheduler or settings.cleanup_interval:
+        from lapinq_scheduler.scheduler import scheduler_companion
+
+        found.append(lambda: scheduler_companion(settings))
+    return found
+
+
+def _unless(default: object, value: object) -> object | None:
+    return None if value == default else value

@@ -1,0 +1,71 @@
+"""`lapinq-api`: the HTTP service by itself, beside workers that run elsewhere."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import click
+import msgspec
+
+from lapinq_api.app import build_app
+from lapinq_api.lifespan import Companion
+from lapinq_api.serving import listening, serve
+from lapinq_core.db.startup import database, explained
+from lapinq_core.domain.version import __version__
+from lapinq_core.runtime import flags
+from lapinq_core.runtime.logs import configure_logging
+from lapinq_core.runtime.settings import Settings, load_settings
+
+Companions = Callable[[Settings], list[Companion]]
+
+serving_flags = flags.group(
+    flags.option("host", help="Address to listen on."),
+    flags.option("port", help="Port to listen on; 0 takes a free one."),
+    flags.database("PostgreSQL that holds the tasks"),
+    flags.option(
+        "api_key", help="Key that every call of the API must carry. Others can see it on a command line."
+    ),
+    flags.option("session_secret", help="Signs dashboard sessions; made at random at each start when empty."),
+    flags.option("rate_limit", help="Most API requests a minute from one address; 0 is no limit."),
+    flags.logging(),
+)
+
+
+@click.command()
+@serving_flags
+def api(**given: object) -> None:
+    """Serve the API and the dashboard, on a database that is migrated already. Any number may run."""
+    with explained():
+        sys.exit(run(load_settings(os.environ, **given), lambda _: [], migrates=False))
+
+
+def main() -> None:
+    """The console script."""
+    api()
+
+
+def run(settings: Settings, companions: Companions, *, migrates: bool) -> int:
+    """Serves until told to stop, and answers the exit code.
+
+    `companions` are made of the settings with the database that was found. With `migrates` a named database
+    is brought up to date too; the embedded one always is.
+    """
+    configure_logging(settings.log_level, as_json=settings.json_log)
+    with listening(settings.host, settings.port) as sockets, database(settings) as url:
+        found = msgspec.structs.replace(settings, database_url=url)
+        app = build_app(found, companions=companions(found), migrates=migrates)
+        port: int = sockets[0].getsockname()[1]
+        address = f"http://{_reachable(settings.host)}:{port}/"
+        hello = f"lapinq {__version__} · dashboard {address}"
+        return serve(app, sockets, on_started=lambda: click.echo(hello))
+
+
+def _reachable(host: str) -> str:
+    """`host` as a browser on this machine reaches it."""
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    main()

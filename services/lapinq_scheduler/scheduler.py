@@ -1,0 +1,43 @@
+"""Runs the upkeep of the queue: delayed tasks become ready, old ones expire and are deleted, partitions are made ahead.
+
+Any number may run, beside workers that do the same.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import make_pool
+from lapinq_core.queue.chores import run_chores
+from lapinq_core.runtime.settings import Settings
+
+POOL_SIZE = 2
+POOL_TIMEOUT_SECONDS = 10.0
+
+
+async def run_scheduler(settings: Settings, stop: asyncio.Event) -> None:
+    """Works until `stop` is set. The database may be away for any time meanwhile."""
+    assert settings.database_url is not None, "the caller resolves the database"
+    pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
+    notifier = Notifier(pool)
+    await pool.open()
+    notifying = asyncio.create_task(notifier.run(), name="notifier")
+    try:
+        await run_chores(pool, notifier, stop, cleanup_interval=settings.cleanup_interval)
+    finally:
+        notifying.cancel()
+        await asyncio.wait([notifying])
+        await pool.close()
+
+
+@asynccontextmanager
+async def scheduler_companion(settings: Settings) -> AsyncGenerator[None]:
+    """A scheduler that runs on the current event loop while the context lasts."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_scheduler(settings, stop), name="scheduler")
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

@@ -1,0 +1,79 @@
+"""Hands in tasks by lapinq's own verbs, as a program with a connection to the database does.
+
+`python -m tests.bench.lapinq_producer VERB FUNCTION NUMBER…`, with the database in DATABASE_URL; prints what it did as
+JSON. The last verb goes through HTTP, and its first number is a port.
+"""
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack, suppress
+
+import httpx
+import psycopg
+import uvloop
+
+from lapinq_core.db.notifier import Notifier, notify
+from lapinq_core.db.pool import connect, make_pool
+from lapinq_core.domain.ids import new_ids
+from lapinq_core.domain.task import NewTask
+from lapinq_core.queue import intake
+from tests.bench import pacing
+
+MODULE = "tests.bench.lapinq_tasks"
+
+
+async def _bulk(url: str, function: str, tasks: float, size: float) -> None:
+    async with await connect(url, "bench") as conn:
+
+        async def put(count: int) -> None:
+            await notify(conn, await intake.enqueue(conn, _tasks(function, count)))
+
+        await pacing.in_batches(int(tasks), int(size), put)
+
+
+async def _single(url: str, function: str, seconds: float, in_flight: float) -> None:
+    async with AsyncExitStack() as stack:
+        pool = make_pool(url, "bench notify", 1, timeout=5)
+        await stack.enter_async_context(pool)
+        notifier = Notifier(pool)
+        notifying = asyncio.create_task(notifier.run())
+
+        async def put(conn: psycopg.AsyncConnection) -> None:
+            notifier.wake(await intake.enqueue(conn, _tasks(function, 1)))
+
+        conns = [await stack.enter_async_context(await connect(url, "bench")) for _ in range(int(in_flight))]
+        await pacing.in_flight(seconds, [lambda conn=conn: put(conn) for conn in conns])
+        notifying.cancel()
+        with suppress(asyncio.CancelledError):
+            await notifying
+
+
+async def _latency(url: str, function: str, count: float) -> None:
+    async with await connect(url, "bench") as conn:
+
+        async def put(sent_ns: int) -> None:
+            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns])
+            await notify(conn, await intake.enqueue(conn, [task]))
+
+        await pacing.now_and_then(int(count), put)
+
+
+async def _latency_http(_url: str, function: str, port: float, count: float) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port:.0f}") as http:
+
+        async def put(sent_ns: int) -> None:
+            body = {"task_name": function, "module_path": MODULE, "args": [sent_ns]}
+            (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
+
+        await pacing.now_and_then(int(count), put)
+
+
+def _tasks(function: str, count: int) -> list[NewTask]:
+    return [NewTask(id=task_id, task_name=function, module_path=MODULE) for task_id in new_ids(count)]
+
+
+if __name__ == "__main__":
+    verbs = {"bulk": _bulk, "single": _single, "latency": _latency, "latency-http": _latency_http}
+    verb, name, *numbers = sys.argv[1:]
+    uvloop.run(verbs[verb](os.environ["DATABASE_URL"], name, *map(float, numbers)))

@@ -1,0 +1,23 @@
+"""The functions that lapinq's workers run while they are measured."""
+
+from tests.bench import marks
+
+
+async def nothing() -> None:
+    """An empty coroutine."""
+    marks.ran()
+
+
+def nothing_plain() -> None:
+    """An empty plain function."""
+    marks.ran()
+
+
+async def arrive(sent_ns: int) -> None:
+    """A coroutine that notes how long it took to get here."""
+    marks.arrived(sent_ns)
+
+
+def arrive_plain(sent_ns: int) -> None:
+    """The same as a plain function."""
+    marks.arrived(sent_ns)

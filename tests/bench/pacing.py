@@ -1,0 +1,51 @@
+"""How tasks are handed in, the same for every contender: each says only how it puts one or many.
+
+Runs inside the producers of every contender, so it needs nothing but the standard library.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+GAP_SECONDS = (0.020, 0.030)
+
+
+async def in_batches(tasks: int, size: int, put: Callable[[int], Awaitable[object]]) -> None:
+    """`tasks` tasks by `put(count)`, `size` at a time, one call after the other."""
+    started = time.perf_counter()
+    for done in range(0, tasks, size):
+        await put(min(size, tasks - done))
+    _say(tasks, time.perf_counter() - started)
+
+
+async def in_flight(seconds: float, puts: Sequence[Callable[[], Awaitable[object]]]) -> None:
+    """One task after the other for `seconds`, by all of `puts` at once, each of which has its own connection."""
+    for put in puts:
+        await put()  # statements get prepared, caches filled
+    started = time.perf_counter()
+
+    async def go_on(put: Callable[[], Awaitable[object]]) -> int:
+        count = 0
+        while time.perf_counter() - started < seconds:
+            await put()
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*(go_on(put) for put in puts))
+    _say(sum(counts), time.perf_counter() - started)
+
+
+async def now_and_then(count: int, put: Callable[[int], Awaitable[object]]) -> None:
+    """`count` single tasks by `put(sent_ns)`, with the time just before the call, so far apart that a worker idles."""
+    started = time.perf_counter()
+    for _ in range(count):
+        await asyncio.sleep(random.uniform(*GAP_SECONDS))
+        await put(time.time_ns())
+    _say(count, time.perf_counter() - started)
+
+
+def _say(tasks: int, seconds: float) -> None:
+    sys.stdout.write(json.dumps({"tasks": tasks, "seconds": seconds}) + "\n")

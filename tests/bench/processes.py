@@ -1,0 +1,102 @@
+"""Child processes: each in a session of its own, with a log and a time limit, and gone when its block is left.
+
+They are ended gently first, so that a worker can end its own children, then with their whole process group.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.02
+
+
+class BenchError(Exception):
+    """A measurement could not be made, or its result can't be trusted."""
+
+
+class Child:
+    """A running process, and what it wrote to standard output and standard error so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def check_alive(self) -> None:
+        """Raises `BenchError` when it has ended."""
+        if (code := _code(self._process.pid)) is not None:
+            raise BenchError(f"ended with {code} in the middle: {self.tail()}")
+
+    def wait(self, limit: float) -> None:
+        """Returns once it has ended well; raises `BenchError` when it fails or takes longer than `limit` seconds."""
+        give_up = time.monotonic() + limit
+        while (code := _code(self._process.pid)) is None:
+            if time.monotonic() > give_up:
+                raise BenchError(f"not done after {limit:.0f} s: {self.tail()}")
+            time.sleep(_POLL_SECONDS)
+        if code:
+            raise BenchError(f"failed with {code}: {self.tail()}")
+
+    def tail(self) -> str:
+        """The command and the end of its output."""
+        return f"{self._process.args!r}\n" + "\n".join(self.output.splitlines()[-20:])
+
+
+@contextmanager
+def child(command: Sequence[str], env: Mapping[str, str], log: Path) -> Generator[Child]:
+    """Runs `command` in the root of the repository while the context lasts."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=env,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Child(process, log)
+    finally:
+        try:
+            _end(process.pid)
+        finally:
+            # It was not reaped yet, so the number of its group can't be another's.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours without what steers lapinq, PostgreSQL or the search for modules; modules are found from the root."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LAPINQ_", "PG", "PYTHON", "DATABASE_URL"))
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def _end(pid: int) -> None:
+    if _code(pid) is None:
+        os.kill(pid, signal.SIGTERM)
+        give_up = time.monotonic() + STOP_SECONDS
+        while _code(pid) is None and time.monotonic() < give_up:
+            time.sleep(_POLL_SECONDS)
+
+
+def _code(pid: int) -> int | None:
+    """The exit code of a child, negative for a signal, without reaping it; None while it runs."""
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status

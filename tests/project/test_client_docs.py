@@ -1,0 +1,57 @@
+"""The pages on the client name all of it, and their samples are Python."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lapinq
+from lapinq import errors
+from lapinq.task import TaskOptions
+
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = (DOCS / "reference" / "client.md").read_text()
+GUIDE = (DOCS / "guide" / "client.md").read_text()
+
+
+def public_names(kind: type[Any]) -> set[str]:
+    return {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [lapinq.TaskQueue, lapinq.AsyncTaskQueue, lapinq.Task, lapinq.TaskRef],
+    ids=lambda kind: kind.__name__,
+)
+def test_the_reference_names_every_class_and_member(kind: type[Any]) -> None:
+    missing = {
+        name
+        for name in {kind.__name__, *public_names(kind)}
+        if not re.search(rf"`[^`]*\b{name}\b[^`]*`", REFERENCE)
+    }
+    assert missing == set()
+
+
+def test_the_reference_names_every_option_and_error() -> None:
+    names = [
+        *inspect.signature(lapinq.TaskQueue.task).parameters,
+        *TaskOptions.__annotations__,
+        *errors.__all__,
+    ]
+    missing = {
+        name for name in names if name != "self" and f"`{name}" not in REFERENCE.replace("lapinq.", "")
+    }
+    assert missing == set()
+
+
+def test_the_reference_shows_the_signatures() -> None:
+    shown = " ".join(REFERENCE.split())
+    for name, default in inspect.signature(lapinq.TaskQueue).parameters.items():
+        assert f"{name}={default.default!r}".replace("'", '"') in shown
+
+
+@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
+def test_the_samples_of_the_guide_are_python(sample: str) -> None:
+    compile(sample, "guide", "exec")

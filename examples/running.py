@@ -16,22 +16,32 @@ class Problem(Exception):
 
 
 class TaskFailed(Problem):
-    """A task did not complete."""
+    """A task did not complete; `reason` is its last error."""
+
+    def __init__(self, done: dict[str, Any]) -> None:
+        self.reason: str = done["error"] or done["status"]
+        super().__init__(f"task {done['id']} {done['status']}: {self.reason}")
 
 
 class MissingPackage(Problem):
     """A package that the example needs is not installed."""
 
     def __init__(self, package: str | None) -> None:
-        super().__init__(f"this example needs {package}, which is not installed: pip install --group examples")
+        super().__init__(
+            f"this example needs {package}, which is not installed: pip install --group examples"
+        )
 
 
 def options(program: str, description: str) -> argparse.ArgumentParser:
     """The options that every example takes: `server_url`, `api_key`, `folder` and `timeout`."""
     parser = argparse.ArgumentParser(prog=f"python -m examples.{program}", description=description)
-    parser.add_argument("--server-url", default="http://127.0.0.1:8001", help="the lapinq server [%(default)s]")
     parser.add_argument(
-        "--api-key", default=os.environ.get("LAPINQ_API_KEY"), help="its key, if it wants one [LAPINQ_API_KEY]"
+        "--server-url", default="http://127.0.0.1:8001", help="the lapinq server [%(default)s]"
+    )
+    parser.add_argument(
+        "--api-key",
+        default=os.environ.get("LAPINQ_API_KEY"),
+        help="its key, if it wants one [LAPINQ_API_KEY]",
     )
     parser.add_argument(
         "--folder", type=Path, default=Path("output", program), help="where the files go [%(default)s]"
@@ -45,7 +55,7 @@ def options(program: str, description: str) -> argparse.ArgumentParser:
 def value_of(done: dict[str, Any]) -> Any:
     """What the task's function returned. `done` is what `wait` gave. Raises `TaskFailed`."""
     if done["status"] != "completed":
-        raise TaskFailed(f"task {done['id']} {done['status']}: {done['error']}")
+        raise TaskFailed(done)
     return json.loads(done["result"])
 
 

@@ -9,8 +9,12 @@ from ..running import TaskFailed, options, run, value_of
 def main() -> None:
     """Enqueue everything first, then wait: the workers share the photographs among them."""
     parser = options("thumbnails", "Make thumbnails of photographs.")
-    parser.add_argument("photos", nargs="?", type=Path, help="a folder of photographs; without one some samples")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[160, 320, 640], help="in pixels [%(default)s]")
+    parser.add_argument(
+        "photos", nargs="?", type=Path, help="a folder of photographs; without one some samples"
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[160, 320, 640], help="in pixels [%(default)s]"
+    )
     given = parser.parse_args()
 
     # Here and not above: `run` has a kinder word than a traceback where Pillow is missing.
@@ -20,7 +24,9 @@ def main() -> None:
 
     queue.server_url, queue.api_key = given.server_url, given.api_key
     folder = given.folder.resolve()  # the worker may have been started elsewhere
-    refs = [make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in photographs(given.photos)]
+    refs = [
+        make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in photographs(given.photos)
+    ]
 
     made: list[Photo] = []
     for ref in refs:

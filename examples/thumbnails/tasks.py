@@ -47,7 +47,9 @@ def make_thumbnails(photo: str, folder: str, sizes: list[int]) -> Photo:
         "height": upright.height,
         "camera": _text(exif.get(ExifTags.Base.Model)),
         "taken": _text(exif.get(ExifTags.Base.DateTime)),
-        "thumbnails": [_save(upright, size, Path(folder, f"{path.stem}-{size}.jpg")) for size in sorted(sizes)],
+        "thumbnails": [
+            _save(upright, size, Path(folder, f"{path.stem}-{size}.jpg")) for size in sorted(sizes)
+        ],
     }
 
 

@@ -19,6 +19,16 @@ LOWEST_MARK = (-(2**40), 0)
 """Before every (rank, seq)."""
 HIGHEST_RANK = 2**40
 
+PLAN_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""For connections that only claim or end attempts: each of these statements goes row by row through a known index, and
+what statistics say of tables that fill and empty within seconds must not talk the planner out of it."""
+
 
 class Ended(msgspec.Struct, frozen=True):
     """The end of an attempt that did not complete.

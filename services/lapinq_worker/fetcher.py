@@ -242,7 +242,7 @@ class Fetcher:
             log.info("handed back %d tasks that could not be started soon", len(claims))
 
     async def _connect(self) -> psycopg.AsyncConnection:
-        self._connection = await connect(self._url, "lapinq-worker claim")
+        self._connection = await connect(self._url, "lapinq-worker claim", **work.PLAN_SETTINGS)
         return self._connection
 
     async def _disconnect(self) -> None:

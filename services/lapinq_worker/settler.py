@@ -158,10 +158,7 @@ class Settler:
             )
 
     async def _connect(self) -> psycopg.AsyncConnection:
-        # By statistics lapinq_running looks tiny while it is full of dead rows; see complete.sql.
-        self._connection = await connect(
-            self._url, "lapinq-worker settle", enable_seqscan="off", enable_bitmapscan="off"
-        )
+        self._connection = await connect(self._url, "lapinq-worker settle", **work.PLAN_SETTINGS)
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -1,8 +1,8 @@
 """How fast waiting tasks are worked off, and what a task costs in WAL from its enqueueing to its end.
 
-The queue is filled while no worker runs. The clock runs from the first function of the last worker that began (so the
-start of a process doesn't count, and is told apart) until all tasks are seen to have ended well, for which the database is
-asked every 20 ms; tasks that other workers ended before that are not counted.
+The queue is filled while no worker runs. The clock runs from the first function of the worker that began last, so
+that the start of a process doesn't count (it is told apart), until all tasks are seen to have ended well, for which
+the database is asked every 20 ms. Tasks that another worker ended before that are not counted.
 """
 
 import tempfile
@@ -16,6 +16,7 @@ import psycopg
 from tests.bench import marks
 from tests.bench.contender import Contender, number
 from tests.bench.figures import Case, Metric, Reading
+from tests.bench.lapinq_contender import Lapinq
 from tests.bench.plan import Plan
 from tests.bench.processes import BenchError, Child
 
@@ -24,18 +25,23 @@ WAL = Metric("WAL of a task, enqueued and run", "bytes", "less")
 START = Metric("start of a worker until its first task", "s", "less")
 
 
-def cases(contenders: Sequence[Contender], plan: Plan) -> list[Case]:
+def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
     """Coroutines for all, plain functions for lapinq."""
     both = [
-        _case(contender, plan, "coroutines", workers, f"drain, coroutines, {workers} worker{'s' * (workers > 1)}")
+        _case(
+            contender,
+            plan,
+            "coroutines",
+            workers,
+            f"drain, coroutines, {workers} worker{'s' * (workers > 1)}",
+        )
         for workers in (1, 2)
         for contender in contenders
     ]
-    ours = contenders[0]
     return [
         *both,
-        _case(ours, plan, "threads", 1, f"drain, plain functions in {plan.threads} threads"),
-        _case(ours, plan, "processes", 1, f"drain, plain functions in {plan.processes} processes"),
+        _case(lapinq, plan, "threads", 1, f"drain, plain functions in {plan.threads} threads"),
+        _case(lapinq, plan, "processes", 1, f"drain, plain functions in {plan.processes} processes"),
     ]
 
 

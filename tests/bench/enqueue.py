@@ -28,7 +28,12 @@ def batch_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> 
             lapinq,
             plan,
             f"enqueue over HTTP, {plan.batch} a request, {plan.http_batch_connections} connections",
-            Load("/api/v1/enqueue/batch", json.dumps([_TASK] * plan.batch), plan.http_batch_connections, plan.seconds),
+            Load(
+                "/api/v1/enqueue/batch",
+                json.dumps([_TASK] * plan.batch),
+                plan.http_batch_connections,
+                plan.seconds,
+            ),
             plan.batch,
         ),
     ]
@@ -69,7 +74,9 @@ def _over_http(lapinq: Lapinq, plan: Plan, title: str, asked: Load, tasks_a_requ
             _check_stored(lapinq, conn, answers.confirmed * tasks_a_request)
         readings = [Reading(Metric(title, "tasks/s", "more"), lapinq.name, answers.rate * tasks_a_request)]
         for name, value in (("p50", answers.p50_ms), ("p99", answers.p99_ms)):
-            readings.append(Reading(Metric(f"{title}, {name} of a request", "ms", "less"), lapinq.name, value))
+            readings.append(
+                Reading(Metric(f"{title}, {name} of a request", "ms", "less"), lapinq.name, value)
+            )
         return readings
 
     return Case(title, lapinq.name, run)

@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from contextlib import ExitStack
+from typing import cast
 
 import msgspec
 import uvloop
@@ -61,7 +62,9 @@ def _answers(confirmed: int, rate: float, times_ms: list[float]) -> Answers:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, times: list[tuple[float, float]], failed: asyncio.Future[None]) -> None:
+    def __init__(
+        self, request: bytes, times: list[tuple[float, float]], failed: asyncio.Future[None]
+    ) -> None:
         self._request = request
         self._times = times
         self._failed = failed
@@ -69,7 +72,8 @@ class _Connection(asyncio.Protocol):
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._write = transport.write  # pyright: ignore
+        # uvloop's transports have the interface but not the base class.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._ask()
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +100,7 @@ class _Connection(asyncio.Protocol):
 
     def _ask(self) -> None:
         self._sent = time.perf_counter()
-        self._write(self._request)
+        self._transport.write(self._request)
 
     def _fail(self, error: Exception) -> None:
         if not self._failed.done():
@@ -113,7 +117,9 @@ async def _run(asked: Load) -> Answers:
     )
     times: list[tuple[float, float]] = []
     for _ in range(asked.connections):
-        await loop.create_connection(lambda: _Connection(head.encode() + body, times, failed), "127.0.0.1", asked.port)
+        await loop.create_connection(
+            lambda: _Connection(head.encode() + body, times, failed), "127.0.0.1", asked.port
+        )
     begun = time.perf_counter() + WARM_UP_SECONDS
     await asyncio.wait([failed], timeout=WARM_UP_SECONDS + asked.seconds)
     ended = time.perf_counter()

@@ -1,7 +1,7 @@
 """PgQueuer 1.6 in an environment of its own, set up as its documentation recommends for speed.
 
-Its schema is made by `pgq install` (durable, as ours) and tuned by `pgq autovac`; its worker is `pgq run` on asyncpg and
-uvloop with large batches. Limits of concurrency are not set, so none are checked.
+Its schema is made by `pgq install` (durable, as ours) and tuned by `pgq autovac`; its worker runs on asyncpg and uvloop
+with large batches. Limits of concurrency are not set, so none are checked.
 """
 
 import subprocess
@@ -42,13 +42,20 @@ class PgQueuer:
         return postgres.private_database(self._server_url, self._template)
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
-        command = [_program("python"), "-m", "tests.bench.pgqueuer_producer", verb, function, *map(str, numbers)]
+        command = [
+            _program("python"),
+            "-m",
+            "tests.bench.pgqueuer_producer",
+            verb,
+            function,
+            *map(str, numbers),
+        ]
         return self._processes.produce(command, libpq_variables(database), limit=limit)
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
         assert kind == "coroutines"
-        options = ["--batch-size", str(self._batch_size)]
-        command = [_program("pgq"), "run", *options, "tests.bench.pgqueuer_worker:worker", "--", str(self._pool)]
+        sizes = [str(self._batch_size), str(self._pool)]
+        command = [_program("python"), "-m", "tests.bench.pgqueuer_worker", *sizes]
         return self._processes.start(command, libpq_variables(database), marks_in=marks)
 
     def stored(self, conn: psycopg.Connection) -> int:
@@ -66,7 +73,9 @@ class PgQueuer:
         return int(number(conn, query, moment))
 
     def last_finish(self, conn: psycopg.Connection) -> float:
-        query = "SELECT extract(epoch FROM max(created))::float8 FROM pgqueuer_log WHERE status = 'successful'"
+        query = (
+            "SELECT extract(epoch FROM max(created))::float8 FROM pgqueuer_log WHERE status = 'successful'"
+        )
         return number(conn, query)
 
 
@@ -85,12 +94,15 @@ def pgqueuer(server_url: str, processes: Processes, plan: Plan) -> Generator[PgQ
 
 def installed_versions() -> dict[str, str] | None:
     """The versions in PgQueuer's environment; None where it isn't there, or not as it should be."""
-    program = "import importlib.metadata as m; print(m.version('pgqueuer'), m.version('asyncpg'), m.version('uvloop'))"
+    names = [requirement.partition("==")[0] for requirement in REQUIREMENTS]
+    program = "import importlib.metadata as m, sys; print(*map(m.version, sys.argv[1:]))"
     try:
-        done = subprocess.run([_program("python"), "-c", program], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [_program("python"), "-c", program, *names], capture_output=True, text=True, check=True
+        )
     except (FileNotFoundError, subprocess.CalledProcessError):
         return None
-    versions = dict(zip(("pgqueuer", "asyncpg", "uvloop"), done.stdout.split(), strict=True))
+    versions = dict(zip(names, done.stdout.split(), strict=True))
     return versions if f"pgqueuer=={versions['pgqueuer']}" in REQUIREMENTS else None
 
 

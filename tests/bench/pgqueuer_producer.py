@@ -4,7 +4,7 @@
 PG… variables; prints what it did as JSON.
 """
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 import sys
 from contextlib import AsyncExitStack
@@ -21,20 +21,26 @@ async def _bulk(function: str, tasks: float, size: float) -> None:
     async with AsyncExitStack() as stack:
         queries = await _queries(stack)
         await pacing.in_batches(
-            int(tasks), int(size), lambda count: queries.enqueue([function] * count, [None] * count, [0] * count)
+            int(tasks),
+            int(size),
+            lambda count: queries.enqueue([function] * count, [None] * count, [0] * count),
         )
 
 
 async def _single(function: str, seconds: float, in_flight: float) -> None:
     async with AsyncExitStack() as stack:
         every = [await _queries(stack) for _ in range(int(in_flight))]
-        await pacing.in_flight(seconds, [lambda queries=queries: queries.enqueue(function, None) for queries in every])
+        await pacing.in_flight(
+            seconds, [lambda queries=queries: queries.enqueue(function, None) for queries in every]
+        )
 
 
 async def _latency(function: str, count: float) -> None:
     async with AsyncExitStack() as stack:
         queries = await _queries(stack)
-        await pacing.now_and_then(int(count), lambda sent_ns: queries.enqueue(function, str(sent_ns).encode()))
+        await pacing.now_and_then(
+            int(count), lambda sent_ns: queries.enqueue(function, str(sent_ns).encode())
+        )
 
 
 async def _queries(stack: AsyncExitStack) -> Queries:

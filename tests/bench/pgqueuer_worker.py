@@ -1,14 +1,19 @@
-"""The worker of PgQueuer, made for `pgq run` as its documentation shows, with functions as empty as ours.
+"""The worker of PgQueuer, made as its documentation shows, with functions as empty as ours.
 
-Runs in PgQueuer's own environment; the database is in the PG… variables.
+`python -m tests.bench.pgqueuer_worker BATCH POOL` in PgQueuer's own environment, with the database in the PG… variables:
+the size of its batches, and that of its pool of connections; 0 gives it one connection, outside a pool.
 """
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 
+import functools
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
+import pgqueuer
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.models import Job
@@ -17,11 +22,13 @@ from tests.bench import marks
 
 
 @asynccontextmanager
-async def worker(arguments: list[str]) -> AsyncGenerator[PgQueuer]:
-    """What `pgq run` is given, with the size of its pool behind `--`; 0 gives it one connection, outside a pool."""
+async def worker(pool_size: int) -> AsyncGenerator[PgQueuer]:
+    """What `pgqueuer.run` is given."""
     async with AsyncExitStack() as stack:
-        if size := int(arguments[0]):
-            pool = await stack.enter_async_context(asyncpg.create_pool(min_size=size, max_size=size))
+        if pool_size:
+            pool = await stack.enter_async_context(
+                asyncpg.create_pool(min_size=pool_size, max_size=pool_size)
+            )
             driver = AsyncpgPoolDriver(pool)
         else:
             connection = await asyncpg.connect()
@@ -39,3 +46,9 @@ async def worker(arguments: list[str]) -> AsyncGenerator[PgQueuer]:
             marks.arrived(int(job.payload))
 
         yield queue
+
+
+if __name__ == "__main__":
+    batch, pool_size = map(int, sys.argv[1:])
+    # What `pgq run` does, which itself fails with newer releases of typer.
+    uvloop.run(pgqueuer.run(functools.partial(worker, pool_size), batch_size=batch))

@@ -1,39 +1,59 @@
 """How much is measured."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
+import click
 import msgspec
+from msgspec import Meta
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The docstring below each says its meaning; what the command line leaves open is as here."""
+    """Each can be given on the command line."""
 
-    tasks: int = 100_000
-    """Tasks in the queue before a drain, and in a bulk enqueue."""
-    runs: int = 3
-    """How often each is measured, in turns with the others."""
-    samples: int = 500
-    """Single tasks for a start latency."""
-    seconds: float = 5.0
-    """Time of a single enqueue, and of all enqueues over HTTP."""
-    batch: int = 1_000
-    """Tasks a call or request of a bulk enqueue."""
-    in_flight: int = 8
-    """Connections of single enqueue from Python."""
-    http_connections: int = 64
-    """Keep-alive connections of single enqueue over HTTP."""
-    http_batch_connections: int = 4
-    """The same for batches."""
-    concurrency: int = 100
-    """Coroutines at once in lapinq's worker, and the batch size of PgQueuer's."""
-    pgqueuer_pool: int = 0
-    """Connections of the pool of PgQueuer's worker; 0 gives it one connection, outside a pool."""
-    threads: int = 8
-    """Threads for plain functions."""
-    processes: int = 2
-    """Child processes for plain functions."""
-    limit: float = 300.0
-    """Seconds after which a single measurement is given up."""
+    tasks: Annotated[
+        int, Meta(ge=1, description="Tasks in the queue before a drain, and in a bulk enqueue.")
+    ] = 100_000
+    runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
+    samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 500
+    seconds: Annotated[float, Meta(gt=0, description="Time of single enqueue, and of enqueue over HTTP.")] = (
+        5.0
+    )
+    batch: Annotated[int, Meta(ge=1, le=1000, description="Tasks a call or request of a bulk enqueue.")] = (
+        1_000
+    )
+    in_flight: Annotated[int, Meta(ge=1, description="Connections of single enqueue from Python.")] = 8
+    http_connections: Annotated[int, Meta(ge=2, description="Connections of single enqueue over HTTP.")] = 64
+    http_batch_connections: Annotated[int, Meta(ge=2, description="The same for batches.")] = 4
+    concurrency: Annotated[
+        int, Meta(ge=1, description="Coroutines at once in a worker; PgQueuer's batch size.")
+    ] = 100
+    threads: Annotated[int, Meta(ge=1, description="Threads for plain functions.")] = 8
+    processes: Annotated[int, Meta(ge=1, description="Child processes for plain functions.")] = 2
+    pgqueuer_pool: Annotated[int, Meta(ge=0, description="Pool of PgQueuer's worker; 0: one connection.")] = 0
+    limit: Annotated[float, Meta(gt=0, description="Seconds after which a measurement is given up.")] = 300.0
 
 
-QUICK: dict[str, Any] = {"tasks": 5_000, "runs": 1, "samples": 50, "seconds": 1.0}
+_QUICK: dict[str, Any] = {"tasks": 5_000, "runs": 1, "samples": 50, "seconds": 1.0}
+
+
+def plan_of(given: Mapping[str, object], *, quick: bool) -> Plan:
+    """The plan that the command line asks for. Raises `click.UsageError`."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    try:
+        return msgspec.convert({**(_QUICK if quick else {}), **chosen}, Plan)
+    except msgspec.ValidationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def plan_options() -> list[click.Option]:
+    """An option for each part of a plan."""
+    fields: dict[str, dict[str, Any]] = msgspec.json.schema(Plan)["$defs"]["Plan"]["properties"]
+    return [
+        click.Option(
+            [f"--{name.replace('_', '-')}"],
+            type=float if field["type"] == "number" else int,
+            help=f"{field['description']} [{field['default']}]",
+        )
+        for name, field in fields.items()
+    ]

@@ -43,7 +43,9 @@ def own_server(pg_bin: Path | None) -> Generator[str]:
         database = EmbeddedDatabase(directory / "data", pg_bin)
         with database.use() as url, psycopg.connect(url, autocommit=True) as conn:
             for setting, value in SETTINGS.items():
-                conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
+                conn.execute(
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
+                )
         # Nobody used it any more, so it was stopped; it starts anew with the settings.
         with database.use() as url:
             yield url
@@ -70,7 +72,13 @@ def commit_milliseconds(url: str, commits: int = 200) -> float:
 def libpq_variables(database: str) -> dict[str, str]:
     """`database` as environment variables, for programs that take no conninfo."""
     given = conninfo_to_dict(database)
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    names = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+    }
     return {variable: str(given[name]) for name, variable in names.items() if given.get(name)}
 
 

@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
+from tests.support import state_machine
 
 
 @contextmanager
@@ -38,10 +39,11 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
 
 @contextmanager
 def template(server_url: str) -> Generator[str]:
-    """The name of a migrated database that private ones are copied from."""
+    """The name of a migrated database that private ones are copied from; it refuses illegal moves of tasks."""
     name = f"lapinq_template_{uuid.uuid4().hex[:8]}"
     with _database(server_url, name) as url:
         migrate(url)
+        state_machine.install(url)
         yield name
 
 

@@ -2,7 +2,8 @@
 -- Starts at the mark, the last key this worker took, so that entries deleted since are not walked again; `max_rank` keeps
 -- it from passing a higher priority that waits in another queue. Tasks past their time to live are left to expire.sql.
 -- A worker that is unknown or was declared dead gets nothing. Answers one JSON cell, an array a task; NULL for none.
--- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim.
+-- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
+-- the connection has PLAN_SETTINGS, for by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_ready
@@ -16,8 +17,7 @@ WITH picked AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 ), taken AS (
     DELETE FROM lapinq_ready r
-     USING picked
-     WHERE r.ctid = picked.ctid
+     WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked)::tid[])
     RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at
 ), leased AS (
     INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at)

@@ -1,8 +1,8 @@
 -- Ends running attempts that returned: out of running, a final attempt appended, the count moved.
 -- Takes arrays of ids, tokens and seconds, and a JSON array of results as text; answers how many were still ours.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey; the connection has enable_seqscan off, for by statistics the table looks tiny while
--- it is full of dead rows.
+-- Relies on lapinq_running_pkey; the connection has PLAN_SETTINGS, for by statistics the table looks tiny while it is full
+-- of dead rows.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seconds)s::float8[]),

@@ -1,0 +1,128 @@
+"""`scripts/bench`: measures lapinq, and PgQueuer beside it if asked to, on one server in one run.
+
+Contenders and kinds of work take turns, so that a change in the machine's mood meets all of them.
+"""
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from tests.bench import drain, enqueue, latency
+from tests.bench.contender import Contender, Processes
+from tests.bench.facts import machine_facts, version_facts
+from tests.bench.figures import Case, Reading, summed_up
+from tests.bench.lapinq_contender import Lapinq, lapinq
+from tests.bench.pgqueuer_contender import installed_versions, pgqueuer
+from tests.bench.plan import Plan, plan_of, plan_options
+from tests.bench.processes import BenchError
+from tests.bench.report import Report, as_text, ratios, save
+from tests.bench.server import commit_milliseconds, own_server, settings_of
+
+_CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
+    "drain": drain.cases,
+    "latency": latency.cases,
+    "batch": enqueue.batch_cases,
+    "single": enqueue.single_cases,
+}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Little of everything: shows that it works, not how fast.")
+@click.option("--only", help=f"Some of {','.join(_CASES)}.")
+@click.option(
+    "--with", "beside", type=click.Choice(["pgqueuer"]), help="Measure this one too; it gets installed."
+)
+@click.option(
+    "--json", "path", type=click.Path(path_type=Path), help="File for the results, else in bench-results."
+)
+@click.option(
+    "--database-url", help="Server to use, as it is, by a superuser; by default a new one is started."
+)
+@click.option(
+    "--pg-bin", type=click.Path(path_type=Path), help="Directory of the PostgreSQL programs to start."
+)
+def main(
+    quick: bool,
+    only: str | None,
+    beside: str | None,
+    path: Path | None,
+    database_url: str | None,
+    pg_bin: Path | None,
+    **given: object,
+) -> None:
+    """Measures drain, start latency, batch and single enqueue."""
+    signal.signal(signal.SIGTERM, _terminated)
+    wanted = only.split(",") if only else list(_CASES)
+    if unknown := set(wanted) - set(_CASES):
+        raise click.UsageError(f"--only knows {', '.join(_CASES)}, not {', '.join(sorted(unknown))}")
+    plan = plan_of(given, quick=quick)
+    machine = machine_facts()
+    with ExitStack() as stack:
+        url = database_url or stack.enter_context(own_server(pg_bin))
+        processes = Processes(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-bench-"))))
+        ours = stack.enter_context(lapinq(url, processes, plan))
+        contenders: list[Contender] = [ours]
+        if beside:
+            contenders.append(stack.enter_context(pgqueuer(url, processes, plan)))
+        commit_ms = commit_milliseconds(url)
+        readings: list[Reading] = []
+        failures: dict[str, str] = {}
+        for name in wanted:
+            _measure(_CASES[name](contenders, ours, plan), plan.runs, readings, failures)
+        figures = summed_up(readings)
+        report = Report(
+            plan=plan,
+            machine=machine,
+            versions=version_facts(),
+            pgqueuer_versions=installed_versions() if beside else None,
+            postgresql=settings_of(url),
+            commit_ms=commit_ms,
+            figures=figures,
+            ratios=ratios(figures),
+            failures=failures,
+        )
+    click.echo(as_text(report))
+    click.echo(f"\nwritten to {save(report, path)}")
+    sys.exit(bool(failures))
+
+
+main.params.extend(plan_options())
+
+
+def _measure(cases: Sequence[Case], runs: int, readings: list[Reading], failures: dict[str, str]) -> None:
+    """Each case once, then each again. One that fails is noted and left out from then on."""
+    for run in range(1, runs + 1):
+        for case in cases:
+            name = f"{case.title}, {case.contender}"
+            if name in failures:
+                continue
+            started = time.monotonic()
+            try:
+                found = case.run()
+            except BenchError as error:
+                failures[name] = str(error)
+                _say(f"run {run} of {runs}: {name}: {error}")
+                continue
+            readings += found
+            values = ", ".join(f"{one.value:,.2f} {one.metric.unit}" for one in found)
+            _say(f"run {run} of {runs}: {name}: {values} ({time.monotonic() - started:.0f} s)")
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(143)  # which leaves every block, and with it ends every child
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

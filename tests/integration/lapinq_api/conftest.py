@@ -1,0 +1,48 @@
+"""Fixtures of the HTTP service: a server that a module shares, and one of a test's own with settings of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_api.app import build_app
+from lapinq_core.runtime.settings import Settings
+from tests.support import postgres
+from tests.support.serving import serving
+
+Serve = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="module")
+def api_database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A migrated database for the tests of a module."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def api(api_database: str) -> Iterator[httpx.Client]:
+    """A client of a server with the usual settings."""
+    with serving(build_app(Settings(database_url=api_database))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def db(api_database: str) -> Iterator[psycopg.Connection]:
+    """A connection to the same database, in autocommit mode."""
+    with psycopg.connect(api_database, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def serve(api_database: str) -> Iterator[Serve]:
+    """Starts a server with the given settings, on the module's database unless they name another."""
+    with ExitStack() as running:
+
+        def start(**settings: object) -> httpx.Client:
+            chosen = Settings(**{"database_url": api_database, **settings})  # pyright: ignore[reportArgumentType]
+            return running.enter_context(serving(build_app(chosen)))
+
+        yield start

@@ -1,0 +1,188 @@
+"""What is enqueued over HTTP is stored as it was asked for, with the published defaults, when the 201 comes."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from lapinq_api.database import Database
+from lapinq_api.intake import Intake
+from lapinq_core.db.errors import ValueRefused
+from lapinq_core.db.notifier import READY_CHANNEL, Notifier
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.task import NewTask
+
+Serve = Callable[..., httpx.Client]
+
+
+def _task(**fields: Any) -> dict[str, Any]:
+    return {"task_name": "send", "module_path": "app.mail", **fields}
+
+
+def _row(db: psycopg.Connection, task_id: str) -> dict[str, Any]:
+    with db.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute("SELECT * FROM lapinq_tasks WHERE id = %s", (task_id,)).fetchone()
+    assert row is not None
+    return row
+
+
+def test_a_task_is_stored_with_the_published_defaults(api: httpx.Client, db: psycopg.Connection) -> None:
+    response = api.post("/api/v1/enqueue", json=_task())
+    assert response.status_code == 201
+    assert response.headers["content-type"] == "application/json"
+    assert list(response.json()) == ["task_id"]
+    row = _row(db, response.json()["task_id"])
+    assert (row["queue_name"], row["args"], row["kwargs"]) == ("default", [], {})
+    assert (row["max_retries"], row["priority"], row["retry_delay"], row["retry_backoff"]) == (3, 0, 10.0, True)
+    assert (row["ttl_seconds"], row["metadata"], row["webhook_url"], row["scheduled_at"]) == (None, None, None, None)
+
+
+def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connection) -> None:
+    asked = _task(
+        queue_name="Übersicht 2",
+        args=[1, 2**70, 1.5, "naïve 🐇", None, True, [{"deep": [[]]}]],
+        kwargs={"to": "x@example.org", "": 1},
+        scheduled_at="2031-05-01T12:00:00+02:00",
+        max_retries=0,
+        priority=-(2**31),
+        ttl_seconds=90.5,
+        metadata={"b": 1, "a": [2**70]},
+        retry_delay=0,
+        retry_backoff=False,
+        webhook_url="https://example.org/hook?x=1",
+    )
+    row = _row(db, api.post("/api/v1/enqueue", json=asked).json()["task_id"])
+    assert row["scheduled_at"] == datetime(2031, 5, 1, 10, tzinfo=UTC)
+    del asked["scheduled_at"]
+    assert {field: row[field] for field in asked} == asked
+
+
+def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> None:
+    optional = ("queue_name", "args", "kwargs", "scheduled_at", "max_retries", "priority", "ttl_seconds", "metadata")
+    body = _task(**dict.fromkeys((*optional, "retry_delay", "retry_backoff", "webhook_url")))
+    response = api.post("/api/v1/enqueue", json=body)
+    assert response.status_code == 201
+    assert _row(db, response.json()["task_id"])["max_retries"] == 3
+
+
+def test_a_time_with_offset_with_z_or_without_is_the_same_instant(api: httpx.Client, db: psycopg.Connection) -> None:
+    for text in ("2031-01-01T00:00:00Z", "2031-01-01T01:00:00+01:00", "2031-01-01 00:00", "2031-01-01", "20310101T0000Z"):
+        response = api.post("/api/v1/enqueue", json=_task(scheduled_at=text))
+        assert response.status_code == 201, text
+        assert _row(db, response.json()["task_id"])["scheduled_at"] == datetime(2031, 1, 1, tzinfo=UTC), text
+
+
+def test_a_body_without_a_declared_type_and_with_other_json_types_is_taken(api: httpx.Client) -> None:
+    body = b'{"task_name": "send", "module_path": "app.mail"}'
+    for content_type in ("application/json", "application/json; charset=UTF-8", "application/vnd.app+json", None):
+        headers = {"Content-Type": content_type} if content_type else {}
+        assert api.post("/api/v1/enqueue", content=body, headers=headers).status_code == 201, content_type
+
+
+def test_a_fire_and_forget_task_has_no_id_and_no_history(api: httpx.Client, db: psycopg.Connection) -> None:
+    response = api.post("/api/v1/enqueue", json=_task(ttl_seconds=0, task_name="forgotten"))
+    assert (response.status_code, response.json()) == (201, {"task_id": None, "ttl_seconds": 0})
+    assert db.execute("SELECT count(*) FROM lapinq_transient WHERE task_name = 'forgotten'").fetchone() == (1,)
+    assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE task_name = 'forgotten'").fetchone() == (0,)
+
+
+def test_a_batch_answers_ids_in_its_order_and_null_for_fire_and_forget(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    batch = [_task(args=[n], ttl_seconds=0 if n == 1 else None) for n in range(4)]
+    response = api.post("/api/v1/enqueue/batch", json=batch)
+    assert response.status_code == 201
+    ids = response.json()["task_ids"]
+    assert ids[1] is None
+    kept = [task_id for task_id in ids if task_id]
+    assert kept == sorted(kept)
+    assert [_row(db, task_id)["args"] for task_id in kept] == [[0], [2], [3]]
+
+
+def test_a_batch_may_have_a_thousand_tasks_or_none(api: httpx.Client) -> None:
+    assert len(api.post("/api/v1/enqueue/batch", json=[_task()] * 1000).json()["task_ids"]) == 1000
+    empty = api.post("/api/v1/enqueue/batch", json=[])
+    assert (empty.status_code, empty.json()) == (201, {"task_ids": []})
+
+
+def test_a_batch_with_one_bad_task_stores_nothing(api: httpx.Client, db: psycopg.Connection) -> None:
+    batch = [_task(task_name="all or none"), _task(task_name="all or none", priority=2**31)]
+    response = api.post("/api/v1/enqueue/batch", json=batch)
+    assert response.status_code == 400
+    assert response.json()["details"][0]["loc"] == "[1].priority"
+    assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE task_name = 'all or none'").fetchone() == (0,)
+
+
+def test_a_large_body_is_taken_whole(api: httpx.Client, db: psycopg.Connection) -> None:
+    text = "x" * 900_000
+    response = api.post("/api/v1/enqueue", json=_task(args=[text]))
+    assert response.status_code == 201
+    assert _row(db, response.json()["task_id"])["args"] == [text]
+
+
+def test_a_chunked_body_is_taken_whole(api: httpx.Client) -> None:
+    parts = (b'{"task_name": "send", ', b'"module_path"', b': "app.mail"}')
+    headers = {"Content-Type": "application/json"}
+    assert api.post("/api/v1/enqueue", content=iter(parts), headers=headers).status_code == 201
+
+
+def test_many_clients_at_once_each_get_a_stored_task_of_their_own(api: httpx.Client, db: psycopg.Connection) -> None:
+    async def enqueue_all() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=32)
+        async with httpx.AsyncClient(base_url=api.base_url, limits=limits, timeout=15, trust_env=False) as client:
+            bodies = [_task(task_name="one of many", args=[n]) for n in range(300)]
+            bodies[7]["priority"] = "high"
+            return await asyncio.gather(*(client.post("/api/v1/enqueue", json=body) for body in bodies))
+
+    responses = asyncio.run(enqueue_all())
+    assert [n for n, response in enumerate(responses) if response.status_code != 201] == [7]
+    stored = db.execute("SELECT id::text, args->>0 FROM lapinq_tasks WHERE task_name = 'one of many'").fetchall()
+    answered = [(response.json()["task_id"], str(n)) for n, response in enumerate(responses) if n != 7]
+    assert sorted(stored) == sorted(answered)
+
+
+def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(database: str) -> None:
+    async def run() -> list[None | BaseException]:
+        pool = Database(database, 4)
+        pool.is_ready = True
+        await pool.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                intake = Intake(pool, Notifier(pool.pool), group)
+                tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(50)]
+                for bad in (3, 4, 31):
+                    tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
+                return await asyncio.gather(*(intake.put(task) for task in tasks), return_exceptions=True)
+        finally:
+            await pool.close()
+
+    outcomes = asyncio.run(run())
+    assert [n for n, outcome in enumerate(outcomes) if isinstance(outcome, ValueRefused)] == [3, 4, 31]
+    assert sum(outcome is None for outcome in outcomes) == 47
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT count(*) FROM lapinq_tasks").fetchone() == (47,)
+        assert conn.execute("SELECT sum(pending) FROM lapinq_counts").fetchone() == (47,)
+
+
+def test_workers_are_woken_after_the_commit(api: httpx.Client, db: psycopg.Connection) -> None:
+    db.execute(f"LISTEN {READY_CHANNEL}")
+    try:
+        task_id = api.post("/api/v1/enqueue", json=_task(queue_name="wake me")).json()["task_id"]
+        heard = next(note for note in db.notifies(timeout=5) if note.payload == "wake me")
+        assert heard.channel == READY_CHANNEL
+        assert _row(db, task_id)["queue_name"] == "wake me"
+    finally:
+        db.execute(f"UNLISTEN {READY_CHANNEL}")
+
+
+def test_only_allowed_modules_are_taken(serve: Serve) -> None:
+    client = serve(allowed_modules=("app.*", "jobs"))
+    for module, status in (("app.mail", 201), ("jobs", 201), ("os", 400), ("app", 400), ("jobs.x", 400)):
+        response = client.post("/api/v1/enqueue", json=_task(module_path=module))
+        assert response.status_code == status, module
+        if status == 400:
+            assert response.json()["details"][0]["loc"] == "module_path"

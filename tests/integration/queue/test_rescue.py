@@ -1,0 +1,102 @@
+"""Rescuing: what a dead, gone or overdue worker held goes on, and starts stay counted."""
+
+import asyncio
+
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.rescue import rescue_all
+from tests.support.running import on_connections
+
+
+def test_tasks_of_a_late_worker_may_start_again_at_once(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 3, queue_name="video")
+        dead, alive = await add_worker(conn), await add_worker(conn)
+        await claim(conn, dead, 2, "video")
+        await claim(conn, alive, 1, "video")
+        await make_late(conn, dead)
+        assert await rescue_all(conn) == {ids[0]: "video", ids[1]: "video"}
+        assert await status(conn, ids[2]) == "running"
+        again = await claim(conn, alive, 5, "video")
+        assert [held.attempt for held in again] == [2, 2]
+
+    on_connections(database, test)
+
+
+def test_tasks_of_a_worker_nobody_knows_are_rescued(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn)
+        worker = await add_worker(conn)
+        await claim(conn, worker)
+        await conn.execute("DELETE FROM lapinq_workers")
+        assert list(await rescue_all(conn)) == ids
+
+    on_connections(database, test)
+
+
+def test_dead_stays_dead(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await make_late(conn, worker)
+        await rescue_all(conn)
+        cursor = await conn.execute("UPDATE lapinq_workers SET beat_at = lapinq_now() WHERE dead_at IS NULL")
+        assert cursor.rowcount == 0
+
+    on_connections(database, test)
+
+
+def test_a_task_that_may_start_once_only_fails_with_its_worker(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, max_retries=0)
+        worker = await add_worker(conn, name="box-7")
+        await claim(conn, worker)
+        await make_late(conn, worker)
+        assert await rescue_all(conn) == {task: None}
+        assert await status(conn, task) == "failed"
+        row = await (await conn.execute("SELECT error, attempt FROM lapinq_attempts WHERE final")).fetchone()
+        assert row == ("worker box-7 was lost while it ran this task", 1)
+
+    on_connections(database, test)
+
+
+def test_losing_workers_uses_up_the_retries(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, max_retries=2)
+        for attempt in (1, 2, 3):
+            worker = await add_worker(conn)
+            (held,) = await claim(conn, worker)
+            assert held.attempt == attempt
+            await make_late(conn, worker)
+            await rescue_all(conn)
+        assert await status(conn, task) == "failed"
+
+    on_connections(database, test)
+
+
+def test_an_overdue_task_of_a_living_worker_is_timed_out(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, max_retries=0)
+        claims = await claim(conn, await add_worker(conn), lease=0.0)
+        await rescue_all(conn)
+        assert await status(conn, task) == "failed"
+        row = await (await conn.execute("SELECT error FROM lapinq_attempts WHERE final")).fetchone()
+        assert row is not None
+        assert row[0].startswith("time limit of")
+        assert await complete(conn, claims) == 0
+
+    on_connections(database, test)
+
+
+def test_many_rescuers_at_once_rescue_each_task_once(database: str) -> None:
+    async def test(*conns: Conn) -> None:
+        ids = await enqueue(conns[0], 300)
+        worker = await add_worker(conns[0])
+        await claim(conns[0], worker, 300)
+        await make_late(conns[0], worker)
+        await rescue_all(conns[0], limit=1)  # declares it dead
+        shares = await asyncio.gather(*(rescue_all(conn, limit=25) for conn in conns))
+        rescued = [task for share in shares for task in share]
+        assert len(rescued) == len(set(rescued))
+        for task in ids:
+            assert await status(conns[0], task) == "pending"
+
+    on_connections(database, test, 4)

@@ -1,0 +1,74 @@
+"""Valid tasks and workers; override only what the test is about."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.task import NewTask
+from lapinq_core.queue import intake, work
+from lapinq_core.store import workers
+from lapinq_core.store.workers import WorkerRecord
+
+Conn = psycopg.AsyncConnection
+
+
+def new_task(**values: Any) -> NewTask:
+    """A task that adds one and one."""
+    return NewTask(**{"id": new_id(), "task_name": "add", "module_path": "tests.support.tasks", "args": [1, 1], **values})
+
+
+async def enqueue(conn: Conn, count: int = 1, **values: Any) -> list[str]:
+    """The ids of `count` tasks that wait, in ascending order."""
+    tasks = [new_task(**values) for _ in range(count)]
+    await intake.enqueue(conn, tasks)
+    return [task.id for task in tasks]
+
+
+async def add_worker(conn: Conn, **values: Any) -> str:
+    """The id of a worker that is alive."""
+    defaults: dict[str, Any] = {
+        "id": str(uuid.uuid4()),
+        "name": "tester",
+        "version": "0",
+        "queues": None,
+        "pool": "processes",
+        "concurrency": 4,
+        "lease_seconds": 30.0,
+    }
+    record = WorkerRecord(**{**defaults, **values})
+    await workers.register(conn, record)
+    return record.id
+
+
+async def claim(conn: Conn, worker: str, limit: int = 1, queue: str = "default", **values: Any) -> list[Claim]:
+    """What `worker` gets."""
+    defaults: dict[str, Any] = {"worker": worker, "token": str(uuid.uuid4()), "lease": 310.0}
+    return await work.claim(conn, queue, limit, **{**defaults, **values})
+
+
+async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") -> int:
+    """Completes them all; answers how many were still held."""
+    claims = sorted(claims, key=lambda held: held.id)
+    return await work.complete(
+        conn,
+        [held.id for held in claims],
+        [held.token for held in claims],
+        [result] * len(claims),
+        [0.001] * len(claims),
+    )
+
+
+async def status(conn: Conn, task_id: str) -> str | None:
+    """The status of a task; None when there is none."""
+    cursor = await conn.execute("SELECT status FROM lapinq_task_details WHERE id = %s", (task_id,))
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def make_late(conn: Conn, worker: str) -> None:
+    """The worker has sent no beat for an hour."""
+    await conn.execute("UPDATE lapinq_workers SET beat_at = beat_at - interval '1 hour' WHERE id = %s", (worker,))

@@ -1,0 +1,102 @@
+"""A TCP proxy before the database, to take it away: by cutting connections, or by letting everything vanish."""
+
+import asyncio
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import Literal
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Mode = Literal["pass", "refuse", "swallow"]
+
+
+class Proxy:
+    """Forwards to one server. `url` is the database's behind it."""
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        target = conninfo_to_dict(url)
+        self._host, self._port = str(target.get("host") or "localhost"), int(target.get("port") or 5432)
+        self._url = url
+        self._loop = loop
+        self._mode: Mode = "pass"
+        self._open: set[asyncio.StreamWriter] = set()
+        self.url = ""
+
+    def cut(self) -> None:
+        """Ends all connections and refuses new ones, as a server that is down does."""
+        self._call("refuse", drop=True)
+
+    def swallow(self) -> None:
+        """Keeps the connections, takes new ones, and lets nothing through, as a dead network does."""
+        self._call("swallow", drop=False)
+
+    def heal(self) -> None:
+        """Forwards again; what was swallowed meanwhile stays lost, so old connections end."""
+        self._call("pass", drop=True)
+
+    async def start(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = make_conninfo(self._url, host="127.0.0.1", port=server.sockets[0].getsockname()[1])
+        return server
+
+    def _call(self, mode: Mode, *, drop: bool) -> None:
+        done = threading.Event()
+
+        def change() -> None:
+            self._mode = mode
+            if drop:
+                for writer in self._open:
+                    writer.transport.abort()
+            done.set()
+
+        self._loop.call_soon_threadsafe(change)
+        assert done.wait(5)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._mode == "refuse":
+            writer.transport.abort()
+            return
+        if self._host.startswith("/"):
+            there = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
+        else:
+            there = await asyncio.open_connection(self._host, self._port)
+        self._open |= {writer, there[1]}
+        try:
+            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+        finally:
+            self._open -= {writer, there[1]}
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65_536):
+                if self._mode == "pass":
+                    writer.write(data)
+                    await writer.drain()
+        writer.close()
+
+
+@contextmanager
+def proxy(url: str) -> Generator[Proxy]:
+    """A proxy before the database at `url`, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="proxy")
+    thread.start()
+    made = Proxy(url, loop)
+    server = asyncio.run_coroutine_threadsafe(made.start(), loop).result(5)
+    try:
+        yield made
+    finally:
+        made.cut()
+        asyncio.run_coroutine_threadsafe(_finish(server), loop).result(5)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(5)
+        loop.close()
+
+
+async def _finish(server: asyncio.Server) -> None:
+    server.close()
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -1,0 +1,14 @@
+"""A rescue as the worker's rescuer does it, whatever its calm."""
+
+from lapinq_core.queue import upkeep
+from lapinq_core.store import workers
+from tests.support.factories import Conn
+
+
+async def rescue_all(conn: Conn, limit: int = upkeep.PASS_LIMIT) -> dict[str, str | None]:
+    """Declares late workers dead and rescues until nothing is left to rescue."""
+    await workers.declare_dead(conn)
+    rescued: dict[str, str | None] = {}
+    while some := await upkeep.rescue(conn, 0.5, limit):
+        rescued.update(some)
+    return rescued

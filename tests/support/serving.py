@@ -1,0 +1,32 @@
+"""An application behind real HTTP: under uvicorn in a thread of this process, on a free port."""
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+from tests.support.eventually import eventually
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Generator[httpx.Client]:
+    """A client of `app`, whose lifespan lasts as long as the context."""
+    config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server under test")
+        thread.start()
+        try:
+            eventually(lambda: server.started or not thread.is_alive(), timeout=30)
+            assert server.started, "the application did not start; its log says why"
+            port: int = listener.getsockname()[1]
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=15, trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)
+            assert not thread.is_alive(), "the server did not stop"

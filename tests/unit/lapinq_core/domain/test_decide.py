@@ -1,0 +1,80 @@
+"""What follows each outcome, with retries left and without: the whole table."""
+
+from typing import get_args
+
+import pytest
+
+from lapinq_core.domain.decide import Complete, Fail, HandBack, Next, Retry, decide
+from lapinq_core.domain.outcome import (
+    Completed,
+    Died,
+    Interrupted,
+    Outcome,
+    Raised,
+    RetryAsked,
+    TimedOut,
+    Unstarted,
+    Unstorable,
+    WorkerLost,
+)
+from lapinq_core.domain.retry import RetryPolicy
+
+# Of two executions the first has a retry left and the second has not; of one execution none has.
+TWICE = RetryPolicy(max_retries=1, retry_delay=10, retry_backoff=True)
+ONCE = RetryPolicy(max_retries=0, retry_delay=10, retry_backoff=True)
+
+LIMIT = "time limit of 2.5 s reached"
+LOST = "worker w1 was lost while it ran this task"
+STOPPED = "the worker was stopped before the task finished"
+
+TABLE: list[tuple[Outcome, Next, Next, Next]] = [
+    # outcome, then what follows: a retry is left; the last of two; the only one
+    (Completed("1"), Complete("1"), Complete("1"), Complete("1")),
+    (Raised("E: no", "tb"), Retry(10, "E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
+    (Raised("E: no"), Retry(10, "E: no"), Fail("E: no"), Fail("E: no")),
+    (RetryAsked(7, "later", "tb"), Retry(7, "later", "tb"), Fail("later", "tb"), Fail("later", "tb")),
+    (RetryAsked(0, "now"), Retry(0, "now"), Fail("now"), Fail("now")),
+    (Unstorable("a set"), Fail("a set"), Fail("a set"), Fail("a set")),
+    (TimedOut(2.5), Retry(10, LIMIT), Fail(LIMIT), Fail(LIMIT)),
+    (Died("killed by 9"), Retry(10, "killed by 9"), Fail("killed by 9"), Fail("killed by 9")),
+    (WorkerLost("w1"), Retry(0, LOST), Fail(LOST), Fail(LOST)),
+    (
+        Interrupted(),
+        HandBack(STOPPED),
+        HandBack(STOPPED),
+        Fail(f"{STOPPED}, and it may not be started twice"),
+    ),
+    (Unstarted(), HandBack(), HandBack(), HandBack()),
+]
+
+
+def name(value: object) -> str | None:
+    return type(value).__name__ if isinstance(value, Outcome) else ""
+
+
+@pytest.mark.parametrize(("outcome", "retry_left", "last", "only"), TABLE, ids=name)
+def test_what_follows(outcome: Outcome, retry_left: Next, last: Next, only: Next) -> None:
+    assert decide(TWICE, 1, outcome, rand=0.5) == retry_left
+    assert decide(TWICE, 2, outcome, rand=0.5) == last
+    assert decide(ONCE, 1, outcome, rand=0.5) == only
+
+
+def test_the_table_has_every_outcome() -> None:
+    assert {type(row[0]) for row in TABLE} == set(get_args(Outcome))
+
+
+@pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
+def test_the_wait_before_a_retry_doubles_and_is_spread(outcome: Outcome) -> None:
+    policy = RetryPolicy(max_retries=5, retry_delay=10)
+    waits = [decide(policy, attempt, outcome, rand) for attempt in (1, 3) for rand in (0.0, 0.5)]
+    assert [wait.delay for wait in waits if isinstance(wait, Retry)] == [8, 10, 32, 40]
+
+
+def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:
+    following = decide(RetryPolicy(max_retries=9), 5, RetryAsked(3, "later"), rand=0.9)
+    assert following == Retry(3, "later")
+
+
+def test_a_start_beyond_the_last_one_can_only_fail() -> None:
+    # After a requeue that raced with a rescue, say: it must not count down below zero and go on.
+    assert decide(TWICE, 7, Raised("E"), rand=0.5) == Fail("E")

@@ -1,0 +1,76 @@
+"""Ids are UUIDv7 in strictly ascending order, whoever makes them."""
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from lapinq_core.domain import ids
+from lapinq_core.domain.ids import id_at, new_id, new_ids
+
+
+def milliseconds_in(value: str) -> int:
+    return uuid.UUID(value).int >> 80
+
+
+def test_an_id_is_a_uuid_of_version_7_and_the_standard_variant() -> None:
+    for value in new_ids(2000):
+        parsed = uuid.UUID(value)
+        assert str(parsed) == value
+        assert parsed.version == 7
+        assert parsed.variant == uuid.RFC_4122
+
+
+def test_the_time_inside_is_the_time_it_was_made() -> None:
+    before = time.time_ns() // 1_000_000
+    value = new_id()
+    after = time.time_ns() // 1_000_000
+    # Ids made before this one in the same instant may have run a little ahead of the clock.
+    assert before <= milliseconds_in(value) <= after + 1
+
+
+def test_ids_ascend_strictly() -> None:
+    made = [new_id() for _ in range(500)] + new_ids(1000) + [new_id()]
+    assert made == sorted(set(made))
+
+
+def test_ids_ascend_while_the_clock_stands_still_or_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_id()
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 0)
+    assert first < new_id() < new_id()
+
+
+def test_many_threads_never_make_the_same_id_nor_step_back() -> None:
+    made: list[list[str]] = [[] for _ in range(8)]
+    start = threading.Barrier(len(made))
+
+    def make(mine: list[str]) -> None:
+        start.wait()
+        for _ in range(200):
+            mine.append(new_id())
+            mine += new_ids(5)
+
+    threads = [threading.Thread(target=make, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(mine == sorted(mine) for mine in made)
+    everything = [value for mine in made for value in mine]
+    assert len(set(everything)) == len(everything) == 8 * 200 * 6
+
+
+def test_the_random_part_differs() -> None:
+    tails = {value[-16:] for value in new_ids(1000)}
+    assert len(tails) == 1000
+
+
+def test_no_ids_are_no_ids() -> None:
+    assert new_ids(0) == []
+
+
+def test_a_border_lies_between_the_ids_of_two_milliseconds() -> None:
+    value = uuid.UUID(new_id())
+    then = milliseconds_in(str(value))
+    assert id_at(then) <= value < id_at(then + 1)

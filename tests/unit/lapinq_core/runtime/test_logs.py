@@ -1,0 +1,116 @@
+"""What a log line looks like."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lapinq_core.runtime.logs import configure_logging
+
+log = logging.getLogger("app.mail")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Puts back what `configure_logging` changes for the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {
+        name: logging.getLogger(name).level
+        for name in ("alembic", "psycopg", "psycopg.pool", "uvicorn", "httpx")
+    }
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
+
+
+def objects(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines(capsys)]
+
+
+def test_a_plain_line_has_time_level_logger_message_and_extras(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=False)
+    log.warning("%d left", 3, extra={"queue": "video", "task_id": None})
+    (line,) = lines(capsys)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} WARNING app\.mail: 3 left queue=video task_id=None", line)
+
+
+def test_a_plain_line_is_followed_by_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=False)
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        log.exception("it failed")
+    first, second, *_, last = lines(capsys)
+    assert first.endswith("ERROR   app.mail: it failed")
+    assert second == "Traceback (most recent call last):"
+    assert last == "ValueError: a bug"
+
+
+def test_a_json_line_is_an_object_with_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=True)
+    log.info("%s is\nhere", "mail", extra={"attempt": 2, "of": object})
+    (line,) = objects(capsys)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
+    assert line == {
+        "level": "info",
+        "logger": "app.mail",
+        "message": "mail is\nhere",
+        "attempt": 2,
+        "of": "<class 'object'>",
+    }
+
+
+def test_a_json_line_carries_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=True)
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        log.exception("it failed")
+    (line,) = objects(capsys)
+    assert line["traceback"].endswith("ValueError: a bug")
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_what_is_less_severe_is_left_out(
+    level: str, written: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(level, as_json=True)
+    for each in ("debug", "info", "warning", "error"):
+        getattr(log, each)(each)
+    assert [line["message"] for line in objects(capsys)] == written
+
+
+def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=True)
+    configure_logging("info", as_json=False)
+    log.info("once")
+    assert len(lines(capsys)) == 1
+
+
+def test_nothing_goes_to_standard_output() -> None:
+    program = (
+        "import logging; from lapinq_core.runtime.logs import configure_logging;"
+        "configure_logging('info', as_json=False); logging.getLogger().info('hello')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr.endswith("root: hello\n")) == ("", True)

@@ -1,0 +1,193 @@
+"""`run_every` goes on whatever a turn does, and stops when it is told to."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
+
+Turn = Callable[[], Awaitable[float | None]]
+
+
+def run(turn: Turn, stop: asyncio.Event, **options: float | Callable[[BaseException], bool]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(10):
+            await run_every("chore", turn, stop=stop, **{"interval": 0.0, **options})  # pyright: ignore[reportArgumentType]
+
+    asyncio.run(main())
+
+
+def turns_until(stop: asyncio.Event, count: int, then: Callable[[int], float | None]) -> Turn:
+    """A turn that does `then` with its number, and stops the loop in the `count`th."""
+    done = 0
+
+    async def turn() -> float | None:
+        nonlocal done
+        done += 1
+        if done == count:
+            stop.set()
+        return then(done)
+
+    return turn
+
+
+def test_it_turns_until_it_is_stopped() -> None:
+    stop, seen = asyncio.Event(), list[int]()
+    run(turns_until(stop, 5, lambda n: seen.append(n)), stop)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+def test_a_stop_before_the_first_turn_means_no_turn() -> None:
+    stop, seen = asyncio.Event(), list[int]()
+    stop.set()
+    run(turns_until(stop, 5, seen.append), stop)
+    assert seen == []
+
+
+def test_it_survives_what_a_turn_raises(caplog: pytest.LogCaptureFixture) -> None:
+    stop, seen = asyncio.Event(), list[int]()
+
+    def fail_once(n: int) -> None:
+        seen.append(n)
+        if n == 1:
+            raise ValueError("a bug")
+
+    run(turns_until(stop, 2, fail_once), stop)
+    assert seen == [1, 2]
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage() == "chore failed; trying again in 0.2 s"
+    assert record.exc_info is not None
+
+
+def test_an_expected_failure_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+
+    def fail_once(n: int) -> None:
+        if n == 1:
+            raise OSError("the cable is out")
+
+    run(turns_until(stop, 2, fail_once), stop, expected=lambda error: isinstance(error, OSError))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == "chore: OSError: the cable is out; trying again in 0.2 s"
+    assert record.exc_info is None
+
+
+def test_the_pause_after_failures_grows_and_success_resets_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def remember(seconds: float, *_: asyncio.Event) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
+    stop = asyncio.Event()
+
+    def fail_but_once(n: int) -> None:
+        if n != 7:
+            raise OSError
+
+    run(turns_until(stop, 8, fail_but_once), stop, interval=42.0)
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.0, 3.0, 42.0, 0.2]
+    assert len(caplog.records) == 7
+
+
+def test_a_turn_says_how_long_to_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def remember(seconds: float, *_: asyncio.Event) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("lapinq_core.runtime.loops.pause_for", remember)
+    stop = asyncio.Event()
+    run(turns_until(stop, 3, {1: 5.0, 2: None, 3: 0.0}.__getitem__), stop, interval=1.0)
+    assert pauses == [5.0, 1.0, 0.0]
+
+
+def test_a_turn_that_hangs_is_ended_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+    cancelled: list[bool] = []
+
+    async def turn() -> None:
+        if cancelled:
+            stop.set()
+            return
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    run(turn, stop, deadline=0.05)
+    assert cancelled == [True]
+    assert "chore failed" in caplog.text
+
+
+def test_a_turn_can_be_the_last() -> None:
+    seen: list[int] = []
+
+    def end(n: int) -> None:
+        seen.append(n)
+        raise StopLoop
+
+    stop = asyncio.Event()
+    run(turns_until(stop, 100, end), stop)
+    assert seen == [1]
+    assert not stop.is_set()
+
+
+def test_cancelling_the_task_ends_the_loop() -> None:
+    async def main() -> None:
+        turned = asyncio.Event()
+
+        async def turn() -> None:
+            turned.set()
+
+        loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=asyncio.Event()))
+        await turned.wait()
+        loop.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loop
+
+    asyncio.run(main())
+
+
+def test_a_stop_ends_the_pause_at_once() -> None:
+    async def main() -> None:
+        stop, turned = asyncio.Event(), asyncio.Event()
+
+        async def turn() -> None:
+            turned.set()
+
+        loop = asyncio.create_task(run_every("chore", turn, interval=60.0, stop=stop))
+        await turned.wait()
+        stop.set()
+        async with asyncio.timeout(5):
+            await loop
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_pause_ends_with_any_of_its_events(count: int) -> None:
+    async def main() -> None:
+        events = [asyncio.Event() for _ in range(count)]
+        asyncio.get_running_loop().call_later(0.01, events[-1].set)
+        async with asyncio.timeout(5):
+            await pause_for(60.0, *events)
+            await pause_for(60.0, *events)  # set already
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_pause_without_an_event_lasts_its_time(count: int) -> None:
+    started = time.monotonic()
+    asyncio.run(pause_for(0.05, *[asyncio.Event() for _ in range(count)]))
+    assert time.monotonic() - started >= 0.049

@@ -1,0 +1,192 @@
+"""Settings from the environment and from flags."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from lapinq_core.runtime.settings import (
+    SECRETS,
+    Settings,
+    SettingsError,
+    load_settings,
+    parse_setting,
+    variable,
+)
+
+DEFAULTS: dict[str, Any] = msgspec.structs.asdict(Settings())
+
+# For every setting a text of the environment and what it means.
+TEXTS: dict[str, tuple[str, object]] = {
+    "database_url": ("postgresql://db/app", "postgresql://db/app"),
+    "listen_database_url": ("postgresql://db:5433/app", "postgresql://db:5433/app"),
+    "data_dir": ("/srv/lapinq", Path("/srv/lapinq")),
+    "pg_bin": ("/usr/lib/postgresql/16/bin", Path("/usr/lib/postgresql/16/bin")),
+    "pool_size": ("25", 25),
+    "host": ("0.0.0.0", "0.0.0.0"),
+    "port": ("0", 0),
+    "api_key": ("k", "k"),
+    "session_secret": ("s", "s"),
+    "rate_limit": ("600", 600),
+    "max_payload_size": ("2048", 2048),
+    "max_batch_payload_size": ("4096", 4096),
+    "allowed_modules": ("app.*, jobs ,", ("app.*", "jobs")),
+    "worker": ("yes", True),
+    "worker_concurrency": ("32", 32),
+    "worker_poll_interval": ("0.5", 0.5),
+    "worker_timeout": ("3600", 3600.0),
+    "worker_pool": ("threads", "threads"),
+    "worker_queues": ("video=3,mail", ("video=3", "mail")),
+    "worker_imports": ("app.tasks", ("app.tasks",)),
+    "worker_name": ("blue", "blue"),
+    "heartbeat_interval": ("1", 1.0),
+    "lease_seconds": ("60", 60.0),
+    "stale_recovery_interval": ("2.5", 2.5),
+    "shutdown_grace": ("0", 0.0),
+    "scheduler": ("true", True),
+    "scheduler_interval": ("30", 30.0),
+    "cleanup_interval": ("300", 300.0),
+    "log_level": ("debug", "debug"),
+    "json_log": ("on", True),
+}
+
+
+def test_without_an_environment_the_defaults_hold() -> None:
+    assert load_settings({}) == Settings()
+
+
+def test_the_table_has_every_setting() -> None:
+    assert set(TEXTS) == set(Settings.__struct_fields__)
+    assert all(meant != DEFAULTS[field] for field, (_, meant) in TEXTS.items())
+
+
+@pytest.mark.parametrize("field", TEXTS)
+def test_each_is_read_from_its_variable(field: str) -> None:
+    text, meant = TEXTS[field]
+    assert msgspec.structs.asdict(load_settings({variable(field): text})) == {**DEFAULTS, field: meant}
+
+
+@pytest.mark.parametrize("field", TEXTS)
+def test_an_override_wins_and_none_is_no_override(field: str) -> None:
+    text, meant = TEXTS[field]
+    assert getattr(load_settings({}, **{field: meant}), field) == meant
+    assert getattr(load_settings({variable(field): text}, **{field: None}), field) == meant
+    default = DEFAULTS[field]
+    if default is not None:
+        assert getattr(load_settings({variable(field): text}, **{field: default}), field) == default
+
+
+@pytest.mark.parametrize("field", TEXTS)
+def test_an_empty_variable_counts_as_unset(field: str) -> None:
+    assert load_settings({variable(field): ""}) == Settings()
+
+
+def test_the_database_has_the_name_that_everybody_uses() -> None:
+    assert variable("database_url") == "DATABASE_URL"
+    assert {variable(field) for field in TEXTS if field != "database_url"} == {
+        f"LAPINQ_{field.upper()}" for field in TEXTS if field != "database_url"
+    }
+
+
+def test_what_is_not_ours_is_passed_over() -> None:
+    assert load_settings({"LAPINQ_NO_SUCH_THING": "1", "HOST": "x", "PORT": "y"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("port", "eight"),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("port", "80.5"),
+        ("pool_size", "0"),
+        ("rate_limit", "-1"),
+        ("max_payload_size", "1 MiB"),
+        ("worker", "maybe"),
+        ("worker", "2"),
+        ("worker_concurrency", "0"),
+        ("worker_concurrency", "10001"),
+        ("worker_poll_interval", "0"),
+        ("worker_poll_interval", "nan"),
+        ("worker_timeout", "inf"),
+        ("worker_timeout", "-5"),
+        ("worker_pool", "fibers"),
+        ("shutdown_grace", "-1"),
+        ("cleanup_interval", "nan"),
+        ("log_level", "loud"),
+        ("json_log", "si"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_the_name_of_its_variable(field: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable(field)}: [a-z]"):
+        load_settings({variable(field): text})
+
+
+def test_a_wrong_override_is_refused_with_the_name_of_its_flag() -> None:
+    with pytest.raises(SettingsError, match=r"^--worker-concurrency: expected `int` <= 10000"):
+        load_settings({}, worker_concurrency=50_000)
+
+
+def test_a_single_setting_is_read_under_the_name_it_was_given() -> None:
+    assert parse_setting("port", "80", "-p") == 80
+    with pytest.raises(SettingsError, match=r"^-p: expected `int`"):
+        parse_setting("port", "http", "-p")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("1", True), ("TRUE", True), ("On", True), ("0", False), ("no", False)]
+)
+def test_switches_take_the_usual_words(text: str, meant: bool) -> None:
+    assert load_settings({"LAPINQ_JSON_LOG": text}).json_log is meant
+
+
+def test_a_switch_can_be_turned_off_over_the_environment() -> None:
+    assert not load_settings({"LAPINQ_WORKER": "1"}, worker=False).worker
+
+
+def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/of/somebody")
+    assert load_settings({"LAPINQ_DATA_DIR": "~/db"}).data_dir == Path("/home/of/somebody/db")
+
+
+def test_a_lease_must_outlast_a_missed_beat() -> None:
+    assert load_settings({"LAPINQ_LEASE_SECONDS": "10"}).lease_seconds == 10
+    with pytest.raises(
+        SettingsError, match=r"LAPINQ_LEASE_SECONDS \(9\.9\).*LAPINQ_HEARTBEAT_INTERVAL \(5\)"
+    ):
+        load_settings({"LAPINQ_LEASE_SECONDS": "9.9"})
+
+
+@pytest.mark.parametrize("field", sorted(SECRETS))
+def test_a_secret_can_be_given_as_a_file(field: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("  hidden value\n")
+    assert getattr(load_settings({f"{variable(field)}_FILE": str(file)}), field) == "hidden value"
+
+
+def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("80")
+    assert load_settings({"LAPINQ_PORT_FILE": str(file)}) == Settings()
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("a")
+    environ = {"LAPINQ_API_KEY": "b", "LAPINQ_API_KEY_FILE": str(file)}
+    with pytest.raises(SettingsError, match="LAPINQ_API_KEY and LAPINQ_API_KEY_FILE are both set"):
+        load_settings(environ)
+
+
+def test_a_secret_file_that_is_missing_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^LAPINQ_API_KEY_FILE: .*No such file"):
+        load_settings({"LAPINQ_API_KEY_FILE": str(tmp_path / "nothing")})
+
+
+def test_a_secret_file_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
+    # An empty key would let everybody in who sends none.
+    file = tmp_path / "key"
+    file.write_text("\n")
+    with pytest.raises(SettingsError, match=r"^LAPINQ_API_KEY_FILE: .*empty"):
+        load_settings({"LAPINQ_API_KEY_FILE": str(file)})

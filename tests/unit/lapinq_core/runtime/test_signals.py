@@ -1,0 +1,34 @@
+"""The first signal asks, the second insists."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from lapinq_core.runtime.signals import stop_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_two_signals_mean_two_things(number: signal.Signals) -> None:
+    async def main() -> None:
+        with stop_signals() as signals:
+            os.kill(os.getpid(), number)
+            async with asyncio.timeout(5):
+                await signals.asked.wait()
+            assert not signals.insisted.is_set()
+            os.kill(os.getpid(), number)
+            async with asyncio.timeout(5):
+                await signals.insisted.wait()
+
+    asyncio.run(main())
+
+
+def test_afterwards_signals_do_what_they_did_before() -> None:
+    async def main() -> None:
+        with stop_signals():
+            pass
+
+    before = signal.getsignal(signal.SIGTERM)
+    asyncio.run(main())
+    assert signal.getsignal(signal.SIGTERM) is before

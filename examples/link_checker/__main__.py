@@ -58,7 +58,7 @@ def _report(findings: Findings, start: str) -> str:
 def _summary(findings: Findings) -> str:
     checked = len(findings.problems)
     broken = sum(problem is not None for problem in findings.problems.values())
-    rest = f" {findings.left_out} more were left out." if findings.left_out else ""
+    rest = f" {len(findings.left_out)} more were left out." if findings.left_out else ""
     return f"{checked} addresses checked, {broken} of them broken.{rest}"
 
 

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from ..running import TaskFailed, value_of
 from .tasks import Page, check_page, queue
 
-
 _AT_ONCE = 50  # each task that is waited for is asked about some times a second
 
 
@@ -27,11 +26,11 @@ class Limits:
 
 @dataclass
 class Findings:
-    """By address: what is wrong with it, and which pages refer to it."""
+    """By address: what is wrong with it, and which pages refer to it; `left_out` were too many."""
 
     problems: dict[str, str | None] = field(default_factory=dict[str, str | None])
-    found_on: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    left_out: int = 0
+    found_on: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict[str, list[str]](list))
+    left_out: set[str] = field(default_factory=set[str])
 
     @property
     def broken(self) -> list[tuple[str, str, str]]:
@@ -55,10 +54,10 @@ async def crawl(start: str, limits: Limits) -> Findings:
 
     reached = {start}
     read: set[str] = set()
-    level = [start]
+    level: list[str] = [start]
     async with queue:
         while level:
-            print(f"checking {len(level)} addresses")
+            print(f"to check: {len(level)}")
             pages = await asyncio.gather(*map(check, level))
             findings.problems.update((url, page["problem"]) for url, page in zip(level, pages, strict=True))
             level = []
@@ -71,7 +70,7 @@ async def crawl(start: str, limits: Limits) -> Findings:
                     if link in reached:
                         continue
                     if len(reached) >= limits.most:
-                        findings.left_out += 1
+                        findings.left_out.add(link)
                         continue
                     reached.add(link)
                     level.append(link)

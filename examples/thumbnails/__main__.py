@@ -24,20 +24,19 @@ def main() -> None:
 
     queue.server_url, queue.api_key = given.server_url, given.api_key
     folder = given.folder.resolve()  # the worker may have been started elsewhere
-    refs = [
-        make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in photographs(given.photos)
-    ]
+    chosen = photographs(given.photos)
+    refs = [make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in chosen]
 
     made: list[Photo] = []
-    for ref in refs:
+    for photo, ref in zip(chosen, refs, strict=True):
         try:
             made.append(value_of(ref.wait(given.timeout)))
         except TaskFailed as error:
-            print(error, file=sys.stderr)
-    for photo in made:
-        print(f"{photo['name']}: {', '.join(thumbnail['file'] for thumbnail in photo['thumbnails'])}")
-    print(f"{len(made)} of {len(refs)} photographs: {write_gallery(made, folder)}")
-    if len(made) < len(refs):
+            print(f"{photo.name}: {error}", file=sys.stderr)
+        else:
+            print(f"{photo.name}: {', '.join(each['file'] for each in made[-1]['thumbnails'])}")
+    print(write_gallery(made, folder))
+    if len(made) < len(chosen):
         sys.exit(1)
 
 

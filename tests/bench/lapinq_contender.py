@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
+from lapinq_core.db.migrate import migrate
 from tests.bench.contender import Processes, Produced, number
 from tests.bench.plan import Plan
 from tests.bench.processes import BenchError, Child
@@ -76,5 +78,7 @@ class Lapinq:
 @contextmanager
 def lapinq(server_url: str, processes: Processes, plan: Plan) -> Generator[Lapinq]:
     """lapinq, with a migrated database to copy while the context lasts."""
-    with postgres.template(server_url) as template:
-        yield Lapinq(server_url, template, processes, plan)
+    # Not the template of the tests: that one checks every move of a task.
+    with postgres.private_database(server_url) as template:
+        migrate(template)
+        yield Lapinq(server_url, str(conninfo_to_dict(template)["dbname"]), processes, plan)

@@ -15,7 +15,9 @@ from tests.support.eventually import eventually
 @contextmanager
 def serving(app: ASGIApp) -> Generator[httpx.Client]:
     """A client of `app`, whose lifespan lasts as long as the context."""
-    config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, lifespan="on", log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server under test")

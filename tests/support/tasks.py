@@ -67,6 +67,18 @@ async def amark(directory: str, name: str, seconds: float = 0.0) -> int:
     return os.getpid()
 
 
+def mark_until(directory: str, name: str, gate: str) -> None:
+    """Leaves a file for each start, and runs until the file `gate` exists."""
+    (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
+    wait_for(gate)
+
+
+async def amark_until(directory: str, name: str, gate: str) -> None:
+    """The same as a coroutine."""
+    (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
+    await await_for(gate)
+
+
 def wait_for(path: str) -> str:
     """Runs until a file exists."""
     while not Path(path).exists():

@@ -26,7 +26,7 @@ def data_dir(place: Path) -> Path:
 @pytest.fixture
 def used_dir(data_dir: Path, _stopped_database: Path) -> Path:
     """The same with a database in it, which was used and stopped before: that saves an initdb."""
-    subprocess.run(["cp", "-a", str(_stopped_database), str(data_dir)], check=True)
+    subprocess.run(["cp", "-a", "--sparse=always", str(_stopped_database), str(data_dir)], check=True)
     return data_dir
 
 

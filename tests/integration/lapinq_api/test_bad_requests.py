@@ -96,7 +96,9 @@ WRONG_VALUES: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "loc", "part"), WRONG_VALUES)
-def test_a_wrong_value_is_refused_by_its_place(api: httpx.Client, fields: dict[str, Any], loc: str, part: str) -> None:
+def test_a_wrong_value_is_refused_by_its_place(
+    api: httpx.Client, fields: dict[str, Any], loc: str, part: str
+) -> None:
     response = api.post("/api/v1/enqueue", json=_task(**fields))
     _assert_refused(response, loc, part)
     batch = api.post("/api/v1/enqueue/batch", json=[_task(), _task(**fields)])
@@ -203,7 +205,9 @@ def test_a_body_over_the_limit_is_a_413_before_it_is_sent(api: httpx.Client) -> 
     assert b'{"error":"the body must not be larger than 1048576 bytes"}' in answer
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/api/v1/enqueue", 2**20), ("/api/v1/enqueue/batch", 16 * 2**20)])
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/api/v1/enqueue", 2**20), ("/api/v1/enqueue/batch", 16 * 2**20)]
+)
 def test_a_chunked_body_over_the_limit_is_a_413(api: httpx.Client, path: str, limit: int) -> None:
     chunk = b" " * 65_536
 
@@ -237,7 +241,15 @@ def test_a_wrong_method_is_a_405(api: httpx.Client, method: str, path: str, allo
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1", "/api/v1/enqueue/", "/api/v2/tasks", "//api/v1/tasks", "/static/../app.py", "/static/none.js"]
+    "path",
+    [
+        "/api/v1",
+        "/api/v1/enqueue/",
+        "/api/v2/tasks",
+        "//api/v1/tasks",
+        "/static/../app.py",
+        "/static/none.js",
+    ],
 )
 def test_an_unknown_path_is_a_404(api: httpx.Client, path: str) -> None:
     response = api.get(path)

@@ -37,8 +37,18 @@ def test_a_task_is_stored_with_the_published_defaults(api: httpx.Client, db: psy
     assert list(response.json()) == ["task_id"]
     row = _row(db, response.json()["task_id"])
     assert (row["queue_name"], row["args"], row["kwargs"]) == ("default", [], {})
-    assert (row["max_retries"], row["priority"], row["retry_delay"], row["retry_backoff"]) == (3, 0, 10.0, True)
-    assert (row["ttl_seconds"], row["metadata"], row["webhook_url"], row["scheduled_at"]) == (None, None, None, None)
+    assert (row["max_retries"], row["priority"], row["retry_delay"], row["retry_backoff"]) == (
+        3,
+        0,
+        10.0,
+        True,
+    )
+    assert (row["ttl_seconds"], row["metadata"], row["webhook_url"], row["scheduled_at"]) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connection) -> None:
@@ -62,15 +72,32 @@ def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connectio
 
 
 def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> None:
-    optional = ("queue_name", "args", "kwargs", "scheduled_at", "max_retries", "priority", "ttl_seconds", "metadata")
+    optional = (
+        "queue_name",
+        "args",
+        "kwargs",
+        "scheduled_at",
+        "max_retries",
+        "priority",
+        "ttl_seconds",
+        "metadata",
+    )
     body = _task(**dict.fromkeys((*optional, "retry_delay", "retry_backoff", "webhook_url")))
     response = api.post("/api/v1/enqueue", json=body)
     assert response.status_code == 201
     assert _row(db, response.json()["task_id"])["max_retries"] == 3
 
 
-def test_a_time_with_offset_with_z_or_without_is_the_same_instant(api: httpx.Client, db: psycopg.Connection) -> None:
-    for text in ("2031-01-01T00:00:00Z", "2031-01-01T01:00:00+01:00", "2031-01-01 00:00", "2031-01-01", "20310101T0000Z"):
+def test_a_time_with_offset_with_z_or_without_is_the_same_instant(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    for text in (
+        "2031-01-01T00:00:00Z",
+        "2031-01-01T01:00:00+01:00",
+        "2031-01-01 00:00",
+        "2031-01-01",
+        "20310101T0000Z",
+    ):
         response = api.post("/api/v1/enqueue", json=_task(scheduled_at=text))
         assert response.status_code == 201, text
         assert _row(db, response.json()["task_id"])["scheduled_at"] == datetime(2031, 1, 1, tzinfo=UTC), text
@@ -78,7 +105,12 @@ def test_a_time_with_offset_with_z_or_without_is_the_same_instant(api: httpx.Cli
 
 def test_a_body_without_a_declared_type_and_with_other_json_types_is_taken(api: httpx.Client) -> None:
     body = b'{"task_name": "send", "module_path": "app.mail"}'
-    for content_type in ("application/json", "application/json; charset=UTF-8", "application/vnd.app+json", None):
+    for content_type in (
+        "application/json",
+        "application/json; charset=UTF-8",
+        "application/vnd.app+json",
+        None,
+    ):
         headers = {"Content-Type": content_type} if content_type else {}
         assert api.post("/api/v1/enqueue", content=body, headers=headers).status_code == 201, content_type
 
@@ -86,7 +118,9 @@ def test_a_body_without_a_declared_type_and_with_other_json_types_is_taken(api: 
 def test_a_fire_and_forget_task_has_no_id_and_no_history(api: httpx.Client, db: psycopg.Connection) -> None:
     response = api.post("/api/v1/enqueue", json=_task(ttl_seconds=0, task_name="forgotten"))
     assert (response.status_code, response.json()) == (201, {"task_id": None, "ttl_seconds": 0})
-    assert db.execute("SELECT count(*) FROM lapinq_transient WHERE task_name = 'forgotten'").fetchone() == (1,)
+    assert db.execute("SELECT count(*) FROM lapinq_transient WHERE task_name = 'forgotten'").fetchone() == (
+        1,
+    )
     assert db.execute("SELECT count(*) FROM lapinq_tasks WHERE task_name = 'forgotten'").fetchone() == (0,)
 
 
@@ -130,17 +164,23 @@ def test_a_chunked_body_is_taken_whole(api: httpx.Client) -> None:
     assert api.post("/api/v1/enqueue", content=iter(parts), headers=headers).status_code == 201
 
 
-def test_many_clients_at_once_each_get_a_stored_task_of_their_own(api: httpx.Client, db: psycopg.Connection) -> None:
+def test_many_clients_at_once_each_get_a_stored_task_of_their_own(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
     async def enqueue_all() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=32)
-        async with httpx.AsyncClient(base_url=api.base_url, limits=limits, timeout=15, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=api.base_url, limits=limits, timeout=15, trust_env=False
+        ) as client:
             bodies = [_task(task_name="one of many", args=[n]) for n in range(300)]
             bodies[7]["priority"] = "high"
             return await asyncio.gather(*(client.post("/api/v1/enqueue", json=body) for body in bodies))
 
     responses = asyncio.run(enqueue_all())
     assert [n for n, response in enumerate(responses) if response.status_code != 201] == [7]
-    stored = db.execute("SELECT id::text, args->>0 FROM lapinq_tasks WHERE task_name = 'one of many'").fetchall()
+    stored = db.execute(
+        "SELECT id::text, args->>0 FROM lapinq_tasks WHERE task_name = 'one of many'"
+    ).fetchall()
     answered = [(response.json()["task_id"], str(n)) for n, response in enumerate(responses) if n != 7]
     assert sorted(stored) == sorted(answered)
 

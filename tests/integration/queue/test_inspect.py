@@ -1,16 +1,15 @@
 """Looking at tasks: objects, lists by every filter, results and counts, and what they cost on full tables."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-import pytest
+from psycopg import sql as psql
 
+from lapinq_core.db.statements import sql
 from lapinq_core.domain.state import Status
-from lapinq_core.queue import control, inspect, upkeep, work
+from lapinq_core.queue import control, inspect, intake, upkeep, work
 from lapinq_core.queue.filters import TaskFilter, containing, pick_tasks
-from lapinq_core.queue.inspect import QueueCounts
+from lapinq_core.queue.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.queue.work import Ended
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, new_task
 from tests.support.running import on_connections
@@ -26,7 +25,9 @@ async def one_of_each(conn: Conn, queue: str = "default") -> dict[Status, str]:
     """The id of a task of every status, all in `queue`; they were enqueued in the order of `Status`."""
     ids = await enqueue(conn, len(Status), queue_name=queue)
     made = dict(zip(Status, ids, strict=True))
-    await conn.execute("UPDATE lapinq_ready SET expires_at = now() - interval '1 s' WHERE id = %s", (made[Status.EXPIRED],))
+    await conn.execute(
+        "UPDATE lapinq_ready SET expires_at = now() - interval '1 s' WHERE id = %s", (made[Status.EXPIRED],)
+    )
     assert await upkeep.expire(conn) == 1
     assert await control.cancel(conn, made[Status.CANCELLED])
     worker = await add_worker(conn)
@@ -49,8 +50,7 @@ async def listed(conn: Conn, limit: int = 50, **chosen: Any) -> list[str]:
     return [msgspec.json.decode(text)["id"] for text in objects]
 
 
-@asynccontextmanager
-async def full_tables(conn: Conn) -> AsyncIterator[dict[Status, str]]:
+async def fill(conn: Conn) -> dict[Status, str]:
     """Thousands of completed tasks, thousands that wait above them, and one of each status at the very bottom."""
     made = await one_of_each(conn)
     worker = await add_worker(conn)
@@ -59,7 +59,7 @@ async def full_tables(conn: Conn) -> AsyncIterator[dict[Status, str]]:
         await complete(conn, await claim(conn, worker, 501))
     await enqueue(conn, 3000)
     await conn.execute("ANALYZE")
-    yield made
+    return made
 
 
 def test_a_task_object_has_the_published_fields_in_their_order(database: str) -> None:
@@ -73,7 +73,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             retry_delay=2.5,
             webhook_url="https://x/",
         )
-        await inspect_ready(conn, task)
+        await intake.enqueue(conn, [task])
         shown = await get(conn, task.id)
         assert list(shown) == FIELDS
         assert shown.pop("created_at").endswith("+00:00")
@@ -104,11 +104,6 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "completed_at": None,
         }
 
-    async def inspect_ready(conn: Conn, task: Any) -> None:
-        from lapinq_core.queue import intake
-
-        await intake.enqueue(conn, [task])
-
     on_connections(database, test)
 
 
@@ -116,7 +111,9 @@ def test_an_object_tells_where_the_task_stands(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await one_of_each(conn)
         shown = {status: await get(conn, task_id) for status, task_id in made.items()}
-        assert {status: task["status"] for status, task in shown.items()} == {status: status.value for status in Status}
+        assert {status: task["status"] for status, task in shown.items()} == {
+            status: status.value for status in Status
+        }
         assert shown[Status.COMPLETED]["result"] == '"done"'
         assert shown[Status.FAILED]["error"] == "ValueError: no"
         for status in (Status.RUNNING, Status.COMPLETED, Status.FAILED):
@@ -203,26 +200,25 @@ def test_a_list_goes_on_where_the_last_page_ended(database: str) -> None:
     on_connections(database, test)
 
 
-@pytest.mark.parametrize(
-    ("asked", "names"),
-    [
-        ("mail", ["Send_Mail", "mailer", "send%mail"]),
-        ("MAIL", ["Send_Mail", "mailer", "send%mail"]),
-        ("d_m", ["Send_Mail", "send%mail"]),
-        (r"d\_m", ["Send_Mail"]),
-        ("s%l", ["Send_Mail", "send%mail"]),
-        (r"d\%m", ["send%mail"]),
-        ("\\", ["back\\slash"]),
-        ("back\\\\", ["back\\slash"]),
-        ("x", []),
-    ],
-)
-def test_a_name_is_found_by_a_part_of_it(database: str, asked: str, names: list[str]) -> None:
+def test_a_name_is_found_by_a_part_of_it(database: str) -> None:
+    found = {
+        "mail": ["Send_Mail", "mailer", "send%mail"],
+        "MAIL": ["Send_Mail", "mailer", "send%mail"],
+        "d_m": ["Send_Mail", "send%mail"],
+        r"d\_m": ["Send_Mail"],
+        "nd%m": ["Send_Mail", "send%mail"],
+        r"d\%m": ["send%mail"],
+        "\\": ["back\\slash"],
+        "back\\\\": ["back\\slash"],
+        "x": [],
+    }
+
     async def test(conn: Conn) -> None:
         for name in ("Send_Mail", "mailer", "send%mail", "back\\slash", "add"):
             await enqueue(conn, task_name=name)
-        objects, _ = await inspect.list_tasks(conn, TaskFilter(task_name=containing(asked)), 50)
-        assert sorted(msgspec.json.decode(text)["task_name"] for text in objects) == sorted(names)
+        for asked, names in found.items():
+            objects, _ = await inspect.list_tasks(conn, TaskFilter(task_name=containing(asked)), 50)
+            assert sorted(msgspec.json.decode(text)["task_name"] for text in objects) == names, asked
 
     on_connections(database, test)
 
@@ -257,36 +253,23 @@ def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: s
     on_connections(database, test)
 
 
-@pytest.mark.parametrize("status", [None, *Status])
-def test_a_page_of_a_list_touches_little_of_full_tables(database: str, status: Status | None) -> None:
+def test_looking_touches_little_of_full_tables(database: str) -> None:
     async def test(conn: Conn) -> None:
-        async with full_tables(conn) as made:
-            statement = inspect._task_objects(pick_tasks(TaskFilter(status=status), 21))  # pyright: ignore[reportPrivateUsage]
-            assert await touched(conn, statement, {}) < 21 * 12
-            if status not in (None, Status.PENDING, Status.COMPLETED):
-                assert await listed(conn, status=status) == [made[status]]
+        made = await fill(conn)
+        for status in (None, *Status):
+            statement = _task_objects(pick_tasks(TaskFilter(status=status), 21))
+            assert await touched(conn, statement, {}) < 21 * 12, status
+        for status in (Status.RUNNING, Status.FAILED, Status.CANCELLED, Status.EXPIRED):
+            assert await listed(conn, status=status) == [made[status]]
+        for verb, bound in (("get_result", 12), ("newest_tasks", 20 * 12)):
+            params = {"id": made[Status.COMPLETED], "limit": 20}
+            assert await touched(conn, psql.SQL(sql("lapinq_core.queue", verb)), params) < bound, verb
 
     on_connections(database, test)
 
 
-def test_a_task_and_the_newest_tasks_touch_little_of_full_tables(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        async with full_tables(conn) as made:
-            from psycopg import sql as psql
-
-            from lapinq_core.db.statements import sql
-
-            for verb, bound in (("get_result", 12), ("newest_tasks", 20 * 12)):
-                params = {"id": made[Status.COMPLETED], "limit": 20}
-                assert await touched(conn, psql.SQL(sql("lapinq_core.queue", verb)).format(), params) < bound, verb
-
-    on_connections(database, test)
-
-
-async def touched(conn: Conn, statement: Any, params: dict[str, Any]) -> float:
+async def touched(conn: Conn, statement: psql.Composable, params: dict[str, Any]) -> float:
     """How many rows the scans of a statement gave or threw away."""
-    from psycopg import sql as psql
-
     cursor = await conn.execute(psql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(statement), params)
     row = await cursor.fetchone()
     assert row is not None

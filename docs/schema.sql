@@ -1,0 +1,218 @@
+-- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.
+-- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
+
+CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    made integer := 0;
+    week timestamptz;
+    lower_id uuid;
+    upper_id uuid;
+    parent text;
+    key text;
+    partition text;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtext('lapinq_ensure_partitions')) THEN
+        RETURN 0;
+    END IF;
+    FOR n IN 0..weeks_ahead LOOP
+        week := date_trunc('week', lapinq_now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + n * interval '7 days';
+        lower_id := (lpad(to_hex((extract(epoch FROM week) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+        upper_id := (lpad(to_hex((extract(epoch FROM week + interval '7 days') * 1000)::bigint), 12, '0')
+                     || repeat('0', 20))::uuid;
+        FOREACH parent IN ARRAY ARRAY['lapinq_tasks', 'lapinq_attempts'] LOOP
+            partition := parent || to_char(week AT TIME ZONE 'UTC', '_YYYYMMDD');
+            CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+            key := CASE parent WHEN 'lapinq_tasks' THEN 'id' ELSE 'task_id' END;
+            -- LIKE and ATTACH instead of PARTITION OF: the parent stays readable and writable meanwhile.
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition, parent);
+            EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+            EXECUTE format('WITH moved AS (DELETE FROM %I WHERE %I >= $1 AND %I < $2 RETURNING *) '
+                           'INSERT INTO %I SELECT * FROM moved', parent || '_default', key, key, partition)
+                USING lower_id, upper_id;
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+                           parent, partition, lower_id, upper_id);
+            made := made + 1;
+        END LOOP;
+    END LOOP;
+    RETURN made;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_now()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$SELECT statement_timestamp()$function$;
+
+CREATE SEQUENCE lapinq_claim_seq AS bigint START 1 INCREMENT 1 CACHE 1 OWNED BY lapinq_running.seq;
+
+CREATE TABLE lapinq_attempts (
+    task_id     uuid NOT NULL,
+    attempt     integer NOT NULL,
+    final       boolean NOT NULL,
+    outcome     text NOT NULL,
+    result      text,
+    error       text,
+    traceback   text,
+    run_seconds double precision,
+    claimed_at  timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    worker_id   uuid,
+    token       uuid,
+    CONSTRAINT lapinq_attempts_outcome_check CHECK (((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])) OR ((NOT final) AND (outcome = 'released'::text))))
+) PARTITION BY RANGE (task_id);
+CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts USING btree (task_id, attempt) WHERE (NOT final);
+CREATE UNIQUE INDEX lapinq_attempts_final ON lapinq_attempts USING btree (task_id) INCLUDE (outcome) WHERE final;
+CREATE INDEX lapinq_attempts_unsuccessful ON lapinq_attempts USING btree (outcome, task_id) WHERE (final AND (outcome <> 'completed'::text));
+
+CREATE TABLE lapinq_attempts_default PARTITION OF lapinq_attempts DEFAULT;
+
+CREATE TABLE lapinq_counts (
+    queue_name text NOT NULL,
+    pending    bigint NOT NULL DEFAULT 0,
+    completed  bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    cancelled  bigint NOT NULL DEFAULT 0,
+    expired    bigint NOT NULL DEFAULT 0
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_delayed (
+    id         uuid NOT NULL,
+    due_at     timestamp with time zone NOT NULL,
+    queue_name text NOT NULL,
+    rank       bigint NOT NULL,
+    starts     integer NOT NULL DEFAULT 0,
+    expires_at timestamp with time zone,
+    CONSTRAINT lapinq_delayed_pkey PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
+CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE TABLE lapinq_ready (
+    queue_name text NOT NULL,
+    rank       bigint NOT NULL,
+    seq        bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    id         uuid NOT NULL,
+    starts     integer NOT NULL DEFAULT 0,
+    expires_at timestamp with time zone,
+    CONSTRAINT lapinq_ready_pkey PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, seq);
+CREATE INDEX lapinq_ready_expires_at ON lapinq_ready USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE TABLE lapinq_running (
+    id                  uuid NOT NULL,
+    token               uuid NOT NULL,
+    seq                 bigint NOT NULL DEFAULT nextval('lapinq_claim_seq'::regclass),
+    worker_id           uuid NOT NULL,
+    queue_name          text NOT NULL,
+    rank                bigint NOT NULL,
+    attempt             integer NOT NULL,
+    claimed_at          timestamp with time zone NOT NULL,
+    deadline_at         timestamp with time zone NOT NULL,
+    expires_at          timestamp with time zone,
+    progress            smallint,
+    progress_message    text,
+    cancel_requested_at timestamp with time zone,
+    CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+
+CREATE TABLE lapinq_schema_version (
+    version_num character varying(32) NOT NULL,
+    CONSTRAINT lapinq_schema_version_pkc PRIMARY KEY (version_num)
+);
+
+CREATE TABLE lapinq_tasks (
+    id            uuid NOT NULL,
+    queue_name    text NOT NULL,
+    task_name     text NOT NULL,
+    module_path   text NOT NULL,
+    args          json NOT NULL,
+    kwargs        json NOT NULL,
+    max_retries   integer NOT NULL,
+    priority      integer NOT NULL,
+    retry_delay   double precision NOT NULL,
+    retry_backoff boolean NOT NULL,
+    ttl_seconds   double precision,
+    metadata      jsonb,
+    webhook_url   text,
+    created_at    timestamp with time zone NOT NULL,
+    scheduled_at  timestamp with time zone,
+    expires_at    timestamp with time zone,
+    CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE TABLE lapinq_tasks_default PARTITION OF lapinq_tasks DEFAULT;
+
+CREATE UNLOGGED TABLE lapinq_transient (
+    seq         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    queue_name  text NOT NULL,
+    rank        bigint NOT NULL,
+    task_name   text NOT NULL,
+    module_path text NOT NULL,
+    args        json NOT NULL,
+    kwargs      json NOT NULL,
+    metadata    jsonb,
+    due_at      timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_transient_pkey PRIMARY KEY (queue_name, rank, seq)
+);
+
+CREATE TABLE lapinq_workers (
+    id            uuid NOT NULL,
+    name          text NOT NULL,
+    hostname      text NOT NULL,
+    pid           integer NOT NULL,
+    version       text NOT NULL,
+    queues        text[],
+    pool          text NOT NULL,
+    concurrency   integer NOT NULL,
+    lease_seconds double precision NOT NULL,
+    started_at    timestamp with time zone NOT NULL,
+    beat_at       timestamp with time zone NOT NULL,
+    dead_at       timestamp with time zone,
+    CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
+) WITH (fillfactor=50);
+
+CREATE VIEW lapinq_task_details AS
+ SELECT t.id,
+    t.task_name,
+    t.queue_name,
+    t.module_path,
+    t.args,
+    t.kwargs,
+        CASE
+            WHEN (f.outcome IS NOT NULL) THEN f.outcome
+            WHEN (r.id IS NOT NULL) THEN 'running'::text
+            ELSE 'pending'::text
+        END AS status,
+    f.result,
+    f.error,
+    COALESCE(f.attempt, r.attempt, w.starts, d.starts, 0) AS attempts,
+    t.max_retries,
+    t.priority,
+    t.metadata,
+    r.progress,
+    r.progress_message,
+    t.retry_delay,
+    t.retry_backoff,
+    t.webhook_url,
+    t.ttl_seconds,
+    t.expires_at,
+    COALESCE(f.worker_id, r.worker_id) AS worker_id,
+    t.created_at,
+        CASE
+            WHEN ((f.outcome IS NULL) AND (r.id IS NULL)) THEN COALESCE(d.due_at, t.scheduled_at)
+            ELSE t.scheduled_at
+        END AS scheduled_at,
+    COALESCE(f.claimed_at, r.claimed_at) AS started_at,
+    f.finished_at AS completed_at
+   FROM ((((lapinq_tasks t
+     LEFT JOIN lapinq_attempts f ON (((f.task_id = t.id) AND f.final)))
+     LEFT JOIN lapinq_running r ON ((r.id = t.id)))
+     LEFT JOIN lapinq_ready w ON ((w.id = t.id)))
+     LEFT JOIN lapinq_delayed d ON ((d.id = t.id)));

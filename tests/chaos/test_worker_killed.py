@@ -1,0 +1,103 @@
+"""Workers that die by SIGKILL. Real processes, heartbeat 0.5 s, lease 3 s, sweep 0.5 s."""
+
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.enqueueing import enqueue_all
+from tests.support.eventually import eventually
+from tests.support.factories import new_task
+from tests.support.invariants import check_invariants, statuses
+from tests.support.processes import QUICK_LEASE, WorkerProcess
+
+RERUN_SECONDS = 4.5  # the lease, a sweep, and a second
+
+
+def starts(directory: Path) -> Counter[str]:
+    return Counter(path.name.split(".")[0] for path in directory.glob("*.started.*"))
+
+
+def calm_workers(database: str) -> int:
+    """Workers that have beaten for longer than a lease, and so may judge others."""
+    with psycopg.connect(database) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM lapinq_workers WHERE beat_at - started_at > interval '3.5 seconds'"
+        ).fetchone()
+    return row[0] if row else 0
+
+
+def second_starts(database: str) -> int:
+    with psycopg.connect(database) as conn:
+        row = conn.execute("SELECT count(*) FROM lapinq_running WHERE attempt = 2").fetchone()
+    return row[0] if row else 0
+
+
+@pytest.mark.parametrize("function", ["amark_until", "mark_until"])
+def test_only_a_killed_workers_tasks_run_again_and_within_the_lease(
+    database: str, tmp_path: Path, function: str
+) -> None:
+    gate = tmp_path / "gate"
+
+    def gated(count: int, prefix: str) -> list[str]:
+        names = [f"{prefix}{n}" for n in range(count)]
+        return enqueue_all(
+            database, [new_task(task_name=function, args=[str(tmp_path), name, str(gate)]) for name in names]
+        )
+
+    with WorkerProcess(database, "--concurrency", "20", env=QUICK_LEASE) as doomed:
+        ids = gated(20, "doomed")
+        eventually(lambda: len(starts(tmp_path)) == 20, 30)
+        with WorkerProcess(database, "--concurrency", "24", env=QUICK_LEASE) as heir:
+            ids += gated(4, "other")
+            eventually(lambda: len(starts(tmp_path)) == 24, 30)
+            eventually(lambda: calm_workers(database) == 2, 30)
+
+            doomed.kill()
+            killed_at = time.monotonic()
+            # A plain function may wait a moment longer for its child process to come up.
+            eventually(lambda: second_starts(database) == 20, 30)
+            assert time.monotonic() - killed_at < RERUN_SECONDS, heir.output
+            eventually(lambda: all(starts(tmp_path)[f"doomed{n}"] == 2 for n in range(20)), 30)
+
+            gate.touch()
+            eventually(lambda: statuses(database) == {"completed": 24}, 30)
+            assert all(starts(tmp_path)[f"other{n}"] == 1 for n in range(4))
+    check_invariants(database, ids)
+
+
+def test_nothing_is_lost_or_completed_twice_when_one_of_three_workers_is_killed(
+    database: str, tmp_path: Path
+) -> None:
+    chance = random.Random(7)
+
+    def some_task() -> tuple[str, list[object]]:
+        kind = chance.random()
+        if kind < 0.05:
+            return "afail" if chance.random() < 0.5 else "fail", ["on purpose"]
+        if kind < 0.25:
+            return ("asleep" if chance.random() < 0.8 else "sleep"), [chance.uniform(0.02, 0.15)]
+        return ("aadd" if chance.random() < 0.5 else "add"), [1, 2]
+
+    tasks = [
+        new_task(task_name=name, args=args, max_retries=5, retry_delay=0.2, retry_backoff=False)
+        for name, args in (some_task() for _ in range(2000))
+    ]
+    failing = sum(task.task_name in ("fail", "afail") for task in tasks)
+    ids = [task.id for task in tasks]
+
+    arguments = (database, "--concurrency", "10")
+    with (
+        WorkerProcess(*arguments, env=QUICK_LEASE) as doomed,
+        WorkerProcess(*arguments, env=QUICK_LEASE),
+        WorkerProcess(*arguments, env=QUICK_LEASE),
+    ):
+        eventually(lambda: calm_workers(database) == 3, 30)
+        enqueue_all(database, tasks)
+        eventually(lambda: statuses(database).get("completed", 0) > 300, 30)
+        doomed.kill()
+        eventually(lambda: statuses(database) == {"completed": 2000 - failing, "failed": failing}, 60, 0.2)
+    check_invariants(database, ids)

@@ -1,0 +1,222 @@
+"""The programs in `examples/`, run as their README says, with an API process and two worker processes."""
+
+import csv
+import io
+import re
+import socket
+import subprocess
+import sys
+import zipfile
+from calendar import month_name
+from collections.abc import Generator
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from PIL import ExifTags, Image, ImageChops, ImageStat
+
+from examples.link_checker.site import local_site
+from examples.report.flights import data_folder
+from examples.thumbnails.photographs import photographs
+from tests.support.postgres import private_database
+from tests.support.processes import REPOSITORY, ApiProcess, WorkerProcess
+
+Flights = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def server_url(postgres_url: str, template_database: str) -> Generator[str]:
+    """A server that runs no tasks itself, and two workers. Each example has a queue of its own."""
+    with (
+        private_database(postgres_url, template_database) as database,
+        ApiProcess(database) as api,
+        WorkerProcess(database, "--concurrency", "8"),
+        WorkerProcess(database, "--concurrency", "8"),
+    ):
+        yield api.url
+
+
+def run_example(
+    name: str, server_url: str, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m examples.NAME`, as a user starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", f"examples.{name}", *arguments]
+        + ["--server-url", server_url, "--folder", str(folder)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_every_photograph_gets_a_thumbnail_of_each_size(server_url: str, tmp_path: Path) -> None:
+    done = run_example("thumbnails", server_url, tmp_path, "--sizes", "400", "100")
+    assert done.returncode == 0, done.stderr
+    originals = photographs(None)
+    assert len(originals) == 5
+    expected = {f"{original.stem}-{size}.jpg" for original in originals for size in (100, 400)}
+    assert {path.name for path in tmp_path.iterdir()} == {*expected, "index.html"}
+    for original in originals:
+        with Image.open(original) as opened:
+            whole = opened.convert("RGB")
+        for size in (100, 400):
+            with Image.open(tmp_path / f"{original.stem}-{size}.jpg") as thumbnail:
+                assert thumbnail.format == "JPEG"
+                assert max(thumbnail.size) == min(size, max(whole.size))
+                assert thumbnail.width / thumbnail.height == pytest.approx(
+                    whole.width / whole.height, rel=0.01
+                )
+                assert not thumbnail.getexif(), "it says where the photograph was taken"
+                assert_same_picture(thumbnail, whole)
+
+
+def test_the_gallery_shows_every_thumbnail(server_url: str, tmp_path: Path) -> None:
+    run_example("thumbnails", server_url, tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    assert set(re.findall(r"[\w-]+\.jpg(?= \d+w)", page)) == {path.name for path in tmp_path.glob("*.jpg")}
+    assert "faust_github.jpg · 800 × 598 · Milestone · 2011:03:27 21:18:42" in page
+
+
+def test_a_photograph_on_its_side_becomes_an_upright_thumbnail(server_url: str, tmp_path: Path) -> None:
+    with Image.open(photographs(None)[0]) as opened:
+        upright = opened.convert("RGB")
+    tag = Image.Exif()
+    tag[ExifTags.Base.Orientation] = 6  # to be turned clockwise by a quarter
+    (tmp_path / "in").mkdir()
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "in" / "side.jpg", exif=tag, quality=95)
+    done = run_example("thumbnails", server_url, tmp_path / "out", str(tmp_path / "in"), "--sizes", "320")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out" / "side-320.jpg") as thumbnail:
+        assert thumbnail.size == (320, 240)
+        assert_same_picture(thumbnail, upright)
+
+
+def test_a_file_that_is_no_picture_fails_alone(server_url: str, tmp_path: Path) -> None:
+    whole = photographs(None)[0]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cut.jpg").write_bytes(whole.read_bytes()[:20_000])
+    (tmp_path / "in" / "whole.jpg").write_bytes(whole.read_bytes())
+    done = run_example("thumbnails", server_url, tmp_path / "out", str(tmp_path / "in"), "--sizes", "320")
+    assert done.returncode == 1
+    assert re.search(r"^cut.jpg: task \S+ failed: OSError: image file is truncated", done.stderr)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"whole-320.jpg", "index.html"}
+
+
+def test_exactly_the_broken_links_of_the_site_are_reported(server_url: str, tmp_path: Path) -> None:
+    done = run_example("link_checker", server_url, tmp_path, "--patience", "1.5")
+    assert done.returncode == 0, done.stderr
+    report = re.sub(r"http://127.0.0.1:\d+/ \|", "(closed port) |", (tmp_path / "links.md").read_text())
+    assert "24 addresses checked, 10 of them broken." in report
+    assert re.findall(r"^\| (\S+) \| (.+) \| (.+) \|$", report, re.MULTILINE)[2:] == [
+        ("/", "/old-shop", "404 Not Found"),
+        ("/flaky.html", "/overloaded.html", "503 Service Unavailable"),
+        ("/garden/", "/garden/turnips.html", "404 Not Found"),
+        ("/kitchen.html", "/closed.html", "403 Forbidden"),
+        ("/kitchen.html", "/gone.html", "410 Gone"),
+        ("/kitchen.html", "/hangs.html", "no answer within 1.5 s"),
+        ("/kitchen.html", "/round/1", "redirects without an end"),
+        ("/news/1.html", "(closed port)", "no answer: All connection attempts failed"),
+        ("/news/1.html", "http://127.0.0.1:port/", "not an address"),
+        ("/news/2.html", "/garden/turnips.html", "404 Not Found"),
+        ("/news/2.html", "/news/3.html", "404 Not Found"),
+    ]
+
+
+def test_a_check_ends_at_the_most_addresses_and_asks_for_each_once(server_url: str, tmp_path: Path) -> None:
+    with local_site() as site:
+        done = run_example("link_checker", server_url, tmp_path, site.url, "--most", "5")
+        assert done.returncode == 0, done.stderr
+        assert "5 addresses checked, 0 of them broken. 12 more were left out." in done.stdout
+        assert site.visits == {
+            "/": 1,
+            "/garden/": 1,
+            "/kitchen.html": 2,  # once as the old address
+            "/news/1.html": 1,
+            "/old-address": 1,
+        }
+
+
+def test_the_report_has_the_figures_of_the_flights(server_url: str, tmp_path: Path) -> None:
+    done = run_example("report", server_url, tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "report.md").read_text()
+    flights = read_flights()
+    assert text.startswith(
+        "# Flights from New York, 2013\n\n336,776 flights to 105 airports by 16 airlines.\n"
+    )
+    assert rows_of("month", text) == {
+        month_name[month]: figures([row for row in flights if row["month"] == str(month)])
+        for month in range(1, 13)
+    } | {"the year": figures(flights)}
+    for title, column, number in (
+        ("airline", "carrier", 16),
+        ("from", "origin", 3),
+        ("most flown to", "dest", 15),
+    ):
+        rows = rows_of(title, text)
+        assert len(rows) == number
+        for name, cells in rows.items():
+            code = name[-3:-1] if column == "carrier" else name[-4:-1]
+            assert cells == figures([row for row in flights if row[column] == code]), name
+
+
+def test_the_figures_are_those_known_of_the_flights() -> None:
+    """The independent computation above, against what is published about this well-known data set."""
+    flights = read_flights()
+    departed = [int(row["dep_delay"]) for row in flights if row["dep_delay"] != "NA"]
+    arrived = [int(row["arr_delay"]) for row in flights if row["arr_delay"] != "NA"]
+    assert (len(flights), len(flights) - len(departed)) == (336_776, 8_255)
+    assert (fmean(departed), fmean(arrived)) == (pytest.approx(12.63907), pytest.approx(6.895377))
+
+
+@pytest.mark.parametrize("name", ["thumbnails", "link_checker", "report"])
+def test_without_a_server_the_example_says_what_to_start(name: str, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = run_example(name, url, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"no answer from {url}/")
+    assert done.stderr.endswith("Start it with: lapinq server --worker\n")
+
+
+def test_without_a_worker_the_example_says_what_to_start(database: str, tmp_path: Path) -> None:
+    with ApiProcess(database) as api:
+        done = run_example("report", api.url, tmp_path, "--timeout", "0.5")
+    assert done.returncode == 1
+    assert "Is a worker running?" in done.stderr
+
+
+def assert_same_picture(thumbnail: Image.Image, whole: Image.Image) -> None:
+    """Allowing for what another way of scaling and the compression change."""
+    difference = ImageChops.difference(thumbnail, whole.resize(thumbnail.size, Image.Resampling.BOX))
+    assert max(ImageStat.Stat(difference).mean) < 10
+
+
+def read_flights() -> Flights:
+    """All of them, read at once and without the example's code."""
+    archive = zipfile.ZipFile(data_folder() / "flights.csv.zip").read("flights.csv")
+    return list(csv.DictReader(io.StringIO(archive.decode())))
+
+
+def figures(flights: Flights) -> list[str]:
+    """The cells of a row of the report."""
+    departed = [int(row["dep_delay"]) for row in flights if row["dep_delay"] != "NA"]
+    arrived = [int(row["arr_delay"]) for row in flights if row["arr_delay"] != "NA"]
+    late = [minutes for minutes in arrived if minutes > 14]
+    return [
+        f"{len(flights):,}",
+        f"{100 - 100 * len(departed) / len(flights):.1f}%",
+        f"{fmean(departed):.1f}",
+        f"{fmean(arrived):.1f}",
+        f"{100 * len(late) / len(arrived):.1f}%",
+    ]
+
+
+def rows_of(title: str, text: str) -> dict[str, list[str]]:
+    """The table of the report that begins with `title`, without its head."""
+    table = text.partition(f"| {title} |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [line.strip("| ").split(" | ") for line in table]
+    return {name: values for name, *values in cells}

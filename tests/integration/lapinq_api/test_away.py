@@ -1,0 +1,189 @@
+"""With the database away every call is answered with 503 in time, and the service is back soon after it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from lapinq_api.app import build_app
+from lapinq_core.runtime.settings import Settings
+from tests.support import postgres
+from tests.support.eventually import eventually
+from tests.support.proxy import Proxy, proxy
+from tests.support.serving import serving
+
+TASK = {"task_name": "send", "module_path": "app.mail"}
+IN_TIME_SECONDS = 2.3  # two seconds, and something for a busy machine
+
+
+@pytest.fixture
+def between(database: str) -> Iterator[Proxy]:
+    """A proxy before a private database."""
+    with proxy(database) as made:
+        yield made
+
+
+@pytest.fixture
+def client(between: Proxy) -> Iterator[httpx.Client]:
+    """A client of a server that reaches its database through the proxy."""
+    with serving(build_app(Settings(database_url=between.url))) as made:
+        assert made.get("/health").status_code == 200
+        yield made
+
+
+def _assert_503_in_time(call: Callable[[], httpx.Response]) -> None:
+    began = time.monotonic()
+    response = call()
+    took = time.monotonic() - began
+    assert response.status_code == 503, response.text
+    assert int(response.headers["retry-after"]) >= 1
+    assert response.headers["x-request-id"]
+    assert took < IN_TIME_SECONDS
+
+
+def _calls(client: httpx.Client) -> list[Callable[[], httpx.Response]]:
+    return [
+        lambda: client.post("/api/v1/enqueue", json=TASK),
+        lambda: client.post("/api/v1/enqueue/batch", json=[TASK]),
+        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000"),
+        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/result"),
+        lambda: client.get("/api/v1/queues"),
+        lambda: client.get("/health"),
+    ]
+
+
+def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
+    client: httpx.Client, between: Proxy
+) -> None:
+    between.cut()
+    for call in _calls(client):
+        _assert_503_in_time(call)
+    assert client.get("/health").json() == {"status": "error", "database": "unavailable"}
+    assert client.get("/api/v1/tasks").json() == {"error": "the database is away or did not answer in time"}
+    page = client.get("/")
+    assert page.status_code == 503
+    assert "The database is away" in page.text
+
+    between.heal()
+    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201, timeout=5)
+    assert client.get("/health").status_code == 200
+
+
+def test_once_it_is_known_to_be_away_the_answer_comes_at_once(client: httpx.Client, between: Proxy) -> None:
+    between.swallow()
+    with ThreadPoolExecutor(3) as threads:
+        for future in [threads.submit(client.get, "/health") for _ in range(3)]:
+            assert future.result().status_code == 503
+    began = time.monotonic()
+    for call in _calls(client):
+        _assert_503_in_time(call)
+    assert time.monotonic() - began < 1
+
+
+def test_a_dead_network_holds_nobody_longer_than_the_budget(client: httpx.Client, between: Proxy) -> None:
+    between.swallow()
+    with ThreadPoolExecutor(16) as threads:
+        calls = [call for call in _calls(client) for _ in range(3)]
+        for future in [threads.submit(_assert_503_in_time, call) for call in calls]:
+            future.result()
+    between.heal()
+    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201, timeout=10)
+
+
+def test_what_was_answered_with_201_before_the_cut_is_stored(
+    client: httpx.Client, between: Proxy, database: str
+) -> None:
+    accepted: list[str] = []
+
+    def enqueue() -> bool:
+        response = client.post("/api/v1/enqueue", json=TASK)
+        if response.status_code == 201:
+            accepted.append(response.json()["task_id"])
+        return response.status_code == 503
+
+    with ThreadPoolExecutor(8) as threads:
+
+        def until_refused(_: int) -> bool:
+            return bool(eventually(enqueue, interval=0))
+
+        running = [threads.submit(until_refused, n) for n in range(8)]
+        eventually(lambda: len(accepted) > 100)
+        between.cut()
+        assert all(future.result() for future in running)
+    with psycopg.connect(database) as conn:
+        stored = {row[0] for row in conn.execute("SELECT id::text FROM lapinq_tasks")}
+    assert set(accepted) <= stored
+
+
+def test_it_may_be_away_at_the_start(between: Proxy) -> None:
+    between.cut()
+    began = time.monotonic()
+    with serving(build_app(Settings(database_url=between.url))) as client:
+        assert time.monotonic() - began < 5
+        for call in _calls(client):
+            _assert_503_in_time(call)
+        between.heal()
+        eventually(lambda: client.get("/health").status_code == 200, timeout=5)
+        assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
+
+
+def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
+    from lapinq_core.db.migrate import migrate
+
+    with postgres.private_database(postgres_url) as url, serving(build_app(Settings(database_url=url))) as client:
+        assert client.get("/health").status_code == 503
+        assert client.post("/api/v1/enqueue", json=TASK).status_code == 503
+        migrate(url)
+        eventually(lambda: client.get("/health").status_code == 200, timeout=5)
+        assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
+
+
+def test_a_companion_starts_once_the_schema_is_there_and_again_when_it_fails(between: Proxy) -> None:
+    happened: list[str] = []
+
+    @asynccontextmanager
+    async def companion() -> Any:
+        happened.append("start")
+        if happened.count("start") == 1:
+            raise RuntimeError("not yet")
+        yield
+        happened.append("stop")
+
+    between.cut()
+    with serving(build_app(Settings(database_url=between.url), companions=[companion])):
+        assert happened == []
+        between.heal()
+        eventually(lambda: happened == ["start", "start"])
+    assert happened == ["start", "start", "stop"]
+
+
+def test_a_companion_that_cannot_start_keeps_the_application_from_starting(database: str) -> None:
+    @asynccontextmanager
+    async def companion() -> Any:
+        raise RuntimeError("wrong settings")
+        yield
+
+    app = build_app(Settings(database_url=database), companions=[companion])
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    with pytest.raises(ExceptionGroup, match="unhandled errors"):
+        asyncio.run(start())
+
+
+def test_a_database_that_takes_its_time_is_not_taken_for_dead(client: httpx.Client, database: str) -> None:
+    with psycopg.connect(make_conninfo(database)) as conn:
+        conn.execute("LOCK TABLE lapinq_tasks IN ACCESS EXCLUSIVE MODE")
+        _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
+        assert client.get("/health").status_code == 200
+        conn.rollback()
+    eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201, timeout=5)

@@ -1,0 +1,108 @@
+"""Looking at tasks and queues over HTTP."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from lapinq_core.domain.state import FINAL, Status
+from tests.integration.queue.test_inspect import FIELDS, one_of_each
+from tests.support.running import on_connections
+
+
+@pytest.fixture(scope="module")
+def made(api_database: str) -> dict[Status, str]:
+    """The id of a task of every status."""
+    return on_connections(api_database, lambda conn: one_of_each(conn, "mail"))
+
+
+def test_a_task_is_shown_with_every_published_field_in_order(api: httpx.Client, made: dict[Status, str]) -> None:
+    for status, task_id in made.items():
+        response = api.get(f"/api/v1/tasks/{task_id}")
+        assert response.status_code == 200
+        assert list(response.json()) == FIELDS
+        assert response.json()["status"] == status.value
+    assert api.get(f"/api/v1/tasks/{task_id.upper()}").json()["id"] == task_id
+
+
+def test_the_result_of_a_final_task_is_an_object_and_else_not_finished(
+    api: httpx.Client, made: dict[Status, str]
+) -> None:
+    for status, task_id in made.items():
+        response = api.get(f"/api/v1/tasks/{task_id}/result")
+        assert response.status_code == 200
+        if status in FINAL:
+            assert list(response.json()) == ["id", "status", "result", "error", "completed_at"]
+        else:
+            assert response.json() == {"error": "task not finished", "status": status.value}
+    done = api.get(f"/api/v1/tasks/{made[Status.COMPLETED]}/result").json()
+    assert (done["id"], done["status"], done["result"], done["error"]) == (
+        made[Status.COMPLETED],
+        "completed",
+        '"done"',
+        None,
+    )
+    assert done["completed_at"].endswith("+00:00")
+
+
+def test_the_list_takes_its_filters_from_the_query(api: httpx.Client, made: dict[Status, str]) -> None:
+    def ids(**query: Any) -> list[str]:
+        response = api.get("/api/v1/tasks", params=query)
+        assert response.status_code == 200
+        assert all(list(task) == FIELDS for task in response.json())
+        return [task["id"] for task in response.json()]
+
+    newest_first = sorted(made.values(), reverse=True)
+    assert ids() == newest_first
+    assert ids(queue="mail") == newest_first
+    assert ids(queue="other") == []
+    assert ids(limit=2) == newest_first[:2]
+    assert ids(task_name="AD") == newest_first
+    assert ids(task_name="sub") == []
+    for status, task_id in made.items():
+        assert ids(status=status.value) == [task_id]
+        assert ids(status=status.value, queue="mail", task_name="add", limit=1000) == [task_id]
+
+
+def test_the_cursor_leads_through_all_pages(api: httpx.Client, made: dict[Status, str]) -> None:
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(10):
+        response = api.get("/api/v1/tasks", params={"limit": 4, **({"cursor": cursor} if cursor else {})})
+        seen += [task["id"] for task in response.json()]
+        cursor = response.headers.get("x-next-cursor")
+        if cursor is None:
+            break
+    assert seen == sorted(made.values(), reverse=True)
+
+
+def test_queues_are_counted_by_status(api: httpx.Client, made: dict[Status, str]) -> None:
+    response = api.get("/api/v1/queues")
+    assert response.status_code == 200
+    assert response.json() == [
+        {
+            "queue_name": "mail",
+            "pending": 1,
+            "running": 1,
+            "completed": 1,
+            "failed": 1,
+            "cancelled": 1,
+            "expired": 1,
+        }
+    ]
+    assert list(response.json()[0]) == ["queue_name", *(status.value for status in Status)]
+
+
+def test_every_answer_carries_a_request_id_and_keeps_the_callers(api: httpx.Client) -> None:
+    for path in ("/health", "/", "/api/v1/queues", "/nothing", "/api/v1/tasks/x", "/api/v1/enqueue"):
+        assert len(api.get(path).headers["x-request-id"]) == 16
+        assert api.get(path, headers={"X-Request-ID": "job:4-2.x"}).headers["x-request-id"] == "job:4-2.x"
+        for strange in ("", "a b", "x" * 129, '"', "ü"):
+            headers = {"X-Request-ID": strange.encode()}
+            assert len(api.get(path, headers=headers).headers["x-request-id"]) == 16  # pyright: ignore[reportArgumentType]
+
+
+def test_health_says_that_the_database_is_connected(api: httpx.Client) -> None:
+    response = api.get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok", "database": "connected"})
+    assert api.head("/health").status_code == 200

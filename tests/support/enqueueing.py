@@ -1,0 +1,21 @@
+"""Enqueues from the test's own process, through the same verb as the API."""
+
+import asyncio
+from collections.abc import Sequence
+
+from lapinq_core.db.notifier import notify
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.task import NewTask
+from lapinq_core.queue import intake
+
+
+def enqueue_all(url: str, tasks: Sequence[NewTask]) -> list[str]:
+    """Stores `tasks` in batches, wakes the workers, and answers their ids."""
+
+    async def run() -> None:
+        async with await connect(url, "test") as conn:
+            for start in range(0, len(tasks), 500):
+                await notify(conn, await intake.enqueue(conn, tasks[start : start + 500]))
+
+    asyncio.run(run())
+    return [task.id for task in tasks]

@@ -1,0 +1,49 @@
+"""What must hold after any fault: each accepted task in one legal state, started no more often than allowed, ended once."""
+
+from collections.abc import Iterable
+
+import psycopg
+
+
+def check_invariants(url: str, accepted: Iterable[str]) -> None:
+    """Raises AssertionError with the tasks concerned."""
+    accepted = set(accepted)
+    with psycopg.connect(url) as conn:
+        stored = {str(row[0]) for row in conn.execute("SELECT id FROM lapinq_tasks")}
+        assert accepted <= stored, f"lost: {sorted(accepted - stored)[:5]}"
+        too_often = conn.execute(
+            "SELECT t.id, t.max_retries, count(*) FROM lapinq_tasks t JOIN lapinq_attempts a ON a.task_id = t.id"
+            " WHERE a.outcome IN ('completed', 'failed') GROUP BY t.id, t.max_retries HAVING count(*) > t.max_retries + 1"
+        ).fetchall()
+        assert not too_often, f"started too often: {too_often[:5]}"
+        twice = conn.execute(
+            "SELECT task_id FROM lapinq_attempts WHERE outcome = 'completed' GROUP BY task_id HAVING count(*) > 1"
+        ).fetchall()
+        assert not twice, f"completed twice: {twice[:5]}"
+        places = conn.execute(
+            "SELECT id, count(*) FROM (SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed"
+            " UNION ALL SELECT id FROM lapinq_running UNION ALL SELECT task_id FROM lapinq_attempts WHERE final) p"
+            " GROUP BY id HAVING count(*) > 1"
+        ).fetchall()
+        assert not places, f"in several places: {places[:5]}"
+        nowhere = conn.execute(
+            "SELECT id FROM lapinq_tasks t WHERE NOT EXISTS (SELECT FROM lapinq_ready r WHERE r.id = t.id)"
+            " AND NOT EXISTS (SELECT FROM lapinq_delayed d WHERE d.id = t.id)"
+            " AND NOT EXISTS (SELECT FROM lapinq_running u WHERE u.id = t.id)"
+            " AND NOT EXISTS (SELECT FROM lapinq_attempts a WHERE a.task_id = t.id AND a.final)"
+        ).fetchall()
+        assert not nowhere, f"nowhere: {nowhere[:5]}"
+        counted = conn.execute(
+            "SELECT queue_name, sum(pending), sum(completed), sum(failed) FROM lapinq_counts GROUP BY queue_name"
+        ).fetchall()
+        real = conn.execute(
+            "SELECT queue_name, count(*) FILTER (WHERE status = 'pending'), count(*) FILTER (WHERE status = 'completed'),"
+            " count(*) FILTER (WHERE status = 'failed') FROM lapinq_task_details GROUP BY queue_name"
+        ).fetchall()
+        assert sorted(counted) == sorted(real), f"counted {counted}, there are {real}"
+
+
+def statuses(url: str) -> dict[str, int]:
+    """How many tasks have each status."""
+    with psycopg.connect(url) as conn:
+        return dict(conn.execute("SELECT status, count(*) FROM lapinq_task_details GROUP BY status").fetchall())

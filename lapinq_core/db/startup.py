@@ -8,7 +8,7 @@ import psycopg
 
 from lapinq_core.db.errors import translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
-from lapinq_core.db.pool import connect_sync
+from lapinq_core.db.pool import conninfo, connect_sync
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import Settings, SettingsError
@@ -19,9 +19,11 @@ def database(settings: Settings) -> Generator[str]:
     """The URL of the database to use while the context lasts.
 
     Where none is named it is the embedded one: started if it doesn't run yet, migrated, and let go of at
-    the end. Raises `NoBinaries` when there is nothing to run it with. A named one is not touched.
+    the end. Raises `NoBinaries` when there is nothing to run it with. A named one is not touched; its URL is
+    checked, `SettingsError` says that it can't be read.
     """
     if settings.database_url is not None:
+        _check_url(settings.database_url)
         yield settings.database_url
         return
     from lapinq_core.db.embedded import EmbeddedDatabase  # of no use to whoever names a database
@@ -69,9 +71,14 @@ def explained() -> Generator[None]:
         from lapinq_core.db.embedded import NoBinaries
 
         raise _stop(error, exits.NO_DATABASE if isinstance(error, NoBinaries) else exits.FAILED) from error
-    except psycopg.ProgrammingError as error:
-        # What conninfo says of a URL it can't read.
-        raise _stop(error, exits.USAGE) from error
+
+
+def _check_url(url: str) -> None:
+    try:
+        conninfo(url, "lapinq")
+    except psycopg.ProgrammingError:
+        # Not in the driver's words, which show a part of the URL, and so perhaps of a password.
+        raise SettingsError("--database-url or DATABASE_URL can't be read as a PostgreSQL URL") from None
 
 
 def _stop(error: Exception, code: int) -> SystemExit:

@@ -35,7 +35,7 @@ class Stoppable(Protocol):
 FIRST_ATTEMPT_SECONDS = 15.0
 FIRST_PAUSE_SECONDS = 0.2
 LAST_PAUSE_SECONDS = 2.0
-RESTART_SECONDS = 3.0
+RESTART_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 

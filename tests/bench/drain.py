@@ -22,6 +22,7 @@ from tests.bench.processes import BenchError, Child
 
 SAMPLE_SECONDS = 0.02
 WAL = Metric("WAL of a task, enqueued and run", "bytes", "less")
+WAL_OF_RUN = Metric("WAL of a task, run", "bytes", "less")
 START = Metric("start of a worker until its first task", "s", "less")
 
 
@@ -57,24 +58,27 @@ def _drain(contender: Contender, plan: Plan, kind: str, workers: int, metric: Me
         database = stack.enter_context(contender.fresh_database())
         conn = stack.enter_context(psycopg.connect(database, autocommit=True))
         conn.execute("CHECKPOINT")
-        wal_before = _wal(conn)
+        wal = [_wal(conn)]
         contender.produce(database, "bulk", function, tasks, plan.batch, limit=plan.limit)
+        wal.append(_wal(conn))
         # What autovacuum does with tables that grew, at a time that is the same for all.
         conn.execute("VACUUM (ANALYZE)")
+        wal.append(_wal(conn))
         directories = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(workers)]
         started = time.time()
         children = [stack.enter_context(contender.worker(database, kind, marked)) for marked in directories]
         ended = _wait_until_drained(contender, conn, tasks, children, started + plan.limit)
-        wal = _wal(conn) - wal_before
+        wal.append(_wal(conn))
         first_runs = [first for marked in directories if (first := marks.first_run(marked))]
-        if not first_runs:
-            raise BenchError("the functions left no mark")
+        if len(first_runs) < workers:
+            raise BenchError(f"only {len(first_runs)} of {workers} workers got a task: take more --tasks")
         begun = max(first_runs)
         before = contender.finished_before(conn, begun) if workers > 1 else 0
         readings = [Reading(metric, contender.name, (tasks - before) / (ended - begun))]
         if workers == 1 and kind == "coroutines":
             readings += [
-                Reading(WAL, contender.name, wal / tasks),
+                Reading(WAL, contender.name, (wal[1] - wal[0] + wal[3] - wal[2]) / tasks),
+                Reading(WAL_OF_RUN, contender.name, (wal[3] - wal[2]) / tasks),
                 Reading(START, contender.name, begun - started),
             ]
         # The sampling may be late by its interval; what the contender itself recorded must agree with it.

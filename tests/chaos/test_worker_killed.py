@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections import Counter
 from pathlib import Path
 
 import psycopg
@@ -13,21 +12,9 @@ from tests.support.eventually import eventually
 from tests.support.factories import new_task
 from tests.support.invariants import check_invariants, statuses
 from tests.support.processes import QUICK_LEASE, WorkerProcess
+from tests.support.starts import calm_workers, starts
 
 RERUN_SECONDS = 4.5  # the lease, a sweep, and a second
-
-
-def starts(directory: Path) -> Counter[str]:
-    return Counter(path.name.split(".")[0] for path in directory.glob("*.started.*"))
-
-
-def calm_workers(database: str) -> int:
-    """Workers that have beaten for longer than a lease, and so may judge others."""
-    with psycopg.connect(database) as conn:
-        row = conn.execute(
-            "SELECT count(*) FROM lapinq_workers WHERE beat_at - started_at > interval '3.5 seconds'"
-        ).fetchone()
-    return row[0] if row else 0
 
 
 def second_starts(database: str) -> int:

@@ -54,14 +54,12 @@ def test_the_metadata_describes_the_migrated_database(migrated: str) -> None:
     def include(name: str | None, kind: str, _parents: Any) -> bool:
         return not (kind == "table" and re.fullmatch(r".*_(default|\d{8})|lapinq_schema_version", name or ""))
 
-    def compare_default(_context: Any, _inspected: Any, column: Any, *_: Any) -> bool | None:
-        # Autogenerate takes the owned sequence for SERIAL and sees no default; the next test compares it.
-        return False if column is metadata.tables["lapinq_running"].c.seq else None
-
     with engine(migrated).connect() as connection:
-        opts = {"include_name": include, "compare_type": True, "compare_server_default": compare_default}
-        context = MigrationContext.configure(connection, opts=opts)
-        assert compare_metadata(context, metadata) == []
+        opts = {"include_name": include, "compare_type": True, "compare_server_default": True}
+        changes = compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
+    # Autogenerate takes the sequence owned by this column for SERIAL and sees no default; the next test compares it.
+    not_seen = [("modify_default", None, "lapinq_running", "seq")]
+    assert [change for change in changes if [part[:4] for part in change] != not_seen] == []
 
 
 def test_tables_made_of_the_metadata_are_those_of_the_migrations(empty: str) -> None:

@@ -1,0 +1,95 @@
+"""The database goes away, or a worker is cut off from the world. Heartbeat 0.5 s, lease 3 s, sweep 0.5 s."""
+
+import signal
+import time
+from pathlib import Path
+
+import psycopg
+
+from tests.support.enqueueing import enqueue_all
+from tests.support.eventually import eventually
+from tests.support.factories import new_task
+from tests.support.invariants import check_invariants, statuses
+from tests.support.outage import fragile_server
+from tests.support.processes import QUICK_LEASE, WorkerProcess
+from tests.support.starts import calm_workers, starts
+
+LEASE_SECONDS = 3.0
+
+
+def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with fragile_server() as server:
+        arguments = (server.url, "--concurrency", "20")
+        with WorkerProcess(*arguments, env=QUICK_LEASE), WorkerProcess(*arguments, env=QUICK_LEASE):
+            tasks = [
+                new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)]) for n in range(30)
+            ]
+            ids = enqueue_all(server.url, tasks)
+            eventually(lambda: len(starts(tmp_path)) == 30, 30)
+            eventually(lambda: calm_workers(server.url) == 2, 30)
+
+            server.stop()
+            back_at = time.monotonic() + 3 * LEASE_SECONDS
+            eventually(lambda: time.monotonic() > back_at, 30)
+            server.start()
+
+            # Both workers beat again, for long enough that a rescue would have come if it came at all.
+            eventually(lambda: beats_after(server.url, 1.5 * LEASE_SECONDS) == 2, 30)
+            gate.touch()
+            eventually(lambda: statuses(server.url) == {"completed": 30}, 30)
+        assert set(starts(tmp_path).values()) == {1}
+        check_invariants(server.url, ids)
+
+
+def test_a_crash_of_the_database_under_load_loses_nothing(tmp_path: Path) -> None:
+    with fragile_server() as server:
+        tasks = [new_task(task_name="asleep", args=[0.01], max_retries=10) for _ in range(3000)]
+        ids = enqueue_all(server.url, tasks)
+        with (
+            WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE) as one,
+            WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE),
+        ):
+            for goal in (300, 900, 1500):
+                eventually(lambda goal=goal: statuses(server.url).get("completed", 0) >= goal, 60)
+                server.crash()
+                server.start()
+            eventually(lambda: statuses(server.url) == {"completed": 3000}, 60, 0.2)
+            assert one.process is not None
+            assert one.process.poll() is None, one.output
+        check_invariants(server.url, ids)
+
+
+def test_a_paused_worker_loses_its_tasks_and_is_useful_again(database: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    arguments = (database, "--concurrency", "4")
+    with WorkerProcess(*arguments, env=QUICK_LEASE) as paused:
+        tasks = [new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)]) for n in range(4)]
+        ids = enqueue_all(database, tasks)
+        eventually(lambda: len(starts(tmp_path)) == 4, 30)
+        with WorkerProcess(*arguments, env=QUICK_LEASE) as heir:
+            eventually(lambda: calm_workers(database) == 2, 30)
+            paused.signal(signal.SIGSTOP)
+            eventually(lambda: set(starts(tmp_path).values()) == {2}, 30)
+            gate.touch()
+            eventually(lambda: statuses(database) == {"completed": 4}, 30)
+            heir.stop()
+            paused.signal(signal.SIGCONT)
+            paused.said("declared dead")
+            ids += enqueue_all(database, [new_task(task_name="aadd") for _ in range(20)])
+            eventually(lambda: statuses(database) == {"completed": 24}, 30)
+    check_invariants(database, ids)
+
+
+def beats_after(database: str, seconds: float) -> int:
+    """Workers whose beats go on although the server came up that many seconds ago."""
+    try:
+        with psycopg.connect(database) as conn:
+            row = conn.execute(
+                "SELECT count(*) FROM lapinq_workers"
+                " WHERE beat_at > pg_postmaster_start_time() + %s * interval '1 second' AND dead_at IS NULL",
+                (seconds,),
+            ).fetchone()
+    except psycopg.OperationalError:
+        return 0
+    return row[0] if row else 0

@@ -1,0 +1,241 @@
+"""Migrating: from several places at once, against locks, and what is there afterwards."""
+
+import threading
+import time
+import uuid
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.rows import scalar_row
+
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.db.migrate import MigrationBusy, current_revision, head_revision, migrate
+from lapinq_core.domain.ids import id_at
+from tests.support import postgres
+from tests.support.eventually import eventually
+
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Generator[str]:
+    """The URL of a database with nothing in it."""
+    with postgres.private_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated(empty: str) -> str:
+    """The URL of a database that was migrated, without what the tests add to theirs."""
+    migrate(empty)
+    return empty
+
+
+def connect(url: str) -> psycopg.Connection:
+    return psycopg.connect(url, autocommit=True)
+
+
+def test_an_empty_database_has_no_revision(empty: str) -> None:
+    with connect(empty) as connection:
+        assert current_revision(connection) is None
+
+
+def test_it_answers_the_revisions_before_and_after(empty: str) -> None:
+    assert migrate(empty) == (None, head_revision())
+    assert migrate(empty) == (head_revision(), head_revision())
+    with connect(empty) as connection:
+        assert current_revision(connection) == head_revision()
+
+
+def test_eight_at_once_all_succeed_and_one_does_the_work(empty: str) -> None:
+    together = threading.Barrier(8)
+
+    def start(_: int) -> tuple[str | None, str]:
+        together.wait()
+        return migrate(empty)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(start, range(8)))
+    head = head_revision()
+    assert sorted(answers, key=str) == [(head, head)] * 7 + [(None, head)]
+
+
+def test_it_waits_for_another_that_migrates(empty: str) -> None:
+    with holding_the_migration_lock(empty) as holder, ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(migrate, empty, lock_wait=30)
+        eventually(lambda: backends(holder, "SELECT pg_try_advisory_lock%") > 0)
+        holder.close()
+        assert waiting.result(timeout=30) == (None, head_revision())
+
+
+def test_it_gives_up_waiting_when_told_to(empty: str) -> None:
+    with holding_the_migration_lock(empty), pytest.raises(MigrationBusy, match="Another process"):
+        migrate(empty, lock_wait=0.1)
+    with connect(empty) as connection:
+        assert current_revision(connection) is None
+
+
+def test_it_does_not_queue_behind_a_long_transaction_for_long(empty: str) -> None:
+    # What stands in its way here is a table of the same name that somebody has created but not committed.
+    with psycopg.connect(empty) as other:
+        other.execute("CREATE TABLE lapinq_ready (id uuid)")
+        started = time.monotonic()
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            migrate(empty)
+        assert 4 < time.monotonic() - started < 20
+        other.rollback()
+    assert migrate(empty) == (None, head_revision())
+
+
+def test_a_failed_migration_leaves_nothing_behind(empty: str) -> None:
+    # The function comes first in the script, this table later.
+    with connect(empty) as connection:
+        connection.execute("CREATE TABLE lapinq_workers (id uuid)")
+        with pytest.raises(Exception, match="lapinq_workers"):
+            migrate(empty)
+        assert current_revision(connection) is None
+        assert names(connection, "lapinq_") == ["lapinq_workers"]
+
+
+def test_a_database_that_is_away_is_said_to_be(empty: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        migrate("postgresql://127.0.0.1:1/nothing")
+
+
+def test_a_later_schema_is_left_as_it_is(migrated: str) -> None:
+    # As after a release was rolled back: the schema must serve both.
+    with connect(migrated) as connection:
+        connection.execute("UPDATE lapinq_schema_version SET version_num = '9999'")
+        assert migrate(migrated) == ("9999", "9999")
+        assert current_revision(connection) == "9999"
+
+
+def test_partitions_of_this_week_and_the_next_two_are_there(migrated: str) -> None:
+    with connect(migrated) as connection:
+        (now,) = one(connection, "SELECT now() AT TIME ZONE 'UTC'")
+        monday = now.replace(tzinfo=UTC) - timedelta(days=now.weekday())
+        weeks = [f"{monday + n * WEEK:%Y%m%d}" for n in range(3)]
+        assert names(connection, "lapinq_tasks_") == [f"lapinq_tasks_{week}" for week in [*weeks, "default"]]
+        assert names(connection, "lapinq_attempts_") == [
+            f"lapinq_attempts_{week}" for week in [*weeks, "default"]
+        ]
+
+
+def test_making_partitions_again_makes_none(migrated: str) -> None:
+    with connect(migrated) as connection:
+        assert one(connection, "SELECT lapinq_ensure_partitions(2)") == (0,)
+        assert one(connection, "SELECT lapinq_ensure_partitions(4)") == (4,)
+        assert one(connection, "SELECT lapinq_ensure_partitions(4)") == (0,)
+
+
+def test_a_row_goes_to_the_partition_of_the_time_in_its_id(migrated: str) -> None:
+    with connect(migrated) as connection:
+        now = datetime.now(UTC)
+        for weeks in range(3):
+            assert partition_of(connection, insert(connection, now + weeks * WEEK)) != "lapinq_tasks_default"
+        assert partition_of(connection, insert(connection, now + 5 * WEEK)) == "lapinq_tasks_default"
+        assert partition_of(connection, insert(connection, now - 500 * WEEK)) == "lapinq_tasks_default"
+
+
+def test_rows_of_a_week_that_had_no_partition_move_into_it(migrated: str) -> None:
+    with connect(migrated) as connection:
+        now = datetime.now(UTC)
+        inside = [insert(connection, now + 4 * WEEK), insert(connection, now + 3 * WEEK)]
+        outside = insert(connection, now + 9 * WEEK)
+        for task in (*inside, outside):
+            connection.execute(
+                "INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, finished_at)"
+                " VALUES (%s, 1, true, 'completed', now())",
+                [task],
+            )
+        assert one(connection, "SELECT lapinq_ensure_partitions(4)") == (4,)
+        assert all("default" not in partition_of(connection, task) for task in inside)
+        assert partition_of(connection, outside) == "lapinq_tasks_default"
+        assert one(connection, "SELECT array_agg(task_id) FROM lapinq_attempts_default") == ([outside],)
+        assert one(connection, "SELECT count(*) FROM lapinq_task_details WHERE status = 'completed'") == (3,)
+
+
+def test_the_borders_of_partitions_meet(migrated: str) -> None:
+    # The last id of a week and the first of the next both have a home.
+    with connect(migrated) as connection:
+        (now,) = one(connection, "SELECT date_trunc('week', now() AT TIME ZONE 'UTC')")
+        border = int(now.replace(tzinfo=UTC).timestamp() * 1000) + 7 * 86_400_000
+        homes: list[str] = []
+        for task in (uuid.UUID(int=id_at(border).int - 1), id_at(border)):
+            insert_id(connection, task)
+            homes.append(partition_of(connection, task))
+        assert homes == names(connection, "lapinq_tasks_")[:2]
+
+
+def test_one_session_makes_partitions_and_others_pass(migrated: str) -> None:
+    with psycopg.connect(migrated) as first, connect(migrated) as second:
+        assert one(first, "SELECT lapinq_ensure_partitions(3)") == (2,)
+        assert one(second, "SELECT lapinq_ensure_partitions(5)") == (0,)
+        first.commit()
+        assert one(second, "SELECT lapinq_ensure_partitions(5)") == (4,)
+
+
+def test_tasks_are_taken_in_while_partitions_are_made(migrated: str) -> None:
+    with psycopg.connect(migrated) as maker, connect(migrated) as other:
+        maker.execute("SELECT lapinq_ensure_partitions(6)")
+        other.execute("SET lock_timeout = '5s'")
+        insert(other, datetime.now(UTC))
+        assert one(
+            other, "SELECT count(*) FROM lapinq_tasks WHERE created_at > now() - interval '1 hour'"
+        ) == (1,)
+        maker.rollback()
+
+
+def holding_the_migration_lock(url: str) -> psycopg.Connection:
+    connection = connect(url)
+    connection.execute("SELECT pg_advisory_lock(%s)", [0x6C6170696E71])
+    return connection
+
+
+def backends(connection: psycopg.Connection, pattern: str) -> int:
+    """How many others ran a query like `pattern` last."""
+    found = one(
+        connection,
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()"
+        " AND datname = current_database()",
+        pattern,
+    )
+    return int(found[0])
+
+
+def one(connection: psycopg.Connection, query: str, *parameters: object) -> tuple[object, ...]:
+    row = connection.execute(query.encode(), parameters).fetchone()
+    assert row is not None
+    return row
+
+
+def names(connection: psycopg.Connection, prefix: str) -> list[str]:
+    """The tables and views whose names begin with `prefix`, in order."""
+    cursor = connection.cursor(row_factory=scalar_row)
+    return cursor.execute(
+        "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND starts_with(relname::text, %s)"
+        ' ORDER BY relname COLLATE "C"',
+        [prefix],
+    ).fetchall()
+
+
+def insert(connection: psycopg.Connection, when: datetime) -> uuid.UUID:
+    """A task whose id says that it was made at `when`."""
+    task = uuid.UUID(int=id_at(int(when.timestamp() * 1000)).int + uuid.uuid4().int % 2**64)
+    insert_id(connection, task)
+    return task
+
+
+def insert_id(connection: psycopg.Connection, task: uuid.UUID) -> None:
+    connection.execute(
+        "INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority,"
+        " retry_delay, retry_backoff, created_at) VALUES (%s, 'q', 't', 'm', '[]', '{}', 3, 0, 10, true, now())",
+        [task],
+    )
+
+
+def partition_of(connection: psycopg.Connection, task: uuid.UUID) -> str:
+    return str(one(connection, "SELECT tableoid::regclass::text FROM lapinq_tasks WHERE id = %s", task)[0])

@@ -1,0 +1,91 @@
+"""`create_app`: the published parameters, the environment behind them, and the worker inside."""
+
+import inspect
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+from starlette.applications import Starlette
+
+from lapinq.server import create_app
+from lapinq_core.runtime.settings import SettingsError
+from tests.support import postgres
+from tests.support.eventually import eventually
+from tests.support.serving import serving
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "LAPINQ_API_KEY", "LAPINQ_RATE_LIMIT", "LAPINQ_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def empty_database(postgres_url: str) -> Iterator[str]:
+    with postgres.private_database(postgres_url) as url:
+        yield url
+
+
+def test_it_has_exactly_the_published_parameters() -> None:
+    published = {
+        "database_url": "postgresql://localhost:5432/lapinq",
+        "api_key": None,
+        "session_secret": None,
+        "rate_limit": 0,
+        "worker": False,
+        "worker_concurrency": 4,
+        "worker_poll_interval": 0.1,
+        "worker_timeout": 300,
+        "cleanup_interval": 0,
+        "scheduler": False,
+        "scheduler_interval": 60,
+    }
+    parameters = inspect.signature(create_app).parameters
+    assert {name: parameter.default for name, parameter in parameters.items()} == published
+    assert isinstance(create_app(), Starlette)
+
+
+def test_a_value_that_cannot_be_is_refused() -> None:
+    with pytest.raises(SettingsError, match="rate.limit"):
+        create_app(rate_limit=-1)
+
+
+def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_database: str) -> None:
+    app = create_app(empty_database, worker=True, worker_concurrency=2, scheduler=True, cleanup_interval=30)
+    with serving(app) as client:
+        response = client.post(
+            "/api/v1/enqueue", json={"task_name": "factorial", "module_path": "math", "args": [20]}
+        )
+        task_id = response.json()["task_id"]
+        result = eventually(lambda: _finished(client, task_id), timeout=20)
+        assert result["result"] == "2432902008176640000"
+        assert client.get("/api/v1/queues").json()[0]["completed"] == 1
+    with psycopg.connect(empty_database) as conn:
+        assert conn.execute("SELECT count(*) FROM lapinq_workers").fetchone() == (0,)
+
+
+def test_the_environment_holds_where_a_parameter_is_left_out(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.setenv("LAPINQ_API_KEY", "from the environment")
+    monkeypatch.setenv("LAPINQ_RATE_LIMIT", "2")
+    with serving(create_app()) as client:
+        headers = {"X-API-Key": "from the environment"}
+        assert [client.get("/api/v1/queues", headers=headers).status_code for _ in range(3)] == [200, 200, 429]
+    with serving(create_app(api_key="given", rate_limit=100)) as client:
+        assert client.get("/api/v1/queues", headers=headers).status_code == 401
+        assert client.get("/api/v1/queues", headers={"X-API-Key": "given"}).status_code == 200
+
+
+def test_an_application_can_be_started_again_after_its_end(database: str) -> None:
+    app = create_app(database)
+    for _ in range(2):
+        with serving(app) as client:
+            assert client.get("/health").status_code == 200
+
+
+def _finished(client: httpx.Client, task_id: str) -> dict[str, str] | None:
+    body = client.get(f"/api/v1/tasks/{task_id}/result").json()
+    return body if "id" in body else None

@@ -1,0 +1,58 @@
+"""A PostgreSQL server of a test's own, to be taken away and given back."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lapinq_core.db.embedded import EmbeddedDatabase, Lease
+from lapinq_core.db.migrate import migrate
+from tests.support import state_machine
+from tests.support.eventually import eventually
+
+
+class FragileServer:
+    """`url` names a migrated database in it."""
+
+    def __init__(self, database: EmbeddedDatabase, lease: Lease) -> None:
+        self._database = database
+        self._lease = lease
+        self.url = lease.url
+
+    def stop(self) -> None:
+        """An orderly stop; connections are cut."""
+        self._database.stop(force=True)
+
+    def crash(self) -> None:
+        """All of its processes are killed at once, as by a power cut."""
+        pid = self._database.status().pid
+        assert pid is not None
+        # The postmaster dies first, and its children notice; nothing is written any more.
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: self._database.url() is None)
+
+    def start(self) -> None:
+        """Back again, after crash recovery where it crashed."""
+        self._lease.ensure()
+
+
+@contextmanager
+def fragile_server() -> Generator[FragileServer]:
+    """A server for one test, in which illegal moves of tasks are refused."""
+    directory = Path(tempfile.mkdtemp(prefix="lapinq-fragile-"))
+    directory.chmod(0o755)
+    named = os.environ.get("LAPINQ_TEST_PG_BIN")
+    database = EmbeddedDatabase(directory / "data", Path(named) if named else None)
+    try:
+        lease = database.acquire()
+        try:
+            migrate(lease.url)
+            state_machine.install(lease.url)
+            yield FragileServer(database, lease)
+        finally:
+            lease.release()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

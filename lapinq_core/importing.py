@@ -37,6 +37,11 @@ def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Ca
         raise TaskNotFound(
             f"module {module_path!r} is not allowed by LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})"
         )
+    if module_path == "__main__":
+        raise TaskNotFound(
+            "the task was enqueued from a script run as __main__, which no worker can import;"
+            " move the function into a module, or enqueue with lapinq 2, which finds the script's own name"
+        )
     module = _import(module_path)
     found = _registered(module).get(task_name) or _attribute(module, task_name)
     if found is None:

@@ -8,7 +8,7 @@ import psycopg
 
 from lapinq_core.db.errors import translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
-from lapinq_core.db.pool import conninfo, connect_sync
+from lapinq_core.db.pool import connect_sync, conninfo
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import Settings, SettingsError

@@ -36,9 +36,10 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
-def beat(conn: psycopg.Connection, worker_id: str) -> bool:
+async def beat(conn: psycopg.AsyncConnection, worker_id: str) -> bool:
     """A sign of life; False when the worker was declared dead or is unknown, which is for ever."""
-    return conn.execute(sql(_PACKAGE, "beat"), {"id": worker_id}, prepare=True).fetchone() is not None
+    cursor = await conn.execute(sql(_PACKAGE, "beat"), {"id": worker_id}, prepare=True)
+    return await cursor.fetchone() is not None
 
 
 async def declare_dead(conn: psycopg.AsyncConnection) -> list[tuple[str, str]]:

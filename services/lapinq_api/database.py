@@ -1,6 +1,7 @@
 """The database as requests use it: bounded in time, behind a breaker, with errors translated."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,8 @@ BUDGET_SECONDS = 1.8
 LIST_BUDGET_SECONDS = 5.0
 """For a list, which a rare filter can make walk far."""
 _CLOSE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +79,7 @@ class Database:
             raise
         if not done:
             self._abandon(work)
+            log.info("no answer from the database within %.1f s", budget)
             if budget <= BUDGET_SECONDS:
                 self.breaker.failed("no answer in time")
             raise DatabaseUnavailable("no answer in time")
@@ -84,6 +88,7 @@ class Database:
                 answer = work.result()
             except Exception as error:
                 if is_away(error):
+                    log.info("no answer from the database: %s", error)
                     self.breaker.failed(error)
                 raise
         self.breaker.succeeded()

@@ -20,8 +20,11 @@ from lapinq_core.domain.task import NewTask
 from lapinq_core.queue.intake import enqueue
 
 MOST_AT_ONCE = 500
+MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
 MOST_FLUSHERS = 2
 MOST_WAITING = 10_000
+BATCH_BYTES_PER_SECOND = 2 * 1024 * 1024
+"""What a slow database stores: a large batch gets as much longer than other writes."""
 
 
 class Intake:
@@ -35,8 +38,8 @@ class Intake:
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
 
-    async def put(self, task: NewTask) -> None:
-        """Returns when `task` is stored.
+    async def put(self, task: NewTask, size: int) -> None:
+        """Returns when `task`, which came in `size` bytes, is stored.
 
         Raises `ValueRefused`, `Overloaded`, and within the budget of a write `DatabaseUnavailable`; then the
         task may have been stored all the same.
@@ -44,24 +47,34 @@ class Intake:
         self._database.check()
         if len(self._waiting) >= MOST_WAITING:
             raise Overloaded
-        entry = _Entry(task, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS)
+        entry = _Entry(task, size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS)
         self._waiting.append(entry)
         if self._flushers < MOST_FLUSHERS:
             self._flushers += 1
             self._group.create_task(self._flush())
         await entry.stored
 
-    async def put_all(self, tasks: Sequence[NewTask]) -> None:
+    async def put_all(self, tasks: Sequence[NewTask], size: int) -> None:
         """Returns when all of `tasks` are stored; none is, if it raises `ValueRefused`."""
-        self._notifier.wake(await self._database.run(store, tasks))
+        budget = max(BUDGET_SECONDS, size / BATCH_BYTES_PER_SECOND)
+        self._notifier.wake(await self._database.within(budget, store, tasks))
 
     async def _flush(self) -> None:
         try:
             while self._waiting:
-                count = min(len(self._waiting), MOST_AT_ONCE)
-                await self._store([self._waiting.popleft() for _ in range(count)])
+                await self._store(self._gathered())
         finally:
             self._flushers -= 1
+
+    def _gathered(self) -> list["_Entry"]:
+        """Takes what goes into one statement, the oldest first."""
+        entries: list[_Entry] = []
+        left = MOST_BYTES_AT_ONCE
+        while self._waiting and len(entries) < MOST_AT_ONCE and left > 0:
+            entry = self._waiting.popleft()
+            left -= entry.size
+            entries.append(entry)
+        return entries
 
     async def _store(self, entries: list["_Entry"]) -> None:
         """Stores `entries`, and tells each how it went; raises nothing but a cancellation."""
@@ -96,9 +109,10 @@ async def store(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[
 
 
 class _Entry(msgspec.Struct, gc=False):
-    """A task, the future its request waits for, and until when by the loop's clock."""
+    """A task, its size, the future its request waits for, and until when by the loop's clock."""
 
     task: NewTask
+    size: int
     stored: asyncio.Future[None]
     deadline: float
 

@@ -134,17 +134,17 @@ class Fetcher:
             await self._look(connection)
             looked = True
         while got < wanted:
-            turn = self._choice.next()
+            turn = self._choice.next(wanted - got)
             if turn is None:
                 if looked or time.monotonic() < self._look_after:
                     break
                 await self._look(connection)
                 looked = True
                 continue
-            got += await self._take_turn(connection, turn, max(1, int((wanted - got) * turn.share)))
+            got += await self._take_turn(connection, turn)
         return got + await self._claim_transient(connection, max(1, wanted - got))
 
-    async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn, limit: int) -> int:
+    async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn) -> int:
         started = time.perf_counter()
         worker = self._worker_id()
         token = str(uuid.uuid4())
@@ -152,7 +152,7 @@ class Fetcher:
         claims = await work.claim(
             connection,
             turn.queue,
-            limit,
+            turn.limit,
             worker=worker,
             token=token,
             lease=self._deadline,
@@ -163,7 +163,7 @@ class Fetcher:
         if worker != self._worker_id():
             return 0  # declared dead meanwhile: others take them
         self._hand_over(claims, time.perf_counter() - started)
-        self._choice.claimed(turn, claims, all_of_it=len(claims) >= limit)
+        self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
         if peek := self._choice.peek_after(turn):
             self._choice.peeked(await work.heads(connection, peek))
         return len(claims)

@@ -1,21 +1,34 @@
-"""Finds the functions of claimed tasks, each once. Importing the user's modules happens off the event loop."""
+"""Finds the functions of claimed tasks, each once. Importing the user's modules happens off the event loop.
+
+Each import has a thread of its own, a daemon: a module that never comes to an end must keep neither other modules from
+being imported nor the process from ending.
+"""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Sequence
 
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.outcome import Outcome
-from lapinq_core.importing import resolve
+from lapinq_core.domain.outcome import Outcome, Raised, TimedOut
+from lapinq_core.importing import TaskNotFound, resolve
 from lapinq_worker.job import Target
 from lapinq_worker.outcomes import raised
 
+Key = tuple[str, str]
+
 
 class Functions:
-    """A cache of targets by module and name. A failure is not kept: the next task tries again."""
+    """A cache of targets by module and name. A failure is not kept: the next task tries again.
 
-    def __init__(self, allowed: Sequence[str]) -> None:
+    One event loop owns it. `time_limit` in seconds an import.
+    """
+
+    def __init__(self, allowed: Sequence[str], time_limit: float) -> None:
         self._allowed = allowed
-        self._targets: dict[tuple[str, str], Target] = {}
+        self._time_limit = time_limit
+        self._targets: dict[Key, Target] = {}
+        self._searches: dict[Key, asyncio.Future[Target | Outcome]] = {}
 
     def known(self, claim: Claim) -> Target | None:
         """The target, if it was found before."""
@@ -23,12 +36,39 @@ class Functions:
 
     async def find(self, claim: Claim) -> Target | Outcome:
         """The target, or the outcome of a task whose function can't be found."""
+        key = (claim.module_path, claim.task_name)
+        search = self._searches.get(key) or self._begin(key)
         try:
-            function = await asyncio.to_thread(resolve, claim.module_path, claim.task_name, self._allowed)
-        except BaseException as error:  # user code: importing a module runs it
-            if isinstance(error, asyncio.CancelledError):
-                raise
+            async with asyncio.timeout(self._time_limit):
+                # Others may wait for it too.
+                return await asyncio.shield(search)
+        except TimeoutError:
+            return TimedOut(self._time_limit)
+
+    def _begin(self, key: Key) -> asyncio.Future[Target | Outcome]:
+        loop = asyncio.get_running_loop()
+        search: asyncio.Future[Target | Outcome] = loop.create_future()
+        self._searches[key] = search
+
+        def found(result: Target | Outcome) -> None:
+            del self._searches[key]
+            if isinstance(result, Target):
+                self._targets[key] = result
+            search.set_result(result)
+
+        def run() -> None:
+            result = self._search(key)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+                loop.call_soon_threadsafe(found, result)
+
+        threading.Thread(target=run, name=f"import {key[0]}", daemon=True).start()
+        return search
+
+    def _search(self, key: Key) -> Target | Outcome:
+        try:
+            return Target(resolve(*key, self._allowed))
+        except TaskNotFound as error:
+            # What matters is in the message; the traceback would only show how it was searched.
+            return Raised(f"{type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
             return raised(error)
-        target = Target(function)
-        self._targets[claim.module_path, claim.task_name] = target
-        return target

@@ -1,24 +1,27 @@
 """A worker's sign of life, from a thread of its own with a connection of its own.
 
 So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `stuck_after`
-seconds gets no more beats, and the cluster takes its tasks.
-
-Trust runs both ways from here. `is_current` tells whether the lease, counted from when the last good beat was sent,
-still holds. `calm_since` tells since when beats have come through on time without a gap; a rescuer judges others
-only after a full lease of calm, so that an outage or a pause of this machine is not taken for the death of
-everybody else.
+seconds gets no more beats, and the cluster takes its tasks. What follows from the beats is told by `Trust`.
 """
 
+import asyncio
 import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import psycopg
-
-from lapinq_core.db.pool import connect_sync
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import connect
 from lapinq_core.store import workers
+from lapinq_worker.trust import Trust
+
+if TYPE_CHECKING:
+    import psycopg
+
+NEVER = float("-inf")
+RETRY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +43,19 @@ class Heartbeat:
         self._worker_id = worker_id
         self._interval = interval
         self._lease = lease
+        self._deadline = max(interval, lease / 3)
         self._stuck_after = stuck_after
         self._declared_dead = declared_dead
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
-        self._loop_turned = self._sent = self._calm_since = time.monotonic()
+        self._connection: psycopg.AsyncConnection | None = None
+        self._loop_turned = NEVER
+        self._trust = Trust(interval, lease, NEVER)
 
-    def start(self) -> None:
-        """Begins; the worker was registered just now, which counts as the first beat."""
+    def start(self, registered: float) -> None:
+        """Begins; `registered` is when the statement that made the worker known was sent (time.monotonic)."""
+        self._trust = Trust(self._interval, self._lease, registered)
+        self._loop_turned = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -61,40 +69,65 @@ class Heartbeat:
     @property
     def is_current(self) -> bool:
         """Whether the lease still holds for all this process knows."""
-        return time.monotonic() - self._sent < self._lease
+        return self._trust.is_current(time.monotonic())
 
     @property
     def is_calm(self) -> bool:
-        """Whether this process may judge others: for one full lease its own beats came through on time."""
-        now = time.monotonic()
-        return now - self._sent < 2 * self._interval and now - self._calm_since >= self._lease
+        """Whether this process may judge others."""
+        return self._trust.is_calm(time.monotonic())
 
     def _run(self) -> None:
-        connection: psycopg.Connection | None = None
-        while not self._stop.wait(self._interval):
-            if time.monotonic() - self._loop_turned > self._stuck_after:
-                log.error("the event loop has not turned for %g s: no more heartbeat", self._stuck_after)
-                continue
-            sent = time.monotonic()
-            try:
-                connection = connection or connect_sync(self._url, "lapinq-worker heartbeat")
-                alive = workers.beat(connection, self._worker_id)
-            except (psycopg.Error, OSError) as error:
-                log.warning("heartbeat: %s", str(error).strip() or type(error).__name__)
-                _close(connection)
-                connection = None
-                continue
-            if not alive:
-                log.error("this worker was declared dead; it begins anew")
-                self._declared_dead()
-                break
-            if sent - self._sent > 2 * self._interval or time.monotonic() - sent > self._interval:
-                self._calm_since = time.monotonic()
-            self._sent = sent
-        _close(connection)
+        with asyncio.Runner() as runner:
+            pause = self._interval
+            while not self._stop.wait(pause):
+                pause = self._interval
+                if time.monotonic() - self._loop_turned > self._stuck_after:
+                    log.error("the event loop has not turned for %g s: no more heartbeat", self._stuck_after)
+                    continue
+                try:
+                    alive = runner.run(self._beat())
+                except Exception as error:  # a loop's turn: without beats the worker is given up
+                    if is_away(error):
+                        log.warning("heartbeat: %s", str(error).strip() or type(error).__name__)
+                    else:
+                        log.exception("heartbeat failed")
+                    pause = min(self._interval, RETRY_SECONDS)
+                    continue
+                if not alive:
+                    if not self._stop.is_set():
+                        log.error("this worker was declared dead; it begins anew")
+                        self._declared_dead()
+                    break
+            runner.run(self._disconnect())
 
+    async def _beat(self) -> bool:
+        sent = time.monotonic()
+        beat = asyncio.ensure_future(self._send())
+        await asyncio.wait({beat}, timeout=self._deadline)
+        if not beat.done():
+            # Closed first: the driver answers a cancellation by asking the server to cancel the statement and waiting
+            # for its word, and it is the server that doesn't answer.
+            if self._connection is not None:
+                self._connection.pgconn.finish()
+            beat.cancel()
+            await asyncio.wait({beat}, timeout=RETRY_SECONDS)
+            await self._disconnect()
+            raise TimeoutError(f"no answer within {self._deadline:g} s")
+        try:
+            alive = beat.result()
+        except BaseException:
+            await self._disconnect()
+            raise
+        if alive:
+            self._trust.beat(sent, time.monotonic())
+        return alive
 
-def _close(connection: psycopg.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(Exception):
-            connection.close()
+    async def _send(self) -> bool:
+        self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
+        return await workers.beat(self._connection, self._worker_id)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()

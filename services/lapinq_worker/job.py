@@ -7,21 +7,22 @@ from typing import Any
 import msgspec
 
 from lapinq_core.domain.claim import Claim
+from lapinq_worker.run_time import RunTime
 
 _arguments = msgspec.json.Decoder(list[Any])
 _keywords = msgspec.json.Decoder(dict[str, Any])
-_NO_ARGUMENTS = b"[]"
-_NO_KEYWORDS = b"{}"
+_EMPTY = 2  # the length of "[]" and "{}"
 
 
 class Target:
-    """A function, and whether calling it gives a coroutine."""
+    """A function, whether calling it gives a coroutine, and how long it takes."""
 
-    __slots__ = ("function", "is_coroutine")
+    __slots__ = ("function", "is_coroutine", "run_time")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.is_coroutine = inspect.iscoroutinefunction(function)
+        self.run_time = RunTime()
 
 
 class Job:
@@ -39,6 +40,6 @@ def decode_arguments(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Positional and keyword arguments from their JSON text."""
     return (
-        [] if args == _NO_ARGUMENTS else _arguments.decode(args),
-        {} if kwargs == _NO_KEYWORDS else _keywords.decode(kwargs),
+        [] if len(args) == _EMPTY else _arguments.decode(args),
+        {} if len(kwargs) == _EMPTY else _keywords.decode(kwargs),
     )

@@ -3,9 +3,14 @@
 It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and
 the rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher
 priority) is found by a look from the bottom.
+
+Turns at equal rank go by start-time fair queueing: what a queue was served, over its weight, is its own time; the one
+that is furthest behind is next. A queue that had nothing waiting does not save up: its time is at least the clock,
+which is the time at which the last turn began.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -15,15 +20,16 @@ from lapinq_core.domain.task import check_name
 from lapinq_core.queue.work import HIGHEST_RANK, LOWEST_MARK
 
 MAX_WEIGHT = 1000
+MAX_REMEMBERED = 1000
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """Claim up to `share` of what is wanted from `queue`, from `mark` on, with a rank of at most `max_rank`."""
+    """Claim up to `limit` tasks of `queue`, from `mark` on, with a rank of at most `max_rank`."""
 
     queue: str
     mark: tuple[int, int]
     max_rank: int
-    share: float
+    limit: int
 
 
 class QueueChoice:
@@ -34,6 +40,7 @@ class QueueChoice:
         self._marks: dict[str, tuple[int, int]] = {}
         self._heads: dict[str, int] = {}
         self._served: dict[str, float] = {}
+        self._clock = 0.0
 
     @property
     def named(self) -> list[str] | None:
@@ -54,7 +61,7 @@ class QueueChoice:
         self._heads = dict(heads)
         for queue in heads:
             self._marks.pop(queue, None)
-        if not self._weights and len(self._marks) > 1000:
+        if not self._weights and len(self._marks) > MAX_REMEMBERED:
             self._marks.clear()
 
     def heard(self, queue: str) -> None:
@@ -62,34 +69,31 @@ class QueueChoice:
         if not self._weights or queue in self._weights:
             self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
 
-    def next(self) -> Turn | None:
-        """Where to claim from now; None when nothing is known to wait."""
+    def next(self, wanted: int) -> Turn | None:
+        """Where to claim from now, when `wanted` more tasks are; None when nothing is known to wait."""
         if not self._heads:
             return None
         best = min(self._heads.values())
         tied = [queue for queue, rank in self._heads.items() if rank == best]
         others = [rank for rank in self._heads.values() if rank != best]
-        # The queue that had least for its weight is next. A newcomer starts level with the least served.
-        level = min((self._served[queue] for queue in tied if queue in self._served), default=0.0)
-        queue = min(tied, key=lambda name: self._served.get(name, level))
-        share = self._weight(queue) / sum(map(self._weight, tied))
+        queue = min(tied, key=self._time)
         # With others at the same rank this queue must not go on to its lower priorities in this turn.
         max_rank = best if len(tied) > 1 else min(others, default=HIGHEST_RANK)
-        return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, share)
+        return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted))
 
     def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
         """A claim came back; `all_of_it` when it got as many as it asked for."""
         queue = turn.queue
-        level = min(self._served.values(), default=0.0)
-        self._served[queue] = max(self._served.get(queue, level), level) + len(claims) / self._weight(queue)
+        self._clock = self._time(queue)
+        self._served[queue] = self._clock + len(claims) / self._weight(queue)
         if claims:
             last = claims[-1]
             self._marks[queue] = (last.rank, last.seq)
             self._heads[queue] = last.rank
         if not all_of_it:
             del self._heads[queue]
-        if len(self._served) > 1000:
-            self._served.clear()
+        if len(self._served) > MAX_REMEMBERED:
+            self._served = {name: time for name, time in self._served.items() if time > self._clock}
 
     def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
         """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""
@@ -100,6 +104,20 @@ class QueueChoice:
     def peeked(self, heads: Mapping[str, int]) -> None:
         """The answer to `peek_after`."""
         self._heads.update(heads)
+
+    def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
+        # As many as bring it level with the others, were all of them to get their part of what is wanted.
+        level, weight, served = 0.0, 0, float(wanted)
+        for name in sorted(tied, key=self._time):
+            if weight and self._time(name) >= level:
+                break
+            weight += self._weight(name)
+            served += self._time(name) * self._weight(name)
+            level = served / weight
+        return max(1, min(wanted, math.ceil((level - self._time(queue)) * self._weight(queue))))
+
+    def _time(self, queue: str) -> float:
+        return max(self._served.get(queue, 0.0), self._clock)
 
     def _weight(self, queue: str) -> int:
         return self._weights.get(queue, 1)

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -62,6 +63,7 @@ class Worker:
         self._weights = parse_queues(settings.worker_queues)
         self._id = str(uuid.uuid4())
         self._is_member = False
+        self._registered = 0.0
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
@@ -74,7 +76,7 @@ class Worker:
         limit, time_limit = settings.worker_concurrency, settings.worker_timeout
         self._coroutines = EventLoopPool(self._dispatcher, limit, time_limit)
         if settings.worker_pool == "threads":
-            self._functions_pool = ThreadPool(self._dispatcher, limit, time_limit)
+            self._functions_pool = ThreadPool(self._dispatcher, time_limit)
         else:
             self._functions_pool = ProcessPool(
                 self._dispatcher, limit, time_limit, settings.allowed_modules, settings.worker_imports
@@ -113,7 +115,7 @@ class Worker:
 
     async def _work(self) -> None:
         settings = self._settings
-        self._heartbeat.start()
+        self._heartbeat.start(self._registered)
         settle = asyncio.create_task(self._settler.run(), name="settler")
         pools = [
             asyncio.create_task(self._coroutines.run(), name="event loop pool"),
@@ -207,6 +209,7 @@ class Worker:
 
         async def turn() -> None:
             async with self._pool.connection() as conn:
+                self._registered = time.monotonic()
                 await workers.register(conn, record)
             self._is_member = True
             raise StopLoop
@@ -238,7 +241,7 @@ class Worker:
     async def _be_reborn(self) -> None:
         await self._register()
         self._heartbeat = self._new_heartbeat()
-        self._heartbeat.start()
+        self._heartbeat.start(self._registered)
         self._dispatcher.start_what_fits()
         self._fetcher.woken("")
 

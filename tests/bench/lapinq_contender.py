@@ -43,14 +43,14 @@ class Lapinq:
         return self.processes.produce(command, {"DATABASE_URL": database}, limit=limit)
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
-        command = [sys.executable, "-m", "lapinq", "worker", "--database-url", database, *self._options[kind]]
-        return self.processes.start(command, {}, marks_in=marks)
+        command = [sys.executable, "-m", "lapinq", "worker", *self._options[kind]]
+        return self.processes.start(command, {"DATABASE_URL": database}, marks_in=marks)
 
     @contextmanager
     def http_server(self, database: str) -> Generator[int]:
         """The port of an API server without a worker in it."""
         command = [sys.executable, "-m", "lapinq", "server", "--host", "127.0.0.1", "--port", "0"]
-        with self.processes.start([*command, "--database-url", database], {}) as process:
+        with self.processes.start(command, {"DATABASE_URL": database}) as process:
             give_up = time.monotonic() + START_SECONDS
             while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", process.output)):
                 process.check_alive()

@@ -57,7 +57,7 @@ def as_text(report: Report) -> str:
         if given
     ]
     lines += [f"one small commit: {report.commit_ms:.2f} ms", "", *_table(report)]
-    lines += [f"FAILED {title}: {error}" for title, error in report.failures.items()]
+    lines += [f"FAILED {title}: {_short(error)}" for title, error in report.failures.items()]
     return "\n".join(lines)
 
 
@@ -71,6 +71,11 @@ def _table(report: Report) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+
+
+def _short(error: str) -> str:
+    first, *rest = error.splitlines()
+    return f"{first} … {rest[-1]}" if rest else first
 
 
 def _by_metric(figures: Sequence[Figure]) -> dict[Metric, dict[str, Figure]]:

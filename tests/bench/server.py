@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.embedded import EmbeddedDatabase
+from tests.support import postgres
 
 SETTINGS = {
     "fsync": "on",
@@ -59,13 +60,12 @@ def settings_of(url: str) -> dict[str, str]:
 
 def commit_milliseconds(url: str, commits: int = 200) -> float:
     """How long one small durable commit takes over one connection: the floor under latencies and single enqueues."""
-    with psycopg.connect(url, autocommit=True) as conn:
+    with postgres.private_database(url) as database, psycopg.connect(database, autocommit=True) as conn:
         conn.execute("CREATE TABLE commits (number integer)")
         started = time.perf_counter()
         for number in range(commits):
             conn.execute("INSERT INTO commits VALUES (%s)", (number,))
         seconds = time.perf_counter() - started
-        conn.execute("DROP TABLE commits")
     return seconds / commits * 1000
 
 

@@ -64,7 +64,9 @@ def test_a_paused_worker_loses_its_tasks_and_is_useful_again(database: str, tmp_
     gate = tmp_path / "gate"
     arguments = (database, "--concurrency", "4")
     with WorkerProcess(*arguments, env=QUICK_LEASE) as paused:
-        tasks = [new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)]) for n in range(4)]
+        tasks = [
+            new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)]) for n in range(4)
+        ]
         ids = enqueue_all(database, tasks)
         eventually(lambda: len(starts(tmp_path)) == 4, 30)
         with WorkerProcess(*arguments, env=QUICK_LEASE) as heir:

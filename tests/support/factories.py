@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 
 from lapinq_core.domain.claim import Claim
@@ -18,7 +19,8 @@ Conn = psycopg.AsyncConnection
 
 def new_task(**values: Any) -> NewTask:
     """A task that adds one and one."""
-    return NewTask(**{"id": new_id(), "task_name": "add", "module_path": "tests.support.tasks", "args": [1, 1], **values})
+    task = NewTask(id=new_id(), task_name="add", module_path="tests.support.tasks", args=[1, 1])
+    return msgspec.structs.replace(task, **values)
 
 
 async def enqueue(conn: Conn, count: int = 1, **values: Any) -> list[str]:
@@ -44,7 +46,9 @@ async def add_worker(conn: Conn, **values: Any) -> str:
     return record.id
 
 
-async def claim(conn: Conn, worker: str, limit: int = 1, queue: str = "default", **values: Any) -> list[Claim]:
+async def claim(
+    conn: Conn, worker: str, limit: int = 1, queue: str = "default", **values: Any
+) -> list[Claim]:
     """What `worker` gets."""
     defaults: dict[str, Any] = {"worker": worker, "token": str(uuid.uuid4()), "lease": 310.0}
     return await work.claim(conn, queue, limit, **{**defaults, **values})
@@ -71,4 +75,6 @@ async def status(conn: Conn, task_id: str) -> str | None:
 
 async def make_late(conn: Conn, worker: str) -> None:
     """The worker has sent no beat for an hour."""
-    await conn.execute("UPDATE lapinq_workers SET beat_at = beat_at - interval '1 hour' WHERE id = %s", (worker,))
+    await conn.execute(
+        "UPDATE lapinq_workers SET beat_at = beat_at - interval '1 hour' WHERE id = %s", (worker,)
+    )

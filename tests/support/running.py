@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import psycopg
-
 from lapinq_core.db.pool import connect
+from tests.support.factories import Conn
 
 T = TypeVar("T")
 
@@ -15,7 +14,7 @@ def on_connections(url: str, test: Callable[..., Awaitable[T]], count: int = 1) 
     """Calls `test` with `count` connections to `url`, each in autocommit mode as the product's are."""
 
     async def run() -> T:
-        connections: list[psycopg.AsyncConnection] = []
+        connections: list[Conn] = []
         try:
             for _ in range(count):
                 connections.append(await connect(url, "test"))  # noqa: PERF401  # what is open must be closed

@@ -75,7 +75,7 @@ async def enqueue(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):
         task = await _off_loop_if_large(_read_one, body, state.settings.allowed_modules)
-        await state.intake.put(task)
+        await state.intake.put(task, len(body))
     return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
@@ -85,7 +85,7 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     with state.admission.hold(len(body)):
         tasks = await _off_loop_if_large(_read_batch, body, state.settings.allowed_modules)
         if tasks:
-            await state.intake.put_all(tasks)
+            await state.intake.put_all(tasks, len(body))
     ids = [None if task.is_transient else task.id for task in tasks]
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
 

@@ -1,4 +1,8 @@
-"""What worker and child process say to each other: length-prefixed MessagePack over a socket pair."""
+"""What worker and child process say to each other: length-prefixed MessagePack over a socket pair.
+
+The worker greets; the child answers once it has imported what the greeting names, and from then on gets lists of calls
+and sends a report for each.
+"""
 
 import struct
 
@@ -15,6 +19,10 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
     sys_path: list[str]
     allowed_modules: list[str]
     imports: list[str]
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True):
+    """The child's first frame."""
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +44,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 
 
-def frame(message: Greeting | list[Call] | Report) -> bytes:
+def frame(message: Greeting | Ready | list[Call] | Report) -> bytes:
     """`message` ready to be sent."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
@@ -59,7 +67,7 @@ class Frames:
             end = start + _LENGTH.size + length
             if len(buffer) < end:
                 break
-            bodies.append(bytes(buffer[start + _LENGTH.size : end]))
+            bodies.append(bytes(memoryview(buffer)[start + _LENGTH.size : end]))
             start = end
         del buffer[:start]
         return bodies

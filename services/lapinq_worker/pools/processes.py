@@ -6,82 +6,24 @@ handed over with it and not begun goes on in another child.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
-import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
-from typing import cast
 
-import msgspec
-
-from lapinq_core.domain.outcome import Died, Interrupted, Outcome, TimedOut, Unstarted
-from lapinq_worker.chunks import ChunkSize
+from lapinq_core.domain.outcome import Died, Interrupted, TimedOut, Unstarted
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job
-from lapinq_worker.pools.frames import Call, Frames, Greeting, Report, frame
+from lapinq_worker.pools.child_process import ChildProcess
+from lapinq_worker.pools.frames import Greeting, Report, frame
 
-START_DEADLINE_SECONDS = 30.0
+START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
 START_RETRY_SECONDS = 1.0
 EXIT_GRACE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
-
-_reports = msgspec.msgpack.Decoder(Report)
-
-
-class _Child(asyncio.Protocol):
-    """One child and the jobs it was handed, the running one first."""
-
-    def __init__(self, pool: "ProcessPool") -> None:
-        self._pool = pool
-        self._frames = Frames()
-        self._transport: asyncio.WriteTransport | None = None
-        self.process: asyncio.subprocess.Process | None = None
-        self.jobs: deque[Job] = deque()
-        self.started = 0.0
-        self.ending: Outcome | None = None  # what the running job is to be settled as, once killed
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the interface but not the base class.
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        for body in self._frames.feed(data):
-            report = _reports.decode(body)
-            job = self.jobs.popleft()
-            self.started = time.perf_counter()
-            self._pool.reported(self, job, report)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._pool.lost(self)
-
-    def send(self, data: bytes) -> None:
-        assert self._transport is not None
-        self._transport.write(data)
-
-    def run(self, jobs: list[Job]) -> None:
-        self.jobs.extend(jobs)
-        self.started = time.perf_counter()
-        calls = [
-            Call(job.claim.module_path, job.claim.task_name, bytes(job.claim.args), bytes(job.claim.kwargs))
-            for job in jobs
-        ]
-        self.send(frame(calls))
-
-    def kill(self, outcome: Outcome | None = None) -> None:
-        self.ending = outcome
-        if self.process is not None and self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
 
 
 class ProcessPool:
@@ -99,28 +41,22 @@ class ProcessPool:
         self._limit = limit
         self._time_limit = time_limit
         self._greeting = frame(Greeting(sys.path, list(allowed), list(imports)))
-        self._idle: list[_Child] = []
-        self._busy: set[_Child] = set()
+        self._idle: list[ChildProcess] = []
+        self._busy: set[ChildProcess] = set()
         self._todo: deque[list[Job]] = deque()
         self._starting = 0
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._chunk = ChunkSize()
-
-    @property
-    def chunk_size(self) -> int:
-        """How many jobs it would take at once now."""
-        return self._chunk.value
 
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other in a child."""
-        if self._idle:
+        while self._idle:
             child = self._idle.pop()
-            self._busy.add(child)
-            child.run(jobs)
-        else:
-            self._todo.append(jobs)
-            self._start_child()
+            if not child.is_doomed:
+                self._hand_over(child, jobs)
+                return
+        self._todo.append(jobs)
+        self._start_child()
 
     async def run(self) -> None:
         """Watches over the time limits until cancelled, then ends the children."""
@@ -129,31 +65,34 @@ class ProcessPool:
                 await asyncio.sleep(max(0.02, min(self._time_limit / 20, 0.5)))
                 now = time.perf_counter()
                 for child in self._busy:
-                    if child.ending is None and now - child.started > self._time_limit:
+                    if not child.is_doomed and now - child.started > self._time_limit:
                         child.kill(TimedOut(self._time_limit))
         finally:
             await self._end()
 
     def interrupt(self) -> None:
-        """Kills the children that run something; the job ends as `Interrupted`."""
-        for child in list(self._busy):
+        """Kills the children that run something; the job ends as `Interrupted`, what was not begun as `Unstarted`."""
+        for child in self._busy:
             child.kill(Interrupted())
+        todo, self._todo = self._todo, deque()
+        for jobs in todo:
+            self._give_up(jobs)
 
-    def reported(self, child: _Child, job: Job, report: Report) -> None:
+    def reported(self, child: ChildProcess, job: Job, report: Report) -> None:
         """A child is through with a job."""
-        self._chunk.measured(report.seconds)
+        job.target.run_time.measured(report.seconds)
         self._dispatcher.ended(job, report.outcome, report.seconds)
-        if not child.jobs:
-            self._busy.discard(child)
-            if self._todo:
-                self._busy.add(child)
-                child.run(self._todo.popleft())
-            else:
-                self._idle.append(child)
-            self._dispatcher.freed()
+        if child.jobs:
+            return
+        self._busy.discard(child)
+        if not child.is_doomed:
+            self._welcome(child)
+        self._dispatcher.freed()
 
-    def lost(self, child: _Child) -> None:
-        """A child's socket closed: it died, was killed, or was told to end."""
+    def lost(self, child: ChildProcess) -> None:
+        """A child died, was killed, or was told to end."""
+        if self._stopped:
+            return
         if child in self._idle:
             self._idle.remove(child)
         self._busy.discard(child)
@@ -161,26 +100,40 @@ class ProcessPool:
         if self._todo:
             self._start_child()
 
-    async def _bury(self, child: _Child) -> None:
-        assert child.process is not None
-        # Whatever the dead process started in its group goes with it.
-        child.kill(child.ending)
-        try:
-            async with asyncio.timeout(EXIT_GRACE_SECONDS * 5):
-                code = await child.process.wait()
-        except TimeoutError:
-            code = -signal.SIGKILL
+    async def _bury(self, child: ChildProcess) -> None:
+        code = await child.end()
         if not child.jobs:
             return
         job = child.jobs.popleft()
-        outcome = child.ending or Died(f"the process that ran the task {_how(code)}")
+        match child.ending:
+            case None:
+                outcome = Died(f"the process that ran the task {_how(code)}")
+            case (guilty, ending) if guilty is job:
+                outcome = ending
+            case _:
+                # It had just begun when the process was killed because of the one before.
+                outcome = Interrupted()
         self._dispatcher.ended(job, outcome, time.perf_counter() - child.started)
-        if child.jobs and not isinstance(child.ending, Interrupted):
-            self.start(list(child.jobs))
-            return
-        for unstarted in child.jobs:
-            self._dispatcher.ended(unstarted, Unstarted(), 0.0)
+        rest = list(child.jobs)
+        if rest and not isinstance(outcome, Interrupted):
+            self.start(rest)
+        else:
+            self._give_up(rest)
+
+    def _give_up(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._dispatcher.ended(job, Unstarted(), 0.0)
         self._dispatcher.freed()
+
+    def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
+        self._busy.add(child)
+        child.run(jobs)
+
+    def _welcome(self, child: ChildProcess) -> None:
+        if self._todo:
+            self._hand_over(child, self._todo.popleft())
+        else:
+            self._idle.append(child)
 
     def _start_child(self) -> None:
         if self._starting + len(self._busy) + len(self._idle) < self._limit and not self._stopped:
@@ -188,60 +141,41 @@ class ProcessPool:
             self._track(self._spawn())
 
     async def _spawn(self) -> None:
-        child = _Child(self)
-        ours, theirs = socket.socketpair()
+        child = ChildProcess(self)
         try:
-            await self._connect(child, ours, theirs)
-        except (OSError, TimeoutError):
-            log.exception("can't start a process for tasks; trying again in %g s", START_RETRY_SECONDS)
-            ours.close()
-            child.kill()
+            async with asyncio.timeout(START_DEADLINE_SECONDS):
+                await child.launch(self._greeting)
+        except Exception as error:  # noqa: BLE001  # a loop's turn: the jobs go on waiting for a child
+            log.error(  # noqa: TRY400  # the traceback is ours and tells nothing
+                "can't start a process for tasks (%s); trying again in %g s",
+                str(error) or type(error).__name__,
+                START_RETRY_SECONDS,
+            )
+            await child.end()
             await asyncio.sleep(START_RETRY_SECONDS)
+        except BaseException:  # the pool ends
+            await child.end()
+            raise
         else:
             self._welcome(child)
         finally:
-            theirs.close()
             self._starting -= 1
         if self._todo:
             self._start_child()
 
-    async def _connect(self, child: _Child, ours: socket.socket, theirs: socket.socket) -> None:
-        async with asyncio.timeout(START_DEADLINE_SECONDS):
-            child.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "lapinq_worker.pools.child",
-                str(theirs.fileno()),
-                str(os.getpid()),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
-            ours.setblocking(False)
-            await asyncio.get_running_loop().create_unix_connection(lambda: child, sock=ours)
-
-    def _welcome(self, child: _Child) -> None:
-        child.send(self._greeting)
-        if self._todo:
-            self._busy.add(child)
-            child.run(self._todo.popleft())
-        else:
-            self._idle.append(child)
-
     async def _end(self) -> None:
         self._stopped = True
+        for task in self._tasks:
+            task.cancel()
         children = [*self._idle, *self._busy]
         for child in children:
-            child.close()
-        waits = [asyncio.create_task(child.process.wait()) for child in children if child.process]
-        if waits:
-            await asyncio.wait(waits, timeout=EXIT_GRACE_SECONDS)
-        for child in children:
-            child.kill()
-        for wait in waits:
-            await wait
-        for task in list(self._tasks):
-            task.cancel()
+            child.hang_up()
+        ends = [asyncio.create_task(child.exited()) for child in children]
+        if ends:
+            await asyncio.wait(ends, timeout=EXIT_GRACE_SECONDS)
+        await asyncio.gather(*(child.end() for child in children), *self._tasks, return_exceptions=True)
+        for end in ends:
+            end.cancel()
 
     def _track(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)

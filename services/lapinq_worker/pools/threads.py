@@ -2,6 +2,9 @@
 
 A thread can't be stopped from outside: at its time limit, or when the worker stops, its job is settled without it, what
 it returns later is dropped, and another thread takes its place. The process ends without waiting for it.
+
+Who settles a job is decided under the thread's lock: the thread begins and finishes a job under it, and the event loop
+leaves a thread behind under it, so each job is begun once and told of once.
 """
 
 import asyncio
@@ -11,48 +14,43 @@ import time
 from collections import deque
 
 from lapinq_core.domain.outcome import Interrupted, Outcome, TimedOut, Unstarted
-from lapinq_worker.chunks import ChunkSize
 from lapinq_worker.dispatcher import Dispatcher
-from lapinq_worker.job import Job, decode_arguments
-from lapinq_worker.outcomes import raised, returned
+from lapinq_worker.job import Job
+from lapinq_worker.pools.calling import call
 
 
 class _Thread:
-    """One thread and what it runs. `jobs` and `started` are written by it and read by the loop."""
+    """One thread and its chunk: the job it runs since `started`, and the `rest`. Read and written under `lock`."""
 
     def __init__(self) -> None:
-        self.chunk: list[Job] = []
+        self.lock = threading.Lock()
+        self.rest: deque[Job] = deque()
         self.current: Job | None = None
         self.started = 0.0
         self.abandoned = False
 
 
 class ThreadPool:
-    """At most `limit` threads, started as they are needed; `time_limit` in seconds a job."""
+    """As many threads as there are chunks at once, started as they are needed; `time_limit` in seconds a job."""
 
-    def __init__(self, dispatcher: Dispatcher, limit: int, time_limit: float) -> None:
+    def __init__(self, dispatcher: Dispatcher, time_limit: float) -> None:
         self._dispatcher = dispatcher
-        self._limit = limit
         self._time_limit = time_limit
         self._loop = asyncio.get_running_loop()
-        self._todo: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
-        self._done: deque[tuple[_Thread, Job | None, Outcome | None, float]] = deque()
+        # Chunks, each with the number of interruptions before it: one that was overtaken by another is not begun.
+        self._todo: queue.SimpleQueue[tuple[int, list[Job]] | None] = queue.SimpleQueue()
+        self._interruptions = 0
+        self._done: deque[tuple[Job, Outcome, float] | None] = deque()  # None: a chunk is through
         self._collecting = False
         self._threads: set[_Thread] = set()
         self._busy = 0
-        self._chunk = ChunkSize()
-
-    @property
-    def chunk_size(self) -> int:
-        """How many jobs it would take at once now."""
-        return self._chunk.value
 
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other in a thread."""
         self._busy += 1
         if self._busy > len(self._threads):
             self._start_thread()
-        self._todo.put(jobs)
+        self._todo.put((self._interruptions, jobs))
 
     async def run(self) -> None:
         """Watches over the time limits until cancelled, then lets the threads go."""
@@ -61,17 +59,20 @@ class ThreadPool:
                 await asyncio.sleep(max(0.02, min(self._time_limit / 20, 0.5)))
                 now = time.perf_counter()
                 for thread in list(self._threads):
-                    if thread.current is not None and now - thread.started > self._time_limit:
-                        self._leave_behind(thread, TimedOut(self._time_limit))
+                    with thread.lock:
+                        job = thread.current
+                        late = job is not None and now - thread.started > self._time_limit
+                    if late:
+                        self._leave_behind(thread, job)
         finally:
             for _ in self._threads:
                 self._todo.put(None)
 
     def interrupt(self) -> None:
         """Settles what runs as `Interrupted`; the threads themselves go on until their functions return."""
+        self._interruptions += 1
         for thread in list(self._threads):
-            if thread.current is not None:
-                self._leave_behind(thread, Interrupted())
+            self._cut_off(thread)
 
     def _start_thread(self) -> None:
         thread = _Thread()
@@ -80,20 +81,26 @@ class ThreadPool:
         threading.Thread(target=self._serve, args=(thread,), name="lapinq task thread", daemon=True).start()
 
     def _serve(self, thread: _Thread) -> None:
-        while not thread.abandoned and (jobs := self._todo.get()) is not None:
-            thread.chunk = jobs
-            for job in jobs:
-                thread.started = started = time.perf_counter()
-                thread.current = job
-                outcome = _run(job)
-                thread.current = None
-                if thread.abandoned:
-                    return
-                self._report(thread, job, outcome, time.perf_counter() - started)
-            self._report(thread, None, None, 0.0)
+        while not thread.abandoned and (chunk := self._todo.get()) is not None:
+            interruptions, jobs = chunk
+            with thread.lock:
+                if interruptions == self._interruptions:
+                    thread.rest.extend(jobs)
+                else:
+                    self._done.extend((job, Unstarted(), 0.0) for job in jobs)
+            while (job := _begin(thread)) is not None:
+                outcome = call(job.target.function, job.claim.args, job.claim.kwargs)
+                with thread.lock:
+                    if thread.abandoned:
+                        return
+                    thread.current = None
+                    self._report((job, outcome, time.perf_counter() - thread.started))
+            with thread.lock:
+                if not thread.abandoned:
+                    self._report(None)
 
-    def _report(self, thread: _Thread, job: Job | None, outcome: Outcome | None, seconds: float) -> None:
-        self._done.append((thread, job, outcome, seconds))
+    def _report(self, end: tuple[Job, Outcome, float] | None) -> None:
+        self._done.append(end)
         if not self._collecting:
             self._collecting = True
             try:
@@ -104,40 +111,52 @@ class ThreadPool:
     def _collect(self) -> None:
         self._collecting = False
         while self._done:
-            thread, job, outcome, seconds = self._done.popleft()
-            if thread.abandoned:
-                continue
-            if job is None or outcome is None:
-                thread.chunk = []
-                self._busy -= 1
-                self._dispatcher.freed()
+            end = self._done.popleft()
+            if end is None:
+                self._free()
             else:
-                thread.chunk = [other for other in thread.chunk if other is not job]
-                self._chunk.measured(seconds)
+                job, outcome, seconds = end
+                if type(outcome) is not Unstarted:
+                    job.target.run_time.measured(seconds)
                 self._dispatcher.ended(job, outcome, seconds)
 
-    def _leave_behind(self, thread: _Thread, outcome: Outcome) -> None:
-        self._collect()
-        job = thread.current
-        if job is None:
-            return
-        thread.abandoned = True
+    def _leave_behind(self, thread: _Thread, late: Job | None) -> None:
+        with thread.lock:
+            if thread.current is not late or late is None:
+                return
+            thread.abandoned = True
         self._threads.discard(thread)
-        rest = [other for other in thread.chunk if other is not job]
-        self._dispatcher.ended(job, outcome, time.perf_counter() - thread.started)
-        if rest and not isinstance(outcome, Interrupted):
+        self._collect()
+        self._dispatcher.ended(late, TimedOut(self._time_limit), time.perf_counter() - thread.started)
+        if thread.rest:
             self._start_thread()
-            self._todo.put(rest)
-            return
-        for unstarted in rest:
+            self._todo.put((self._interruptions, list(thread.rest)))
+        else:
+            self._free()
+
+    def _cut_off(self, thread: _Thread) -> None:
+        with thread.lock:
+            job = thread.current
+            if job is None and not thread.rest:
+                return
+            thread.abandoned = True
+        self._threads.discard(thread)
+        self._collect()
+        if job is not None:
+            self._dispatcher.ended(job, Interrupted(), time.perf_counter() - thread.started)
+        for unstarted in thread.rest:
             self._dispatcher.ended(unstarted, Unstarted(), 0.0)
+        self._free()
+
+    def _free(self) -> None:
         self._busy -= 1
         self._dispatcher.freed()
 
 
-def _run(job: Job) -> Outcome:
-    try:
-        args, kwargs = decode_arguments(job.claim.args, job.claim.kwargs)
-        return returned(job.target.function(*args, **kwargs))
-    except BaseException as error:  # noqa: BLE001  # user code
-        return raised(error)
+def _begin(thread: _Thread) -> Job | None:
+    with thread.lock:
+        if thread.abandoned or not thread.rest:
+            return None
+        job = thread.current = thread.rest.popleft()
+        thread.started = time.perf_counter()
+        return job

@@ -1,6 +1,7 @@
 """The API key and the rate limit: what they guard, and what stays open."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -20,7 +21,11 @@ def test_with_a_key_every_call_of_the_api_must_carry_it(serve: Serve) -> None:
     client = serve(api_key="Geheim-ü")
     key = "Geheim-ü".encode()
     for headers in ({}, {"X-API-Key": b"geheim"}, {"X-API-Key": b""}, {"X-API-Key": b"\xff"}):
-        for method, path in (("POST", "/api/v1/enqueue"), ("GET", "/api/v1/tasks"), ("GET", "/api/v1/nothing")):
+        for method, path in (
+            ("POST", "/api/v1/enqueue"),
+            ("GET", "/api/v1/tasks"),
+            ("GET", "/api/v1/nothing"),
+        ):
             response = client.request(method, path, json=TASK, headers=headers)  # pyright: ignore[reportArgumentType]
             assert response.status_code == 401
             assert response.json() == {"error": "the header X-API-Key is missing or wrong"}
@@ -45,7 +50,13 @@ def test_options_and_health_need_no_key_and_the_dashboard_says_that_it_needs_a_l
 
 def test_the_key_guards_an_application_mounted_below_a_prefix_too(api_database: str) -> None:
     inner = build_app(Settings(database_url=api_database, api_key="secret"))
-    outer = Starlette(routes=[Mount("/tasks/api", inner)], lifespan=lambda _: inner.router.lifespan_context(inner))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with inner.router.lifespan_context(inner):
+            yield
+
+    outer = Starlette(routes=[Mount("/tasks/api", inner)], lifespan=lifespan)
     with serving(outer) as client:
         assert client.get("/tasks/api/api/v1/queues").status_code == 401
         assert client.get("/tasks/api/api/v1/queues", headers={"X-API-Key": "secret"}).status_code == 200
@@ -86,7 +97,9 @@ def test_the_log_has_a_line_a_request_without_query_or_secrets(
         client.get("/api/v1/tasks?queue=hidden", headers={"X-API-Key": "topsecret", "X-Request-ID": "r1"})
         client.get("/api/v1/%0Aforged%20line", headers={"X-API-Key": "topsecret"})
         client.get("/health")
-    lines = [record.getMessage() for record in caplog.records if record.name == "lapinq_api.middleware.access_log"]
+    lines = [
+        record.getMessage() for record in caplog.records if record.name == "lapinq_api.middleware.access_log"
+    ]
     assert len(lines) == 2
     assert lines[0].startswith("GET /api/v1/tasks 200 ")
     assert lines[0].endswith(" ms")

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import psycopg
@@ -130,7 +129,10 @@ def test_it_may_be_away_at_the_start(between: Proxy) -> None:
 
 
 def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
-    with postgres.private_database(postgres_url) as url, serving(build_app(Settings(database_url=url))) as client:
+    with (
+        postgres.private_database(postgres_url) as url,
+        serving(build_app(Settings(database_url=url))) as client,
+    ):
         assert client.get("/health").status_code == 503
         assert client.post("/api/v1/enqueue", json=TASK).status_code == 503
         migrate(url)
@@ -142,7 +144,7 @@ def test_a_companion_starts_once_the_schema_is_there_and_again_when_it_fails(bet
     happened: list[str] = []
 
     @asynccontextmanager
-    async def companion() -> Any:
+    async def companion() -> AsyncGenerator[None]:
         happened.append("start")
         if happened.count("start") == 1:
             raise RuntimeError("not yet")
@@ -159,7 +161,7 @@ def test_a_companion_starts_once_the_schema_is_there_and_again_when_it_fails(bet
 
 def test_a_companion_that_cannot_start_keeps_the_application_from_starting(database: str) -> None:
     @asynccontextmanager
-    async def companion() -> Any:
+    async def companion() -> AsyncGenerator[None]:
         raise RuntimeError("wrong settings")
         yield
 

@@ -145,6 +145,7 @@ MALFORMED: list[tuple[bytes, str]] = [
     (_raw(b'"args":[' + b"9" * 5000 + b"]"), "args[0] must be a number that can be kept"),
     (_raw(b'"args":[01]'), "is not valid JSON"),
     (_raw(b'"args":' + b"[" * 5000 + b"]" * 5000), "nested more than 100 levels deep"),
+    (_raw(b'"args":' + b"[" * 500_000 + b"]" * 500_000), "nested more than 100 levels deep"),
     (_raw(b'"args":' + b"[" * 102 + b"]" * 102), "nested more than 100 levels deep"),
     (_raw(b'"metadata":' + b'{"a":' * 101 + b"{}" + b"}" * 101), "nested more than 100 levels deep"),
     (_raw(b'"args":' + b'[{"a":' * 2500 + b"1" + b"}]" * 2500), "nested more than 100 levels deep"),

@@ -47,7 +47,7 @@ def test_it_has_exactly_the_published_parameters() -> None:
 
 
 def test_a_value_that_cannot_be_is_refused() -> None:
-    with pytest.raises(SettingsError, match="rate.limit"):
+    with pytest.raises(SettingsError, match=r"rate.limit"):
         create_app(rate_limit=-1)
 
 
@@ -59,6 +59,7 @@ def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_data
         )
         task_id = response.json()["task_id"]
         result = eventually(lambda: _finished(client, task_id), timeout=20)
+        assert result is not None
         assert result["result"] == "2432902008176640000"
         assert client.get("/api/v1/queues").json()[0]["completed"] == 1
     with psycopg.connect(empty_database) as conn:
@@ -73,7 +74,11 @@ def test_the_environment_holds_where_a_parameter_is_left_out(
     monkeypatch.setenv("LAPINQ_RATE_LIMIT", "2")
     with serving(create_app()) as client:
         headers = {"X-API-Key": "from the environment"}
-        assert [client.get("/api/v1/queues", headers=headers).status_code for _ in range(3)] == [200, 200, 429]
+        assert [client.get("/api/v1/queues", headers=headers).status_code for _ in range(3)] == [
+            200,
+            200,
+            429,
+        ]
     with serving(create_app(api_key="given", rate_limit=100)) as client:
         assert client.get("/api/v1/queues", headers=headers).status_code == 401
         assert client.get("/api/v1/queues", headers={"X-API-Key": "given"}).status_code == 200

@@ -34,7 +34,9 @@ def test_a_higher_priority_goes_first(database: str) -> None:
 
 def test_a_claim_brings_what_the_function_needs(database: str) -> None:
     async def test(conn: Conn) -> None:
-        await enqueue(conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5)
+        await enqueue(
+            conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
+        )
         (held,) = await claim(conn, await add_worker(conn))
         assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
         assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
@@ -117,13 +119,15 @@ def test_a_claim_waits_for_no_lock(database: str) -> None:
     on_connections(database, test, 2)
 
 
-@pytest.mark.parametrize("banned", ["enable_hashjoin, enable_mergejoin", "enable_nestloop", "enable_indexscan"])
+@pytest.mark.parametrize(
+    "banned", ["enable_hashjoin, enable_mergejoin", "enable_nestloop", "enable_indexscan"]
+)
 def test_limit_one_takes_one_under_any_plan(database: str, banned: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, 50)
         worker = await add_worker(conn)
         for setting in banned.split(", "):
-            await conn.execute(f"SET {setting} = off")  # pyright: ignore[reportArgumentType]  # from the list above
+            await conn.execute(f"SET {setting} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
         for _ in range(10):
             assert len(await claim(conn, worker)) == 1
         row = await (await conn.execute("SELECT count(*) FROM lapinq_running")).fetchone()

@@ -15,9 +15,10 @@ from tests.support.factories import Conn, add_worker, claim, complete, enqueue, 
 from tests.support.running import on_connections
 
 FIELDS = [
-    "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts", "max_retries",
-    "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff", "webhook_url", "ttl_seconds",
-    "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at", "completed_at",
+    "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
+    "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
+    "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
+    "completed_at",
 ]  # fmt: skip
 
 
@@ -176,7 +177,8 @@ def test_scheduled_tasks_are_among_the_pending_in_the_order_of_enqueueing(databa
             (later,) = await enqueue(conn)
             await conn.execute(
                 "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
-                " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT id, now() + '1 h', queue_name, rank FROM gone",
+                " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
+                " SELECT id, now() + '1 h', queue_name, rank FROM gone",
                 (later,),
             )
             ids.append(later)

@@ -58,7 +58,11 @@ def test_a_claim_scans_its_index_from_the_mark(database: str) -> None:
         assert scan.get("Rows Removed by Filter", 0) == 0
         (delete,) = [node for node in found if node["Node Type"] == "Tid Scan"]
         assert delete["Actual Rows"] == 500
-        scans = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan" and node["Actual Loops"]]
+        scans = [
+            node["Relation Name"]
+            for node in found
+            if node["Node Type"] == "Seq Scan" and node["Actual Loops"]
+        ]
         assert scans == ["lapinq_workers"] or not scans
         task_scans = [node for node in found if node.get("Index Name", "").startswith("lapinq_tasks_")]
         assert sum(node["Actual Loops"] for node in task_scans) == 500

@@ -145,7 +145,9 @@ def test_completion_and_rescue_race_to_one_winner(database: str) -> None:
         for task in rescued:
             assert await status(worker_side, task) == "pending"
         row = await (
-            await worker_side.execute("SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'completed'")
+            await worker_side.execute(
+                "SELECT count(*) FROM lapinq_attempts WHERE final AND outcome = 'completed'"
+            )
         ).fetchone()
         assert row == (done,)
         assert set(rescued) < set(ids) or done == 0

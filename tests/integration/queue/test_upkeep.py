@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lapinq_core.domain.decide import Fail
 from lapinq_core.queue import control, inspect, upkeep, work
 from lapinq_core.queue.upkeep import ended_as
-from lapinq_core.domain.decide import Fail
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, status
 from tests.support.running import on_connections
 
@@ -51,12 +51,19 @@ def test_a_time_in_the_past_is_ready_at_once(database: str) -> None:
 
 def test_waiting_tasks_expire(database: str) -> None:
     async def test(conn: Conn) -> None:
-        ready, delayed = await enqueue(conn, ttl_seconds=60), await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600))
+        ready, delayed = (
+            await enqueue(conn, ttl_seconds=60),
+            await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600)),
+        )
         (living,) = await enqueue(conn)
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
         await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
         assert await upkeep.expire(conn) == 2
-        assert [await status(conn, task) for task in (*ready, *delayed, living)] == ["expired", "expired", "pending"]
+        assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
+            "expired",
+            "expired",
+            "pending",
+        ]
         (counts,) = await inspect.count_queues(conn)
         assert (counts.pending, counts.expired) == (1, 2)
 
@@ -72,7 +79,11 @@ def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str) -> N
         await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
         assert await upkeep.cleanup(conn) == 1
         assert await status(conn, finished) is None
-        assert [await status(conn, task) for task in (running, waiting, kept)] == ["running", "running", "completed"]
+        assert [await status(conn, task) for task in (running, waiting, kept)] == [
+            "running",
+            "running",
+            "completed",
+        ]
         (counts,) = await inspect.count_queues(conn)
         assert (counts.completed, counts.running) == (1, 2)
 
@@ -122,7 +133,11 @@ def test_a_pending_task_is_cancelled_wherever_it_waits(database: str) -> None:
         await claim(conn, await add_worker(conn), 1, "other")
         assert [await control.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
         assert await control.cancel(conn, ready) is False
-        assert [await status(conn, task) for task in (ready, delayed, running)] == ["cancelled", "cancelled", "running"]
+        assert [await status(conn, task) for task in (ready, delayed, running)] == [
+            "cancelled",
+            "cancelled",
+            "running",
+        ]
 
     on_connections(database, test)
 

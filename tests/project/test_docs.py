@@ -1,0 +1,272 @@
+"""What the documentation says of settings, commands, states and files is what the code says."""
+
+import importlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import get_origin, get_type_hints
+from urllib.parse import unquote
+
+import click
+import msgspec
+import pytest
+
+from lapinq.cli import cli
+from lapinq_core.domain.state import FINAL, TRANSITIONS, Status
+from lapinq_core.runtime import exits
+from lapinq_core.runtime.settings import SECRETS, Settings, variable
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    path
+    for folder in (ROOT, DOCS, ROOT / "examples", ROOT / "scripts", ROOT / "tests")
+    for path in (folder.glob("*.md") if folder == ROOT else folder.rglob("*.md"))
+)
+SETTINGS = (DOCS / "reference" / "settings.md").read_text()
+COMMAND_LINE = (DOCS / "reference" / "command-line.md").read_text()
+STATES = (DOCS / "state-machine.md").read_text()
+
+FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row in `text`, without heads and rules."""
+    found: list[list[str]] = []
+    lines = text.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        is_rule, is_head = "---" in line, re.match(r"\| *:?---", following)
+        if line.startswith("|") and not is_rule and not is_head:
+            found.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))])
+    return found
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below `heading`, up to the next one."""
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found, f"no section {heading!r}"
+    return found[1]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# Settings
+
+
+SETTING_ROWS = {cells[0].strip("`"): cells for cells in rows(SETTINGS)}
+
+
+def test_the_page_lists_every_setting_and_no_other() -> None:
+    assert set(SETTING_ROWS) == {variable(field) for field in Settings.__struct_fields__}
+
+
+@pytest.mark.parametrize("field", Settings.__struct_fields__)
+def test_a_setting_has_its_default_and_flags(field: str) -> None:
+    _, flags, default, meaning = SETTING_ROWS[variable(field)]
+    assert default == shown(msgspec.structs.asdict(Settings())[field])
+    assert set(FLAG.findall(flags)) == flags_of(field)
+    assert meaning
+    hint = get_type_hints(Settings)[field]
+    assert (
+        get_origin(hint) is not tuple or "patterns" in meaning or "queues" in meaning or "modules" in meaning
+    )
+
+
+def shown(default: object) -> str:
+    if default is None or default == ():
+        return "none"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def flags_of(field: str) -> set[str]:
+    return {
+        name
+        for command in COMMANDS.values()
+        for param in command.params
+        if param.name == field
+        for name in (*param.opts, *param.secondary_opts)
+        if name.startswith("-")
+    }
+
+
+def test_the_secrets_that_may_be_files_are_named() -> None:
+    named = set(re.findall(r"`(\w+_FILE)`", SETTINGS))
+    assert named == {f"{variable(field)}_FILE" for field in SECRETS}
+
+
+def test_the_pages_name_no_variable_that_is_not_read() -> None:
+    known = {variable(field) for field in Settings.__struct_fields__}
+    known |= {f"{variable(field)}_FILE" for field in SECRETS}
+    tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL"}
+    named = {
+        (name_of(page), name)
+        for page in PAGES
+        for name in re.findall(r"\bLAPINQ_[A-Z_]+\b", page.read_text())
+    }
+    assert {pair for pair in named if pair[1] not in known | tests_own} == set()
+
+
+# Commands
+
+
+def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
+            yield from walk(child, f"{path} {name}")
+    else:
+        yield path, command
+
+
+@cache
+def commands() -> dict[str, click.Command]:
+    """Every command that can be called, by the words it is called with."""
+    api: click.Command = importlib.import_module("lapinq_api.cli").api
+    return {**dict(walk(cli, "lapinq")), "lapinq-api": api}
+
+
+COMMANDS = commands()
+
+
+def test_the_page_has_every_command_and_no_other() -> None:
+    headings = set(re.findall(r"^### (lapinq.*)$", COMMAND_LINE, re.MULTILINE))
+    assert headings == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_a_command_has_exactly_its_flags(path: str) -> None:
+    text = section(COMMAND_LINE, path)
+    named = {flag for cells in rows(text) for flag in FLAG.findall(cells[0])}
+    for heading in ("The database", "The log"):
+        if f"(#{heading.lower().replace(' ', '-')})" in text:
+            named |= {
+                flag for cells in rows(section(COMMAND_LINE, heading)) for flag in FLAG.findall(cells[0])
+            }
+    options = [param for param in COMMANDS[path].params if isinstance(param, click.Option)]
+    assert named == {name for param in options for name in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_a_command_names_its_arguments(path: str) -> None:
+    arguments = [
+        param for param in COMMANDS[path].params if isinstance(param, click.Argument) and param.required
+    ]
+    text = section(COMMAND_LINE, path)
+    assert all(param.make_metavar(click.Context(COMMANDS[path])) in text for param in arguments)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_a_command_and_its_flags_explain_themselves(path: str) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert not [param.name for param in command.params if isinstance(param, click.Option) and not param.help]
+
+
+def test_the_separate_programs_are_the_commands_of_the_same_name() -> None:
+    for name in ("worker", "scheduler"):
+        assert getattr(importlib.import_module(f"lapinq_{name}.cli"), name) is COMMANDS[f"lapinq {name}"]
+        assert f"`lapinq-{name}` is the same" in section(COMMAND_LINE, f"lapinq {name}")
+
+
+def test_every_exit_code_is_listed() -> None:
+    codes = {value for name, value in vars(exits).items() if name.isupper()}
+    listed = {int(cells[0]) for cells in rows(COMMAND_LINE) if cells[0].isdigit()}
+    assert listed == codes | {0}
+
+
+# States
+
+
+def test_the_table_of_moves_is_the_state_machine() -> None:
+    table = {(Status(a), Status(b)): reason for a, b, reason in rows(section(STATES, "Moves"))}
+    code = {(a, b): reason for a, moves in TRANSITIONS.items() for b, reason in moves.items()}
+    assert table == code
+
+
+def test_the_chart_has_the_same_moves() -> None:
+    chart = re.search(r"```mermaid\n(.*?)```", STATES, re.DOTALL)
+    assert chart
+    arrows = set(re.findall(r"^\s*(\S+) --> (\S+?)(?::|$)", chart[1], re.MULTILINE))
+    expected = {(str(a), str(b)) for a, moves in TRANSITIONS.items() for b in moves}
+    assert arrows == expected | {("[*]", "pending")} | {(str(status), "[*]") for status in FINAL}
+
+
+def test_every_status_is_explained() -> None:
+    explained = {cells[0].strip("`") for cells in rows(section(STATES, "Statuses"))}
+    assert explained == set(Status)
+
+
+# Promises
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    text = (DOCS / "promises.md").read_text()
+    named = re.findall(r"^- `(.+)::(\w+)`$", text, re.MULTILINE)
+    missing = [
+        (path, test)
+        for path, test in named
+        if not (ROOT / path).exists() or f"def {test}(" not in (ROOT / path).read_text()
+    ]
+    assert missing == []
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [title for title in titles if "\n- `tests/" not in section(text, title)] == ["Not promised"]
+
+
+# Pages
+
+
+def links(page: Path) -> Iterator[str]:
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            yield unquote(target)
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in links(page):
+        target, _, anchor = link.partition("#")
+        place = (page.parent / target).resolve() if target else page
+        assert place.exists(), link
+        assert place.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(place), link
+
+
+def test_every_decision_is_in_the_index() -> None:
+    folder = DOCS / "decisions"
+    listed = [link for link in links(folder / "README.md") if re.match(r"\d", link)]
+    pages = sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
+    assert listed == pages
+
+
+def test_decisions_are_numbered_once() -> None:
+    numbers = [path.name[:4] for path in (DOCS / "decisions").glob("[0-9]*.md")]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, todo = set[Path](), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        if page in reached or page.suffix != ".md":
+            continue
+        reached.add(page)
+        todo += [
+            (page.parent / link.partition("#")[0]).resolve()
+            for link in links(page)
+            if not link.startswith("#")
+        ]
+    assert set(DOCS.rglob("*.md")) <= reached

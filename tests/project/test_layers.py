@@ -1,0 +1,156 @@
+"""Rules about where code stands, checked on the files themselves."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = [
+    ROOT / "lapinq",
+    ROOT / "lapinq_core",
+    ROOT / "services" / "lapinq_api",
+    ROOT / "services" / "lapinq_worker",
+    ROOT / "services" / "lapinq_scheduler",
+    ROOT / "migrations" / "lapinq_migrations",
+]
+STATEMENTS = sorted((ROOT / "lapinq_core").glob("*/sql/*.sql"))
+
+MOST_LINES = 300
+LONGER: dict[str, str] = {
+    # file, relative to the root: why it is still one thing
+}
+
+SQL = re.compile(
+    r"\s*(/\*.*?\*/\s*)?"
+    r"(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|LISTEN|NOTIFY|SET|LOCK)\s+\S"
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def sources(*folders: Path) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The string constants of a module that are no docstrings."""
+    tree = ast.parse(path.read_text())
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare:
+            yield node.value
+
+
+def test_the_import_contracts_hold() -> None:
+    program = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_client_imports_of_ours_the_domain_alone() -> None:
+    roots = {"lapinq_core", "lapinq_api", "lapinq_worker", "lapinq_scheduler", "lapinq_migrations"}
+    # The composition root puts everything together.
+    client = [
+        path
+        for path in sources(ROOT / "lapinq")
+        if path.parent.name != "commands" and path.name not in {"cli.py", "server.py", "__main__.py"}
+    ]
+    imported = {
+        (name_of(path), module)
+        for path in client
+        for module in re.findall(r"^\s*(?:from|import) (\w[\w.]*)", path.read_text(), re.MULTILINE)
+        if module.partition(".")[0] in roots
+    }
+    assert {pair for pair in imported if not pair[1].startswith("lapinq_core.domain")} == set()
+
+
+def test_there_are_statements_to_look_at() -> None:
+    assert len(STATEMENTS) > 20
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=name_of)
+def test_a_statement_begins_by_saying_what_it_does(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert re.match(r"-- [A-Z].{10,}", lines[0])
+    comment = [line for line in lines if line.startswith("--")]
+    assert lines[: len(comment)] == comment, "the comment is one block at the top"
+    assert re.search(r"\bLocks?\b", " ".join(comment)), "it says what it locks"
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=name_of)
+def test_a_statement_is_used_by_its_package(path: Path) -> None:
+    package = path.parents[1]
+    assert any(path.stem in set(texts(source)) for source in sources(package)), "no verb names it"
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=name_of)
+def test_a_statement_is_one_statement(path: Path) -> None:
+    body = re.sub(r"--[^\n]*", "", path.read_text())
+    assert ";" not in body.strip().removesuffix(";")
+
+
+def test_every_statement_that_is_named_exists() -> None:
+    for package in {path.parents[1] for path in STATEMENTS}:
+        for source in sources(package):
+            for verb in re.findall(r"\bsql\(_PACKAGE, \"(\w+)\"\)", source.read_text()):
+                assert package / "sql" / f"{verb}.sql" in STATEMENTS, name_of(source)
+
+
+def test_services_and_client_hold_no_sql() -> None:
+    found = [
+        (name_of(path), text)
+        for path in sources(ROOT / "services", ROOT / "lapinq")
+        for text in texts(path)
+        if SQL.match(text)
+    ]
+    assert found == []
+    assert not [name_of(path) for path in (ROOT / "services").rglob("*.sql")]
+
+
+def test_the_scan_for_sql_sees_sql() -> None:
+    assert SQL.match("SELECT 1")
+    assert SQL.match("\n  /* lapinq:ping */ UPDATE lapinq_tasks SET x = 1")
+    assert not SQL.match("Select a queue")
+    assert not SQL.match("CREATED")
+
+
+def test_no_file_is_longer_than_it_should_be() -> None:
+    lengths = {
+        name_of(path): len(path.read_text().splitlines())
+        for folder in PACKAGES
+        for path in folder.rglob("*")
+        if path.suffix in {".py", ".sql", ".html", ".js"}
+    }
+    long = {name for name, length in lengths.items() if length > MOST_LINES}
+    assert long == set(LONGER)
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {
+        name_of(path)
+        for path in sources(*PACKAGES)
+        if re.search(r"(?<!load_settings\()os\.environ|os\.getenv", path.read_text())
+    }
+    # The one asks where the system keeps a user's data, the other hands its environment on to psql.
+    assert readers == {"lapinq_core/db/embedded/folder.py", "lapinq/commands/db.py"}
+
+
+def test_nothing_has_a_name_that_says_nothing() -> None:
+    empty_words = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+    found = [
+        name_of(path)
+        for folder in (*PACKAGES, ROOT / "tests")
+        for path in (folder, *folder.rglob("*"))
+        if path.stem in empty_words
+    ]
+    assert found == []

@@ -1,0 +1,56 @@
+"""What is held at once is bounded, and let go of whatever happens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import pytest
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Scope
+
+from lapinq_api.admission import Admission
+from lapinq_api.body import read_json
+from lapinq_api.errors import Overloaded, Refused
+
+SCOPE: Scope = {"headers": [(b"content-type", b"application/json")]}
+
+
+def _sending(parts: Iterable[bytes], *, ends: bool = True) -> Callable[[], Awaitable[Message]]:
+    messages: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages.append({"type": "http.request", "body": b""} if ends else {"type": "http.disconnect"})
+    waiting = iter(messages)
+
+    async def receive() -> Message:
+        return next(waiting)
+
+    return receive
+
+
+def test_bytes_count_while_the_context_lasts() -> None:
+    admission = Admission(100)
+    with admission.hold(60) as held:
+        held.add(30)
+        assert admission.held == 90
+        with pytest.raises(Overloaded):
+            admission.hold(11)
+        with pytest.raises(Overloaded):
+            held.add(11)
+    assert admission.held == 0
+
+
+def test_a_body_that_streams_in_counts_as_it_comes_and_not_after() -> None:
+    admission = Admission(10)
+    assert asyncio.run(read_json(SCOPE, _sending([b"1234", b"567"]), 100, admission)) == b"1234567"
+    assert admission.held == 0
+    with admission.hold(5), pytest.raises(Overloaded):
+        asyncio.run(read_json(SCOPE, _sending([b"1234", b"567"]), 100, admission))
+    assert admission.held == 0
+
+
+def test_a_body_over_its_limit_or_cut_off_leaves_nothing_counted() -> None:
+    admission = Admission(1000)
+    with pytest.raises(Refused) as refused:
+        asyncio.run(read_json(SCOPE, _sending([b"x" * 60] * 3), 100, admission))
+    assert refused.value.status == 413
+    with pytest.raises(ClientDisconnect):
+        asyncio.run(read_json(SCOPE, _sending([b"x"], ends=False), 100, admission))
+    assert admission.held == 0

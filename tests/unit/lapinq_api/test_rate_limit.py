@@ -1,0 +1,92 @@
+"""The rate limit over time, by address, in bounded memory."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from lapinq_api.middleware import rate_limit
+from lapinq_api.middleware.rate_limit import RateLimit
+
+
+class Caller:
+    """Sends requests through a limit at times of its own choosing, in seconds."""
+
+    def __init__(self, limit: int) -> None:
+        self.now = 6000.0
+        self.limit = RateLimit(self._app, limit, clock=lambda: self.now)
+
+    def status(self, address: str | None = "192.0.2.1", path: str = "/api/v1/tasks") -> int:
+        return self.send(address, path)[0]
+
+    def send(self, address: str | None, path: str) -> tuple[int, dict[bytes, bytes]]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        scope: Scope = {"type": "http", "path": path, "client": (address, 1) if address else None}
+        asyncio.run(self.limit(scope, receive, send))
+        return sent[0]["status"], dict(sent[0].get("headers", []))
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+
+def test_the_limit_is_by_address() -> None:
+    caller = Caller(2)
+    assert [caller.status() for _ in range(3)] == [200, 200, 429]
+    assert caller.status("192.0.2.2") == 200
+    assert caller.status(None) == 200
+
+
+def test_hosts_of_one_ipv6_network_count_as_one() -> None:
+    caller = Caller(2)
+    assert [caller.status(f"2001:db8::{n}") for n in range(3)] == [200, 200, 429]
+    assert caller.status("2001:db8:0:1::1") == 200
+    assert caller.status("fe80::1%eth0") == 200
+
+
+def test_paths_outside_the_api_are_free() -> None:
+    caller = Caller(1)
+    assert [caller.status(path="/health") for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.parametrize("start", [0.0, 20.0, 59.0])
+def test_after_the_time_that_retry_after_says_there_is_room(start: float) -> None:
+    caller = Caller(10)
+    caller.now += start
+    assert [caller.status() for _ in range(10)] == [200] * 10
+    status, headers = caller.send("192.0.2.1", "/api/v1/tasks")
+    assert status == 429
+    caller.now += int(headers[b"retry-after"])
+    assert caller.status() == 200
+
+
+def test_no_minute_lets_twice_the_limit_through() -> None:
+    caller = Caller(60)
+    caller.now += 59
+    assert [caller.status() for _ in range(60)] == [200] * 60
+    caller.now += 2
+    assert sum(caller.status() == 200 for _ in range(60)) <= 2
+    caller.now += 30
+    assert 25 <= sum(caller.status() == 200 for _ in range(60)) <= 35
+
+
+def test_a_quiet_time_forgets() -> None:
+    caller = Caller(1)
+    assert caller.status() == 200
+    caller.now += 121
+    assert caller.status() == 200
+
+
+def test_addresses_beyond_those_remembered_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MOST_ADDRESSES", 3)
+    caller = Caller(2)
+    statuses: list[Any] = [caller.status(f"192.0.2.{n}") for n in range(8)]
+    assert statuses == [200, 200, 200, 200, 200, 429, 429, 429]
+    assert caller.status("192.0.2.0") == 200

@@ -1,0 +1,39 @@
+"""Numbers and times as people read them."""
+
+import pytest
+
+from lapinq_api.dashboard.words import seconds, thousands
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (-0.5, "0 ms"),
+        (0.0004, "0 ms"),
+        (0.012, "12 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.0 s"),
+        (3.44, "3.4 s"),
+        (9.94, "9.9 s"),
+        (9.96, "9 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (172_799, "47 h"),
+        (172_800, "2 d"),
+        (1e9, "11574 d"),
+    ],
+)
+def test_spans_of_time(value: float | None, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_counts() -> None:
+    assert [thousands(n) for n in (0, 999, 1000, 1234567)] == [
+        "0",
+        "999",
+        "1\u202f000",
+        "1\u202f234\u202f567",
+    ]

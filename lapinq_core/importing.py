@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from lapinq_core.domain.errors import LapinqError
@@ -53,11 +53,9 @@ def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Ca
         raise TaskNotFound(
             f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
         )
-    # Our own wrapper comes off. A plain function that has the mark is a decorator of the user's around it, to which
-    # functools.wraps copied the mark: that one stays on.
-    if _mark(found) is None or isinstance(found, FunctionType):
-        return found
-    return vars(found)["__wrapped__"]
+    # Our own wrapper comes off, which only saves a call. Whatever else carries the mark is a decorator of the user's
+    # around it, to which functools.wraps copied it, or a proxy of one: that stays on.
+    return vars(found)["__wrapped__"] if _is_ours(found) else found
 
 
 def prepare_imports(modules: Sequence[str]) -> None:
@@ -99,6 +97,11 @@ def _mark(value: object) -> str | None:
     except Exception:  # noqa: BLE001  # user code: a lazy proxy may raise for any attribute
         return None
     return mark if isinstance(mark, str) else None
+
+
+def _is_ours(found: object) -> bool:
+    # By name: the client stands above this module. And type(), for a proxy can pretend to be of any class.
+    return f"{type(found).__module__}.{type(found).__qualname__}" == "lapinq.task.Task"
 
 
 def _module_of(value: object) -> object:

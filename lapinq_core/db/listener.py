@@ -42,7 +42,12 @@ class Listener:
     async def run(self, stop: asyncio.Event) -> None:
         """Listens, and connects again whenever that ends, until `stop` is set."""
         await run_every(
-            "listener", lambda: self._listen(stop), interval=0.0, stop=stop, deadline=86_400.0, expected=is_away
+            "listener",
+            lambda: self._listen(stop),
+            interval=0.0,
+            stop=stop,
+            deadline=86_400.0,
+            expected=is_away,
         )
 
     async def _listen(self, stop: asyncio.Event) -> None:

@@ -56,4 +56,6 @@ class Notifier:
 
 async def notify(conn: psycopg.AsyncConnection, queues: Iterable[str]) -> None:
     """Wakes the workers of `queues` over `conn`, which should not be in a transaction that enqueues much."""
-    await conn.execute("SELECT pg_notify(%s, q) FROM unnest(%s::text[]) q", (READY_CHANNEL, list(queues)), prepare=True)
+    await conn.execute(
+        "SELECT pg_notify(%s, q) FROM unnest(%s::text[]) q", (READY_CHANNEL, list(queues)), prepare=True
+    )

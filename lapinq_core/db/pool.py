@@ -61,7 +61,9 @@ def connect_sync(url: str, name: str) -> psycopg.Connection:
     return connection
 
 
-def make_pool(url: str, name: str, size: int, *, timeout: float) -> AsyncConnectionPool[psycopg.AsyncConnection]:
+def make_pool(
+    url: str, name: str, size: int, *, timeout: float
+) -> AsyncConnectionPool[psycopg.AsyncConnection]:
     """A pool, not yet open: `await pool.open()` returns at once, also while the database is away.
 
     A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout.
@@ -92,5 +94,6 @@ def _session_settings(extra: dict[str, str]) -> sql.Composed:
         **extra,
     }
     return sql.SQL("; ").join(
-        sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value)) for name, value in settings.items()
+        sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in settings.items()
     )

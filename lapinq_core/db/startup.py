@@ -1,17 +1,30 @@
 """What every program does first: find its database, see to the schema, and say plainly what went wrong."""
 
+import asyncio
+import logging
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from lapinq_core.db.errors import translated
+from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
 from lapinq_core.db.pool import connect_sync, conninfo
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
+from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from lapinq_core.db.embedded import Lease
+
+WATCH_SECONDS = 1.0
+WATCH_JOIN_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -33,9 +46,31 @@ def database(settings: Settings) -> Generator[str]:
         migrate(lease.url)
         sys.stderr.write(f"embedded PostgreSQL, for development: {lease.url}\n")
         sys.stderr.flush()
-        yield lease.url
+        with _kept_up(lease):
+            yield lease.url
     finally:
         lease.release()
+
+
+@contextmanager
+def _kept_up(lease: "Lease") -> Generator[None]:
+    """Starts the embedded server again when somebody killed it: nobody else would."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            try:
+                lease.ensure()
+            except LapinqError as error:
+                log.warning("the embedded database is down: %s", error)
+
+    watcher = threading.Thread(target=watch, name="lapinq embedded database", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join(timeout=WATCH_JOIN_SECONDS)
 
 
 def prepare_schema(url: str, *, migrates: bool) -> None:
@@ -58,6 +93,19 @@ def prepare_schema(url: str, *, migrates: bool) -> None:
         )
         raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
     migrate(url)
+
+
+async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
+    """Returns once the database is there and has the schema, or `stop` is set: programs may start in any order."""
+
+    async def turn() -> None:
+        await asyncio.to_thread(prepare_schema, url, migrates=False)
+        raise StopLoop
+
+    expected = (DatabaseUnavailable, SchemaError)
+    await run_every(
+        "startup", turn, interval=0.0, stop=stop, expected=lambda error: isinstance(error, expected)
+    )
 
 
 @contextmanager

@@ -109,7 +109,9 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
 
     Raises `SettingsError` with the name of the variable or flag that is wrong.
     """
-    values = {field: value for field in Settings.__struct_fields__ if (value := _read(environ, field)) is not None}
+    values = {
+        field: value for field in Settings.__struct_fields__ if (value := _read(environ, field)) is not None
+    }
     for field, value in overrides.items():
         if value is not None:
             values[field] = _convert(f"--{field.replace('_', '-')}", value, _HINTS[field])
@@ -158,4 +160,13 @@ def _convert(name: str, raw: object, hint: object) -> object:
         raise SettingsError(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from error
 
 
-_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_BOOLEANS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}

@@ -1,21 +1,31 @@
-"""Stopping on signals: the first SIGTERM or SIGINT asks, the second insists."""
+"""Stopping on signals: the first SIGTERM or SIGINT asks, the second insists.
+
+Some programs send one twice within moments (to the process and to its group): that is one.
+"""
 
 import asyncio
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+
+ECHO_SECONDS = 0.3
 
 
 class StopSignals:
     """`asked` is set by the first signal, `insisted` by the second."""
 
     def __init__(self) -> None:
+        self._last = float("-inf")
         self.asked = asyncio.Event()
         self.insisted = asyncio.Event()
 
     def receive(self) -> None:
         """One more signal came."""
-        (self.insisted if self.asked.is_set() else self.asked).set()
+        now = time.monotonic()
+        if now - self._last > ECHO_SECONDS:
+            (self.insisted if self.asked.is_set() else self.asked).set()
+        self._last = now
 
 
 @contextmanager

@@ -7,8 +7,7 @@ import click
 import msgspec
 import uvloop
 
-from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.db.startup import database, explained, prepare_schema
+from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
@@ -35,10 +34,6 @@ def scheduler(**given: object) -> None:
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
         with database(settings) as url:
-            try:
-                prepare_schema(url, migrates=False)
-            except DatabaseUnavailable as error:
-                log.warning("the database is away, waiting for it: %s", error)
             uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url)))
 
 
@@ -48,7 +43,9 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    assert settings.database_url is not None
     with stop_signals() as signals:
+        await wait_for_schema(settings.database_url, signals.asked)
         log.info("scheduler started")
         await run_scheduler(settings, signals.asked)
     log.info("stopped")

@@ -35,9 +35,9 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event) -> None:
 async def scheduler_companion(settings: Settings) -> AsyncGenerator[None]:
     """A scheduler that runs on the current event loop while the context lasts."""
     stop = asyncio.Event()
-    task = asyncio.create_task(run_scheduler(settings, stop), name="scheduler")
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_scheduler(settings, stop), name="scheduler")
+        try:
+            yield
+        finally:
+            stop.set()

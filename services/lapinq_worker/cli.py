@@ -1,18 +1,16 @@
 """`lapinq-worker` and `lapinq worker`."""
 
 import asyncio
-import importlib
 import logging
 import os
-import sys
 
 import click
 import msgspec
 import uvloop
 
-from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.db.startup import database, explained, prepare_schema
+from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
@@ -55,12 +53,8 @@ def worker(**given: object) -> None:
         settings = load_settings(os.environ, **given)
         _check_queues(settings)
         configure_logging(settings.log_level, as_json=settings.json_log)
-        # A console script starts with its own directory on the path, but people run it where their modules are.
-        if "" not in sys.path and str(os.getcwd()) not in sys.path:  # noqa: PTH109  # the entry as Python writes it
-            sys.path.insert(0, os.getcwd())  # noqa: PTH109
-        _import_modules(settings)
+        prepare_imports(settings.worker_imports)
         with database(settings) as url:
-            _check_schema(url)
             uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url)))
 
 
@@ -70,9 +64,13 @@ def main() -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    running = Worker(settings)
-    task = asyncio.create_task(running.run(), name="worker")
+    assert settings.database_url is not None
     with stop_signals() as signals:
+        await wait_for_schema(settings.database_url, signals.asked)
+        if signals.asked.is_set():
+            return
+        running = Worker(settings)
+        task = asyncio.create_task(running.run(), name="worker")
         for event in (signals.asked, signals.insisted):
             told = asyncio.create_task(event.wait())
             await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
@@ -89,22 +87,6 @@ def _check_queues(settings: Settings) -> None:
         parse_queues(settings.worker_queues)
     except InvalidValue as error:
         raise SettingsError(f"--queue: {error.msg}") from error
-
-
-def _import_modules(settings: Settings) -> None:
-    for module in settings.worker_imports:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise SettingsError(f"--import {module}: {error}") from error
-
-
-def _check_schema(url: str) -> None:
-    try:
-        prepare_schema(url, migrates=False)
-    except DatabaseUnavailable as error:
-        # It may come later; the worker waits for it.
-        log.warning("the database is away, waiting for it: %s", error)
 
 
 if __name__ == "__main__":

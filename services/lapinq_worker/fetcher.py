@@ -70,8 +70,8 @@ class Fetcher:
         self._doubtful: dict[
             str, float
         ] = {}  # tokens of claims whose answer was lost, and when to ask for them
-        self._importing = 0
-        self._imports: set[asyncio.Task[None]] = set()
+        self._imports: dict[asyncio.Task[None], list[Claim]] = {}
+        self._returning: list[Claim] = []  # to be handed back
         self.claimed_count = 0
 
     def woken(self, queue: str) -> None:
@@ -84,6 +84,18 @@ class Fetcher:
     def places_free(self) -> None:
         """The dispatcher runs low."""
         self._wake.set()
+
+    def withdraw(self) -> list[Claim]:
+        """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
+        claims = [*self._returning, *(claim for claims in self._imports.values() for claim in claims)]
+        self._returning.clear()
+        self._imports.clear()
+        return claims
+
+    @property
+    def doubtful(self) -> list[str]:
+        """The tokens of claims whose answer was lost: `work.reclaim` tells what they took."""
+        return list(self._doubtful)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claims until `stop` is set."""
@@ -106,6 +118,8 @@ class Fetcher:
             connection = self._connection or await self._connect()
             if self._doubtful:
                 await self._ask_for_lost_answers(connection)
+            if self._returning:
+                await self._hand_back(connection)
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
         except BaseException:
@@ -114,14 +128,16 @@ class Fetcher:
         if wanted > 0 and got == 0:
             self._lookahead.idled()
         if got == 0 or self._wanted() <= 0:
-            await self._hand_back_stalled(connection)
+            self._withdraw_stalled()
+            if self._returning:
+                return
             await pause_for(self._poll_interval, self._wake, stop)
             self._wake.clear()
 
     def _wanted(self) -> int:
         ahead = self._lookahead.value
         self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
-        in_hand = self._dispatcher.in_hand + self._importing
+        in_hand = self._dispatcher.in_hand + sum(map(len, self._imports.values()))
         if in_hand > self._dispatcher.low_water or not self._may_claim():
             return 0
         return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
@@ -172,11 +188,13 @@ class Fetcher:
         """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
         for token, when in list(self._doubtful.items()):
             if when <= (now := time.monotonic()):
-                self._hand_over(await work.reclaim(connection, worker=self._worker_id(), token=token), 0.0)
-                if when:
+                claims = await work.reclaim(connection, worker=self._worker_id(), token=token)
+                if claims or when:
+                    # It is there whole or not at all; asked for again, what runs by then would be started twice.
                     del self._doubtful[token]
                 else:
                     self._doubtful[token] = now + ASK_AGAIN_SECONDS
+                self._hand_over(claims, 0.0)
 
     async def _look(self, connection: psycopg.AsyncConnection) -> None:
         started = time.monotonic()
@@ -203,43 +221,52 @@ class Fetcher:
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
         ready: list[Job] = []
-        unknown: list[Claim] = []
+        unknown: dict[tuple[str, str], list[Claim]] = {}
         for claim in claims:
             target = self._functions.known(claim)
             if target is None:
-                unknown.append(claim)
+                unknown.setdefault((claim.module_path, claim.task_name), []).append(claim)
             else:
                 ready.append(Job(claim, target))
         if ready:
             self._dispatcher.offer(ready)
-        if unknown:
-            self._importing += len(unknown)
-            task = asyncio.create_task(self._import(unknown), name="import task functions")
-            self._imports.add(task)
-            task.add_done_callback(self._imports.discard)
+        for alike in unknown.values():
+            task = asyncio.create_task(
+                self._import(alike, self._worker_id()), name="import a task's function"
+            )
+            self._imports[task] = alike
 
-    async def _import(self, claims: list[Claim]) -> None:
-        for claim in claims:
-            try:
-                found = self._functions.known(claim) or await self._functions.find(claim)
-            finally:
-                self._importing -= 1
-            if isinstance(found, Target):
-                self._dispatcher.offer([Job(claim, found)])
-            else:
+    async def _import(self, claims: list[Claim], worker: str) -> None:
+        """`claims` ask for the same function and were made by `worker`."""
+        task = asyncio.current_task()
+        found = await self._functions.find(claims[0])
+        if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
+            return  # withdrawn meanwhile, or others have them
+        if isinstance(found, Target):
+            self._dispatcher.offer([Job(claim, found) for claim in claims])
+        else:
+            for claim in claims:
                 self._settle(Job(claim, _NO_TARGET), found, 0.0)
         self._wake.set()
 
-    async def _hand_back_stalled(self, connection: psycopg.AsyncConnection) -> None:
+    def _withdraw_stalled(self) -> None:
         """What was claimed ahead and can't start, for slow tasks hold all places, may run elsewhere."""
         waiting = self._dispatcher.waiting
         if not waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
             return
         self._lookahead.stalled()
-        claims = [job.claim for job in self._dispatcher.withdraw() if not job.claim.is_transient]
-        if claims:
-            await work.release(connection, claims)
-            log.info("handed back %d tasks that could not be started soon", len(claims))
+        jobs = self._dispatcher.withdraw()
+        # A fire-and-forget task is nowhere but here.
+        self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
+        self._returning += [job.claim for job in jobs if not job.claim.is_transient]
+        if self._returning:
+            log.info("handing back %d tasks that could not be started soon", len(self._returning))
+
+    async def _hand_back(self, connection: psycopg.AsyncConnection) -> None:
+        # Again until it succeeds: what is neither run nor handed back would wait for its deadline.
+        claims = self._returning[:]
+        await work.release(connection, claims)
+        del self._returning[: len(claims)]
 
     async def _connect(self) -> psycopg.AsyncConnection:
         self._connection = await connect(self._url, "lapinq-worker claim", **work.PLAN_SETTINGS)

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Sequence
 
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.outcome import Outcome, Raised, TimedOut
-from lapinq_core.importing import TaskNotFound, resolve
+from lapinq_core.domain.outcome import Outcome, TimedOut
+from lapinq_core.importing import resolve
 from lapinq_worker.job import Target
 from lapinq_worker.outcomes import raised
 
@@ -48,13 +48,13 @@ class Functions:
     def _begin(self, key: Key) -> asyncio.Future[Target | Outcome]:
         loop = asyncio.get_running_loop()
         search: asyncio.Future[Target | Outcome] = loop.create_future()
-        self._searches[key] = search
 
         def found(result: Target | Outcome) -> None:
             del self._searches[key]
             if isinstance(result, Target):
                 self._targets[key] = result
-            search.set_result(result)
+            if not search.done():
+                search.set_result(result)
 
         def run() -> None:
             result = self._search(key)
@@ -62,13 +62,11 @@ class Functions:
                 loop.call_soon_threadsafe(found, result)
 
         threading.Thread(target=run, name=f"import {key[0]}", daemon=True).start()
+        self._searches[key] = search
         return search
 
     def _search(self, key: Key) -> Target | Outcome:
         try:
             return Target(resolve(*key, self._allowed))
-        except TaskNotFound as error:
-            # What matters is in the message; the traceback would only show how it was searched.
-            return Raised(f"{type(error).__name__}: {error}")
         except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
             return raised(error)

@@ -17,6 +17,7 @@ import lapinq_core
 from lapinq_core.domain.errors import RetryError
 from lapinq_core.domain.outcome import Completed, Outcome, Raised, RetryAsked, Unstorable
 from lapinq_core.domain.task import MAX_SECONDS
+from lapinq_core.importing import TaskNotFound
 
 MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 20_000
@@ -43,7 +44,7 @@ def returned(value: object) -> Outcome:
         if len(result) > MAX_RESULT_BYTES:
             return _unstorable(f"it has {len(result):,} bytes, more than {MAX_RESULT_BYTES:,}")
         return Completed(result.decode())
-    except BaseException as error:  # noqa: BLE001  # user code: the encoder reads the value's attributes
+    except Exception as error:  # noqa: BLE001  # whatever the encoder finds in a value of the user's
         return _unstorable(_text(error) or type(error).__name__)
 
 
@@ -51,6 +52,8 @@ def raised(error: BaseException) -> Outcome:
     """The outcome of a function that raised `error`."""
     text, name = _text(error), type(error).__name__
     described = _storable(f"{name}: {text}" if text else name, MAX_ERROR_CHARACTERS)
+    if isinstance(error, TaskNotFound):
+        return Raised(described)  # a traceback would only show how it was searched
     if isinstance(error, RetryError) and (countdown := _countdown(error)) is not None:
         return RetryAsked(countdown, described, _format(error))
     return Raised(described, _format(error))

@@ -93,7 +93,7 @@ class QueueChoice:
         if not all_of_it:
             del self._heads[queue]
         if len(self._served) > MAX_REMEMBERED:
-            self._served = {name: time for name, time in self._served.items() if time > self._clock}
+            self._served.clear()  # all are level again
 
     def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
         """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""

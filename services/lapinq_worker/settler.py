@@ -17,6 +17,7 @@ import psycopg
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
+from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.decide import Complete, Fail, decide
 from lapinq_core.domain.outcome import Completed, Outcome
 from lapinq_core.queue import work
@@ -57,6 +58,8 @@ class Settler:
         """Takes the outcome of a job whose function ran for `seconds`."""
         claim = job.claim
         if claim.is_transient:
+            if type(outcome) is not Completed:
+                log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
             return
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
@@ -66,7 +69,9 @@ class Settler:
             if isinstance(following, Complete):
                 self._done.append((claim.id, claim.token, following.result, seconds))
             else:
-                self._ended.append(ended_as(claim.id, claim.token, following, seconds))
+                end = ended_as(claim.id, claim.token, following, seconds)
+                self._ended.append(end)
+                _log_end(claim, end)
         self._some.set()
         self._empty.clear()
 
@@ -166,6 +171,22 @@ class Settler:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
+
+
+def _log_end(claim: Claim, end: Ended) -> None:
+    if end.error is None:
+        return
+    then = "no retry is left" if end.final else f"again in {end.delay:.3g} s"
+    log.warning(
+        "%s.%s did not complete (start %d of at most %d, %s): %s",
+        claim.module_path,
+        claim.task_name,
+        claim.attempt,
+        claim.max_retries + 1,
+        then,
+        end.error,
+        extra={"task": claim.id},
+    )
 
 
 def _without_text(end: Ended, error: psycopg.DataError) -> Ended:

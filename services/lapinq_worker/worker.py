@@ -14,8 +14,8 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
@@ -86,7 +86,7 @@ class Worker:
             self._url,
             QueueChoice(self._weights),
             self._dispatcher,
-            Functions(settings.allowed_modules),
+            Functions(settings.allowed_modules, time_limit),
             worker_id=lambda: self._id,
             poll_interval=settings.worker_poll_interval,
             time_limit=time_limit,
@@ -97,6 +97,7 @@ class Worker:
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
         self._rescuer = Rescuer(self._pool, lambda: self._heartbeat.is_calm, self._wake)
         self._heartbeat = self._new_heartbeat()
+        self._rebirth: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """First call: finish what runs. Second: hand it back now."""
@@ -110,6 +111,8 @@ class Worker:
             if not self._stop.is_set():
                 await self._work()
         finally:
+            if self._rebirth is not None:
+                self._rebirth.cancel()
             self._heartbeat.stop()
             await self._pool.close()
 
@@ -173,27 +176,27 @@ class Worker:
             self._coroutines.interrupt()
             self._functions_pool.interrupt()
             await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
-        try:
-            async with asyncio.timeout(FLUSH_SECONDS):
-                await self._settler.flushed()
-                async with self._pool.connection() as conn:
-                    await workers.deregister(conn, self._id)
-        except Exception as error:  # whatever is left is rescued by others when the lease is over
-            if not is_away(error):
-                raise
-            log.warning("could not hand over everything: %s", error or type(error).__name__)
+        await _insist("write the last outcomes", self._settler.flushed)
+        self._heartbeat.stop()
+        await _insist("sign off", self._deregister)
 
     async def _hand_back_waiting(self) -> None:
         claims = [job.claim for job in self._dispatcher.withdraw() if not job.claim.is_transient]
-        if not claims:
-            return
-        try:
+        claims += self._fetcher.withdraw()
+
+        async def hand_back() -> None:
             async with self._pool.connection() as conn:
+                # A claim that was broken off may have taken tasks.
+                for token in self._fetcher.doubtful:
+                    claims.extend(await work.reclaim(conn, worker=self._id, token=token))
                 self._notifier.wake(await work.release(conn, claims))
-        except Exception as error:
-            if not is_away(error):
-                raise
-            log.warning("could not hand back %d tasks: %s", len(claims), error)
+
+        if claims or self._fetcher.doubtful:
+            await _insist(f"hand back {len(claims)} tasks", hand_back)
+
+    async def _deregister(self) -> None:
+        async with self._pool.connection() as conn:
+            await workers.deregister(conn, self._id)
 
     async def _register(self) -> None:
         name = self._settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
@@ -228,7 +231,8 @@ class Worker:
 
     def _declared_dead(self) -> None:
         # Called in the heartbeat's thread.
-        self._loop.call_soon_threadsafe(self._begin_anew)
+        with suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(self._begin_anew)
 
     def _begin_anew(self) -> None:
         self._is_member = False
@@ -240,6 +244,8 @@ class Worker:
 
     async def _be_reborn(self) -> None:
         await self._register()
+        if not self._is_member:
+            return  # told to stop meanwhile
         self._heartbeat = self._new_heartbeat()
         self._heartbeat.start(self._registered)
         self._dispatcher.start_what_fits()
@@ -258,7 +264,7 @@ class Worker:
         self._fetcher.places_free()
 
     def _may_start(self) -> bool:
-        return self._is_member and self._heartbeat.is_current
+        return self._is_member and self._heartbeat.is_current and not self._stop.is_set()
 
     def _wake(self, queues: Iterable[str]) -> None:
         self._notifier.wake(queues)
@@ -268,12 +274,27 @@ class Worker:
 async def worker_companion(settings: Settings) -> AsyncGenerator[Worker]:
     """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end."""
     worker = Worker(settings)
-    task = asyncio.create_task(worker.run(), name="worker")
+    # A group, so that a worker that fails ends the context instead of dying unnoticed.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.run(), name="worker")
+        try:
+            yield worker
+        finally:
+            worker.stop()
+
+
+async def _insist(what: str, turn: Callable[[], Awaitable[None]]) -> None:
+    """Calls `turn` until it succeeds or `FLUSH_SECONDS` are over; what is left then is rescued by others."""
+
+    async def once() -> None:
+        await turn()
+        raise StopLoop
+
     try:
-        yield worker
-    finally:
-        worker.stop()
-        await task
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await run_every(what, once, interval=0.0, stop=asyncio.Event(), expected=is_away)
+    except TimeoutError:
+        log.warning("could not %s", what)
 
 
 def _not_ready(error: BaseException) -> bool:

@@ -18,7 +18,9 @@ def eventually(check: Callable[[], T], timeout: float = 10.0, interval: float = 
     return value
 
 
-async def eventually_async(check: Callable[[], Awaitable[T]], timeout: float = 10.0, interval: float = 0.02) -> T:
+async def eventually_async(
+    check: Callable[[], Awaitable[T]], timeout: float = 10.0, interval: float = 0.02
+) -> T:
     """The same for a coroutine function."""
     give_up = time.monotonic() + timeout
     while not (value := await check()):

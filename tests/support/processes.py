@@ -141,5 +141,9 @@ class WorkerProcess(Program):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.said(r"worker \S+ serves")
+        try:
+            self.said(r"worker \S+ serves")
+        except BaseException:
+            self.__exit__()
+            raise
         return self

@@ -1,10 +1,15 @@
 """Tasks that tests enqueue. They run in worker processes, so what they did must show in their results or in files."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from lapinq import RetryError
 
@@ -143,3 +148,82 @@ class Mailer:
     def send(to: str) -> str:
         """Sends nothing."""
         return f"sent to {to}"
+
+
+def wrapped_aadd(a: int, b: int) -> Coroutine[Any, Any, int]:
+    """What a decorator leaves of a coroutine function when it is none itself."""
+    return aadd(a, b)
+
+
+def exit_program() -> None:
+    """Does what ends a program."""
+    raise SystemExit(3)
+
+
+def process_id() -> int:
+    """Where it runs."""
+    return os.getpid()
+
+
+def mark_and_die(directory: str, name: str) -> None:
+    """Leaves a file for its start, then ends its process."""
+    mark(directory, name)
+    die()
+
+
+def long_text(size: int) -> str:
+    """A result of that many characters."""
+    return "x" * size
+
+
+def length(text: str) -> int:
+    """Takes an argument of any size."""
+    return len(text)
+
+
+def write_much() -> str:
+    """Writes to standard output and error what might be taken for something else."""
+    for _ in range(100):
+        os.write(1, b"\x00\x00\x00\x05junk\n" * 50)
+        print("printed", file=sys.stderr)
+    return "written"
+
+
+def read_input() -> str:
+    """What stands on standard input."""
+    return sys.stdin.read()
+
+
+def fork_and_return() -> str:
+    """Forks, and lets both copies return."""
+    return "child" if os.fork() == 0 else "parent"
+
+
+def fork_and_die(path: str) -> None:
+    """Leaves a copy of its process behind, in the same group, whose id it writes to a file, and ends."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(120)
+        os._exit(0)
+    Path(path).write_text(str(child))
+    die()
+
+
+def start_program_and_wait(path: str) -> None:
+    """Starts a program, writes its process id to a file, and never returns."""
+    program = subprocess.Popen(["sleep", "120"])
+    Path(path).write_text(str(program.pid))
+    program.wait()
+
+
+def use_other_processes() -> list[int]:
+    """Computes in a pool of forked processes, which it ends with SIGTERM."""
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(abs, [-1, -2, -3])
+
+
+def stop_program_of_own() -> int:
+    """Ends a program of its own with SIGTERM; answers the signal it ended by."""
+    program = subprocess.Popen(["sleep", "120"])
+    program.terminate()
+    return -program.wait(10)

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,17 +45,17 @@ def recorded(pgdata: Path) -> Postmaster | None:
         return None
 
 
-def proven(pgdata: Path) -> Postmaster | None:
+def proven(folder: Folder) -> Postmaster | None:
     """The process named in `postmaster.pid`, if it lives and is the server of this directory."""
-    named = recorded(pgdata)
+    named = recorded(folder.pgdata)
     if named is None or named.pid <= 1:
         return None
-    return named if _serves(named.pid, pgdata) or _listens(named, pgdata) else None
+    return named if _listens(named, folder) or named.pid in _processes(folder) else None
 
 
-def send(number: signal.Signals, pgdata: Path) -> bool:
+def send(number: signal.Signals, folder: Folder) -> bool:
     """Signals the server of this directory; False where there is none that is proven."""
-    named = recorded(pgdata)
+    named = recorded(folder.pgdata)
     if named is None:
         return False
     try:
@@ -68,7 +69,7 @@ def send(number: signal.Signals, pgdata: Path) -> bool:
             None  # an old kernel or a sandbox: then nothing but the next lines lies between proof and signal
         )
     try:
-        found = proven(pgdata)
+        found = proven(folder)
         if found is None or found.pid != named.pid:
             return False
         if handle is None:
@@ -85,14 +86,11 @@ def send(number: signal.Signals, pgdata: Path) -> bool:
     return True
 
 
-def end_orphans(pgdata: Path) -> None:
+def end_orphans(folder: Folder) -> None:
     """Ends the children of a killed server: they may work on for long, and keep a new one from starting."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and _serves(int(entry.name), pgdata):
-            try:
-                os.kill(int(entry.name), signal.SIGQUIT)
-            except ProcessLookupError:
-                continue
+    for pid in _processes(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +143,30 @@ def spawn(folder: Folder, binaries: Binaries, socket_dir: Path, *, log: int, inh
     )
 
 
-def _serves(pid: int, pgdata: Path) -> bool:
-    process = Path("/proc", str(pid))
-    try:
-        program = (process / "exe").readlink().name
-        return program.startswith(("postgres", "postmaster")) and (process / "cwd").samefile(pgdata)
-    except OSError:  # it is gone, or it is another user's and hidden from us
-        return False
+# Asked as the owner: in a container root may not look at other users' processes.
+_FIND_PROCESSES = """
+for process in /proc/[0-9]*; do
+    if [ "$process/cwd" -ef "$1" ]; then
+        case $(readlink "$process/exe") in
+            */postgres* | */postmaster*) echo "${process#/proc/}" ;;
+        esac
+    fi
+done
+"""
 
 
-def _listens(named: Postmaster, pgdata: Path) -> bool:
+def _processes(folder: Folder) -> list[int]:
+    """The processes that run PostgreSQL in this directory: the server and its children."""
+    found = folder.owner.run(
+        ["/bin/sh", "-c", _FIND_PROCESSES, "sh", str(folder.pgdata)], cwd=Path("/"), timeout=30
+    )
+    return [int(line) for line in found.stdout.splitlines() if line.isdecimal()]
+
+
+def _listens(named: Postmaster, folder: Folder) -> bool:
     try:
-        owner = pgdata.stat().st_uid
-        if not named.socket_dir or not Path(named.data_dir).samefile(pgdata):
+        if not named.socket_dir or not Path(named.data_dir).samefile(folder.pgdata):
             return False
     except OSError:
         return False
-    return listener(Path(named.socket_dir), named.port) == Peer(named.pid, owner)
+    return listener(Path(named.socket_dir), named.port) == Peer(named.pid, folder.owner.uid)

@@ -44,7 +44,7 @@ class Server:
     def up(self) -> Answer:
         """Returns when the server is ready, after starting it where it isn't running."""
         give_up = time.monotonic() + START_SECONDS
-        remains = _Remains(self.folder.pgdata)
+        remains = _Remains(self.folder)
         log_start: int | None = None
         while True:
             if self.is_gone():
@@ -79,7 +79,7 @@ class Server:
             free = take_shared(lock)
         finally:
             os.close(lock)
-        return free and proven(self.folder.pgdata) is None
+        return free and proven(self.folder) is None
 
     def _start(self, give_up: float) -> int:
         """Starts the server, and returns the size of the log before that."""
@@ -105,10 +105,10 @@ class Server:
 
     def _ends(self, number: signal.Signals, seconds: float) -> bool:
         give_up = time.monotonic() + seconds
-        remains = _Remains(self.folder.pgdata)
+        remains = _Remains(self.folder)
         sent = False
         while not self.is_gone():
-            sent = sent or send(number, self.folder.pgdata)  # one that only starts can't be signalled yet
+            sent = sent or send(number, self.folder)  # one that only starts can't be signalled yet
             if time.monotonic() > give_up:
                 return False
             remains.end_in_time()
@@ -122,19 +122,18 @@ class _Remains:
     That is children at work for a server that was killed, or a server whose socket somebody removed.
     """
 
-    def __init__(self, pgdata: Path) -> None:
-        self._pgdata = pgdata
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
         self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
 
     def end_in_time(self) -> None:
-        named = recorded(self._pgdata)  # None: one that only starts, or nothing at all
-        alive = proven(self._pgdata)
-        deaf = alive and alive.status == "ready" and listener(Path(alive.socket_dir), alive.port) is None
-        if named is None or (alive and not deaf):
-            self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
-        elif time.monotonic() > self._due:
-            if deaf:
-                send(signal.SIGINT, self._pgdata)
-            else:
-                end_orphans(self._pgdata)
-            self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
+        if recorded(self._folder.pgdata) is None:  # it is only starting, or initdb is at work
+            return
+        server = proven(self._folder)
+        if server is None:
+            end_orphans(self._folder)
+        elif server.status == "ready" and listener(Path(server.socket_dir), server.port) is None:
+            send(signal.SIGINT, self._folder)

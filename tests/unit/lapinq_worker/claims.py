@@ -1,0 +1,40 @@
+"""Claims and jobs as a worker gets them, without a database."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.ids import new_id
+from lapinq_worker.job import Job, Target
+
+
+def make_claim(**values: Any) -> Claim:
+    """A claim of a task that adds one and one; override only what the test is about."""
+    defaults: dict[str, Any] = {
+        "id": new_id(),
+        "task_name": "add",
+        "module_path": "tests.support.tasks",
+        "args": msgspec.Raw(b"[1,1]"),
+        "kwargs": msgspec.Raw(b"{}"),
+        "attempt": 1,
+        "max_retries": 3,
+        "retry_delay": 10.0,
+        "retry_backoff": True,
+        "rank": 0,
+        "seq": 1,
+        "token": "11111111-1111-4111-8111-111111111111",
+    }
+    return Claim(**{**defaults, **values})
+
+
+def make_job(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Job:
+    """A job that calls `function`, which a child process finds by its name."""
+    claim = make_claim(
+        task_name=function.__qualname__,
+        module_path=function.__module__,
+        args=msgspec.Raw(msgspec.json.encode(args)),
+        kwargs=msgspec.Raw(msgspec.json.encode(kwargs)),
+    )
+    return Job(claim, Target(function))

@@ -1,0 +1,260 @@
+"""Plain functions in threads: left behind at their limit, each begun once and told of once."""
+
+import asyncio
+import contextvars
+import threading
+from collections import Counter
+from typing import Any
+
+from lapinq_core.domain.outcome import Completed, Interrupted, Raised, TimedOut, Unstarted
+from lapinq_worker.job import Job, Target
+from lapinq_worker.pools.threads import ThreadPool
+from tests.support import tasks
+from tests.unit.lapinq_worker.claims import make_claim, make_job
+from tests.unit.lapinq_worker.conftest import Run
+from tests.unit.lapinq_worker.workbench import Workbench, threads, until
+
+variable = contextvars.ContextVar("variable", default="unset")
+NULL = Completed("null")
+
+
+class Gate:
+    """A function that waits until it is let through; `started` counts its calls."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.started = 0
+
+    def __call__(self) -> str:
+        self.started += 1
+        assert self.open.wait(20)
+        return "through"
+
+
+def job_of(function: Any, seconds: float | None = None) -> Job:
+    """A job for any callable; `seconds` is its measured run time."""
+    target = Target(function)
+    if seconds is not None:
+        target.run_time.measured(seconds)
+    return Job(make_claim(args=b"[]"), target)
+
+
+def chunk_of(*functions: Any) -> list[Job]:
+    """Jobs that are quick enough, by what was measured, to go in one chunk."""
+    return [job_of(function, 1e-6) for function in functions]
+
+
+def pool_of(bench: Workbench) -> ThreadPool:
+    assert isinstance(bench.pool, ThreadPool)
+    return bench.pool
+
+
+def remember() -> str:
+    before = variable.get()
+    variable.set("set")
+    return before
+
+
+def exit_program() -> None:
+    raise SystemExit(3)
+
+
+def wrapped_coroutine(a: int, b: int) -> Any:
+    """What a decorator leaves of a coroutine function when it is none itself."""
+    return tasks.aadd(a, b)
+
+
+def test_functions_return_and_raise(run: Run) -> None:
+    async def test() -> None:
+        async with threads() as bench:
+            returned, failed, ended = await bench.run(
+                make_job(tasks.add, 1, 2), make_job(tasks.fail, "no"), make_job(exit_program)
+            )
+            assert returned == Completed("3")
+            assert isinstance(failed, Raised)
+            assert failed.error == "ValueError: no"
+            assert failed.traceback is not None
+            assert failed.traceback.splitlines()[1].endswith("in fail")
+            assert isinstance(ended, Raised)
+            assert ended.error == "SystemExit: 3"
+
+    run(test)
+
+
+def test_a_coroutine_behind_a_plain_function_is_run(run: Run) -> None:
+    async def test() -> None:
+        async with threads() as bench:
+            assert await bench.run(make_job(wrapped_coroutine, 1, 2)) == [Completed("3")]
+
+    run(test)
+
+
+def test_context_variables_do_not_leak_into_the_next_call(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=1) as bench:
+            assert await bench.run(*[make_job(remember) for _ in range(3)]) == [Completed('"unset"')] * 3
+
+    run(test)
+
+
+def test_as_many_run_at_once_as_there_are_places(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=3) as bench:
+            gates = [Gate() for _ in range(5)]
+            bench.dispatcher.offer([job_of(gate) for gate in gates])
+            await until(lambda: sum(gate.started for gate in gates) == 3)
+            assert bench.dispatcher.in_hand == 5
+            for gate in gates:
+                gate.open.set()
+            await until(lambda: len(bench.settled) == 5)
+            assert bench.outcomes == [Completed('"through"')] * 5
+
+    run(test)
+
+
+def test_threads_are_used_again(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=2) as bench:
+            before = threading.active_count()
+            await bench.run(*[make_job(tasks.add, n, n) for n in range(200)])
+            assert threading.active_count() <= before + 2
+
+    run(test)
+
+
+def test_at_its_limit_a_function_is_left_behind_and_its_place_is_free(run: Run) -> None:
+    async def test() -> None:
+        gate = Gate()
+        async with threads(limit=1, time_limit=0.05) as bench:
+            stuck = job_of(gate)
+            outcomes = await bench.run(stuck, make_job(tasks.add, 1, 1))
+            assert outcomes == [TimedOut(0.05), Completed("2")]
+            gate.open.set()
+            # What it returns now is dropped; the bench fails when a job ends twice.
+            await bench.run(*[make_job(tasks.add, 1, 1) for _ in range(20)])
+
+    run(test)
+
+
+def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(run: Run) -> None:
+    async def test() -> None:
+        gate, others = Gate(), Counter[int]()
+        async with threads(limit=1, time_limit=0.05) as bench:
+            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(5)])
+            assert await bench.run(*jobs) == [TimedOut(0.05), *[NULL] * 5]
+            gate.open.set()
+            await bench.run(make_job(tasks.add, 1, 1))
+        assert others == Counter(range(5))
+
+    run(test)
+
+
+def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run) -> None:
+    async def test() -> None:
+        gate, others = Gate(), Counter[int]()
+        async with threads(limit=2) as bench:
+            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+            alone = Gate()
+            bench.dispatcher.offer(jobs)
+            bench.dispatcher.offer([job_of(alone)])
+            await until(lambda: gate.started and alone.started)
+            pool_of(bench).interrupt()
+            await until(lambda: len(bench.settled) == 5)
+            assert [bench.outcome(job) for job in jobs] == [Interrupted(), *[Unstarted()] * 3]
+            gate.open.set()
+            alone.open.set()
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+        assert not others
+
+    run(test)
+
+
+def test_a_chunk_overtaken_by_an_interruption_is_not_begun(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=2) as bench:
+            for _ in range(50):
+                started = Counter[str]()
+                jobs = chunk_of(*[lambda started=started: started.update(["x"]) for _ in range(5)])
+                bench.dispatcher.offer(jobs)
+                pool_of(bench).interrupt()
+                await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
+                outcomes = [bench.outcome(job) for job in jobs]
+                assert outcomes.count(Unstarted()) == 5 - started["x"]
+
+    run(test)
+
+
+def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
+    async def test() -> None:
+        async with threads() as bench:
+            await bench.run(make_job(tasks.add, 1, 1))
+            pool_of(bench).interrupt()
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+
+    run(test)
+
+
+def test_limits_that_fall_together_with_ends_start_and_settle_nothing_twice(run: Run) -> None:
+    async def test() -> None:
+        starts = Counter[int]()
+
+        def about_the_limit(number: int) -> None:
+            starts[number] += 1
+            threading.Event().wait(0.018 + number % 5 * 0.002)
+
+        async with threads(limit=8, time_limit=0.02) as bench:
+            jobs = [job_of(lambda n=n: about_the_limit(n), 1e-6) for n in range(200)]
+            outcomes = await bench.run(*jobs)
+        assert set(outcomes) <= {NULL, TimedOut(0.02)}
+        assert set(starts.values()) == {1}
+        assert len(starts) == 200
+
+    run(test)
+
+
+def test_the_run_time_of_a_function_is_measured(run: Run) -> None:
+    async def test() -> None:
+        async with threads() as bench:
+            job = job_of(lambda: threading.Event().wait(0.02))
+            await bench.run(job)
+            assert 0.02 <= job.target.run_time.seconds < 1.0
+            assert bench.settled[0][2] == job.target.run_time.seconds
+
+    run(test)
+
+
+def test_threads_end_with_the_pool(run: Run) -> None:
+    before = threading.active_count()
+
+    async def test() -> None:
+        async with threads(limit=4) as bench:
+            await bench.run(*[make_job(tasks.sleep, 0.01) for _ in range(8)])
+        await until(lambda: threading.active_count() <= before)
+
+    run(test)
+
+
+def test_a_function_that_ends_after_the_loop_is_closed_harms_nobody(run: Run) -> None:
+    gate = Gate()
+
+    async def test() -> None:
+        bench = Workbench(1)
+        pool = ThreadPool(bench.dispatcher, 60.0)
+        bench.dispatcher.use(pool)
+        running = asyncio.create_task(pool.run())
+        bench.dispatcher.offer([job_of(gate)])
+        await until(lambda: gate.started)
+        running.cancel()
+        await asyncio.wait([running])
+
+    crashes = list[object]()
+    before, threading.excepthook = threading.excepthook, crashes.append
+    try:
+        run(test)
+        gate.open.set()
+        for thread in threading.enumerate():
+            if thread.name == "lapinq task thread":
+                thread.join(10)
+    finally:
+        threading.excepthook = before
+    assert not crashes

@@ -53,7 +53,7 @@ class Program:
     def start(self) -> None:
         """Starts it."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lapinq", *self._arguments],
+            self.command(*self._arguments),
             env=self._env,
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
@@ -61,6 +61,10 @@ class Program:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def command(self, *arguments: str) -> list[str]:
+        """What is executed."""
+        return [sys.executable, "-m", "lapinq", *arguments]
 
     @property
     def pid(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from lapinq_core.db.pool import connect
-from tests.support.factories import Conn
+from tests.support.factories import Conn  # noqa: TC001  # evaluated by nobody, but read where it is used
 
 T = TypeVar("T")
 

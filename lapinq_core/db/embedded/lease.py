@@ -100,10 +100,10 @@ def control(folder: Folder) -> Generator[None]:
 
 
 def stop_unused(server: Server) -> None:
-    """Stops the server unless it has users or shall be kept. Only under `control`."""
+    """Stops the server unless it has users, shall be kept, or is another container's. Only under `control`."""
     users = server.folder.open(USERS)
     try:
-        if take_exclusive(users) and not server.folder.keep.exists():
+        if take_exclusive(users) and not server.folder.keep.exists() and not server.is_out_of_reach():
             server.down()
     finally:
         release(users)

@@ -66,6 +66,8 @@ class Server:
         """Stops the server, and returns when it has ended; False where none was running."""
         if self.is_gone():
             return False
+        if self.is_out_of_reach():
+            raise EmbeddedError("the server runs in another container and can't be stopped from here")
         for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, IMMEDIATE_STOP_SECONDS)):
             if self._ends(number, seconds):
                 remove_short_socket_dir(self.folder)
@@ -80,6 +82,12 @@ class Server:
         finally:
             os.close(lock)
         return free and proven(self.folder) is None
+
+    def is_out_of_reach(self) -> bool:
+        """Whether a server answers, but from another container, where it can't be signalled."""
+        named = recorded(self.folder.pgdata)
+        peer = listener(Path(named.socket_dir), named.port) if named and named.socket_dir else None
+        return peer is not None and peer.pid == 0
 
     def _start(self, give_up: float) -> int:
         """Starts the server, and returns the size of the log before that."""

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -26,6 +27,9 @@ from lapinq_worker.pools.frames import Call, Frames, Greeting, Ready, Report, fr
 
 _PR_SET_PDEATHSIG = 1
 _RECEIVE_BYTES = 256 * 1024
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_masks = threading.local()
 
 _calls = msgspec.msgpack.Decoder(list[Call])
 
@@ -79,21 +83,33 @@ def _settle_in(greeting: Greeting) -> None:
 
 
 def _leave_stopping_to_parent() -> None:
-    # Ctrl-C and service managers signal whole groups: the worker alone decides what becomes of the task that runs here.
-    # Handlers and not SIG_IGN, which programs started by the task would inherit; its forks get the usual ones back.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Service managers signal all processes of a service: the worker alone decides what becomes of the task that runs
+    # here. Handlers and not SIG_IGN, which programs started by the task would inherit.
+    for number in _STOP_SIGNALS:
         signal.signal(number, _pass_over)
         signal.siginterrupt(number, False)
-    os.register_at_fork(after_in_child=_stop_as_usual)
+    # Forks of the task get the usual handlers back; a signal that comes before they have them waits.
+    os.register_at_fork(
+        before=_hold_signals, after_in_parent=_let_signals_through, after_in_child=_stop_as_usual
+    )
 
 
 def _pass_over(number: int, frame: FrameType | None) -> None:
     pass
 
 
+def _hold_signals() -> None:
+    _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def _let_signals_through() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.before)
+
+
 def _stop_as_usual() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _let_signals_through()
 
 
 def _die_with_parent(parent: int) -> None:

@@ -48,6 +48,7 @@ class ChildProcess(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._has_answered = False
         self._exited = asyncio.Event()
         self.jobs: deque[Job] = deque()
         self.started = 0.0
@@ -71,17 +72,17 @@ class ChildProcess(asyncio.Protocol):
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                 )
+                threading.Thread(
+                    target=self._await_exit,
+                    args=(self._process.pid, asyncio.get_running_loop()),
+                    name="lapinq child watch",
+                    daemon=True,
+                ).start()
                 ours.setblocking(False)
                 await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             except BaseException:
                 ours.close()
                 raise
-        threading.Thread(
-            target=self._await_exit,
-            args=(asyncio.get_running_loop(),),
-            name="lapinq child watch",
-            daemon=True,
-        ).start()
         self.send(greeting)
         await self._ready
 
@@ -119,6 +120,7 @@ class ChildProcess(asyncio.Protocol):
 
     async def end(self) -> int:
         """Kills it, with whatever it started, and reaps it. Answers its exit code, negative for a signal."""
+        self._ready.cancel()
         self._kill_group()
         self.hang_up()
         if self._process is None:
@@ -134,8 +136,10 @@ class ChildProcess(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for body in self._frames.feed(data):
-            if not self._ready.done():
-                self._ready.set_result(None)
+            if not self._has_answered:
+                self._has_answered = True
+                if not self._ready.done():
+                    self._ready.set_result(None)
                 continue
             report = _reports.decode(body)
             job = self.jobs.popleft()
@@ -155,10 +159,9 @@ class ChildProcess(asyncio.Protocol):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _await_exit(self, loop: asyncio.AbstractEventLoop) -> None:
-        assert self._process is not None
+    def _await_exit(self, pid: int, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(ChildProcessError):
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(self._has_exited)
 

@@ -1,7 +1,7 @@
 """A directory for an embedded database of the test's own, empty or with a cluster made before."""
 
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -24,9 +24,19 @@ def data_dir(place: Path) -> Path:
 
 
 @pytest.fixture
-def used_dir(data_dir: Path, _stopped_database: Path) -> Path:
-    """The same with a database in it, which was used and stopped before: that saves an initdb."""
-    subprocess.run(["cp", "-a", "--sparse=always", str(_stopped_database), str(data_dir)], check=True)
+def put_database(_stopped_database: Path) -> Callable[[Path], None]:
+    """Puts a database which was used and stopped before to a path: that saves an initdb."""
+
+    def put(path: Path) -> None:
+        subprocess.run(["cp", "-a", "--sparse=always", str(_stopped_database), str(path)], check=True)
+
+    return put
+
+
+@pytest.fixture
+def used_dir(data_dir: Path, put_database: Callable[[Path], None]) -> Path:
+    """The directory with such a database in it."""
+    put_database(data_dir)
     return data_dir
 
 

@@ -6,26 +6,26 @@ from lapinq_core.db.embedded import EmbeddedDatabase
 from tests.support.embedded import Holder, is_alive, lapinq_db, server_pid
 
 
-def test_start_leaves_a_server_running_and_stop_stops_it(data_dir: Path) -> None:
-    started = lapinq_db(data_dir, "start")
+def test_start_leaves_a_server_running_and_stop_stops_it(used_dir: Path) -> None:
+    started = lapinq_db(used_dir, "start")
     assert started.returncode == 0, started.stderr
     assert "for development" in started.stderr
-    shown = lapinq_db(data_dir, "url")
+    shown = lapinq_db(used_dir, "url")
     assert (shown.returncode, shown.stdout) == (0, started.stdout)
-    pid = server_pid(data_dir)
-    status = lapinq_db(data_dir, "status")
+    pid = server_pid(used_dir)
+    status = lapinq_db(used_dir, "status")
     assert status.returncode == 0
     for fact in (
         "running until",
         "PostgreSQL",
-        str(data_dir),
+        str(used_dir),
         str(pid),
         started.stdout.strip(),
         "users    0",
         "MiB",
     ):
         assert fact in status.stdout
-    stopped = lapinq_db(data_dir, "stop")
+    stopped = lapinq_db(used_dir, "stop")
     assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
     assert not is_alive(pid)
 

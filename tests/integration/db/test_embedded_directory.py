@@ -4,7 +4,7 @@ import os
 import pwd
 import shutil
 import stat
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,20 +19,27 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 root_only = pytest.mark.skipif(not AS_ROOT, reason="takes root")
 
 
-def test_a_second_start_finds_the_data_of_the_first(data_dir: Path) -> None:
-    database = EmbeddedDatabase(data_dir)
+def test_a_second_start_finds_the_data_of_the_first(used_dir: Path) -> None:
+    database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     with database.use() as url, psycopg.connect(url) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
 
 
-def test_the_server_is_reached_through_its_private_socket_only(data_dir: Path) -> None:
+def test_a_new_database_is_reached_by_its_owner_through_its_socket_only(data_dir: Path) -> None:
     with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
         assert connection.info.host == str(data_dir / "socket")
         assert _setting(connection, "listen_addresses") == ""
+        owner = data_dir.stat().st_uid
+        assert Path("/proc", str(server_pid(data_dir))).stat().st_uid == owner
+    if AS_ROOT:
+        assert pwd.getpwuid(owner).pw_name in {"postgres", "nobody"}
+    else:
+        assert owner == os.geteuid()
     for path in (data_dir, data_dir / "pgdata", data_dir / "socket"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
+        assert path.stat().st_uid == owner
 
 
 def test_data_are_safe_from_crashes_and_text_is_unicode(used_dir: Path) -> None:
@@ -51,15 +58,6 @@ def test_nothing_of_the_caller_s_environment_steers_the_server(
         pass
 
 
-@root_only
-def test_root_runs_the_server_as_another_user(data_dir: Path) -> None:
-    with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-        owner = data_dir.stat().st_uid
-        assert pwd.getpwuid(owner).pw_name in {"postgres", "nobody"}
-        assert Path("/proc", str(server_pid(data_dir))).stat().st_uid == owner
-
-
 def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> None:
     home = place / "home"
     home.mkdir(mode=0o700)
@@ -75,13 +73,16 @@ def test_an_ordinary_user_s_database_lies_in_the_home_directory(place: Path) -> 
         assert not is_alive(pid)
 
 
-def test_xdg_data_home_moves_it(place: Path) -> None:
-    home = place / "home"
-    home.mkdir(mode=0o700)
-    env = {"HOME": "/nonexistent", "XDG_DATA_HOME": str(home / "xdg")}
-    with _ordinary(home) as user, Holder(None, user=user, env=env) as holder:
-        assert f"host={home}/xdg/lapinq/socket&" in holder.url()
-        holder.leave()
+def test_the_default_directory_is_the_system_s_for_root_and_in_the_data_home_for_users(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setenv("XDG_DATA_HOME", str(place))
+    assert EmbeddedDatabase().data_dir == (Path("/var/lib") if AS_ROOT else place) / "lapinq"
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert EmbeddedDatabase().data_dir == place / "lapinq"
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    assert EmbeddedDatabase().data_dir == Path("/nonexistent/.local/share/lapinq")
 
 
 @root_only
@@ -137,12 +138,11 @@ def test_programs_that_the_other_user_can_t_read_are_copied_once(place: Path, us
         assert copy.stat().st_ino == made
 
 
-def test_a_directory_with_other_things_keeps_its_mode(data_dir: Path) -> None:
-    data_dir.mkdir(mode=0o755)
-    (data_dir / "other").touch()
-    with EmbeddedDatabase(data_dir).use():
-        assert stat.S_IMODE(data_dir.stat().st_mode) == 0o755
-        assert stat.S_IMODE((data_dir / "socket").stat().st_mode) == 0o700
+def test_a_directory_with_other_things_keeps_its_mode(used_dir: Path) -> None:
+    used_dir.chmod(0o755)
+    with EmbeddedDatabase(used_dir).use():
+        assert stat.S_IMODE(used_dir.stat().st_mode) == 0o755
+        assert stat.S_IMODE((used_dir / "socket").stat().st_mode) == 0o700
 
 
 def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None:
@@ -153,8 +153,11 @@ def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None
         EmbeddedDatabase(data_dir).acquire()
 
 
-def test_a_path_too_long_for_a_socket_gets_a_short_private_one(place: Path) -> None:
+def test_a_path_too_long_for_a_socket_gets_a_short_private_one(
+    place: Path, put_database: Callable[[Path], None]
+) -> None:
     used_dir = place / ("long" * 30)
+    put_database(used_dir)
     database = EmbeddedDatabase(used_dir)
     with database.use() as url, psycopg.connect(url) as connection:
         short = Path(connection.info.host)
@@ -164,8 +167,10 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_one(place: Path) -> N
     assert not short.exists()
 
 
-def test_a_path_with_odd_characters_works(place: Path) -> None:
-    with EmbeddedDatabase(place / 'a "b", c&d=%20é').use() as url, psycopg.connect(url):
+def test_a_path_with_odd_characters_works(place: Path, put_database: Callable[[Path], None]) -> None:
+    odd = place / 'a "b", c&d=%20é'
+    put_database(odd)
+    with EmbeddedDatabase(odd).use() as url, psycopg.connect(url):
         pass
 
 

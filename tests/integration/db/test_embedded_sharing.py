@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError, StillInUse
-from tests.support.embedded import Holder, is_alive, server_pid
+from tests.support.embedded import AS_ROOT, Holder, is_alive, server_pid
 from tests.support.eventually import eventually
 
 
@@ -139,3 +139,39 @@ def test_an_interrupted_start_leaves_no_server(data_dir: Path) -> None:
     assert EmbeddedDatabase(data_dir).status().state == "stopped"
     with EmbeddedDatabase(data_dir).use() as url, psycopg.connect(url):
         pass
+
+
+_USE = """
+import sys
+from pathlib import Path
+from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError
+database = EmbeddedDatabase(Path(sys.argv[1]))
+with database.use() as url:
+    print(url)
+try:
+    database.stop()
+except EmbeddedError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="takes root")
+def test_another_container_uses_the_server_and_leaves_it_running(used_dir: Path) -> None:
+    with Holder(used_dir) as owner:
+        url = owner.url()
+        owner.kill()
+    pid = server_pid(used_dir)
+    container = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*container, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine makes no namespaces")
+    done = subprocess.run(
+        [*container, sys.executable, "-c", _USE, str(used_dir)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith(url)
+    assert "another container" in done.stdout
+    assert is_alive(pid)
+    assert EmbeddedDatabase(used_dir).stop()

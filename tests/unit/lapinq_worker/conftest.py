@@ -1,4 +1,4 @@
-"""`run` runs the coroutine of a test on each kind of event loop that workers meet."""
+"""`run` runs the coroutine of a test on each kind of event loop that workers meet, `run_on_uvloop` on the usual one."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine
 import pytest
 import uvloop
 
-Run = Callable[[Callable[[], Coroutine[None, None, None]]], None]
+Test = Callable[[], Coroutine[None, None, None]]
+Run = Callable[[Test], None]
 
 _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
@@ -17,18 +18,23 @@ _LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 @pytest.fixture(params=_LOOPS)
 def run(request: pytest.FixtureRequest) -> Run:
     """Calls a coroutine function; whatever a loop reports as not handled fails the test."""
+    return lambda test: _run(test, _LOOPS[request.param])
 
-    def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
-        unhandled = list[str]()
 
-        async def watched() -> None:
-            asyncio.get_running_loop().set_exception_handler(
-                lambda _, context: unhandled.append(f"{context['message']}: {context.get('exception')!r}")
-            )
-            await test()
+@pytest.fixture
+def run_on_uvloop() -> Run:
+    return lambda test: _run(test, uvloop.new_event_loop)
 
-        with asyncio.Runner(loop_factory=_LOOPS[request.param]) as runner:
-            runner.run(watched())
-        assert not unhandled
 
-    return run
+def _run(test: Test, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    unhandled = list[str]()
+
+    async def watched() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: unhandled.append(f"{context['message']}: {context.get('exception')!r}")
+        )
+        await test()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(watched())
+    assert not unhandled

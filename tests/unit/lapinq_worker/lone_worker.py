@@ -7,6 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from lapinq_core.domain.outcome import Completed
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.workbench import processes
@@ -14,10 +15,10 @@ from tests.unit.lapinq_worker.workbench import processes
 
 async def main(path: Path) -> None:
     async with processes(limit=2) as bench:
-        pids = await bench.run(make_job(tasks.process_id), make_job(tasks.process_id))
+        await bench.run(make_job(tasks.process_id), make_job(tasks.process_id))
         bench.dispatcher.offer([make_job(tasks.spin)])
         written = path.with_suffix(".new")
-        written.write_text(" ".join(pid.result for pid in pids))  # pyright: ignore[reportAttributeAccessIssue]
+        written.write_text(" ".join(pid.result for pid in bench.outcomes if isinstance(pid, Completed)))
         written.rename(path)
         await asyncio.Event().wait()
 

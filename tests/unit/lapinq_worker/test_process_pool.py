@@ -62,6 +62,14 @@ def starts(directory: Path) -> Counter[str]:
     return Counter(path.name.split(".")[0] for path in directory.glob("*.started.*"))
 
 
+def marked(directory: Path, name: str) -> tuple[int, int]:
+    """When `tasks.mark` started and ended."""
+    start, end = (
+        int(next(directory.glob(f"{name}.{what}.*")).name.rsplit(".", 1)[1]) for what in ("started", "ended")
+    )
+    return start, end
+
+
 def is_gone(pid: int) -> bool:
     """Whether the process has ended; a zombie that nobody reaps has."""
     try:
@@ -109,15 +117,15 @@ def test_functions_return_and_raise_in_another_process(run: Run, tmp_path: Path)
     run(test)
 
 
-def test_a_coroutine_behind_a_plain_function_is_run(run: Run) -> None:
+def test_a_coroutine_behind_a_plain_function_is_run(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes() as bench:
             assert await bench.run(make_job(tasks.wrapped_aadd, 1, 2)) == [Completed("3")]
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_a_function_that_a_child_cannot_find_fails_with_the_reason(run: Run) -> None:
+def test_a_function_that_a_child_cannot_find_fails_with_the_reason(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes() as bench:
             job = make_job(tasks.add, 1, 1)
@@ -128,34 +136,31 @@ def test_a_function_that_a_child_cannot_find_fails_with_the_reason(run: Run) -> 
                 "TaskNotFound: module 'tests.support.tasks' has no task or function 'nothing'"
             )
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_children_are_used_again(run: Run) -> None:
+def test_children_are_used_again(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=2) as bench:
             outcomes = await bench.run(*[make_job(tasks.process_id) for _ in range(30)])
             assert len({result(outcome) for outcome in outcomes}) <= 2
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_as_many_run_at_once_as_there_are_places(run: Run, tmp_path: Path) -> None:
+def test_as_many_run_at_once_as_there_are_places(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=2) as bench:
             jobs = [make_job(tasks.mark, str(tmp_path), str(n), 0.1) for n in range(4)]
             await bench.run(*jobs)
-            spans = [
-                [int(path.name.rsplit(".", 1)[1]) for path in sorted(tmp_path.glob(f"{n}.*"), reverse=True)]
-                for n in range(4)
-            ]
+            spans = [marked(tmp_path, str(n)) for n in range(4)]
             moments = [start for start, _ in spans]
             assert max(sum(start <= moment <= end for start, end in spans) for moment in moments) == 2
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_arguments_and_results_may_have_several_megabytes(run: Run) -> None:
+def test_arguments_and_results_may_have_several_megabytes(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             size = 6 * 1024 * 1024
@@ -165,10 +170,12 @@ def test_arguments_and_results_may_have_several_megabytes(run: Run) -> None:
             assert len(result(long)) == size + 2
             assert short == Completed(str(size // 2))
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_what_a_function_writes_does_not_disturb(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_function_writes_does_not_disturb(
+    run_on_uvloop: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             assert await bench.run(make_job(tasks.write_much), make_job(tasks.add, 1, 1)) == [
@@ -176,16 +183,16 @@ def test_what_a_function_writes_does_not_disturb(run: Run, capfd: pytest.Capture
                 Completed("2"),
             ]
 
-    run(test)
+    run_on_uvloop(test)
     assert "printed" in capfd.readouterr().err
 
 
-def test_a_function_finds_nothing_to_read_on_standard_input(run: Run) -> None:
+def test_a_function_finds_nothing_to_read_on_standard_input(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             assert await bench.run(make_job(tasks.read_input)) == [Completed('""')]
 
-    run(test)
+    run_on_uvloop(test)
 
 
 @pytest.mark.parametrize(
@@ -193,13 +200,13 @@ def test_a_function_finds_nothing_to_read_on_standard_input(run: Run) -> None:
     [(tasks.die, SEGFAULT), (tasks.leave, Died("the process that ran the task exited with code 7"))],
 )
 def test_a_function_that_ends_its_process_is_told_how(
-    run: Run, function: Callable[..., Any], outcome: Died
+    run_on_uvloop: Run, function: Callable[..., Any], outcome: Died
 ) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             assert await bench.run(make_job(function), make_job(tasks.add, 1, 1)) == [outcome, Completed("2")]
 
-    run(test)
+    run_on_uvloop(test)
 
 
 def test_only_the_function_that_killed_the_process_is_charged(run: Run, tmp_path: Path) -> None:
@@ -220,7 +227,7 @@ def test_only_the_function_that_killed_the_process_is_charged(run: Run, tmp_path
     run(test)
 
 
-def test_a_function_that_never_returns_is_killed_at_its_limit(run: Run) -> None:
+def test_a_function_that_never_returns_is_killed_at_its_limit(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1, time_limit=0.5) as bench:
             started = time.monotonic()
@@ -228,10 +235,12 @@ def test_a_function_that_never_returns_is_killed_at_its_limit(run: Run) -> None:
             assert (late, quick) == (TimedOut(0.5), Completed("2"))
             assert time.monotonic() - started < 10
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(run: Run, tmp_path: Path) -> None:
+def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(
+    run_on_uvloop: Run, tmp_path: Path
+) -> None:
     async def test() -> None:
         async with processes(limit=1, time_limit=0.3) as bench:
             jobs = chunk((tasks.spin,), *[(tasks.mark, str(tmp_path), str(n)) for n in range(3)])
@@ -240,39 +249,39 @@ def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(run: Run, 
             assert all(isinstance(outcome, Completed) for outcome in others)
         assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_each_function_of_a_chunk_has_the_whole_limit(run: Run) -> None:
+def test_each_function_of_a_chunk_has_the_whole_limit(run_on_uvloop: Run) -> None:
     async def test() -> None:
-        async with processes(limit=1, time_limit=0.8) as bench:
-            jobs = chunk(*[(tasks.sleep, 0.3)] * 5)
-            assert await bench.run(*jobs) == [Completed('"slept"')] * 5
+        async with processes(limit=1, time_limit=0.5) as bench:
+            jobs = chunk(*[(tasks.sleep, 0.2)] * 4)
+            assert await bench.run(*jobs) == [Completed('"slept"')] * 4
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_a_child_killed_for_one_function_charges_no_other(run: Run) -> None:
+def test_a_child_killed_for_one_function_charges_no_other(run_on_uvloop: Run) -> None:
     async def test() -> None:
         # Ends fall together with limits: nobody may be told of a limit who did not run for so long.
         async with processes(limit=2, time_limit=0.1) as bench:
-            jobs = [quick(make_job(tasks.sleep, 0.07 + n % 10 * 0.008)) for n in range(40)]
+            jobs = [quick(make_job(tasks.sleep, 0.08 + n % 5 * 0.008)) for n in range(12)]
             await bench.run(*jobs)
             for _, outcome, seconds in bench.settled:
                 assert outcome in (Completed('"slept"'), TimedOut(0.1), Interrupted())
                 assert outcome != TimedOut(0.1) or seconds >= 0.1
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_programs_that_a_function_started_are_killed_with_it(run: Run, tmp_path: Path) -> None:
+def test_programs_that_a_function_started_are_killed_with_it(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=1, time_limit=1.0) as bench:
             path = tmp_path / "pid"
             assert await bench.run(make_job(tasks.start_program_and_wait, str(path))) == [TimedOut(1.0)]
             await until(lambda: is_gone(int(path.read_text())))
 
-    run(test)
+    run_on_uvloop(test)
 
 
 def test_a_forked_copy_of_a_dead_child_does_not_hide_its_death(run: Run, tmp_path: Path) -> None:
@@ -286,7 +295,7 @@ def test_a_forked_copy_of_a_dead_child_does_not_hide_its_death(run: Run, tmp_pat
     run(test)
 
 
-def test_a_forked_copy_that_returns_reports_nothing(run: Run) -> None:
+def test_a_forked_copy_that_returns_reports_nothing(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             assert await bench.run(make_job(tasks.fork_and_return), make_job(tasks.add, 1, 1)) == [
@@ -294,10 +303,10 @@ def test_a_forked_copy_that_returns_reports_nothing(run: Run) -> None:
                 Completed("2"),
             ]
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_signals_to_stop_leave_a_running_function_alone(run: Run, tmp_path: Path) -> None:
+def test_signals_to_stop_leave_a_running_function_alone(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             (pid,) = await bench.run(make_job(tasks.process_id))
@@ -310,10 +319,10 @@ def test_signals_to_stop_leave_a_running_function_alone(run: Run, tmp_path: Path
             await settled(bench, 2)
             assert bench.outcome(waiting) == Completed('"seen"')
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_a_function_can_stop_processes_of_its_own(run: Run) -> None:
+def test_a_function_can_stop_processes_of_its_own(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             assert await bench.run(
@@ -323,7 +332,7 @@ def test_a_function_can_stop_processes_of_its_own(run: Run) -> None:
                 Completed("[1,2,3]"),
             ]
 
-    run(test)
+    run_on_uvloop(test)
 
 
 def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run, tmp_path: Path) -> None:
@@ -351,7 +360,7 @@ def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run, t
     run(test)
 
 
-def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
+def test_an_interruption_leaves_the_idle_alone(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             (before,) = await bench.run(make_job(tasks.process_id))
@@ -359,10 +368,10 @@ def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
             (after,) = await bench.run(make_job(tasks.process_id))
             assert before == after
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_an_idle_child_that_dies_is_replaced(run: Run) -> None:
+def test_an_idle_child_that_dies_is_replaced(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             (pid,) = await bench.run(make_job(tasks.process_id))
@@ -370,10 +379,12 @@ def test_an_idle_child_that_dies_is_replaced(run: Run) -> None:
             await until(lambda: not children_of(os.getpid()))
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_a_child_that_cannot_start_charges_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_cannot_start_charges_nobody(
+    run_on_uvloop: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processes_module, "START_RETRY_SECONDS", 0.05)
 
     async def test() -> None:
@@ -389,15 +400,15 @@ def test_a_child_that_cannot_start_charges_nobody(run: Run, monkeypatch: pytest.
             await settled(bench, 1)
             assert bench.outcome(job) == Completed("2")
 
-    run(test)
+    run_on_uvloop(test)
 
 
-def test_modules_that_the_worker_imports_are_imported_in_children(run: Run) -> None:
+def test_modules_that_the_worker_imports_are_imported_in_children(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1, imports=("no.such.module", "tests.support.tasks")) as bench:
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
-    run(test)
+    run_on_uvloop(test)
 
 
 def test_the_end_of_the_pool_ends_its_children(run: Run, tmp_path: Path) -> None:
@@ -436,7 +447,7 @@ def test_children_die_with_a_worker_that_is_killed(tmp_path: Path) -> None:
     eventually(lambda: all(map(is_gone, pids)))
 
 
-def test_a_thousand_functions_each_end_once(run: Run) -> None:
+def test_a_thousand_functions_each_end_once(run_on_uvloop: Run) -> None:
     kinds: list[tuple[Any, ...]] = [(tasks.noop,)] * 60 + [
         (tasks.fail, "x"),
         (tasks.leave,),
@@ -452,4 +463,4 @@ def test_a_thousand_functions_each_end_once(run: Run) -> None:
             assert ends["Died"] == left
             assert ends["Completed"] == sum(job.target.function is tasks.noop for job in jobs)
 
-    run(test)
+    run_on_uvloop(test)

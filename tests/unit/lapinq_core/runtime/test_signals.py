@@ -6,11 +6,14 @@ import signal
 
 import pytest
 
-from lapinq_core.runtime.signals import stop_signals
+from lapinq_core.runtime import signals as module
+from lapinq_core.runtime.signals import StopSignals, stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_two_signals_mean_two_things(number: signal.Signals) -> None:
+def test_two_signals_mean_two_things(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ECHO_SECONDS", 0.0)
+
     async def main() -> None:
         with stop_signals() as signals:
             os.kill(os.getpid(), number)
@@ -22,6 +25,14 @@ def test_two_signals_mean_two_things(number: signal.Signals) -> None:
                 await signals.insisted.wait()
 
     asyncio.run(main())
+
+
+def test_the_echo_of_a_signal_is_no_second_one() -> None:
+    signals = StopSignals()
+    signals.receive()
+    signals.receive()
+    assert signals.asked.is_set()
+    assert not signals.insisted.is_set()
 
 
 def test_afterwards_signals_do_what_they_did_before() -> None:

@@ -6,13 +6,13 @@ import os
 
 import click
 import msgspec
-import uvloop
 
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
+from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_worker.queue_choice import parse_queues
@@ -55,7 +55,8 @@ def worker(**given: object) -> None:
         configure_logging(settings.log_level, as_json=settings.json_log)
         prepare_imports(settings.worker_imports)
         with database(settings) as url:
-            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url)))
+            run_main(_serve(msgspec.structs.replace(settings, database_url=url)))
+        end_without_threads()
 
 
 def main() -> None:

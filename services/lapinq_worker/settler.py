@@ -11,6 +11,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 import msgspec
 import psycopg
@@ -26,12 +27,19 @@ from lapinq_core.queue.work import Ended
 from lapinq_worker.job import Job
 
 MAX_BATCH = 1_000
+MAX_BATCH_CHARACTERS = 16 * 1024 * 1024
 MAX_BACKLOG = 20_000
+MAX_BACKLOG_CHARACTERS = 256 * 1024 * 1024
 STATEMENT_DEADLINE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
 _Done = tuple[str, str, str, float]  # id, token, result, seconds
+
+_UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
+
+# What the database says of a value in the statement, and not of itself: sent again it would say the same.
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
 
 
 class Settler:
@@ -42,8 +50,8 @@ class Settler:
         self._wake = wake
         self._done: list[_Done] = []
         self._ended: list[Ended] = []
+        self._characters = 0  # of the results that wait
         self._some = asyncio.Event()
-        self._under_way = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._connection: psycopg.AsyncConnection | None = None
@@ -52,7 +60,7 @@ class Settler:
     @property
     def is_full(self) -> bool:
         """Whether so many outcomes wait that no more tasks should be started."""
-        return len(self._done) + len(self._ended) > MAX_BACKLOG
+        return len(self._done) + len(self._ended) > MAX_BACKLOG or self._characters > MAX_BACKLOG_CHARACTERS
 
     def add(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """Takes the outcome of a job whose function ran for `seconds`."""
@@ -64,10 +72,12 @@ class Settler:
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
             self._done.append((claim.id, claim.token, outcome.result, seconds))
+            self._characters += len(outcome.result)
         else:
             following = decide(claim.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
             if isinstance(following, Complete):
                 self._done.append((claim.id, claim.token, following.result, seconds))
+                self._characters += len(following.result)
             else:
                 end = ended_as(claim.id, claim.token, following, seconds)
                 self._ended.append(end)
@@ -102,9 +112,10 @@ class Settler:
 
     async def _write_some(self) -> None:
         connection = self._connection or await self._connect()
-        if done := self._done[:MAX_BATCH]:
+        if done := self._next_done():
             await self._complete(connection, done)
             del self._done[: len(done)]
+            self._characters -= sum(len(result) for _, _, result, _ in done)
         if ended := self._ended[:MAX_BATCH]:
             await self._settle(connection, ended)
             del self._ended[: len(ended)]
@@ -112,37 +123,45 @@ class Settler:
             self._some.clear()
             self._empty.set()
 
+    def _next_done(self) -> list[_Done]:
+        done = self._done[:MAX_BATCH]
+        if self._characters > MAX_BATCH_CHARACTERS:
+            sizes = accumulate(len(result) for _, _, result, _ in done)
+            del done[max(1, sum(size <= MAX_BATCH_CHARACTERS for size in sizes)) :]
+        return done
+
     async def _complete(self, connection: psycopg.AsyncConnection, done: list[_Done]) -> None:
         ids, tokens, results, seconds = zip(*sorted(done), strict=True)
         try:
             ours = await work.complete(connection, ids, tokens, results, seconds)
-        except psycopg.DataError as error:
-            await self._complete_one_by_one(connection, done, error)
+        except _REFUSALS as error:
+            # One value that the database refuses must not keep the others from being written.
+            if len(done) > 1:
+                await self._complete(connection, done[: len(done) // 2])
+                await self._complete(connection, done[len(done) // 2 :])
+                return
+            reason = error.diag.message_primary or str(error)
+            following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
+            await self._settle(connection, [ended_as(ids[0], tokens[0], following, seconds[0])])
             return
         if ours < len(done):
             await self._count_lost(connection, ids, tokens)
-
-    async def _complete_one_by_one(
-        self, connection: psycopg.AsyncConnection, done: list[_Done], error: psycopg.DataError
-    ) -> None:
-        # One value that the database refuses must not keep the others from being written.
-        if len(done) > 1:
-            for one in done:
-                await self._complete(connection, [one])
-            return
-        task_id, token, _, seconds = done[0]
-        following = Fail(
-            f"the function ran to its end, but its result can't be stored: {error.diag.message_primary}"
-        )
-        await self._settle(connection, [ended_as(task_id, token, following, seconds)])
 
     async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> None:
         ended = sorted(ended, key=lambda end: end.id)
         try:
             ours = await work.settle(connection, ended)
-        except psycopg.DataError as error:
-            for end in ended if len(ended) > 1 else [_without_text(ended[0], error)]:
-                await self._settle(connection, [end])
+        except _REFUSALS as error:
+            if len(ended) > 1:
+                await self._settle(connection, ended[: len(ended) // 2])
+                await self._settle(connection, ended[len(ended) // 2 :])
+            elif ended[0].traceback is None and ended[0].error == _UNSTORABLE_ERROR:
+                # Nothing of it is the user's any more. The task is given up at its deadline, as by a worker that hangs.
+                log.exception("the end of task %s can't be written", ended[0].id)
+            else:
+                log.warning("the error of task %s can't be stored: %s", ended[0].id, error)
+                plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None)
+                await self._settle(connection, [plain])
             return
         self._wake({queue for queue in ours.values() if queue})
         if len(ours) < len(ended):
@@ -187,10 +206,3 @@ def _log_end(claim: Claim, end: Ended) -> None:
         end.error,
         extra={"task": claim.id},
     )
-
-
-def _without_text(end: Ended, error: psycopg.DataError) -> Ended:
-    text = f"the attempt failed, and its error can't be stored: {error.diag.message_primary}"
-    if end.error == text:
-        raise error
-    return msgspec.structs.replace(end, error=text, traceback=None)

@@ -23,7 +23,6 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.outcome import Outcome
 from lapinq_core.domain.version import __version__
 from lapinq_core.queue import work
 from lapinq_core.queue.chores import run_chores
@@ -35,7 +34,6 @@ from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.fetcher import Fetcher
 from lapinq_worker.functions import Functions
 from lapinq_worker.heartbeat import Heartbeat
-from lapinq_worker.job import Job
 from lapinq_worker.pools.event_loop import EventLoopPool
 from lapinq_worker.pools.processes import ProcessPool
 from lapinq_worker.pools.threads import ThreadPool
@@ -71,7 +69,10 @@ class Worker:
         self._notifier = Notifier(self._pool)
         self._settler = Settler(self._url, self._wake)
         self._dispatcher = Dispatcher(
-            settings.worker_concurrency, self._settle, on_low=self._places_free, may_start=self._may_start
+            settings.worker_concurrency,
+            self._settler.add,
+            on_low=self._places_free,
+            may_start=self._may_start,
         )
         limit, time_limit = settings.worker_concurrency, settings.worker_timeout
         self._coroutines = EventLoopPool(self._dispatcher, limit, time_limit)
@@ -90,8 +91,8 @@ class Worker:
             worker_id=lambda: self._id,
             poll_interval=settings.worker_poll_interval,
             time_limit=time_limit,
-            may_claim=lambda: self._is_member and not self._settler.is_full,
-            settle=self._settle,
+            may_claim=lambda: self._may_start() and not self._settler.is_full,
+            settle=self._settler.add,
         )
         self._listener = Listener(settings.listen_database_url or self._url, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
@@ -256,9 +257,6 @@ class Worker:
             self._heartbeat.loop_turned()
             self._dispatcher.start_what_fits()
             await asyncio.sleep(LOOP_TICK_SECONDS)
-
-    def _settle(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        self._settler.add(job, outcome, seconds)
 
     def _places_free(self) -> None:
         self._fetcher.places_free()

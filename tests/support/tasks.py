@@ -131,6 +131,11 @@ def retry_once(path: str, countdown: float) -> str:
     return "done"
 
 
+async def retry_in(countdown: str) -> None:
+    """Asks for a retry in that many seconds, as text, for JSON has no infinity."""
+    raise RetryError(float(countdown), "later")
+
+
 def unstorable() -> object:
     """Returns what is no JSON."""
     return object()

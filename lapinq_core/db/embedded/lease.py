@@ -4,8 +4,7 @@ Two locks make that safe, both flocks and thus gone with the process that held t
 
 - `control.lock` is held alone around every start and stop, so at most one process changes anything at a time.
 - `users.lock` is shared by every lease for as long as it lives. Whoever leaves takes `control.lock`, gives up
-  its share
-  and tries the lock alone: that succeeds for the last one out, who then stops the server.
+  its share and tries the lock alone: that succeeds for the last one out, who then stops the server.
 
 A process that is killed can't stop anything, so its server runs on. The next one finds and adopts it, and is
 again the last one out one day. While the file `keep` is there (`lapinq db start`), the last one out leaves
@@ -43,10 +42,8 @@ class Lease:
                     os.close(folder.open(folder.keep.name))
             except BaseException as error:
                 release(users)
-                if not isinstance(
-                    error, Exception
-                ):  # interrupted from outside: leave as the last one out would
-                    stop_unused(server)
+                if not isinstance(error, Exception):
+                    stop_unused(server)  # interrupted from outside: leave as the last one out would
                 raise
         self._users: int | None = users
 

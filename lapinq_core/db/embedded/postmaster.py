@@ -65,9 +65,7 @@ def send(number: signal.Signals, folder: Folder) -> bool:
     except OSError as error:
         if error.errno not in {errno.ENOSYS, errno.EPERM}:
             raise
-        handle = (
-            None  # an old kernel or a sandbox: then nothing but the next lines lies between proof and signal
-        )
+        handle = None  # an old kernel or a sandbox: only the next lines lie between proof and signal then
     try:
         found = proven(folder)
         if found is None or found.pid != named.pid:
@@ -75,9 +73,7 @@ def send(number: signal.Signals, folder: Folder) -> bool:
         if handle is None:
             os.kill(named.pid, number)
         else:
-            signal.pidfd_send_signal(
-                handle, number
-            )  # the process proven, even if its id were given away by now
+            signal.pidfd_send_signal(handle, number)  # it can't reach a successor of that number
     except ProcessLookupError:
         return False
     finally:

@@ -42,9 +42,8 @@ def _is_packaged(binaries: Binaries) -> bool:
 def _copy(folder: Folder, binaries: Binaries) -> Binaries:
     package = binaries.directory.parents[1]
     status = binaries.postgres.stat()
-    mark = hashlib.sha256(f"{binaries.postgres}:{status.st_size}:{status.st_mtime_ns}".encode()).hexdigest()[
-        :16
-    ]
+    source = f"{binaries.postgres}:{status.st_size}:{status.st_mtime_ns}"
+    mark = hashlib.sha256(source.encode()).hexdigest()[:16]
     place = folder.binaries / mark
     folder.binaries.mkdir(mode=0o755, exist_ok=True)
     if folder.binaries.is_symlink() or folder.binaries.stat().st_uid != os.geteuid():

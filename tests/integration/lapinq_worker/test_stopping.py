@@ -1,0 +1,267 @@
+"""Stopping: nothing new is taken, what runs gets its time, the rest is handed back, and it always ends."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lapinq_worker import worker as worker_module
+from lapinq_worker.worker import Worker
+from tests.integration.lapinq_worker.desk import Desk, at_desk, settings, task_of, until, working
+from tests.support import postgres, tasks
+from tests.support.invariants import check_invariants
+from tests.support.proxy import proxy
+from tests.support.starts import starts
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A file that does not exist yet, for which tasks wait."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def endless_import(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The name of a module whose import goes on until the end of the test."""
+    monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
+    yield "tests.support.endless_module"
+    (tmp_path / "imported").touch()
+
+
+def test_running_tasks_finish(database: str, gate: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            ids = [
+                await desk.hand_in(tasks.await_for, str(gate)),
+                await desk.hand_in(tasks.wait_for, str(gate)),
+            ]
+            await desk.has_status("running", *ids)
+            await desk.until("SELECT count(*) = 2 FROM lapinq_running")
+            asyncio.get_running_loop().call_later(0.3, gate.touch)
+        ended = await desk.find(*ids)
+        assert [(task.status, task.result, task.attempts) for task in ended] == [
+            ("completed", '"seen"', 1)
+        ] * 2
+        assert await desk.value("SELECT count(*) FROM lapinq_workers") == 0
+
+    at_desk(database, test)
+
+
+def test_nothing_new_is_taken(database: str, gate: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as worker:
+            running = await desk.hand_in(tasks.await_for, str(gate))
+            await desk.has_status("running", running)
+            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
+            worker.stop()
+            later = await desk.hand_in(tasks.aadd, 1, 1)
+            gate.touch()
+        assert await desk.status(running) == "completed"
+        for task in await desk.find(*waiting, later):
+            assert (task.status, task.attempts) == ("pending", 0)
+
+    at_desk(database, test)
+
+
+@pytest.mark.parametrize(
+    ("function", "pool"),
+    [(tasks.await_for, "processes"), (tasks.wait_for, "processes"), (tasks.wait_for, "threads")],
+)
+def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
+    database: str, gate: Path, function: object, pool: str
+) -> None:
+    async def test(desk: Desk) -> None:
+        assert callable(function)
+        async with working(database, shutdown_grace=0.1, worker_pool=pool):
+            again = await desk.hand_in(function, str(gate), max_retries=1)
+            never = await desk.hand_in(function, str(gate), max_retries=0)
+            await desk.has_status("running", again, never)
+            await asyncio.sleep(0.3)  # children need a moment to begin
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", again) == 0
+        assert [(one.outcome, one.final) for one in await desk.attempts(again)] == [("released", False)]
+        (failed,) = await desk.find(never)
+        assert failed.status == "failed"
+        assert (
+            failed.error == "the worker was stopped before the task finished, and it may not be started twice"
+        )
+        gate.touch()
+        async with working(database, worker_pool=pool):
+            (ended,) = await desk.ended(again)
+        assert (ended.result, ended.attempts) == ('"seen"', 1)
+        check_invariants(database, [again, never])
+
+    at_desk(database, test)
+
+
+def test_told_twice_it_hands_back_at_once(database: str, gate: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, shutdown_grace=600) as worker:
+            ids = [
+                await desk.hand_in(tasks.await_for, str(gate)),
+                await desk.hand_in(tasks.wait_for, str(gate)),
+            ]
+            await desk.has_status("running", *ids)
+            worker.stop()
+            started = time.monotonic()
+        assert time.monotonic() - started < 10
+        assert await desk.value("SELECT count(*) FROM lapinq_ready") == 2
+
+    at_desk(database, test)
+
+
+def test_told_again_while_it_waits_it_hands_back_at_once(database: str, gate: Path) -> None:
+    async def test(desk: Desk) -> None:
+        worker = Worker(settings(database, shutdown_grace=600))
+        running = asyncio.create_task(worker.run())
+        task = await desk.hand_in(tasks.await_for, str(gate))
+        await desk.has_status("running", task)
+        worker.stop()
+        await asyncio.sleep(0.5)
+        assert not running.done()
+        worker.stop()
+        worker.stop()
+        async with asyncio.timeout(10):
+            await running
+        assert await desk.status(task) == "pending"
+
+    at_desk(database, test)
+
+
+def test_a_stubborn_coroutine_does_not_keep_it_from_stopping(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, shutdown_grace=0.1):
+            task = await desk.hand_in(tasks.stubborn)
+            await desk.has_status("running", task)
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", task) == 0
+
+    at_desk(database, test)
+
+
+def test_what_was_claimed_ahead_goes_back_to_its_place(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        ids = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(5000)])
+        async with working(database, worker_concurrency=50):
+            await desk.until("SELECT count(*) > 500 FROM lapinq_attempts")
+        assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
+        left = await desk.value("SELECT array_agg(id::text ORDER BY rank, seq) FROM lapinq_ready")
+        assert left == sorted(left)
+        assert left
+        assert await desk.value("SELECT count(*) FROM lapinq_ready WHERE starts > 0") == 0
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts WHERE outcome <> 'completed'") == 0
+        check_invariants(database, ids)
+
+    at_desk(database, test)
+
+
+def test_tasks_whose_module_is_being_imported_are_handed_back(database: str, endless_import: str) -> None:
+    async def test(desk: Desk) -> None:
+        task = task_of(tasks.aadd, 1, 1, max_retries=0)
+        task.module_path, task.task_name = endless_import, "f"
+        async with working(database):
+            (lost,) = await desk.hand_in_many([task])
+            await desk.has_status("running", lost)
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", lost) == 0
+        assert await desk.attempts(lost) == []
+
+    at_desk(database, test)
+
+
+def test_a_module_that_never_ends_does_not_hold_up_others(database: str, endless_import: str) -> None:
+    async def test(desk: Desk) -> None:
+        stuck = task_of(tasks.aadd, 1, 1)
+        stuck.module_path, stuck.task_name = endless_import, "f"
+        async with working(database):
+            (lost,) = await desk.hand_in_many([stuck])
+            await desk.has_status("running", lost)
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1), await desk.hand_in(tasks.add, 1, 1))
+
+    at_desk(database, test)
+
+
+def test_it_hands_back_over_connections_that_broke(database: str, gate: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=2, shutdown_grace=0.1):
+            ids = [await desk.hand_in(tasks.await_for, str(gate)) for _ in range(2)]
+            await desk.has_status("running", *ids)
+            await cut_connections(desk)
+        assert await desk.value("SELECT count(*) FROM lapinq_ready WHERE starts = 0") == 2
+        assert await desk.value("SELECT count(*) FROM lapinq_workers") == 0
+
+    at_desk(database, test)
+
+
+async def cut_connections(desk: Desk) -> None:
+    await desk.conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'lapinq-worker%'"
+    )
+
+
+def test_with_the_database_away_it_ends_all_the_same(
+    database: str, gate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr(worker_module, "CLAIM_SECONDS", 0.5)
+
+    async def test(desk: Desk) -> None:
+        with proxy(database) as way:
+            worker = Worker(settings(way.url, shutdown_grace=0.1))
+            running = asyncio.create_task(worker.run())
+            task = await desk.hand_in(tasks.await_for, str(gate))
+            await desk.has_status("running", task)
+            way.cut()
+            worker.stop()
+            async with asyncio.timeout(10):
+                await running
+        # Whoever rescues it finds it: the worker's row and the lease are still there.
+        assert await desk.status(task) == "running"
+        async with working(database):
+            gate.touch()
+            (ended,) = await desk.ended(task)
+        assert (ended.status, ended.attempts) == ("completed", 2)
+
+    at_desk(database, test)
+
+
+def test_a_worker_that_waits_for_the_schema_stops(postgres_url: str) -> None:
+    async def run(url: str) -> None:
+        worker = Worker(settings(url))
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.3)
+        assert not running.done()
+        worker.stop()
+        async with asyncio.timeout(10):
+            await running
+
+    with postgres.private_database(postgres_url) as url:
+        asyncio.run(run(url))
+
+
+def test_a_worker_stopped_before_it_began_takes_nothing(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        await desk.hand_in(tasks.amark, str(tmp_path), "x")
+        worker = Worker(settings(database))
+        worker.stop()
+        async with asyncio.timeout(10):
+            await worker.run()
+        assert not starts(tmp_path)
+        assert await desk.value("SELECT count(*) FROM lapinq_workers") == 0
+
+    at_desk(database, test)
+
+
+def test_workers_hand_over_to_each_other_without_loss(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        ids = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), str(n), 0.01) for n in range(400)])
+        for _ in range(6):
+            async with working(database, worker_concurrency=8, shutdown_grace=0.0):
+                await asyncio.sleep(0.15)
+        async with working(database, worker_concurrency=8):
+            ended = await desk.ended(*ids)
+        assert {task.status for task in ended} == {"completed"}
+        check_invariants(database, ids)
+        await until(lambda: len(starts(tmp_path)) == 400)
+
+    at_desk(database, test)

@@ -1,0 +1,291 @@
+"""From module and name to the function, as a worker finds it."""
+
+import asyncio
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lapinq_core.importing import TaskNotFound, is_allowed, prepare_imports, resolve
+
+Write = Callable[[str, str], None]
+
+HEAD = """
+import functools
+from lapinq import AsyncTaskQueue, TaskQueue
+
+tq = TaskQueue("http://127.0.0.1:9")
+atq = AsyncTaskQueue("http://127.0.0.1:9")
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+    """Writes a module that can be imported, under a dotted name, until the end of the test."""
+    monkeypatch.syspath_prepend(tmp_path)  # pyright: ignore[reportUnknownMemberType]
+    before = set(sys.modules)
+
+    def write(name: str, text: str) -> None:
+        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for package in list(path.parents)[: name.count(".")]:
+            (package / "__init__.py").touch()
+        path.write_text(HEAD + textwrap.dedent(text))
+
+    yield write
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+            del sys.modules[name]
+
+
+def call(module: str, name: str, *args: Any) -> Any:
+    return resolve(module, name)(*args)
+
+
+def test_a_plain_function_is_found_by_its_name(write: Write) -> None:
+    write("plain_tasks", "def double(n): return 2 * n")
+    assert call("plain_tasks", "double", 4) == 8
+
+
+def test_a_task_is_found_as_the_function_itself(write: Write) -> None:
+    write(
+        "app.tasks",
+        """
+        @tq.task
+        def double(n): return 2 * n
+
+        @atq.task(name="triple it")
+        async def triple(n): return 3 * n
+        """,
+    )
+    found = resolve("app.tasks", "double")
+    assert inspect.isfunction(found)
+    assert found(4) == 8
+    triple = resolve("app.tasks", "triple it")
+    assert inspect.iscoroutinefunction(triple)
+    assert asyncio.run(triple(4)) == 12
+
+
+def test_a_registered_name_beats_an_attribute(write: Write) -> None:
+    write(
+        "names",
+        """
+        def send(): return "the attribute"
+
+        @tq.task(name="send")
+        def other(): return "the task"
+        """,
+    )
+    assert call("names", "send") == "the task"
+
+
+def test_a_task_of_the_module_beats_one_it_imports_under_the_same_name(write: Write) -> None:
+    write("elsewhere", '@tq.task(name="same")\ndef first(): return "imported"')
+    write(
+        "here",
+        """
+        @tq.task(name="same")
+        def second(): return "own"
+
+        from elsewhere import first
+        """,
+    )
+    assert call("here", "same") == "own"
+
+
+def test_a_task_imported_from_elsewhere_is_found_too(write: Write) -> None:
+    write("origin", '@tq.task(name="there")\ndef first(): return "imported"')
+    write("facade", "from origin import first")
+    assert call("facade", "there") == "imported"
+
+
+def test_a_name_may_lead_through_a_class(write: Write) -> None:
+    write(
+        "mail",
+        """
+        class Mailer:
+            class Inner:
+                @staticmethod
+                def send(to): return f"inner {to}"
+
+            @staticmethod
+            @tq.task
+            def send(to): return f"sent to {to}"
+
+            @classmethod
+            def name(cls): return cls.__name__
+        """,
+    )
+    assert call("mail", "Mailer.send", "you") == "sent to you"
+    assert call("mail", "Mailer.Inner.send", "you") == "inner you"
+    assert call("mail", "Mailer.name") == "Mailer"
+
+
+OUTER = """
+def outer(function):
+    @functools.wraps(function)
+    def wrapper(*args): return f"wrapped {function(*args)}"
+    return wrapper
+
+class Outer:
+    def __init__(self, function):
+        functools.update_wrapper(self, function)
+        self.function = function
+    def __call__(self, *args): return f"wrapped {self.function(*args)}"
+
+class Proxy:
+    '''Forwards everything, as lazy objects do, and pretends to be of the class of what it stands for.'''
+    def __init__(self, target): object.__setattr__(self, "_target", target)
+    def __getattribute__(self, name):
+        target = object.__getattribute__(self, "_target")
+        return getattr(target, name)
+    def __call__(self, *args): return f"wrapped {object.__getattribute__(self, '_target')(*args)}"
+"""
+
+
+@pytest.mark.parametrize("decorator", ["outer", "Outer", "Proxy"])
+def test_decorators_around_the_task_stay_on(write: Write, decorator: str) -> None:
+    write("decorated", f"{OUTER}\n@{decorator}\n@tq.task\ndef double(n): return 2 * n\n")
+    assert call("decorated", "double", 4) == "wrapped 8"
+
+
+def test_decorators_inside_the_task_stay_on(write: Write) -> None:
+    write("inside", f"{OUTER}\n@tq.task\n@outer\ndef double(n): return 2 * n\n")
+    assert call("inside", "double", 4) == "wrapped 8"
+
+
+def test_options_of_a_task_make_no_second_one(write: Write) -> None:
+    write("options", "@tq.task\ndef double(n): return 2 * n\nurgent = double.options(priority=5)")
+    assert call("options", "double", 4) == 8
+    assert call("options", "urgent", 4) == 8
+
+
+def test_lazy_objects_in_a_module_harm_nobody(write: Write) -> None:
+    write(
+        "lazy",
+        """
+        class Unready:
+            def __getattr__(self, name): raise RuntimeError("not ready")
+
+        class Anything:
+            def __getattr__(self, name): return self
+
+        unready, anything = Unready(), Anything()
+
+        def __getattr__(name): raise RuntimeError(f"asked for {name}")
+
+        def double(n): return 2 * n
+        """,
+    )
+    assert call("lazy", "double", 4) == 8
+
+
+def test_a_module_that_makes_its_attributes_when_asked_is_asked(write: Write) -> None:
+    write(
+        "made",
+        "def __getattr__(name):\n    if name == 'late': return lambda n: 2 * n\n    raise AttributeError(name)",
+    )
+    assert call("made", "late", 4) == 8
+
+
+def test_a_name_that_is_not_there_is_told_with_what_is(write: Write) -> None:
+    write("few", "@tq.task\ndef one(): ...\n@tq.task(name='two')\ndef second(): ...")
+    with pytest.raises(
+        TaskNotFound, match=r"module 'few' has no task or function 'three'; registered there: one, two$"
+    ):
+        resolve("few", "three")
+    with pytest.raises(TaskNotFound, match="registered there: none"):
+        resolve("json", "three")
+
+
+def test_what_is_no_function_is_told_by_its_type(write: Write) -> None:
+    write("values", "answer = 42")
+    with pytest.raises(TaskNotFound, match="'answer' in module 'values' is not a function but int"):
+        resolve("values", "answer")
+
+
+@pytest.mark.parametrize("module", ["no_such_module", "json.no_such_module", "no.such.module"])
+def test_a_module_that_is_not_there_is_told_with_where_it_was_searched(module: str) -> None:
+    with pytest.raises(TaskNotFound, match=r"no module '\S+'; searched: .*Start the worker where"):
+        resolve(module, "anything")
+
+
+def test_a_script_is_told_apart_from_a_missing_module() -> None:
+    with pytest.raises(TaskNotFound, match="run as __main__"):
+        resolve("__main__", "anything")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import no_such_dependency", ModuleNotFoundError),
+        ("from json import no_such_name", ImportError),
+        ("1 / 0", ZeroDivisionError),
+        ("raise SystemExit(3)", SystemExit),
+        ("def f(:", SyntaxError),
+    ],
+)
+def test_what_a_module_raises_while_it_is_imported_passes_through(
+    write: Write, text: str, error: type[BaseException]
+) -> None:
+    write("broken", text)
+    with pytest.raises(error) as caught:
+        resolve("broken", "f")
+    assert caught.type is error
+
+
+def test_a_module_that_was_broken_is_tried_again(write: Write, tmp_path: Path) -> None:
+    write("flaky", "from pathlib import Path\nPath(__file__).with_name('ready').stat()\ndef f(): return 1")
+    with pytest.raises(FileNotFoundError):
+        resolve("flaky", "f")
+    (tmp_path / "ready").touch()
+    assert call("flaky", "f") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed", "expected"),
+    [
+        ("app.tasks", (), True),
+        ("app.tasks", ("app.*",), True),
+        ("app", ("app.*",), False),
+        ("app", ("app", "app.*"), True),
+        ("apple.tasks", ("app.*",), False),
+        ("App.tasks", ("app.*",), False),
+        ("os", ("app.*", "jobs"), False),
+        ("jobs", ("app.*", "jobs"), True),
+        ("app.x.tasks", ("app.*.tasks",), True),
+    ],
+)
+def test_modules_are_allowed_by_patterns(module: str, allowed: tuple[str, ...], expected: bool) -> None:
+    assert is_allowed(module, allowed) is expected
+
+
+def test_a_module_that_is_not_allowed_is_not_imported(write: Write) -> None:
+    write("forbidden", "raise AssertionError('imported')")
+    with pytest.raises(
+        TaskNotFound, match=r"'forbidden' is not allowed by LAPINQ_ALLOWED_MODULES \(app\.\*, jobs\)"
+    ):
+        resolve("forbidden", "f", ("app.*", "jobs"))
+
+
+def test_the_working_directory_becomes_importable(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("at_hand", "def f(): return 1")
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(tmp_path))])
+    monkeypatch.chdir(tmp_path)
+    prepare_imports(["at_hand"])
+    assert sys.path[0] == str(tmp_path)
+    assert "at_hand" in sys.modules
+    before = sys.path[:]
+    prepare_imports([])
+    assert sys.path == before
+
+
+def test_a_module_to_import_that_is_not_there_is_told() -> None:
+    with pytest.raises(TaskNotFound, match="no module 'no_such_module'"):
+        prepare_imports(["no_such_module"])

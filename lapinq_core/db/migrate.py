@@ -47,7 +47,11 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
         with engine.connect() as shared:
             config = _config()
             config.attributes["connection"] = shared
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except sa.exc.DBAPIError as error:
+                # The driver's own error, without the whole script in its message.
+                raise error.orig or error from None
         connection.autocommit = True
         after = current_revision(connection)
     assert after is not None, "alembic upgraded to head"

@@ -137,9 +137,12 @@ def _read(environ: Mapping[str, str], field: str) -> object:
         if raw is not None:
             raise SettingsError(f"{name} and {name}_FILE are both set; use one")
         try:
-            raw = Path(path).read_text().strip()
-        except OSError as error:
+            raw = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
             raise SettingsError(f"{name}_FILE: {error}") from error
+        if not raw:
+            # Taken for "not set" it would leave the door open.
+            raise SettingsError(f"{name}_FILE: {path} is empty")
     return None if raw is None else _convert(name, raw, _HINTS[field])
 
 

@@ -16,16 +16,18 @@ class StopSignals:
     """`asked` is set by the first signal, `insisted` by the second."""
 
     def __init__(self) -> None:
-        self._last = float("-inf")
+        self._asked_at = 0.0
         self.asked = asyncio.Event()
         self.insisted = asyncio.Event()
 
     def receive(self) -> None:
         """One more signal came."""
         now = time.monotonic()
-        if now - self._last > ECHO_SECONDS:
-            (self.insisted if self.asked.is_set() else self.asked).set()
-        self._last = now
+        if not self.asked.is_set():
+            self._asked_at = now
+            self.asked.set()
+        elif now - self._asked_at > ECHO_SECONDS:
+            self.insisted.set()
 
 
 @contextmanager

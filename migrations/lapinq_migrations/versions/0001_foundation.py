@@ -24,7 +24,6 @@ def downgrade() -> None:
         DROP VIEW lapinq_task_details;
         DROP TABLE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts,
                    lapinq_transient, lapinq_counts, lapinq_workers;
-        DROP SEQUENCE lapinq_claim_seq;
         DROP FUNCTION lapinq_ensure_partitions(integer), lapinq_now();
         """
     )

@@ -9,17 +9,11 @@ import pytest
 
 from lapinq_worker import worker as worker_module
 from lapinq_worker.worker import Worker
-from tests.integration.lapinq_worker.desk import Desk, at_desk, settings, task_of, until, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
 from tests.support import postgres, tasks
 from tests.support.invariants import check_invariants
 from tests.support.proxy import proxy
 from tests.support.starts import starts
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """A file that does not exist yet, for which tasks wait."""
-    return tmp_path / "go"
 
 
 @pytest.fixture
@@ -30,16 +24,16 @@ def endless_import(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     (tmp_path / "imported").touch()
 
 
-def test_running_tasks_finish(database: str, gate: Path) -> None:
+def test_running_tasks_finish(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database):
             ids = [
-                await desk.hand_in(tasks.await_for, str(gate)),
-                await desk.hand_in(tasks.wait_for, str(gate)),
+                await desk.hand_in(tasks.await_for, gate.path),
+                await desk.hand_in(tasks.wait_for, gate.path),
             ]
             await desk.has_status("running", *ids)
             await desk.until("SELECT count(*) = 2 FROM lapinq_running")
-            asyncio.get_running_loop().call_later(0.3, gate.touch)
+            asyncio.get_running_loop().call_later(0.3, gate.open)
         ended = await desk.find(*ids)
         assert [(task.status, task.result, task.attempts) for task in ended] == [
             ("completed", '"seen"', 1)
@@ -49,15 +43,15 @@ def test_running_tasks_finish(database: str, gate: Path) -> None:
     at_desk(database, test)
 
 
-def test_nothing_new_is_taken(database: str, gate: Path) -> None:
+def test_nothing_new_is_taken(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:
-            running = await desk.hand_in(tasks.await_for, str(gate))
+            running = await desk.hand_in(tasks.await_for, gate.path)
             await desk.has_status("running", running)
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
             worker.stop()
             later = await desk.hand_in(tasks.aadd, 1, 1)
-            gate.touch()
+            gate.open()
         assert await desk.status(running) == "completed"
         for task in await desk.find(*waiting, later):
             assert (task.status, task.attempts) == ("pending", 0)
@@ -70,13 +64,13 @@ def test_nothing_new_is_taken(database: str, gate: Path) -> None:
     [(tasks.await_for, "processes"), (tasks.wait_for, "processes"), (tasks.wait_for, "threads")],
 )
 def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
-    database: str, gate: Path, function: object, pool: str
+    database: str, gate: Gate, function: object, pool: str
 ) -> None:
     async def test(desk: Desk) -> None:
         assert callable(function)
         async with working(database, shutdown_grace=0.1, worker_pool=pool):
-            again = await desk.hand_in(function, str(gate), max_retries=1)
-            never = await desk.hand_in(function, str(gate), max_retries=0)
+            again = await desk.hand_in(function, gate.path, max_retries=1)
+            never = await desk.hand_in(function, gate.path, max_retries=0)
             await desk.has_status("running", again, never)
             await asyncio.sleep(0.3)  # children need a moment to begin
         assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", again) == 0
@@ -86,7 +80,7 @@ def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
         assert (
             failed.error == "the worker was stopped before the task finished, and it may not be started twice"
         )
-        gate.touch()
+        gate.open()
         async with working(database, worker_pool=pool):
             (ended,) = await desk.ended(again)
         assert (ended.result, ended.attempts) == ('"seen"', 1)
@@ -95,12 +89,12 @@ def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
     at_desk(database, test)
 
 
-def test_told_twice_it_hands_back_at_once(database: str, gate: Path) -> None:
+def test_told_twice_it_hands_back_at_once(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, shutdown_grace=600) as worker:
             ids = [
-                await desk.hand_in(tasks.await_for, str(gate)),
-                await desk.hand_in(tasks.wait_for, str(gate)),
+                await desk.hand_in(tasks.await_for, gate.path),
+                await desk.hand_in(tasks.wait_for, gate.path),
             ]
             await desk.has_status("running", *ids)
             worker.stop()
@@ -111,11 +105,11 @@ def test_told_twice_it_hands_back_at_once(database: str, gate: Path) -> None:
     at_desk(database, test)
 
 
-def test_told_again_while_it_waits_it_hands_back_at_once(database: str, gate: Path) -> None:
+def test_told_again_while_it_waits_it_hands_back_at_once(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         worker = Worker(settings(database, shutdown_grace=600))
         running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_for, str(gate))
+        task = await desk.hand_in(tasks.await_for, gate.path)
         await desk.has_status("running", task)
         worker.stop()
         await asyncio.sleep(0.5)
@@ -180,10 +174,10 @@ def test_a_module_that_never_ends_does_not_hold_up_others(database: str, endless
     at_desk(database, test)
 
 
-def test_it_hands_back_over_connections_that_broke(database: str, gate: Path) -> None:
+def test_it_hands_back_over_connections_that_broke(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=2, shutdown_grace=0.1):
-            ids = [await desk.hand_in(tasks.await_for, str(gate)) for _ in range(2)]
+            ids = [await desk.hand_in(tasks.await_for, gate.path) for _ in range(2)]
             await desk.has_status("running", *ids)
             await cut_connections(desk)
         assert await desk.value("SELECT count(*) FROM lapinq_ready WHERE starts = 0") == 2
@@ -200,7 +194,7 @@ async def cut_connections(desk: Desk) -> None:
 
 
 def test_with_the_database_away_it_ends_all_the_same(
-    database: str, gate: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.5)
     monkeypatch.setattr(worker_module, "CLAIM_SECONDS", 0.5)
@@ -209,7 +203,7 @@ def test_with_the_database_away_it_ends_all_the_same(
         with proxy(database) as way:
             worker = Worker(settings(way.url, shutdown_grace=0.1))
             running = asyncio.create_task(worker.run())
-            task = await desk.hand_in(tasks.await_for, str(gate))
+            task = await desk.hand_in(tasks.await_for, gate.path)
             await desk.has_status("running", task)
             way.cut()
             worker.stop()
@@ -218,7 +212,7 @@ def test_with_the_database_away_it_ends_all_the_same(
         # Whoever rescues it finds it: the worker's row and the lease are still there.
         assert await desk.status(task) == "running"
         async with working(database):
-            gate.touch()
+            gate.open()
             (ended,) = await desk.ended(task)
         assert (ended.status, ended.attempts) == ("completed", 2)
 

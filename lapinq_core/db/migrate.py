@@ -40,6 +40,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
         # These take a third of a second to import, which nobody need wait for who finds nothing to do.
         import sqlalchemy as sa
         from alembic import command
+        from sqlalchemy.exc import DBAPIError
 
         engine = sa.create_engine(
             "postgresql+psycopg://", creator=lambda: connection, poolclass=sa.StaticPool
@@ -49,7 +50,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
             config.attributes["connection"] = shared
             try:
                 command.upgrade(config, "head")
-            except sa.exc.DBAPIError as error:
+            except DBAPIError as error:
                 # The driver's own error, without the whole script in its message.
                 raise error.orig or error from None
         connection.autocommit = True

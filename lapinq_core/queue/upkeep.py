@@ -1,5 +1,6 @@
 """The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
 
+import msgspec
 import psycopg
 from psycopg import sql as psql
 
@@ -80,7 +81,8 @@ async def rescue(
         ) in await cursor.fetchall():
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
             outcome = TimedOut(held) if timed_out else WorkerLost(worker)
-            ended.append(ended_as(task_id, token, decide(policy, attempt, outcome, rand)))
+            end = ended_as(task_id, token, decide(policy, attempt, outcome, rand))
+            ended.append(msgspec.structs.replace(end, rescued=True))
         return await work.settle(conn, ended) if ended else {}
 
 

@@ -34,6 +34,7 @@ class Ended(msgspec.Struct, frozen=True):
     """The end of an attempt that did not complete.
 
     `final` fails the task; otherwise it waits `delay` seconds, and `counts` says whether the attempt used up a start.
+    `rescued`: not told by the holder of the token, who is not to take it for an end of its own writing.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Ended(msgspec.Struct, frozen=True):
     error: str | None
     traceback: str | None = None
     run_seconds: float | None = None
+    rescued: bool = False
 
 
 async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:

@@ -54,6 +54,11 @@ async def asleep(seconds: float) -> str:
     return "slept"
 
 
+async def abusy(seconds: float) -> None:
+    """Holds up the event loop."""
+    time.sleep(seconds)  # noqa: ASYNC251  # on purpose
+
+
 def mark(directory: str, name: str, seconds: float = 0.0) -> int:
     """Leaves a file for each start, then for the end; answers the process id."""
     place = Path(directory)

@@ -1,0 +1,232 @@
+"""The ends of attempts reach the database: in batches, once each, whatever is wrong with one of them."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.outcome import Completed, Interrupted, Raised, RetryAsked, Unstarted
+from lapinq_worker import settler as settler_module
+from lapinq_worker.job import Job, Target
+from lapinq_worker.settler import Settler
+from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of
+from tests.support import tasks
+from tests.support.factories import add_worker, claim
+from tests.support.invariants import check_invariants
+from tests.support.proxy import proxy
+
+
+@asynccontextmanager
+async def settling(url: str, woken: set[str] | None = None) -> AsyncGenerator[Settler]:
+    """A settler that runs; at the end it has written everything."""
+    settler = Settler(url, (set[str]() if woken is None else woken).update)
+    running = asyncio.create_task(settler.run())
+    try:
+        yield settler
+        async with asyncio.timeout(20):
+            await settler.flushed()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def claimed(desk: Desk, count: int, **values: object) -> list[Claim]:
+    """Claims of that many new tasks."""
+    await desk.hand_in_many([task_of(tasks.noop, **values) for _ in range(count)])
+    return await claim(desk.conn, await add_worker(desk.conn), count)
+
+
+def job(held: Claim) -> Job:
+    return Job(held, Target(tasks.noop))
+
+
+def test_results_are_written(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 2500)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Completed(str(n)), 0.001)
+        assert (
+            await desk.value("SELECT count(DISTINCT result) FROM lapinq_attempts WHERE outcome = 'completed'")
+            == 2500
+        )
+        check_invariants(database, [one.id for one in held])
+
+    at_desk(database, test)
+
+
+def test_each_outcome_has_its_end(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        returned, raised, asked, interrupted, unstarted = await claimed(desk, 5)
+        woken = set[str]()
+        async with settling(database, woken) as settler:
+            settler.add(job(returned), Completed("1"), 0.5)
+            settler.add(job(raised), Raised("ValueError: no", "Traceback …"), 0.5)
+            settler.add(job(asked), RetryAsked(60.0, "later"), 0.5)
+            settler.add(job(interrupted), Interrupted(), 0.5)
+            settler.add(job(unstarted), Unstarted(), 0.0)
+        assert await desk.value("SELECT count(*) FROM lapinq_ready") == 3
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", raised.id) == 1
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", interrupted.id) == 0
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", unstarted.id) == 0
+        assert await desk.value("SELECT starts FROM lapinq_delayed WHERE id = %s", asked.id) == 1
+        assert await desk.status(returned.id) == "completed"
+        assert woken == {"default"}
+
+    at_desk(database, test)
+
+
+def test_a_result_that_the_database_refuses_fails_alone(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 300)
+        bad = {held[7].id, held[150].id}
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed("\x00" if one.id in bad else "1"), 0.001)
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert {each for each, task in ended.items() if task.status == "failed"} == bad
+        assert {task.status for task in ended.values()} == {"completed", "failed"}
+        for each in bad:
+            error = ended[each].error
+            assert error is not None
+            assert error.startswith("the function ran to its end, but its result can't be stored: ")
+
+    at_desk(database, test)
+
+
+def test_an_error_that_the_database_refuses_is_replaced_alone(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 40, max_retries=0)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Raised("a\x00b" if n == 11 else "no", None), 0.001)
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert {task.status for task in ended.values()} == {"failed"}
+        assert ended[held[11].id].error == "the attempt failed, and its error can't be stored"
+        assert sum(task.error == "no" for task in ended.values()) == 39
+
+    at_desk(database, test)
+
+
+def test_an_end_that_cannot_be_written_at_all_blocks_nobody(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        cursed, *others = await claimed(desk, 20, max_retries=0)
+        await desk.conn.execute(
+            f"ALTER TABLE lapinq_attempts ADD CONSTRAINT test_curse CHECK (task_id <> '{cursed.id}')".encode()
+        )
+        async with settling(database) as settler:
+            settler.add(job(cursed), Completed("1"), 0.001)
+            for one in others:
+                settler.add(job(one), Completed("1"), 0.001)
+        assert {task.status for task in await desk.find(*(one.id for one in others))} == {"completed"}
+        assert await desk.status(cursed.id) == "running"
+
+    at_desk(database, test)
+
+
+def test_large_results_go_in_several_statements(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settler_module, "MAX_BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
+
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 60)
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed(f'"{"x" * 3000}"'), 0.001)
+            settler.add(
+                job(held[0]), Completed(f'"{"x" * 30_000}"'), 0.001
+            )  # larger than a batch; ends nothing twice
+            assert settler.is_full
+            assert len(settler._next_done()) == 3
+        assert not settler.is_full
+        assert settler._characters == 0
+        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
+
+    at_desk(database, test)
+
+
+def test_an_outcome_whose_claim_was_lost_changes_nothing(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        one, other, third = await claimed(desk, 3)
+        for held in (one, other):
+            held.token = "11111111-1111-4111-8111-111111111111"
+        async with settling(database) as settler:
+            settler.add(job(one), Completed("1"), 0.001)
+            settler.add(job(other), Raised("no"), 0.001)
+            settler.add(job(third), Completed("3"), 0.001)
+        assert settler.lost_count == 2
+        assert [await desk.status(held.id) for held in (one, other, third)] == [
+            "running",
+            "running",
+            "completed",
+        ]
+
+    at_desk(database, test)
+
+
+def test_our_own_repeated_write_is_no_loss(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        one, other = await claimed(desk, 2)
+        async with settling(database) as settler:
+            for _ in range(2):
+                settler.add(job(one), Completed("1"), 0.001)
+                settler.add(job(other), Raised("no"), 0.001)
+                await settler.flushed()
+        assert settler.lost_count == 0
+        assert len(await desk.attempts(one.id)) == len(await desk.attempts(other.id)) == 1
+
+    at_desk(database, test)
+
+
+def test_outcomes_wait_while_the_database_is_away(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 200)
+        with proxy(database) as way:
+            async with settling(way.url) as settler:
+                for one in held[:100]:
+                    settler.add(job(one), Completed("1"), 0.001)
+                await settler.flushed()
+                way.cut()
+                for one in held[100:]:
+                    settler.add(job(one), Completed("1"), 0.001)
+                await asyncio.sleep(0.3)
+                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 100
+                way.heal()
+        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
+        assert settler.lost_count == 0
+
+    at_desk(database, test)
+
+
+def test_connections_that_break_in_the_middle_lose_nothing(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 1000)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Completed("1") if n % 3 else Raised("no"), 0.001)
+                if n % 50 == 0:
+                    await desk.conn.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND application_name = 'lapinq-worker settle'"
+                    )
+        assert settler.lost_count == 0
+        check_invariants(database, [one.id for one in held])
+        assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
+
+    at_desk(database, test)
+
+
+def test_fire_and_forget_leaves_nothing_to_write(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        (held,) = await claimed(desk, 1)
+        held.id = ""
+        async with settling(database) as settler:
+            settler.add(job(held), Completed("1"), 0.001)
+            settler.add(job(held), Raised("no"), 0.001)
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+
+    at_desk(database, test)

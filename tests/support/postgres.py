@@ -1,7 +1,8 @@
 """A PostgreSQL server for the tests, and private databases in it.
 
-The newest there is by default: `LAPINQ_TEST_PG_BIN` names the programs of another; `LAPINQ_TEST_DATABASE_URL` an
-existing server whose user may create databases.
+The newest there is by default: `LAPINQ_TEST_PG_BIN` names the programs of another, `LAPINQ_TEST_IMAGE` an image to run
+where a Docker engine answers ("postgres:16"), `LAPINQ_TEST_DATABASE_URL` an existing server whose user may create
+databases.
 """
 
 import os
@@ -26,6 +27,12 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
     """The URL of a server that lives as long as the context."""
     if url := os.environ.get("LAPINQ_TEST_DATABASE_URL"):
         yield url
+        return
+    if image := os.environ.get("LAPINQ_TEST_IMAGE"):
+        from testcontainers.community.postgres import PostgresContainer  # takes a Docker engine
+
+        with PostgresContainer(image, driver=None) as container:
+            yield container.get_connection_url()
         return
     named = os.environ.get("LAPINQ_TEST_PG_BIN")
     directory = Path(tempfile.mkdtemp(prefix="lapinq-pg-"))

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from lapinq_core.db.notifier import notify
@@ -28,13 +29,6 @@ async def cut_connections(desk: Desk, name: str = "lapinq-worker%") -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name LIKE %s",
         (name,),
-    )
-
-
-async def listening(desk: Desk) -> None:
-    await desk.until(
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'lapinq-worker listen'"
-        " AND datname = current_database() AND state = 'idle'"
     )
 
 
@@ -96,7 +90,7 @@ def test_cut_connections_cost_no_task(database: str) -> None:
             running = asyncio.create_task(desk.ended(*ids))
             while not running.done():
                 await asyncio.sleep(0.15)
-                await cut_connections(Desk(desk.conn))
+                await cut_connections(desk)
             ended = await running
         assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
         check_invariants(database, ids)
@@ -133,14 +127,14 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
     monkeypatch.setattr(fetcher_module, "ASK_AGAIN_SECONDS", 0.5)
 
     async def test(desk: Desk) -> None:
-        async with working(database) as worker:
+        async with working(database, worker_queues=("other",)) as worker:
             await until(lambda: worker._is_member)
+            (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
             token = str(uuid.uuid4())
-            worker._fetcher._doubtful[token] = 0.0
-            await until(lambda: worker._fetcher._doubtful[token])
             async with desk.conn.transaction():
-                (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
                 await work.claim(desk.conn, "default", 1, worker=worker._id, token=token, lease=300.0)
+                worker._fetcher._doubtful[token] = 0.0
+                await until(lambda: worker._fetcher._doubtful[token])
             await desk.ended(task)
             assert token not in worker._fetcher._doubtful
         assert starts(tmp_path) == {"x": 1}
@@ -210,16 +204,16 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
             await until(lambda: worker._is_member)
-            turns = 0
-            look = worker._choice_looks = worker._fetcher._look  # pyright: ignore[reportAttributeAccessIssue]
+            looks = 0
+            look = worker._fetcher._look
 
-            async def counted(connection: object) -> None:
-                nonlocal turns
-                turns += 1
-                await look(connection)  # pyright: ignore[reportArgumentType]
+            async def counted(connection: psycopg.AsyncConnection) -> None:
+                nonlocal looks
+                looks += 1
+                await look(connection)
 
             worker._fetcher._look = counted
             await asyncio.sleep(1.5)
-        assert turns <= 9
+        assert looks <= 9
 
     at_desk(database, test)

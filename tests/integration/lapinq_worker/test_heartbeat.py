@@ -1,0 +1,132 @@
+"""The heartbeat: it beats, stops when the loop is stuck, gives up what does not answer, and tells of a death."""
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from lapinq_core.db.pool import connect
+from lapinq_worker.heartbeat import Heartbeat
+from tests.support.eventually import eventually
+from tests.support.factories import add_worker
+from tests.support.proxy import proxy
+
+
+def register(url: str) -> str:
+    """The id of a worker that was made known just now."""
+
+    async def run() -> str:
+        async with await connect(url, "test") as conn:
+            return await add_worker(conn)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
+    """A heartbeat that has begun; at the end its thread is gone."""
+    defaults: dict[str, Any] = {
+        "interval": 0.1,
+        "lease": 1.0,
+        "stuck_after": 60.0,
+        "declared_dead": lambda: None,
+    }
+    heartbeat = Heartbeat(url, worker, **{**defaults, **values})
+    heartbeat.start(time.monotonic())
+    try:
+        yield heartbeat
+    finally:
+        heartbeat.stop()
+        heartbeat._thread.join(10)  # pyright: ignore[reportPrivateUsage]
+        assert not heartbeat._thread.is_alive()  # pyright: ignore[reportPrivateUsage]
+
+
+def beats(url: str) -> float:
+    """How long after its registration the worker beat last, in seconds."""
+    with psycopg.connect(url) as conn:
+        row = conn.execute(
+            "SELECT extract(epoch FROM beat_at - started_at)::float8 FROM lapinq_workers"
+        ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_it_beats_and_is_calm_after_a_lease(database: str) -> None:
+    with beating(database, register(database)) as heartbeat:
+        assert heartbeat.is_current
+        assert not heartbeat.is_calm
+        eventually(lambda: heartbeat.is_calm)
+        assert beats(database) > 0.8
+
+
+def test_before_it_begins_there_is_no_lease(database: str) -> None:
+    heartbeat = Heartbeat(
+        database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, declared_dead=lambda: None
+    )
+    assert not heartbeat.is_current
+    assert not heartbeat.is_calm
+
+
+def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    with beating(database, register(database), stuck_after=0.3) as heartbeat:
+        eventually(lambda: "has not turned" in caplog.text)
+        eventually(lambda: not heartbeat.is_current)
+        before = beats(database)
+        heartbeat.loop_turned()
+        eventually(lambda: heartbeat.is_current)
+        assert beats(database) > before
+
+
+@pytest.mark.parametrize("gone", ["UPDATE lapinq_workers SET dead_at = now()", "DELETE FROM lapinq_workers"])
+def test_a_death_is_told_once_and_ends_the_beat(database: str, gone: str) -> None:
+    told = list[str]()
+    worker = register(database)
+    with beating(
+        database, worker, declared_dead=lambda: told.append(threading.current_thread().name)
+    ) as heartbeat:
+        with psycopg.connect(database) as conn:
+            conn.execute(gone.encode())
+        eventually(lambda: not heartbeat._thread.is_alive())  # pyright: ignore[reportPrivateUsage]
+    assert told == ["lapinq heartbeat"]
+
+
+def test_a_beat_after_the_end_tells_of_no_death(database: str) -> None:
+    told = list[str]()
+    with beating(
+        database, register(database), interval=0.5, declared_dead=lambda: told.append("dead")
+    ) as heartbeat:
+        heartbeat.stop()
+        with psycopg.connect(database) as conn:
+            conn.execute("DELETE FROM lapinq_workers")
+    assert not told
+
+
+def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = register(database)
+    with proxy(database) as way, beating(way.url, worker, lease=1.5) as heartbeat:
+        eventually(lambda: heartbeat.is_calm)
+        way.swallow()
+        eventually(lambda: caplog.text.count("no answer within 0.5 s") >= 2)
+        assert not heartbeat.is_calm
+        eventually(lambda: not heartbeat.is_current)
+        way.heal()
+        eventually(lambda: heartbeat.is_current, timeout=8)
+
+
+def test_broken_connections_are_replaced(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    worker = register(database)
+    with proxy(database) as way, beating(way.url, worker) as heartbeat:
+        eventually(lambda: beats(database) > 0.1)
+        way.cut()
+        eventually(lambda: not heartbeat.is_current)
+        way.heal()
+        eventually(lambda: heartbeat.is_current)
+    assert "Traceback" not in caplog.text

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvloop
@@ -23,9 +23,12 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def run_main(main: Coroutine[Any, Any, T]) -> T:
+def run_main(
+    main: Coroutine[Any, Any, T],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
+) -> T:
     """What `main` returns or raises; what else runs on the loop by then is cancelled, and gets `END_SECONDS`."""
-    loop = uvloop.new_event_loop()
+    loop = loop_factory()
     asyncio.set_event_loop(loop)
     try:
         task = loop.create_task(main)

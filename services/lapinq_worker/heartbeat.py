@@ -7,8 +7,10 @@ seconds gets no more beats, and the cluster takes its tasks. What follows from t
 import asyncio
 import contextlib
 import logging
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,12 +52,14 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
         self._loop_turned = NEVER
+        self._loop_thread = 0
         self._trust = Trust(interval, lease, NEVER)
 
     def start(self, registered: float) -> None:
-        """Begins; `registered` is when the statement that made the worker known was sent (time.monotonic)."""
+        """Begins, to be called on the event loop; `registered` is when the statement that made the worker known was sent (time.monotonic)."""
         self._trust = Trust(self._interval, self._lease, registered)
         self._loop_turned = time.monotonic()
+        self._loop_thread = threading.get_ident()
         self._thread.start()
 
     def stop(self) -> None:
@@ -82,7 +86,11 @@ class Heartbeat:
             while not self._stop.wait(pause):
                 pause = self._interval
                 if time.monotonic() - self._loop_turned > self._stuck_after:
-                    log.error("the event loop has not turned for %g s: no more heartbeat", self._stuck_after)
+                    log.error(
+                        "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
+                        self._stuck_after,
+                        _where_is(self._loop_thread),
+                    )
                     continue
                 try:
                     alive = runner.run(self._beat())
@@ -131,3 +139,8 @@ class Heartbeat:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
+
+
+def _where_is(thread: int) -> str:
+    frame = sys._current_frames().get(thread)  # noqa: SLF001  # the documented way
+    return "".join(traceback.format_stack(frame)) if frame is not None else "an unknown place\n"

@@ -237,3 +237,25 @@ def stop_program_of_own() -> int:
     program = subprocess.Popen(["sleep", "120"])
     program.terminate()
     return -program.wait(10)
+
+
+async def leave_stubborn_task() -> None:
+    """Leaves a task on the event loop that swallows every cancellation."""
+    _LEFT.append(asyncio.get_running_loop().create_task(stubborn()))
+
+
+async def leave_stuck_thread() -> None:
+    """Leaves a thread of the loop's executor that does not return."""
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
+
+
+async def leave_program_ender() -> None:
+    """Leaves a task on the event loop that raises what ends a program."""
+
+    async def end() -> None:
+        raise SystemExit(3)
+
+    _LEFT.append(asyncio.get_running_loop().create_task(end()))
+
+
+_LEFT: list[asyncio.Task[None]] = []

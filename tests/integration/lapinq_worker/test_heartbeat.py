@@ -76,6 +76,7 @@ def test_before_it_begins_there_is_no_lease(database: str) -> None:
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
     with beating(database, register(database), stuck_after=0.3) as heartbeat:
         eventually(lambda: "has not turned" in caplog.text)
+        assert "in test_a_loop_that_is_stuck_gets_no_beats" in caplog.text
         eventually(lambda: not heartbeat.is_current)
         before = beats(database)
         heartbeat.loop_turned()

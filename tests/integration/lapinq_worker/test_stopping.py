@@ -1,6 +1,7 @@
 """Stopping: nothing new is taken, what runs gets its time, the rest is handed back, and it always ends."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.support.starts import starts
 def endless_import(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """The name of a module whose import goes on until the end of the test."""
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
+    # The import of an earlier test came to its end with that test.
+    monkeypatch.delitem(sys.modules, "tests.support.endless_module", raising=False)
     yield "tests.support.endless_module"
     (tmp_path / "imported").touch()
 

@@ -10,7 +10,8 @@ class Claim(msgspec.Struct, array_like=True):
 
     `args` and `kwargs` stay JSON text until the function is called, so that they can be handed to another process as
     they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its queue. `id` is empty
-    for a fire-and-forget task. `token` is set by whoever made the claim.
+    for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds after the claim. `token`
+    is set by whoever made the claim.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Claim(msgspec.Struct, array_like=True):
     retry_backoff: bool
     rank: int
     seq: int
+    expires_in: float | None = None
     token: str = ""
 
     @property

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from lapinq_core.domain.outcome import Outcome
+from lapinq_core.domain.outcome import Outcome, Unstarted
 from lapinq_worker.job import Job
 
 MAX_CHUNK = 32
@@ -74,9 +74,13 @@ class Dispatcher:
         waiting = self.waiting
         while waiting and self.active < self.limit and self._may_start():
             job = waiting.popleft()
+            self.last_start = now = time.monotonic()
+            if job.expires is not None and job.expires <= now:
+                # Handed back, for its time to live ran out while it waited here; it is ended where it lies then.
+                self._settle(job, Unstarted(), 0.0)
+                continue
             self.active += 1
             self.idle.clear()
-            self.last_start = time.monotonic()
             if job.target.is_coroutine:
                 return job
             self._start_chunk(job)

@@ -123,6 +123,7 @@ class Fetcher:
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
         except BaseException:
+            self._lookahead.failed()
             await self._disconnect()
             raise
         if wanted > 0 and got == 0:
@@ -188,7 +189,10 @@ class Fetcher:
         """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
         for token, when in list(self._doubtful.items()):
             if when <= (now := time.monotonic()):
-                claims = await work.reclaim(connection, worker=self._worker_id(), token=token)
+                worker = self._worker_id()
+                claims = await work.reclaim(connection, worker=worker, token=token)
+                if worker != self._worker_id():
+                    return  # declared dead meanwhile: others take them
                 if claims or when:
                     # It is there whole or not at all; asked for again, what runs by then would be started twice.
                     del self._doubtful[token]
@@ -220,6 +224,7 @@ class Fetcher:
         self._lookahead.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
+        asked = time.monotonic() - round_trip
         ready: list[Job] = []
         unknown: dict[tuple[str, str], list[Claim]] = {}
         for claim in claims:
@@ -227,23 +232,23 @@ class Fetcher:
             if target is None:
                 unknown.setdefault((claim.module_path, claim.task_name), []).append(claim)
             else:
-                ready.append(Job(claim, target))
+                ready.append(Job(claim, target, asked))
         if ready:
             self._dispatcher.offer(ready)
         for alike in unknown.values():
             task = asyncio.create_task(
-                self._import(alike, self._worker_id()), name="import a task's function"
+                self._import(alike, self._worker_id(), asked), name="import a task's function"
             )
             self._imports[task] = alike
 
-    async def _import(self, claims: list[Claim], worker: str) -> None:
+    async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
         """`claims` ask for the same function and were made by `worker`."""
         task = asyncio.current_task()
         found = await self._functions.find(claims[0])
         if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
             return  # withdrawn meanwhile, or others have them
         if isinstance(found, Target):
-            self._dispatcher.offer([Job(claim, found) for claim in claims])
+            self._dispatcher.offer([Job(claim, found, asked) for claim in claims])
         else:
             for claim in claims:
                 self._settle(Job(claim, _NO_TARGET), found, 0.0)

@@ -56,7 +56,10 @@ class Heartbeat:
         self._trust = Trust(interval, lease, NEVER)
 
     def start(self, registered: float) -> None:
-        """Begins, to be called on the event loop; `registered` is when the statement that made the worker known was sent (time.monotonic)."""
+        """Begins; to be called from the event loop's thread.
+
+        `registered` is when the statement that made the worker known was sent (time.monotonic).
+        """
         self._trust = Trust(self._interval, self._lease, registered)
         self._loop_turned = time.monotonic()
         self._loop_thread = threading.get_ident()
@@ -142,5 +145,5 @@ class Heartbeat:
 
 
 def _where_is(thread: int) -> str:
-    frame = sys._current_frames().get(thread)  # noqa: SLF001  # the documented way
+    frame = sys._current_frames().get(thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
     return "".join(traceback.format_stack(frame)) if frame is not None else "an unknown place\n"

@@ -26,13 +26,15 @@ class Target:
 
 
 class Job:
-    """What the dispatcher hands to a pool."""
+    """What the dispatcher hands to a pool. `expires` is when it must no longer be started, by time.monotonic."""
 
-    __slots__ = ("claim", "target")
+    __slots__ = ("claim", "expires", "target")
 
-    def __init__(self, claim: Claim, target: Target) -> None:
+    def __init__(self, claim: Claim, target: Target, asked: float = 0.0) -> None:
+        """`asked` is when the claim was sent off, by the same clock; it matters where the task has a time to live."""
         self.claim = claim
         self.target = target
+        self.expires = None if claim.expires_in is None else asked + claim.expires_in
 
 
 def decode_arguments(

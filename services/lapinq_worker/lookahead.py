@@ -5,6 +5,7 @@ what one worker hoards another could run.
 """
 
 MAX_LOOKAHEAD = 1_000
+MAX_CLAIM = 2_048
 MAX_CLAIM_BYTES = 8 * 1024 * 1024
 _WEIGHT = 0.3
 
@@ -18,6 +19,7 @@ class Lookahead:
         self._rate = 0.0
         self._round_trip = 0.0
         self._bytes = 0.0
+        self._most = MAX_CLAIM
 
     def claimed(
         self, now: float, round_trip: float, ended_count: int, payload_bytes: int, tasks: int
@@ -29,6 +31,11 @@ class Lookahead:
         self._round_trip = _mean(self._round_trip, round_trip)
         if tasks:
             self._bytes = _mean(self._bytes, payload_bytes / tasks)
+            self._most = min(MAX_CLAIM, self._most * 2)
+
+    def failed(self) -> None:
+        """A claim failed. Should its answer have been too large for the database, the next asks for less."""
+        self._most = max(1, self._most // 2)
 
     def idled(self) -> None:
         """There was nothing to claim: the time since says nothing about the pools."""
@@ -41,10 +48,11 @@ class Lookahead:
     @property
     def value(self) -> int:
         """Tasks to have waiting."""
-        return min(MAX_LOOKAHEAD, int(self._rate * self._round_trip * 2))
+        return int(min(MAX_LOOKAHEAD, self._rate * self._round_trip * 2))
 
     def bounded(self, wanted: int) -> int:
         """`wanted`, or as many as fit a claim's answer when the tasks are large."""
+        wanted = min(wanted, self._most)
         return (
             wanted if self._bytes * wanted <= MAX_CLAIM_BYTES else max(1, int(MAX_CLAIM_BYTES / self._bytes))
         )

@@ -31,7 +31,8 @@ WITH picked AS MATERIALIZED (
     HAVING count(*) > 0
 )
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, k.starts + 1, t.max_retries,
-                                 t.retry_delay, t.retry_backoff, k.rank, k.seq)
+                                 t.retry_delay, t.retry_backoff, k.rank, k.seq,
+                                 extract(epoch FROM k.expires_at - lapinq_now())::float8)
                 ORDER BY k.rank, k.seq)::text
   FROM taken k
   JOIN lapinq_tasks t ON t.id = k.id

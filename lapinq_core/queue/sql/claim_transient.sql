@@ -1,5 +1,5 @@
 -- Takes up to `limit` fire-and-forget tasks: the row is deleted, and with it all that is left of the task.
--- Answers one JSON cell in the form of claim.sql, without id; NULL when there is none.
+-- Answers one JSON cell in the form of claim.sql, without id and time to live; NULL when there is none.
 -- Locks the rows it takes, skipping those that others have locked. Relies on the primary key where queues are named.
 WITH picked AS MATERIALIZED (
     SELECT ctid

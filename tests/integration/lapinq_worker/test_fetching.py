@@ -186,6 +186,27 @@ def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -
     at_desk(database, test)
 
 
+def test_a_task_that_expires_behind_a_slow_one_never_starts(
+    database: str, tmp_path: Path, gate: Gate
+) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as worker:
+            slow = await desk.hand_in(tasks.await_for, gate.path)
+            await desk.has_status("running", slow)
+            late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
+            claims = await work.claim(
+                desk.conn, "default", 1, worker=worker._id, token=str(uuid.uuid4()), lease=300.0
+            )
+            worker._fetcher._hand_over(claims, 0.01)
+            await asyncio.sleep(0.4)
+            gate.open()
+            (ended,) = await desk.ended(late)
+        assert (ended.status, ended.attempts) == ("expired", 0)
+        assert not starts(tmp_path)
+
+    at_desk(database, test)
+
+
 def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:

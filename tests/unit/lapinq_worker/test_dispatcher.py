@@ -1,10 +1,11 @@
 """The hand-over: in order, at most so many at once, and nothing is lost or started twice."""
 
 import asyncio
+import time
 
 import pytest
 
-from lapinq_core.domain.outcome import Completed
+from lapinq_core.domain.outcome import Completed, Unstarted
 from lapinq_worker.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.job import Job, Target
 from tests.support import tasks
@@ -132,6 +133,21 @@ def test_nothing_starts_while_it_may_not(run: Run) -> None:
             bench.dispatcher.start_what_fits()
             assert chunks == [[plain]]
             assert await slot is coroutine
+
+    run(test)
+
+
+def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None:
+    async def test() -> None:
+        async with recording(limit=1) as (bench, chunks):
+            target = Target(tasks.noop)
+            late, next_one = (
+                Job(make_claim(expires_in=seconds), target, time.monotonic()) for seconds in (-0.1, 60.0)
+            )
+            bench.dispatcher.offer([late, next_one])
+            assert chunks == [[next_one]]
+            assert bench.settled == [(late, Unstarted(), 0.0)]
+            assert bench.dispatcher.active == 1
 
     run(test)
 

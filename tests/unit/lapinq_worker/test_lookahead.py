@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_worker.lookahead import MAX_CLAIM_BYTES, MAX_LOOKAHEAD, Lookahead
+from lapinq_worker.lookahead import MAX_CLAIM, MAX_CLAIM_BYTES, MAX_LOOKAHEAD, Lookahead
 
 
 def measured(rate: float, round_trip: float, claims: int = 50) -> Lookahead:
@@ -76,6 +76,21 @@ def test_even_the_largest_task_is_claimed() -> None:
     assert lookahead.bounded(5) == 1
 
 
+def test_a_claim_too_large_for_the_database_is_followed_by_smaller_ones() -> None:
+    lookahead = Lookahead()
+    asked = [lookahead.bounded(10_000)]
+    while asked[-1] > 1:
+        lookahead.failed()
+        asked.append(lookahead.bounded(10_000))
+    assert asked[0] == MAX_CLAIM
+    assert len(asked) < 15
+    lookahead.failed()
+    assert lookahead.bounded(10_000) == 1
+    for n in range(15):
+        lookahead.claimed(float(n), 0.01, 0, 100, 1)
+    assert lookahead.bounded(10_000) == MAX_CLAIM
+
+
 def test_empty_claims_say_nothing_about_sizes() -> None:
     lookahead = Lookahead()
     lookahead.claimed(0.0, 0.01, 0, 100, 1)
@@ -87,7 +102,7 @@ def test_empty_claims_say_nothing_about_sizes() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.floats(0, 10),
+            st.just(0.0) | st.floats(1e-9, 10),
             st.floats(0, 10),
             st.integers(0, 10**6),
             st.integers(0, 10**9),

@@ -103,6 +103,18 @@ async def await_for(path: str) -> str:
     return "seen"
 
 
+def wait_at(path: str) -> str:
+    """As `wait_for`, and leaves a file to show that it has begun."""
+    Path(f"{path}.begun.{os.getpid()}.{time.time_ns()}").touch()
+    return wait_for(path)
+
+
+async def await_at(path: str) -> str:
+    """The same as a coroutine."""
+    Path(f"{path}.begun.{os.getpid()}.{time.time_ns()}").touch()  # noqa: ASYNC240  # a file is how the test hears of it
+    return await await_for(path)
+
+
 def die() -> None:
     """Ends its process, as a segmentation fault would."""
     os.kill(os.getpid(), signal.SIGSEGV)

@@ -45,7 +45,7 @@ class Attempt(msgspec.Struct):
 
 
 class Gate:
-    """What `tasks.wait_for` and `tasks.await_for` wait for, given its `path`."""
+    """What `tasks.wait_at` and `tasks.await_at` wait for, given its `path`."""
 
     def __init__(self, path: Path) -> None:
         self._file = path
@@ -54,6 +54,10 @@ class Gate:
     def open(self) -> None:
         """Lets them through."""
         self._file.touch()
+
+    async def begun(self, count: int = 1) -> None:
+        """Returns once `count` of them wait."""
+        await until(lambda: len(list(self._file.parent.glob(f"{self._file.name}.begun.*"))) >= count)
 
 
 class Desk:

@@ -89,7 +89,7 @@ def test_cut_connections_cost_no_task(database: str) -> None:
             )
             running = asyncio.create_task(desk.ended(*ids))
             while not running.done():
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.3)
                 await cut_connections(desk)
             ended = await running
         assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
@@ -145,11 +145,11 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
 def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         quick = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(3000)])
-        slow = await desk.hand_in_many([task_of(tasks.await_for, gate.path) for _ in range(4)])
+        slow = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
         after = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)])
         async with AsyncExitStack() as stack:
             first = await stack.enter_async_context(working(database, worker_concurrency=4))
-            await desk.has_status("running", *slow)
+            await gate.begun(4)
             await until(lambda: not first._dispatcher.waiting)
             await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
             assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
@@ -166,8 +166,8 @@ def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(database: str, 
 def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:
-            slow = await desk.hand_in(tasks.await_for, gate.path)
-            await desk.has_status("running", slow)
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
             # What a claim brought that was made when the tasks were quick.
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
             claims = await work.claim(
@@ -191,8 +191,8 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
 ) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:
-            slow = await desk.hand_in(tasks.await_for, gate.path)
-            await desk.has_status("running", slow)
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
             late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
             claims = await work.claim(
                 desk.conn, "default", 1, worker=worker._id, token=str(uuid.uuid4()), lease=300.0
@@ -210,8 +210,8 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
 def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:
-            slow = await desk.hand_in(tasks.await_for, gate.path)
-            await desk.has_status("running", slow)
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
             await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
             worker._fetcher._hand_over(await work.claim_transient(desk.conn, None, 1), 0.01)
             await asyncio.sleep(1.3)

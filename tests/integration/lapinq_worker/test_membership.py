@@ -18,9 +18,10 @@ THE_LIVING = "SELECT count(*) FROM lapinq_workers WHERE dead_at IS NULL"
 
 
 async def declare_dead(desk: Desk) -> None:
-    """What a worker that is calm does when this one has been silent for a lease."""
-    await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE dead_at IS NULL")
-    await upkeep.rescue(desk.conn, 0.5)
+    """What a worker that is calm does when this one has been silent for a lease; before it hears of that itself."""
+    async with desk.conn.transaction():
+        await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE dead_at IS NULL")
+        await upkeep.rescue(desk.conn, 0.5)
 
 
 def test_it_says_who_it_is_and_beats(database: str) -> None:
@@ -44,8 +45,8 @@ def test_beats_go_on_while_running_tasks_are_waited_for(database: str, gate: Gat
     async def test(desk: Desk) -> None:
         worker = Worker(settings(database, shutdown_grace=60, lease_seconds=0.5))
         running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_for, gate.path)
-        await desk.has_status("running", task)
+        task = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
         worker.stop()
         await desk.until("SELECT beat_at - started_at > interval '1 second' FROM lapinq_workers")
         gate.open()
@@ -69,10 +70,9 @@ def test_beats_go_on_while_the_event_loop_is_busy(database: str) -> None:
 def test_declared_dead_it_begins_anew_and_its_late_results_are_refused(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database) as worker:
-            coroutine = await desk.hand_in(tasks.await_for, gate.path)
-            plain = await desk.hand_in(tasks.wait_for, gate.path)
-            await desk.has_status("running", coroutine, plain)
-            await asyncio.sleep(0.3)
+            coroutine = await desk.hand_in(tasks.await_at, gate.path)
+            plain = await desk.hand_in(tasks.wait_at, gate.path)
+            await gate.begun(2)
             await declare_dead(desk)
             await until(lambda: worker._settler.lost_count == 2)
             await desk.until(THE_LIVING)
@@ -111,8 +111,8 @@ def test_declared_dead_while_it_stops_it_ends(database: str, gate: Gate) -> None
     async def test(desk: Desk) -> None:
         worker = Worker(settings(database, shutdown_grace=60))
         running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_for, gate.path)
-        await desk.has_status("running", task)
+        task = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
         worker.stop()
         await declare_dead(desk)
         async with asyncio.timeout(15):

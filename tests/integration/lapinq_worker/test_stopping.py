@@ -1,5 +1,7 @@
 """Stopping: nothing new is taken, what runs gets its time, the rest is handed back, and it always ends."""
 
+# pyright: reportPrivateUsage=false
+
 import asyncio
 import sys
 import time
@@ -31,11 +33,10 @@ def test_running_tasks_finish(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database):
             ids = [
-                await desk.hand_in(tasks.await_for, gate.path),
-                await desk.hand_in(tasks.wait_for, gate.path),
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
             ]
-            await desk.has_status("running", *ids)
-            await desk.until("SELECT count(*) = 2 FROM lapinq_running")
+            await gate.begun(2)
             asyncio.get_running_loop().call_later(0.3, gate.open)
         ended = await desk.find(*ids)
         assert [(task.status, task.result, task.attempts) for task in ended] == [
@@ -49,8 +50,8 @@ def test_running_tasks_finish(database: str, gate: Gate) -> None:
 def test_nothing_new_is_taken(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=1) as worker:
-            running = await desk.hand_in(tasks.await_for, gate.path)
-            await desk.has_status("running", running)
+            running = await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
             worker.stop()
             later = await desk.hand_in(tasks.aadd, 1, 1)
@@ -65,7 +66,7 @@ def test_nothing_new_is_taken(database: str, gate: Gate) -> None:
 
 @pytest.mark.parametrize(
     ("function", "pool"),
-    [(tasks.await_for, "processes"), (tasks.wait_for, "processes"), (tasks.wait_for, "threads")],
+    [(tasks.await_at, "processes"), (tasks.wait_at, "processes"), (tasks.wait_at, "threads")],
 )
 def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
     database: str, gate: Gate, function: object, pool: str
@@ -75,8 +76,7 @@ def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
         async with working(database, shutdown_grace=0.1, worker_pool=pool):
             again = await desk.hand_in(function, gate.path, max_retries=1)
             never = await desk.hand_in(function, gate.path, max_retries=0)
-            await desk.has_status("running", again, never)
-            await asyncio.sleep(0.3)  # children need a moment to begin
+            await gate.begun(2)
         assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", again) == 0
         assert [(one.outcome, one.final) for one in await desk.attempts(again)] == [("released", False)]
         (failed,) = await desk.find(never)
@@ -96,11 +96,9 @@ def test_after_the_grace_time_tasks_are_handed_back_with_their_start(
 def test_told_twice_it_hands_back_at_once(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, shutdown_grace=600) as worker:
-            ids = [
-                await desk.hand_in(tasks.await_for, gate.path),
-                await desk.hand_in(tasks.wait_for, gate.path),
-            ]
-            await desk.has_status("running", *ids)
+            await desk.hand_in(tasks.await_at, gate.path)
+            await desk.hand_in(tasks.wait_at, gate.path)
+            await gate.begun(2)
             worker.stop()
             started = time.monotonic()
         assert time.monotonic() - started < 10
@@ -113,8 +111,8 @@ def test_told_again_while_it_waits_it_hands_back_at_once(database: str, gate: Ga
     async def test(desk: Desk) -> None:
         worker = Worker(settings(database, shutdown_grace=600))
         running = asyncio.create_task(worker.run())
-        task = await desk.hand_in(tasks.await_for, gate.path)
-        await desk.has_status("running", task)
+        task = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
         worker.stop()
         await asyncio.sleep(0.5)
         assert not running.done()
@@ -129,9 +127,9 @@ def test_told_again_while_it_waits_it_hands_back_at_once(database: str, gate: Ga
 
 def test_a_stubborn_coroutine_does_not_keep_it_from_stopping(database: str) -> None:
     async def test(desk: Desk) -> None:
-        async with working(database, shutdown_grace=0.1):
+        async with working(database, shutdown_grace=0.1) as worker:
             task = await desk.hand_in(tasks.stubborn)
-            await desk.has_status("running", task)
+            await until(lambda: worker._dispatcher.active)
         assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", task) == 0
 
     at_desk(database, test)
@@ -181,8 +179,8 @@ def test_a_module_that_never_ends_does_not_hold_up_others(database: str, endless
 def test_it_hands_back_over_connections_that_broke(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_concurrency=2, shutdown_grace=0.1):
-            ids = [await desk.hand_in(tasks.await_for, gate.path) for _ in range(2)]
-            await desk.has_status("running", *ids)
+            await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(2)])
+            await gate.begun(2)
             await cut_connections(desk)
         assert await desk.value("SELECT count(*) FROM lapinq_ready WHERE starts = 0") == 2
         assert await desk.value("SELECT count(*) FROM lapinq_workers") == 0
@@ -205,17 +203,17 @@ def test_with_the_database_away_it_ends_all_the_same(
 
     async def test(desk: Desk) -> None:
         with proxy(database) as way:
-            worker = Worker(settings(way.url, shutdown_grace=0.1))
+            worker = Worker(settings(way.url, shutdown_grace=0.1, lease_seconds=1.0))
             running = asyncio.create_task(worker.run())
-            task = await desk.hand_in(tasks.await_for, gate.path)
-            await desk.has_status("running", task)
+            task = await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
             way.cut()
             worker.stop()
             async with asyncio.timeout(10):
                 await running
         # Whoever rescues it finds it: the worker's row and the lease are still there.
         assert await desk.status(task) == "running"
-        async with working(database):
+        async with working(database, lease_seconds=1.0):
             gate.open()
             (ended,) = await desk.ended(task)
         assert (ended.status, ended.attempts) == ("completed", 2)

@@ -170,3 +170,25 @@ def test_a_second_signal_hands_running_tasks_back_at_once(
     with WorkerProcess(database):
         eventually(lambda: statuses(database) == {"completed": 1, "failed": 1}, 30)
     check_invariants(database, ids)
+
+
+@pytest.mark.parametrize("function", ["stubborn", "spin"])
+def test_a_server_ends_although_a_task_inside_it_never_does(database: str, function: str) -> None:
+    with ApiProcess(
+        database, "--worker", "--worker-pool", "threads", env={"LAPINQ_SHUTDOWN_GRACE": "0.5"}
+    ) as server:
+        enqueue_all(database, [new_task(task_name=function, args=[])])
+        eventually(lambda: statuses(database) == {"running": 1}, 30)
+        server.signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert statuses(database) == {"pending": 1}
+
+
+def test_a_server_ends_although_the_import_of_a_task_never_does(database: str, tmp_path: Path) -> None:
+    env = {"LAPINQ_SHUTDOWN_GRACE": "0.5", "TEST_ENDLESS_IMPORT": str(tmp_path / "never")}
+    with ApiProcess(database, "--worker", env=env) as server:
+        enqueue_all(database, [new_task(module_path="tests.support.endless_module", task_name="f", args=[])])
+        eventually(lambda: statuses(database) == {"running": 1}, 30)
+        server.signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+    assert statuses(database) == {"pending": 1}

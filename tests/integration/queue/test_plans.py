@@ -103,8 +103,9 @@ def test_discovery_looks_once_at_each_queue(database: str) -> None:
         await fill(conn)
         found = nodes(await plan(conn, "discover", {}))
         scans = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
-        assert len(scans) == 2
-        assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) <= 4
+        # The first queue, then a look after each of the three; rows a look are rounded before PostgreSQL 18.
+        assert sorted(scan["Actual Loops"] for scan in scans) == [1, 3]
+        assert all(scan["Actual Rows"] <= 1 for scan in scans)
 
     on_connections(database, test)
 

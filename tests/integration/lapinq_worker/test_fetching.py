@@ -16,6 +16,7 @@ import pytest
 from lapinq_core.db.notifier import notify
 from lapinq_core.queue import work
 from lapinq_worker import fetcher as fetcher_module
+from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
 from tests.support import tasks
 from tests.support.invariants import check_invariants
@@ -32,11 +33,16 @@ async def cut_connections(desk: Desk, name: str = "lapinq-worker%") -> None:
     )
 
 
+def is_asleep(worker: Worker) -> bool:
+    """Whether the fetcher waits for a wake-up, after the one that the listener gives when it has connected."""
+    wake = worker._fetcher._wake
+    return worker._listener.connected and bool(wake._waiters) and not wake.is_set()
+
+
 def test_it_is_woken_before_it_looks(database: str, tmp_path: Path) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await until(lambda: worker._listener.connected)
-            await asyncio.sleep(0.2)  # asleep by now
+            await until(lambda: is_asleep(worker))
             task = await desk.hand_in(tasks.aadd, 1, 1)
             await asyncio.sleep(0.1)
             assert await desk.status(task) == "pending"
@@ -62,8 +68,7 @@ def test_a_retry_that_may_start_at_once_does(database: str, tmp_path: Path) -> N
 def test_a_task_that_falls_due_wakes_it(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            await until(lambda: worker._listener.connected)
-            await asyncio.sleep(0.2)
+            await until(lambda: is_asleep(worker))
             due = datetime.now(UTC) + timedelta(seconds=0.5)
             task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
             await desk.ended(task, timeout=8)
@@ -198,7 +203,9 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
                 desk.conn, "default", 1, worker=worker._id, token=str(uuid.uuid4()), lease=300.0
             )
             worker._fetcher._hand_over(claims, 0.01)
-            await asyncio.sleep(0.4)
+            await desk.until(
+                "SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL"
+            )
             gate.open()
             (ended,) = await desk.ended(late)
         assert (ended.status, ended.attempts) == ("expired", 0)

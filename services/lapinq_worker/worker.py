@@ -14,7 +14,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
@@ -23,6 +23,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.domain.outcome import Interrupted, Outcome, WorkerLost
 from lapinq_core.domain.version import __version__
 from lapinq_core.queue import work
 from lapinq_core.queue.chores import run_chores
@@ -60,6 +61,7 @@ class Worker:
         self._url = settings.database_url
         self._weights = parse_queues(settings.worker_queues)
         self._id = str(uuid.uuid4())
+        self._name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
         self._is_member = False
         self._registered = 0.0
         self._loop = asyncio.get_running_loop()
@@ -67,7 +69,7 @@ class Worker:
         self._insisted = asyncio.Event()
         self._pool = make_pool(self._url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
-        self._settler = Settler(self._url, self._wake)
+        self._settler = Settler(self._url, self._notifier.wake)
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
@@ -96,7 +98,7 @@ class Worker:
         )
         self._listener = Listener(settings.listen_database_url or self._url, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
-        self._rescuer = Rescuer(self._pool, lambda: self._heartbeat.is_calm, self._wake)
+        self._rescuer = Rescuer(self._pool, lambda: self._heartbeat.is_calm, self._notifier.wake)
         self._heartbeat = self._new_heartbeat()
         self._rebirth: asyncio.Task[None] | None = None
 
@@ -174,8 +176,7 @@ class Worker:
         await pause_for(self._settings.shutdown_grace, self._dispatcher.idle, self._insisted)
         if self._dispatcher.active:
             log.warning("handing back %d tasks that did not finish in time", self._dispatcher.active)
-            self._coroutines.interrupt()
-            self._functions_pool.interrupt()
+            self._interrupt(Interrupted())
             await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
         await _insist("write the last outcomes", self._settler.flushed)
         self._heartbeat.stop()
@@ -200,10 +201,9 @@ class Worker:
             await workers.deregister(conn, self._id)
 
     async def _register(self) -> None:
-        name = self._settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
         record = WorkerRecord(
             id=self._id,
-            name=name,
+            name=self._name,
             version=__version__,
             queues=list(self._weights) or None,
             pool=self._settings.worker_pool,
@@ -238,10 +238,14 @@ class Worker:
     def _begin_anew(self) -> None:
         self._is_member = False
         self._dispatcher.withdraw()
-        self._coroutines.interrupt()
-        self._functions_pool.interrupt()
+        # Their starts are spent, whether a rescue or this worker writes their ends first.
+        self._interrupt(WorkerLost(self._name))
         self._id = str(uuid.uuid4())
         self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")
+
+    def _interrupt(self, outcome: Outcome) -> None:
+        self._coroutines.interrupt(outcome)
+        self._functions_pool.interrupt(outcome)
 
     async def _be_reborn(self) -> None:
         await self._register()
@@ -263,9 +267,6 @@ class Worker:
 
     def _may_start(self) -> bool:
         return self._is_member and self._heartbeat.is_current and not self._stop.is_set()
-
-    def _wake(self, queues: Iterable[str]) -> None:
-        self._notifier.wake(queues)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ import types
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any
 
-from lapinq_core.domain.outcome import Interrupted, Outcome, Raised, TimedOut
+from lapinq_core.domain.outcome import Outcome, Raised, TimedOut
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job, decode_arguments
 from lapinq_worker.outcomes import raised, returned
@@ -69,16 +69,16 @@ class EventLoopPool:
             for slot in self._slots:
                 _abandon(slot)
 
-    def interrupt(self) -> None:
-        """Stops what runs; each running job ends as `Interrupted`."""
-        self._interrupt()
+    def interrupt(self, outcome: Outcome) -> None:
+        """Stops what runs; each running job ends as `outcome`."""
+        self._interrupt(outcome)
         # A job may be on its way to a slot that has not woken yet.
-        asyncio.get_running_loop().call_soon(self._interrupt)
+        asyncio.get_running_loop().call_soon(self._interrupt, outcome)
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, outcome: Outcome) -> None:
         for slot in self._slots:
             if slot.job is not None and slot.outcome is None:
-                self._cancel(slot, Interrupted())
+                self._cancel(slot, outcome)
 
     def _start(self, slot: _Slot) -> None:
         slot.task = asyncio.create_task(self._serve(slot), name="lapinq slot")

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine
 
-from lapinq_core.domain.outcome import Died, Interrupted, TimedOut, Unstarted
+from lapinq_core.domain.outcome import Died, Interrupted, Outcome, TimedOut, Unstarted, WorkerLost
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job
 from lapinq_worker.pools.child_process import ChildProcess
@@ -70,10 +70,10 @@ class ProcessPool:
         finally:
             await self._end()
 
-    def interrupt(self) -> None:
-        """Kills the children that run something; the job ends as `Interrupted`, what was not begun as `Unstarted`."""
+    def interrupt(self, outcome: Outcome) -> None:
+        """Kills the children that run something; the job ends as `outcome`, what was not begun as `Unstarted`."""
         for child in self._busy:
-            child.kill(Interrupted())
+            child.kill(outcome)
         todo, self._todo = self._todo, deque()
         for jobs in todo:
             self._give_up(jobs)
@@ -115,7 +115,7 @@ class ProcessPool:
                 outcome = Interrupted()
         self._dispatcher.ended(job, outcome, time.perf_counter() - child.started)
         rest = list(child.jobs)
-        if rest and not isinstance(outcome, Interrupted):
+        if rest and not isinstance(outcome, (Interrupted, WorkerLost)):
             self.start(rest)
         else:
             self._give_up(rest)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 
-from lapinq_core.domain.outcome import Interrupted, Outcome, TimedOut, Unstarted
+from lapinq_core.domain.outcome import Outcome, TimedOut, Unstarted
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job
 from lapinq_worker.pools.calling import call
@@ -68,11 +68,11 @@ class ThreadPool:
             for _ in self._threads:
                 self._todo.put(None)
 
-    def interrupt(self) -> None:
-        """Settles what runs as `Interrupted`; the threads themselves go on until their functions return."""
+    def interrupt(self, outcome: Outcome) -> None:
+        """Settles what runs as `outcome`; the threads themselves go on until their functions return."""
         self._interruptions += 1
         for thread in list(self._threads):
-            self._cut_off(thread)
+            self._cut_off(thread, outcome)
 
     def _start_thread(self) -> None:
         thread = _Thread()
@@ -134,7 +134,7 @@ class ThreadPool:
         else:
             self._free()
 
-    def _cut_off(self, thread: _Thread) -> None:
+    def _cut_off(self, thread: _Thread, outcome: Outcome) -> None:
         with thread.lock:
             job = thread.current
             if job is None and not thread.rest:
@@ -143,7 +143,7 @@ class ThreadPool:
         self._threads.discard(thread)
         self._collect()
         if job is not None:
-            self._dispatcher.ended(job, Interrupted(), time.perf_counter() - thread.started)
+            self._dispatcher.ended(job, outcome, time.perf_counter() - thread.started)
         for unstarted in thread.rest:
             self._dispatcher.ended(unstarted, Unstarted(), 0.0)
         self._free()

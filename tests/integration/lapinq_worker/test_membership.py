@@ -5,6 +5,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from lapinq_core.queue import upkeep
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
@@ -177,5 +179,28 @@ def test_a_registration_whose_answer_was_lost_is_repeated(database: str) -> None
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
         worker.stop()
         await running
+
+    at_desk(database, test)
+
+
+@pytest.mark.parametrize(
+    ("function", "pool"), [("amark_until", "threads"), ("mark_until", "threads"), ("mark_until", "processes")]
+)
+def test_declared_dead_the_starts_of_what_it_ran_are_spent(
+    database: str, tmp_path: Path, function: str, pool: str
+) -> None:
+    """Also where it writes their ends before anybody has rescued them."""
+
+    async def test(desk: Desk) -> None:
+        gate = tmp_path / "gate"
+        arguments = (str(tmp_path), "x", str(gate))
+        async with working(database, worker_pool=pool):
+            task = await desk.hand_in(getattr(tasks, function), *arguments)
+            await until(lambda: starts(tmp_path)["x"] == 1)
+            await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+            await until(lambda: starts(tmp_path)["x"] == 2)
+            gate.touch()
+            (ended,) = await desk.ended(task)
+        assert (ended.status, ended.attempts) == ("completed", 2)
 
     at_desk(database, test)

@@ -529,7 +529,7 @@ def test_an_interruption_gives_back_what_runs(run: Run) -> None:
             bench.dispatcher.offer(jobs)
             await until(lambda: bench.dispatcher.active == 2)
             await asyncio.sleep(0.01)
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             await until(lambda: len(bench.settled) == 2)
             assert bench.outcomes == [Interrupted(), Interrupted()]
             await check_every_slot_works(bench)
@@ -544,7 +544,7 @@ def test_an_interruption_reaches_a_job_on_its_way_to_a_slot(run: Run) -> None:
             await asyncio.sleep(0.01)
             job = make_job(tasks.asleep, 60)
             bench.dispatcher.offer([job])
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             await until(lambda: bench.ends[job])
             assert bench.outcome(job) == Interrupted()
 
@@ -554,8 +554,8 @@ def test_an_interruption_reaches_a_job_on_its_way_to_a_slot(run: Run) -> None:
 def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
     async def test() -> None:
         async with coroutines(limit=2) as bench:
-            pool_of(bench).interrupt()
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
+            pool_of(bench).interrupt(Interrupted())
             await check_every_slot_works(bench)
 
     run(test)

@@ -347,7 +347,7 @@ def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run, t
             # The second place has no child yet.
             alone = make_job(tasks.mark, str(tmp_path), "alone")
             bench.dispatcher.offer([alone])
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             await settled(bench, 6)
             assert [bench.outcome(job) for job in together] == [Interrupted(), *[Unstarted()] * 3]
             assert bench.outcome(alone) == Unstarted()
@@ -364,7 +364,7 @@ def test_an_interruption_leaves_the_idle_alone(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             (before,) = await bench.run(make_job(tasks.process_id))
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             (after,) = await bench.run(make_job(tasks.process_id))
             assert before == after
 

@@ -158,7 +158,7 @@ def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run) -
             bench.dispatcher.offer(jobs)
             bench.dispatcher.offer([job_of(alone)])
             await until(lambda: gate.started and alone.started)
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             await until(lambda: len(bench.settled) == 5)
             assert [bench.outcome(job) for job in jobs] == [Interrupted(), *[Unstarted()] * 3]
             gate.open.set()
@@ -176,7 +176,7 @@ def test_a_chunk_overtaken_by_an_interruption_is_not_begun(run: Run) -> None:
                 started = Counter[str]()
                 jobs = chunk_of(*[lambda started=started: started.update(["x"]) for _ in range(5)])
                 bench.dispatcher.offer(jobs)
-                pool_of(bench).interrupt()
+                pool_of(bench).interrupt(Interrupted())
                 await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
                 outcomes = [bench.outcome(job) for job in jobs]
                 assert outcomes.count(Unstarted()) == 5 - started["x"]
@@ -188,7 +188,7 @@ def test_an_interruption_leaves_the_idle_alone(run: Run) -> None:
     async def test() -> None:
         async with threads() as bench:
             await bench.run(make_job(tasks.add, 1, 1))
-            pool_of(bench).interrupt()
+            pool_of(bench).interrupt(Interrupted())
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
     run(test)

@@ -238,8 +238,7 @@ class Worker:
     def _begin_anew(self) -> None:
         self._is_member = False
         self._dispatcher.withdraw()
-        # Their starts are spent, whether a rescue or this worker writes their ends first.
-        self._interrupt(WorkerLost(self._name))
+        self._interrupt(WorkerLost(self._name))  # their starts are spent, whoever writes their ends
         self._id = str(uuid.uuid4())
         self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")
 

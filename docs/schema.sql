@@ -50,18 +50,21 @@ AS $function$SELECT statement_timestamp()$function$;
 CREATE SEQUENCE lapinq_claim_seq AS bigint START 1 INCREMENT 1 CACHE 1 OWNED BY lapinq_running.seq;
 
 CREATE TABLE lapinq_attempts (
-    task_id     uuid NOT NULL,
-    attempt     integer NOT NULL,
-    final       boolean NOT NULL,
-    outcome     text NOT NULL,
-    result      text,
-    error       text,
-    traceback   text,
-    run_seconds double precision,
-    claimed_at  timestamp with time zone,
-    finished_at timestamp with time zone NOT NULL,
-    worker_id   uuid,
-    token       uuid,
+    task_id          uuid NOT NULL,
+    attempt          integer NOT NULL,
+    final            boolean NOT NULL,
+    outcome          text NOT NULL,
+    result           text,
+    error            text,
+    traceback        text,
+    run_seconds      double precision,
+    claimed_at       timestamp with time zone,
+    finished_at      timestamp with time zone NOT NULL,
+    worker_id        uuid,
+    token            uuid,
+    logs             text,
+    progress         smallint,
+    progress_message text,
     CONSTRAINT lapinq_attempts_outcome_check CHECK (((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])) OR ((NOT final) AND (outcome = 'released'::text))))
 ) PARTITION BY RANGE (task_id);
 CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts USING btree (task_id, attempt) WHERE (NOT final);
@@ -86,10 +89,17 @@ CREATE TABLE lapinq_delayed (
     rank       bigint NOT NULL,
     starts     integer NOT NULL DEFAULT 0,
     expires_at timestamp with time zone,
+    isolation  smallint NOT NULL DEFAULT 0,
     CONSTRAINT lapinq_delayed_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE TABLE lapinq_queues (
+    name      text NOT NULL,
+    paused_at timestamp with time zone,
+    CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name)
+);
 
 CREATE TABLE lapinq_ready (
     queue_name text NOT NULL,
@@ -98,6 +108,7 @@ CREATE TABLE lapinq_ready (
     id         uuid NOT NULL,
     starts     integer NOT NULL DEFAULT 0,
     expires_at timestamp with time zone,
+    isolation  smallint NOT NULL DEFAULT 0,
     CONSTRAINT lapinq_ready_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, seq);
@@ -117,9 +128,11 @@ CREATE TABLE lapinq_running (
     progress            smallint,
     progress_message    text,
     cancel_requested_at timestamp with time zone,
+    isolation           smallint NOT NULL DEFAULT 0,
     CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_running_cancel_requested ON lapinq_running USING btree (worker_id) WHERE (cancel_requested_at IS NOT NULL);
 
 CREATE TABLE lapinq_schema_version (
     version_num character varying(32) NOT NULL,
@@ -127,22 +140,23 @@ CREATE TABLE lapinq_schema_version (
 );
 
 CREATE TABLE lapinq_tasks (
-    id            uuid NOT NULL,
-    queue_name    text NOT NULL,
-    task_name     text NOT NULL,
-    module_path   text NOT NULL,
-    args          json NOT NULL,
-    kwargs        json NOT NULL,
-    max_retries   integer NOT NULL,
-    priority      integer NOT NULL,
-    retry_delay   double precision NOT NULL,
-    retry_backoff boolean NOT NULL,
-    ttl_seconds   double precision,
-    metadata      jsonb,
-    webhook_url   text,
-    created_at    timestamp with time zone NOT NULL,
-    scheduled_at  timestamp with time zone,
-    expires_at    timestamp with time zone,
+    id              uuid NOT NULL,
+    queue_name      text NOT NULL,
+    task_name       text NOT NULL,
+    module_path     text NOT NULL,
+    args            json NOT NULL,
+    kwargs          json NOT NULL,
+    max_retries     integer NOT NULL,
+    priority        integer NOT NULL,
+    retry_delay     double precision NOT NULL,
+    retry_backoff   boolean NOT NULL,
+    ttl_seconds     double precision,
+    metadata        jsonb,
+    webhook_url     text,
+    created_at      timestamp with time zone NOT NULL,
+    scheduled_at    timestamp with time zone,
+    expires_at      timestamp with time zone,
+    timeout_seconds double precision,
     CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -150,15 +164,16 @@ CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WH
 CREATE TABLE lapinq_tasks_default PARTITION OF lapinq_tasks DEFAULT;
 
 CREATE UNLOGGED TABLE lapinq_transient (
-    seq         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
-    queue_name  text NOT NULL,
-    rank        bigint NOT NULL,
-    task_name   text NOT NULL,
-    module_path text NOT NULL,
-    args        json NOT NULL,
-    kwargs      json NOT NULL,
-    metadata    jsonb,
-    due_at      timestamp with time zone NOT NULL,
+    seq             bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    queue_name      text NOT NULL,
+    rank            bigint NOT NULL,
+    task_name       text NOT NULL,
+    module_path     text NOT NULL,
+    args            json NOT NULL,
+    kwargs          json NOT NULL,
+    metadata        jsonb,
+    due_at          timestamp with time zone NOT NULL,
+    timeout_seconds double precision,
     CONSTRAINT lapinq_transient_pkey PRIMARY KEY (queue_name, rank, seq)
 );
 
@@ -196,8 +211,8 @@ CREATE VIEW lapinq_task_details AS
     t.max_retries,
     t.priority,
     t.metadata,
-    r.progress,
-    r.progress_message,
+    COALESCE(f.progress, r.progress) AS progress,
+    COALESCE(f.progress_message, r.progress_message) AS progress_message,
     t.retry_delay,
     t.retry_backoff,
     t.webhook_url,
@@ -210,7 +225,10 @@ CREATE VIEW lapinq_task_details AS
             ELSE t.scheduled_at
         END AS scheduled_at,
     COALESCE(f.claimed_at, r.claimed_at) AS started_at,
-    f.finished_at AS completed_at
+    f.finished_at AS completed_at,
+    t.timeout_seconds,
+    r.cancel_requested_at,
+    r.seq AS claim_seq
    FROM ((((lapinq_tasks t
      LEFT JOIN lapinq_attempts f ON (((f.task_id = t.id) AND f.final)))
      LEFT JOIN lapinq_running r ON ((r.id = t.id)))

@@ -1,4 +1,4 @@
-"""From `module_path` and `task_name` to the function, as a worker finds it.
+"""From `module_path` and `task_name` to the function, as a worker finds it; and from a name to a middleware.
 
 The module is imported; then the function registered there under the name by the decorator is taken, else the attribute
 of that name, which may lead through a class ("Mailer.send").
@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.handling import HANDLING, Handling
+from lapinq_core.domain.middleware import Middleware
 
 MARK = "__lapinq_task__"
 """The attribute by which the decorator says under which name an object is registered."""
@@ -22,13 +24,29 @@ class TaskNotFound(LapinqError):
     """The function of a task can't be found."""
 
 
+class MiddlewareNotUsable(LapinqError):
+    """A middleware of the worker can't be loaded."""
+
+
+class Found(NamedTuple):
+    """The function to call, and what its decorator says of how to run it, if that is anything."""
+
+    function: Callable[..., Any]
+    handling: Handling | None
+
+
 def is_allowed(module_path: str, allowed: Sequence[str]) -> bool:
     """Whether `module_path` matches one of the glob patterns; no pattern allows all."""
     return not allowed or any(fnmatchcase(module_path, pattern) for pattern in allowed)
 
 
 def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Callable[..., Any]:
-    """The function to call. Imports its module, which runs the user's code and may take its time.
+    """As `find`, the function alone."""
+    return find(module_path, task_name, allowed).function
+
+
+def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found:
+    """What a task asks for. Imports its module, which runs the user's code and may take its time.
 
     Raises `TaskNotFound` with what was searched and what is there; what the module itself raises while it is imported
     passes through as it is.
@@ -45,17 +63,25 @@ def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Ca
     module = _import(module_path)
     found = _registered(module).get(task_name) or _attribute(module, task_name)
     if found is None:
-        names = ", ".join(sorted(_registered(module))) or "none"
-        raise TaskNotFound(
-            f"module {module_path!r} has no task or function {task_name!r}; registered there: {names}"
-        )
+        raise TaskNotFound(_missing(module, task_name))
     if not callable(found):
         raise TaskNotFound(
             f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
         )
     # Our own wrapper comes off, which only saves a call. Whatever else carries the mark is a decorator of the user's
     # around it, to which functools.wraps copied it, or a proxy of one: that stays on.
-    return vars(found)["__wrapped__"] if _is_ours(found) else found
+    return Found(vars(found)["__wrapped__"] if _is_ours(found) else found, _handling(found))
+
+
+def task_names(module_path: str) -> list[str]:
+    """The names under which tasks are registered in a module, sorted. Imports it, as `find` does."""
+    return sorted(_registered(_import(module_path)))
+
+
+def load_middleware(names: Sequence[str]) -> tuple[Middleware, ...]:
+    """The middleware that each `module:name` stands for: an instance, or a class or function that makes one when it is
+    called without arguments. Imports the modules. Raises `MiddlewareNotUsable`."""
+    return tuple(_load_middleware(name) for name in names)
 
 
 def prepare_imports(modules: Sequence[str]) -> None:
@@ -69,6 +95,30 @@ def prepare_imports(modules: Sequence[str]) -> None:
         sys.path.insert(0, here)
     for module in modules:
         _import(module)
+
+
+def _load_middleware(name: str) -> Middleware:
+    place = f"middleware {name!r} (--middleware or LAPINQ_WORKER_MIDDLEWARE)"
+    module_path, colon, attribute = name.partition(":")
+    if not (module_path and colon and attribute):
+        raise MiddlewareNotUsable(f"{place} must be written as module:name, such as app.tracing:Tracing")
+    try:
+        found = _attribute(_import(module_path), attribute)
+        if found is None:
+            raise MiddlewareNotUsable(f"{place}: module {module_path!r} has no {attribute!r}")
+        made = found if isinstance(found, Middleware) else found()
+    except TaskNotFound as error:
+        raise MiddlewareNotUsable(f"{place}: {error}") from error
+    except MiddlewareNotUsable:
+        raise
+    except Exception as error:
+        raise MiddlewareNotUsable(f"{place} can't be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Middleware):
+        raise MiddlewareNotUsable(
+            f"{place} must be a lapinq.Middleware, or a class or function that gives one without arguments,"
+            f" not {type(made).__name__}"
+        )
+    return made
 
 
 def _import(module_path: str) -> ModuleType:
@@ -99,6 +149,14 @@ def _mark(value: object) -> str | None:
     return mark if isinstance(mark, str) else None
 
 
+def _handling(found: object) -> Handling | None:
+    try:
+        handling = getattr(found, HANDLING, None)
+    except Exception:  # noqa: BLE001  # user code: as above
+        return None
+    return handling if type(handling) is Handling else None
+
+
 def _is_ours(found: object) -> bool:
     # By name: the client stands above this module. And type(), for a proxy can pretend to be of any class.
     return f"{type(found).__module__}.{type(found).__qualname__}" == "lapinq.task.Task"
@@ -115,3 +173,15 @@ def _attribute(module: ModuleType, task_name: str) -> Any:
         if found is None:
             return None
     return found
+
+
+def _missing(module: ModuleType, task_name: str) -> str:
+    names = sorted(_registered(module))
+    file = getattr(module, "__file__", None)
+    return (
+        f"module {module.__name__!r} has no task or function {task_name!r};"
+        f" registered there: {', '.join(names) or 'none'}"
+        + (f". It was imported from {file}" if isinstance(file, str) else "")
+        + ". A worker that runs older code than the client must be restarted with the new one;"
+        " a task that was renamed can keep its old name with @queue.task(name=...)"
+    )

@@ -35,6 +35,7 @@ tasks = sa.Table(
     sa.Column("created_at", _timestamptz, nullable=False),
     sa.Column("scheduled_at", _timestamptz),
     sa.Column("expires_at", _timestamptz),
+    sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
@@ -48,6 +49,7 @@ ready = sa.Table(
     sa.Column("id", _uuid, primary_key=True),
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("expires_at", _timestamptz),
+    sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_ready_claim", "queue_name", "rank", "seq"),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=_HOT,
@@ -62,6 +64,7 @@ delayed = sa.Table(
     sa.Column("rank", sa.BigInteger, nullable=False),
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("expires_at", _timestamptz),
+    sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_delayed_due_at", "due_at", "id"),
     sa.Index("lapinq_delayed_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=_HOT,
@@ -85,7 +88,13 @@ running = sa.Table(
     sa.Column("progress", sa.SmallInteger),
     sa.Column("progress_message", sa.Text),
     sa.Column("cancel_requested_at", _timestamptz),
+    sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.CheckConstraint("progress BETWEEN 0 AND 100", name="lapinq_running_progress_check"),
+    sa.Index(
+        "lapinq_running_cancel_requested",
+        "worker_id",
+        postgresql_where=sa.text("cancel_requested_at IS NOT NULL"),
+    ),
     postgresql_with=_HOT,
 )
 
@@ -104,6 +113,9 @@ attempts = sa.Table(
     sa.Column("finished_at", _timestamptz, nullable=False),
     sa.Column("worker_id", _uuid),
     sa.Column("token", _uuid),
+    sa.Column("logs", sa.Text),
+    sa.Column("progress", sa.SmallInteger),
+    sa.Column("progress_message", sa.Text),
     sa.CheckConstraint(
         "outcome IN ('completed', 'failed', 'cancelled', 'expired') OR NOT final AND outcome = 'released'",
         name="lapinq_attempts_outcome_check",
@@ -137,7 +149,15 @@ transient = sa.Table(
     sa.Column("kwargs", JSON, nullable=False),
     sa.Column("metadata", JSONB),
     sa.Column("due_at", _timestamptz, nullable=False),
+    sa.Column("timeout_seconds", DOUBLE_PRECISION),
     prefixes=["UNLOGGED"],
+)
+
+queues = sa.Table(
+    "lapinq_queues",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("paused_at", _timestamptz),
 )
 
 counts = sa.Table(

@@ -4,14 +4,18 @@ import msgspec
 
 from lapinq_core.domain.retry import RetryPolicy
 
+_NULL = msgspec.Raw(b"null")
+
 
 class Claim(msgspec.Struct, array_like=True):
     """One claimed task; the order of fields is the order in `claim.sql`.
 
-    `args` and `kwargs` stay JSON text until the function is called, so that they can be handed to another process as
-    they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its queue. `id` is empty
-    for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds after the claim. `token`
-    is set by whoever made the claim.
+    `args`, `kwargs` and `metadata` (`null` for none) stay JSON text until somebody looks, so that they can be handed to
+    another process as they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its
+    queue. `id` is empty for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds
+    after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
+    claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `queue_name` and `token` are set by whoever
+    made the claim.
     """
 
     id: str
@@ -26,6 +30,12 @@ class Claim(msgspec.Struct, array_like=True):
     rank: int
     seq: int
     expires_in: float | None = None
+    timeout: float | None = None
+    claim_seq: int = 0
+    enqueued_at: float | None = None
+    metadata: msgspec.Raw = _NULL
+    isolation: int = 0
+    queue_name: str = ""
     token: str = ""
 
     @property

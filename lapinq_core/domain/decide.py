@@ -4,23 +4,38 @@ Worker, rescuer and test kit call `decide`. Moves that no attempt caused (cancel
 single guarded statements in `lapinq_core.queue` instead.
 """
 
+from enum import IntEnum
 from typing import assert_never
 
 import msgspec
 
 from lapinq_core.domain.outcome import (
+    Cancelled,
+    Committed,
     Completed,
     Died,
     Interrupted,
     Outcome,
     Raised,
+    Refused,
     RetryAsked,
+    Snoozed,
     TimedOut,
     Unstarted,
     Unstorable,
     WorkerLost,
 )
 from lapinq_core.domain.retry import RetryPolicy, may_retry, retry_wait
+
+
+class Isolation(IntEnum):
+    """How far from others the next attempt must run."""
+
+    NONE = 0
+    OWN_PROCESS = 1
+    """Its worker was lost, perhaps through it: in a process where nothing else runs at the time."""
+    FRESH_PROCESS = 2
+    """It ended the process it ran in: in one that has run nothing before."""
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -42,15 +57,27 @@ class Retry(msgspec.Struct, frozen=True):
     delay: float
     error: str
     traceback: str | None = None
+    isolation: Isolation = Isolation.NONE
 
 
 class HandBack(msgspec.Struct, frozen=True):
-    """Not final: the task waits again as if this attempt had not been; it uses up no start."""
+    """Not final: the task waits again, `delay` seconds, as if this attempt had not been; it uses up no start."""
 
     error: str | None = None
+    delay: float = 0.0
 
 
-Next = Complete | Fail | Retry | HandBack
+class Drop(msgspec.Struct, frozen=True):
+    """Final: the task is cancelled; keep the reason."""
+
+    reason: str
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The end is written already."""
+
+
+Next = Complete | Fail | Retry | HandBack | Drop | Nothing
 
 
 def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> Next:
@@ -62,16 +89,24 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return _failed(policy, attempt, retry_wait(policy, attempt, rand), error, traceback)
         case RetryAsked(countdown=countdown, error=error, traceback=traceback):
             return _failed(policy, attempt, countdown, error, traceback)
+        case Refused(error=error, traceback=traceback):
+            return Fail(error, traceback)
+        case Snoozed(seconds=seconds):
+            return HandBack(f"snoozed for {seconds:g} s", seconds)
+        case Cancelled(reason=reason):
+            return Drop(reason)
         case Unstorable(error=error):
             return Fail(error)
         case TimedOut(limit=limit):
             error = f"time limit of {limit:g} s reached"
             return _failed(policy, attempt, retry_wait(policy, attempt, rand), error)
         case Died(reason=reason):
-            return _failed(policy, attempt, retry_wait(policy, attempt, rand), reason)
+            delay = retry_wait(policy, attempt, rand)
+            return _failed(policy, attempt, delay, reason, isolation=Isolation.FRESH_PROCESS)
         case WorkerLost(worker=worker):
             # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
-            return _failed(policy, attempt, 0.0, f"worker {worker} was lost while it ran this task")
+            error = f"worker {worker} was lost while it ran this task"
+            return _failed(policy, attempt, 0.0, error, isolation=Isolation.OWN_PROCESS)
         case Interrupted():
             # max_retries 0 means at most one start, ever: giving the start back would allow a second one.
             if policy.max_retries == 0:
@@ -81,13 +116,21 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return HandBack("the worker was stopped before the task finished")
         case Unstarted():
             return HandBack()
+        case Committed():
+            return Nothing()
         case _:
             assert_never(outcome)
 
 
 def _failed(
-    policy: RetryPolicy, attempt: int, delay: float, error: str, traceback: str | None = None
+    policy: RetryPolicy,
+    attempt: int,
+    delay: float,
+    error: str,
+    traceback: str | None = None,
+    *,
+    isolation: Isolation = Isolation.NONE,
 ) -> Next:
     if may_retry(policy, attempt):
-        return Retry(delay, error, traceback)
+        return Retry(delay, error, traceback, isolation)
     return Fail(error, traceback)

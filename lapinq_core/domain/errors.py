@@ -23,6 +23,55 @@ class RetryError(LapinqError):
         return type(self), (self.countdown, str(self))
 
 
+class Cancel(LapinqError):
+    """The task cancels itself.
+
+    Raise it inside a task: the task ends as cancelled, with the reason, and is not retried.
+    """
+
+    def __init__(self, reason: str = "the task cancelled itself") -> None:
+        super().__init__(reason)
+
+
+class Snooze(LapinqError):
+    """The task asks to be run later, as if it had not been started now.
+
+    Raise it inside a task: it waits `seconds` and uses up neither a start nor a retry, so nothing but the task's time
+    to live bounds how often it may.
+    """
+
+    def __init__(self, seconds: float = 10) -> None:
+        super().__init__(f"snoozed for {seconds:g} s")
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type["Snooze"], tuple[float]]:
+        return type(self), (self.seconds,)
+
+
+class LeaseLost(LapinqError):
+    """The task was given to another worker meanwhile."""
+
+
+class NoTask(LapinqError):
+    """No task runs here: `current_task` was called outside of one."""
+
+
+class TimeLimit(BaseException):
+    """The task reached its time limit.
+
+    Raised inside a plain function that runs in a child process, wherever it is at that moment; soon after, the
+    process is killed. No subclass of Exception, as asyncio.CancelledError is none, so that an `except Exception` on its
+    way does not hold it up.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(f"time limit of {limit:g} s reached")
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type["TimeLimit"], tuple[float]]:
+        return type(self), (self.limit,)
+
+
 class InvalidValue(LapinqError):
     """A value is not acceptable.
 

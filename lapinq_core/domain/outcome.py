@@ -24,6 +24,25 @@ class RetryAsked(msgspec.Struct, frozen=True, tag=True):
     traceback: str | None = None
 
 
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The function raised what its decorator says no retry helps against."""
+
+    error: str
+    traceback: str | None = None
+
+
+class Snoozed(msgspec.Struct, frozen=True, tag=True):
+    """The function raised `Snooze`: run it again after `seconds`, as if this attempt had not been."""
+
+    seconds: float
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """The function raised `Cancel`, or a person had the attempt stopped."""
+
+    reason: str
+
+
 class Unstorable(msgspec.Struct, frozen=True, tag=True):
     """The function returned something that can't be kept. Running it again would only repeat its effects."""
 
@@ -56,6 +75,22 @@ class Unstarted(msgspec.Struct, frozen=True, tag=True):
     """The worker hands the task back without having called its function."""
 
 
+class Committed(msgspec.Struct, frozen=True, tag=True):
+    """The function ended its attempt itself, in a transaction of its own (`current_task().transaction()`)."""
+
+
 Outcome = (
-    Completed | Raised | RetryAsked | Unstorable | TimedOut | Died | WorkerLost | Interrupted | Unstarted
+    Completed
+    | Raised
+    | RetryAsked
+    | Refused
+    | Snoozed
+    | Cancelled
+    | Unstorable
+    | TimedOut
+    | Died
+    | WorkerLost
+    | Interrupted
+    | Unstarted
+    | Committed
 )

@@ -1,17 +1,71 @@
 """How long a failed task waits before it runs again."""
 
+from collections.abc import Sequence
+from typing import Any, assert_never
+
 import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
 
 MAX_BACKOFF_SECONDS = 600.0
 JITTER = 0.2
+_MOST_SECONDS = 315_576_000  # ten years
+
+
+class FixedDelay(msgspec.Struct, frozen=True):
+    """The same wait before each retry: `seconds`."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        _check_seconds("seconds", self.seconds)
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """A wait of `first` seconds that grows by `factor` with each retry, up to `cap` seconds.
+
+    Each wait is spread by `jitter`, a share of it, each way: tasks that failed together do not come back together.
+    """
+
+    first: float = 10.0
+    factor: float = 2.0
+    cap: float = MAX_BACKOFF_SECONDS
+    jitter: float = JITTER
+
+    def __post_init__(self) -> None:
+        _check_seconds("first", self.first)
+        _check_seconds("cap", self.cap)
+        if not 1 <= self.factor <= 100:
+            raise InvalidValue("factor", "must be a number between 1 and 100")
+        if not 0 <= self.jitter <= 1:
+            raise InvalidValue("jitter", "must be a number between 0 and 1")
+
+
+class Delays(msgspec.Struct, frozen=True):
+    """A wait for each retry in turn, in seconds; the last one holds for all that follow."""
+
+    seconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.seconds:
+            raise InvalidValue("seconds", "must hold at least one number")
+        for index, wait in enumerate(self.seconds):
+            _check_seconds(f"seconds[{index}]", wait)
+
+
+RetrySchedule = FixedDelay | Backoff | Delays
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """What a task says about its retries: how many, how many seconds apart, and whether that doubles each time."""
+    """What a task says about its retries: how many, how many seconds apart, and whether that doubles each time.
+
+    A `schedule`, which its function's decorator may name, goes before the last two.
+    """
 
     max_retries: int = 3
     retry_delay: float = 10.0
     retry_backoff: bool = True
+    schedule: RetrySchedule | None = None
 
 
 def may_retry(policy: RetryPolicy, attempt: int) -> bool:
@@ -22,11 +76,37 @@ def may_retry(policy: RetryPolicy, attempt: int) -> bool:
 def retry_wait(policy: RetryPolicy, attempt: int, rand: float) -> float:
     """Seconds to wait after failed execution number `attempt`; `rand` is in [0, 1).
 
-    With backoff the delay doubles each time and is spread by 20 % each way, so that tasks which failed together
-    do not come back together; it never exceeds ten minutes. Without, it is the delay exactly.
+    Without a schedule: with backoff the delay doubles each time and is spread by 20 % each way; it never exceeds ten
+    minutes. Without backoff it is the delay exactly.
     """
-    if not policy.retry_backoff:
-        return policy.retry_delay
-    doublings = min(attempt - 1, 64)
-    spread = 1 - JITTER + 2 * JITTER * rand
-    return min(policy.retry_delay * 2.0**doublings * spread, MAX_BACKOFF_SECONDS)
+    match policy.schedule:
+        case None if policy.retry_backoff:
+            return _grown(policy.retry_delay, 2.0, MAX_BACKOFF_SECONDS, JITTER, attempt, rand)
+        case None:
+            return policy.retry_delay
+        case FixedDelay(seconds=seconds):
+            return seconds
+        case Backoff(first=first, factor=factor, cap=cap, jitter=jitter):
+            return _grown(first, factor, cap, jitter, attempt, rand)
+        case Delays(seconds=waits):
+            return waits[min(attempt, len(waits)) - 1]
+        case _:
+            assert_never(policy.schedule)
+
+
+def as_schedule(given: RetrySchedule | Sequence[float]) -> RetrySchedule:
+    """A list of seconds as `Delays`. Raises `InvalidValue`, and TypeError for what is no list."""
+    if isinstance(given, FixedDelay | Backoff | Delays):
+        return given
+    return Delays(tuple(given))
+
+
+def _grown(first: float, factor: float, cap: float, jitter: float, attempt: int, rand: float) -> float:
+    grown = min(first * factor ** min(attempt - 1, 64), _MOST_SECONDS)
+    return min(grown * (1 - jitter + 2 * jitter * rand), cap)
+
+
+def _check_seconds(loc: str, value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _MOST_SECONDS:
+        raise InvalidValue(loc, f"must be a number of seconds between 0 and {_MOST_SECONDS} (ten years)")

@@ -25,8 +25,8 @@ TRANSITIONS: dict[Status, dict[Status, str]] = {
     Status.RUNNING: {
         Status.COMPLETED: "the function returns",
         Status.FAILED: "it fails, times out or loses its worker, and no retry is left",
-        Status.PENDING: "it is retried, or handed back by a worker that stops",
-        Status.CANCELLED: "a person stops it",
+        Status.PENDING: "it is retried, snoozes, or is handed back by a worker that stops",
+        Status.CANCELLED: "a person stops it, or it cancels itself",
     },
     Status.FAILED: {Status.PENDING: "a person requeues it"},
     Status.COMPLETED: {},

@@ -25,6 +25,7 @@ class NewTask(msgspec.Struct, kw_only=True):
     """A task as it is handed to the queue; `id` is made by the caller (`ids.new_ids`).
 
     `ttl_seconds` 0 means fire and forget: it gets no row in the history. `scheduled_at` has an offset.
+    `timeout_seconds` is how long one attempt may take; without it the worker's own limit holds.
     """
 
     id: str
@@ -41,6 +42,7 @@ class NewTask(msgspec.Struct, kw_only=True):
     retry_delay: float = 10.0
     retry_backoff: bool = True
     webhook_url: str | None = None
+    timeout_seconds: float | None = None
 
     @property
     def is_transient(self) -> bool:
@@ -61,6 +63,10 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
     _check_seconds("retry_delay", task.retry_delay)
     if task.ttl_seconds is not None:
         _check_seconds("ttl_seconds", task.ttl_seconds)
+    if task.timeout_seconds is not None:
+        _check_seconds("timeout_seconds", task.timeout_seconds)
+        if task.timeout_seconds == 0:
+            raise InvalidValue("timeout_seconds", "must be more than 0")
     if task.webhook_url is not None:
         _check_webhook_url(task.webhook_url)
     if task.scheduled_at is not None:

@@ -1,5 +1,7 @@
 """What a person does to a task: each a single statement guarded by the state it starts from."""
 
+from enum import StrEnum
+
 import psycopg
 
 from lapinq_core.db.statements import sql
@@ -21,6 +23,46 @@ async def cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
         if await pending.fetchone() is None:
             return False
     return False
+
+
+CANCEL_CHANNEL = "lapinq_cancel"
+"""Where a worker hears which of its tasks to stop: the id and the token of the claim, with a space between."""
+
+
+async def request_cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
+    """Asks for the stop of a running task; False when it is unknown or not running.
+
+    It ends as cancelled, unless it completes before its worker hears of it.
+    """
+    cursor = await conn.execute(sql(_PACKAGE, "request_cancel"), {"id": task_id})
+    return await cursor.fetchone() is not None
+
+
+class ProgressNoted(StrEnum):
+    """What became of a report of progress."""
+
+    NOTED = "noted"
+    NOT_RUNNING = "not running"
+    OTHER_CLAIM = "other claim"
+    UNKNOWN = "unknown"
+
+
+async def set_progress(
+    conn: psycopg.AsyncConnection,
+    task_id: str,
+    progress: int,
+    message: str | None,
+    claim_seq: int | None = None,
+) -> ProgressNoted:
+    """Notes how far a running task has come, in percent; of the claim `claim_seq` only, if that is given."""
+    params = {"id": task_id, "progress": progress, "message": message, "claim_seq": claim_seq}
+    if await (await conn.execute(sql(_PACKAGE, "set_progress"), params)).fetchone() is not None:
+        return ProgressNoted.NOTED
+    cursor = await conn.execute(sql(_PACKAGE, "running_claim"), {"id": task_id})
+    row = await cursor.fetchone()
+    if row is None:
+        return ProgressNoted.UNKNOWN
+    return ProgressNoted.NOT_RUNNING if row[0] is None else ProgressNoted.OTHER_CLAIM
 
 
 async def requeue(conn: psycopg.AsyncConnection, task_id: str) -> str | None:

@@ -12,6 +12,9 @@ from lapinq_core.queue.filters import TaskFilter, pick_tasks
 
 _PACKAGE = "lapinq_core.queue"
 
+MAX_ATTEMPTS = 200
+"""Of one task at a time; more than it can have with the most retries, unless it snoozes or is handed back."""
+
 
 class QueueCounts(msgspec.Struct, frozen=True):
     """How many tasks of a queue have each status."""
@@ -69,6 +72,16 @@ async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Statu
     """The status, and the result as a JSON object, of use once that is final; None for an unknown id."""
     row = await (await conn.execute(sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)).fetchone()
     return (Status(row[0]), row[1]) if row else None
+
+
+async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """The attempts of a task as a JSON array, in the order of their ends; None for an unknown id.
+
+    The latest `MAX_ATTEMPTS` at most, and the one that runs.
+    """
+    params = {"id": task_id, "limit": MAX_ATTEMPTS}
+    row = await (await conn.execute(sql(_PACKAGE, "attempts"), params, prepare=True)).fetchone()
+    return row[0] if row else None
 
 
 async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:

@@ -5,7 +5,7 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
-from lapinq_core.domain.decide import Complete, Fail, HandBack, Next, Retry, decide
+from lapinq_core.domain.decide import Complete, Drop, Fail, HandBack, Next, Nothing, Retry, decide
 from lapinq_core.domain.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.retry import RetryPolicy
 from lapinq_core.queue import work
@@ -77,25 +77,29 @@ async def rescue(
             retry_backoff,
             worker,
             timed_out,
-            held,
+            limit_seconds,
         ) in await cursor.fetchall():
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
-            outcome = TimedOut(held) if timed_out else WorkerLost(worker)
+            outcome = TimedOut(limit_seconds) if timed_out else WorkerLost(worker)
             end = ended_as(task_id, token, decide(policy, attempt, outcome, rand))
             ended.append(msgspec.structs.replace(end, rescued=True))
         return await work.settle(conn, ended) if ended else {}
 
 
 def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
-    """The row that `settle` takes, for any next state but completion."""
+    """The row that `settle` takes. Raises ValueError for a completion, and where nothing is to be written."""
     match following:
         case Fail(error=error, traceback=traceback):
             return Ended(task_id, token, True, True, 0.0, error, traceback, run_seconds)
-        case Retry(delay=delay, error=error, traceback=traceback):
-            return Ended(task_id, token, False, True, delay, error, traceback, run_seconds)
-        case HandBack(error=error):
-            return Ended(task_id, token, False, False, 0.0, error, None, run_seconds)
-        case Complete():
+        case Retry(delay=delay, error=error, traceback=traceback, isolation=isolation):
+            return Ended(
+                task_id, token, False, True, delay, error, traceback, run_seconds, isolation=isolation
+            )
+        case HandBack(error=error, delay=delay):
+            return Ended(task_id, token, False, False, delay, error, None, run_seconds)
+        case Drop(reason=reason):
+            return Ended(task_id, token, True, True, 0.0, reason, None, run_seconds, cancelled=True)
+        case Complete() | Nothing():
             raise ValueError("a completion goes through work.complete")
 
 

@@ -34,7 +34,8 @@ class Ended(msgspec.Struct, frozen=True):
     """The end of an attempt that did not complete.
 
     `final` fails the task; otherwise it waits `delay` seconds, and `counts` says whether the attempt used up a start.
-    `rescued`: not told by the holder of the token, who is not to take it for an end of its own writing.
+    `cancelled` ends it as cancelled instead. `rescued`: not told by the holder of the token, who is not to take it for
+    an end of its own writing. `isolation` is that of the next attempt, `logs` what this one said.
     """
 
     id: str
@@ -46,6 +47,9 @@ class Ended(msgspec.Struct, frozen=True):
     traceback: str | None = None
     run_seconds: float | None = None
     rescued: bool = False
+    cancelled: bool = False
+    isolation: int = 0
+    logs: str | None = None
 
 
 async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
@@ -71,13 +75,15 @@ async def claim(
     worker: str,
     token: str,
     lease: float,
+    margin: float = 10.0,
     mark: tuple[int, int] = LOWEST_MARK,
     max_rank: int = HIGHEST_RANK,
 ) -> list[Claim]:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order.
 
-    `lease` is after how many seconds the attempt is overdue even if its worker lives. `token` is a random UUID of this
-    call: should the answer get lost, `reclaim` asks for it again.
+    After `lease` seconds the attempt is overdue even if its worker lives; where the task has a time limit of its own,
+    `margin` seconds after that. `token` is a random UUID of this call: should the answer get lost, `reclaim` asks for
+    it again.
     """
     params = {
         "queue": queue,
@@ -85,11 +91,16 @@ async def claim(
         "worker": worker,
         "token": token,
         "lease": lease,
+        "margin": margin,
         "mark_rank": mark[0],
         "mark_seq": mark[1],
         "max_rank": max_rank,
     }
-    return _decode(await (await conn.execute(sql(_PACKAGE, "claim"), params, prepare=True)).fetchone(), token)
+    cursor = await conn.execute(sql(_PACKAGE, "claim"), params, prepare=True)
+    claims = _decode(await cursor.fetchone(), token)
+    for claim in claims:
+        claim.queue_name = queue
+    return claims
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
@@ -98,11 +109,13 @@ async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> 
     return _decode(await cursor.fetchone(), token)
 
 
-async def claim_transient(conn: psycopg.AsyncConnection, queues: list[str] | None, limit: int) -> list[Claim]:
-    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all)."""
-    cursor = await conn.execute(
-        sql(_PACKAGE, "claim_transient"), {"queues": queues, "limit": limit}, prepare=True
-    )
+async def claim_transient(
+    conn: psycopg.AsyncConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
+) -> list[Claim]:
+    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all); with `in_order` a queue's only when those
+    before it have none."""
+    params = {"queues": queues, "limit": limit, "in_order": in_order}
+    cursor = await conn.execute(sql(_PACKAGE, "claim_transient"), params, prepare=True)
     return _decode(await cursor.fetchone(), "")
 
 
@@ -112,13 +125,18 @@ async def complete(
     tokens: Sequence[str],
     results: Sequence[str],
     seconds: Sequence[float],
+    logs: Sequence[str | None] = (),
 ) -> int:
-    """Ends attempts that returned, `ids` ascending, with their results as JSON text; answers how many were ours."""
+    """Ends attempts that returned, `ids` ascending, with their results as JSON text; answers how many were ours.
+
+    `logs` is what they said, or empty when none said anything.
+    """
     params = {
         "ids": _array(ids),
         "tokens": _array(tokens),
         "seconds": _array(map(repr, seconds)),
         "results": msgspec.json.encode(results).decode(),
+        "logs": msgspec.json.encode(logs).decode() if logs else "[]",
     }
     row = await (await conn.execute(sql(_PACKAGE, "complete"), params, prepare=True)).fetchone()
     return row[0] if row else 0
@@ -131,6 +149,23 @@ async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[
     """
     params = {"attempts": msgspec.json.encode(ended).decode()}
     return dict(await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchall())
+
+
+async def report_progress(
+    conn: psycopg.AsyncConnection, reports: Sequence[tuple[str, str, int, str | None]]
+) -> set[str]:
+    """Notes how far attempts have come: id, token, percent and message of each, in ascending order of id.
+
+    Answers the ids that were ours.
+    """
+    params = {
+        "ids": _array(task_id for task_id, _, _, _ in reports),
+        "tokens": _array(token for _, token, _, _ in reports),
+        "percents": [percent for _, _, percent, _ in reports],
+        "messages": [message for _, _, _, message in reports],
+    }
+    cursor = await conn.execute(sql(_PACKAGE, "report_progress"), params, prepare=True)
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:

@@ -23,7 +23,7 @@ def option(field: str, *names: str, help: str) -> Callable[[Command], Command]: 
     names = names or (f"--{field.replace('_', '-')}",)
     hint = _HINTS[field]
     text = f"{help}  [{_origin(field)}]"
-    if hint is bool:
+    if bool in (hint, *get_args(hint)):
         return click.option("/".join((*names, f"--no-{names[0][2:]}")), field, default=None, help=text)
     if get_origin(hint) is Literal:
         return click.option(*names, field, type=click.Choice(get_args(hint)), default=None, help=text)

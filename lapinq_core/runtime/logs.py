@@ -18,6 +18,8 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
+    # Some loggers take more than is to be written here: a task's own keeps every line with its attempt.
+    handler.setLevel(level.upper())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -4,6 +4,7 @@ A field `name` is read from `LAPINQ_NAME` (the database's from `DATABASE_URL`); 
 overrides and win. Secrets can also be given as the path of a file in `LAPINQ_NAME_FILE`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
@@ -17,6 +18,7 @@ _TEN_YEARS = 315_576_000
 Seconds = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
 SecondsOrOff = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
 Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1, title="bytes")]
 PoolKind = Literal["processes", "threads"]
 
 
@@ -62,9 +64,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_poll_interval: Seconds = 0.1
     """Seconds between two looks at the queue while nothing wakes the worker."""
     worker_timeout: Seconds = 300.0
-    """Time limit of a task in seconds."""
+    """Time limit in seconds of a task that brings none of its own."""
+    time_limit_grace: SecondsOrOff = 1.0
+    """Seconds between telling a task that its time limit is reached and ending it by force."""
+    cancel_grace: SecondsOrOff = 5.0
+    """Seconds a running task gets to end by itself when somebody cancels it."""
     worker_pool: PoolKind = "processes"
     """Where plain functions run: `processes` or `threads`. Coroutines always run on the event loop."""
+    worker_max_memory: Bytes | None = None
+    """Most resident memory of a child process (`512M`, `2G`); the task that takes it beyond fails."""
+    worker_max_tasks_per_child: Count | None = None
+    """Tasks after which a child process is replaced by a new one."""
+    worker_middleware: tuple[str, ...] = ()
+    """Middleware around every task of a worker, as `module:name`, separated by commas, the first outermost."""
+    worker_strict_order: bool = False
+    """Serve the queues strictly in the order named: one is served only while those before it are empty."""
+    worker_rates: bool | None = None
+    """Log a line with the rates once a minute; by default only on a terminal."""
     worker_queues: tuple[str, ...] = ()
     """Queues a worker serves, separated by commas, each with an optional `=weight`; empty serves all."""
     worker_imports: tuple[str, ...] = ()
@@ -77,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds without a sign of life after which a worker's tasks are given to others."""
     stale_recovery_interval: Seconds = 5.0
     """Seconds between two searches for tasks whose worker was lost."""
+    max_result_size: Bytes = 16 * 1024 * 1024
+    """Largest result of a task in bytes of JSON (`64M` too); a task that returns more fails."""
     shutdown_grace: SecondsOrOff = 30.0
     """Seconds running tasks get to finish when the worker is told to stop."""
 
@@ -153,7 +171,9 @@ def _convert(name: str, raw: object, hint: object) -> object:
             raw = tuple(part.strip() for part in raw.split(",") if part.strip())
         elif Path in hint_args:
             raw = Path(raw).expanduser()
-        elif hint is bool and raw.lower() in _BOOLEANS:
+        elif Bytes in (hint, *hint_args):
+            raw = _bytes(name, raw)
+        elif bool in (hint, *hint_args) and raw.lower() in _BOOLEANS:
             raw = _BOOLEANS[raw.lower()]
     if isinstance(raw, Path):
         return raw
@@ -163,6 +183,21 @@ def _convert(name: str, raw: object, hint: object) -> object:
         raise SettingsError(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from error
 
 
+def _bytes(name: str, text: str) -> int:
+    match = _SIZE.fullmatch(text.strip().upper())
+    size = int(float(match["number"]) * _FACTORS[match["unit"]]) if match else 0
+    if not 1 <= size <= _MOST_BYTES:
+        raise SettingsError(
+            f"{name}: expected a size in bytes, or one such as 512M, 1.5G or 2GiB, got {text!r}"
+        )
+    return size
+
+
+_SIZE = re.compile(
+    r"(?P<number>\d{1,15}|\d{1,15}\.\d{1,15}(?=\s*[KMGT]))\s*(?P<unit>[KMGT]?)(I?B)?", re.ASCII
+)
+_FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_MOST_BYTES = 2**50
 _BOOLEANS = {
     "1": True,
     "true": True,

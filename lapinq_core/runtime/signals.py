@@ -8,8 +8,11 @@ import signal
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import FrameType
 
 ECHO_SECONDS = 0.3
+
+_noticed: set[int] = set()
 
 
 class StopSignals:
@@ -35,10 +38,30 @@ def stop_signals() -> Generator[StopSignals]:
     """Listens for SIGTERM and SIGINT on the running loop while the context lasts."""
     loop = asyncio.get_running_loop()
     signals = StopSignals()
+    _noticed.clear()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.receive)
+        _notice_too(number)
     try:
         yield signals
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def was_asked_to_stop() -> bool:
+    """Whether a signal to stop came, also where the event loop is stuck and has not seen it."""
+    return bool(_noticed)
+
+
+def _notice_too(number: int) -> None:
+    # The loop hears of the signal another way; its own handler is only there so that Python does not end.
+    handler = signal.getsignal(number)
+
+    def notice(signum: int, frame: FrameType | None) -> None:
+        _noticed.add(signum)
+        if callable(handler):
+            handler(signum, frame)
+
+    signal.signal(number, notice)
+    signal.siginterrupt(number, False)

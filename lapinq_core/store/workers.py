@@ -9,6 +9,7 @@ import psycopg
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.store"
+_to_stop = msgspec.json.Decoder(list[tuple[str, str]])
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +37,14 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
-async def beat(conn: psycopg.AsyncConnection, worker_id: str) -> bool:
-    """A sign of life; False when the worker was declared dead or is unknown, which is for ever."""
+async def beat(conn: psycopg.AsyncConnection, worker_id: str) -> list[tuple[str, str]] | None:
+    """A sign of life. Answers the tasks that the worker is to stop, each as its id and the token of its claim.
+
+    None when the worker was declared dead or is unknown, which is for ever.
+    """
     cursor = await conn.execute(sql(_PACKAGE, "beat"), {"id": worker_id}, prepare=True)
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    return None if row is None else _to_stop.decode(row[0])
 
 
 async def declare_dead(conn: psycopg.AsyncConnection) -> list[tuple[str, str]]:

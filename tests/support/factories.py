@@ -10,7 +10,7 @@ import psycopg
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import intake, work
+from lapinq_core.queue import inspect, intake, work
 from lapinq_core.store import workers
 from lapinq_core.store.workers import WorkerRecord
 
@@ -78,3 +78,33 @@ async def make_late(conn: Conn, worker: str) -> None:
     await conn.execute(
         "UPDATE lapinq_workers SET beat_at = beat_at - interval '1 hour' WHERE id = %s", (worker,)
     )
+
+
+async def pause(conn: Conn, queue: str) -> None:
+    """Nothing of the queue is claimed from now on."""
+    await conn.execute(
+        "INSERT INTO lapinq_queues (name, paused_at) VALUES (%s, lapinq_now())"
+        " ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at",
+        (queue,),
+    )
+
+
+async def resume(conn: Conn, queue: str) -> None:
+    """The queue is as any other again."""
+    await conn.execute("UPDATE lapinq_queues SET paused_at = NULL WHERE name = %s", (queue,))
+
+
+async def attempts(conn: Conn, task_id: str) -> list[dict[str, Any]]:
+    """What the history of a task shows, in the order of the ends of its attempts."""
+    text = await inspect.get_attempts(conn, task_id)
+    assert text is not None
+    return msgspec.json.decode(text)
+
+
+async def counts(conn: Conn, queue: str = "default") -> dict[str, int]:
+    """How many tasks of a queue have each status that any has."""
+    for line in await inspect.count_queues(conn):
+        if line.queue_name == queue:
+            fields = msgspec.structs.asdict(line)
+            return {status: number for status, number in fields.items() if status != "queue_name" and number}
+    return {}

@@ -17,6 +17,11 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
             " GROUP BY t.id, t.max_retries HAVING count(*) > t.max_retries + 1"
         ).fetchall()
         assert not too_often, f"started too often: {too_often[:5]}"
+        beyond = conn.execute(
+            "SELECT t.id, t.max_retries, a.attempt, a.outcome FROM lapinq_tasks t"
+            " JOIN lapinq_attempts a ON a.task_id = t.id WHERE a.attempt > t.max_retries + 1"
+        ).fetchall()
+        assert not beyond, f"started once more than allowed: {beyond[:5]}"
         twice = conn.execute(
             "SELECT task_id FROM lapinq_attempts WHERE outcome = 'completed' GROUP BY task_id HAVING count(*) > 1"
         ).fetchall()
@@ -35,12 +40,15 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
         ).fetchall()
         assert not nowhere, f"nowhere: {nowhere[:5]}"
         counted = conn.execute(
-            "SELECT queue_name, sum(pending), sum(completed), sum(failed) FROM lapinq_counts GROUP BY queue_name"
+            "SELECT queue_name, sum(pending), sum(completed), sum(failed), sum(cancelled), sum(expired)"
+            " FROM lapinq_counts GROUP BY queue_name"
         ).fetchall()
         real = conn.execute(
             "SELECT queue_name, count(*) FILTER (WHERE status = 'pending'),"
             " count(*) FILTER (WHERE status = 'completed'),"
-            " count(*) FILTER (WHERE status = 'failed') FROM lapinq_task_details GROUP BY queue_name"
+            " count(*) FILTER (WHERE status = 'failed'),"
+            " count(*) FILTER (WHERE status = 'cancelled'),"
+            " count(*) FILTER (WHERE status = 'expired') FROM lapinq_task_details GROUP BY queue_name"
         ).fetchall()
         assert sorted(counted) == sorted(real), f"counted {counted}, there are {real}"
 

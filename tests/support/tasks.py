@@ -1,6 +1,8 @@
 """Tasks that tests enqueue. They run in worker processes, so what they did must show in their results or in files."""
 
 import asyncio
+import ctypes
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -11,7 +13,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lapinq import RetryError
+from lapinq import RetryError, current_task
 
 
 def add(a: int, b: int) -> int:
@@ -271,3 +273,58 @@ async def leave_program_ender() -> None:
 
 
 _LEFT: list[asyncio.Task[None]] = []
+
+
+def book(number: int, fail: str | None = None) -> str:
+    """Writes a row of its own and ends itself in one transaction; may fail inside of it or after."""
+    with current_task().transaction(result=f"booked {number}") as conn:
+        conn.execute("INSERT INTO orders VALUES (%s)", (number,))
+        if fail == "inside":
+            raise ZeroDivisionError(fail)
+    if fail == "after":
+        raise ZeroDivisionError(fail)
+    return "not kept"
+
+
+async def abook(number: int, fail: str | None = None) -> str:
+    """The same as a coroutine."""
+    async with current_task().transaction(result=f"booked {number}") as conn:
+        await conn.execute("INSERT INTO orders VALUES (%s)", (number,))
+        if fail == "inside":
+            raise ZeroDivisionError(fail)
+    if fail == "after":
+        raise ZeroDivisionError(fail)
+    return "not kept"
+
+
+async def ablock(directory: str, name: str, how: str) -> None:
+    """Leaves a file for each start, and holds up its event loop for a minute."""
+    (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
+    match how:
+        case "task":
+            await asyncio.create_task(ablock_loop("sleep"))
+        case "cleanup":
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await ablock_loop("sleep")
+        case _:
+            await ablock_loop(how)
+
+
+async def ablock_loop(how: str) -> None:
+    """Takes the event loop from everybody else for a minute."""
+    end = time.monotonic() + 60
+    match how:
+        case "sleep":
+            time.sleep(60)  # noqa: ASYNC251  # on purpose
+        case "loop":
+            while time.monotonic() < end:
+                pass
+        case "C":
+            while time.monotonic() < end:
+                hashlib.pbkdf2_hmac("sha256", b"x", b"y", 200_000_000)
+        case "lock":
+            ctypes.PyDLL(None).sleep(60)  # holds the interpreter's lock
+        case _:
+            raise ValueError(how)

@@ -1,7 +1,9 @@
 -- Takes up to `limit` tasks of one queue for a worker: out of ready, into running, in order of rank and entry.
 -- Starts at the mark, the last key this worker took, so that entries deleted since are not walked again; `max_rank` keeps
 -- it from passing a higher priority that waits in another queue. Tasks past their time to live are left to expire.sql.
--- A worker that is unknown or was declared dead gets nothing. Answers one JSON cell, an array a task; NULL for none.
+-- A worker that is unknown or was declared dead gets nothing, and nobody gets anything of a paused queue. An attempt is
+-- overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
+-- Answers one JSON cell, an array a task; NULL for none.
 -- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
 -- the connection has PLAN_SETTINGS, for by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
@@ -12,27 +14,34 @@ WITH picked AS MATERIALIZED (
        AND rank <= %(max_rank)s::bigint
        AND (expires_at IS NULL OR expires_at > lapinq_now())
        AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
+       AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = %(queue)s::text AND q.paused_at IS NOT NULL)
      ORDER BY queue_name, rank, seq
      LIMIT %(limit)s::integer
        FOR UPDATE SKIP LOCKED
 ), taken AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked)::tid[])
-    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at
+    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation
+), claimed AS MATERIALIZED (
+    SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
+           t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata
+      FROM taken k
+      JOIN lapinq_tasks t ON t.id = k.id
 ), leased AS (
-    INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at)
-    SELECT id, %(token)s::uuid, %(worker)s::uuid, %(queue)s::text, rank, starts + 1, lapinq_now(),
-           lapinq_now() + %(lease)s::float8 * interval '1 second', expires_at
-      FROM taken
+    INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
+                                isolation)
+    SELECT id, %(token)s::uuid, claim_seq, %(worker)s::uuid, %(queue)s::text, rank, starts + 1, lapinq_now(),
+           lapinq_now() + coalesce(timeout_seconds + %(margin)s::float8, %(lease)s::float8) * interval '1 second',
+           expires_at, isolation
+      FROM claimed
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending)
     SELECT %(queue)s::text, -count(*)
       FROM taken
     HAVING count(*) > 0
 )
-SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, k.starts + 1, t.max_retries,
-                                 t.retry_delay, t.retry_backoff, k.rank, k.seq,
-                                 extract(epoch FROM k.expires_at - lapinq_now())::float8)
-                ORDER BY k.rank, k.seq)::text
-  FROM taken k
-  JOIN lapinq_tasks t ON t.id = k.id
+SELECT json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
+                                 retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
+                                 timeout_seconds, claim_seq, extract(epoch FROM created_at)::float8, metadata, isolation)
+                ORDER BY rank, seq)::text
+  FROM claimed

@@ -1,4 +1,5 @@
--- Every queue in which something waits, with the rank of its first task: a loose scan of the index, one look a queue.
+-- Every queue that is not paused and in which something waits, with the rank of its first task: a loose scan of the
+-- index, one look a queue.
 -- Locks nothing. Relies on lapinq_ready_claim.
 WITH RECURSIVE heads AS (
     (SELECT queue_name, rank
@@ -15,4 +16,7 @@ WITH RECURSIVE heads AS (
             ORDER BY r.queue_name, r.rank, r.seq
             LIMIT 1) AS next
 )
-SELECT queue_name, rank FROM heads LIMIT 10000
+SELECT queue_name, rank
+  FROM heads
+ WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = heads.queue_name AND p.paused_at IS NOT NULL)
+ LIMIT 10000

@@ -1,12 +1,13 @@
 -- Takes fire-and-forget tasks: rows in an unlogged table, no history and no count.
 -- Takes one JSON array of objects; answers the queues concerned. Locks nothing that exists.
 WITH entered AS (
-    INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at)
+    INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at,
+                                  timeout_seconds)
     SELECT queue_name, -priority::bigint, task_name, module_path, args, kwargs, metadata,
-           coalesce(scheduled_at, lapinq_now())
+           coalesce(scheduled_at, lapinq_now()), timeout_seconds
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, priority integer,
-           metadata jsonb, scheduled_at timestamptz)
+           metadata jsonb, scheduled_at timestamptz, timeout_seconds double precision)
      ORDER BY id
     RETURNING queue_name
 )

@@ -1,10 +1,11 @@
 -- Running attempts that nobody looks after: their worker is dead or gone, or their deadline has passed.
--- Answers at most `limit`, with what decides what becomes of them. Locks the rows it answers, skipping locked ones.
+-- Answers at most `limit`, with what decides what becomes of them: of one that is overdue its task's time limit, or how
+-- long it was held, for the limit of its worker is not known here. Locks the rows it answers, skipping locked ones.
 -- Reads lapinq_running whole, which is small.
 SELECT r.id::text, r.token::text, r.attempt, t.max_retries, t.retry_delay, t.retry_backoff,
        coalesce(w.name, r.worker_id::text) AS worker,
        (w.id IS NOT NULL AND w.dead_at IS NULL) AS timed_out,
-       extract(epoch FROM lapinq_now() - r.claimed_at)::float8 AS held_seconds
+       coalesce(t.timeout_seconds, extract(epoch FROM lapinq_now() - r.claimed_at)::float8) AS limit_seconds
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id
   LEFT JOIN lapinq_workers w ON w.id = r.worker_id

@@ -1,4 +1,5 @@
--- For each queue named, from its mark on: the rank of the first task that waits. Queues with none are left out.
+-- For each queue named, from its mark on: the rank of the first task that waits. Queues with none, and paused ones, are
+-- left out.
 -- Locks nothing. Relies on lapinq_ready_claim, one look a queue.
 SELECT q.queue_name, head.rank
   FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
@@ -9,3 +10,4 @@ SELECT q.queue_name, head.rank
           AND (r.queue_name, r.rank, r.seq) >= (q.queue_name, q.mark_rank, q.mark_seq)
         ORDER BY r.queue_name, r.rank, r.seq
         LIMIT 1) AS head
+ WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = q.queue_name AND p.paused_at IS NOT NULL)

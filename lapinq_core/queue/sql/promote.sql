@@ -12,10 +12,10 @@ WITH due AS MATERIALIZED (
     DELETE FROM lapinq_delayed d
      USING due
      WHERE d.id = due.id
-    RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at
+    RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at)
-    SELECT queue_name, rank, id, starts, expires_at
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
+    SELECT queue_name, rank, id, starts, expires_at, isolation
       FROM gone
      ORDER BY due_at, id
     RETURNING queue_name

@@ -2,7 +2,8 @@
 -- Locks nothing. Reads lapinq_running, which is small.
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
                                  t.retry_delay, t.retry_backoff, r.rank, 0,
-                                 extract(epoch FROM r.expires_at - lapinq_now())::float8)
+                                 extract(epoch FROM r.expires_at - lapinq_now())::float8, t.timeout_seconds, r.seq,
+                                 extract(epoch FROM t.created_at)::float8, t.metadata, r.isolation, r.queue_name)
                 ORDER BY r.rank, r.seq)::text
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id

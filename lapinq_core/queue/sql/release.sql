@@ -1,5 +1,6 @@
 -- Hands back tasks whose function was never called: out of running, into ready at the place they were taken from.
--- Takes arrays of ids, tokens and places; answers the queues concerned. No attempt is recorded, no start used up.
+-- Takes arrays of ids, tokens and places; answers the queues in which something waits again. No attempt is recorded, no
+-- start used up. A task that somebody asked to stop is cancelled instead.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
@@ -11,16 +12,23 @@ WITH input AS MATERIALIZED (
      USING input i
      WHERE r.id = i.id
        AND r.token = i.token
-    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, i.seq
+    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, i.seq,
+              r.cancel_requested_at IS NOT NULL AS cancelled
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at)
+    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation)
     OVERRIDING SYSTEM VALUE
-    SELECT queue_name, rank, seq, id, attempt - 1, expires_at
+    SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation
       FROM ended
+     WHERE NOT cancelled
+), recorded AS (
+    INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, finished_at)
+    SELECT id, attempt - 1, true, 'cancelled', lapinq_now()
+      FROM ended
+     WHERE cancelled
 ), counted AS (
-    INSERT INTO lapinq_counts (queue_name, pending)
-    SELECT queue_name, count(*)
+    INSERT INTO lapinq_counts (queue_name, pending, cancelled)
+    SELECT queue_name, count(*) FILTER (WHERE NOT cancelled), count(*) FILTER (WHERE cancelled)
       FROM ended
      GROUP BY queue_name
 )
-SELECT DISTINCT queue_name FROM ended
+SELECT DISTINCT queue_name FROM ended WHERE NOT cancelled

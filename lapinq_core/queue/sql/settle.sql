@@ -1,6 +1,8 @@
--- Ends running attempts in any way but completion: an attempt appended, and the task failed or waiting again.
--- Takes a JSON array of objects: `final` fails the task; else it waits `delay` seconds, and `counts` says whether the
--- attempt used up a start; `rescued` records no token, for its holder knows its own repeated writes by it.
+-- Ends running attempts in any way but completion: an attempt appended, and the task failed, cancelled or waiting again.
+-- Takes a JSON array of objects: `final` fails the task, or cancels it where `cancelled`; else it waits `delay` seconds,
+-- and `counts` says whether the attempt used up a start; `isolation` is how far from others the next one must run, at
+-- least; `rescued` records no token, for its holder knows its own repeated writes by it. A task that somebody asked to
+-- stop does not wait again, whatever its attempt came to: it is cancelled.
 -- Answers the ids that were still ours, and whether each may start at once.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey.
@@ -8,38 +10,43 @@ WITH input AS MATERIALIZED (
     SELECT *
       FROM json_to_recordset(%(attempts)s::json) AS i (
            id uuid, token uuid, final boolean, counts boolean, delay float8, error text, traceback text,
-           run_seconds float8, rescued boolean)
+           run_seconds float8, rescued boolean, cancelled boolean, isolation smallint, logs text)
 ), ended AS (
     DELETE FROM lapinq_running r
      USING input i
      WHERE r.id = i.id
        AND r.token = i.token
     RETURNING r.id, CASE WHEN NOT coalesce(i.rescued, false) THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
-              r.worker_id, r.claimed_at, r.expires_at,
-              i.final, i.counts, i.delay, i.error, i.traceback, i.run_seconds
+              r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message,
+              greatest(r.isolation, i.isolation) AS isolation,
+              i.final OR coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS final,
+              coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS cancelled,
+              i.counts, i.delay, i.error, i.traceback, i.run_seconds, i.logs
 ), recorded AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, traceback, run_seconds, claimed_at,
-                                 finished_at, worker_id, token)
-    SELECT id, attempt, final, CASE WHEN counts THEN 'failed' ELSE 'released' END, error, traceback, run_seconds,
-           claimed_at, lapinq_now(), worker_id, token
+                                 finished_at, worker_id, token, logs, progress, progress_message)
+    SELECT id, attempt, final,
+           CASE WHEN cancelled THEN 'cancelled' WHEN counts THEN 'failed' ELSE 'released' END,
+           error, traceback, run_seconds, claimed_at, lapinq_now(), worker_id, token, logs, progress, progress_message
       FROM ended
 ), ready AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at)
-    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
+    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation
       FROM ended
      WHERE NOT final
        AND coalesce(delay, 0) <= 0
      ORDER BY id
 ), delayed AS (
-    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at)
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation)
     SELECT id, lapinq_now() + delay * interval '1 second', queue_name, rank,
-           CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at
+           CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation
       FROM ended
      WHERE NOT final
        AND delay > 0
 ), counted AS (
-    INSERT INTO lapinq_counts (queue_name, pending, failed)
-    SELECT queue_name, count(*) FILTER (WHERE NOT final), count(*) FILTER (WHERE final)
+    INSERT INTO lapinq_counts (queue_name, pending, failed, cancelled)
+    SELECT queue_name, count(*) FILTER (WHERE NOT final), count(*) FILTER (WHERE final AND NOT cancelled),
+           count(*) FILTER (WHERE cancelled)
       FROM ended
      GROUP BY queue_name
 )

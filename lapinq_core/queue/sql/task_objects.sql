@@ -31,7 +31,8 @@ SELECT o.id::text, row_to_json(o)::text
                d.created_at,
                d.scheduled_at,
                d.started_at,
-               d.completed_at
+               d.completed_at,
+               d.timeout_seconds
           FROM picked
           JOIN lapinq_task_details d ON d.id = picked.id) AS o
  ORDER BY o.id DESC

@@ -86,6 +86,21 @@ def test_an_overdue_task_of_a_living_worker_is_timed_out(database: str) -> None:
     on_connections(database, test)
 
 
+def test_a_rescue_waits_for_no_lock(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        ids = await enqueue(conn, 2)
+        worker = await add_worker(conn)
+        await claim(conn, worker, 2)
+        await make_late(conn, worker)
+        async with other.transaction():
+            # As by a completion that is under way.
+            await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (ids[0],))
+            assert list(await rescue_all(conn)) == [ids[1]]
+        assert list(await rescue_all(conn)) == [ids[0]]
+
+    on_connections(database, test, 2)
+
+
 def test_many_rescuers_at_once_rescue_each_task_once(database: str) -> None:
     async def test(*conns: Conn) -> None:
         ids = await enqueue(conns[0], 300)

@@ -1,14 +1,18 @@
 """Ending attempts: only the holder of the token may, and once."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.decide import Fail, HandBack, Retry
-from lapinq_core.queue import control, work
+from lapinq_core.queue import control, upkeep, work
 from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.store import workers
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.invariants import check_invariants
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
 
@@ -19,6 +23,12 @@ async def attempts(conn: Conn, task_id: str) -> list[tuple[Any, ...]]:
         (task_id,),
     )
     return await cursor.fetchall()
+
+
+async def beats(conn: Conn, worker: str) -> Any:
+    return await (
+        await conn.execute("SELECT beat_at, dead_at FROM lapinq_workers WHERE id = %s", (worker,))
+    ).fetchone()
 
 
 def test_a_completion_keeps_its_result_as_it_is(database: str) -> None:
@@ -46,6 +56,9 @@ def test_a_stale_workers_result_changes_nothing(database: str) -> None:
         assert await work.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == {}
         assert await work.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == {}
         assert await work.release(stale, old) == set()
+        beat_at = await beats(living, old_worker)
+        await workers.beat(stale, old_worker)
+        assert await beats(living, old_worker) == beat_at
         assert await status(living, task) == "running"
 
         assert await complete(living, new, '"new"') == 1
@@ -69,6 +82,25 @@ def test_a_result_from_before_a_requeue_is_refused(database: str) -> None:
         assert await complete(conn, new, '"new"') == 1
 
     on_connections(database, test)
+
+
+def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(database: str) -> None:
+    async def test(stale: Conn, living: Conn) -> None:
+        (task,) = await enqueue(stale, max_retries=0)
+        old_worker = await add_worker(stale)
+        old = await claim(stale, old_worker)
+        await make_late(living, old_worker)
+        await rescue_all(living)
+        assert await status(living, task) == "failed"
+        assert await control.requeue(living, task) == "default"
+        assert await complete(stale, old, '"old"') == 0
+        assert await status(living, task) == "pending"
+        new = await claim(living, await add_worker(living))
+        assert await complete(stale, old, '"old"') == 0
+        assert await complete(living, new, '"new"') == 1
+        assert (await attempts(living, task))[-1] == (1, True, "completed", '"new"', None)
+
+    on_connections(database, test, 2)
 
 
 def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(database: str) -> None:
@@ -151,5 +183,36 @@ def test_completion_and_rescue_race_to_one_winner(database: str) -> None:
         ).fetchone()
         assert row == (done,)
         assert set(rescued) < set(ids) or done == 0
+
+    on_connections(database, test, 2)
+
+
+def test_of_each_completion_that_races_with_a_rescue_one_wins(database: str) -> None:
+    async def test(worker_side: Conn, rescuer_side: Conn) -> None:
+        ids = await enqueue(worker_side, 1000)
+        claims = await claim(worker_side, await add_worker(worker_side), 1000)
+
+        async def finish(held: Claim, round_trips: int) -> int:
+            for _ in range(round_trips):
+                await worker_side.execute("SELECT 1")
+            return await complete(worker_side, [held])
+
+        winners: Counter[str] = Counter()
+        for number, held in enumerate(claims):
+            await worker_side.execute(
+                "UPDATE lapinq_running SET deadline_at = lapinq_now() - interval '1 second' WHERE id = %s",
+                (held.id,),
+            )
+            # The rescue takes a few round trips, so the completion comes before, within and after it.
+            done, rescued = await asyncio.gather(finish(held, number % 5), upkeep.rescue(rescuer_side, 0.5))
+            assert (done, list(rescued)) in [(1, []), (0, [held.id])]
+            winners["completion" if done else "rescue"] += 1
+        assert len(winners) == 2, winners
+        cursor = await worker_side.execute("SELECT status, count(*) FROM lapinq_task_details GROUP BY status")
+        assert dict(await cursor.fetchall()) == {
+            "completed": winners["completion"],
+            "pending": winners["rescue"],
+        }
+        check_invariants(database, ids)
 
     on_connections(database, test, 2)

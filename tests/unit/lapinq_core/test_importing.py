@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.importing import TaskNotFound, is_allowed, prepare_imports, resolve
+from lapinq_core.domain.handling import Handling
+from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.retry import Delays
+from lapinq_core.importing import (
+    MiddlewareNotUsable,
+    TaskNotFound,
+    find,
+    is_allowed,
+    load_middleware,
+    prepare_imports,
+    resolve,
+    task_names,
+)
 
 Write = Callable[[str, str], None]
 
@@ -192,14 +204,23 @@ def test_a_module_that_makes_its_attributes_when_asked_is_asked(write: Write) ->
     assert call("made", "late", 4) == 8
 
 
-def test_a_name_that_is_not_there_is_told_with_what_is(write: Write) -> None:
+def test_a_name_that_is_not_there_is_told_with_what_is_and_what_to_do(write: Write, tmp_path: Path) -> None:
     write("few", "@tq.task\ndef one(): ...\n@tq.task(name='two')\ndef second(): ...")
-    with pytest.raises(
-        TaskNotFound, match=r"module 'few' has no task or function 'three'; registered there: one, two$"
-    ):
+    with pytest.raises(TaskNotFound) as caught:
         resolve("few", "three")
+    assert str(caught.value).startswith(
+        "module 'few' has no task or function 'three'; registered there: one, two."
+        f" It was imported from {tmp_path / 'few.py'}. A worker that runs older code"
+    )
     with pytest.raises(TaskNotFound, match="registered there: none"):
         resolve("json", "three")
+
+
+def test_the_tasks_of_a_module_can_be_listed(write: Write) -> None:
+    write("listed", "@tq.task(name='two')\ndef second(): ...\n@tq.task\ndef one(): ...\ndef plain(): ...")
+    assert task_names("listed") == ["one", "two"]
+    with pytest.raises(TaskNotFound, match="no module 'no_such_module'"):
+        task_names("no_such_module")
 
 
 def test_what_is_no_function_is_told_by_its_type(write: Write) -> None:
@@ -289,3 +310,103 @@ def test_the_working_directory_becomes_importable(
 def test_a_module_to_import_that_is_not_there_is_told() -> None:
     with pytest.raises(TaskNotFound, match="no module 'no_such_module'"):
         prepare_imports(["no_such_module"])
+
+
+RETRYING = "@tq.task(retry=[1, 2], no_retry_for=KeyError)\ndef double(n): return 2 * n\n"
+
+
+def test_the_handling_of_a_task_is_found_with_it(write: Write) -> None:
+    write("handled", f"{RETRYING}\ndef plain(): ...\n@tq.task\ndef simple(): ...")
+    function, handling = find("handled", "double")
+    assert function(4) == 8
+    assert handling == Handling(Delays((1, 2)), (KeyError,))
+    assert find("handled", "plain").handling is None
+    assert find("handled", "simple").handling is None
+
+
+@pytest.mark.parametrize("decorator", ["outer", "Outer", "Proxy"])
+def test_the_handling_is_found_below_decorators_too(write: Write, decorator: str) -> None:
+    write("handled_below", f"{OUTER}\n@{decorator}\n{RETRYING}")
+    function, handling = find("handled_below", "double")
+    assert function(4) == "wrapped 8"
+    assert handling is not None
+    assert handling.retry == Delays((1, 2))
+
+
+def test_options_keep_the_handling_whichever_is_found(write: Write) -> None:
+    write("handled_options", f"{RETRYING}\nurgent = double.options(priority=5)")
+    handling = find("handled_options", "double").handling
+    assert handling is not None
+    assert handling.no_retry_for == (KeyError,)
+
+
+def test_what_only_looks_like_a_handling_is_none(write: Write) -> None:
+    write(
+        "unhandled",
+        """
+        class Anything:
+            def __getattr__(self, name): return self
+            def __call__(self): ...
+
+        class Unready:
+            def __getattr__(self, name): raise RuntimeError("not ready")
+            def __call__(self): ...
+
+        anything, unready = Anything(), Unready()
+        """,
+    )
+    assert find("unhandled", "anything").handling is None
+    assert find("unhandled", "unready").handling is None
+
+
+LAYERS = """
+from lapinq import Middleware
+
+class Layer(Middleware):
+    def __init__(self, name="class"): self.name = name
+
+class Holder:
+    layer = Layer("attribute")
+
+instance = Layer("instance")
+
+def factory(): return Layer("factory")
+
+def failing(): return 1 / 0
+def wrong(): return 5
+def needs_more(more): ...
+answer = 42
+"""
+
+
+def test_middleware_is_an_instance_or_what_makes_one(write: Write) -> None:
+    write("layers", LAYERS)
+    names = ["layers:Layer", "layers:instance", "layers:factory", "layers:Holder.layer"]
+    found: list[Any] = list(load_middleware(names))
+    assert all(isinstance(one, Middleware) for one in found)
+    assert [one.name for one in found] == ["class", "instance", "factory", "attribute"]
+    assert load_middleware([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("layers", "must be written as module:name, such as app.tracing:Tracing"),
+        (":x", "must be written as module:name"),
+        ("layers:", "must be written as module:name"),
+        ("layers:nothing", "module 'layers' has no 'nothing'"),
+        ("no_such_module:x", "no module 'no_such_module'; searched: "),
+        ("layers:failing", "can't be made: ZeroDivisionError: division by zero"),
+        ("layers:needs_more", "can't be made: TypeError: needs_more"),
+        ("layers:answer", "can't be made: TypeError: 'int' object is not callable"),
+        ("layers:wrong", "must be a lapinq.Middleware, or a class or function that gives one"),
+        ("broken_layers:x", "can't be made: ModuleNotFoundError: No module named 'no_such_dependency'"),
+    ],
+)
+def test_middleware_that_is_not_usable_is_told_with_its_setting(write: Write, name: str, told: str) -> None:
+    write("layers", LAYERS)
+    write("broken_layers", "import no_such_dependency")
+    with pytest.raises(MiddlewareNotUsable) as caught:
+        load_middleware([name])
+    assert str(caught.value).startswith(f"middleware {name!r} (--middleware or LAPINQ_WORKER_MIDDLEWARE)")
+    assert told in str(caught.value)

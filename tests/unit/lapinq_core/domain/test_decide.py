@@ -4,20 +4,34 @@ from typing import get_args
 
 import pytest
 
-from lapinq_core.domain.decide import Complete, Fail, HandBack, Next, Retry, decide
+from lapinq_core.domain.decide import (
+    Complete,
+    Drop,
+    Fail,
+    HandBack,
+    Isolation,
+    Next,
+    Nothing,
+    Retry,
+    decide,
+)
 from lapinq_core.domain.outcome import (
+    Cancelled,
+    Committed,
     Completed,
     Died,
     Interrupted,
     Outcome,
     Raised,
+    Refused,
     RetryAsked,
+    Snoozed,
     TimedOut,
     Unstarted,
     Unstorable,
     WorkerLost,
 )
-from lapinq_core.domain.retry import RetryPolicy
+from lapinq_core.domain.retry import Backoff, Delays, FixedDelay, RetryPolicy
 
 # Of two executions the first has a retry left and the second has not; of one execution none has.
 TWICE = RetryPolicy(max_retries=1, retry_delay=10, retry_backoff=True)
@@ -26,6 +40,9 @@ ONCE = RetryPolicy(max_retries=0, retry_delay=10, retry_backoff=True)
 LIMIT = "time limit of 2.5 s reached"
 LOST = "worker w1 was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
+SNOOZED = HandBack("snoozed for 30 s", 30)
+AFRESH = Retry(10, "killed by 9", isolation=Isolation.FRESH_PROCESS)
+APART = Retry(0, LOST, isolation=Isolation.OWN_PROCESS)
 
 TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     # outcome, then what follows: a retry is left; the last of two; the only one
@@ -36,8 +53,12 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (RetryAsked(0, "now"), Retry(0, "now"), Fail("now"), Fail("now")),
     (Unstorable("a set"), Fail("a set"), Fail("a set"), Fail("a set")),
     (TimedOut(2.5), Retry(10, LIMIT), Fail(LIMIT), Fail(LIMIT)),
-    (Died("killed by 9"), Retry(10, "killed by 9"), Fail("killed by 9"), Fail("killed by 9")),
-    (WorkerLost("w1"), Retry(0, LOST), Fail(LOST), Fail(LOST)),
+    (Died("killed by 9"), AFRESH, Fail("killed by 9"), Fail("killed by 9")),
+    (WorkerLost("w1"), APART, Fail(LOST), Fail(LOST)),
+    (Refused("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
+    (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
+    (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),
+    (Committed(), Nothing(), Nothing(), Nothing()),
     (
         Interrupted(),
         HandBack(STOPPED),
@@ -68,6 +89,28 @@ def test_the_wait_before_a_retry_doubles_and_is_spread(outcome: Outcome) -> None
     policy = RetryPolicy(max_retries=5, retry_delay=10)
     waits = [decide(policy, attempt, outcome, rand) for attempt in (1, 3) for rand in (0.0, 0.5)]
     assert [wait.delay for wait in waits if isinstance(wait, Retry)] == [8, 10, 32, 40]
+
+
+@pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
+def test_a_schedule_goes_before_what_the_task_says(outcome: Outcome) -> None:
+    for schedule, expected in (
+        (FixedDelay(3), [3, 3]),
+        (Delays((1, 60)), [1, 60]),
+        (Backoff(2, 3, jitter=0), [2, 6]),
+    ):
+        policy = RetryPolicy(max_retries=5, retry_delay=10, retry_backoff=True, schedule=schedule)
+        following = [decide(policy, attempt, outcome, rand=0.9) for attempt in (1, 2)]
+        assert [retry.delay for retry in following if isinstance(retry, Retry)] == expected
+
+
+def test_a_schedule_delays_neither_a_lost_worker_nor_a_countdown() -> None:
+    policy = RetryPolicy(max_retries=5, schedule=FixedDelay(60))
+    following = [decide(policy, 1, outcome, 0.5) for outcome in (WorkerLost("w"), RetryAsked(7, "later"))]
+    assert [retry.delay for retry in following if isinstance(retry, Retry)] == [0, 7]
+
+
+def test_what_ends_a_process_asks_for_more_isolation_than_what_may_have_ended_a_worker() -> None:
+    assert Isolation.NONE < Isolation.OWN_PROCESS < Isolation.FRESH_PROCESS
 
 
 def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:

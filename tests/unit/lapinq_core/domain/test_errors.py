@@ -2,7 +2,18 @@
 
 import pickle
 
-from lapinq_core.domain.errors import InvalidValue, LapinqError, RetryError
+import pytest
+
+from lapinq_core.domain.errors import (
+    Cancel,
+    InvalidValue,
+    LapinqError,
+    LeaseLost,
+    NoTask,
+    RetryError,
+    Snooze,
+    TimeLimit,
+)
 
 
 class Broken(LapinqError):
@@ -33,3 +44,23 @@ def test_errors_survive_pickling() -> None:
     invalid = pickle.loads(pickle.dumps(InvalidValue("queue", "no")))
     assert (retry.countdown, str(retry)) == (4, "later")
     assert (invalid.loc, invalid.msg) == ("queue", "no")
+
+
+@pytest.mark.parametrize(
+    "error", [Cancel(), Cancel("not wanted"), Snooze(2.5), TimeLimit(5), LeaseLost(), NoTask()], ids=repr
+)
+def test_what_ends_a_task_survives_pickling(error: BaseException) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_each_way_to_end_a_task_says_what_it_asks_for() -> None:
+    assert str(Cancel("the order was withdrawn")) == "the order was withdrawn"
+    assert str(Cancel()) == "the task cancelled itself"
+    assert (Snooze().seconds, str(Snooze(90))) == (10, "snoozed for 90 s")
+    assert (TimeLimit(2.5).limit, str(TimeLimit(2.5))) == (2.5, "time limit of 2.5 s reached")
+
+
+def test_a_time_limit_passes_what_catches_exceptions() -> None:
+    assert not issubclass(TimeLimit, Exception)
+    assert all(issubclass(kind, LapinqError) for kind in (Cancel, Snooze, LeaseLost, NoTask))

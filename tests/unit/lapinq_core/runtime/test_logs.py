@@ -114,3 +114,16 @@ def test_nothing_goes_to_standard_output() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr.endswith("root: hello\n")) == ("", True)
+
+
+def test_a_logger_that_takes_more_than_is_to_be_written_does_not_write_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    eager = logging.getLogger("app.eager")
+    eager.setLevel(logging.DEBUG)
+    configure_logging("info", as_json=False)
+    eager.debug("a detail")
+    assert lines(capsys) == []
+    configure_logging("debug", as_json=False)
+    eager.debug("a detail")
+    assert len(lines(capsys)) == 1

@@ -36,13 +36,21 @@ TEXTS: dict[str, tuple[str, object]] = {
     "worker_concurrency": ("32", 32),
     "worker_poll_interval": ("0.5", 0.5),
     "worker_timeout": ("3600", 3600.0),
+    "time_limit_grace": ("0", 0.0),
+    "cancel_grace": ("2.5", 2.5),
     "worker_pool": ("threads", "threads"),
+    "worker_max_memory": ("512M", 512 * 1024 * 1024),
+    "worker_max_tasks_per_child": ("1000", 1000),
+    "worker_middleware": ("app.tracing:Tracing, app.log:lines", ("app.tracing:Tracing", "app.log:lines")),
+    "worker_strict_order": ("on", True),
+    "worker_rates": ("off", False),
     "worker_queues": ("video=3,mail", ("video=3", "mail")),
     "worker_imports": ("app.tasks", ("app.tasks",)),
     "worker_name": ("blue", "blue"),
     "heartbeat_interval": ("1", 1.0),
     "lease_seconds": ("60", 60.0),
     "stale_recovery_interval": ("2.5", 2.5),
+    "max_result_size": ("1M", 1024 * 1024),
     "shutdown_grace": ("0", 0.0),
     "scheduler": ("true", True),
     "scheduler_interval": ("30", 30.0),
@@ -112,6 +120,26 @@ def test_what_is_not_ours_is_passed_over() -> None:
         ("worker_timeout", "inf"),
         ("worker_timeout", "-5"),
         ("worker_pool", "fibers"),
+        ("time_limit_grace", "-1"),
+        ("cancel_grace", "nan"),
+        ("worker_max_memory", "0"),
+        ("worker_max_memory", "0.0001K"),
+        ("worker_max_memory", "-1"),
+        ("worker_max_memory", "-512M"),
+        ("worker_max_memory", "1.5"),
+        ("worker_max_memory", "512 X"),
+        ("worker_max_memory", "M"),
+        ("worker_max_memory", "1e9"),
+        ("worker_max_memory", "12KM"),
+        ("worker_max_memory", "١M"),
+        ("worker_max_memory", "90000000T"),
+        ("worker_max_memory", "9" * 5000),
+        ("worker_max_memory", "all"),
+        ("max_result_size", "0"),
+        ("max_result_size", "many"),
+        ("worker_max_tasks_per_child", "0"),
+        ("worker_strict_order", "perhaps"),
+        ("worker_rates", "often"),
         ("shutdown_grace", "-1"),
         ("cleanup_interval", "nan"),
         ("log_level", "loud"),
@@ -139,6 +167,44 @@ def test_a_single_setting_is_read_under_the_name_it_was_given() -> None:
 )
 def test_switches_take_the_usual_words(text: str, meant: bool) -> None:
     assert load_settings({"LAPINQ_JSON_LOG": text}).json_log is meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1", 1),
+        ("1048576", 2**20),
+        ("1K", 2**10),
+        ("512M", 512 * 2**20),
+        ("512m", 512 * 2**20),
+        ("512MB", 512 * 2**20),
+        ("512 MiB", 512 * 2**20),
+        (" 2GiB ", 2 * 2**30),
+        ("1.5G", 3 * 2**29),
+        ("0.5k", 512),
+        ("1T", 2**40),
+        ("100B", 100),
+    ],
+)
+def test_a_size_may_have_a_unit(text: str, meant: int) -> None:
+    assert load_settings({"LAPINQ_WORKER_MAX_MEMORY": text}).worker_max_memory == meant
+    assert load_settings({"LAPINQ_MAX_RESULT_SIZE": text}).max_result_size == meant
+    assert parse_setting("worker_max_memory", text, "--max-memory") == meant
+
+
+def test_a_size_that_cannot_be_is_told_with_examples() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^--max-memory: expected a size in bytes, or one such as 512M.*, got 'lots'$"
+    ):
+        parse_setting("worker_max_memory", "lots", "--max-memory")
+    with pytest.raises(SettingsError, match=r"^--worker-max-memory: expected `int` >= 1"):
+        load_settings({}, worker_max_memory=0)
+
+
+def test_a_switch_without_a_default_is_on_off_or_unset() -> None:
+    assert load_settings({}).worker_rates is None
+    assert load_settings({"LAPINQ_WORKER_RATES": "1"}).worker_rates is True
+    assert load_settings({"LAPINQ_WORKER_RATES": "no"}).worker_rates is False
 
 
 def test_a_switch_can_be_turned_off_over_the_environment() -> None:

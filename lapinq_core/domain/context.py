@@ -1,0 +1,189 @@
+"""`current_task`: what a running task can learn of itself, and tell. Works in coroutines, threads and child processes.
+
+Whoever runs the task sets `running` to what stands behind it (`Attempt`) in the context the function is called in.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lapinq_core.domain.errors import InvalidValue, NoTask
+
+if TYPE_CHECKING:
+    import psycopg
+
+MAX_MESSAGE = 1000
+
+
+class Transaction(
+    AbstractContextManager["psycopg.Connection"], AbstractAsyncContextManager["psycopg.AsyncConnection"]
+):
+    """Both `with` (a connection) and `async with` (one for coroutines)."""
+
+
+class Attempt(Protocol):
+    """What stands behind a running task: what it was claimed with, and the ways back to the worker."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def task_name(self) -> str: ...
+    @property
+    def module_path(self) -> str: ...
+    @property
+    def queue_name(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_retries(self) -> int: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+    @property
+    def enqueued_at(self) -> datetime | None: ...
+    @property
+    def deadline(self) -> datetime: ...
+    @property
+    def claim_seq(self) -> int: ...
+    @property
+    def is_cancelled(self) -> bool: ...
+    @property
+    def is_lease_lost(self) -> bool: ...
+
+    def report_progress(self, percent: int, message: str | None) -> None:
+        """Keeps the latest; costs microseconds, whatever becomes of it later."""
+        ...
+
+    def write_log(self, line: str) -> None:
+        """Takes one line, without its end."""
+        ...
+
+    def transaction(self, result: Any) -> Transaction:
+        """See `CurrentTask.transaction`."""
+        ...
+
+
+running: ContextVar[Attempt] = ContextVar("lapinq_running")
+
+
+def current_task() -> "CurrentTask":
+    """The task that this code runs in. Raises `NoTask` outside of one."""
+    attempt = running.get(None)
+    if attempt is None:
+        raise NoTask
+    return CurrentTask(attempt)
+
+
+class CurrentTask:
+    """The running attempt of a task, as its own code sees it."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    @property
+    def id(self) -> str:
+        """The task's id; empty for fire and forget."""
+        return self._attempt.id
+
+    @property
+    def task_name(self) -> str:
+        """The name of its function."""
+        return self._attempt.task_name
+
+    @property
+    def module_path(self) -> str:
+        """The module of its function."""
+        return self._attempt.module_path
+
+    @property
+    def queue(self) -> str:
+        """The queue it came from."""
+        return self._attempt.queue_name
+
+    @property
+    def attempt(self) -> int:
+        """The number of this execution, from 1."""
+        return self._attempt.attempt
+
+    @property
+    def max_retries(self) -> int:
+        """How many retries it may have; this is the last attempt when `attempt` is greater."""
+        return self._attempt.max_retries
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What was enqueued with it."""
+        return self._attempt.metadata
+
+    @property
+    def enqueued_at(self) -> datetime | None:
+        """When it was enqueued, in UTC; None for fire and forget."""
+        return self._attempt.enqueued_at
+
+    @property
+    def deadline(self) -> datetime:
+        """When its time limit is reached, in UTC by this machine's clock."""
+        return self._attempt.deadline
+
+    @property
+    def claim_seq(self) -> int:
+        """A number that is greater for every later claim of any task: a fencing token for what it writes elsewhere."""
+        return self._attempt.claim_seq
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked for its stop; a plain function should look now and then, and return."""
+        return self._attempt.is_cancelled
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether it was given to another worker meanwhile; nothing it answers will be kept."""
+        return self._attempt.is_lease_lost
+
+    def progress(self, percent: float, message: str | None = None) -> None:
+        """Says how far it has come, 0 to 100. Only the latest is sent on, a few times a second: call it as often as
+        you like. Raises `InvalidValue`."""
+        number = isinstance(percent, int | float) and not isinstance(percent, bool)  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+        if not number or not 0 <= percent <= 100:
+            raise InvalidValue("percent", "must be a number between 0 and 100")
+        if message is not None:
+            # What PostgreSQL can't store is taken out: it would refuse the words of all attempts in the batch.
+            message = message.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
+        self._attempt.report_progress(int(percent), message)
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines are kept with the attempt, the latest ones when there are many."""
+        return logging.LoggerAdapter(_log, {"task": self.id})
+
+    def transaction(self, *, result: Any = None) -> Transaction:
+        """A transaction that ends this attempt together with what you write in it, or not at all.
+
+        `with current_task().transaction() as conn:` gives a psycopg connection to lapinq's database, `async with` one
+        for coroutines. At the end of the block the task is completed with `result` and both are committed. Raises
+        `LeaseLost`, and writes nothing, when the task was given to another worker meanwhile. What the function returns
+        afterwards is not kept, and an exception only logged. Not for fire and forget.
+        """
+        return self._attempt.transaction(result)
+
+
+class _KeepWithAttempt(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        attempt = running.get(None)
+        if attempt is None:
+            return
+        try:
+            attempt.write_log(self.format(record))
+        except Exception:  # noqa: BLE001  # as logging does: a log line must not end a task
+            self.handleError(record)
+
+
+_log = logging.getLogger("lapinq.task")
+_keeper = _KeepWithAttempt()
+_keeper.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+_log.addHandler(_keeper)
+_log.setLevel(logging.DEBUG)

@@ -1,0 +1,111 @@
+"""Takes one guard out of the product, so that a test can show that it would be missed.
+
+`python -m tests.support.mutant GUARD …` runs the command line without the guard. `-p tests.support.mutant` does the
+same to a run of pytest and to the programs that its tests start; LAPINQ_TEST_MUTANT names the guard, empty for none.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cache
+from typing import LiteralString, cast
+
+from lapinq_core.db import statements
+
+VARIABLE = "LAPINQ_TEST_MUTANT"
+
+_TOKEN = r"\br\.token = i\.token\b"
+_SKIP_LOCKED = r"\s+SKIP LOCKED\b"
+
+
+class Guard(StrEnum):
+    """What can be taken out."""
+
+    COMPLETE_TOKEN = "complete-token"
+    SETTLE_TOKEN = "settle-token"
+    RELEASE_TOKEN = "release-token"
+    PROGRESS_TOKEN = "progress-token"
+    SETTLE_CANCEL_REQUEST = "settle-cancel-request"
+    RELEASE_CANCEL_REQUEST = "release-cancel-request"
+    CLAIM_SKIP_LOCKED = "claim-skip-locked"
+    RESCUE_SKIP_LOCKED = "rescue-skip-locked"
+    QUIET_PERIOD = "quiet-period"
+
+
+_REPLACED = {
+    Guard.COMPLETE_TOKEN: ("lapinq_core.queue", "complete", _TOKEN, "true"),
+    Guard.SETTLE_TOKEN: ("lapinq_core.queue", "settle", _TOKEN, "true"),
+    Guard.RELEASE_TOKEN: ("lapinq_core.queue", "release", _TOKEN, "true"),
+    Guard.PROGRESS_TOKEN: ("lapinq_core.queue", "report_progress", _TOKEN, "true"),
+    Guard.SETTLE_CANCEL_REQUEST: (
+        "lapinq_core.queue",
+        "settle",
+        r" OR r\.cancel_requested_at IS NOT NULL AS final",
+        " AS final",
+    ),
+    Guard.RELEASE_CANCEL_REQUEST: (
+        "lapinq_core.queue",
+        "release",
+        r"r\.cancel_requested_at IS NOT NULL AS",
+        "false AS",
+    ),
+    Guard.CLAIM_SKIP_LOCKED: ("lapinq_core.queue", "claim", _SKIP_LOCKED, ""),
+    Guard.RESCUE_SKIP_LOCKED: ("lapinq_core.queue", "find_lost", _SKIP_LOCKED, ""),
+}
+"""For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
+
+
+def remove(guard: Guard) -> None:
+    """Takes `guard` out of this process. Whatever reads statements must not have been imported yet."""
+    assert "lapinq_core.queue.work" not in sys.modules, "it has its statements already"
+    if guard is Guard.QUIET_PERIOD:
+        from lapinq_worker.trust import Trust  # only here: it is no part of the core
+
+        Trust.is_calm = _always
+    else:
+        statements.sql = _without(statements.sql, *_REPLACED[guard])
+
+
+def _without(
+    load: Callable[[str, str], LiteralString], package: str, verb: str, pattern: str, replacement: str
+) -> Callable[[str, str], LiteralString]:
+    text, found = re.subn(pattern, replacement, load(package, verb))
+    assert found == 1, f"{pattern!r} stands {found} times in {verb}.sql"
+    mutated = cast("LiteralString", text)
+
+    @cache
+    def sql(wanted_package: str, wanted_verb: str) -> LiteralString:
+        return (
+            mutated if (wanted_package, wanted_verb) == (package, verb) else load(wanted_package, wanted_verb)
+        )
+
+    return sql
+
+
+def _always(self: object, now: float) -> bool:
+    return True
+
+
+def _main() -> None:
+    remove(Guard(sys.argv.pop(1)))
+    from lapinq.cli import main  # it imports what reads statements
+
+    main()
+
+
+def _as_plugin(guard: Guard) -> None:
+    remove(guard)
+    from tests.support.processes import Program  # likewise
+
+    def command(self: Program, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "tests.support.mutant", guard, *arguments]
+
+    Program.command = command
+
+
+if __name__ == "__main__":
+    _main()
+elif named := os.environ.get(VARIABLE):
+    _as_plugin(Guard(named))

@@ -1,0 +1,38 @@
+-- Takes up to `limit` tasks of one queue for a worker: out of ready, into running, in order of rank and entry.
+-- Starts at the mark, the last key this worker took, so that entries deleted since are not walked again; `max_rank` keeps
+-- it from passing a higher priority that waits in another queue. Tasks past their time to live are left to expire.sql.
+-- A worker that is unknown or was declared dead gets nothing. Answers one JSON cell, an array a task; NULL for none.
+-- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
+-- the connection has PLAN_SETTINGS, for by statistics a scan of the task table may look cheaper.
+WITH picked AS MATERIALIZED (
+    SELECT ctid
+      FROM lapinq_ready
+     WHERE queue_name = %(queue)s::text
+       AND (queue_name, rank, seq) >= (%(queue)s::text, %(mark_rank)s::bigint, %(mark_seq)s::bigint)
+       AND rank <= %(max_rank)s::bigint
+       AND (expires_at IS NULL OR expires_at > lapinq_now())
+       AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
+     ORDER BY queue_name, rank, seq
+     LIMIT %(limit)s::integer
+       FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM lapinq_ready r
+     WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked)::tid[])
+    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at
+), leased AS (
+    INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at)
+    SELECT id, %(token)s::uuid, %(worker)s::uuid, %(queue)s::text, rank, starts + 1, lapinq_now(),
+           lapinq_now() + %(lease)s::float8 * interval '1 second', expires_at
+      FROM taken
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending)
+    SELECT %(queue)s::text, -count(*)
+      FROM taken
+    HAVING count(*) > 0
+)
+SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, k.starts + 1, t.max_retries,
+                                 t.retry_delay, t.retry_backoff, k.rank, k.seq,
+                                 extract(epoch FROM k.expires_at - lapinq_now())::float8)
+                ORDER BY k.rank, k.seq)::text
+  FROM taken k
+  JOIN lapinq_tasks t ON t.id = k.id

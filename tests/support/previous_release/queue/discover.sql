@@ -1,0 +1,18 @@
+-- Every queue in which something waits, with the rank of its first task: a loose scan of the index, one look a queue.
+-- Locks nothing. Relies on lapinq_ready_claim.
+WITH RECURSIVE heads AS (
+    (SELECT queue_name, rank
+       FROM lapinq_ready
+      ORDER BY queue_name, rank, seq
+      LIMIT 1)
+    UNION ALL
+    SELECT next.queue_name, next.rank
+      FROM heads
+     CROSS JOIN LATERAL (
+           SELECT r.queue_name, r.rank
+             FROM lapinq_ready r
+            WHERE r.queue_name > heads.queue_name
+            ORDER BY r.queue_name, r.rank, r.seq
+            LIMIT 1) AS next
+)
+SELECT queue_name, rank FROM heads LIMIT 10000

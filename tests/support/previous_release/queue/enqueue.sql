@@ -1,0 +1,37 @@
+-- Stores new tasks: what was asked, a row in ready or delayed, and the count. All or nothing.
+-- Takes one JSON array of objects in ascending order of id; answers the queues in which something may start at once.
+-- Locks nothing that exists.
+WITH input AS MATERIALIZED (
+    SELECT i.*,
+           CASE WHEN i.ttl_seconds IS NULL THEN NULL ELSE lapinq_now() + i.ttl_seconds * interval '1 second' END
+               AS expires_at
+      FROM json_to_recordset(%(tasks)s::json) AS i (
+           id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
+           priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
+           metadata jsonb, webhook_url text, scheduled_at timestamptz)
+), stored AS (
+    INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
+                              retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at,
+                              expires_at)
+    SELECT id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
+           retry_backoff, ttl_seconds, metadata, webhook_url, lapinq_now(), scheduled_at, expires_at
+      FROM input
+), delayed AS (
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at)
+    SELECT id, scheduled_at, queue_name, -priority::bigint, expires_at
+      FROM input
+     WHERE scheduled_at > lapinq_now()
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending)
+    SELECT queue_name, count(*)
+      FROM input
+     GROUP BY queue_name
+), entered AS (
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
+    SELECT queue_name, -priority::bigint, id, expires_at
+      FROM input
+     WHERE scheduled_at IS NULL OR scheduled_at <= lapinq_now()
+     ORDER BY id
+    RETURNING queue_name
+)
+SELECT DISTINCT queue_name FROM entered

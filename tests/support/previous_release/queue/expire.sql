@@ -1,0 +1,41 @@
+-- Ends up to `limit` waiting tasks that are past their time to live. Answers how many.
+-- Locks the rows it takes in ready and delayed, skipping locked ones. Relies on the two expires_at indexes.
+WITH late_ready AS MATERIALIZED (
+    SELECT id
+      FROM lapinq_ready
+     WHERE expires_at <= lapinq_now()
+     ORDER BY expires_at
+     LIMIT %(limit)s::integer
+       FOR UPDATE SKIP LOCKED
+), late_delayed AS MATERIALIZED (
+    SELECT id
+      FROM lapinq_delayed
+     WHERE expires_at <= lapinq_now()
+     ORDER BY expires_at
+     LIMIT %(limit)s::integer
+       FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM lapinq_ready r
+     USING late_ready
+     WHERE r.id = late_ready.id
+    RETURNING r.id, r.queue_name, r.starts
+), gone_delayed AS (
+    DELETE FROM lapinq_delayed d
+     USING late_delayed
+     WHERE d.id = late_delayed.id
+    RETURNING d.id, d.queue_name, d.starts
+), ended AS (
+    SELECT * FROM gone
+    UNION ALL
+    SELECT * FROM gone_delayed
+), recorded AS (
+    INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, finished_at)
+    SELECT id, starts, true, 'expired', 'its time to live ran out before it could start', lapinq_now()
+      FROM ended
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending, expired)
+    SELECT queue_name, -count(*), count(*)
+      FROM ended
+     GROUP BY queue_name
+)
+SELECT count(*) FROM ended

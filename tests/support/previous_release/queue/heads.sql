@@ -1,0 +1,11 @@
+-- For each queue named, from its mark on: the rank of the first task that waits. Queues with none are left out.
+-- Locks nothing. Relies on lapinq_ready_claim, one look a queue.
+SELECT q.queue_name, head.rank
+  FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
+ CROSS JOIN LATERAL (
+       SELECT r.rank
+         FROM lapinq_ready r
+        WHERE r.queue_name = q.queue_name
+          AND (r.queue_name, r.rank, r.seq) >= (q.queue_name, q.mark_rank, q.mark_seq)
+        ORDER BY r.queue_name, r.rank, r.seq
+        LIMIT 1) AS head

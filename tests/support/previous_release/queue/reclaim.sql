@@ -1,0 +1,10 @@
+-- Answers, in the form of claim.sql, what a claim took whose answer was lost with its connection.
+-- Locks nothing. Reads lapinq_running, which is small.
+SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
+                                 t.retry_delay, t.retry_backoff, r.rank, 0,
+                                 extract(epoch FROM r.expires_at - lapinq_now())::float8)
+                ORDER BY r.rank, r.seq)::text
+  FROM lapinq_running r
+  JOIN lapinq_tasks t ON t.id = r.id
+ WHERE r.worker_id = %(worker)s::uuid
+   AND r.token = %(token)s::uuid

@@ -1,0 +1,22 @@
+-- Lets a failed task wait again, with all its retries; its earlier attempts stay in its history.
+-- Answers its queue when it did; no row when the task is unknown or not failed.
+-- Locks the final attempt; of two requeues at once one wins. Relies on lapinq_attempts_final.
+WITH reopened AS (
+    UPDATE lapinq_attempts
+       SET final = false
+     WHERE task_id = %(id)s::uuid
+       AND final
+       AND outcome = 'failed'
+    RETURNING task_id
+), entered AS (
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
+    SELECT t.queue_name, -t.priority::bigint, t.id, t.expires_at
+      FROM lapinq_tasks t
+      JOIN reopened ON reopened.task_id = t.id
+    RETURNING queue_name
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending, failed)
+    SELECT queue_name, 1, -1
+      FROM entered
+)
+SELECT queue_name FROM entered

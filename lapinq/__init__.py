@@ -1,10 +1,55 @@
 """lapinq, a task queue on PostgreSQL: the client. Server and command line have their own modules."""
 
+from typing import TYPE_CHECKING, Any
+
 from lapinq.aio import AsyncTaskQueue
 from lapinq.client import TaskQueue
-from lapinq.errors import LapinqError, RetryError
+from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, TimeLimit
 from lapinq.handle import TaskRef
 from lapinq.task import Task
 from lapinq.version import __version__
+from lapinq_core.domain.retry import Backoff, Delays, FixedDelay
 
-__all__ = ["AsyncTaskQueue", "LapinqError", "RetryError", "Task", "TaskQueue", "TaskRef", "__version__"]
+if TYPE_CHECKING:
+    from lapinq_core.domain.context import CurrentTask, current_task
+    from lapinq_core.domain.middleware import Middleware
+
+__all__ = [
+    "AsyncTaskQueue",
+    "Backoff",
+    "Cancel",
+    "CurrentTask",
+    "Delays",
+    "FixedDelay",
+    "LapinqError",
+    "LeaseLost",
+    "Middleware",
+    "RetryError",
+    "Snooze",
+    "Task",
+    "TaskQueue",
+    "TaskRef",
+    "TimeLimit",
+    "__version__",
+    "current_task",
+]
+
+# They load logging, which whoever only enqueues does not pay for.
+_WHEN_ASKED_FOR = {
+    "CurrentTask": "lapinq_core.domain.context",
+    "Middleware": "lapinq_core.domain.middleware",
+    "current_task": "lapinq_core.domain.context",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module(_WHEN_ASKED_FOR[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from lapinq._connection import Connection
-from lapinq.task import Task, TaskDecorator, TaskOptions
+from lapinq._handling import check_retry_options, make_handling
+from lapinq.task import Task, TaskOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from lapinq import _requests
+    from lapinq._handling import NoRetryFor
+    from lapinq_core.domain.handling import Handling
+    from lapinq_core.domain.middleware import Middleware
+    from lapinq_core.domain.retry import RetrySchedule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,7 +24,8 @@ C = TypeVar("C", bound=Connection)
 
 
 class QueueBase(Generic[C]):
-    """Settings are plain attributes and may be changed; the next request goes by them."""
+    """Settings are plain attributes and may be changed; the next request goes by them. `middleware` is fixed, for each
+    task takes it along to the worker."""
 
     def __init__(
         self,
@@ -28,6 +35,7 @@ class QueueBase(Generic[C]):
         timeout: float,
         api_key: str | None,
         default_ttl_seconds: float | None,
+        middleware: Iterable[Middleware],
     ) -> None:
         if not server_url.startswith(("http://", "https://")):
             raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
@@ -37,6 +45,12 @@ class QueueBase(Generic[C]):
         self.api_key = api_key
         self.default_ttl_seconds = default_ttl_seconds
         self._connection = connection
+        self._middleware = _checked(middleware)
+
+    @property
+    def middleware(self) -> tuple[Middleware, ...]:
+        """What stands around its requests, and in a worker around its tasks; the first is the outermost."""
+        return self._middleware
 
     @overload
     def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
@@ -53,6 +67,10 @@ class QueueBase(Generic[C]):
         retry_delay: float | None = None,
         retry_backoff: bool | None = None,
         webhook_url: str | None = None,
+        *,
+        timeout: float | None = None,
+        retry: RetrySchedule | Sequence[float] | None = None,
+        no_retry_for: NoRetryFor | None = None,
     ) -> TaskDecorator: ...
     def task(
         self,
@@ -66,13 +84,22 @@ class QueueBase(Generic[C]):
         retry_delay: float | None = None,
         retry_backoff: bool | None = None,
         webhook_url: str | None = None,
+        *,
+        timeout: float | None = None,
+        retry: RetrySchedule | Sequence[float] | None = None,
+        no_retry_for: NoRetryFor | None = None,
     ) -> Task[P, R] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
-        `scheduled_at` without an offset is UTC, `ttl_seconds` and `retry_delay` are seconds. What is None is
-        left to the queue and to the server. A worker finds the function by its module and `name`, by default
-        its own.
+        `scheduled_at` without an offset is UTC; `ttl_seconds`, `retry_delay` and `timeout` (of one attempt)
+        are seconds. What is None is left to the queue and to the server. A worker finds the function by its
+        module and `name`, by default its own.
+
+        `retry` says how long to wait before each retry, in place of `retry_delay` and `retry_backoff`; a list
+        is a wait for each, and as many retries. After an exception of `no_retry_for` there is none. Both are
+        read by the worker from the code it runs.
         """
+        handling = make_handling(retry, no_retry_for, self._middleware)
         options: TaskOptions = {
             "queue_name": queue_name,
             "scheduled_at": scheduled_at,
@@ -83,7 +110,46 @@ class QueueBase(Generic[C]):
             "retry_delay": retry_delay,
             "retry_backoff": retry_backoff,
             "webhook_url": webhook_url,
+            "timeout": timeout,
         }
+        check_retry_options(handling, options)
         if name is None or isinstance(name, str):
-            return TaskDecorator(self, self._connection, name, options)
-        return Task(name, self, self._connection, options=options)
+            return TaskDecorator(self, self._connection, name, options, handling)
+        return Task(name, self, self._connection, options=options, handling=handling)
+
+
+class TaskDecorator:
+    """What `queue.task(...)` gives. No bare callable: a type checker must tell it from a task."""
+
+    def __init__(
+        self,
+        queue: _requests.Defaults,
+        connection: Connection,
+        name: str | None,
+        options: TaskOptions,
+        handling: Handling | None,
+    ) -> None:
+        self._queue = queue
+        self._connection = connection
+        self._name = name
+        self._options: TaskOptions = options
+        self._handling = handling
+
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]:
+        return Task(
+            function,
+            self._queue,
+            self._connection,
+            name=self._name,
+            options=self._options,
+            handling=self._handling,
+        )
+
+
+def _checked(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    given = tuple(middleware)
+    if not given:
+        return ()
+    from lapinq._middleware import checked
+
+    return checked(given)

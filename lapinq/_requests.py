@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from lapinq_core.domain.middleware import Middleware
+
 
 class Call(msgspec.Struct, frozen=True):
     """One HTTP request. `timeout` is in seconds, for each of connecting, sending and receiving."""
@@ -40,16 +42,29 @@ class Defaults(Server, Protocol):
     queue_name: str
     default_ttl_seconds: float | None
 
+    @property
+    def middleware(self) -> tuple[Middleware, ...]: ...
+
 
 def enqueue(queue: Defaults, entry: Mapping[str, Any]) -> Call:
-    body = encode_entry(_completed(queue, entry))
+    body = encode_entry(completed(queue, entry))
     return _call(queue, "POST", "/api/v1/enqueue", msgspec.json.encode(body))
 
 
 def enqueue_batch(queue: Defaults, entries: Iterable[Mapping[str, Any]]) -> Call:
     """Raises TypeError or ValueError naming the entry and the value that cannot be sent."""
-    bodies = [encode_entry(_completed(queue, entry), f"tasks[{n}].") for n, entry in enumerate(entries)]
+    bodies = [encode_entry(completed(queue, entry), f"tasks[{n}].") for n, entry in enumerate(entries)]
     return _call(queue, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(bodies))
+
+
+def completed(queue: Defaults, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `entry`, with what the queue adds."""
+    complete = dict(entry)
+    if complete.get("queue_name") is None:
+        complete["queue_name"] = queue.queue_name
+    if complete.get("ttl_seconds") is None:
+        complete["ttl_seconds"] = queue.default_ttl_seconds
+    return complete
 
 
 def task_details(server: Server, task_id: str) -> Call:
@@ -95,15 +110,6 @@ def _details(value: Any) -> list[_Detail]:
         return msgspec.convert(value, list[_Detail])
     except msgspec.ValidationError:  # none, or not of a lapinq server
         return []
-
-
-def _completed(queue: Defaults, entry: Mapping[str, Any]) -> dict[str, Any]:
-    complete = dict(entry)
-    if complete.get("queue_name") is None:
-        complete["queue_name"] = queue.queue_name
-    if complete.get("ttl_seconds") is None:
-        complete["ttl_seconds"] = queue.default_ttl_seconds
-    return complete
 
 
 def _call(server: Server, method: str, path: str, content: bytes | None = None) -> Call:

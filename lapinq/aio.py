@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from lapinq_core.domain.middleware import Middleware
+
 
 class AsyncTaskQueue(QueueBase[AsyncConnection]):
     """Enqueues tasks over HTTP from coroutines. One object serves any number of event loops.
@@ -30,15 +32,21 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
         timeout: float = 30.0,
         api_key: str | None = None,
         default_ttl_seconds: float | None = None,
+        *,
+        middleware: Iterable[Middleware] = (),
     ) -> None:
         """`timeout` is in seconds, for each of connecting, sending and receiving."""
-        super().__init__(AsyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds)
+        super().__init__(
+            AsyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
+        )
 
     async def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
         """As `TaskQueue.batch_enqueue`."""
-        response = await self._connection.asend(_requests.enqueue_batch(self, tasks))
-        log_refusal(response, "the batch was not enqueued")
-        return response
+        if not self.middleware:
+            return await self._send_batch(tasks)
+        from lapinq._middleware import apass_through, opened
+
+        return await apass_through(self.middleware, opened(self, tasks), self._send_batch)
 
     async def close(self) -> None:
         await self._connection.aclose()
@@ -48,3 +56,8 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _send_batch(self, entries: Iterable[Mapping[str, Any]]) -> httpx.Response:
+        response = await self._connection.asend(_requests.enqueue_batch(self, entries))
+        log_refusal(response, "the batch was not enqueued")
+        return response

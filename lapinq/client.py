@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from lapinq_core.domain.middleware import Middleware
+
 
 class TaskQueue(QueueBase[SyncConnection]):
     """Enqueues tasks over HTTP. One object serves any number of threads and survives a fork.
@@ -30,9 +32,13 @@ class TaskQueue(QueueBase[SyncConnection]):
         timeout: float = 30.0,
         api_key: str | None = None,
         default_ttl_seconds: float | None = None,
+        *,
+        middleware: Iterable[Middleware] = (),
     ) -> None:
         """`timeout` is in seconds, for each of connecting, sending and receiving."""
-        super().__init__(SyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds)
+        super().__init__(
+            SyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
+        )
 
     def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
         """Enqueue all of them or none, at most 1000; each as `Task.entry` makes it.
@@ -40,9 +46,11 @@ class TaskQueue(QueueBase[SyncConnection]):
         Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A
         refusal is logged and is in the response.
         """
-        response = self._connection.send(_requests.enqueue_batch(self, tasks))
-        log_refusal(response, "the batch was not enqueued")
-        return response
+        if not self.middleware:
+            return self._send_batch(tasks)
+        from lapinq._middleware import opened, pass_through
+
+        return pass_through(self.middleware, opened(self, tasks), self._send_batch)
 
     def close(self) -> None:
         self._connection.close()
@@ -52,3 +60,8 @@ class TaskQueue(QueueBase[SyncConnection]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _send_batch(self, entries: Iterable[Mapping[str, Any]]) -> httpx.Response:
+        response = self._connection.send(_requests.enqueue_batch(self, entries))
+        log_refusal(response, "the batch was not enqueued")
+        return response

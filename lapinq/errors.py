@@ -1,15 +1,30 @@
-"""The errors the client raises. All of them are a `LapinqError`."""
+"""The errors the client raises, and those that a task raises or meets. All but `TimeLimit` are a `LapinqError`."""
 
-from lapinq_core.domain.errors import LapinqError, RetryError
+from lapinq_core.domain.errors import (
+    Cancel,
+    InvalidValue,
+    LapinqError,
+    LeaseLost,
+    NoTask,
+    RetryError,
+    Snooze,
+    TimeLimit,
+)
 
 __all__ = [
+    "Cancel",
+    "InvalidValue",
     "LapinqError",
+    "LeaseLost",
+    "NoTask",
     "NotPersisted",
     "RequestRefused",
     "ResultTimeout",
     "RetryError",
     "ServerUnavailable",
+    "Snooze",
     "TaskNotImportable",
+    "TimeLimit",
 ]
 
 # Facts have defaults, so that an error survives pickling: it is made again from its message alone, then gets

@@ -4,6 +4,7 @@ The composition root: services never import each other, here they are put togeth
 """
 
 import os
+from collections.abc import Callable
 
 import msgspec
 from starlette.applications import Starlette
@@ -53,13 +54,16 @@ def create_app(
     return build_app(settings, companions=companions(settings), migrates=True)
 
 
-def companions(settings: Settings) -> list[Companion]:
-    """What runs beside the API in the same process: a worker, and whoever sees to the upkeep."""
+def companions(settings: Settings, recycle: Callable[[], None] | None = None) -> list[Companion]:
+    """What runs beside the API in the same process: a worker, and whoever sees to the upkeep.
+
+    `recycle` begins the program anew, where it is ours to do that.
+    """
     found: list[Companion] = []
     if settings.worker:
         from lapinq_worker.worker import worker_companion
 
-        found.append(lambda: worker_companion(settings))
+        found.append(lambda: worker_companion(settings, recycle))
     if settings.worker or settings.scheduler or settings.cleanup_interval:
         from lapinq_scheduler.scheduler import scheduler_companion
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, c
 
 from lapinq import _requests
 from lapinq._encoding import encode
+from lapinq._handling import check_retry_options, implied_retries
 from lapinq._naming import default_name, importable_module, is_local
 from lapinq._refusals import log_refusal
 from lapinq.errors import TaskNotImportable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import httpx
 
     from lapinq._connection import Connection
+    from lapinq_core.domain.handling import Handling
+    from lapinq_core.domain.middleware import Entries
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -43,6 +46,7 @@ class TaskOptions(TypedDict, total=False):
     retry_delay: float | None
     retry_backoff: bool | None
     webhook_url: str | None
+    timeout: float | None
 
 
 class Task(Generic[P, R]):
@@ -58,6 +62,7 @@ class Task(Generic[P, R]):
         __qualname__: str
         __wrapped__: Callable[P, R]
         __lapinq_task__: str
+        __lapinq_handling__: Handling
         task_name: str
 
     def __init__(
@@ -68,6 +73,7 @@ class Task(Generic[P, R]):
         *,
         name: str | None = None,
         options: TaskOptions | None = None,
+        handling: Handling | None = None,
     ) -> None:
         """`connection` belongs to the queue. Raises TypeError for what is no function."""
         plain = _plain_function(function)
@@ -81,6 +87,12 @@ class Task(Generic[P, R]):
         self._connection = connection
         self._options: TaskOptions = options or {}
         self._found_in: str | None = None
+        # A function that wraps another task brings along what that one had.
+        for inherited in ("__lapinq_handling__", "_signature"):
+            vars(self).pop(inherited, None)
+        self._handling = handling
+        if handling is not None:
+            self.__lapinq_handling__ = handling  # where a worker looks for it
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.__wrapped__(*args, **kwargs)
@@ -92,24 +104,45 @@ class Task(Generic[P, R]):
         ValueError for NaN and infinities, `TaskNotImportable`. Raises `ServerUnavailable` without an answer;
         a refusal is logged and is in the ref, whose `task_id` raises it.
         """
-        return self._ref(self._connection.send(self._call(args, kwargs)), is_async=False)
+        if not self._queue.middleware:
+            return self._send(self._checked_entry(args, kwargs))
+        from lapinq._middleware import only, opened, pass_through
+
+        entries = opened(self._queue, [self._checked_entry(args, kwargs)])
+        return pass_through(self._queue.middleware, entries, lambda passed: self._send(only(passed)))
 
     async def aqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
         """As `queue`, for coroutines."""
-        return self._ref(await self._connection.asend(self._call(args, kwargs)), is_async=True)
+        if not self._queue.middleware:
+            return await self._asend(self._checked_entry(args, kwargs))
+        from lapinq._middleware import apass_through, only, opened
+
+        async def send(entries: Entries) -> TaskRef:
+            return await self._asend(only(entries))
+
+        entries = opened(self._queue, [self._checked_entry(args, kwargs)])
+        return await apass_through(self._queue.middleware, entries, send)
 
     def entry(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         """What `queue` would send with these arguments, for `batch_enqueue`."""
-        self._check_arguments(args, kwargs)
-        return self._entry(list(args), dict(kwargs))
+        return self._checked_entry(args, kwargs)
 
     def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
         """A copy that is enqueued differently: `add.options(priority=5).queue(1, 2)`."""
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
+        if unknown & {"retry", "no_retry_for"}:
+            raise TypeError("retry and no_retry_for are the decorator's: the worker reads them from the code")
         if unknown:
             raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
-        merged: TaskOptions = {**self._options, **changes}
-        return Task(self.__wrapped__, self._queue, self._connection, name=self.task_name, options=merged)
+        check_retry_options(self._handling, changes)
+        return Task(
+            self.__wrapped__,
+            self._queue,
+            self._connection,
+            name=self.task_name,
+            options={**self._options, **changes},
+            handling=self._handling,
+        )
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
@@ -124,22 +157,36 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _requests.Call:
-        self._check_arguments(args, kwargs)
-        names = self._positional_names()
-        encoded = [encode(value, self._blame(next(names, n))) for n, value in enumerate(args)]
-        named = {key: encode(value, self._blame(key)) for key, value in kwargs.items()}
-        return _requests.enqueue(self._queue, self._entry(encoded, named))
+    def _send(self, entry: dict[str, Any]) -> TaskRef:
+        call = _requests.enqueue(self._queue, self._encoded(entry))
+        return self._ref(self._connection.send(call), is_async=False)
 
-    def _entry(self, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    async def _asend(self, entry: dict[str, Any]) -> TaskRef:
+        call = _requests.enqueue(self._queue, self._encoded(entry))
+        return self._ref(await self._connection.asend(call), is_async=True)
+
+    def _checked_entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        self._check_arguments(args, kwargs)
         options = {option: value for option, value in self._options.items() if value is not None}
+        if "timeout" in options:
+            options["timeout_seconds"] = options.pop("timeout")
+        if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:
+            options["max_retries"] = retries
         return {
             "task_name": self.task_name,
             "module_path": self._module_path(),
-            "args": args,
-            "kwargs": kwargs,
+            "args": list(args),
+            "kwargs": dict(kwargs),
             **options,
         }
+
+    def _encoded(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """With the arguments as JSON. Errors name the parameter that got what cannot be sent."""
+        names = self._positional_names()
+        args = [encode(value, self._blame(next(names, n))) for n, value in enumerate(entry.get("args") or ())]
+        given: dict[str, Any] = entry.get("kwargs") or {}
+        kwargs = {key: encode(value, self._blame(key)) for key, value in given.items()}
+        return {**entry, "args": args, "kwargs": kwargs}
 
     def _ref(self, response: httpx.Response, *, is_async: bool) -> TaskRef:
         log_refusal(response, f"task {self.task_name} was not enqueued")
@@ -211,21 +258,6 @@ class Task(Generic[P, R]):
             for value in held
             if type(value) is Task  # not isinstance, which runs code of lazy proxies
         )
-
-
-class TaskDecorator:
-    """What `queue.task(...)` gives. No bare callable: a type checker must tell it from a task."""
-
-    def __init__(
-        self, queue: _requests.Defaults, connection: Connection, name: str | None, options: TaskOptions
-    ) -> None:
-        self._queue = queue
-        self._connection = connection
-        self._name = name
-        self._options: TaskOptions = options
-
-    def __call__(self, function: Callable[P, R], /) -> Task[P, R]:
-        return Task(function, self._queue, self._connection, name=self._name, options=self._options)
 
 
 def _plain_function(function: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 
 import click
 
@@ -10,6 +11,7 @@ from lapinq_api.cli import run, serving_flags
 from lapinq_core.db.startup import explained
 from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
+from lapinq_core.runtime.anew import beginner
 from lapinq_core.runtime.settings import load_settings
 
 
@@ -19,15 +21,36 @@ from lapinq_core.runtime.settings import load_settings
 @flags.option("worker_concurrency", help="Most tasks that worker runs at once.")
 @click.option("--concurrency", type=int, help="The same, by its older name.")
 @flags.option("worker_poll_interval", help="Seconds between two looks at the queue while nothing wakes it.")
-@flags.option("worker_timeout", help="Time limit of a task in seconds.")
+@flags.option("worker_timeout", help="Time limit in seconds of a task that brings none of its own.")
+@flags.option(
+    "time_limit_grace", help="Seconds between telling a task that its time is over and ending it by force."
+)
+@flags.option("cancel_grace", help="Seconds a running task gets to end by itself when it is cancelled.")
 @flags.option("worker_pool", help="Where plain functions run.")
+@flags.option(
+    "worker_max_memory",
+    help="Most resident memory of a child process, such as 512M; the task that takes it beyond fails.",
+)
+@flags.option(
+    "worker_max_tasks_per_child", help="Tasks after which a child process is replaced by a new one."
+)
+@flags.option("max_result_size", help="Largest result of a task as JSON, in bytes or such as 64M.")
 @flags.option(
     "worker_queues",
     "--worker-queues",
     "--queue",
     help="Queue to serve, NAME or NAME=WEIGHT; may be repeated.",
 )
+@flags.option(
+    "worker_strict_order",
+    help="Serve the queues in the order named: one only while those before it are empty.",
+)
 @flags.option("worker_imports", "--import", help="Module to import at the start; may be repeated.")
+@flags.option(
+    "worker_middleware",
+    help="Middleware around every task, as module:name; may be repeated, the first is outermost.",
+)
+@flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal.")
 @flags.option(
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
@@ -45,5 +68,8 @@ def server(concurrency: int | None, **given: object) -> None:
             given["worker_concurrency"] = concurrency
         settings = load_settings(os.environ, **given)
         if settings.worker:
+            from lapinq_worker.queue_settings import choice_of  # of no use without a worker
+
+            choice_of(settings)  # which says what is wrong with them
             prepare_imports(settings.worker_imports)
-        sys.exit(run(settings, companions, migrates=True))
+        sys.exit(run(settings, partial(companions, recycle=beginner()), migrates=True))

@@ -10,13 +10,15 @@ import click
 import msgspec
 import psycopg
 
+from lapinq.commands._task_text import attempts_text, task_text
 from lapinq_core.db.errors import translated
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import connect
 from lapinq_core.db.startup import database, explained
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import control, inspect
+from lapinq_core.domain.state import FINAL, Status
+from lapinq_core.queue import inspect, steering
 from lapinq_core.queue.filters import TaskFilter
+from lapinq_core.queue.steering import Stop
 from lapinq_core.runtime import exits, flags
 from lapinq_core.runtime.settings import load_settings
 
@@ -90,26 +92,36 @@ def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool,
 @_as_json
 @_database
 def get(task_id: str, as_json: bool, **given: object) -> None:
-    """Show everything about a task."""
-    text = _run(given, lambda conn: inspect.get_task(conn, task_id))
-    if text is None:
-        raise _Failed(f"no task {task_id}")
+    """Show everything about a task, with what each of its attempts said."""
+
+    async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, str | None]:
+        return await inspect.get_task(conn, task_id), await inspect.get_attempts(conn, task_id)
+
+    found, attempts = _run(given, verb)
+    if found is None:
+        raise _unknown(task_id)
     if as_json:
-        click.echo(text)
+        click.echo(found)
         return
-    for name, value in msgspec.json.decode(text).items():
-        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        click.echo(f"{name:<17} {'' if value is None else shown}".rstrip())
+    click.echo(task_text(msgspec.json.decode(found)))
+    if shown := attempts_text(msgspec.json.decode(attempts or "[]")):
+        click.echo(f"\n{shown}")
 
 
 @task.command()
 @_task_id
+@click.option("--running", is_flag=True, help="Ask the task to stop when it runs already.")
 @_database
-def cancel(task_id: str, **given: object) -> None:
-    """Cancel a pending task."""
-    if not _run(given, lambda conn: control.cancel(conn, task_id)):
-        raise _Failed(f"task {task_id} is unknown or not pending")
-    click.echo(f"cancelled {task_id}")
+def cancel(task_id: str, running: bool, **given: object) -> None:
+    """Cancel a pending task; with --running, stop one that runs."""
+    outcome, status = _run(given, lambda conn: steering.stop(conn, task_id, also_running=running))
+    match outcome:
+        case Stop.CANCELLED:
+            click.echo(f"cancelled {task_id}")
+        case Stop.ASKED:
+            click.echo(f"asked {task_id} to stop; it ends as cancelled, unless it completes before")
+        case _:
+            raise _not_cancelled(task_id, status, running=running)
 
 
 @task.command()
@@ -118,15 +130,38 @@ def cancel(task_id: str, **given: object) -> None:
 def requeue(task_id: str, **given: object) -> None:
     """Let a failed task wait again, with all its retries."""
 
-    async def verb(conn: psycopg.AsyncConnection) -> str | None:
-        queue = await control.requeue(conn, task_id)
+    async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, Status | None]:
+        queue, status = await steering.requeue(conn, task_id)
         if queue is not None:
             await notify(conn, [queue])
-        return queue
+        return queue, status
 
-    if _run(given, verb) is None:
-        raise _Failed(f"task {task_id} is unknown or not failed")
+    queue, status = _run(given, verb)
+    if status is None:
+        raise _unknown(task_id)
+    if status is Status.FAILED:
+        raise _moving(task_id)
+    if queue is None:
+        raise _Failed(f"only a failed task can be requeued, and {task_id} is {status}")
     click.echo(f"requeued {task_id}")
+
+
+def _not_cancelled(task_id: str, status: Status | None, *, running: bool) -> _Failed:
+    if status is None:
+        return _unknown(task_id)
+    if status in FINAL:
+        return _Failed(f"task {task_id} has ended already: it is {status}")
+    if status is Status.RUNNING and not running:
+        return _Failed(f"task {task_id} is running; --running asks it to stop")
+    return _moving(task_id)
+
+
+def _unknown(task_id: str) -> _Failed:
+    return _Failed(f"no task {task_id}")
+
+
+def _moving(task_id: str) -> _Failed:
+    return _Failed(f"task {task_id} changed its status at every try; try again")
 
 
 def _run(given: dict[str, object], verb: Verb) -> Any:

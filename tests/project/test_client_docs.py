@@ -1,7 +1,9 @@
-"""The pages on the client name all of it, and their samples are Python."""
+"""The pages on the client name all of it, and their samples are Python; those that stand alone run."""
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from lapinq.task import TaskOptions
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()
 GUIDE = (DOCS / "guide" / "client.md").read_text()
+MIDDLEWARE = (DOCS / "guide" / "middleware.md").read_text()
 
 
 def public_names(kind: type[Any]) -> set[str]:
@@ -55,3 +58,26 @@ def test_the_reference_shows_the_signatures() -> None:
 @pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
 def test_the_samples_of_the_guide_are_python(sample: str) -> None:
     compile(sample, "guide", "exec")
+
+
+@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", MIDDLEWARE, re.DOTALL))
+def test_the_samples_of_middleware_run(sample: str, tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text(sample)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "sample.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_reference_names_everything_that_can_be_imported() -> None:
+    missing = {
+        name
+        for name in lapinq.__all__
+        if not name.startswith("__") and not re.search(rf"`[^`]*\b{name}\b[^`]*`", REFERENCE)
+    }
+    assert missing == set()

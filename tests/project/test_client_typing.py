@@ -17,7 +17,11 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from lapinq import AsyncTaskQueue, LapinqError, RetryError, Task, TaskQueue, TaskRef
+from lapinq import AsyncTaskQueue, Backoff, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
+from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, current_task
+from lapinq.middleware.logging import StructuredLogging
+from lapinq.middleware.opentelemetry import OpenTelemetry
+from lapinq.middleware.sentry import Sentry
 
 queue = TaskQueue("http://127.0.0.1:8001", "video", timeout=5, api_key=None, default_ttl_seconds=60)
 async_queue = AsyncTaskQueue(default_ttl_seconds=0.5)
@@ -49,6 +53,37 @@ class Mailer:
     @queue.task
     def send(to: str) -> None: ...
 
+
+class Timing(Middleware):
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        print(task.id, task.attempt)
+        return call()
+
+
+layered = TaskQueue(middleware=[Timing(), StructuredLogging(), OpenTelemetry(link=True), Sentry()])
+async_layered = AsyncTaskQueue(middleware=(Timing(),))
+
+
+@layered.task(timeout=2.5, retry=[1, 2.5, 60], no_retry_for=KeyError)
+def limited(a: int) -> str:
+    me: CurrentTask = current_task()
+    me.progress(50, "half")
+    if me.cancelled:
+        raise Cancel("enough")
+    if a < 0:
+        raise Snooze(5)
+    return me.id
+
+
+@async_layered.task(retry=Backoff(1, cap=60), no_retry_for=(KeyError, TimeLimit), max_retries=5)
+async def alimited(a: int) -> str:
+    return str(a)
+
+
+steady: Task[[int], str] = layered.task("steady", retry=FixedDelay(5))(limited)
+listed: Task[[int], str] = layered.task(retry=Delays((1, 2)))(limited)
+text: str = limited(1) + asyncio.run(alimited(1))
+limited_ref: TaskRef = limited.options(timeout=1, priority=2).queue(1)
 
 # What the function says, the task says.
 total: int = add(1, 2, label="x") + sub(1, 2) + mul(1, 2)
@@ -100,6 +135,13 @@ Mailer.send.queue(5)  # error: reportArgumentType
 wrong: str = add(1)  # error: reportAssignmentType
 queue.task(5)  # error: reportArgumentType, reportCallIssue
 queue.task(priority="high")  # error: reportArgumentType
+limited.queue("1")  # error: reportArgumentType
+limited.options(timeout=1).queue()  # error: reportCallIssue
+limited.options(timeout="1")  # error: reportArgumentType
+limited.options(retry=[1])  # error: reportCallIssue
+queue.task(retry=5)  # error: reportArgumentType
+queue.task(no_retry_for=KeyError())  # error: reportArgumentType
+TaskQueue(middleware=[Timing])  # error: reportArgumentType
 
 
 async def wrong_main() -> None:

@@ -4,11 +4,14 @@ import pytest
 
 from lapinq import errors
 
+WITH_ARGUMENTS = {"InvalidValue": ("percent", "must be a number"), "TimeLimit": (5,)}
+
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_is_a_lapinq_error_with_a_message(name: str) -> None:
-    error = getattr(errors, name)()
-    assert isinstance(error, errors.LapinqError)
+    error = getattr(errors, name)(*WITH_ARGUMENTS.get(name, ()))
+    # A time limit passes by `except Exception`, as it must.
+    assert isinstance(error, errors.LapinqError) != isinstance(error, errors.TimeLimit)
     assert str(error)
 
 

@@ -1,0 +1,57 @@
+"""A task and its attempts as text for people."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+_WIDTH = 17
+
+
+def task_text(task: dict[str, Any]) -> str:
+    """A line for each field. `task` is what the API answers."""
+    return "\n".join(_field(name, value) for name, value in task.items())
+
+
+def attempts_text(attempts: list[dict[str, Any]]) -> str:
+    """A paragraph for each attempt, the earliest first. `attempts` is what the API answers."""
+    return "\n\n".join("\n".join(_attempt(one)) for one in attempts)
+
+
+def _attempt(one: dict[str, Any]) -> Iterator[str]:
+    if one["started_at"] is not None:
+        yield f"attempt {one['attempt']}: {one['outcome']}"
+    else:
+        yield f"{'not started again' if one['attempt'] else 'never started'}: {one['outcome']}"
+    for name in ("started_at", "finished_at", "run_seconds", "worker_id", "result"):
+        if one[name] is not None:
+            yield f"  {_field(name, one[name])}"
+    if one["progress"] is not None:
+        told = f"{one['progress']} % {one['progress_message'] or ''}"
+        yield f"  {_field('progress', told)}"
+    for name in ("error", "traceback", "logs"):
+        if one[name]:
+            yield from _text(name, one[name])
+
+
+def _field(name: str, value: object) -> str:
+    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return f"{name:<{_WIDTH}} {'' if value is None else _plain(shown)}".rstrip()
+
+
+def _text(name: str, text: str) -> Iterator[str]:
+    """A text of one line beside its name, a longer one below it."""
+    lines = _plain(text).rstrip("\n")
+    if "\n" not in lines:
+        yield f"  {name:<{_WIDTH}} {lines}"
+        return
+    yield f"  {name}"
+    yield textwrap.indent(lines, "    ")
+
+
+def _plain(text: str) -> str:
+    """`text` with its control characters spelled out: a task must not steer the terminal of who looks at it."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)

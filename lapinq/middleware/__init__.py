@@ -1,0 +1,1 @@
+"""Middleware that comes with lapinq, each in a module of its own: `logging`, `opentelemetry`, `sentry`."""

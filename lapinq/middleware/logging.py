@@ -1,0 +1,77 @@
+"""A log line at the start and at the end of each task, with the facts as `extra` fields."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lapinq.middleware._endings import ending, full_name
+from lapinq_core.domain.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from lapinq_core.domain.context import CurrentTask
+    from lapinq_core.domain.middleware import Entries
+
+
+class StructuredLogging(Middleware):
+    """Where tasks run: a line at level debug when one starts, one at level info when it ends, with `task_id`,
+    `task_name`, `queue`, `attempt`, `seconds`, `outcome` and, after an exception, `error` (its type).
+
+    Where they are enqueued: a line at level debug for each task, with `task_name` and `queue`.
+    """
+
+    def __init__(self, logger: logging.Logger | str = "lapinq.tasks") -> None:
+        self._log = logging.getLogger(logger) if isinstance(logger, str) else logger
+
+    def enqueue(self, entries: Entries, send: Callable[[Entries], Any]) -> Any:
+        self._tell_of(entries)
+        return send(entries)
+
+    async def aenqueue(self, entries: Entries, send: Callable[[Entries], Awaitable[Any]]) -> Any:
+        self._tell_of(entries)
+        return await send(entries)
+
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        with self._around(task):
+            return call()
+
+    async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
+        with self._around(task):
+            return await call()
+
+    def _tell_of(self, entries: Entries) -> None:
+        if self._log.isEnabledFor(logging.DEBUG):
+            for entry in entries:
+                name, queue = entry.get("task_name"), entry.get("queue_name")
+                self._log.debug("enqueueing %s", name, extra={"task_name": name, "queue": queue})
+
+    @contextmanager
+    def _around(self, task: CurrentTask) -> Generator[None]:
+        facts = {
+            "task_id": task.id,
+            "task_name": task.task_name,
+            "queue": task.queue,
+            "attempt": task.attempt,
+        }
+        self._log.debug("%s started", task.task_name, extra=facts)
+        started = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            self._ended(facts, started, ending(error), {"error": full_name(error)})
+            raise
+        self._ended(facts, started, "completed", {})
+
+    def _ended(self, facts: dict[str, Any], started: float, outcome: str, more: dict[str, Any]) -> None:
+        seconds = round(time.perf_counter() - started, 6)
+        self._log.info(
+            "%s ended after %.3f s: %s",
+            facts["task_name"],
+            seconds,
+            outcome,
+            extra={**facts, "seconds": seconds, "outcome": outcome, **more},
+        )

@@ -1,0 +1,161 @@
+"""Traces with OpenTelemetry: one from the code that enqueues a task to the code that runs it.
+
+The names are those of the semantic conventions for messaging. Needs the extra `otel`; the application sets up the
+SDK and its exporter.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lapinq.middleware._endings import ending, full_name, is_failure
+from lapinq_core.domain.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from opentelemetry.trace import Span, TracerProvider
+
+    from lapinq_core.domain.context import CurrentTask
+    from lapinq_core.domain.middleware import Entries
+
+METADATA_KEY = "trace_context"
+"""Where the W3C trace context travels: `{"traceparent": ..., "tracestate": ...}` in the task's metadata."""
+
+
+class OpenTelemetry(Middleware):
+    """A producer span around each request that enqueues, a consumer span around each attempt.
+
+    By default an attempt belongs to the trace of the request that enqueued it. With `link=True` it begins a trace
+    of its own that is linked to it, for tasks that run long after. Without `tracer_provider` the global one is used,
+    whenever it is set. Raises ImportError when OpenTelemetry is not installed.
+    """
+
+    def __init__(self, tracer_provider: TracerProvider | None = None, *, link: bool = False) -> None:
+        try:
+            from opentelemetry import trace
+            from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+        except ImportError as error:
+            raise ImportError("tracing needs OpenTelemetry: pip install 'lapinq[otel]'") from error
+        from lapinq.version import __version__
+
+        self._tracer = trace.get_tracer("lapinq", __version__, tracer_provider)
+        self._propagator = TraceContextTextMapPropagator()
+        self._link = link
+
+    def enqueue(self, entries: Entries, send: Callable[[Entries], Any]) -> Any:
+        with self._producing(entries) as span:
+            answer = send(entries)
+            _tell_answer(span, answer)
+            return answer
+
+    async def aenqueue(self, entries: Entries, send: Callable[[Entries], Awaitable[Any]]) -> Any:
+        with self._producing(entries) as span:
+            answer = await send(entries)
+            _tell_answer(span, answer)
+            return answer
+
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        with self._consuming(task):
+            return call()
+
+    async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
+        with self._consuming(task):
+            return await call()
+
+    @contextmanager
+    def _producing(self, entries: Entries) -> Generator[Span]:
+        from opentelemetry.trace import SpanKind
+
+        queues = {entry.get("queue_name") for entry in entries}
+        attributes: dict[str, Any] = _attributes("send", str(queues.pop()) if len(queues) == 1 else None)
+        if len(entries) == 1:
+            attributes["lapinq.task.name"] = str(entries[0].get("task_name"))
+        else:
+            attributes["messaging.batch.message_count"] = len(entries)
+        # An exception is recorded by OpenTelemetry itself.
+        with self._tracer.start_as_current_span(
+            _span_name(attributes), kind=SpanKind.PRODUCER, attributes=attributes
+        ) as span:
+            carrier: dict[str, str] = {}
+            self._propagator.inject(carrier)
+            if carrier:  # nothing where no SDK is set up
+                for entry in entries:
+                    entry["metadata"] = {**(entry.get("metadata") or {}), METADATA_KEY: carrier}
+            yield span
+
+    @contextmanager
+    def _consuming(self, task: CurrentTask) -> Generator[None]:
+        from opentelemetry import trace
+        from opentelemetry.context import Context
+        from opentelemetry.trace import Link, SpanKind, StatusCode
+
+        producer = self._propagator.extract(_carrier(task), context=Context())
+        sent = trace.get_current_span(producer).get_span_context()
+        attributes = _attributes("process", task.queue)
+        attributes |= {"lapinq.task.name": task.task_name, "lapinq.task.attempt": task.attempt}
+        if task.id:
+            attributes["messaging.message.id"] = task.id
+        with self._tracer.start_as_current_span(
+            _span_name(attributes),
+            context=Context() if self._link else producer,
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+            links=[Link(sent)] if self._link and sent.is_valid else None,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield
+            except BaseException as error:
+                span.set_attribute("lapinq.task.outcome", ending(error))
+                if is_failure(error):
+                    span.record_exception(error)
+                    span.set_attribute("error.type", full_name(error))
+                    span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+                raise
+            span.set_attribute("lapinq.task.outcome", "completed")
+
+
+def _attributes(operation: str, queue: str | None) -> dict[str, Any]:
+    named = {} if queue is None else {"messaging.destination.name": queue}
+    return {
+        "messaging.system": "lapinq",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        **named,
+    }
+
+
+def _span_name(attributes: dict[str, Any]) -> str:
+    operation, queue = attributes["messaging.operation.name"], attributes.get("messaging.destination.name")
+    return operation if queue is None else f"{operation} {queue}"
+
+
+def _carrier(task: CurrentTask) -> dict[str, str]:
+    # Anybody may have written it: what is no text would be an error inside the propagator.
+    carried: Any = task.metadata.get(METADATA_KEY)
+    if not isinstance(carried, dict):
+        return {}
+    return {key: value for key, value in carried.items() if isinstance(value, str)}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _tell_answer(span: Span, answer: Any) -> None:
+    """The task's id, or that the server refused. Another middleware may answer anything."""
+    from opentelemetry.trace import StatusCode
+
+    from lapinq._requests import read_object
+    from lapinq.handle import TaskRef
+
+    response = answer.response if isinstance(answer, TaskRef) else answer
+    status: Any = getattr(response, "status_code", None)
+    if not isinstance(status, int):
+        return
+    if status >= 400:
+        span.set_attribute("error.type", str(status))
+        span.set_status(StatusCode.ERROR, f"the server answered {status}")
+    elif isinstance(answer, TaskRef) and isinstance(
+        task_id := read_object(answer.response).get("task_id"), str
+    ):
+        span.set_attribute("messaging.message.id", task_id)

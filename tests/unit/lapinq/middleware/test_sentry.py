@@ -1,0 +1,89 @@
+"""Failures in Sentry, read from the SDK's transport."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk.envelope import Envelope
+from sentry_sdk.transport import Transport
+
+from lapinq import Cancel, RetryError, Snooze, TimeLimit
+from lapinq.middleware.sentry import Sentry
+from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
+
+
+class Kept(Transport):
+    """Keeps the events instead of sending them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        self.events.append(envelope.get_event())
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    kept = Kept()
+    sentry_sdk.init(
+        "http://key@127.0.0.1:9/1",
+        transport=kept,
+        default_integrations=False,
+        auto_enabling_integrations=False,
+    )
+    yield kept.events
+    sentry_sdk.get_client().close()
+    sentry_sdk.get_global_scope().set_client(None)
+
+
+@pytest.mark.parametrize("make", [raising, araising])
+def test_a_failure_is_captured_with_what_it_was_of(make: Any, events: list[Any]) -> None:
+    with pytest.raises(ValueError, match="no good"):
+        attempt(make(ValueError("no good")), Sentry(), id="7", attempt=2)
+    [event] = events
+    assert event["transaction"] == "work"
+    assert event["tags"] == {
+        "lapinq.task": "work",
+        "lapinq.task_id": "7",
+        "lapinq.queue": "video",
+        "lapinq.attempt": 2,
+    }
+    [exception] = event["exception"]["values"]
+    assert (exception["type"], exception["value"]) == ("ValueError", "no good")
+
+
+def test_what_one_task_sets_does_not_show_with_another(events: list[Any]) -> None:
+    def tagging() -> None:
+        sentry_sdk.set_tag("mine", "yes")
+        sentry_sdk.add_breadcrumb(message="was here")
+        raise ValueError
+
+    for function in (tagging, raising(KeyError())):
+        with pytest.raises((ValueError, KeyError)):
+            attempt(function, Sentry())
+    first, second = events
+    assert first["tags"]["mine"] == "yes"
+    assert "mine" not in second["tags"]
+    assert len(first["breadcrumbs"]["values"]) == 1
+    assert not second.get("breadcrumbs", {}).get("values")
+
+
+@pytest.mark.parametrize("error", [RetryError(3), Snooze(3), Cancel("x"), asyncio.CancelledError()])
+def test_what_a_task_asks_for_is_not_captured(error: BaseException, events: list[Any]) -> None:
+    with pytest.raises(type(error)):
+        attempt(raising(error), Sentry())
+    assert events == []
+
+
+def test_a_time_limit_is_captured(events: list[Any]) -> None:
+    with pytest.raises(TimeLimit):
+        attempt(raising(TimeLimit(3)), Sentry())
+    assert events[0]["exception"]["values"][0]["type"] == "TimeLimit"
+
+
+def test_what_succeeds_is_not_captured(events: list[Any]) -> None:
+    assert attempt(lambda: 5, Sentry()) == 5
+    assert events == []

@@ -3,11 +3,29 @@
 import re
 from http import HTTPStatus
 
+import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from lapinq_api.admission import Admission
+from lapinq_api.codec import decode
 from lapinq_api.errors import Refused
+
+
+class _NoFields(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+_no_fields = msgspec.json.Decoder(_NoFields)
+_SIGNS_OF_A_BODY = {b"content-length", b"transfer-encoding"}
+
+
+async def read_no_fields(scope: Scope, receive: Receive, limit: int, admission: Admission) -> None:
+    """Takes a body that asks for nothing: none, or an object without fields. What else it holds is refused."""
+    if any(name in _SIGNS_OF_A_BODY and value != b"0" for name, value in scope["headers"]):
+        body = await read_json(scope, receive, limit, admission)
+        if body:
+            decode(_no_fields, body)
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:

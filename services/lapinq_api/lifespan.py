@@ -61,7 +61,7 @@ def make_lifespan(
                 insisted: asyncio.Event = app.state.insisted
                 keepers = [_Keeper(companion, schema.ready, stop, insisted) for companion in companions]
                 kept = [group.create_task(keeper.run()) for keeper in keepers]
-                state.connect(database, Intake(database, notifier, group))
+                state.connect(database, Intake(database, notifier, group), notifier)
                 try:
                     if await schema.first_attempt():
                         for keeper in keepers:

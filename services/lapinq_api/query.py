@@ -34,6 +34,13 @@ def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
     return query
 
 
+def flag(name: str, text: str | None) -> bool:
+    """Whether `text` says true; left out it is false. Raises `InvalidValue` for anything but `true` and `false`."""
+    if text not in {None, "true", "false"}:
+        raise InvalidValue(name, "must be true or false")
+    return text == "true"
+
+
 def whole_number(name: str, text: str | None, default: int, *, lowest: int, highest: int) -> int:
     """The number that `text` says. Raises `InvalidValue` for what is no whole number or out of the bounds."""
     if text is None:

@@ -4,6 +4,7 @@ from lapinq_api.admission import Admission
 from lapinq_api.database import Database
 from lapinq_api.intake import Intake
 from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.db.notifier import Notifier
 from lapinq_core.runtime.settings import Settings
 
 
@@ -13,10 +14,10 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.admission = Admission()
-        self._connected: tuple[Database, Intake] | None = None
+        self._connected: tuple[Database, Intake, Notifier] | None = None
 
-    def connect(self, database: Database, intake: Intake) -> None:
-        self._connected = (database, intake)
+    def connect(self, database: Database, intake: Intake, notifier: Notifier) -> None:
+        self._connected = (database, intake, notifier)
 
     def disconnect(self) -> None:
         self._connected = None
@@ -31,7 +32,12 @@ class State:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open()[1]
 
-    def _open(self) -> tuple[Database, Intake]:
+    @property
+    def notifier(self) -> Notifier:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open()[2]
+
+    def _open(self) -> tuple[Database, Intake, Notifier]:
         if self._connected is None:
             raise DatabaseUnavailable("the application was not started: its lifespan has to run")
         return self._connected

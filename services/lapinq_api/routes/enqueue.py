@@ -50,6 +50,7 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     retry_delay: float | None = None
     retry_backoff: bool | None = None
     webhook_url: str | None = None
+    timeout_seconds: float | None = None
 
 
 class Enqueued(msgspec.Struct):
@@ -141,6 +142,7 @@ def _new_task(asked: EnqueueRequest, task_id: str, now: datetime, allowed: tuple
     task.ttl_seconds = asked.ttl_seconds
     task.metadata = asked.metadata
     task.webhook_url = asked.webhook_url
+    task.timeout_seconds = asked.timeout_seconds
     check_task(task, now)
     if not is_allowed(task.module_path, allowed):
         raise InvalidValue("module_path", "is not one of the modules that this server allows")

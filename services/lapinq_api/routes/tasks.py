@@ -1,8 +1,7 @@
-"""Looking at tasks: one, its result, and lists."""
+"""Looking at tasks: one, its result, its attempts, and lists."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
@@ -12,10 +11,11 @@ from starlette.routing import Route
 
 from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
-from lapinq_api.endpoint import Endpoint
-from lapinq_api.errors import Refused
+from lapinq_api.endpoint import Endpoint, by_method
 from lapinq_api.query import read_query, whole_number
+from lapinq_api.routes.steering import cancel_task, requeue_task, set_progress
 from lapinq_api.state import State
+from lapinq_api.task_path import task_id, unknown_task
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import FINAL, Status
 from lapinq_core.domain.task import check_name
@@ -29,8 +29,11 @@ MOST_LISTED = 1000
 def routes(state: State) -> list[Route]:
     return [
         Route("/api/v1/tasks", Endpoint(list_tasks, state), methods=["GET"]),
-        Route("/api/v1/tasks/{id}", Endpoint(get_task, state), methods=["GET"]),
+        by_method("/api/v1/tasks/{id}", {"GET": get_task, "DELETE": cancel_task}, state),
         Route("/api/v1/tasks/{id}/result", Endpoint(get_result, state), methods=["GET"]),
+        Route("/api/v1/tasks/{id}/attempts", Endpoint(get_attempts, state), methods=["GET"]),
+        Route("/api/v1/tasks/{id}/progress", Endpoint(set_progress, state), methods=["PATCH"]),
+        Route("/api/v1/tasks/{id}/requeue", Endpoint(requeue_task, state), methods=["POST"]),
     ]
 
 
@@ -42,18 +45,26 @@ class NotFinished(msgspec.Struct):
 
 
 async def get_task(state: State, request: Request) -> Response:
-    found = await state.database.run(inspect.get_task, _task_id(request))
+    found = await state.database.run(inspect.get_task, task_id(request))
     if found is None:
-        raise _unknown()
+        raise unknown_task()
     return Json(found.encode())
 
 
 async def get_result(state: State, request: Request) -> Response:
-    found = await state.database.run(inspect.get_result, _task_id(request))
+    found = await state.database.run(inspect.get_result, task_id(request))
     if found is None:
-        raise _unknown()
+        raise unknown_task()
     status, result = found
     return Json(result.encode() if status in FINAL else NotFinished("task not finished", status))
+
+
+async def get_attempts(state: State, request: Request) -> Response:
+    read_query(request.scope, frozenset())
+    found = await state.database.run(inspect.get_attempts, task_id(request))
+    if found is None:
+        raise unknown_task()
+    return Json(found.encode())
 
 
 async def list_tasks(state: State, request: Request) -> Response:
@@ -81,19 +92,8 @@ def _filter(query: dict[str, str]) -> TaskFilter:
     )
 
 
-def _task_id(request: Request) -> str:
-    task_id: str = request.path_params["id"]
-    if not _ID.fullmatch(task_id):
-        raise InvalidValue("id", "must be a task id such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
-    return task_id
-
-
-def _unknown() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "there is no task with this id")
-
-
-def _cursor(task_id: str) -> str:
-    return urlsafe_b64encode(UUID(task_id).bytes).rstrip(b"=").decode()
+def _cursor(last: str) -> str:
+    return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
 
 
 def _read_cursor(text: str) -> str:
@@ -102,5 +102,4 @@ def _read_cursor(text: str) -> str:
     return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
 
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")

@@ -1,18 +1,27 @@
 """Fixtures of the HTTP service: a server that a module shares, and one of a test's own with settings of its own."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import httpx
 import psycopg
 import pytest
 
 from lapinq_api.app import build_app
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.state import Status
 from lapinq_core.runtime.settings import Settings
+from tests.integration.queue.test_inspect import one_of_each
 from tests.support import postgres
+from tests.support.factories import Conn, add_worker, claim, enqueue
+from tests.support.running import on_connections
 from tests.support.serving import serving
 
 Serve = Callable[..., httpx.Client]
+
+_names = (f"queue {number}" for number in itertools.count())
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +55,22 @@ def serve(api_database: str) -> Iterator[Serve]:
             return running.enter_context(serving(build_app(chosen)))
 
         yield start
+
+
+@pytest.fixture
+def made(api_database: str) -> dict[Status, str]:
+    """The id of a task of every status, in a queue of their own."""
+    return on_connections(api_database, partial(one_of_each, queue=next(_names)))
+
+
+@pytest.fixture
+def held(api_database: str) -> Claim:
+    """A claim on a running task."""
+
+    async def take(conn: Conn) -> Claim:
+        queue = next(_names)
+        await enqueue(conn, queue_name=queue)
+        [taken] = await claim(conn, await add_worker(conn), queue=queue)
+        return taken
+
+    return on_connections(api_database, take)

@@ -53,6 +53,12 @@ def _calls(client: httpx.Client) -> list[Callable[[], httpx.Response]]:
         lambda: client.post("/api/v1/enqueue/batch", json=[TASK]),
         lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000"),
         lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/result"),
+        lambda: client.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/attempts"),
+        lambda: client.delete("/api/v1/tasks/00000000-0000-0000-0000-000000000000?running=true"),
+        lambda: client.post("/api/v1/tasks/00000000-0000-0000-0000-000000000000/requeue"),
+        lambda: client.patch(
+            "/api/v1/tasks/00000000-0000-0000-0000-000000000000/progress", json={"progress": 1}
+        ),
         lambda: client.get("/api/v1/queues"),
         lambda: client.get("/health"),
     ]

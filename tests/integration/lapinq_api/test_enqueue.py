@@ -49,6 +49,7 @@ def test_a_task_is_stored_with_the_published_defaults(api: httpx.Client, db: psy
         None,
         None,
     )
+    assert row["timeout_seconds"] is None
 
 
 def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connection) -> None:
@@ -64,6 +65,7 @@ def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connectio
         retry_delay=0,
         retry_backoff=False,
         webhook_url="https://example.org/hook?x=1",
+        timeout_seconds=0.25,
     )
     row = _row(db, api.post("/api/v1/enqueue", json=asked).json()["task_id"])
     assert row["scheduled_at"] == datetime(2031, 5, 1, 10, tzinfo=UTC)
@@ -82,7 +84,9 @@ def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> N
         "ttl_seconds",
         "metadata",
     )
-    body = _task(**dict.fromkeys((*optional, "retry_delay", "retry_backoff", "webhook_url")))
+    body = _task(
+        **dict.fromkeys((*optional, "retry_delay", "retry_backoff", "webhook_url", "timeout_seconds"))
+    )
     response = api.post("/api/v1/enqueue", json=body)
     assert response.status_code == 201
     assert _row(db, response.json()["task_id"])["max_retries"] == 3
@@ -135,6 +139,21 @@ def test_a_batch_answers_ids_in_its_order_and_null_for_fire_and_forget(
     kept = [task_id for task_id in ids if task_id]
     assert kept == sorted(kept)
     assert [_row(db, task_id)["args"] for task_id in kept] == [[0], [2], [3]]
+
+
+def test_time_limits_are_stored_in_a_batch_and_for_fire_and_forget(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    limits = [5, 0.5, 315_576_000, None]
+    response = api.post("/api/v1/enqueue/batch", json=[_task(timeout_seconds=limit) for limit in limits])
+    assert [_row(db, task_id)["timeout_seconds"] for task_id in response.json()["task_ids"]] == limits
+    shown = api.get(f"/api/v1/tasks/{response.json()['task_ids'][1]}").json()
+    assert shown["timeout_seconds"] == 0.5
+    api.post(
+        "/api/v1/enqueue", json=_task(task_name="quick and forgotten", ttl_seconds=0, timeout_seconds=1.5)
+    )
+    query = "SELECT timeout_seconds FROM lapinq_transient WHERE task_name = 'quick and forgotten'"
+    assert db.execute(query).fetchone() == (1.5,)
 
 
 def test_a_batch_may_have_a_thousand_tasks_or_none(api: httpx.Client) -> None:

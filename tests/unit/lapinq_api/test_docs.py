@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from lapinq_api.app import build_app
 from lapinq_api.routes.enqueue import EnqueueRequest
+from lapinq_api.routes.steering import ProgressRequest
 from lapinq_core.runtime.settings import Settings
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/http-api.md").read_text(encoding="utf-8")
@@ -20,6 +21,6 @@ def test_every_route_is_in_the_reference() -> None:
                 assert f"`{method} {route.path}`" in REFERENCE
 
 
-def test_every_field_of_an_enqueue_is_in_the_reference() -> None:
-    for field in EnqueueRequest.__struct_fields__:
+def test_every_field_of_a_request_is_in_the_reference() -> None:
+    for field in (*EnqueueRequest.__struct_fields__, *ProgressRequest.__struct_fields__):
         assert f"| `{field}` |" in REFERENCE

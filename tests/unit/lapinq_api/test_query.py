@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.query import read_query, whole_number
+from lapinq_api.query import flag, read_query, whole_number
 from lapinq_core.domain.errors import InvalidValue
 
 
@@ -45,3 +45,13 @@ def test_only_a_whole_number_within_the_bounds_is_one(text: str) -> None:
 def test_a_number_left_out_is_the_default() -> None:
     assert whole_number("limit", None, 5, lowest=1, highest=10) == 5
     assert whole_number("limit", "+7", 5, lowest=1, highest=10) == 7
+
+
+@pytest.mark.parametrize("text", ["", "1", "True", "TRUE", "yes", " true", "true\n", "null"])
+def test_only_true_and_false_are_a_flag(text: str) -> None:
+    with pytest.raises(InvalidValue, match="running: must be true or false"):
+        flag("running", text)
+
+
+def test_a_flag_left_out_is_false() -> None:
+    assert [flag("running", text) for text in (None, "false", "true")] == [False, False, True]

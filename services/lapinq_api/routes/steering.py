@@ -1,0 +1,165 @@
+"""Steering one task over HTTP: cancel it or ask it to stop, requeue it, note its progress."""
+
+import re
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.body import read_json, read_no_fields
+from lapinq_api.codec import Json, decode
+from lapinq_api.errors import RETRY_AFTER_SECONDS, Refused
+from lapinq_api.query import flag, read_query
+from lapinq_api.state import State
+from lapinq_api.task_path import task_id, unknown_task
+from lapinq_core.domain.context import MAX_MESSAGE
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import FINAL, Status
+from lapinq_core.domain.task import check_json
+from lapinq_core.queue import control, steering
+from lapinq_core.queue.control import ProgressNoted
+from lapinq_core.queue.steering import Stop
+
+CLAIM_HEADER = "X-Lapinq-Claim"
+
+
+class Moved(msgspec.Struct, omit_defaults=True):
+    """A task and the status it has now. `cancel_requested`: it still runs, and was asked to stop."""
+
+    id: str
+    status: Status
+    cancel_requested: bool = False
+
+
+class ProgressRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a running task has come, in percent, and a word on it."""
+
+    progress: int
+    message: str | None = None
+
+
+class Progress(msgspec.Struct):
+    """What was noted."""
+
+    id: str
+    progress: int
+    message: str | None
+
+
+async def cancel_task(state: State, request: Request) -> Response:
+    which = task_id(request)
+    also_running = flag("running", read_query(request.scope, {"running"}).get("running"))
+    await _read_no_fields(state, request)
+    outcome, status = await state.database.run(steering.stop, which, also_running=also_running)
+    match outcome:
+        case Stop.CANCELLED:
+            return Json(Moved(which, Status.CANCELLED))
+        case Stop.ASKED:
+            return Json(Moved(which, Status.RUNNING, cancel_requested=True), HTTPStatus.ACCEPTED)
+        case Stop.REFUSED:
+            raise _not_stopped(status, also_running=also_running)
+
+
+async def requeue_task(state: State, request: Request) -> Response:
+    which = task_id(request)
+    read_query(request.scope, frozenset())
+    await _read_no_fields(state, request)
+    queue, status = await state.database.run(steering.requeue, which)
+    if queue is None:
+        raise _not_requeued(status)
+    state.notifier.wake([queue])
+    return Json(Moved(which, Status.PENDING))
+
+
+async def set_progress(state: State, request: Request) -> Response:
+    which = task_id(request)
+    read_query(request.scope, frozenset())
+    claim_seq = _claim_seq(request)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    with state.admission.hold(len(body)):
+        told = _read_progress(body)
+        noted = await state.database.run(
+            control.set_progress, which, told.progress, told.message, claim_seq=claim_seq
+        )
+    match noted:
+        case ProgressNoted.NOTED:
+            return Json(Progress(which, told.progress, told.message))
+        case ProgressNoted.UNKNOWN:
+            raise unknown_task()
+        case ProgressNoted.NOT_RUNNING:
+            raise Refused(
+                HTTPStatus.CONFLICT, "the task is not running: progress is noted only while it runs"
+            )
+        case ProgressNoted.OTHER_CLAIM:
+            raise Refused(
+                HTTPStatus.CONFLICT,
+                f"the task runs under another claim than {CLAIM_HEADER} names: it was started anew",
+            )
+
+
+_progress = msgspec.json.Decoder(ProgressRequest)
+
+
+def _read_progress(body: bytes) -> ProgressRequest:
+    told = decode(_progress, body)
+    if not 0 <= told.progress <= 100:
+        raise InvalidValue("progress", "must be between 0 and 100")
+    if told.message is not None:
+        if len(told.message) > MAX_MESSAGE:
+            raise InvalidValue("message", f"must have at most {MAX_MESSAGE} characters")
+        check_json("message", told.message)
+    return told
+
+
+def _claim_seq(request: Request) -> int | None:
+    """The claim that the header names; None without the header. Raises `InvalidValue`."""
+    given = [value for name, value in request.scope["headers"] if name == _CLAIM]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise InvalidValue(CLAIM_HEADER, "must be given once")
+    # Before int(), which takes spaces and underscores, and time for very long ones.
+    if not _NUMBER.fullmatch(given[0]) or (number := int(given[0])) > _LARGEST:
+        raise InvalidValue(CLAIM_HEADER, "must be the claim_seq of the attempt, a whole number")
+    return number
+
+
+def _not_stopped(status: Status | None, *, also_running: bool) -> Refused:
+    if status is None:
+        return unknown_task()
+    if status in FINAL:
+        return _only("pending or running" if also_running else "pending", "cancelled", status)
+    if status is Status.RUNNING and not also_running:
+        return Refused(
+            HTTPStatus.NOT_FOUND,
+            "the task is running and only a pending one is cancelled; DELETE with ?running=true asks it to stop",
+        )
+    return _moving()
+
+
+def _not_requeued(status: Status | None) -> Refused:
+    if status is None:
+        return unknown_task()
+    return _moving() if status is Status.FAILED else _only("failed", "requeued", status)
+
+
+def _moving() -> Refused:
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the task changed its status at every try; try again",
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def _only(wanted: str, done: str, status: Status) -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, f"only a {wanted} task can be {done}, and this one is {status}")
+
+
+async def _read_no_fields(state: State, request: Request) -> None:
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+
+
+_CLAIM = CLAIM_HEADER.lower().encode()
+_NUMBER = re.compile(rb"[0-9]{1,19}")
+_LARGEST = 2**63 - 1

@@ -21,10 +21,18 @@ Settle = Callable[[Job, Outcome, float], None]
 
 
 class Pool(Protocol):
-    """A place for plain functions. It calls `Dispatcher.ended` for each job and `Dispatcher.freed` once a chunk."""
+    """A place for functions. It calls `Dispatcher.ended` for each job and `Dispatcher.freed` once a chunk."""
 
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other."""
+        ...
+
+
+class IsolatedPool(Protocol):
+    """A place for a job that must run apart from others, a coroutine too. It calls the same."""
+
+    def start_isolated(self, job: Job) -> None:
+        """Runs it where nothing else runs."""
         ...
 
 
@@ -40,6 +48,7 @@ class Dispatcher:
     ) -> None:
         self.limit = limit
         self.low_water = 0
+        self.started_count = 0
         self.ended_count = 0
         self.waiting: deque[Job] = deque()
         self.active = 0
@@ -50,11 +59,14 @@ class Dispatcher:
         self._on_low = on_low
         self._may_start = may_start
         self._pool: Pool | None = None
+        self._isolated: IsolatedPool | None = None
         self._parked: deque[asyncio.Future[Job]] = deque()
+        self._on_the_way: set[Job] = set()  # to slots that have not woken yet
 
-    def use(self, pool: Pool) -> None:
-        """Sends plain functions to `pool`."""
+    def use(self, pool: Pool, isolated: IsolatedPool | None = None) -> None:
+        """Sends plain functions to `pool`, and what must run apart from others to `isolated`."""
         self._pool = pool
+        self._isolated = isolated
 
     @property
     def in_hand(self) -> int:
@@ -80,7 +92,11 @@ class Dispatcher:
                 self._settle(job, Unstarted(), 0.0)
                 continue
             self.active += 1
+            self.started_count += 1
             self.idle.clear()
+            if job.claim.isolation and self._isolated is not None:
+                self._isolated.start_isolated(job)
+                continue
             if job.target.is_coroutine:
                 return job
             self._start_chunk(job)
@@ -94,20 +110,34 @@ class Dispatcher:
         future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
         self._parked.append(future)
         try:
-            return await future
+            job = await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 # The job was on its way already: it goes to another.
-                self.waiting.appendleft(future.result())
-                self._less_active()
+                self._on_the_way.discard(future.result())
+                self._put_back(future.result())
                 self.start_what_fits()
             raise
+        self._on_the_way.discard(job)
+        return job
+
+    def unstarted(self) -> list[Job]:
+        """The jobs whose functions were not called yet, which stay here; for another thread."""
+        return [*self._on_the_way, *self.waiting]
 
     def withdraw(self) -> list[Job]:
         """Takes out the jobs that were not started."""
         jobs = list(self.waiting)
         self.waiting.clear()
         return jobs
+
+    def take_out(self, task_id: str, token: str) -> Job | None:
+        """Takes out the job with this claim, if it waits here."""
+        for job in self.waiting:
+            if job.claim.id == task_id and job.claim.token == token:
+                self.waiting.remove(job)
+                return job
+        return None
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job is through."""
@@ -130,13 +160,19 @@ class Dispatcher:
         while (job := self.take()) is not None:
             while self._parked and (slot := self._parked.popleft()):
                 if not slot.done():
+                    self._on_the_way.add(job)
                     slot.set_result(job)
                     break
             else:
                 # Every slot is awake and about to take: leave the job to them.
-                self.waiting.appendleft(job)
-                self._less_active()
+                self._put_back(job)
                 return
+
+    def _put_back(self, job: Job) -> None:
+        """It was taken, and not begun."""
+        self.waiting.appendleft(job)
+        self.started_count -= 1
+        self._less_active()
 
     def _less_active(self) -> None:
         self.active -= 1
@@ -149,10 +185,14 @@ class Dispatcher:
         waiting = self.waiting
         spent = job.target.run_time.seconds
         while (
-            spent < CHUNK_SECONDS and len(jobs) < MAX_CHUNK and waiting and not waiting[0].target.is_coroutine
+            spent < CHUNK_SECONDS
+            and len(jobs) < MAX_CHUNK
+            and waiting
+            and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation)
         ):
             spent += waiting[0].target.run_time.seconds
             if spent > CHUNK_SECONDS:
                 break
             jobs.append(waiting.popleft())
+        self.started_count += len(jobs) - 1
         self._pool.start(jobs)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import psycopg
 
@@ -19,11 +19,14 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, connect
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.outcome import Outcome
-from lapinq_core.queue import work
+from lapinq_core.queue import backlog, work
 from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_worker.arrivals import Arrivals
 from lapinq_worker.dispatcher import Dispatcher
+from lapinq_worker.fire_and_forget import FireAndForget
 from lapinq_worker.functions import Functions
-from lapinq_worker.job import Job, Target
+from lapinq_worker.host import Host
+from lapinq_worker.job import Job
 from lapinq_worker.lookahead import Lookahead
 from lapinq_worker.queue_choice import QueueChoice, Turn
 
@@ -38,7 +41,10 @@ log = logging.getLogger(__name__)
 
 
 class Fetcher:
-    """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew."""
+    """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew.
+
+    `idle` is called, between two claims, when there was nothing to claim and nothing claimed is left to start or end.
+    """
 
     def __init__(
         self,
@@ -46,50 +52,58 @@ class Fetcher:
         choice: QueueChoice,
         dispatcher: Dispatcher,
         functions: Functions,
+        host: Host,
         *,
         worker_id: Callable[[], str],
         poll_interval: float,
-        time_limit: float,
         may_claim: Callable[[], bool],
         settle: Callable[[Job, Outcome, float], None],
+        idle: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
     ) -> None:
         self._url = url
         self._choice = choice
         self._dispatcher = dispatcher
-        self._functions = functions
         self._worker_id = worker_id
         self._poll_interval = poll_interval
-        self._deadline = time_limit + LEASE_MARGIN_SECONDS
+        self._lease = host.limits.time_limit + LEASE_MARGIN_SECONDS
         self._may_claim = may_claim
-        self._settle = settle
+        self._idle = idle
+        self._busy_look_interval = (
+            min(BUSY_LOOK_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_LOOK_INTERVAL_SECONDS
+        )
+        self._fire_and_forget = FireAndForget(poll_interval, in_order=choice.is_strict)
         self._lookahead = Lookahead()
         self._wake = asyncio.Event()
+        self._arrivals = Arrivals(
+            dispatcher, functions, host, worker_id=worker_id, settle=settle, wake=self._wake.set
+        )
         self._look_after = 0.0
-        self._transient_after = 0.0
         self._connection: psycopg.AsyncConnection | None = None
         self._doubtful: dict[
             str, float
         ] = {}  # tokens of claims whose answer was lost, and when to ask for them
-        self._imports: dict[asyncio.Task[None], list[Claim]] = {}
         self._returning: list[Claim] = []  # to be handed back
         self.claimed_count = 0
 
     def woken(self, queue: str) -> None:
         """NOTIFY: `queue` got work; "" says that anything may have changed."""
-        if queue:
-            self._choice.heard(queue)
-        self._transient_after = 0.0
+        if queue and not self._choice.heard(queue):
+            return
+        self._fire_and_forget.heard()
         self._wake.set()
 
     def places_free(self) -> None:
         """The dispatcher runs low."""
         self._wake.set()
 
+    def held(self) -> list[Claim]:
+        """The claims that have not got to the dispatcher; any thread may ask."""
+        return [*self._returning, *self._arrivals.held()]
+
     def withdraw(self) -> list[Claim]:
         """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
-        claims = [*self._returning, *(claim for claims in self._imports.values() for claim in claims)]
+        claims = [*self._returning, *self._arrivals.withdraw()]
         self._returning.clear()
-        self._imports.clear()
         return claims
 
     @property
@@ -109,8 +123,7 @@ class Fetcher:
                 expected=is_away,
             )
         finally:
-            for task in list(self._imports):
-                task.cancel()
+            self._arrivals.stop()
             await self._disconnect()
 
     async def _turn(self, stop: asyncio.Event) -> None:
@@ -122,6 +135,8 @@ class Fetcher:
                 await self._hand_back(connection)
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
+            if self._idle and wanted > 0 and got == 0 and not self._holds_any:
+                await self._idle(connection)
         except BaseException:
             self._lookahead.failed()
             await self._disconnect()
@@ -135,10 +150,14 @@ class Fetcher:
             await pause_for(self._poll_interval, self._wake, stop)
             self._wake.clear()
 
+    @property
+    def _holds_any(self) -> bool:
+        return bool(self._dispatcher.in_hand or self._arrivals.waiting or self._returning or self._doubtful)
+
     def _wanted(self) -> int:
         ahead = self._lookahead.value
         self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
-        in_hand = self._dispatcher.in_hand + sum(map(len, self._imports.values()))
+        in_hand = self._dispatcher.in_hand + self._arrivals.waiting
         if in_hand > self._dispatcher.low_water or not self._may_claim():
             return 0
         return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
@@ -147,7 +166,7 @@ class Fetcher:
         got = 0
         looked = False
         now = time.monotonic()
-        if self._choice.knows_work and now > self._look_after + BUSY_LOOK_INTERVAL_SECONDS:
+        if self._choice.knows_work and now > self._look_after + self._busy_look_interval:
             await self._look(connection)
             looked = True
         while got < wanted:
@@ -158,8 +177,13 @@ class Fetcher:
                 await self._look(connection)
                 looked = True
                 continue
-            got += await self._take_turn(connection, turn)
-        return got + await self._claim_transient(connection, max(1, wanted - got))
+            if before := self._choice.before(turn):
+                got += await self._claim_transient(connection, before, wanted - got)
+            if got < wanted:
+                got += await self._take_turn(connection, turn)
+        return got + await self._claim_transient(
+            connection, self._choice.open_to_transient, max(1, wanted - got)
+        )
 
     async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn) -> int:
         started = time.perf_counter()
@@ -172,7 +196,8 @@ class Fetcher:
             turn.limit,
             worker=worker,
             token=token,
-            lease=self._deadline,
+            lease=self._lease,
+            margin=LEASE_MARGIN_SECONDS,
             mark=turn.mark,
             max_rank=turn.max_rank,
         )
@@ -204,18 +229,18 @@ class Fetcher:
         started = time.monotonic()
         bottoms = self._choice.bottoms()
         heads = await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
-        self._choice.looked(heads)
+        self._choice.looked(heads, await backlog.paused(connection) if self._choice.wonders else ())
         now = time.monotonic()
         self._look_after = now + LOOK_COST_FACTOR * (now - started)
 
-    async def _claim_transient(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
-        now = time.monotonic()
-        if now < self._transient_after:
+    async def _claim_transient(
+        self, connection: psycopg.AsyncConnection, queues: list[str] | None, wanted: int
+    ) -> int:
+        started = time.monotonic()
+        claims = await self._fire_and_forget.claim(connection, queues, wanted)
+        if claims is None:
             return 0
-        claims = await work.claim_transient(connection, self._choice.named, wanted)
-        if not claims:
-            self._transient_after = now + self._poll_interval
-        self._hand_over(claims, time.monotonic() - now)
+        self._hand_over(claims, time.monotonic() - started)
         return len(claims)
 
     def _hand_over(self, claims: list[Claim], round_trip: float) -> None:
@@ -224,35 +249,7 @@ class Fetcher:
         self._lookahead.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
-        asked = time.monotonic() - round_trip
-        ready: list[Job] = []
-        unknown: dict[tuple[str, str], list[Claim]] = {}
-        for claim in claims:
-            target = self._functions.known(claim)
-            if target is None:
-                unknown.setdefault((claim.module_path, claim.task_name), []).append(claim)
-            else:
-                ready.append(Job(claim, target, asked))
-        if ready:
-            self._dispatcher.offer(ready)
-        for alike in unknown.values():
-            task = asyncio.create_task(
-                self._import(alike, self._worker_id(), asked), name="import a task's function"
-            )
-            self._imports[task] = alike
-
-    async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
-        """`claims` ask for the same function and were made by `worker`."""
-        task = asyncio.current_task()
-        found = await self._functions.find(claims[0])
-        if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
-            return  # withdrawn meanwhile, or others have them
-        if isinstance(found, Target):
-            self._dispatcher.offer([Job(claim, found, asked) for claim in claims])
-        else:
-            for claim in claims:
-                self._settle(Job(claim, _NO_TARGET), found, 0.0)
-        self._wake.set()
+        self._arrivals.take_in(claims, round_trip)
 
     def _withdraw_stalled(self) -> None:
         """What was claimed ahead and can't start, for slow tasks hold all places, may run elsewhere."""
@@ -282,6 +279,3 @@ class Fetcher:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
-
-
-_NO_TARGET = Target(lambda: None)

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Sequence
 
 from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.middleware import Middleware
 from lapinq_core.domain.outcome import Outcome, TimedOut
-from lapinq_core.importing import resolve
 from lapinq_worker.job import Target
 from lapinq_worker.outcomes import raised
+from lapinq_worker.targets import load_target
 
 Key = tuple[str, str]
 
@@ -21,11 +22,15 @@ Key = tuple[str, str]
 class Functions:
     """A cache of targets by module and name. A failure is not kept: the next task tries again.
 
-    One event loop owns it. `time_limit` in seconds an import.
+    One event loop owns it. `time_limit` in seconds an import. `middleware` is the worker's own, which goes around every
+    function, outside of what the function's queue has.
     """
 
-    def __init__(self, allowed: Sequence[str], time_limit: float) -> None:
+    def __init__(
+        self, allowed: Sequence[str], time_limit: float, middleware: Sequence[Middleware] = ()
+    ) -> None:
         self._allowed = allowed
+        self._middleware = middleware
         self._time_limit = time_limit
         self._targets: dict[Key, Target] = {}
         self._searches: dict[Key, asyncio.Future[Target | Outcome]] = {}
@@ -67,6 +72,6 @@ class Functions:
 
     def _search(self, key: Key) -> Target | Outcome:
         try:
-            return Target(resolve(*key, self._allowed))
+            return load_target(*key, self._allowed, self._middleware)
         except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
             return raised(error)

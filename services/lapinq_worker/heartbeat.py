@@ -7,16 +7,15 @@ seconds gets no more beats, and the cluster takes its tasks. What follows from t
 import asyncio
 import contextlib
 import logging
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.store import workers
+from lapinq_worker.stacks import stack_of
 from lapinq_worker.trust import Trust
 
 if TYPE_CHECKING:
@@ -29,7 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """`declared_dead` is called, in the thread, when the cluster gave this worker up; the beat then ends."""
+    """`declared_dead` is called, in the thread, when the cluster gave this worker up; the beat then ends.
+
+    `asked_to_stop` is called, in the thread, with id and claim token of each task that somebody asked to stop, and
+    again with each beat while it runs.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Heartbeat:
         lease: float,
         stuck_after: float,
         declared_dead: Callable[[], None],
+        asked_to_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
     ) -> None:
         self._url = url
         self._worker_id = worker_id
@@ -48,6 +52,7 @@ class Heartbeat:
         self._deadline = max(interval, lease / 3)
         self._stuck_after = stuck_after
         self._declared_dead = declared_dead
+        self._asked_to_stop = asked_to_stop
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
@@ -92,7 +97,7 @@ class Heartbeat:
                     log.error(
                         "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
                         self._stuck_after,
-                        _where_is(self._loop_thread),
+                        stack_of(self._loop_thread),
                     )
                     continue
                 try:
@@ -135,15 +140,13 @@ class Heartbeat:
 
     async def _send(self) -> bool:
         self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        return await workers.beat(self._connection, self._worker_id)
+        to_stop = await workers.beat(self._connection, self._worker_id)
+        for task_id, token in to_stop or ():
+            self._asked_to_stop(task_id, token)
+        return to_stop is not None
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
-
-
-def _where_is(thread: int) -> str:
-    frame = sys._current_frames().get(thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
-    return "".join(traceback.format_stack(frame)) if frame is not None else "an unknown place\n"

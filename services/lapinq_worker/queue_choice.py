@@ -7,10 +7,13 @@ priority) is found by a look from the bottom.
 Turns at equal rank go by start-time fair queueing: what a queue was served, over its weight, is its own time; the one
 that is furthest behind is next. A queue that had nothing waiting does not save up: its time is at least the clock,
 which is the time at which the last turn began.
+
+Hints of a paused queue come to nothing. When one did, the next look asks which queues are paused (`wonders`), and
+hints of those are ignored until the look after it, which asks again if there were more.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -33,7 +36,12 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class QueueChoice:
-    """`weights` of the queues served; empty: all there are, each with weight 1."""
+    """`weights` of the queues served; empty: all there are, each with weight 1.
+
+    `is_strict`: the order of the queues goes before the priorities of their tasks (`strict_order`).
+    """
+
+    is_strict = False
 
     def __init__(self, weights: Mapping[str, int]) -> None:
         self._weights = weights
@@ -41,6 +49,14 @@ class QueueChoice:
         self._heads: dict[str, int] = {}
         self._served: dict[str, float] = {}
         self._clock = 0.0
+        self._hinted: set[str] = set()
+        self._paused: frozenset[str] = frozenset()
+        self.wonders = False
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """As given."""
+        return self._weights
 
     @property
     def named(self) -> list[str] | None:
@@ -56,18 +72,32 @@ class QueueChoice:
         """The marks for a look from the bottom at the named queues."""
         return dict.fromkeys(self._weights, LOWEST_MARK)
 
-    def looked(self, heads: Mapping[str, int]) -> None:
-        """A look from the bottom found these queues with work, each with the rank of its first task."""
+    def looked(self, heads: Mapping[str, int], paused: Iterable[str] = ()) -> None:
+        """A look from the bottom found these queues with work, each with the rank of its first task.
+
+        `paused` are the queues that are paused, as far as that was asked.
+        """
         self._heads = dict(heads)
+        self._paused = frozenset(paused).difference(heads)
+        self._hinted.clear()
+        self.wonders = False
         for queue in heads:
             self._marks.pop(queue, None)
         if not self._weights and len(self._marks) > MAX_REMEMBERED:
             self._marks.clear()
 
-    def heard(self, queue: str) -> None:
-        """Somebody says that `queue` has work; it most likely stands after the mark."""
-        if not self._weights or queue in self._weights:
-            self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
+    def heard(self, queue: str) -> bool:
+        """Somebody says that `queue` has work; it most likely stands after the mark. Answers whether that is news to
+        act upon."""
+        if self._weights and queue not in self._weights:
+            return False
+        if queue in self._paused:
+            self.wonders = True
+            return False
+        if queue not in self._heads:
+            self._heads[queue] = self._marks.get(queue, LOWEST_MARK)[0]
+            self._hinted.add(queue)
+        return True
 
     def next(self, wanted: int) -> Turn | None:
         """Where to claim from now, when `wanted` more tasks are; None when nothing is known to wait."""
@@ -84,6 +114,9 @@ class QueueChoice:
     def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
         """A claim came back; `all_of_it` when it got as many as it asked for."""
         queue = turn.queue
+        if queue in self._hinted:
+            self._hinted.discard(queue)
+            self.wonders = self.wonders or not claims
         self._clock = self._time(queue)
         self._served[queue] = self._clock + len(claims) / self._weight(queue)
         if claims:
@@ -94,6 +127,16 @@ class QueueChoice:
             del self._heads[queue]
         if len(self._served) > MAX_REMEMBERED:
             self._served.clear()  # all are level again
+
+    def before(self, turn: Turn) -> list[str]:
+        """The queues whose fire-and-forget tasks go before that turn."""
+        del turn
+        return []
+
+    @property
+    def open_to_transient(self) -> list[str] | None:
+        """The queues whose fire-and-forget tasks may be taken now; None: all."""
+        return self.named
 
     def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
         """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""

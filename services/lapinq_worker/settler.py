@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import accumulate
+from typing import assert_never
 
 import msgspec
 import psycopg
@@ -19,8 +20,8 @@ import psycopg
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.decide import Complete, Fail, decide
-from lapinq_core.domain.outcome import Completed, Outcome
+from lapinq_core.domain.decide import Complete, Drop, Fail, HandBack, Isolation, Next, Nothing, Retry, decide
+from lapinq_core.domain.outcome import Committed, Completed, Outcome
 from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
 from lapinq_core.queue.work import Ended
@@ -34,7 +35,7 @@ STATEMENT_DEADLINE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
-_Done = tuple[str, str, str, float]  # id, token, result, seconds
+_Done = tuple[str, str, str, float, str | None]  # id, token, result, seconds, logs
 
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
 
@@ -43,11 +44,19 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
 
 
 class Settler:
-    """One event loop owns it. `wake` gets the queues in which a retried task may start at once."""
+    """One event loop owns it. `wake` gets the queues in which a retried task may start at once; `before` is called with
+    the connection before anything is written on it."""
 
-    def __init__(self, url: str, wake: Callable[[Iterable[str]], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        wake: Callable[[Iterable[str]], None],
+        *,
+        before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+    ) -> None:
         self._url = url
         self._wake = wake
+        self._before = before
         self._done: list[_Done] = []
         self._ended: list[Ended] = []
         self._characters = 0  # of the results that wait
@@ -56,34 +65,85 @@ class Settler:
         self._empty.set()
         self._connection: psycopg.AsyncConnection | None = None
         self.lost_count = 0
+        self.completed_count = 0
+        self.failed_count = 0
+        self.retried_count = 0
 
     @property
     def is_full(self) -> bool:
         """Whether so many outcomes wait that no more tasks should be started."""
         return len(self._done) + len(self._ended) > MAX_BACKLOG or self._characters > MAX_BACKLOG_CHARACTERS
 
-    def add(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        """Takes the outcome of a job whose function ran for `seconds`."""
+    def add(
+        self, job: Job, outcome: Outcome, seconds: float, *, isolation: Isolation = Isolation.NONE
+    ) -> None:
+        """Takes the outcome of a job whose function ran for `seconds`. Its next attempt gets at least `isolation`."""
         claim = job.claim
         if claim.is_transient:
-            if type(outcome) is not Completed:
+            if type(outcome) is Completed:
+                self.completed_count += 1
+            else:
+                self.failed_count += 1
                 log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
             return
+        logs = job.log_text()
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
-            self._done.append((claim.id, claim.token, outcome.result, seconds))
+            self._done.append((claim.id, claim.token, outcome.result, seconds, logs))
             self._characters += len(outcome.result)
+            self.completed_count += 1
+        elif job.is_committed:
+            self.completed_count += 1
+            if type(outcome) is not Committed:
+                log.warning(
+                    "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
+                )
+            return
         else:
-            following = decide(claim.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
-            if isinstance(following, Complete):
-                self._done.append((claim.id, claim.token, following.result, seconds))
-                self._characters += len(following.result)
-            else:
-                end = ended_as(claim.id, claim.token, following, seconds)
-                self._ended.append(end)
-                _log_end(claim, end)
+            following = decide(job.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
+            if isinstance(following, Retry) and isolation > following.isolation:
+                following = msgspec.structs.replace(following, isolation=isolation)
+            self._settle_as(claim, following, seconds, logs)
         self._some.set()
         self._empty.clear()
+
+    def _settle_as(self, claim: Claim, following: Next, seconds: float, logs: str | None) -> None:
+        match following:
+            case Complete(result=result):
+                self._done.append((claim.id, claim.token, result, seconds, logs))
+                self._characters += len(result)
+                self.completed_count += 1
+            case Fail() | Retry() | HandBack() | Drop():
+                end = ended_as(claim.id, claim.token, following, seconds)
+                if logs is not None:
+                    end = msgspec.structs.replace(end, logs=logs)
+                self._ended.append(end)
+                self.failed_count += type(following) is Fail
+                self.retried_count += type(following) is Retry
+                _log_end(claim, end)
+            case Nothing():
+                pass
+            case _:
+                assert_never(following)
+
+    def waiting(self) -> tuple[list[_Done], list[Ended]]:
+        """What is not written yet; any thread may ask."""
+        return self._done[:], self._ended[:]
+
+    def adopt(self, other: "Settler") -> None:
+        """Takes in what waits in `other` too, whose event loop is stuck; should it wake up, both write the same."""
+        done, ended = other.waiting()
+        self._done += done
+        self._ended += ended
+        self._characters = sum(len(one[2]) for one in self._done)
+
+    async def write_all(self) -> None:
+        """Writes everything taken in, instead of `run`; raises when that fails, and can be called again."""
+        try:
+            while self._done or self._ended:
+                await self._write_some()
+        finally:
+            await self._disconnect()
 
     async def flushed(self) -> None:
         """Returns once everything taken in so far is written."""
@@ -112,10 +172,12 @@ class Settler:
 
     async def _write_some(self) -> None:
         connection = self._connection or await self._connect()
+        if self._before is not None:
+            await self._before(connection)
         if done := self._next_done():
             await self._complete(connection, done)
             del self._done[: len(done)]
-            self._characters -= sum(len(result) for _, _, result, _ in done)
+            self._characters -= sum(len(one[2]) for one in done)
         if ended := self._ended[:MAX_BATCH]:
             await self._settle(connection, ended)
             del self._ended[: len(ended)]
@@ -126,14 +188,16 @@ class Settler:
     def _next_done(self) -> list[_Done]:
         done = self._done[:MAX_BATCH]
         if self._characters > MAX_BATCH_CHARACTERS:
-            sizes = accumulate(len(result) for _, _, result, _ in done)
+            sizes = accumulate(len(one[2]) for one in done)
             del done[max(1, sum(size <= MAX_BATCH_CHARACTERS for size in sizes)) :]
         return done
 
     async def _complete(self, connection: psycopg.AsyncConnection, done: list[_Done]) -> None:
-        ids, tokens, results, seconds = zip(*sorted(done), strict=True)
+        ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
+        if not any(logs):
+            logs = ()
         try:
-            ours = await work.complete(connection, ids, tokens, results, seconds)
+            ours = await work.complete(connection, ids, tokens, results, seconds, logs)
         except _REFUSALS as error:
             # One value that the database refuses must not keep the others from being written.
             if len(done) > 1:
@@ -160,7 +224,7 @@ class Settler:
                 log.exception("the end of task %s can't be written", ended[0].id)
             else:
                 log.warning("the error of task %s can't be stored: %s", ended[0].id, error)
-                plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None)
+                plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
                 await self._settle(connection, [plain])
             return
         self._wake({queue for queue in ours.values() if queue})

@@ -1,51 +1,47 @@
 """Puts a worker together and runs it: fetcher, dispatcher, pools, settler, heartbeat, rescuer, upkeep.
 
-Stopping has two steps. Told to stop, the worker claims nothing more, hands back what it has not started, and lets
-running tasks end while its heartbeat goes on. When the grace time is over, or when it is told again, it hands back what
-still runs, and ends.
-
-A worker that the cluster declared dead (it was cut off or paused for longer than its lease) drops what it holds, for
-others have it by now, and begins anew under a new id.
+Told to stop, it claims nothing more and winds down (`winding_down`): running tasks get the grace time. When that is
+over, or when it is told again, it hands back what still runs, and ends.
 """
 
 import asyncio
 import logging
-import os
-import socket
-import time
-import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-
-import psycopg
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.outcome import Interrupted, Outcome, WorkerLost
-from lapinq_core.domain.version import __version__
-from lapinq_core.queue import work
+from lapinq_core.domain.outcome import Outcome, WorkerLost
+from lapinq_core.importing import load_middleware
 from lapinq_core.queue.chores import run_chores
-from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
+from lapinq_core.queue.control import CANCEL_CHANNEL
+from lapinq_core.runtime.loops import run_every
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store import workers
-from lapinq_core.store.workers import WorkerRecord
+from lapinq_worker.banner import say_what_it_serves
+from lapinq_worker.canceller import Canceller
 from lapinq_worker.dispatcher import Dispatcher
+from lapinq_worker.draining import Draining
+from lapinq_worker.fence import Fence
 from lapinq_worker.fetcher import Fetcher
 from lapinq_worker.functions import Functions
-from lapinq_worker.heartbeat import Heartbeat
+from lapinq_worker.host import Host
+from lapinq_worker.limits import limits_of
+from lapinq_worker.loop_guard import guard_of
+from lapinq_worker.membership import Membership
 from lapinq_worker.pools.event_loop import EventLoopPool
 from lapinq_worker.pools.processes import ProcessPool
 from lapinq_worker.pools.threads import ThreadPool
-from lapinq_worker.queue_choice import QueueChoice, parse_queues
+from lapinq_worker.progress import ProgressReporter
+from lapinq_worker.queue_settings import choice_of
+from lapinq_worker.rates import log_rates, wants_rates
 from lapinq_worker.rescuer import Rescuer
 from lapinq_worker.settler import Settler
+from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
 
 POOL_SIZE = 3
 POOL_TIMEOUT_SECONDS = 10.0
-INTERRUPT_SECONDS = 5.0
-FLUSH_SECONDS = 10.0
 CLAIM_SECONDS = 5.0
 LOOP_TICK_SECONDS = 0.5
 
@@ -53,54 +49,79 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """One worker on the running event loop. `run` may be called once."""
+    """One worker on the running event loop. `run` may be called once.
 
-    def __init__(self, settings: Settings) -> None:
+    With `drain` it stops by itself when its queues are empty.
+    """
+
+    def __init__(
+        self, settings: Settings, *, drain: bool = False, recycle: Callable[[], None] | None = None
+    ) -> None:
+        """With `drain` it stops when its queues are empty. `recycle` begins the whole program anew
+        (`loop_guard`); None in a program that is not ours."""
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
-        self._url = settings.database_url
-        self._weights = parse_queues(settings.worker_queues)
-        self._id = str(uuid.uuid4())
-        self._name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
-        self._is_member = False
-        self._registered = 0.0
-        self._loop = asyncio.get_running_loop()
+        url = settings.database_url
+        choice = choice_of(settings)
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
-        self._pool = make_pool(self._url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
+        self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
-        self._settler = Settler(self._url, self._notifier.wake)
+        self._membership = Membership(
+            url,
+            self._pool,
+            settings,
+            choice.named,
+            dropped=self._drop_all,
+            back=self._back,
+            asked_to_stop=self._stop_task,
+            noticed_stop=self._stop_is_asked,
+        )
+        self._progress = ProgressReporter(self._pool)
+        self._settler = Settler(url, self._notifier.wake, before=self._progress.flush)
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
-            on_low=self._places_free,
+            on_low=lambda: self._fetcher.places_free(),
             may_start=self._may_start,
         )
-        limit, time_limit = settings.worker_concurrency, settings.worker_timeout
-        self._coroutines = EventLoopPool(self._dispatcher, limit, time_limit)
+        limits = limits_of(settings)
+        self._host = Host(
+            limits,
+            database_url=url,
+            note_progress=self._progress.note,
+            lease_is_current=lambda: self._membership.is_current,
+        )
+        self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
+        self._children = ProcessPool(self._dispatcher, settings, limits)
+        self._pools: list[EventLoopPool | ProcessPool | ThreadPool] = [self._coroutines, self._children]
+        self._dispatcher.use(self._children, isolated=self._children)
         if settings.worker_pool == "threads":
-            self._functions_pool = ThreadPool(self._dispatcher, time_limit)
-        else:
-            self._functions_pool = ProcessPool(
-                self._dispatcher, limit, time_limit, settings.allowed_modules, settings.worker_imports
-            )
-        self._dispatcher.use(self._functions_pool)
+            threads = ThreadPool(self._dispatcher, limits)
+            self._pools.append(threads)
+            self._dispatcher.use(threads, isolated=self._children)
+        self._canceller = Canceller(self._dispatcher, self._pools, self._settler.add)
         self._fetcher = Fetcher(
-            self._url,
-            QueueChoice(self._weights),
+            url,
+            choice,
             self._dispatcher,
-            Functions(settings.allowed_modules, time_limit),
-            worker_id=lambda: self._id,
+            Functions(
+                settings.allowed_modules, settings.worker_timeout, load_middleware(settings.worker_middleware)
+            ),
+            self._host,
+            worker_id=lambda: self._membership.id,
             poll_interval=settings.worker_poll_interval,
-            time_limit=time_limit,
             may_claim=lambda: self._may_start() and not self._settler.is_full,
             settle=self._settler.add,
+            idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
         )
-        self._listener = Listener(settings.listen_database_url or self._url, "lapinq-worker listen")
+        self._listener = Listener(settings.listen_database_url or url, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
-        self._rescuer = Rescuer(self._pool, lambda: self._heartbeat.is_calm, self._notifier.wake)
-        self._heartbeat = self._new_heartbeat()
-        self._rebirth: asyncio.Task[None] | None = None
+        self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
+        self._rescuer = Rescuer(self._pool, lambda: self._membership.is_calm, self._notifier.wake)
+
+        fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
+        self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
 
     def stop(self) -> None:
         """First call: finish what runs. Second: hand it back now."""
@@ -110,24 +131,18 @@ class Worker:
         """Works until `stop` is called and everything is handed over."""
         await self._pool.open()
         try:
-            await self._register()
+            await self._membership.join(self._stop)
             if not self._stop.is_set():
                 await self._work()
         finally:
-            if self._rebirth is not None:
-                self._rebirth.cancel()
-            self._heartbeat.stop()
+            self._guard.stop()
+            self._membership.stop_beating()
             await self._pool.close()
 
     async def _work(self) -> None:
         settings = self._settings
-        self._heartbeat.start(self._registered)
-        settle = asyncio.create_task(self._settler.run(), name="settler")
-        pools = [
-            asyncio.create_task(self._coroutines.run(), name="event loop pool"),
-            asyncio.create_task(self._functions_pool.run(), name="pool"),
-        ]
-        rest = [asyncio.create_task(self._notifier.run(), name="notifier"), asyncio.create_task(self._tick())]
+        self._membership.start_beating()
+        self._guard.start()
         chores = run_chores(
             self._pool, self._notifier, self._stop, cleanup_interval=settings.cleanup_interval
         )
@@ -138,19 +153,33 @@ class Worker:
             stop=self._stop,
             expected=is_away,
         )
+        until_the_end = [
+            asyncio.create_task(self._settler.run(), name="settler"),
+            asyncio.create_task(self._notifier.run(), name="notifier"),
+            asyncio.create_task(self._progress.run(), name="progress"),
+            asyncio.create_task(self._tick(), name="tick"),
+            *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),
+        ]
+        fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
         until_stop = [
-            asyncio.create_task(self._fetcher.run(self._stop), name="fetcher"),
             asyncio.create_task(self._listener.run(self._stop), name="listener"),
             asyncio.create_task(chores, name="chores"),
             asyncio.create_task(sweep, name="rescuer"),
         ]
-        everything = [settle, *pools, *rest, *until_stop]
+        if wants_rates(settings):
+            rates = log_rates(self._dispatcher, self._settler, as_json=settings.json_log)
+            until_stop.append(asyncio.create_task(rates, name="rates"))
+        everything = [*until_the_end, fetcher, *until_stop]
         told = asyncio.create_task(self._stop.wait())
-        log.info("worker %s serves %s", self._id, ", ".join(self._weights) or "all queues")
+        say_what_it_serves(settings, self._membership.id, self._membership.name)
         try:
             await asyncio.wait([told, *everything], return_when=asyncio.FIRST_COMPLETED)
             self._stop.set()
-            await self._wind_down(until_stop)
+            for task in until_stop:
+                task.cancel()
+            await asyncio.wait([fetcher], timeout=CLAIM_SECONDS)
+            fetcher.cancel()
+            await self._wind_down()
         finally:
             for task in (told, *everything):
                 task.cancel()
@@ -160,118 +189,54 @@ class Worker:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _wind_down(self, until_stop: list[asyncio.Task[None]]) -> None:
-        fetcher, *others = until_stop
-        for task in others:
-            task.cancel()
-        await asyncio.wait([fetcher], timeout=CLAIM_SECONDS)
-        fetcher.cancel()
-        await self._hand_back_waiting()
-        if self._dispatcher.active:
-            log.info(
-                "waiting up to %g s for %d running tasks",
-                self._settings.shutdown_grace,
-                self._dispatcher.active,
-            )
-        await pause_for(self._settings.shutdown_grace, self._dispatcher.idle, self._insisted)
-        if self._dispatcher.active:
-            log.warning("handing back %d tasks that did not finish in time", self._dispatcher.active)
-            self._interrupt(Interrupted())
-            await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
-        await _insist("write the last outcomes", self._settler.flushed)
-        self._heartbeat.stop()
-        await _insist("sign off", self._deregister)
-
-    async def _hand_back_waiting(self) -> None:
-        claims = [job.claim for job in self._dispatcher.withdraw() if not job.claim.is_transient]
-        claims += self._fetcher.withdraw()
-
-        async def hand_back() -> None:
-            async with self._pool.connection() as conn:
-                # A claim that was broken off may have taken tasks.
-                for token in self._fetcher.doubtful:
-                    claims.extend(await work.reclaim(conn, worker=self._id, token=token))
-                self._notifier.wake(await work.release(conn, claims))
-
-        if claims or self._fetcher.doubtful:
-            await _insist(f"hand back {len(claims)} tasks", hand_back)
-
-    async def _deregister(self) -> None:
-        async with self._pool.connection() as conn:
-            await workers.deregister(conn, self._id)
-
-    async def _register(self) -> None:
-        record = WorkerRecord(
-            id=self._id,
-            name=self._name,
-            version=__version__,
-            queues=list(self._weights) or None,
-            pool=self._settings.worker_pool,
-            concurrency=self._settings.worker_concurrency,
-            lease_seconds=self._settings.lease_seconds,
+    async def _wind_down(self) -> None:
+        winding_down = WindingDown(
+            self._pool,
+            self._membership,
+            self._fetcher,
+            self._dispatcher,
+            self._settler,
+            self._notifier,
+            self._interrupt,
         )
+        await winding_down.run(self._settings.shutdown_grace, self._insisted)
 
-        async def turn() -> None:
-            async with self._pool.connection() as conn:
-                self._registered = time.monotonic()
-                await workers.register(conn, record)
-            self._is_member = True
-            raise StopLoop
-
-        await run_every("register", turn, interval=0.1, stop=self._stop, expected=_not_ready)
-
-    def _new_heartbeat(self) -> Heartbeat:
-        return Heartbeat(
-            self._url,
-            self._id,
-            interval=self._settings.heartbeat_interval,
-            lease=self._settings.lease_seconds,
-            stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
-            declared_dead=self._declared_dead,
-        )
-
-    def _declared_dead(self) -> None:
-        # Called in the heartbeat's thread.
-        with suppress(RuntimeError):  # the loop is closed: the process is ending
-            self._loop.call_soon_threadsafe(self._begin_anew)
-
-    def _begin_anew(self) -> None:
-        self._is_member = False
+    def _drop_all(self) -> None:
         self._dispatcher.withdraw()
-        self._interrupt(WorkerLost(self._name))  # their starts are spent, whoever writes their ends
-        self._id = str(uuid.uuid4())
-        self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")
+        # Their starts are spent, whoever writes their ends.
+        self._interrupt(WorkerLost(self._membership.name))
 
-    def _interrupt(self, outcome: Outcome) -> None:
-        self._coroutines.interrupt(outcome)
-        self._functions_pool.interrupt(outcome)
-
-    async def _be_reborn(self) -> None:
-        await self._register()
-        if not self._is_member:
-            return  # told to stop meanwhile
-        self._heartbeat = self._new_heartbeat()
-        self._heartbeat.start(self._registered)
+    def _back(self) -> None:
         self._dispatcher.start_what_fits()
         self._fetcher.woken("")
 
+    def _interrupt(self, outcome: Outcome) -> None:
+        for pool in self._pools:
+            pool.interrupt(outcome)
+
     async def _tick(self) -> None:
         while True:
-            self._heartbeat.loop_turned()
+            self._membership.loop_turned()
+            self._guard.loop_turned()
             self._dispatcher.start_what_fits()
             await asyncio.sleep(LOOP_TICK_SECONDS)
 
-    def _places_free(self) -> None:
-        self._fetcher.places_free()
+    def _stop_task(self, task_id: str, token: str) -> None:
+        self._canceller.stop(task_id, token)
+
+    def _stop_is_asked(self, task_id: str, token: str) -> None:
+        self._guard.asked_to_stop(task_id, token)
 
     def _may_start(self) -> bool:
-        return self._is_member and self._heartbeat.is_current and not self._stop.is_set()
+        return self._membership.is_current and not self._stop.is_set()
 
 
 @asynccontextmanager
-async def worker_companion(settings: Settings) -> AsyncGenerator[Worker]:
+async def worker_companion(
+    settings: Settings, recycle: Callable[[], None] | None = None
+) -> AsyncGenerator[Worker]:
     """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end."""
-    worker = Worker(settings)
+    worker = Worker(settings, recycle=recycle)
     # A group, so that a worker that fails ends the context instead of dying unnoticed.
     async with asyncio.TaskGroup() as group:
         group.create_task(worker.run(), name="worker")
@@ -279,22 +244,3 @@ async def worker_companion(settings: Settings) -> AsyncGenerator[Worker]:
             yield worker
         finally:
             worker.stop()
-
-
-async def _insist(what: str, turn: Callable[[], Awaitable[None]]) -> None:
-    """Calls `turn` until it succeeds or `FLUSH_SECONDS` are over; what is left then is rescued by others."""
-
-    async def once() -> None:
-        await turn()
-        raise StopLoop
-
-    try:
-        async with asyncio.timeout(FLUSH_SECONDS):
-            await run_every(what, once, interval=0.0, stop=asyncio.Event(), expected=is_away)
-    except TimeoutError:
-        log.warning("could not %s", what)
-
-
-def _not_ready(error: BaseException) -> bool:
-    """The database is away, or not migrated yet."""
-    return is_away(error) or isinstance(error, psycopg.errors.UndefinedTable)

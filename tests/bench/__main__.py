@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from tests.bench import drain, enqueue, latency
+from tests.bench import backlog, drain, enqueue, latency
 from tests.bench.contender import Contender, Processes
 from tests.bench.facts import machine_facts, version_facts
 from tests.bench.figures import Case, Reading, summed_up
@@ -28,6 +28,7 @@ from tests.bench.server import commit_milliseconds, own_server, settings_of
 
 _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,
+    "backlog": backlog.cases,
     "latency": latency.cases,
     "batch": enqueue.batch_cases,
     "single": enqueue.single_cases,
@@ -58,7 +59,7 @@ def main(
     pg_bin: Path | None,
     **given: object,
 ) -> None:
-    """Measures drain, start latency, batch and single enqueue."""
+    """Measures drain, also beside a long queue, start latency, batch and single enqueue."""
     signal.signal(signal.SIGTERM, _terminated)
     wanted = only.split(",") if only else list(_CASES)
     if unknown := set(wanted) - set(_CASES):

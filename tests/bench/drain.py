@@ -7,7 +7,7 @@ the database is asked every 20 ms. Tasks that another worker ended before that a
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -48,15 +48,25 @@ def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[C
 
 def _case(contender: Contender, plan: Plan, kind: str, workers: int, title: str) -> Case:
     metric = Metric(title, "tasks/s", "more")
-    return Case(title, contender.name, lambda: _drain(contender, plan, kind, workers, metric))
+    return Case(title, contender.name, lambda: drained(contender, plan, kind, workers, metric))
 
 
-def _drain(contender: Contender, plan: Plan, kind: str, workers: int, metric: Metric) -> list[Reading]:
+def drained(
+    contender: Contender,
+    plan: Plan,
+    kind: str,
+    workers: int,
+    metric: Metric,
+    *,
+    beforehand: Callable[[psycopg.Connection], None] = lambda _: None,
+) -> list[Reading]:
+    """One measurement; `beforehand` is called with the empty database."""
     tasks = plan.tasks
-    function = "nothing" if kind == "coroutines" else "nothing_plain"
+    function = "nothing_plain" if kind in {"threads", "processes"} else "nothing"
     with ExitStack() as stack:
         database = stack.enter_context(contender.fresh_database())
         conn = stack.enter_context(psycopg.connect(database, autocommit=True))
+        beforehand(conn)
         conn.execute("CHECKPOINT")
         wal = [_wal(conn)]
         contender.produce(database, "bulk", function, tasks, plan.batch, limit=plan.limit)

@@ -20,7 +20,7 @@ START_SECONDS = 30.0
 
 
 class Lapinq:
-    """Kinds of worker: `coroutines`, and for plain functions `threads` and `processes`."""
+    """Kinds of worker: `coroutines`, the same for `one queue`, and for plain functions `threads` and `processes`."""
 
     name = "lapinq"
 
@@ -31,6 +31,7 @@ class Lapinq:
         self.processes = processes
         self._options = {
             "coroutines": ("--concurrency", str(plan.concurrency)),
+            "one queue": ("--concurrency", str(plan.concurrency), "--queue", "default"),
             "threads": ("--pool", "threads", "--concurrency", str(plan.threads)),
             "processes": ("--pool", "processes", "--concurrency", str(plan.processes)),
         }

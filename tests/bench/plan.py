@@ -14,6 +14,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tasks: Annotated[
         int, Meta(ge=1, description="Tasks in the queue before a drain, and in a bulk enqueue.")
     ] = 100_000
+    backlog: Annotated[int, Meta(ge=1, description="Tasks that wait in a second queue.")] = 1_000_000
     runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
     samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 500
     seconds: Annotated[float, Meta(gt=0, description="Time of single enqueue, and of enqueue over HTTP.")] = (
@@ -34,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[float, Meta(gt=0, description="Seconds after which a measurement is given up.")] = 300.0
 
 
-_QUICK: dict[str, Any] = {"tasks": 5_000, "runs": 1, "samples": 50, "seconds": 1.0}
+_QUICK: dict[str, Any] = {"tasks": 5_000, "backlog": 50_000, "runs": 1, "samples": 50, "seconds": 1.0}
 
 
 def plan_of(given: Mapping[str, object], *, quick: bool) -> Plan:

@@ -1,0 +1,32 @@
+"""Faults, with real processes on a real PostgreSQL. Which test stands for which of the promised ones:
+
+1. Claim under forced plans, limit 1:
+   integration/queue/test_claim.py::test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned
+2. Complete, fail, release, heartbeat, progress after a rescue:
+   integration/queue/test_settle.py::test_a_stale_workers_result_changes_nothing
+   integration/queue/test_progress.py::test_a_stale_report_does_not_reach_the_later_claim
+   integration/queue/test_progress.py::test_progress_can_be_told_from_outside_for_a_claim_or_for_any
+3. Requeue between claim and complete:
+   integration/queue/test_settle.py::test_a_result_from_before_a_requeue_is_refused
+   integration/queue/test_settle.py::test_a_result_from_before_a_rescue_and_a_requeue_is_refused
+4. Complete against rescue, 1,000 racing pairs, and the same in batches:
+   integration/queue/test_settle.py::test_of_each_completion_that_races_with_a_rescue_one_wins
+   integration/queue/test_settle.py::test_completion_and_rescue_race_to_one_winner
+5. kill -9 of a worker with 20 running:
+   chaos/test_worker_killed.py::test_only_a_killed_workers_tasks_run_again_and_within_the_lease
+6. kill -9 at each step between claim and commit:
+   chaos/test_steps.py::test_whatever_the_step_at_which_a_worker_dies_starts_are_counted_as_promised
+7. SIGSTOP for three leases, then SIGCONT:
+   chaos/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
+11. SIGTERM longer than the grace time:
+    chaos/test_stops.py::test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere
+12. Crash of PostgreSQL under load:
+    chaos/test_outages.py::test_a_crash_of_the_database_under_load_loses_nothing
+14. Database away for three leases, and a worker that comes up right after:
+    chaos/test_outages.py::test_an_outage_of_three_leases_causes_no_second_run
+    chaos/test_outages.py::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease
+30. kill -9 of everything, then start:
+    chaos/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
+
+test_mutations.py takes guards out of the product one by one, and sees tests of these fail.
+"""

@@ -3,6 +3,7 @@
 import signal
 import time
 from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -12,9 +13,11 @@ from tests.support.factories import new_task
 from tests.support.invariants import check_invariants, statuses
 from tests.support.outage import fragile_server
 from tests.support.processes import QUICK_LEASE, WorkerProcess
+from tests.support.proxy import proxy
 from tests.support.starts import calm_workers, starts
 
 LEASE_SECONDS = 3.0
+USEFUL_SECONDS = 2.0
 
 
 def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
@@ -60,6 +63,32 @@ def test_a_crash_of_the_database_under_load_loses_nothing(tmp_path: Path) -> Non
         check_invariants(server.url, ids)
 
 
+def test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease(
+    database: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    with proxy(database) as way:
+        arguments = (way.url, "--concurrency", "20")
+        with WorkerProcess(*arguments, env=QUICK_LEASE), WorkerProcess(*arguments, env=QUICK_LEASE):
+            tasks = [
+                new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)]) for n in range(30)
+            ]
+            ids = enqueue_all(database, tasks)
+            eventually(lambda: len(starts(tmp_path)) == 30, 30)
+            way.cut()
+            eventually(lambda: silence(database) > 1.5 * LEASE_SECONDS, 30)
+            with WorkerProcess(database, env=QUICK_LEASE) as newcomer:
+                # It has swept twice while nobody else beats; the others are back before it may judge.
+                eventually(lambda: beats_since_start(database) > 0.7, 30)
+                way.heal()
+                eventually(lambda: beats_since_start(database) > 1.5 * LEASE_SECONDS, 30)
+                gate.touch()
+                assert "is lost" not in newcomer.output
+                eventually(lambda: statuses(database) == {"completed": 30}, 30)
+        assert set(starts(tmp_path).values()) == {1}
+    check_invariants(database, ids)
+
+
 def test_a_paused_worker_loses_its_tasks_and_is_useful_again(database: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     arguments = (database, "--concurrency", "4")
@@ -72,15 +101,53 @@ def test_a_paused_worker_loses_its_tasks_and_is_useful_again(database: str, tmp_
         with WorkerProcess(*arguments, env=QUICK_LEASE) as heir:
             eventually(lambda: calm_workers(database) == 2, 30)
             paused.signal(signal.SIGSTOP)
+            back_at = time.monotonic() + 3 * LEASE_SECONDS
             eventually(lambda: set(starts(tmp_path).values()) == {2}, 30)
             gate.touch()
             eventually(lambda: statuses(database) == {"completed": 4}, 30)
+            before = ends(database)
             heir.stop()
-            paused.signal(signal.SIGCONT)
-            paused.said("declared dead")
-            ids += enqueue_all(database, [new_task(task_name="aadd") for _ in range(20)])
-            eventually(lambda: statuses(database) == {"completed": 24}, 30)
+        eventually(lambda: time.monotonic() > back_at, 30)
+        ids += enqueue_all(database, [new_task(task_name="aadd") for _ in range(20)])
+        paused.signal(signal.SIGCONT)
+        woken_at = time.monotonic()
+        eventually(lambda: statuses(database) == {"completed": 24}, 30)
+        assert time.monotonic() - woken_at < USEFUL_SECONDS, paused.output
+        # What it had in hand when it was stopped is told late, and refused.
+        paused.said("dropped the outcome")
+        assert "declared dead" in paused.output
+        assert before <= ends(database)
+    assert set(starts(tmp_path).values()) == {2}
     check_invariants(database, ids)
+
+
+def ends(database: str) -> set[tuple[Any, ...]]:
+    """Everything that is written of the ends of attempts."""
+    with psycopg.connect(database) as conn:
+        return set(
+            conn.execute(
+                "SELECT task_id, attempt, final, outcome, result, finished_at, worker_id, token FROM lapinq_attempts"
+            )
+        )
+
+
+def silence(database: str) -> float:
+    """For how many seconds no worker has beaten."""
+    return _value(database, "SELECT extract(epoch FROM lapinq_now() - max(beat_at)) FROM lapinq_workers")
+
+
+def beats_since_start(database: str) -> float:
+    """For how many seconds the youngest worker has beaten."""
+    return _value(
+        database,
+        "SELECT extract(epoch FROM beat_at - started_at) FROM lapinq_workers ORDER BY started_at DESC LIMIT 1",
+    )
+
+
+def _value(database: str, query: LiteralString) -> float:
+    with psycopg.connect(database) as conn:
+        row = conn.execute(query).fetchone()
+    return float(row[0]) if row else 0.0
 
 
 def beats_after(database: str, seconds: float) -> int:

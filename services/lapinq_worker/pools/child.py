@@ -1,9 +1,11 @@
-"""The program of a child process: `python -m lapinq_worker.pools.child FD PID`. Calls functions, one at a time.
+"""The program of a child process: `python -m lapinq_worker.pools.child SOCKET PARENT PAGE`.
 
-It knows no database. It ends when the worker closes the socket, and is killed by the kernel when the worker dies,
-so that no code goes on whose outcome nobody waits for.
+It calls functions, one at a time, and knows no database, unless a function asks for a transaction. It ends when the
+worker closes the socket, and is killed by the kernel when the worker dies, so that no code goes on whose outcome nobody
+waits for.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import importlib
@@ -11,105 +13,133 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from lapinq_core.domain.outcome import Outcome
-from lapinq_core.importing import resolve
+from lapinq_core.domain.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
+from lapinq_core.importing import load_middleware
+from lapinq_worker.job import Target
 from lapinq_worker.outcomes import raised
-from lapinq_worker.pools.calling import call
-from lapinq_worker.pools.frames import Call, Frames, Greeting, Ready, Report, frame, reportable
+from lapinq_worker.pools.alarm import Alarm
+from lapinq_worker.pools.calling import AROUND_THE_FUNCTION, call
+from lapinq_worker.pools.channel import SENDING, Channel
+from lapinq_worker.pools.child_attempt import ChildAttempt, Surroundings
+from lapinq_worker.pools.frames import Call, Frames, Greeting, Ready, Report, reportable
+from lapinq_worker.pools.shared_page import SharedPage
+from lapinq_worker.pools.stop_signals import FORK_HOOKS, leave_stopping_to_parent
+from lapinq_worker.targets import load_target
 
 _PR_SET_PDEATHSIG = 1
-_RECEIVE_BYTES = 256 * 1024
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-_masks = threading.local()
 
 _calls = msgspec.msgpack.Decoder(list[Call])
 
 
 def main() -> None:
-    """Serves the socket whose file descriptor is the first argument, for the worker whose process id is the second."""
-    _die_with_parent(int(sys.argv[2]))
-    _leave_stopping_to_parent()
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        channel.setblocking(True)
-        _serve(channel)
+    """Serves the socket and the page whose file descriptors are given, for the worker whose process id is given."""
+    connection, parent, page = map(int, sys.argv[1:4])
+    _die_with_parent(parent)
+    with socket.socket(fileno=connection) as opened:
+        opened.setblocking(True)
+        opened.set_inheritable(False)
+        channel = Channel(opened)
+        leave_stopping_to_parent(channel.forked)
+        shared = SharedPage(page)
+        os.close(page)
+        _serve(channel, shared)
 
 
-def _serve(channel: socket.socket) -> None:
+def _serve(channel: Channel, page: SharedPage) -> None:
     frames = Frames()
-    greeting: Greeting | None = None
-    functions: dict[tuple[str, str], Callable[..., Any]] = {}
+    caller: _Caller | None = None
     process = os.getpid()
-    while data := channel.recv(_RECEIVE_BYTES):
+    while data := channel.receive():
         for body in frames.feed(data):
-            if greeting is None:
-                greeting = msgspec.msgpack.decode(body, type=Greeting)
-                _settle_in(greeting)
-                channel.sendall(frame(Ready()))
+            if caller is None:
+                caller = _Caller(msgspec.msgpack.decode(body, type=Greeting), channel, page)
+                channel.send(Ready())
                 continue
             for asked in _calls.decode(body):
-                started = time.perf_counter()
-                outcome = _call(asked, functions, greeting.allowed_modules)
+                report = caller.call(asked)
                 if os.getpid() != process:
                     os._exit(1)  # a copy that the function forked and did not end: the original reports
-                channel.sendall(frame(Report(reportable(outcome), time.perf_counter() - started)))
+                channel.send(report)
+                if report.is_last:
+                    return
 
 
-def _call(asked: Call, functions: dict[tuple[str, str], Callable[..., Any]], allowed: list[str]) -> Outcome:
-    key = (asked.module_path, asked.task_name)
-    function = functions.get(key)
-    if function is None:
-        try:
-            function = functions[key] = resolve(asked.module_path, asked.task_name, allowed)
-        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
-            return raised(error)
-    return call(function, asked.args, asked.kwargs)
+class _Caller:
+    def __init__(self, greeting: Greeting, channel: Channel, page: SharedPage) -> None:
+        self._greeting = greeting
+        self._page = page
+        self._alarm = Alarm(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
+        self._alarm.install()
+        self._surroundings = Surroundings(channel, page, self._alarm, greeting.database_url)
+        self._targets: dict[tuple[str, str], Target] = {}
+        self._number = 0
+        sys.path[:] = greeting.sys_path
+        _import(greeting.imports)
+        self._middleware = load_middleware(greeting.middleware)
+
+    def call(self, asked: Call) -> Report:
+        self._number = number = self._number + 1
+        started = time.perf_counter_ns()
+        if not self._page.begin(number, started):
+            return Report(Unstarted(), 0.0)
+        attempt = ChildAttempt(self._surroundings, number, asked, started / 1e9)
+        self._alarm.set(number, asked.details.time_limit)
+        outcome = self._outcome(asked, attempt)
+        if attempt.is_committed and isinstance(outcome, Completed):
+            outcome = Committed()
+        seconds = (time.perf_counter_ns() - started) / 1e9
+        # Raised just anywhere, it may have left a lock taken or a program running: this process ends with the call.
+        is_last = self._alarm.told == number and not isinstance(outcome, Completed | Unstorable | Committed)
+        return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last)
+
+    def _outcome(self, asked: Call, attempt: ChildAttempt) -> Outcome:
+        key = (asked.module_path, asked.task_name)
+        target = self._targets.get(key)
+        if target is None:
+            try:
+                target = self._targets[key] = self._load(*key)
+            except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
+                return raised(error)
+        return call(
+            target.function,
+            asked.args,
+            asked.kwargs,
+            attempt,
+            target.handling,
+            self._greeting.max_result_size,
+            self._alarm,
+        )
+
+    def _load(self, module_path: str, task_name: str) -> Target:
+        target = load_target(module_path, task_name, self._greeting.allowed_modules, self._middleware)
+        if target.is_coroutine:
+            target.function = _to_its_end(target.function)
+        return target
 
 
-def _settle_in(greeting: Greeting) -> None:
-    sys.path[:] = greeting.sys_path
-    for module in greeting.imports:
+def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
+    # What is marked as a coroutine function may give any awaitable.
+    async def arun(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await function(*args, **kwargs)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return asyncio.run(arun(args, kwargs))
+
+    run.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
+    return run
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
         # What fails here fails again, and is reported, when a task needs it.
         with contextlib.suppress(BaseException):
             importlib.import_module(module)
-
-
-def _leave_stopping_to_parent() -> None:
-    # Service managers signal all processes of a service: the worker alone decides what becomes of the task that runs
-    # here. Handlers and not SIG_IGN, which programs started by the task would inherit.
-    for number in _STOP_SIGNALS:
-        signal.signal(number, _pass_over)
-        signal.siginterrupt(number, False)
-    # Forks of the task get the usual handlers back; a signal that comes before they have them waits.
-    os.register_at_fork(
-        before=_hold_signals, after_in_parent=_let_signals_through, after_in_child=_stop_as_usual
-    )
-
-
-def _pass_over(number: int, frame: FrameType | None) -> None:
-    pass
-
-
-def _hold_signals() -> None:
-    _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-
-
-def _let_signals_through() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.before)
-
-
-def _stop_as_usual() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _let_signals_through()
 
 
 def _die_with_parent(parent: int) -> None:

@@ -3,6 +3,9 @@
 The process leads a session and a process group of its own, so that a kill also takes what the task started. It is
 reaped only after that: until then its id can't belong to anybody else. That it ended is told by two signs: its socket
 closes, which a process forked by the task can delay, and a thread sees it end.
+
+What runs in it at a moment stands in the page it shares with the worker: it may have come further than its reports,
+which are still to be read.
 """
 
 import asyncio
@@ -19,14 +22,19 @@ from typing import Protocol, cast
 
 import msgspec
 
-from lapinq_core.domain.outcome import Outcome
+from lapinq_core.domain.outcome import Outcome, WorkerLost
 from lapinq_worker.job import Job
-from lapinq_worker.pools.frames import Call, Frames, Report, frame
+from lapinq_worker.limits import Limits
+from lapinq_worker.pools.alarm import ALARM_SIGNAL
+from lapinq_worker.pools.calls import call_of
+from lapinq_worker.pools.frames import Frames, Line, Report, frame
+from lapinq_worker.pools.order import Order
+from lapinq_worker.pools.shared_page import SharedPage, make_page_file
 
 DRAIN_SECONDS = 1.0
 EXIT_SECONDS = 5.0
 
-_reports = msgspec.msgpack.Decoder(Report)
+_messages = msgspec.msgpack.Decoder(Report | Line)
 
 
 class Owner(Protocol):
@@ -40,71 +48,150 @@ class Owner(Protocol):
 
 
 class ChildProcess(asyncio.Protocol):
-    """A child and the jobs it was handed, the running one first, which runs since `started`."""
+    """A child and the `jobs` it was handed, which it was at `handed_over` or at its last report.
+
+    `taken_out` are those of them that are settled already; `orders` those that are to stop. `behind` are jobs that go
+    on elsewhere when these are through.
+    """
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._frames = Frames()
         self._transport: asyncio.WriteTransport | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._page: SharedPage | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_answered = False
         self._exited = asyncio.Event()
+        self._first = 1  # the number of jobs[0]
+        self._seen = (0, 0)  # the mark of the progress passed on last
         self.jobs: deque[Job] = deque()
-        self.started = 0.0
+        self.taken_out: set[Job] = set()
+        self.orders: dict[Job, Order] = {}
+        self.behind: list[Job] = []
+        self.handed_over = 0.0
         self.is_doomed = False
-        self.ending: tuple[Job, Outcome] | None = (
-            None  # the job it was killed for, and what that is settled as
-        )
+        self.is_retired = False
+        # The job it was killed for, if one had begun, and what that is settled as.
+        self.ending: tuple[Job | None, Outcome] | None = None
+        self.interruption: Outcome | None = None
 
     async def launch(self, greeting: bytes) -> None:
         """Starts it and returns when it is ready. Raises OSError when that fails; `end` is to be called then."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                # From the event loop's thread: the kernel kills the child when the thread that started it ends.
-                self._process = subprocess.Popen(  # noqa: ASYNC220, S603
-                    [
-                        *(sys.executable, "-P", "-m", "lapinq_worker.pools.child"),
-                        *(str(theirs.fileno()), str(os.getpid())),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
-                )
-                threading.Thread(
-                    target=self._await_exit,
-                    args=(self._process.pid, asyncio.get_running_loop()),
-                    name="lapinq child watch",
-                    daemon=True,
-                ).start()
-                ours.setblocking(False)
-                await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
-            except BaseException:
-                ours.close()
-                raise
+        page = make_page_file()
+        try:
+            with theirs:
+                self._page = SharedPage(page)
+                self._start(theirs.fileno(), page)
+            ours.setblocking(False)
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            os.close(page)
         self.send(greeting)
         await self._ready
 
-    def run(self, jobs: list[Job]) -> None:
+    @property
+    def pid(self) -> int:
+        """The process id of a child that was launched."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def page(self) -> SharedPage:
+        """What a child that was launched shares with us."""
+        assert self._page is not None
+        return self._page
+
+    @property
+    def calls(self) -> int:
+        """How many jobs it was handed in its life."""
+        return self._first - 1 + len(self.jobs)
+
+    @property
+    def position(self) -> int:
+        """Where in `jobs` the one stands that began last, or ended since; -1 when none of them has begun."""
+        return max(-1, min(self.page.running - self._first, len(self.jobs) - 1))
+
+    @property
+    def current(self) -> Job | None:
+        """That job."""
+        position = self.position
+        return self.jobs[position] if position >= 0 else None
+
+    def run(self, jobs: list[Job], limits: Limits) -> None:
         """Hands it jobs, to be run one after the other."""
         self.jobs.extend(jobs)
-        self.started = time.perf_counter()
-        calls = [
-            Call(job.claim.module_path, job.claim.task_name, bytes(job.claim.args), bytes(job.claim.kwargs))
-            for job in jobs
-        ]
-        self.send(frame(calls))
+        self.handed_over = jobs[0].started = time.perf_counter()
+        self.send(frame([call_of(job, limits) for job in jobs]))
 
     def send(self, data: bytes) -> None:
         """Writes a frame."""
         assert self._transport is not None
         self._transport.write(data)
 
+    def tell_time_limit(self, job: Job) -> None:
+        """Tells the function of `job` that its time limit is reached, until it was told."""
+        call = self._first + self.jobs.index(job)
+        self.page.expire(call)
+        if not self.page.is_told(call) and self._is_there():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, ALARM_SIGNAL)
+
+    def cancel(self, job: Job, outcome: Outcome, kill_at: float) -> bool:
+        """Asks `job` to stop, which then ends as `outcome`. False when it had not begun: it is not run then, and the
+        caller settles it."""
+        position = self.jobs.index(job)
+        call = self._first + position
+        if position > self.position and self.page.skip(call):
+            self.taken_out.add(job)
+            return False
+        job.is_cancelled = True
+        self.page.cancel(call)
+        before = self.orders.get(job)
+        self.orders[job] = Order(outcome, kill_at if before is None else min(kill_at, before.kill_at))
+        return True
+
+    def note_lease(self) -> None:
+        """Tells the function that runs whether the worker still holds its task."""
+        position = self.position
+        if position >= 0:
+            job = self.jobs[position]
+            self.page.lose(self._first + position if job.is_lease_lost else 0)
+
+    def pass_on_progress(self) -> None:
+        """Passes on what its calls said last, if that is new."""
+        progress = self.page.progress(self._seen)
+        if progress is not None:
+            self._seen = progress.mark
+            position = progress.call - self._first
+            if 0 <= position < len(self.jobs):
+                job = self.jobs[position]
+                job.host.note_progress(job.claim, progress.percent, progress.message)
+
+    def take_first(self) -> tuple[Job, bool]:
+        """Takes out the first of `jobs`; also whether it is known to have ended itself."""
+        self._first += 1
+        return self.jobs.popleft(), self.page.is_committed(self._first - 1)
+
+    def interrupt(self, outcome: Outcome) -> None:
+        """Kills it because the worker stops; what runs in it ends as `outcome`."""
+        self.interruption = outcome
+        if isinstance(outcome, WorkerLost):
+            for job in self.jobs:
+                job.is_lost = True
+            self.note_lease()
+        self.kill(outcome)
+
     def kill(self, outcome: Outcome) -> None:
-        """Kills it for the sake of the job it runs, which is to be settled as `outcome`."""
+        """Kills it for the sake of the job it runs, which ends as `outcome`, or as what it was told to stop for."""
         if self.ending is None and self.jobs:
-            self.ending = (self.jobs[0], outcome)
+            job = self.current
+            order = None if job is None else self.orders.get(job)
+            self.ending = (job, outcome if order is None else order.outcome)
         self._kill_group()
 
     def hang_up(self) -> None:
@@ -141,10 +228,11 @@ class ChildProcess(asyncio.Protocol):
                 if not self._ready.done():
                     self._ready.set_result(None)
                 continue
-            report = _reports.decode(body)
-            job = self.jobs.popleft()
-            self.started = time.perf_counter()
-            self._owner.reported(self, job, report)
+            message = _messages.decode(body)
+            if type(message) is Report:
+                self._report(message)
+            elif type(message) is Line and 0 <= (position := message.call - self._first) < len(self.jobs):
+                self.jobs[position].write_log(message.text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_doomed = True
@@ -153,11 +241,43 @@ class ChildProcess(asyncio.Protocol):
         elif not self._ready.cancelled() and self._ready.exception() is None:
             self._owner.lost(self)
 
+    def _report(self, report: Report) -> None:
+        job = self.jobs.popleft()
+        if self.taken_out:
+            self.page.passed(self._first)
+        self._first += 1
+        if self.jobs:
+            self.handed_over = self.jobs[0].started = time.perf_counter()
+        if report.is_last:
+            self._kill_group()
+        self._owner.reported(self, job, report)
+
+    def _start(self, connection: int, page: int) -> None:
+        # From the event loop's thread: the kernel kills the child when the thread that started it ends.
+        self._process = subprocess.Popen(  # noqa: S603
+            [
+                *(sys.executable, "-P", "-m", "lapinq_worker.pools.child"),
+                *(str(connection), str(os.getpid()), str(page)),
+            ],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(connection, page),
+            start_new_session=True,
+        )
+        threading.Thread(
+            target=self._await_exit,
+            args=(self._process.pid, asyncio.get_running_loop()),
+            name="lapinq child watch",
+            daemon=True,
+        ).start()
+
+    def _is_there(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     def _kill_group(self) -> None:
         self.is_doomed = True
-        if self._process is not None and self._process.returncode is None:
+        if self._is_there():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
 
     def _await_exit(self, pid: int, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(ChildProcessError):

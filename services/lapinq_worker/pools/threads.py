@@ -1,7 +1,10 @@
 """Runs plain functions in threads of the worker's process.
 
-A thread can't be stopped from outside: at its time limit, or when the worker stops, its job is settled without it, what
-it returns later is dropped, and another thread takes its place. The process ends without waiting for it.
+A thread can't be stopped from outside, only asked: at the time limit of its job, or when somebody wants it stopped,
+`current_task().cancelled` becomes true, and a function that looks there now and then can return. One that does not
+within the grace time is left behind: its job is settled without it, what it returns later is dropped (`lease_lost`
+tells it so), and another thread takes its place. It goes on using whatever it holds until it returns by itself, perhaps
+beside the next attempt at the same task; where that won't do, use processes. The process ends without waiting for it.
 
 Who settles a job is decided under the thread's lock: the thread begins and finishes a job under it, and the event loop
 leaves a thread behind under it, so each job is begun once and told of once.
@@ -13,29 +16,34 @@ import threading
 import time
 from collections import deque
 
-from lapinq_core.domain.outcome import Outcome, TimedOut, Unstarted
+from lapinq_core.domain.outcome import Interrupted, Outcome, TimedOut, Unstarted
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job
+from lapinq_worker.limits import Limits
 from lapinq_worker.pools.calling import call
+from lapinq_worker.pools.verdict import verdict
+
+SWEEP_SECONDS = 0.2
 
 
 class _Thread:
-    """One thread and its chunk: the job it runs since `started`, and the `rest`. Read and written under `lock`."""
+    """One thread and its chunk: the job it runs, and the `rest`. Read and written under `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.rest: deque[Job] = deque()
         self.current: Job | None = None
-        self.started = 0.0
+        self.ordered: Outcome | None = None  # what its job was asked to stop for
+        self.forced_at = 0.0  # when it is left behind if its job has not ended by then
         self.abandoned = False
 
 
 class ThreadPool:
-    """As many threads as there are chunks at once, started as they are needed; `time_limit` in seconds a job."""
+    """As many threads as there are chunks at once, started as they are needed."""
 
-    def __init__(self, dispatcher: Dispatcher, time_limit: float) -> None:
+    def __init__(self, dispatcher: Dispatcher, limits: Limits) -> None:
         self._dispatcher = dispatcher
-        self._time_limit = time_limit
+        self._limits = limits
         self._loop = asyncio.get_running_loop()
         # Chunks, each with the number of interruptions before it: one that was overtaken by another is not begun.
         self._todo: queue.SimpleQueue[tuple[int, list[Job]] | None] = queue.SimpleQueue()
@@ -55,15 +63,14 @@ class ThreadPool:
     async def run(self) -> None:
         """Watches over the time limits until cancelled, then lets the threads go."""
         try:
+            pause = SWEEP_SECONDS
             while True:
-                await asyncio.sleep(max(0.02, min(self._time_limit / 20, 0.5)))
+                await asyncio.sleep(pause)
                 now = time.perf_counter()
-                for thread in list(self._threads):
-                    with thread.lock:
-                        job = thread.current
-                        late = job is not None and now - thread.started > self._time_limit
-                    if late:
-                        self._leave_behind(thread, job)
+                due = min(
+                    (self._look_after(thread, now) for thread in list(self._threads)), default=now + 1.0
+                )
+                pause = min(SWEEP_SECONDS, max(0.02, due - now))
         finally:
             for _ in self._threads:
                 self._todo.put(None)
@@ -73,6 +80,46 @@ class ThreadPool:
         self._interruptions += 1
         for thread in list(self._threads):
             self._cut_off(thread, outcome)
+
+    def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
+        """Asks the function of that claim to stop; False when it does not run here.
+
+        One that was handed over with others and has not begun is taken out.
+        """
+        for thread in self._threads:
+            with thread.lock:
+                current = thread.current
+                if current is not None and _is_claim(current, task_id, token):
+                    if not isinstance(thread.ordered, type(outcome)):
+                        self._order(thread, current, outcome, self._limits.cancel_grace)
+                    return True
+                waiting = next((job for job in thread.rest if _is_claim(job, task_id, token)), None)
+                if waiting is not None:
+                    thread.rest.remove(waiting)
+            if waiting is not None:
+                self._dispatcher.ended(waiting, outcome, 0.0)
+                return True
+        return False
+
+    def held(self) -> list[tuple[Job, Outcome, float]]:
+        """What runs, as it is to be settled when nothing more can be learned of it, what was not begun, and what has
+        ended and was not told yet; for another thread."""
+        now = time.perf_counter()
+        found = [end for end in list(self._done) if end is not None]
+        for thread in list(self._threads):
+            with thread.lock:
+                if thread.current is not None:
+                    job = thread.current
+                    found.append((job, thread.ordered or Interrupted(), now - job.started))
+                found += [(job, Unstarted(), 0.0) for job in thread.rest]
+        return found
+
+    def halt(self) -> None:
+        """Tells the functions that run to stop, and that nothing they answer is kept; for another thread."""
+        for thread in list(self._threads):
+            with thread.lock:
+                if thread.current is not None:
+                    thread.current.is_cancelled = thread.current.is_lost = True
 
     def _start_thread(self) -> None:
         thread = _Thread()
@@ -89,12 +136,21 @@ class ThreadPool:
                 else:
                     self._done.extend((job, Unstarted(), 0.0) for job in jobs)
             while (job := _begin(thread)) is not None:
-                outcome = call(job.target.function, job.claim.args, job.claim.kwargs)
+                target, claim = job.target, job.claim
+                outcome = call(
+                    target.function,
+                    claim.args,
+                    claim.kwargs,
+                    attempt=job,
+                    handling=target.handling,
+                    max_result_size=self._limits.max_result_size,
+                )
                 with thread.lock:
                     if thread.abandoned:
                         return
                     thread.current = None
-                    self._report((job, outcome, time.perf_counter() - thread.started))
+                    outcome = verdict(job, outcome, thread.ordered)
+                    self._report((job, outcome, time.perf_counter() - job.started))
             with thread.lock:
                 if not thread.abandoned:
                     self._report(None)
@@ -120,14 +176,40 @@ class ThreadPool:
                     job.target.run_time.measured(seconds)
                 self._dispatcher.ended(job, outcome, seconds)
 
-    def _leave_behind(self, thread: _Thread, late: Job | None) -> None:
+    def _look_after(self, thread: _Thread, now: float) -> float:
+        """Answers when it has to be looked at again, if nothing else happens."""
         with thread.lock:
-            if thread.current is not late or late is None:
+            job = thread.current
+            if job is None:
+                return now + 1.0
+            if thread.ordered is None:
+                limit = self._limits.time_limit_of(job.claim)
+                if now < job.started + limit:
+                    return job.started + limit
+                self._order(thread, job, TimedOut(limit), self._limits.time_limit_grace)
+            if now < thread.forced_at:
+                return thread.forced_at
+        self._leave_behind(thread, job)
+        return now + 1.0
+
+    def _order(self, thread: _Thread, job: Job, outcome: Outcome, grace: float) -> None:
+        """Asks it to stop, for a reason or for another one; time that it was given before does not get longer."""
+        now = time.perf_counter()
+        if thread.ordered is None:
+            limit_at = job.started + self._limits.time_limit_of(job.claim)
+            thread.forced_at = max(now, limit_at) + self._limits.time_limit_grace
+        thread.forced_at = min(thread.forced_at, now + grace)
+        thread.ordered = outcome
+        job.is_cancelled = True
+
+    def _leave_behind(self, thread: _Thread, late: Job) -> None:
+        with thread.lock:
+            if thread.current is not late or thread.ordered is None:
                 return
-            thread.abandoned = True
+            thread.abandoned = late.is_lost = True
         self._threads.discard(thread)
         self._collect()
-        self._dispatcher.ended(late, TimedOut(self._time_limit), time.perf_counter() - thread.started)
+        self._dispatcher.ended(late, thread.ordered, time.perf_counter() - late.started)
         if thread.rest:
             self._start_thread()
             self._todo.put((self._interruptions, list(thread.rest)))
@@ -140,10 +222,12 @@ class ThreadPool:
             if job is None and not thread.rest:
                 return
             thread.abandoned = True
+            if job is not None:
+                job.is_cancelled = job.is_lost = True
         self._threads.discard(thread)
         self._collect()
         if job is not None:
-            self._dispatcher.ended(job, outcome, time.perf_counter() - thread.started)
+            self._dispatcher.ended(job, thread.ordered or outcome, time.perf_counter() - job.started)
         for unstarted in thread.rest:
             self._dispatcher.ended(unstarted, Unstarted(), 0.0)
         self._free()
@@ -158,5 +242,10 @@ def _begin(thread: _Thread) -> Job | None:
         if thread.abandoned or not thread.rest:
             return None
         job = thread.current = thread.rest.popleft()
-        thread.started = time.perf_counter()
+        thread.ordered = None
+        job.started = time.perf_counter()
         return job
+
+
+def _is_claim(job: Job, task_id: str, token: str) -> bool:
+    return job.claim.id == task_id and job.claim.token == token

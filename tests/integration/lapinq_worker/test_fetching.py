@@ -110,13 +110,13 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
 
     async def test(desk: Desk) -> None:
         async with working(database) as worker:
-            await until(lambda: worker._is_member)
+            await until(lambda: worker._membership.is_member)
             ids = await desk.hand_in_many(
                 [task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)]
             )
             # In one transaction, so that the worker can't be quicker.
             token = str(uuid.uuid4())
-            await work.claim(desk.conn, "default", 3, worker=worker._id, token=token, lease=300.0)
+            await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
             worker._fetcher._doubtful[token] = 0.0
             ended = await desk.ended(*ids)
         assert {task.status for task in ended} == {"completed"}
@@ -133,11 +133,11 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
 
     async def test(desk: Desk) -> None:
         async with working(database, worker_queues=("other",)) as worker:
-            await until(lambda: worker._is_member)
+            await until(lambda: worker._membership.is_member)
             (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
             token = str(uuid.uuid4())
             async with desk.conn.transaction():
-                await work.claim(desk.conn, "default", 1, worker=worker._id, token=token, lease=300.0)
+                await work.claim(desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0)
                 worker._fetcher._doubtful[token] = 0.0
                 await until(lambda: worker._fetcher._doubtful[token])
             await desk.ended(task)
@@ -176,7 +176,7 @@ def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -
             # What a claim brought that was made when the tasks were quick.
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
             claims = await work.claim(
-                desk.conn, "default", 10, worker=worker._id, token=str(uuid.uuid4()), lease=300.0
+                desk.conn, "default", 10, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
             )
             worker._fetcher._hand_over(claims, 0.01)
             deadline = time.monotonic() + 2.0
@@ -200,7 +200,7 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
             await gate.begun()
             late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
             claims = await work.claim(
-                desk.conn, "default", 1, worker=worker._id, token=str(uuid.uuid4()), lease=300.0
+                desk.conn, "default", 1, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
             )
             worker._fetcher._hand_over(claims, 0.01)
             await desk.until(
@@ -231,7 +231,7 @@ def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path
 def test_an_idle_worker_asks_seldom(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
-            await until(lambda: worker._is_member)
+            await until(lambda: worker._membership.is_member)
             looks = 0
             look = worker._fetcher._look
 

@@ -12,9 +12,13 @@ import psycopg
 import pytest
 
 from lapinq_core.db.pool import connect
+from lapinq_core.domain.claim import Claim
 from lapinq_worker.heartbeat import Heartbeat
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
+from tests.support import tasks
 from tests.support.eventually import eventually
-from tests.support.factories import add_worker
+from tests.support.factories import add_worker, claim, enqueue
+from tests.support.invariants import check_invariants
 from tests.support.proxy import proxy
 
 
@@ -131,3 +135,61 @@ def test_broken_connections_are_replaced(database: str, caplog: pytest.LogCaptur
         way.heal()
         eventually(lambda: heartbeat.is_current)
     assert "Traceback" not in caplog.text
+
+
+def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: str) -> None:
+    told = list[tuple[str, str]]()
+
+    def note(task_id: str, token: str) -> None:
+        told.append((task_id, token))
+
+    async def claim_some() -> list[Claim]:
+        async with await connect(database, "test") as conn:
+            await enqueue(conn, 3)
+            return await claim(conn, worker, 3)
+
+    worker = register(database)
+    first, second, _ = asyncio.run(claim_some())
+    with beating(database, worker, asked_to_stop=note):
+        eventually(lambda: beats(database) > 0.1)
+        assert not told
+        with psycopg.connect(database) as conn:
+            # Without a word to anybody: a notification may be lost.
+            ids = [first.id, second.id]
+            conn.execute("UPDATE lapinq_running SET cancel_requested_at = now() WHERE id = ANY (%s)", (ids,))
+        both = {(first.id, first.token), (second.id, second.token)}
+        eventually(lambda: set(told) == both and len(told) >= 6)
+        with psycopg.connect(database) as conn:
+            conn.execute("DELETE FROM lapinq_running WHERE id = %s", (first.id,))
+        eventually(lambda: told[-3:] == [(second.id, second.token)] * 3)
+
+
+def test_a_request_reaches_a_worker_that_heard_no_notification(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=5, cancel_grace=1.0):
+            stopped = [
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
+                await desk.hand_in(tasks.stubborn),
+            ]
+            others = [
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
+            ]
+            await gate.begun(4)
+            await desk.has_status("running", *stopped, *others)
+            await desk.conn.execute(
+                "UPDATE lapinq_running SET cancel_requested_at = lapinq_now() WHERE id = ANY (%s::uuid[])",
+                (stopped,),
+            )
+            for task in await desk.ended(*stopped):
+                assert (task.status, task.error) == ("cancelled", "stopped on request")
+            gate.open()
+            for task in await desk.ended(*others):
+                assert (task.status, task.attempts) == ("completed", 1)
+        for task in stopped:
+            (attempt,) = await desk.attempts(task)
+            assert (attempt.outcome, attempt.final) == ("cancelled", True)
+        check_invariants(database, [*stopped, *others])
+
+    at_desk(database, test)

@@ -174,7 +174,7 @@ def test_a_lease_in_doubt_starts_nothing_and_is_back_with_the_database(database:
 def test_a_registration_whose_answer_was_lost_is_repeated(database: str) -> None:
     async def test(desk: Desk) -> None:
         worker = Worker(settings(database))
-        await add_worker(desk.conn, id=worker._id)  # what the lost statement did
+        await add_worker(desk.conn, id=worker._membership.id)  # what the lost statement did
         running = asyncio.create_task(worker.run())
         await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
         worker.stop()

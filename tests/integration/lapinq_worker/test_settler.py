@@ -11,7 +11,9 @@ import pytest
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.outcome import Completed, Interrupted, Raised, RetryAsked, Unstarted
 from lapinq_worker import settler as settler_module
+from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 from lapinq_worker.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of
 from tests.support import tasks
@@ -41,7 +43,7 @@ async def claimed(desk: Desk, count: int, **values: object) -> list[Claim]:
 
 
 def job(held: Claim) -> Job:
-    return Job(held, Target(tasks.noop))
+    return Job(held, Target(tasks.noop), Host(Limits()))
 
 
 def test_results_are_written(database: str) -> None:

@@ -7,7 +7,9 @@ import msgspec
 
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.ids import new_id
+from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 
 
 def make_claim(**values: Any) -> Claim:
@@ -31,10 +33,18 @@ def make_claim(**values: Any) -> Claim:
 
 def make_job(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Job:
     """A job that calls `function`, which a child process finds by its name."""
+    return make_limited_job(function, None, *args, **kwargs)
+
+
+def make_limited_job(
+    function: Callable[..., Any], time_limit: float | None, *args: Any, **kwargs: Any
+) -> Job:
+    """The same with a time limit of its own."""
     claim = make_claim(
         task_name=function.__qualname__,
         module_path=function.__module__,
         args=msgspec.Raw(msgspec.json.encode(args)),
         kwargs=msgspec.Raw(msgspec.json.encode(kwargs)),
+        timeout=time_limit,
     )
-    return Job(claim, Target(function))
+    return Job(claim, Target(function), Host(Limits()))

@@ -7,7 +7,9 @@ import pytest
 
 from lapinq_core.domain.outcome import Completed, Unstarted
 from lapinq_worker.dispatcher import CHUNK_SECONDS, MAX_CHUNK
+from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -24,7 +26,7 @@ def quick(count: int, seconds: float = 0.0001) -> list[Job]:
     """Jobs for one plain function that is known to take `seconds`."""
     target = Target(tasks.noop)
     target.run_time.measured(seconds)
-    return [Job(make_claim(), target) for _ in range(count)]
+    return [Job(make_claim(), target, Host(Limits())) for _ in range(count)]
 
 
 def finish(bench: Workbench, job: Job) -> None:
@@ -142,7 +144,8 @@ def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None
         async with recording(limit=1) as (bench, chunks):
             target = Target(tasks.noop)
             late, next_one = (
-                Job(make_claim(expires_in=seconds), target, time.monotonic()) for seconds in (-0.1, 60.0)
+                Job(make_claim(expires_in=seconds), target, Host(Limits()), time.monotonic())
+                for seconds in (-0.1, 60.0)
             )
             bench.dispatcher.offer([late, next_one])
             assert chunks == [[next_one]]

@@ -4,15 +4,20 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.context import CurrentTask, running
+from lapinq_core.domain.middleware import Middleware
 from lapinq_core.domain.outcome import Raised, TimedOut
 from lapinq_worker.functions import Functions
-from lapinq_worker.job import Target
+from lapinq_worker.host import Host
+from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 from tests.unit.lapinq_worker.conftest import Run
@@ -156,5 +161,28 @@ def test_a_search_given_up_by_one_goes_on_for_others(run: Run) -> None:
         await asyncio.sleep(0)
         first.cancel()
         assert isinstance(await second, Target)
+
+    run(test)
+
+
+def test_middleware_goes_around_what_is_found(run: Run, modules: Path) -> None:
+    (modules / "layered.py").write_text(
+        "from lapinq import Middleware, TaskQueue\n"
+        "class Inner(Middleware):\n    def run(self, task, call): return ['queue', call()]\n"
+        "queue = TaskQueue(middleware=[Inner()])\n"
+        "@queue.task\ndef f(): return 1\n"
+    )
+
+    class Outer(Middleware):
+        def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+            return ["worker", call()]
+
+    async def test() -> None:
+        claim = claim_of("layered")
+        found = await Functions((), 60.0, [Outer()]).find(claim)
+        assert isinstance(found, Target)
+        assert found.handling is not None
+        running.set(Job(claim, found, Host(Limits())))
+        assert found.function() == ["worker", ["queue", 1]]
 
     run(test)

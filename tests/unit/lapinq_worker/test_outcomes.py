@@ -1,13 +1,17 @@
 """From what a function returned or raised to an outcome that can be told and stored."""
 
+import asyncio
+import contextvars
 import dataclasses
 import json
 import subprocess
 import sys
+import typing
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any
 
 import msgspec
@@ -15,10 +19,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.domain.errors import RetryError
-from lapinq_core.domain.outcome import Completed, Raised, RetryAsked, Unstorable
+from lapinq.middleware.logging import StructuredLogging
+from lapinq.middleware.opentelemetry import OpenTelemetry
+from lapinq.middleware.sentry import Sentry
+from lapinq_core.domain.context import CurrentTask, current_task, running
+from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.handling import Handling
+from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.outcome import (
+    Cancelled,
+    Completed,
+    Outcome,
+    Raised,
+    Refused,
+    RetryAsked,
+    Snoozed,
+    TimedOut,
+    Unstorable,
+)
 from lapinq_core.domain.task import MAX_SECONDS
 from lapinq_core.importing import TaskNotFound
+from lapinq_worker.host import Host
+from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 from lapinq_worker.outcomes import (
     MAX_ERROR_CHARACTERS,
     MAX_RESULT_BYTES,
@@ -26,6 +49,9 @@ from lapinq_worker.outcomes import (
     raised,
     returned,
 )
+from lapinq_worker.targets import make_target
+from tests.support import tasks
+from tests.unit.lapinq_worker.claims import make_claim
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -47,6 +73,10 @@ class Place(msgspec.Struct):
 
 class Colour(Enum):
     RED = "red"
+
+
+class Number(IntEnum):
+    ONE = 1
 
 
 class NoNumber:
@@ -98,7 +128,10 @@ def test_nothing_is_null() -> None:
         (Point(1, None), '{"x":1,"y":null}'),
         (Place("ä", [Point(1, 2.5)]), '{"name":"ä","points":[{"x":1,"y":2.5}]}'),
         (Colour.RED, '"red"'),
+        (Number.ONE, "1"),
         ((1, 2), "[1,2]"),
+        ({5}, "[5]"),
+        (time(3, 4, 5), '"03:04:05"'),
         (frozenset([1]), "[1]"),
         (b"\x00\xff", '"AP8="'),
         ({1: "a"}, '{"1":"a"}'),
@@ -148,7 +181,14 @@ def test_a_result_too_large_is_unstorable() -> None:
     assert isinstance(returned("x" * (MAX_RESULT_BYTES - 2)), Completed)
     outcome = returned("x" * MAX_RESULT_BYTES)
     assert isinstance(outcome, Unstorable)
-    assert "16,777,218 bytes, more than 16,777,216" in outcome.error
+    assert "16,777,218 bytes, more than 16,777,216 (LAPINQ_MAX_RESULT_SIZE)" in outcome.error
+
+
+def test_the_largest_result_can_be_chosen() -> None:
+    assert isinstance(returned("x" * 8, 10), Completed)
+    outcome = returned("x" * 9, 10)
+    assert isinstance(outcome, Unstorable)
+    assert "it has 11 bytes, more than 10 (LAPINQ_MAX_RESULT_SIZE)" in outcome.error
 
 
 def test_an_error_is_told_with_its_type_and_traceback() -> None:
@@ -280,6 +320,226 @@ def test_a_countdown_that_is_no_number_is_a_failure_like_others(countdown: Any) 
     outcome = failing(RetryError(countdown, "later"))
     assert outcome.error == "RetryError: later"
     assert isinstance(outcome, Raised)
+
+
+def test_a_task_that_cancels_itself_ends_with_its_reason() -> None:
+    class Obsolete(Cancel):
+        pass
+
+    assert raised(Cancel("nobody needs it\x00")) == Cancelled("nobody needs it\\x00")
+    assert raised(Obsolete()) == Cancelled("the task cancelled itself")
+    outcome = raised(Cancel("x" * 10_000))
+    assert isinstance(outcome, Cancelled)
+    assert len(outcome.reason) < MAX_ERROR_CHARACTERS + 100
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"), [(2.5, 2.5), (-1, 0.0), (float("nan"), 0.0), (1e300, MAX_SECONDS)]
+)
+def test_a_snooze_is_one_that_the_database_can_add_to_a_time(seconds: float, kept: float) -> None:
+    assert raised(Snooze(seconds)) == Snoozed(kept)
+
+
+def test_a_snooze_for_what_is_no_number_is_a_failure_like_others() -> None:
+    error = Snooze(5)
+    error.seconds = "soon"  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(raised(error), Raised)
+
+
+def test_a_time_limit_that_the_function_lets_through_is_one() -> None:
+    assert raised(TimeLimit(5)) == TimedOut(5)
+
+
+NOT_TWICE = Handling(no_retry_for=(KeyError, OSError))
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), FileNotFoundError("x")])
+def test_what_is_not_to_be_retried_is_refused(error: Exception) -> None:
+    outcome = raised(error, NOT_TWICE)
+    assert isinstance(outcome, Refused)
+    assert outcome.error.startswith(type(error).__name__)
+    assert outcome.traceback
+
+
+def test_what_else_is_raised_is_a_failure_like_others() -> None:
+    assert isinstance(raised(ValueError("x"), NOT_TWICE), Raised)
+    assert isinstance(raised(KeyError("x"), Handling()), Raised)
+
+
+def test_what_a_task_asks_for_goes_before_what_is_not_to_be_retried() -> None:
+    never = Handling(no_retry_for=(BaseException,))
+    assert isinstance(raised(RetryError(1), never), RetryAsked)
+    assert isinstance(raised(Snooze(1), never), Snoozed)
+    assert isinstance(raised(Cancel(), never), Cancelled)
+    assert isinstance(raised(TimeLimit(1), never), TimedOut)
+
+
+def test_a_type_that_cannot_be_asked_for_its_instances_is_passed_over() -> None:
+    class Moody(type):
+        def __instancecheck__(cls, instance: object) -> bool:
+            raise SystemExit
+
+    class Error(Exception, metaclass=Moody):
+        pass
+
+    assert isinstance(raised(ValueError("x"), Handling(no_retry_for=(Error,))), Raised)
+
+
+def misfit(function: Callable[..., Any], args: bytes, *middleware: Middleware) -> Raised:
+    """The outcome of `function` with arguments that do not fit."""
+    from lapinq_worker.pools import calling
+
+    target = make_target(function, None, middleware)
+    try:
+        calling._run(None, target.function, json.loads(args), {})  # pyright: ignore[reportPrivateUsage]
+    except TypeError as error:
+        outcome = raised(error, None, target.function)
+        assert isinstance(outcome, Raised)
+        return outcome
+    pytest.fail("they fit")
+
+
+def test_arguments_that_do_not_fit_are_told_with_the_signature() -> None:
+    outcome = misfit(tasks.add, b"[1]")
+    assert outcome.error == (
+        "TypeError: add() missing 1 required positional argument: 'b';"
+        " the signature is add(a: int, b: int) -> int"
+    )
+
+
+def test_a_function_in_c_may_have_no_signature_to_show() -> None:
+    assert "; next has no signature to show" in misfit(next, b"[]").error
+
+
+def test_the_signature_is_that_of_the_function_below_the_middleware() -> None:
+    class Passing(Middleware):
+        def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+            return call()
+
+    job = Job(make_claim(), Target(tasks.add), Host(Limits()))
+    token = running.set(job)
+    try:
+        assert misfit(tasks.add, b"[1]", Passing()).error.endswith(
+            "; the signature is add(a: int, b: int) -> int"
+        )
+    finally:
+        running.reset(token)
+
+
+def test_a_type_error_of_the_functions_own_shows_no_signature() -> None:
+    def wrong() -> None:
+        len(typing.cast("Any", 5))
+
+    assert misfit(wrong, b"[]").error == "TypeError: object of type 'int' has no len()"
+
+
+class Thin(Middleware):
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        return call()
+
+    async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
+
+def frames_of(outcome: Outcome) -> list[str]:
+    """The functions in its traceback."""
+    assert isinstance(outcome, Raised)
+    assert outcome.traceback
+    return [line.rpartition(" in ")[2] for line in outcome.traceback.splitlines() if "  File " in line]
+
+
+def failed_in(function: Callable[..., Any], *middleware: Middleware) -> Outcome:
+    """The outcome of `function` in the way of a child process."""
+    from lapinq_worker.pools import calling
+
+    target = make_target(function, None, middleware)
+    job = Job(make_claim(), target, Host(Limits()))
+
+    def run() -> Outcome:
+        running.set(job)
+        try:
+            calling._run(job, target.function, [], {})  # pyright: ignore[reportPrivateUsage]
+        except BaseException as error:  # noqa: BLE001  # what the function raises
+            # As if caught by ours: this function is the test's.
+            return raised(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
+        pytest.fail("it did not fail")
+
+    return contextvars.copy_context().run(run)
+
+
+def nothing_in_it() -> None:
+    raise ValueError("no good")
+
+
+async def nothing_in_that() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("no good")
+
+
+def below_a_plain_decorator() -> Any:
+    return nothing_in_that()
+
+
+@pytest.mark.parametrize(
+    "middleware", [(), (StructuredLogging(),), (StructuredLogging(), Sentry(), OpenTelemetry())]
+)
+def test_no_frame_of_ours_stands_above_the_function(middleware: tuple[Middleware, ...]) -> None:
+    assert frames_of(failed_in(nothing_in_it, *middleware)) == ["nothing_in_it"]
+    assert frames_of(failed_in(below_a_plain_decorator, *middleware)) == ["nothing_in_that"]
+    assert frames_of(failed_in(nothing_in_that, *middleware))[-1] == "nothing_in_that"
+
+
+def test_of_several_middlewares_only_the_users_own_frames_are_shown() -> None:
+    middleware = (StructuredLogging(), Thin(), StructuredLogging(), Thin())
+    assert frames_of(failed_in(nothing_in_it, *middleware)) == ["run", "run", "nothing_in_it"]
+
+
+def test_the_frame_in_which_it_happened_is_shown_even_if_it_is_ours() -> None:
+    def wrong() -> None:
+        current_task().progress(500)
+
+    assert frames_of(failed_in(wrong)) == ["wrong", "progress"]
+
+
+def test_causes_and_members_lose_our_frames_too() -> None:
+    class Translating(Middleware):
+        def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+            try:
+                return call()
+            except ValueError as error:
+                raise KeyError("translated") from error
+
+    outcome = failed_in(nothing_in_it, Translating(), StructuredLogging())
+    assert frames_of(outcome) == ["run", "nothing_in_it", "run"]
+
+    class Grouping(Middleware):
+        def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+            try:
+                return call()
+            except ValueError as error:
+                grouped = ExceptionGroup("several", [error])
+            raise grouped
+
+    outcome = failed_in(nothing_in_it, Grouping(), StructuredLogging())
+    assert frames_of(outcome) == ["run", "run", "nothing_in_it"]
+
+
+def test_a_long_chain_is_cut_in_the_middle() -> None:
+    def wrong() -> None:
+        error: Exception = ValueError("the first")
+        for n in range(2_000):
+            later = ValueError(f"number {n}")
+            later.__cause__ = error
+            error = later
+        raise error
+
+    outcome = failed_in(wrong)
+    assert isinstance(outcome, Raised)
+    assert outcome.traceback
+    assert "ValueError: the first" in outcome.traceback
+    assert outcome.traceback.endswith("ValueError: number 1999\n")
+    assert "characters left out" in outcome.traceback
+    assert len(outcome.traceback) < MAX_TRACEBACK_CHARACTERS + 100
 
 
 def test_looking_at_outcomes_imports_no_user_code() -> None:

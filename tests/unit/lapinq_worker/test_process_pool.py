@@ -24,7 +24,9 @@ from lapinq_core.domain.outcome import (
     Unstarted,
     Unstorable,
 )
+from lapinq_core.runtime.settings import Settings
 from lapinq_worker.job import Job
+from lapinq_worker.limits import Limits
 from lapinq_worker.pools import processes as processes_module
 from lapinq_worker.pools.processes import ProcessPool
 from tests.support import tasks
@@ -416,7 +418,7 @@ def test_the_end_of_the_pool_ends_its_children(run: Run, tmp_path: Path) -> None
 
     async def test() -> None:
         bench = Workbench(3)
-        pool = ProcessPool(bench.dispatcher, 3, 60.0, (), ())
+        pool = ProcessPool(bench.dispatcher, Settings(worker_concurrency=3), Limits())
         bench.dispatcher.use(pool)
         running = asyncio.create_task(pool.run())
         await bench.run(make_job(tasks.add, 1, 1))

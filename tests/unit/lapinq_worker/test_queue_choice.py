@@ -232,6 +232,60 @@ def test_only_named_queues_are_heard_of() -> None:
     assert choice.next(1) is not None
 
 
+def come_to_nothing(choice: QueueChoice, queue: str) -> None:
+    """A hint of `queue` leads to a claim that gets nothing."""
+    assert choice.heard(queue)
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.queue == queue
+    take(choice, turn, 0)
+
+
+def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
+    choice = QueueChoice({"a": 1})
+    assert not choice.heard("b")
+    assert choice.heard("a")
+    assert choice.heard("a")
+
+
+def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    take(choice, turn, 0)
+    assert not choice.wonders
+    come_to_nothing(choice, "b")
+    assert choice.wonders
+    choice.looked({}, [])
+    assert not choice.wonders
+
+
+def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a", "c"])
+    assert not choice.heard("a")
+    assert choice.next(1) is None
+    assert choice.wonders
+    choice.looked({}, ["a"])
+    assert not choice.heard("a")
+    choice.looked({"a": 3}, ["a"])  # it was resumed between the two questions
+    assert choice.heard("a")
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.queue == "a"
+
+
+def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a"])
+    assert not choice.wonders
+    choice.looked({})
+    assert choice.heard("a")
+
+
 def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
     choice = QueueChoice({})
     choice.looked({"a": 0, "b": 0})

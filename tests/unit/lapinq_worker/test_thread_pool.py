@@ -3,19 +3,35 @@
 import asyncio
 import contextvars
 import threading
+import time
 from collections import Counter
 from typing import Any
 
-from lapinq_core.domain.outcome import Completed, Interrupted, Raised, TimedOut, Unstarted
+from lapinq_core.domain.context import current_task
+from lapinq_core.domain.handling import Handling
+from lapinq_core.domain.outcome import (
+    Cancelled,
+    Committed,
+    Completed,
+    Interrupted,
+    Raised,
+    Refused,
+    TimedOut,
+    Unstarted,
+    Unstorable,
+)
+from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
+from lapinq_worker.limits import Limits
 from lapinq_worker.pools.threads import ThreadPool
 from tests.support import tasks
-from tests.unit.lapinq_worker.claims import make_claim, make_job
+from tests.unit.lapinq_worker.claims import make_claim, make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, threads, until
 
 variable = contextvars.ContextVar("variable", default="unset")
 NULL = Completed("null")
+CANCELLED = Cancelled("stopped on request")
 
 
 class Gate:
@@ -36,7 +52,7 @@ def job_of(function: Any, seconds: float | None = None) -> Job:
     target = Target(function)
     if seconds is not None:
         target.run_time.measured(seconds)
-    return Job(make_claim(args=b"[]"), target)
+    return Job(make_claim(args=b"[]"), target, Host(Limits()))
 
 
 def chunk_of(*functions: Any) -> list[Job]:
@@ -125,7 +141,7 @@ def test_threads_are_used_again(run: Run) -> None:
 def test_at_its_limit_a_function_is_left_behind_and_its_place_is_free(run: Run) -> None:
     async def test() -> None:
         gate = Gate()
-        async with threads(limit=1, time_limit=0.05) as bench:
+        async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
             stuck = job_of(gate)
             outcomes = await bench.run(stuck, make_job(tasks.add, 1, 1))
             assert outcomes == [TimedOut(0.05), Completed("2")]
@@ -139,12 +155,164 @@ def test_at_its_limit_a_function_is_left_behind_and_its_place_is_free(run: Run) 
 def test_what_was_handed_over_with_a_stuck_function_goes_on_elsewhere(run: Run) -> None:
     async def test() -> None:
         gate, others = Gate(), Counter[int]()
-        async with threads(limit=1, time_limit=0.05) as bench:
+        async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
             jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(5)])
             assert await bench.run(*jobs) == [TimedOut(0.05), *[NULL] * 5]
             gate.open.set()
             await bench.run(make_job(tasks.add, 1, 1))
         assert others == Counter(range(5))
+
+    run(test)
+
+
+def test_a_function_is_asked_to_stop_at_its_time_limit(run: Run) -> None:
+    def look() -> str:
+        while not current_task().cancelled:
+            time.sleep(0.002)
+        return "stopped in time"
+
+    def fail() -> None:
+        look()
+        raise ValueError("torn down")
+
+    async def test() -> None:
+        async with threads(limit=2, time_limit=0.05, time_limit_grace=60) as bench:
+            assert await bench.run(job_of(look), job_of(fail)) == [
+                Completed('"stopped in time"'),
+                TimedOut(0.05),
+            ]
+
+    run(test)
+
+
+def test_each_function_has_its_own_time_limit(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=2, time_limit=60, time_limit_grace=0.05) as bench:
+            late = make_limited_job(tasks.sleep, 0.05, 1)
+            slow = make_limited_job(tasks.sleep, 10 * 365 * 86400.0, 0.5)
+            assert await bench.run(late, slow) == [TimedOut(0.05), Completed('"slept"')]
+            assert late.is_lost
+            assert not slow.is_lost
+
+    run(test)
+
+
+def test_each_call_knows_its_own_task(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=2) as bench:
+            jobs = chunk_of(*[lambda: current_task().id for _ in range(20)])
+            assert await bench.run(*jobs) == [Completed(f'"{job.claim.id}"') for job in jobs]
+
+    run(test)
+
+
+def test_what_the_decorator_says_of_failures_counts(run: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=1, max_result_size=10) as bench:
+            refused, big = make_job(tasks.fail, "no"), make_job(tasks.long_text, 20)
+            refused.target.handling = Handling(no_retry_for=(ValueError,))
+            outcomes = await bench.run(refused, big)
+            assert [type(outcome) for outcome in outcomes] == [Refused, Unstorable]
+
+    run(test)
+
+
+def test_a_function_is_asked_to_stop_on_request(run: Run) -> None:
+    def look() -> str:
+        started.set()
+        while not current_task().cancelled:
+            time.sleep(0.002)
+        return "whatever it returns"
+
+    started = threading.Event()
+
+    async def test() -> None:
+        async with threads(limit=1) as bench:
+            job = job_of(look)
+            bench.dispatcher.offer([job])
+            await until(started.is_set)
+            assert not pool_of(bench).cancel(job.claim.id, "another token", CANCELLED)
+            for _ in range(3):
+                pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+            await until(lambda: bench.ends[job])
+            assert bench.outcomes == [CANCELLED]
+            assert not pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+
+    run(test)
+
+
+def test_a_function_that_ignores_a_request_is_left_behind(run: Run) -> None:
+    async def test() -> None:
+        gate = Gate()
+        async with threads(limit=1, cancel_grace=0.05) as bench:
+            job = job_of(gate)
+            bench.dispatcher.offer([job])
+            await until(lambda: gate.started)
+            assert pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+            assert bench.outcome(job) == CANCELLED
+            assert job.is_cancelled
+            assert job.is_lost
+            gate.open.set()
+
+    run(test)
+
+
+def test_a_request_takes_out_what_was_not_begun(run: Run) -> None:
+    async def test() -> None:
+        gate, others = Gate(), Counter[int]()
+        async with threads(limit=1) as bench:
+            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+            bench.dispatcher.offer(jobs)
+            await until(lambda: gate.started)
+            assert pool_of(bench).cancel(jobs[2].claim.id, jobs[2].claim.token, CANCELLED)
+            assert bench.outcomes == [CANCELLED]
+            gate.open.set()
+            await until(lambda: len(bench.settled) == 4)
+        assert others == Counter([0, 2])
+
+    run(test)
+
+
+def test_what_ended_itself_stays_ended(run: Run) -> None:
+    def commit() -> None:
+        job.is_committed = True
+        assert gate.open.wait(20)
+
+    gate = Gate()
+    job = job_of(commit)
+
+    async def test() -> None:
+        async with threads(limit=1) as bench:
+            bench.dispatcher.offer([job])
+            await until(lambda: job.is_committed)
+            pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
+            gate.open.set()
+            await until(lambda: bench.ends[job])
+            assert bench.outcomes == [Committed()]
+
+    run(test)
+
+
+def test_what_is_held_is_told_with_what_it_would_end_as(run: Run) -> None:
+    async def test() -> None:
+        gate, alone = Gate(), Gate()
+        async with threads(limit=2) as bench:
+            first, second = chunk_of(gate, tasks.noop)
+            cancelled = job_of(alone)
+            bench.dispatcher.offer([first, second])
+            bench.dispatcher.offer([cancelled])
+            await until(lambda: gate.started and alone.started)
+            pool_of(bench).cancel(cancelled.claim.id, cancelled.claim.token, CANCELLED)
+            held = {job: outcome for job, outcome, _ in pool_of(bench).held()}
+            assert held == {first: Interrupted(), second: Unstarted(), cancelled: CANCELLED}
+            pool_of(bench).halt()
+            assert first.is_lost
+            assert not second.is_lost
+            gate.open.set()
+            alone.open.set()
+            await until(lambda: len(bench.settled) == 3)
+            assert pool_of(bench).held() == []
 
     run(test)
 
@@ -202,7 +370,7 @@ def test_limits_that_fall_together_with_ends_start_and_settle_nothing_twice(run:
             starts[number] += 1
             threading.Event().wait(0.018 + number % 5 * 0.002)
 
-        async with threads(limit=8, time_limit=0.02) as bench:
+        async with threads(limit=8, time_limit=0.02, time_limit_grace=0.0) as bench:
             jobs = [job_of(lambda n=n: about_the_limit(n), 1e-6) for n in range(200)]
             outcomes = await bench.run(*jobs)
         assert set(outcomes) <= {NULL, TimedOut(0.02)}
@@ -239,7 +407,7 @@ def test_a_function_that_ends_after_the_loop_is_closed_harms_nobody(run: Run) ->
 
     async def test() -> None:
         bench = Workbench(1)
-        pool = ThreadPool(bench.dispatcher, 60.0)
+        pool = ThreadPool(bench.dispatcher, Limits())
         bench.dispatcher.use(pool)
         running = asyncio.create_task(pool.run())
         bench.dispatcher.offer([job_of(gate)])

@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from lapinq_core.domain.outcome import Outcome
+from lapinq_core.runtime.settings import Settings
 from lapinq_worker.dispatcher import Dispatcher, Pool
 from lapinq_worker.job import Job
+from lapinq_worker.limits import Limits
 from lapinq_worker.pools.event_loop import EventLoopPool
 from lapinq_worker.pools.processes import ProcessPool
 from lapinq_worker.pools.threads import ThreadPool
@@ -62,18 +64,19 @@ class Workbench:
 
 
 @asynccontextmanager
-async def coroutines(limit: int = 2, time_limit: float = 60.0) -> AsyncGenerator[Workbench]:
+async def coroutines(limit: int = 2, time_limit: float = 60.0, **limits: Any) -> AsyncGenerator[Workbench]:
     """A bench whose coroutines run; at the end every place is free again."""
     bench = Workbench(limit)
-    async with _running(bench, EventLoopPool(bench.dispatcher, limit, time_limit)):
+    pool = EventLoopPool(bench.dispatcher, limit, Limits(time_limit=time_limit, **limits))
+    async with _running(bench, pool):
         yield bench
 
 
 @asynccontextmanager
-async def threads(limit: int = 2, time_limit: float = 60.0) -> AsyncGenerator[Workbench]:
+async def threads(limit: int = 2, time_limit: float = 60.0, **limits: Any) -> AsyncGenerator[Workbench]:
     """A bench whose plain functions run in threads."""
     bench = Workbench(limit)
-    pool = ThreadPool(bench.dispatcher, time_limit)
+    pool = ThreadPool(bench.dispatcher, Limits(time_limit=time_limit, **limits))
     bench.dispatcher.use(pool)
     async with _running(bench, pool):
         yield bench
@@ -81,12 +84,17 @@ async def threads(limit: int = 2, time_limit: float = 60.0) -> AsyncGenerator[Wo
 
 @asynccontextmanager
 async def processes(
-    limit: int = 2, time_limit: float = 60.0, imports: tuple[str, ...] = ()
+    limit: int = 2,
+    time_limit: float = 60.0,
+    imports: tuple[str, ...] = (),
+    settings: Settings | None = None,
+    **limits: Any,
 ) -> AsyncGenerator[Workbench]:
     """A bench whose plain functions run in child processes."""
     bench = Workbench(limit)
-    pool = ProcessPool(bench.dispatcher, limit, time_limit, (), imports)
-    bench.dispatcher.use(pool)
+    settings = settings or Settings(worker_concurrency=limit, worker_imports=imports)
+    pool = ProcessPool(bench.dispatcher, settings, Limits(time_limit=time_limit, **limits))
+    bench.dispatcher.use(pool, isolated=pool)
     async with _running(bench, pool):
         yield bench
 

@@ -1,0 +1,89 @@
+"""Makes jobs of claims. A function that is not known yet is looked for in the background: its import may take long."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.outcome import Outcome
+from lapinq_worker.dispatcher import Dispatcher
+from lapinq_worker.functions import Functions
+from lapinq_worker.host import Host
+from lapinq_worker.job import Job, Target
+
+
+class Arrivals:
+    """The fetcher owns it. `wake` is called when claims have left that waited for their function."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        functions: Functions,
+        host: Host,
+        *,
+        worker_id: Callable[[], str],
+        settle: Callable[[Job, Outcome, float], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._functions = functions
+        self._host = host
+        self._worker_id = worker_id
+        self._settle = settle
+        self._wake = wake
+        self._imports: dict[asyncio.Task[None], list[Claim]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Claims whose function is looked for."""
+        return sum(map(len, self._imports.values()))
+
+    def take_in(self, claims: list[Claim], round_trip: float) -> None:
+        """Claims that came after `round_trip` seconds go to the dispatcher, at once where their function is known."""
+        asked = time.monotonic() - round_trip
+        ready: list[Job] = []
+        unknown: dict[tuple[str, str], list[Claim]] = {}
+        for claim in claims:
+            target = self._functions.known(claim)
+            if target is None:
+                unknown.setdefault((claim.module_path, claim.task_name), []).append(claim)
+            else:
+                ready.append(Job(claim, target, self._host, asked))
+        if ready:
+            self._dispatcher.offer(ready)
+        for alike in unknown.values():
+            task = asyncio.create_task(
+                self._import(alike, self._worker_id(), asked), name="import a task's function"
+            )
+            self._imports[task] = alike
+
+    def held(self) -> list[Claim]:
+        """The claims that still wait; any thread may ask."""
+        return [claim for claims in list(self._imports.values()) for claim in claims]
+
+    def withdraw(self) -> list[Claim]:
+        """Takes out the claims that still wait."""
+        claims = self.held()
+        self._imports.clear()
+        return claims
+
+    def stop(self) -> None:
+        """Looks for no function any more."""
+        for task in list(self._imports):
+            task.cancel()
+
+    async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
+        """`claims` ask for the same function and were made by `worker`."""
+        task = asyncio.current_task()
+        found = await self._functions.find(claims[0])
+        if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
+            return  # withdrawn meanwhile, or others have them
+        if isinstance(found, Target):
+            self._dispatcher.offer([Job(claim, found, self._host, asked) for claim in claims])
+        else:
+            for claim in claims:
+                self._settle(Job(claim, _NO_TARGET, self._host), found, 0.0)
+        self._wake()
+
+
+_NO_TARGET = Target(lambda: None)

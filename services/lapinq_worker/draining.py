@@ -1,0 +1,50 @@
+"""`lapinq worker --drain`: the end of a worker that is to stop by itself once its queues are empty.
+
+Empty means that nothing of them could start now, fire and forget included, and that nothing of it is claimed, runs, or
+waits to be written here. What is delayed, retries too, what lies in a paused queue and what another worker runs is not
+waited for. The fetcher asks between two claims, so that no claim of its own can be under way.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import psycopg
+
+from lapinq_core.queue import backlog, work
+from lapinq_worker.queue_choice import QueueChoice
+from lapinq_worker.settler import Settler
+
+WRITE_SECONDS = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Draining:
+    """`over` is called once, when the queues of `choice` are empty."""
+
+    def __init__(self, choice: QueueChoice, settler: Settler, over: Callable[[], None]) -> None:
+        self._choice = choice
+        self._settler = settler
+        self._over = over
+
+    async def idle(self, connection: psycopg.AsyncConnection) -> None:
+        """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
+        # First what ended here is written: a task that failed may have to start again at once.
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._settler.flushed()
+        except TimeoutError:
+            return
+        if not await self._has_work(connection):
+            await self._end(connection)
+
+    async def _has_work(self, connection: psycopg.AsyncConnection) -> bool:
+        bottoms = self._choice.bottoms()
+        heads = await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
+        return bool(heads) or await backlog.is_due(connection, self._choice.named)
+
+    async def _end(self, connection: psycopg.AsyncConnection) -> None:
+        delayed = await backlog.count_delayed(connection, self._choice.named)
+        log.info("drained: nothing is left to start; %d tasks wait for their time", delayed)
+        self._over()

@@ -1,0 +1,24 @@
+"""What a running attempt reaches the rest of its worker through; one for all of them."""
+
+from collections.abc import Callable
+
+from lapinq_core.domain.claim import Claim
+from lapinq_worker.limits import Limits
+
+
+class Host:
+    """`note_progress` takes what an attempt says of itself, from any thread. `lease_is_current` tells whether the
+    worker holds its tasks for all it knows. `database_url` is where attempts that end themselves are written."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        database_url: str | None = None,
+        note_progress: Callable[[Claim, int, str | None], None] = lambda _claim, _percent, _message: None,
+        lease_is_current: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.limits = limits
+        self.database_url = database_url
+        self.note_progress = note_progress
+        self.lease_is_current = lease_is_current

@@ -1,0 +1,91 @@
+"""The tests of the faults can fail: each guard is taken out of the product, and a test that needs it must notice.
+
+See `tests.support.mutant` for how. A guard is a condition of a statement or a rule without which everything seems to
+work until something breaks.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.mutant import VARIABLE, Guard
+from tests.support.processes import REPOSITORY
+
+CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, OUTAGES = (
+    "tests/integration/queue/test_claim.py",
+    "tests/integration/queue/test_settle.py",
+    "tests/integration/queue/test_rescue.py",
+    "tests/integration/queue/test_progress.py",
+    "tests/integration/queue/test_cancelling.py",
+    "tests/chaos/test_outages.py",
+)
+
+# What misses which guard, and by which words it complains.
+NOTICED = {
+    Guard.COMPLETE_TOKEN: (
+        [
+            f"{SETTLE}::test_a_stale_workers_result_changes_nothing",
+            f"{SETTLE}::test_a_result_from_before_a_requeue_is_refused",
+            f"{SETTLE}::test_a_result_from_before_a_rescue_and_a_requeue_is_refused",
+        ],
+        r"assert 1 == 0",
+    ),
+    Guard.SETTLE_TOKEN: ([f"{SETTLE}::test_a_stale_workers_result_changes_nothing"], r"== \{\}"),
+    Guard.RELEASE_TOKEN: ([f"{SETTLE}::test_a_stale_workers_result_changes_nothing"], r"== set\(\)"),
+    Guard.PROGRESS_TOKEN: (
+        [
+            f"{PROGRESS}::test_an_attempt_reports_its_own_progress_and_no_others",
+            f"{PROGRESS}::test_a_stale_report_does_not_reach_the_later_claim",
+        ],
+        r"assert \{",
+    ),
+    Guard.SETTLE_CANCEL_REQUEST: (
+        [f"{CANCELLING}::test_what_a_lost_worker_was_asked_to_stop_ends_cancelled[3]"],
+        r"Error",
+    ),
+    Guard.RELEASE_CANCEL_REQUEST: (
+        [f"{CANCELLING}::test_what_was_claimed_and_not_begun_ends_cancelled_without_a_start"],
+        r"assert .*pending",
+    ),
+    Guard.CLAIM_SKIP_LOCKED: ([f"{CLAIM}::test_a_claim_waits_for_no_lock"], r"LockNotAvailable"),
+    Guard.RESCUE_SKIP_LOCKED: ([f"{RESCUE}::test_a_rescue_waits_for_no_lock"], r"LockNotAvailable"),
+    Guard.QUIET_PERIOD: (
+        [f"{OUTAGES}::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease"],
+        r"assert .*\bis lost\b",
+    ),
+}
+
+
+def run_without(guard: Guard | None, tests: list[str], server: str) -> tuple[int, str]:
+    """The exit code and output of pytest, on the same server."""
+    env = {**os.environ, VARIABLE: guard or "", "LAPINQ_TEST_DATABASE_URL": server}
+    env.pop("PYTEST_ADDOPTS", None)
+    options = ("-p", "tests.support.mutant", "-p", "no:cacheprovider", "-q", "--color=no")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *tests],
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("guard", Guard)
+def test_a_guard_that_is_taken_out_is_missed(postgres_url: str, guard: Guard) -> None:
+    tests, complaint = NOTICED[guard]
+    code, output = run_without(guard, tests, postgres_url)
+    assert code == pytest.ExitCode.TESTS_FAILED, output
+    assert re.search(rf"^{len(tests)} failed in ", output, re.MULTILINE), output
+    assert re.search(complaint, output), output
+
+
+def test_with_all_guards_in_place_the_same_run_passes(postgres_url: str) -> None:
+    tests = sorted({test for tests, _ in NOTICED.values() for test in tests if not test.startswith(OUTAGES)})
+    code, output = run_without(None, tests, postgres_url)
+    assert code == pytest.ExitCode.OK, output

@@ -1,0 +1,160 @@
+"""`current_task().transaction()`: what the task wrote and its completion are committed together, or neither is."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.errors import LeaseLost, NoTask
+from lapinq_core.queue import control
+from lapinq_core.queue.upkeep import rescue
+from lapinq_worker.transaction import AttemptTransaction
+from tests.integration.lapinq_worker.desk import Desk, at_desk, working
+from tests.support import tasks
+from tests.support.factories import add_worker, claim, enqueue, status
+
+Values = Callable[[], list[int]]
+
+
+@asynccontextmanager
+async def held(database: str) -> AsyncGenerator[tuple[psycopg.AsyncConnection, Claim]]:
+    """A claimed task, and a table of the user's own."""
+    async with await connect(database, "test") as conn:
+        await conn.execute("CREATE TABLE orders (number integer)")
+        await enqueue(conn)
+        (one,) = await claim(conn, await add_worker(conn))
+        yield conn, one
+
+
+def transaction(database: str, one: Claim, result: object = None) -> tuple[AttemptTransaction, list[str]]:
+    committed = list[str]()
+    made = AttemptTransaction(
+        database, one.id, one.token, result, started=0.0, committed=lambda: committed.append(one.id)
+    )
+    return made, committed
+
+
+async def orders(conn: psycopg.AsyncConnection) -> list[int]:
+    return [row[0] for row in await (await conn.execute("SELECT number FROM orders")).fetchall()]
+
+
+async def give_to_another(conn: psycopg.AsyncConnection, one: Claim) -> None:
+    await conn.execute("DELETE FROM lapinq_workers")
+    assert one.id in await rescue(conn, 0.5)
+    assert await claim(conn, await add_worker(conn))
+
+
+def test_both_are_committed_together(database: str) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, committed = transaction(database, one, {"paid": True})
+            with made as own:
+                own.execute("INSERT INTO orders VALUES (1)")
+                assert await orders(conn) == []
+                assert await status(conn, one.id) == "running"
+                assert not committed
+            assert committed
+            assert await orders(conn) == [1]
+            row = await (await conn.execute("SELECT status, result FROM lapinq_task_details")).fetchone()
+            assert row == ("completed", '{"paid":true}')
+
+    asyncio.run(test())
+
+
+def test_for_coroutines_too(database: str) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, committed = transaction(database, one)
+            async with made as own:
+                await own.execute("INSERT INTO orders VALUES (1)")
+            assert committed
+            assert await orders(conn) == [1]
+            assert await status(conn, one.id) == "completed"
+
+    asyncio.run(test())
+
+
+def test_an_exception_takes_both_back(database: str) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, committed = transaction(database, one)
+            with pytest.raises(psycopg.errors.DivisionByZero), made as own:
+                own.execute("INSERT INTO orders VALUES (1), (1 / 0)")
+            assert not committed
+            assert await orders(conn) == []
+            assert await status(conn, one.id) == "running"
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("kind", ["with", "async with"])
+def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, committed = transaction(database, one)
+
+            async def use() -> None:
+                if kind == "with":
+                    with made as own:
+                        own.execute("INSERT INTO orders VALUES (1)")
+                        await give_to_another(conn, one)
+                else:
+                    async with made as aown:
+                        await aown.execute("INSERT INTO orders VALUES (1)")
+                        await give_to_another(conn, one)
+
+            with pytest.raises(LeaseLost):
+                await use()
+            assert not committed
+            assert await orders(conn) == []
+            assert await status(conn, one.id) == "running"
+
+    asyncio.run(test())
+
+
+def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, _ = transaction(database, one)
+            with made as own:
+                own.execute("INSERT INTO orders VALUES (1)")
+                assert await control.request_cancel(conn, one.id)
+            assert await status(conn, one.id) == "completed"
+
+    asyncio.run(test())
+
+
+def test_fire_and_forget_has_no_end_to_commit(database: str) -> None:
+    with pytest.raises(NoTask):
+        AttemptTransaction(database, "", "", None, started=0.0, committed=lambda: None)
+
+
+def test_a_result_that_cant_be_stored_is_refused_before_anything_is_written(database: str) -> None:
+    with pytest.raises(TypeError, match="stored as JSON"):
+        AttemptTransaction(
+            database, str(uuid.uuid4()), str(uuid.uuid4()), object(), started=0.0, committed=lambda: None
+        )
+
+
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+@pytest.mark.parametrize("function", [tasks.book, tasks.abook])
+def test_a_task_in_a_worker_ends_itself(database: str, pool: str, function: Callable[..., object]) -> None:
+    async def test(desk: Desk) -> None:
+        await desk.conn.execute("CREATE TABLE orders (number integer)")
+        booked = await desk.hand_in(function, 7)
+        fails_later = await desk.hand_in(function, 8, "after", max_retries=5)
+        fails = await desk.hand_in(function, 9, "inside", max_retries=0)
+        async with working(database, worker_pool=pool):
+            one, two, three = await desk.ended(booked, fails_later, fails)
+        assert (one.status, one.result) == ("completed", '"booked 7"')
+        assert (two.status, two.result) == ("completed", '"booked 8"')
+        assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
+        assert sorted(await orders(desk.conn)) == [7, 8]
+        assert len(await desk.attempts(fails_later)) == 1
+
+    at_desk(database, test)

@@ -58,8 +58,9 @@ class Arrivals:
             self._imports[task] = alike
 
     def held(self) -> list[Claim]:
-        """The claims that still wait; any thread may ask."""
-        return [claim for claims in list(self._imports.values()) for claim in claims]
+        """The claims that still wait and can be handed back, which fire and forget can't; any thread may ask."""
+        waiting = list(self._imports.values())
+        return [claim for claims in waiting for claim in claims if not claim.is_transient]
 
     def withdraw(self) -> list[Claim]:
         """Takes out the claims that still wait."""

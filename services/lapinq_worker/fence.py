@@ -67,7 +67,12 @@ class Fence:
 
         Raises, having lost nothing, when what is known can't be written; to be called again then.
         """
-        return asyncio.run(self._put_up(ends, is_stuck))
+        # Not asyncio.run, which would wait at its end for a name server that does not answer.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(self._put_up(ends, is_stuck))
+        finally:
+            loop.close()
 
     async def _put_up(self, ends: Mapping[Job, Outcome], is_stuck: Callable[[], bool]) -> bool:
         async with asyncio.timeout(STEP_SECONDS):

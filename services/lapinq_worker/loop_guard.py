@@ -35,6 +35,7 @@ LOOK_SECONDS = 0.2
 STILL_SECONDS = 0.75  # longer than the loop takes between two turns that it tells of
 PAUSED_SECONDS = 2.0
 RETRY_SECONDS = 1.0
+FENCE_SECONDS = 60.0  # more than putting up the fence takes at the most
 MAX_STUCK_SECONDS = 3600.0
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class LoopGuard:
             ", ".join(map(_describe, ends)) or "something unknown",
             stack_of(self._loop_thread),
         )
+        if self._watchdog is not None:
+            self._watchdog.allow(FENCE_SECONDS)
         try:
             if not self._fence(ends, lambda: self._turns == turns and not self._stop.is_set()):
                 log.warning("the event loop turns again")

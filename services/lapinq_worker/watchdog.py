@@ -29,19 +29,27 @@ class Watchdog:
     def feed(self) -> None:
         """Threads run; cheap enough to be called several times a second."""
         now = time.monotonic()
-        if self._is_off or now - self._fed < EVERY_SECONDS:
-            return
-        self._fed = now
-        try:
-            if _DEBUGGERS.isdisjoint(sys.modules):
-                faulthandler.dump_traceback_later(self._seconds, exit=True)
-        except (OSError, ValueError, RuntimeError, AttributeError) as error:
-            # Standard error may be no file, or closed.
-            log.debug("no watchdog: %s", error)
-            self._is_off = True
+        if now - self._fed >= EVERY_SECONDS:
+            self._fed = now
+            self._wind(self._seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Gives that much more time to what comes before the next `feed`."""
+        self._wind(self._seconds + seconds)
 
     def stop(self) -> None:
         """It watches no more."""
         if not self._is_off:
             self._is_off = True
             faulthandler.cancel_dump_traceback_later()
+
+    def _wind(self, seconds: float) -> None:
+        if self._is_off:
+            return
+        try:
+            if _DEBUGGERS.isdisjoint(sys.modules):
+                faulthandler.dump_traceback_later(seconds, exit=True)
+        except (OSError, ValueError, RuntimeError, AttributeError) as error:
+            # Standard error may be no file, or closed.
+            log.debug("no watchdog: %s", error)
+            self._is_off = True

@@ -5,7 +5,6 @@ over, or when it is told again, it hands back what still runs, and ends.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -44,8 +43,6 @@ POOL_SIZE = 3
 POOL_TIMEOUT_SECONDS = 10.0
 CLAIM_SECONDS = 5.0
 LOOP_TICK_SECONDS = 0.5
-
-log = logging.getLogger(__name__)
 
 
 class Worker:

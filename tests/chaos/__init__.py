@@ -18,6 +18,8 @@
    chaos/test_steps.py::test_whatever_the_step_at_which_a_worker_dies_starts_are_counted_as_promised
 7. SIGSTOP for three leases, then SIGCONT:
    chaos/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
+8. A task that ignores its time limit or its cancellation, in C code too, in children and on the event loop:
+   chaos/test_time_limits.py, all of it
 11. SIGTERM longer than the grace time:
     chaos/test_stops.py::test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere
 12. Crash of PostgreSQL under load:

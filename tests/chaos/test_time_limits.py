@@ -153,6 +153,38 @@ def test_the_next_attempt_of_what_held_up_the_loop_harms_nobody(database: str, t
     check_invariants(database, [*ids, *neighbours.running])
 
 
+@pytest.mark.parametrize("how", ["swallow", "C", "lock"])
+def test_a_function_that_does_not_end_is_killed_and_its_place_is_free(
+    database: str, tmp_path: Path, how: str
+) -> None:
+    with WorkerProcess(database, "--concurrency", "1", env=QUICK_LEASE) as worker:
+        stuck = new_task(
+            task_name="block",
+            args=[str(tmp_path), "b", how],
+            timeout_seconds=LIMIT_SECONDS,
+            max_retries=0,
+        )
+        after = new_task(task_name="mark", args=[str(tmp_path), "after"])
+        ids = enqueue_all(database, [stuck, after])
+        (ended,) = eventually(lambda: has_ended(database, stuck.id), 30)
+        check_time(ended)
+        (completed,) = eventually(lambda: has_ended(database, after.id), 30)
+        assert completed.outcome == "completed"
+        (_, pid, begun), (_, _, next_begun) = (
+            path.name.rsplit(".", 2) for path in sorted(tmp_path.glob("*.started.*"), key=started_at)
+        )
+        assert not Path(f"/proc/{pid}").exists()
+        seconds = (int(next_begun) - int(begun)) / 1e9
+        assert LIMIT_SECONDS <= seconds < LIMIT_SECONDS + END_SECONDS + 1.0 + SLACK_SECONDS
+        assert "beginning anew" not in worker.output
+    check_invariants(database, ids)
+
+
+def started_at(path: Path) -> int:
+    """When a task left that file."""
+    return int(path.name.rsplit(".", 1)[1])
+
+
 def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str) -> None:
     with WorkerProcess(database, "--concurrency", "1", env=QUICK_LEASE) as worker:
         stubborn = new_task(task_name="stubborn", args=[], timeout_seconds=LIMIT_SECONDS, max_retries=0)

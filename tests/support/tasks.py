@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from lapinq import RetryError, current_task
+from lapinq import RetryError, TimeLimit, current_task
 
 
 def add(a: int, b: int) -> int:
@@ -277,6 +277,7 @@ _LEFT: list[asyncio.Task[None]] = []
 
 def book(number: int, fail: str | None = None) -> str:
     """Writes a row of its own and ends itself in one transaction; may fail inside of it or after."""
+    current_task().log.info("booking %s", number)
     with current_task().transaction(result=f"booked {number}") as conn:
         conn.execute("INSERT INTO orders VALUES (%s)", (number,))
         if fail == "inside":
@@ -288,6 +289,7 @@ def book(number: int, fail: str | None = None) -> str:
 
 async def abook(number: int, fail: str | None = None) -> str:
     """The same as a coroutine."""
+    current_task().log.info("booking %s", number)
     async with current_task().transaction(result=f"booked {number}") as conn:
         await conn.execute("INSERT INTO orders VALUES (%s)", (number,))
         if fail == "inside":
@@ -328,3 +330,22 @@ async def ablock_loop(how: str) -> None:
             ctypes.PyDLL(None).sleep(60)  # holds the interpreter's lock
         case _:
             raise ValueError(how)
+
+
+def block(directory: str, name: str, how: str) -> None:
+    """Leaves a file for each start, and does not end for a minute, whatever it is told."""
+    (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            match how:
+                case "swallow":
+                    time.sleep(60)
+                case "C":
+                    hashlib.pbkdf2_hmac("sha256", b"x", b"y", 200_000_000)
+                case "lock":
+                    ctypes.PyDLL(None).sleep(60)
+                case _:
+                    raise ValueError(how)
+        except TimeLimit:
+            continue

@@ -21,6 +21,7 @@ import msgspec
 
 from lapinq_core.domain.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
 from lapinq_core.importing import load_middleware
+from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.job import Target
 from lapinq_worker.outcomes import raised
 from lapinq_worker.pools.alarm import Alarm
@@ -79,6 +80,7 @@ class _Caller:
         self._surroundings = Surroundings(channel, page, self._alarm, greeting.database_url)
         self._targets: dict[tuple[str, str], Target] = {}
         self._number = 0
+        configure_logging(greeting.log_level, as_json=greeting.json_log)
         sys.path[:] = greeting.sys_path
         _import(greeting.imports)
         self._middleware = load_middleware(greeting.middleware)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lapinq_core.domain.context import Transaction
-from lapinq_worker.attempt_log import MAX_LINE
+from lapinq_worker.attempt_log import MAX_LINE, AttemptLog
 from lapinq_worker.job import decode_metadata
 from lapinq_worker.pools.alarm import Alarm
 from lapinq_worker.pools.channel import Channel
@@ -27,7 +27,7 @@ class Surroundings:
 class ChildAttempt:
     """Call number `number`, which runs since `started`, by time.perf_counter. `said` is its last word on progress."""
 
-    __slots__ = ("_asked", "_details", "_number", "_started", "_surroundings", "is_committed", "said")
+    __slots__ = ("_asked", "_details", "_number", "_started", "_surroundings", "is_committed", "log", "said")
 
     def __init__(self, surroundings: Surroundings, number: int, asked: Call, started: float) -> None:
         self._surroundings = surroundings
@@ -37,6 +37,7 @@ class ChildAttempt:
         self._started = started
         self.is_committed = False
         self.said: tuple[int, str | None] | None = None
+        self.log: AttemptLog | None = None  # a copy, for an end of its own making
 
     @property
     def id(self) -> str:
@@ -97,6 +98,13 @@ class ChildAttempt:
         line = line[: MAX_LINE + 1].encode("utf-8", "backslashreplace").decode()
         self._surroundings.channel.send(Line(self._number, line))
         self._surroundings.alarm.make_up()
+        if self.log is None:
+            self.log = AttemptLog()
+        self.log.add(line)
+
+    def log_text(self) -> str | None:
+        """What it logged so far, None for nothing."""
+        return None if self.log is None else self.log.text()
 
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.transaction import AttemptTransaction
@@ -107,6 +115,7 @@ class ChildAttempt:
             self._details.token,
             result,
             started=self._started,
+            log=self.log_text,
             committed=self._committed,
         )
 

@@ -48,6 +48,8 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
     middleware: list[str] = []
     max_result_size: int = 16 * 1024 * 1024
     database_url: str | None = None
+    log_level: str = "info"
+    json_log: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):

@@ -49,6 +49,8 @@ class ProcessPool:
                 list(settings.worker_middleware),
                 limits.max_result_size,
                 settings.database_url,
+                settings.log_level,
+                settings.json_log,
             )
         )
         self._idle: list[ChildProcess] = []

@@ -156,5 +156,7 @@ def test_a_task_in_a_worker_ends_itself(database: str, pool: str, function: Call
         assert (three.status, three.error) == ("failed", "ZeroDivisionError: inside")
         assert sorted(await orders(desk.conn)) == [7, 8]
         assert len(await desk.attempts(fails_later)) == 1
+        logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", booked)
+        assert logs.endswith("INFO booking 7")
 
     at_desk(database, test)

@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import time
 
 import pytest
+import uvloop
 
 from lapinq_core.runtime import signals as module
-from lapinq_core.runtime.signals import StopSignals, stop_signals
+from lapinq_core.runtime.signals import StopSignals, stop_signals, was_asked_to_stop
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
@@ -25,6 +27,23 @@ def test_two_signals_mean_two_things(number: signal.Signals, monkeypatch: pytest
                 await signals.insisted.wait()
 
     asyncio.run(main())
+
+
+def test_a_signal_is_noticed_while_the_loop_is_held_up() -> None:
+    async def main() -> None:
+        with stop_signals() as signals:
+            assert not was_asked_to_stop()
+            os.kill(os.getpid(), signal.SIGTERM)
+            give_up = time.monotonic() + 5
+            while not was_asked_to_stop() and time.monotonic() < give_up:
+                pass
+            assert was_asked_to_stop()
+            assert not signals.asked.is_set()
+            async with asyncio.timeout(5):
+                await signals.asked.wait()
+
+    for run in (asyncio.run, uvloop.run):
+        run(main())
 
 
 def test_the_echo_of_a_signal_is_no_second_one() -> None:

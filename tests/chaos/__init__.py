@@ -20,6 +20,13 @@
    chaos/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
 8. A task that ignores its time limit or its cancellation, in C code too, in children and on the event loop:
    chaos/test_time_limits.py, all of it
+8. A task that ignores cancellation, in C code too:
+   chaos/test_time_limits.py
+9. A poison task among 200 others:
+   chaos/test_poison.py::test_a_poison_task_among_two_hundred_harms_itself_alone
+   chaos/test_poison.py::test_a_coroutine_that_takes_its_worker_down_runs_apart_the_next_time
+10. A task that eats memory past the limit:
+    chaos/test_poison.py::test_a_task_that_eats_memory_fails_with_that_reason
 11. SIGTERM longer than the grace time:
     chaos/test_stops.py::test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere
 12. Crash of PostgreSQL under load:

@@ -349,3 +349,17 @@ def block(directory: str, name: str, how: str) -> None:
                     raise ValueError(how)
         except TimeLimit:
             continue
+
+
+async def amark_and_leave(directory: str, name: str) -> None:
+    """Leaves a file for its start, then ends its process, as a coroutine."""
+    await amark(directory, name)
+    os._exit(7)
+
+
+def eat_memory() -> None:
+    """Takes more and more memory."""
+    eaten = list[bytearray]()
+    while True:
+        eaten.append(bytearray(b"x" * 4_000_000))
+        time.sleep(0.002)

@@ -137,7 +137,9 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
             (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
             token = str(uuid.uuid4())
             async with desk.conn.transaction():
-                await work.claim(desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0)
+                await work.claim(
+                    desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
+                )
                 worker._fetcher._doubtful[token] = 0.0
                 await until(lambda: worker._fetcher._doubtful[token])
             await desk.ended(task)

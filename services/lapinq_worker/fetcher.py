@@ -89,6 +89,9 @@ class Fetcher:
         """NOTIFY: `queue` got work; "" says that anything may have changed."""
         if queue and not self._choice.heard(queue):
             return
+        if not queue:
+            # What a look costs was perhaps measured while the event loop was held up.
+            self._look_after = 0.0
         self._fire_and_forget.heard()
         self._wake.set()
 

@@ -99,6 +99,8 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return Fail(error)
         case TimedOut(limit=limit):
             error = f"time limit of {limit:g} s reached"
+            if not policy.retries_time_limit:
+                return Fail(error)
             return _failed(policy, attempt, retry_wait(policy, attempt, rand), error)
         case Died(reason=reason):
             delay = retry_wait(policy, attempt, rand)

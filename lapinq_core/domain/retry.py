@@ -59,13 +59,15 @@ RetrySchedule = FixedDelay | Backoff | Delays
 class RetryPolicy(msgspec.Struct, frozen=True):
     """What a task says about its retries: how many, how many seconds apart, and whether that doubles each time.
 
-    A `schedule`, which its function's decorator may name, goes before the last two.
+    A `schedule`, which its function's decorator may name, goes before the last two; it may also say that a reached time
+    limit is not retried.
     """
 
     max_retries: int = 3
     retry_delay: float = 10.0
     retry_backoff: bool = True
     schedule: RetrySchedule | None = None
+    retries_time_limit: bool = True
 
 
 def may_retry(policy: RetryPolicy, attempt: int) -> bool:

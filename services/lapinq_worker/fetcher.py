@@ -65,7 +65,10 @@ class Fetcher:
         self._dispatcher = dispatcher
         self._worker_id = worker_id
         self._poll_interval = poll_interval
-        self._lease = host.limits.time_limit + LEASE_MARGIN_SECONDS
+        # Before a task's time limit begins to count it may wait for the import of its module, which has the worker's.
+        limits = host.limits
+        self._margin = limits.time_limit + limits.time_limit_grace + LEASE_MARGIN_SECONDS
+        self._lease = limits.time_limit + self._margin
         self._may_claim = may_claim
         self._idle = idle
         self._busy_look_interval = (
@@ -200,7 +203,7 @@ class Fetcher:
             worker=worker,
             token=token,
             lease=self._lease,
-            margin=LEASE_MARGIN_SECONDS,
+            margin=self._margin,
             mark=turn.mark,
             max_rank=turn.max_rank,
         )

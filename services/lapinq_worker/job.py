@@ -10,6 +10,7 @@ import msgspec
 
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.context import Transaction
+from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.handling import Handling
 from lapinq_core.domain.retry import RetryPolicy
 from lapinq_worker.attempt_log import AttemptLog
@@ -47,6 +48,7 @@ class Job:
         "is_committed",
         "is_lost",
         "log",
+        "said",
         "started",
         "target",
     )
@@ -62,15 +64,20 @@ class Job:
         self.is_committed = False  # it ended itself, in a transaction of its own
         self.is_lost = False  # it was given to another worker
         self.log: AttemptLog | None = None
+        self.said: tuple[int, str | None] | None = None  # the last word on its progress
 
     @property
     def policy(self) -> RetryPolicy:
         """What the task and its function say about retries."""
         handling = self.target.handling
         policy = self.claim.policy
-        if handling is None or handling.retry is None:
+        if handling is None:
             return policy
-        return msgspec.structs.replace(policy, schedule=handling.retry)
+        return msgspec.structs.replace(
+            policy,
+            schedule=handling.retry,
+            retries_time_limit=not issubclass(TimeLimit, handling.no_retry_for),
+        )
 
     @property
     def time_limit(self) -> float:
@@ -80,6 +87,11 @@ class Job:
     @property
     def id(self) -> str:
         return self.claim.id
+
+    @property
+    def token(self) -> str:
+        """That of its claim."""
+        return self.claim.token
 
     @property
     def task_name(self) -> str:
@@ -124,6 +136,7 @@ class Job:
         return self.is_lost or not self.host.lease_is_current()
 
     def report_progress(self, percent: int, message: str | None) -> None:
+        self.said = (percent, message)
         self.host.note_progress(self.claim, percent, message)
 
     def write_log(self, line: str) -> None:
@@ -138,17 +151,14 @@ class Job:
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.transaction import AttemptTransaction
 
-        return AttemptTransaction(
-            self.host.database_url,
-            self.claim.id,
-            self.claim.token,
-            result,
-            started=self.started,
-            log=self.log_text,
-            committed=self._committed,
-        )
+        return AttemptTransaction(self, result)
 
-    def _committed(self) -> None:
+    def database_url(self) -> str | None:
+        """Where its end is to be written."""
+        return self.host.database_url
+
+    def committed(self) -> None:
+        """It ended itself."""
         self.is_committed = True
 
 

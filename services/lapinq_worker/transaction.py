@@ -6,10 +6,10 @@ is written already.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -23,37 +23,48 @@ from lapinq_worker.outcomes import returned
 _NAME = "lapinq-worker task"
 
 
+class Endable(Protocol):
+    """A running attempt that can end itself."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def started(self) -> float:
+        """By time.perf_counter."""
+        ...
+
+    @property
+    def said(self) -> tuple[int, str | None] | None:
+        """Its last word on its progress: percent and message."""
+        ...
+
+    def log_text(self) -> str | None:
+        """What it logged so far."""
+        ...
+
+    def database_url(self) -> str | None:
+        """Where it is to be written."""
+        ...
+
+    def committed(self) -> None:
+        """It has ended."""
+        ...
+
+
 class AttemptTransaction(Transaction):
-    """Of the attempt at `task_id` that holds `token` and runs since `started` (time.perf_counter).
+    """`result` is what the function of `attempt` is to be said to have returned."""
 
-    `result` is what the function is to be said to have returned, `log` what it logged, asked for at the end.
-    `committed` is called once all of it is written.
-    """
-
-    def __init__(
-        self,
-        url: str | None,
-        task_id: str,
-        token: str,
-        result: Any,
-        *,
-        started: float,
-        log: Callable[[], str | None] = lambda: None,
-        committed: Callable[[], None],
-    ) -> None:
+    def __init__(self, attempt: Endable, result: Any) -> None:
         """Raises TypeError for a result that can't be stored and `NoTask` for fire and forget."""
-        if not task_id or url is None:
+        if not attempt.id:
             raise NoTask("a fire-and-forget task has no end that could be committed")
         outcome = returned(result)
         if not isinstance(outcome, Completed):
             raise TypeError(f"the result can't be stored as JSON: {result!r}")
-        self._url = url
-        self._task_id = task_id
-        self._token = token
+        self._attempt = attempt
         self._result = outcome.result
-        self._started = started
-        self._log = log
-        self._committed = committed
 
     def __enter__(self) -> psycopg.Connection:
         self._sync = self._transaction()
@@ -75,22 +86,49 @@ class AttemptTransaction(Transaction):
 
     @contextmanager
     def _transaction(self) -> Generator[psycopg.Connection]:
-        with connect_sync(self._url, _NAME) as conn:
+        with self._connect() as conn:
             with conn.transaction():
                 yield conn
-                if not finish.complete_one(conn, *self._end()):
+                if not finish.complete_one(conn, self._end()):
                     raise LeaseLost
-            self._committed()
+            self._attempt.committed()
 
     @asynccontextmanager
     async def _atransaction(self) -> AsyncGenerator[psycopg.AsyncConnection]:
-        async with await connect(self._url, _NAME) as conn:
+        async with await self._aconnect() as conn:
             async with conn.transaction():
                 yield conn
-                if not await finish.acomplete_one(conn, *self._end()):
+                if not await finish.acomplete_one(conn, self._end()):
                     raise LeaseLost
-            self._committed()
+            self._attempt.committed()
 
-    def _end(self) -> tuple[str, str, str, float, str | None]:
-        seconds = time.perf_counter() - self._started
-        return self._task_id, self._token, self._result, seconds, self._log()
+    def _end(self) -> finish.End:
+        attempt = self._attempt
+        return finish.End(
+            task_id=attempt.id,
+            token=attempt.token,
+            result=self._result,
+            seconds=time.perf_counter() - attempt.started,
+            logs=attempt.log_text(),
+            said=attempt.said,
+        )
+
+    # The frames below hold the URL, and so perhaps a password: whoever reports this error with its frames shall not.
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            return connect_sync(self._url(), _NAME)
+        except psycopg.Error as error:
+            raise error.with_traceback(None) from None
+
+    async def _aconnect(self) -> psycopg.AsyncConnection:
+        try:
+            return await connect(self._url(), _NAME)
+        except psycopg.Error as error:
+            raise error.with_traceback(None) from None
+
+    def _url(self) -> str:
+        url = self._attempt.database_url()
+        if url is None:
+            raise NoTask("this attempt does not know its database")
+        return url

@@ -153,3 +153,17 @@ def test_progress_can_be_told_from_outside(server: ApiProcess, tmp_path: Path) -
     assert httpx.delete(f"{url}?running=true").status_code == 202
     ref.wait()
     assert httpx.patch(f"{url}/progress", json={"progress": 1}).status_code == 409
+
+
+def test_a_limit_that_no_retry_helps_against(server: ApiProcess) -> None:
+    status, task, attempts = finished(declared.sleep_once)
+    assert (status, task["error"], len(attempts)) == ("failed", "time limit of 0.3 s reached", 1)
+
+
+@pytest.mark.parametrize("name", ["quick", "aquick"])
+def test_the_import_of_its_module_is_none_of_the_tasks_time(server: ApiProcess, name: str) -> None:
+    entry = {"module_path": "tests.support.slow_module", "task_name": name, "timeout_seconds": 0.5}
+    task_id = httpx.post(f"{server.url}/api/v1/enqueue", json=entry).json()["task_id"]
+    url = f"{server.url}/api/v1/tasks/{task_id}"
+    task = eventually(lambda: (shown := httpx.get(url).json())["completed_at"] and shown, 30)
+    assert (task["status"], task["result"], task["attempts"]) == ("completed", '"quick"', 1)

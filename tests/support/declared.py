@@ -133,3 +133,9 @@ def _describe() -> dict[str, object]:
         "cancelled": task.cancelled,
         "lease_lost": task.lease_lost,
     }
+
+
+@queue.task(timeout=0.3, max_retries=5, no_retry_for=TimeLimit)
+def sleep_once() -> None:
+    """Takes too long, and is not to be tried again for that."""
+    time.sleep(60)

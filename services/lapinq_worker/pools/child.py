@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,7 +50,12 @@ def main() -> None:
         leave_stopping_to_parent(channel.forked)
         shared = SharedPage(page)
         os.close(page)
-        _serve(channel, shared)
+        try:
+            _serve(channel, shared)
+        except BaseException:
+            # Here, for when the socket closes the worker kills what is left of this process.
+            traceback.print_exc()
+            raise
 
 
 def _serve(channel: Channel, page: SharedPage) -> None:
@@ -90,9 +96,16 @@ class _Caller:
         started = time.perf_counter_ns()
         if not self._page.begin(number, started):
             return Report(Unstarted(), 0.0)
-        attempt = ChildAttempt(self._surroundings, number, asked, started / 1e9)
         self._alarm.set(number, asked.details.time_limit)
-        outcome = self._outcome(asked, attempt)
+        key = (asked.module_path, asked.task_name)
+        target = self._targets.get(key)
+        if target is None:
+            self._page.load(number)
+            target = self._load(*key)
+            started = time.perf_counter_ns()
+            self._page.loaded(started)
+        attempt = ChildAttempt(self._surroundings, number, asked, started / 1e9)
+        outcome = self._outcome(target, asked, attempt)
         if attempt.is_committed and isinstance(outcome, Completed):
             outcome = Committed()
         seconds = (time.perf_counter_ns() - started) / 1e9
@@ -100,14 +113,9 @@ class _Caller:
         is_last = self._alarm.told == number and not isinstance(outcome, Completed | Unstorable | Committed)
         return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last)
 
-    def _outcome(self, asked: Call, attempt: ChildAttempt) -> Outcome:
-        key = (asked.module_path, asked.task_name)
-        target = self._targets.get(key)
-        if target is None:
-            try:
-                target = self._targets[key] = self._load(*key)
-            except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
-                return raised(error)
+    def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
+        if not isinstance(target, Target):
+            return target
         return call(
             target.function,
             asked.args,
@@ -118,10 +126,14 @@ class _Caller:
             self._alarm,
         )
 
-    def _load(self, module_path: str, task_name: str) -> Target:
-        target = load_target(module_path, task_name, self._greeting.allowed_modules, self._middleware)
+    def _load(self, module_path: str, task_name: str) -> Target | Outcome:
+        try:
+            target = load_target(module_path, task_name, self._greeting.allowed_modules, self._middleware)
+        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
+            return raised(error)
         if target.is_coroutine:
             target.function = _to_its_end(target.function)
+        self._targets[module_path, task_name] = target
         return target
 
 

@@ -27,14 +27,14 @@ class Surroundings:
 class ChildAttempt:
     """Call number `number`, which runs since `started`, by time.perf_counter. `said` is its last word on progress."""
 
-    __slots__ = ("_asked", "_details", "_number", "_started", "_surroundings", "is_committed", "log", "said")
+    __slots__ = ("_asked", "_details", "_number", "_surroundings", "is_committed", "log", "said", "started")
 
     def __init__(self, surroundings: Surroundings, number: int, asked: Call, started: float) -> None:
         self._surroundings = surroundings
         self._number = number
         self._asked = asked
         self._details = asked.details
-        self._started = started
+        self.started = started
         self.is_committed = False
         self.said: tuple[int, str | None] | None = None
         self.log: AttemptLog | None = None  # a copy, for an end of its own making
@@ -42,6 +42,11 @@ class ChildAttempt:
     @property
     def id(self) -> str:
         return self._details.id
+
+    @property
+    def token(self) -> str:
+        """That of its claim."""
+        return self._details.token
 
     @property
     def task_name(self) -> str:
@@ -74,7 +79,7 @@ class ChildAttempt:
 
     @property
     def deadline(self) -> datetime:
-        left = self._started + self._details.time_limit - time.perf_counter()
+        left = self.started + self._details.time_limit - time.perf_counter()
         return datetime.now(UTC) + timedelta(seconds=left)
 
     @property
@@ -109,16 +114,13 @@ class ChildAttempt:
     def transaction(self, result: Any) -> Transaction:
         from lapinq_worker.transaction import AttemptTransaction
 
-        return AttemptTransaction(
-            self._surroundings.database_url,
-            self._details.id,
-            self._details.token,
-            result,
-            started=self._started,
-            log=self.log_text,
-            committed=self._committed,
-        )
+        return AttemptTransaction(self, result)
 
-    def _committed(self) -> None:
+    def database_url(self) -> str | None:
+        """Where its end is to be written."""
+        return self._surroundings.database_url
+
+    def committed(self) -> None:
+        """It ended itself."""
         self.is_committed = True
         self._surroundings.page.commit(self._number)

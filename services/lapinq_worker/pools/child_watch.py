@@ -34,7 +34,8 @@ def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
         limit, taken = in_mebibytes(limits.max_memory), in_mebibytes(size)
         child.kill(Died(f"memory limit of {limit} exceeded ({taken} resident)"))
         return LOOK_SECONDS
-    limit = limits.time_limit_of(job.claim)
+    # The import before the first call of a function has the worker's own limit: it is none of the task's doing.
+    limit = limits.time_limit if child.page.is_loading else limits.time_limit_of(job.claim)
     left = child.page.started + limit - now
     if left <= 0:
         kill_at = now + limits.time_limit_grace

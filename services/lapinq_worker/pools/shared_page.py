@@ -14,7 +14,7 @@ import zlib
 from typing import NamedTuple
 
 # Written by the child.
-_RUNNING, _STARTED, _COMMITTED, _TOLD, _VERSION = 0, 1, 2, 3, 4
+_RUNNING, _STARTED, _COMMITTED, _TOLD, _VERSION, _LOADING = 0, 1, 2, 3, 4, 5
 # Written by the worker, in another cache line.
 _LATE, _CANCELLED, _LOST, _SKIPPED = 8, 9, 10, 11
 
@@ -58,6 +58,15 @@ class SharedPage:
         words[_RUNNING] = call
         return not words[_SKIPPED] >> call % _BITS & 1
 
+    def load(self, call: int) -> None:
+        """Says that the module of `call` is being imported before its function is called."""
+        self._words[_LOADING] = call
+
+    def loaded(self, nanoseconds: int) -> None:
+        """Says that the call that was loading begins only now."""
+        self._words[_STARTED] = nanoseconds
+        self._words[_LOADING] = 0
+
     def commit(self, call: int) -> None:
         """Says that `call` ended itself, in a transaction of its own."""
         self._words[_COMMITTED] = call
@@ -94,6 +103,11 @@ class SharedPage:
     def running(self) -> int:
         """The call that began last; 0 when none has."""
         return self._words[_RUNNING]
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the module of the call that runs is being imported; to be asked for before `started`."""
+        return self._words[_LOADING] == self._words[_RUNNING] != 0
 
     @property
     def started(self) -> float:

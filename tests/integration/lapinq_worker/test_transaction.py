@@ -1,6 +1,7 @@
 """`current_task().transaction()`: what the task wrote and its completion are committed together, or neither is."""
 
 import asyncio
+import traceback
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -31,12 +32,30 @@ async def held(database: str) -> AsyncGenerator[tuple[psycopg.AsyncConnection, C
         yield conn, one
 
 
-def transaction(database: str, one: Claim, result: object = None) -> tuple[AttemptTransaction, list[str]]:
-    committed = list[str]()
-    made = AttemptTransaction(
-        database, one.id, one.token, result, started=0.0, committed=lambda: committed.append(one.id)
-    )
-    return made, committed
+class Attempt:
+    """A running attempt, as its own code ends it."""
+
+    started = 0.0
+    said = (90, "nearly")
+
+    def __init__(self, database: str, task_id: str, token: str) -> None:
+        self.id, self.token = task_id, token
+        self._database = database
+        self.is_committed = False
+
+    def database_url(self) -> str:
+        return self._database
+
+    def log_text(self) -> str:
+        return "said"
+
+    def committed(self) -> None:
+        self.is_committed = True
+
+
+def transaction(database: str, one: Claim, result: object = None) -> tuple[AttemptTransaction, Attempt]:
+    attempt = Attempt(database, one.id, one.token)
+    return AttemptTransaction(attempt, result), attempt
 
 
 async def orders(conn: psycopg.AsyncConnection) -> list[int]:
@@ -52,16 +71,18 @@ async def give_to_another(conn: psycopg.AsyncConnection, one: Claim) -> None:
 def test_both_are_committed_together(database: str) -> None:
     async def test() -> None:
         async with held(database) as (conn, one):
-            made, committed = transaction(database, one, {"paid": True})
+            made, attempt = transaction(database, one, {"paid": True})
             with made as own:
                 own.execute("INSERT INTO orders VALUES (1)")
                 assert await orders(conn) == []
                 assert await status(conn, one.id) == "running"
-                assert not committed
-            assert committed
+                assert not attempt.is_committed
+            assert attempt.is_committed
             assert await orders(conn) == [1]
             row = await (await conn.execute("SELECT status, result FROM lapinq_task_details")).fetchone()
             assert row == ("completed", '{"paid":true}')
+            kept = await conn.execute("SELECT logs, progress, progress_message FROM lapinq_attempts")
+            assert await kept.fetchone() == ("said", 90, "nearly")
 
     asyncio.run(test())
 
@@ -69,10 +90,10 @@ def test_both_are_committed_together(database: str) -> None:
 def test_for_coroutines_too(database: str) -> None:
     async def test() -> None:
         async with held(database) as (conn, one):
-            made, committed = transaction(database, one)
+            made, attempt = transaction(database, one)
             async with made as own:
                 await own.execute("INSERT INTO orders VALUES (1)")
-            assert committed
+            assert attempt.is_committed
             assert await orders(conn) == [1]
             assert await status(conn, one.id) == "completed"
 
@@ -82,10 +103,10 @@ def test_for_coroutines_too(database: str) -> None:
 def test_an_exception_takes_both_back(database: str) -> None:
     async def test() -> None:
         async with held(database) as (conn, one):
-            made, committed = transaction(database, one)
+            made, attempt = transaction(database, one)
             with pytest.raises(psycopg.errors.DivisionByZero), made as own:
                 own.execute("INSERT INTO orders VALUES (1), (1 / 0)")
-            assert not committed
+            assert not attempt.is_committed
             assert await orders(conn) == []
             assert await status(conn, one.id) == "running"
 
@@ -96,7 +117,7 @@ def test_an_exception_takes_both_back(database: str) -> None:
 def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, kind: str) -> None:
     async def test() -> None:
         async with held(database) as (conn, one):
-            made, committed = transaction(database, one)
+            made, attempt = transaction(database, one)
 
             async def use() -> None:
                 if kind == "with":
@@ -110,7 +131,7 @@ def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, ki
 
             with pytest.raises(LeaseLost):
                 await use()
-            assert not committed
+            assert not attempt.is_committed
             assert await orders(conn) == []
             assert await status(conn, one.id) == "running"
 
@@ -131,14 +152,35 @@ def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) ->
 
 def test_fire_and_forget_has_no_end_to_commit(database: str) -> None:
     with pytest.raises(NoTask):
-        AttemptTransaction(database, "", "", None, started=0.0, committed=lambda: None)
+        AttemptTransaction(Attempt(database, "", ""), None)
 
 
 def test_a_result_that_cant_be_stored_is_refused_before_anything_is_written(database: str) -> None:
+    attempt = Attempt(database, str(uuid.uuid4()), str(uuid.uuid4()))
     with pytest.raises(TypeError, match="stored as JSON"):
-        AttemptTransaction(
-            database, str(uuid.uuid4()), str(uuid.uuid4()), object(), started=0.0, committed=lambda: None
-        )
+        AttemptTransaction(attempt, object())
+
+
+@pytest.mark.parametrize("kind", ["with", "async with"])
+def test_no_frame_of_a_failed_connection_holds_the_password(kind: str) -> None:
+    url = "postgresql://user:s3cret@127.0.0.1:1/none"
+    made = AttemptTransaction(Attempt(url, str(uuid.uuid4()), str(uuid.uuid4())), None)
+
+    async def use() -> None:
+        if kind == "with":
+            with made:
+                pass
+        else:
+            async with made:
+                pass
+
+    with pytest.raises(psycopg.OperationalError) as caught:
+        asyncio.run(use())
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "/services/" in frame.f_code.co_filename]
+    assert ours
+    assert "s3cret" not in "".join(repr(frame.f_locals) for frame in ours)
+    assert not any("psycopg" in frame.f_code.co_filename for frame in frames)
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])

@@ -121,3 +121,9 @@ def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:
 def test_a_start_beyond_the_last_one_can_only_fail() -> None:
     # After a requeue that raced with a rescue, say: it must not count down below zero and go on.
     assert decide(TWICE, 7, Raised("E"), rand=0.5) == Fail("E")
+
+
+def test_a_reached_time_limit_is_not_retried_where_the_function_says_so() -> None:
+    policy = RetryPolicy(max_retries=9, retries_time_limit=False)
+    assert decide(policy, 1, TimedOut(2.5), rand=0.5) == Fail(LIMIT)
+    assert isinstance(decide(policy, 1, Raised("E"), rand=0.5), Retry)

@@ -1,0 +1,15 @@
+"""A module that takes its time to be imported, longer than its tasks may run."""
+
+import time
+
+time.sleep(1.5)
+
+
+def quick() -> str:
+    """Returns at once."""
+    return "quick"
+
+
+async def aquick() -> str:
+    """The same as a coroutine."""
+    return "quick"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.retry import Delays, as_schedule
+from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS, Backoff, Delays, FixedDelay, as_schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lapinq_core.domain.handling import Handling
     from lapinq_core.domain.middleware import Middleware
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     NoRetryFor = type[BaseException] | tuple[type[BaseException], ...]
 
 _OTHER_WORDS_FOR_RETRY = ("retry_delay", "retry_backoff")
+_NO_WAITS = (str, bytes, bytearray, memoryview, Set, Mapping)
 
 
 def make_handling(
@@ -44,6 +47,19 @@ def check_retry_options(handling: Handling | None, options: Mapping[str, Any]) -
         )
 
 
+def check_timeout(options: Mapping[str, Any]) -> None:
+    """Raises TypeError and ValueError for a `timeout` that no attempt can have."""
+    timeout = options.get("timeout")
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
+    if not 0 < timeout <= MAX_SECONDS:
+        raise ValueError(
+            f"timeout must be more than 0 and at most {MAX_SECONDS} seconds (ten years), not {timeout!r}"
+        )
+
+
 def implied_retries(handling: Handling | None) -> int | None:
     """How many retries the schedule itself is made for: one for each wait in a list."""
     schedule = None if handling is None else handling.retry
@@ -51,16 +67,19 @@ def implied_retries(handling: Handling | None) -> int | None:
 
 
 def _schedule(retry: Any) -> RetrySchedule:
+    if isinstance(retry, (FixedDelay, Backoff)):
+        return retry
+    given: Any = retry.seconds if isinstance(retry, Delays) else retry
+    # Texts are made of texts, sets have no order, and of a mapping the keys alone would count.
+    if isinstance(given, (type, *_NO_WAITS)) or not isinstance(given, Iterable):
+        raise TypeError(f"retry must be FixedDelay, Backoff, Delays or a list of seconds, not {retry!r}")
+    waits = tuple(islice(cast("Iterable[Any]", given), MAX_RETRIES + 1))  # it may be endless
+    if len(waits) > MAX_RETRIES:
+        raise ValueError(f"retry must hold at most {MAX_RETRIES} waits: a task has no more retries")
     try:
-        if isinstance(retry, (str, bytes)):
-            raise TypeError(repr(retry))
-        return as_schedule(retry)
+        return as_schedule(waits)
     except InvalidValue as error:
         raise InvalidValue(f"retry.{error.loc}", error.msg) from None
-    except TypeError:
-        raise TypeError(
-            f"retry must be FixedDelay, Backoff, Delays or a list of seconds, not {retry!r}"
-        ) from None
 
 
 def _exception_types(given: Any) -> tuple[type[BaseException], ...]:

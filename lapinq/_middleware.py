@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq import _requests
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from lapinq_core.domain.middleware import Entries, Middleware
 
-_OPEN = ("args", "kwargs", "metadata")
+_OPEN = ("args", "kwargs")
 
 
 def checked(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
@@ -28,7 +29,11 @@ def checked(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
 
 
 def opened(queue: _requests.Defaults, entries: Iterable[Mapping[str, Any]]) -> Entries:
-    """Copies with all that the queue adds, which a middleware may change: they share nothing with the next request."""
+    """Copies with all that the queue adds, which a middleware may change.
+
+    They share the arguments themselves with the caller, which may be any objects, and nothing with the next request:
+    neither the list and the dict that hold the arguments nor anything in the metadata.
+    """
     return [_opened(_requests.completed(queue, entry)) for entry in entries]
 
 
@@ -70,4 +75,13 @@ def _opened(entry: dict[str, Any]) -> dict[str, Any]:
             entry[field] = {**cast("dict[Any, Any]", value)}
         elif isinstance(value, (list, tuple)):
             entry[field] = [*cast("list[Any] | tuple[Any, ...]", value)]
+    if entry.get("metadata") is not None:
+        entry["metadata"] = _copied(entry["metadata"])
     return entry
+
+
+def _copied(metadata: Any) -> Any:
+    try:
+        return deepcopy(metadata)
+    except Exception:  # noqa: BLE001  # user's objects; if no middleware takes it out, the encoder names what is wrong
+        return {**cast("dict[Any, Any]", metadata)} if isinstance(metadata, dict) else metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from lapinq._connection import Connection
-from lapinq._handling import check_retry_options, make_handling
+from lapinq._handling import check_retry_options, check_timeout, make_handling
 from lapinq.task import Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class QueueBase(Generic[C]):
         timeout: float,
         api_key: str | None,
         default_ttl_seconds: float | None,
-        middleware: Iterable[Middleware],
+        middleware: Iterable[Middleware] | None,
     ) -> None:
         if not server_url.startswith(("http://", "https://")):
             raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
@@ -98,6 +98,8 @@ class QueueBase(Generic[C]):
         `retry` says how long to wait before each retry, in place of `retry_delay` and `retry_backoff`; a list
         is a wait for each, and as many retries. After an exception of `no_retry_for` there is none. Both are
         read by the worker from the code it runs.
+
+        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a `timeout` and retries that cannot be.
         """
         handling = make_handling(retry, no_retry_for, self._middleware)
         options: TaskOptions = {
@@ -113,6 +115,7 @@ class QueueBase(Generic[C]):
             "timeout": timeout,
         }
         check_retry_options(handling, options)
+        check_timeout(options)
         if name is None or isinstance(name, str):
             return TaskDecorator(self, self._connection, name, options, handling)
         return Task(name, self, self._connection, options=options, handling=handling)
@@ -146,8 +149,8 @@ class TaskDecorator:
         )
 
 
-def _checked(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
-    given = tuple(middleware)
+def _checked(middleware: Iterable[Middleware] | None) -> tuple[Middleware, ...]:
+    given = () if middleware is None else tuple(middleware)
     if not given:
         return ()
     from lapinq._middleware import checked

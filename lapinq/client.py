@@ -33,7 +33,7 @@ class TaskQueue(QueueBase[SyncConnection]):
         api_key: str | None = None,
         default_ttl_seconds: float | None = None,
         *,
-        middleware: Iterable[Middleware] = (),
+        middleware: Iterable[Middleware] | None = (),
     ) -> None:
         """`timeout` is in seconds, for each of connecting, sending and receiving."""
         super().__init__(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, c
 
 from lapinq import _requests
 from lapinq._encoding import encode
-from lapinq._handling import check_retry_options, implied_retries
+from lapinq._handling import check_retry_options, check_timeout, implied_retries
 from lapinq._naming import default_name, importable_module, is_local
 from lapinq._refusals import log_refusal
 from lapinq.errors import TaskNotImportable
@@ -135,6 +135,7 @@ class Task(Generic[P, R]):
         if unknown:
             raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
         check_retry_options(self._handling, changes)
+        check_timeout(changes)
         return Task(
             self.__wrapped__,
             self._queue,

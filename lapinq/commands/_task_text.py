@@ -1,5 +1,6 @@
 """A task and its attempts as text for people."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import msgspec
 
 _WIDTH = 17
+_NO_TEXT = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What JSON lets stand in a string and a terminal obeys: DEL, C1 control characters, changes of direction."""
 
 
 def task_text(task: dict[str, Any]) -> str:
@@ -19,6 +22,12 @@ def attempts_text(attempts: list[dict[str, Any]]) -> str:
     return "\n\n".join("\n".join(_attempt(one)) for one in attempts)
 
 
+def json_text(text: str) -> str:
+    """The same JSON, with control characters escaped that JSON does not forbid."""
+    # Outside of a string there are none.
+    return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _attempt(one: dict[str, Any]) -> Iterator[str]:
     if one["started_at"] is not None:
         yield f"attempt {one['attempt']}: {one['outcome']}"
@@ -26,18 +35,24 @@ def _attempt(one: dict[str, Any]) -> Iterator[str]:
         yield f"{'not started again' if one['attempt'] else 'never started'}: {one['outcome']}"
     for name in ("started_at", "finished_at", "run_seconds", "worker_id", "result"):
         if one[name] is not None:
-            yield f"  {_field(name, one[name])}"
+            yield _inner(name, one[name])
     if one["progress"] is not None:
         told = f"{one['progress']} % {one['progress_message'] or ''}"
-        yield f"  {_field('progress', told)}"
+        yield _inner("progress", told)
     for name in ("error", "traceback", "logs"):
         if one[name]:
             yield from _text(name, one[name])
 
 
+def _inner(name: str, value: object) -> str:
+    return textwrap.indent(_field(name, value), "  ")
+
+
 def _field(name: str, value: object) -> str:
+    """A line; where the value has several, the others stand below its first: none can pass for another field."""
     shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return f"{name:<{_WIDTH}} {'' if value is None else _plain(shown)}".rstrip()
+    lines = "" if value is None else _plain(shown).rstrip().replace("\n", f"\n{'':<{_WIDTH}} ")
+    return f"{name:<{_WIDTH}} {lines}".rstrip()
 
 
 def _text(name: str, text: str) -> Iterator[str]:

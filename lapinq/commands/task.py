@@ -10,7 +10,7 @@ import click
 import msgspec
 import psycopg
 
-from lapinq.commands._task_text import attempts_text, task_text
+from lapinq.commands._task_text import attempts_text, json_text, task_text
 from lapinq_core.db.errors import translated
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import connect
@@ -78,7 +78,7 @@ def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool,
     chosen = TaskFilter(queue=queue, status=Status(status) if status else None)
     objects, _ = _run(given, lambda conn: inspect.list_tasks(conn, chosen, limit))
     if as_json:
-        click.echo("[" + ",\n ".join(objects) + "]")
+        click.echo(json_text("[" + ",\n ".join(objects) + "]"))
         return
     for text in objects:
         row = msgspec.json.decode(text)
@@ -101,7 +101,7 @@ def get(task_id: str, as_json: bool, **given: object) -> None:
     if found is None:
         raise _unknown(task_id)
     if as_json:
-        click.echo(found)
+        click.echo(json_text(found))
         return
     click.echo(task_text(msgspec.json.decode(found)))
     if shown := attempts_text(msgspec.json.decode(attempts or "[]")):

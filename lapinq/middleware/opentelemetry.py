@@ -7,7 +7,7 @@ SDK and its exporter.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lapinq.middleware._endings import ending, full_name, is_failure
 from lapinq_core.domain.middleware import Middleware
@@ -82,7 +82,9 @@ class OpenTelemetry(Middleware):
             self._propagator.inject(carrier)
             if carrier:  # nothing where no SDK is set up
                 for entry in entries:
-                    entry["metadata"] = {**(entry.get("metadata") or {}), METADATA_KEY: carrier}
+                    metadata: Any = {} if entry.get("metadata") is None else entry["metadata"]
+                    if isinstance(metadata, dict):  # the server refuses what is none
+                        entry["metadata"] = {**cast("dict[str, Any]", metadata), METADATA_KEY: {**carrier}}
             yield span
 
     @contextmanager

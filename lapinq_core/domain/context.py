@@ -151,6 +151,8 @@ class CurrentTask:
         if not number or not 0 <= percent <= 100:
             raise InvalidValue("percent", "must be a number between 0 and 100")
         if message is not None:
+            if not isinstance(message, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+                raise InvalidValue("message", "must be a text")
             # What PostgreSQL can't store is taken out: it would refuse the words of all attempts in the batch.
             message = message.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
         self._attempt.report_progress(int(percent), message)

@@ -1,5 +1,7 @@
 """The one root error, and the errors that carry a meaning in the domain."""
 
+from typing import SupportsFloat
+
 
 class LapinqError(Exception):
     """Something in lapinq went wrong."""
@@ -37,10 +39,13 @@ class Snooze(LapinqError):
     """The task asks to be run later, as if it had not been started now.
 
     Raise it inside a task: it waits `seconds` and uses up neither a start nor a retry, so nothing but the task's time
-    to live bounds how often it may.
+    to live bounds how often it may. Raises TypeError when `seconds` is no number.
     """
 
     def __init__(self, seconds: float = 10) -> None:
+        # Whoever snoozes from a text or a timedelta would find out from a failed task only.
+        if isinstance(seconds, bool) or not isinstance(seconds, SupportsFloat):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+            raise TypeError("seconds must be a number")
         super().__init__(f"snoozed for {seconds:g} s")
         self.seconds = seconds
 

@@ -9,7 +9,8 @@ from lapinq_core.domain.errors import InvalidValue
 
 MAX_BACKOFF_SECONDS = 600.0
 JITTER = 0.2
-_MOST_SECONDS = 315_576_000  # ten years
+MAX_RETRIES = 100
+MAX_SECONDS = 315_576_000  # ten years
 
 
 class FixedDelay(msgspec.Struct, frozen=True):
@@ -35,9 +36,9 @@ class Backoff(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         _check_seconds("first", self.first)
         _check_seconds("cap", self.cap)
-        if not 1 <= self.factor <= 100:
+        if not _is_number(self.factor) or not 1 <= self.factor <= 100:
             raise InvalidValue("factor", "must be a number between 1 and 100")
-        if not 0 <= self.jitter <= 1:
+        if not _is_number(self.jitter) or not 0 <= self.jitter <= 1:
             raise InvalidValue("jitter", "must be a number between 0 and 1")
 
 
@@ -104,11 +105,14 @@ def as_schedule(given: RetrySchedule | Sequence[float]) -> RetrySchedule:
 
 
 def _grown(first: float, factor: float, cap: float, jitter: float, attempt: int, rand: float) -> float:
-    grown = min(first * factor ** min(attempt - 1, 64), _MOST_SECONDS)
+    grown = min(first * factor ** min(attempt - 1, 64), MAX_SECONDS)
     return min(grown * (1 - jitter + 2 * jitter * rand), cap)
 
 
 def _check_seconds(loc: str, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= _MOST_SECONDS:
-        raise InvalidValue(loc, f"must be a number of seconds between 0 and {_MOST_SECONDS} (ten years)")
+    if not _is_number(value) or not 0 <= value <= MAX_SECONDS:
+        raise InvalidValue(loc, f"must be a number of seconds between 0 and {MAX_SECONDS} (ten years)")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

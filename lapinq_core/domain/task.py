@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS
 
 MAX_NAME = 255
 MAX_MODULE_PATH = 1000
-MAX_SECONDS = 315_576_000  # ten years
-MAX_RETRIES = 100
 MAX_DEPTH = 100
 MAX_URL = 2000
 SCHEDULE_HORIZON = timedelta(days=36_525)  # a hundred years

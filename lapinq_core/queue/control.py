@@ -54,15 +54,23 @@ async def set_progress(
     message: str | None,
     claim_seq: int | None = None,
 ) -> ProgressNoted:
-    """Notes how far a running task has come, in percent; of the claim `claim_seq` only, if that is given."""
+    """Notes how far a running task has come, in percent; of the claim `claim_seq` only, if that is given.
+
+    A task that is started between the two statements is tried again, a few times.
+    """
     params = {"id": task_id, "progress": progress, "message": message, "claim_seq": claim_seq}
-    if await (await conn.execute(sql(_PACKAGE, "set_progress"), params)).fetchone() is not None:
-        return ProgressNoted.NOTED
-    cursor = await conn.execute(sql(_PACKAGE, "running_claim"), {"id": task_id})
-    row = await cursor.fetchone()
-    if row is None:
-        return ProgressNoted.UNKNOWN
-    return ProgressNoted.NOT_RUNNING if row[0] is None else ProgressNoted.OTHER_CLAIM
+    for _ in range(_TRIES):
+        if await (await conn.execute(sql(_PACKAGE, "set_progress"), params)).fetchone() is not None:
+            return ProgressNoted.NOTED
+        cursor = await conn.execute(sql(_PACKAGE, "running_claim"), {"id": task_id})
+        row = await cursor.fetchone()
+        if row is None:
+            return ProgressNoted.UNKNOWN
+        if row[0] is None:
+            return ProgressNoted.NOT_RUNNING
+        if claim_seq is not None and row[0] != claim_seq:
+            return ProgressNoted.OTHER_CLAIM
+    return ProgressNoted.NOT_RUNNING
 
 
 async def requeue(conn: psycopg.AsyncConnection, task_id: str) -> str | None:

@@ -4,12 +4,13 @@ A flag that isn't given is None, so that the environment holds; its help names t
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 from msgspec.structs import fields
 
-from lapinq_core.runtime.settings import Settings, SettingsError, parse_setting, variable
+from lapinq_core.runtime.settings import Bytes, Settings, SettingsError, parse_setting, variable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,7 +30,7 @@ def option(field: str, *names: str, help: str) -> Callable[[Command], Command]: 
         return click.option(*names, field, type=click.Choice(get_args(hint)), default=None, help=text)
     multiple = get_origin(hint) is tuple
     return click.option(
-        *names, field, multiple=multiple, callback=_read, metavar=_metavar(hint), default=None, help=text
+        *names, field, multiple=multiple, callback=_read, metavar=_metavar(field), default=None, help=text
     )
 
 
@@ -62,7 +63,8 @@ def logging() -> Callable[[Command], Command]:
 
 
 _HINTS = get_type_hints(Settings)
-_METAVARS = {str(int): "INTEGER", str(float): "NUMBER"}
+_BOUNDED_HINTS = get_type_hints(Settings, include_extras=True)
+_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH"}
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
@@ -74,8 +76,12 @@ def _origin(field: str) -> str:
     return f"default: {shown}; env: {variable(field)}"
 
 
-def _metavar(hint: object) -> str:
-    return _METAVARS.get(str(hint), "PATH" if "Path" in str(hint) else "TEXT")
+def _metavar(field: str) -> str:
+    bounded = _BOUNDED_HINTS[field]
+    if Bytes in (bounded, *get_args(bounded)):
+        return "SIZE"
+    hint = _HINTS[field]
+    return next((_METAVARS[kind] for kind in (hint, *get_args(hint)) if kind in _METAVARS), "TEXT")
 
 
 def _read(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> object:

@@ -1,6 +1,7 @@
 """Logging to standard error: one line a record, plain for people or JSON for machines."""
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -9,6 +10,9 @@ import msgspec
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _CHATTY = ("alembic", "psycopg", "uvicorn", "httpx")
 """Libraries that tell at level info what only matters when something is looked into."""
+
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys or some reader takes for the end of a line: all control characters but tab and newline."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
@@ -31,11 +35,15 @@ def configure_logging(level: str, *, as_json: bool) -> None:
 
 
 class _PlainFormatter(logging.Formatter):
+    """A line, with all that follow it indented: what a message or an exception says can't pass for a record."""
+
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
         line = f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line += f"\n{self.formatException(record.exc_info)}"
+        return _NO_TEXT.sub(_escaped, line).rstrip("\n").replace("\n", "\n    ")
 
 
 class _JsonFormatter(logging.Formatter):
@@ -54,3 +62,7 @@ class _JsonFormatter(logging.Formatter):
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]

@@ -259,8 +259,14 @@ class Settler:
 def _log_end(claim: Claim, end: Ended) -> None:
     if end.error is None:
         return
+    if end.cancelled:
+        log.info(
+            "%s.%s is cancelled: %s", claim.module_path, claim.task_name, end.error, extra={"task": claim.id}
+        )
+        return
     then = "no retry is left" if end.final else f"again in {end.delay:.3g} s"
-    log.warning(
+    log.log(
+        logging.WARNING if end.counts else logging.INFO,
         "%s.%s did not complete (start %d of at most %d, %s): %s",
         claim.module_path,
         claim.task_name,

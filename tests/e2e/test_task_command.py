@@ -51,8 +51,16 @@ def test_a_task_is_shown_with_its_attempts(database: str) -> None:
         assert any(line.startswith("  error ") and "out of paper" in line for line in lines)
         assert lines[lines.index("  traceback") + 1].startswith("    ")
         assert lines[lines.index("  logs") + 1 :] == ["    started", r"    \x1b[31mred"]
+    with psycopg.connect(database) as conn:
+        conn.execute(
+            "UPDATE lapinq_attempts SET error = 'no' || chr(155) || '2J' || chr(10) || 'status  completed'"
+        )
     as_json = lapinq_task(database, "get", task.id, "--json")
     assert json.loads(as_json.stdout)["attempts"] == 2
+    assert r'"no\u009b2J\nstatus  completed"' in as_json.stdout
+    as_text = lapinq_task(database, "get", task.id)
+    assert r"error             no\x9b2J" in as_text.stdout.splitlines()
+    assert "                  status  completed" in as_text.stdout.splitlines()
 
 
 def test_a_running_task_is_cancelled_on_request_only(database: str) -> None:

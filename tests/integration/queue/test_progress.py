@@ -1,11 +1,15 @@
 """How far attempts have come, what they said, and the history they leave."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
+from lapinq_core.db.statements import sql
 from lapinq_core.domain.decide import Fail, HandBack, Retry
 from lapinq_core.domain.ids import new_id
 from lapinq_core.queue import control, inspect, upkeep, work
@@ -104,6 +108,60 @@ def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(database: str)
         await complete(conn, [new])
         assert await control.set_progress(conn, task, 9, None, new.claim_seq) is ProgressNoted.NOT_RUNNING
         assert await progress(conn, task) == (8, None), "what it had come to stays with the attempt"
+
+    on_connections(database, test)
+
+
+class Interrupted(psycopg.AsyncConnection):
+    """A connection on which something happens before each try to note progress, and before each look at who runs it."""
+
+    before_try: Callable[[], Awaitable[object]]
+    before_look: Callable[[], Awaitable[object]]
+    looks = 0
+
+    async def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if query == sql("lapinq_core.queue", "running_claim"):
+            self.looks += 1
+            await self.before_look()
+        else:
+            await self.before_try()
+        return await super().execute(query, *args, **kwargs)
+
+
+def test_a_start_between_its_two_statements_is_no_other_claim(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn)
+        worker = await add_worker(conn)
+        async with await Interrupted.connect(database, autocommit=True) as interrupted:
+            interrupted.before_try = lambda: asyncio.sleep(0)
+            interrupted.before_look = lambda: claim(conn, worker)
+            assert await control.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
+        assert await progress(conn, task) == (5, "at last")
+
+    on_connections(database, test)
+
+
+def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, max_retries=9)
+        worker = await add_worker(conn)
+
+        async with (
+            await Interrupted.connect(database, autocommit=True) as interrupted,
+            await psycopg.AsyncConnection.connect(database, autocommit=True) as other,
+        ):
+            held: list[str] = []
+
+            async def start() -> None:
+                held[:] = [(await claim(other, worker))[0].token]
+
+            async def end() -> None:
+                while held:
+                    await work.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
+
+            interrupted.before_try, interrupted.before_look = end, start
+            assert await control.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
+            assert 1 < interrupted.looks < 10
 
     on_connections(database, test)
 

@@ -1,7 +1,10 @@
 """What the decorator says of time limits and retries, and how it travels: as a field, or with the function."""
 
 import functools
+import itertools
+import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -144,3 +147,40 @@ def test_the_middleware_of_the_queue_goes_with_its_tasks() -> None:
     assert handling_of(layered.task(work)) == Handling(middleware=(middleware,))
     both = layered.task(retry=[1])(work)
     assert handling_of(both) == Handling(Delays((1,)), (), (middleware,))
+
+
+@pytest.mark.parametrize("given", [0, -1, math.nan, math.inf, 315_576_001, 10**30])
+def test_a_time_limit_out_of_bounds_is_refused_where_it_is_written(given: float) -> None:
+    told = r"^timeout must be more than 0 and at most 315576000 seconds \(ten years\), not"
+    with pytest.raises(ValueError, match=told):
+        queue.task(timeout=given)
+    with pytest.raises(ValueError, match=told):
+        queue.task(work).options(timeout=given)
+
+
+@pytest.mark.parametrize("given", [True, "5", [5], timedelta(seconds=5)])
+def test_a_time_limit_that_is_no_number_is_refused_where_it_is_written(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, not"):
+        queue.task("name", timeout=given)
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, not"):
+        queue.task(work).options(timeout=given)
+
+
+@pytest.mark.parametrize("given", [1e-9, 315_576_000])
+def test_a_time_limit_within_the_bounds_is_taken(given: float) -> None:
+    assert entry(queue.task(timeout=given)(work)) == {"timeout_seconds": given}
+
+
+@pytest.mark.parametrize("given", [{1, 2}, frozenset({1}), {1: 2}, bytearray(b"12"), memoryview(b"12")])
+def test_waits_without_an_order_of_their_own_are_no_schedule(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^retry must be FixedDelay, Backoff, Delays or a list of seconds"):
+        queue.task(retry=given)
+
+
+@pytest.mark.parametrize(
+    "given", [[1] * 101, range(101), range(10**12), Delays((1,) * 101), itertools.count()]
+)
+def test_more_waits_than_retries_there_can_be_are_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^retry must hold at most 100 waits: a task has no more retries"):
+        queue.task(retry=given)
+    assert entry(queue.task(retry=[1] * 100)(work)) == {"max_retries": 100}

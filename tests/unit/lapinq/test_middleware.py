@@ -1,6 +1,7 @@
 """Middleware around the requests of a queue."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -251,3 +252,34 @@ def test_a_queue_tells_its_middleware() -> None:
     middleware = Middleware()
     assert TaskQueue(middleware=iter([middleware])).middleware == (middleware,)
     assert TaskQueue().middleware == ()
+
+
+def test_what_it_changes_deep_inside_the_metadata_does_not_last_either(server: Script) -> None:
+    def change(entries: Entries) -> None:
+        for entry in entries:
+            entry["metadata"]["tags"].append("x")
+            entry["metadata"]["owner"]["names"]["first"] = "x"
+
+    metadata: dict[str, Any] = {"tags": ["a"], "owner": {"names": {}}}
+    with TaskQueue(server.url, middleware=[Changing(change)]) as queue:
+        task = queue.task(metadata=metadata)(add)
+        for _ in range(2):
+            task.queue(1)
+            queue.batch_enqueue([task.entry(1)])
+    assert metadata == {"tags": ["a"], "owner": {"names": {}}}
+    sent = {"tags": ["a", "x"], "owner": {"names": {"first": "x"}}}
+    assert [request.json["metadata"] for request in server.requests[::2]] == [sent, sent]
+    assert [request.json[0]["metadata"] for request in server.requests[1::2]] == [sent, sent]
+
+
+def test_metadata_that_cannot_be_copied_is_refused_by_its_name(server: Script) -> None:
+    with TaskQueue(server.url, middleware=[Middleware()]) as queue:
+        task = queue.task(metadata={"lock": threading.Lock()})(add)
+        with pytest.raises(TypeError, match=r"^metadata cannot be sent as JSON"):
+            task.queue(1)
+    assert server.requests == []
+
+
+def test_no_middleware_may_be_written_as_none() -> None:
+    assert TaskQueue(middleware=None).middleware == ()
+    assert AsyncTaskQueue(middleware=None).middleware == ()

@@ -1,8 +1,10 @@
 """How a task and its attempts are shown to people."""
 
+import json
+import re
 from typing import Any
 
-from lapinq.commands._task_text import attempts_text, task_text
+from lapinq.commands._task_text import attempts_text, json_text, task_text
 
 
 def _attempt(**fields: Any) -> dict[str, Any]:
@@ -76,3 +78,33 @@ def test_what_a_task_said_does_not_reach_the_terminal_as_control_characters() ->
     assert not set("\x1b\x07\r\x9b\u202e") & set(shown)
     assert r"red \x1b[31m\x07\r\x9b2J \u202e tab" in shown
     assert "next 🐇 é" in shown
+
+
+def test_what_a_task_said_cannot_pass_for_a_field_or_an_attempt() -> None:
+    nasty = "no\nstatus            completed\n  worker_id         w2\n\nattempt 9: completed"
+    column = " " * 18
+    shown = task_text({"error": nasty, "result": nasty + "\n\n", "id": "4711"}).splitlines()
+    told = ["no", "status            completed", "  worker_id         w2", "", "attempt 9: completed"]
+    assert shown == [
+        f"error             {told[0]}", *(column + line for line in told[1:]),
+        f"result            {told[0]}", *(column + line for line in told[1:]),
+        "id                4711",
+    ]  # fmt: skip
+    attempt = _attempt(started_at="now", result=nasty, progress=1, progress_message=nasty, logs=nasty)
+    first, *others = attempts_text([attempt]).splitlines()
+    assert first == "attempt 1: failed"
+    assert [line.split()[0] for line in others if re.match(r" {0,2}\S", line)] == [
+        "started_at",
+        "result",
+        "progress",
+        "logs",
+    ]
+
+
+def test_json_has_no_control_characters_of_a_terminal_and_says_the_same() -> None:
+    text = json.dumps({"error": "\x1b[31m \x7f \x9b2J \x85 \u202e é 🐇\n"}, ensure_ascii=False)
+    shown = json_text(text)
+    assert not set("\x1b\x7f\x9b\x85\u202e") & set(shown)
+    assert r"\u009b2J" in shown
+    assert "é 🐇" in shown
+    assert json.loads(shown) == json.loads(text)

@@ -1,7 +1,7 @@
 """Traces, read from the SDK's own exporter."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from lapinq import AsyncTaskQueue, Cancel, RetryError, Snooze, TaskQueue, TimeLimit
+from lapinq import AsyncTaskQueue, Cancel, Middleware, RetryError, Snooze, TaskQueue, TimeLimit
 from lapinq.errors import ServerUnavailable
 from lapinq.middleware.opentelemetry import METADATA_KEY, OpenTelemetry
 from tests.unit.lapinq.conftest import TASK_ID, Script
@@ -209,3 +209,33 @@ def test_without_an_sdk_nothing_is_sent_along_and_all_goes_on(server: Script) ->
     [request] = server.requests
     assert "metadata" not in request.json
     assert attempt(lambda: 5, OpenTelemetry()) == 5
+
+
+@pytest.mark.parametrize("metadata", [[], ["a"], "text", "", 0, 5, False])
+def test_an_entry_whose_metadata_is_no_object_is_left_to_the_server(
+    metadata: object, server: Script, traces: Traces
+) -> None:
+    with TaskQueue(server.url, middleware=[OpenTelemetry(traces.provider)]) as queue:
+        queue.batch_enqueue([{"task_name": "a", "metadata": metadata}, {"task_name": "b"}])
+    [request] = server.requests
+    assert request.json[0]["metadata"] == metadata
+    assert METADATA_KEY in request.json[1]["metadata"]
+    assert len(traces.spans()) == 1
+
+
+def test_each_entry_of_a_batch_has_a_trace_context_of_its_own(server: Script, traces: Traces) -> None:
+    class Marking(Middleware):
+        def enqueue(self, entries: list[dict[str, Any]], send: Callable[[Any], Any]) -> Any:
+            entries[0]["metadata"][METADATA_KEY]["mark"] = "first"
+            return send(entries)
+
+    with TaskQueue(server.url, middleware=[OpenTelemetry(traces.provider), Marking()]) as queue:
+        queue.batch_enqueue([{"task_name": "a"}, {"task_name": "b"}])
+    [request] = server.requests
+    first, second = (entry["metadata"][METADATA_KEY] for entry in request.json)
+    assert (first.pop("mark"), first) == ("first", second)
+
+
+def test_what_stood_in_the_place_of_the_trace_context_is_overwritten(server: Script, traces: Traces) -> None:
+    send_one(server.url, OpenTelemetry(traces.provider), metadata={METADATA_KEY: "mine"})
+    assert list(carried(server)[METADATA_KEY]) == ["traceparent"]

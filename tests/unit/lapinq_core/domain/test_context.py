@@ -198,3 +198,11 @@ def test_the_result_of_a_transaction_is_named_by_its_keyword(attempt: Recorded) 
 def test_what_it_tells_cannot_be_changed(attempt: Recorded) -> None:
     with pytest.raises(AttributeError):
         CurrentTask(attempt).id = "other"  # pyright: ignore[reportAttributeAccessIssue]  # that is the test
+
+
+@pytest.mark.parametrize("message", [5, b"halfway", ["halfway"]])
+def test_a_message_that_is_no_text_is_refused(attempt: Recorded, message: Any) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        current_task().progress(50, message)
+    assert caught.value.loc == "message"
+    assert attempt.progress == []

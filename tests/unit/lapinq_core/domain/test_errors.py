@@ -1,6 +1,10 @@
 """The root error and those that cross process borders."""
 
+import math
 import pickle
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -64,3 +68,19 @@ def test_each_way_to_end_a_task_says_what_it_asks_for() -> None:
 def test_a_time_limit_passes_what_catches_exceptions() -> None:
     assert not issubclass(TimeLimit, Exception)
     assert all(issubclass(kind, LapinqError) for kind in (Cancel, Snooze, LeaseLost, NoTask))
+
+
+@pytest.mark.parametrize("seconds", ["60", timedelta(minutes=1), None, True, [60]])
+def test_a_snooze_takes_numbers_only(seconds: Any) -> None:
+    with pytest.raises(TypeError, match=r"^seconds must be a number$"):
+        Snooze(seconds)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 0.5, math.nan, math.inf, Decimal(60)])
+def test_a_snooze_takes_any_number(seconds: Any) -> None:
+    assert Snooze(seconds).seconds is seconds
+
+
+def test_a_retry_error_with_a_message_takes_what_it_always_took() -> None:
+    countdown: Any = "5"
+    assert RetryError(countdown, "later").countdown == "5"

@@ -1,7 +1,7 @@
 """How long a failed task waits, as properties."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -144,6 +144,11 @@ def test_a_schedule_stays_as_it_is_and_a_list_becomes_one() -> None:
         (lambda: Backoff(factor=math.nan), "factor"),
         (lambda: Backoff(jitter=1.1), "jitter"),
         (lambda: Backoff(jitter=-0.1), "jitter"),
+        (lambda: Backoff(factor=cast("Any", "x")), "factor"),
+        (lambda: Backoff(factor=True), "factor"),
+        (lambda: Backoff(factor=cast("Any", None)), "factor"),
+        (lambda: Backoff(jitter=cast("Any", "x")), "jitter"),
+        (lambda: Backoff(jitter=True), "jitter"),
         (lambda: Delays(()), "seconds"),
         (lambda: as_schedule([]), "seconds"),
         (lambda: as_schedule([1, -2]), "seconds[1]"),

@@ -1,5 +1,6 @@
 """Flags of the command line: None when left out, converted as settings are, named in their errors."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ _given: dict[str, Any] = {}
 @flags.option("worker_concurrency", "--concurrency", "-c", help="Most tasks.")
 @flags.option("worker_queues", "--queue", help="Queue.")
 @flags.option("worker_poll_interval", help="Pause.")
+@flags.option("worker_max_memory", help="Memory.")
+@flags.option("max_result_size", help="Result.")
+@flags.option("worker_max_tasks_per_child", help="Wear.")
 @flags.database("PostgreSQL to work on")
 @flags.logging()
 def _command(**given: object) -> None:
@@ -61,3 +65,17 @@ def test_help_shows_default_and_variable() -> None:
     assert "Most tasks.  [default: 4; env: LAPINQ_WORKER_CONCURRENCY]" in text
     assert "Run a worker.  [env: LAPINQ_WORKER]" in text
     assert "PostgreSQL to work on; without one the embedded PostgreSQL is used.  [env: DATABASE_URL]" in text
+
+
+def test_help_says_what_kind_of_value_is_wanted() -> None:
+    text = _run("--help").output
+    for flag, kind in (
+        ("--worker-max-memory", "SIZE"),
+        ("--max-result-size", "SIZE"),
+        ("--worker-max-tasks-per-child", "INTEGER"),
+        ("--concurrency", "INTEGER"),
+        ("--worker-poll-interval", "NUMBER"),
+        ("--data-dir", "PATH"),
+        ("--queue", "TEXT"),
+    ):
+        assert re.search(rf"{flag} {kind}\b", text), flag

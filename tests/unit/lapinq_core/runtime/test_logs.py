@@ -54,8 +54,8 @@ def test_a_plain_line_is_followed_by_the_traceback(capsys: pytest.CaptureFixture
         log.exception("it failed")
     first, second, *_, last = lines(capsys)
     assert first.endswith("ERROR   app.mail: it failed")
-    assert second == "Traceback (most recent call last):"
-    assert last == "ValueError: a bug"
+    assert second == "    Traceback (most recent call last):"
+    assert last == "    ValueError: a bug"
 
 
 def test_a_json_line_is_an_object_with_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,3 +127,37 @@ def test_a_logger_that_takes_more_than_is_to_be_written_does_not_write_it(
     configure_logging("debug", as_json=False)
     eager.debug("a detail")
     assert len(lines(capsys)) == 1
+
+
+FORGED = "12:00:00.000 ERROR   app.mail: all is lost"
+
+
+def test_a_plain_message_goes_on_indented_and_cannot_pass_for_another_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", as_json=False)
+    log.info("it stands at\n%s\n\tand there", FORGED, extra={"why": f"no\n{FORGED}"})
+    first, *others = lines(capsys)
+    assert first.endswith(": it stands at")
+    assert others == [f"    {FORGED}", "    \tand there why=no", f"    {FORGED}"]
+
+
+def test_an_exception_cannot_pass_for_another_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=False)
+    try:
+        raise ValueError(f"\x1b[2J\r{FORGED}\n{FORGED}")
+    except ValueError:
+        log.exception("it failed")
+    first, *others = lines(capsys)
+    assert first.endswith(": it failed")
+    assert all(line.startswith("    ") for line in others)
+    assert others[-2:] == [rf"    ValueError: \x1b[2J\r{FORGED}", f"    {FORGED}"]
+
+
+def test_a_plain_line_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", as_json=False)
+    nasty = "\x1b[31m\x9b2J\r\x07\x00\x0b\x0c\x1c\x85\u2028\u202e tab\t é 🐇\xa0!"
+    log.warning("%s", nasty, extra={"name_of_it": nasty})
+    (line,) = lines(capsys)
+    shown = r"\x1b[31m\x9b2J\r\x07\x00\x0b\x0c\x1c\x85\u2028\u202e" + " tab\t é 🐇\xa0!"
+    assert line.endswith(f": {shown} name_of_it={shown}")

@@ -15,6 +15,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 # A peer that vanished without a word is noticed by the kernel within about ten seconds.
 _DEFAULTS = {
+    "client_encoding": "utf8",
     "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
     "keepalives": "1",
     "keepalives_idle": "5",

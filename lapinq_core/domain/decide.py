@@ -32,9 +32,11 @@ class Isolation(IntEnum):
     """How far from others the next attempt must run."""
 
     NONE = 0
-    OWN_PROCESS = 1
+    SUSPECTED = 1
+    """Its worker was lost with many tasks, of which each may have been to blame: anywhere, this once more."""
+    OWN_PROCESS = 2
     """Its worker was lost, perhaps through it: in a process where nothing else runs at the time."""
-    FRESH_PROCESS = 2
+    FRESH_PROCESS = 3
     """It ended the process it ran in: in one that has run nothing before."""
 
 
@@ -105,10 +107,11 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
         case Died(reason=reason):
             delay = retry_wait(policy, attempt, rand)
             return _failed(policy, attempt, delay, reason, isolation=Isolation.FRESH_PROCESS)
-        case WorkerLost(worker=worker):
+        case WorkerLost(worker=worker, is_suspect=is_suspect):
             # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
             error = f"worker {worker} was lost while it ran this task"
-            return _failed(policy, attempt, 0.0, error, isolation=Isolation.OWN_PROCESS)
+            isolation = Isolation.OWN_PROCESS if is_suspect else Isolation.SUSPECTED
+            return _failed(policy, attempt, 0.0, error, isolation=isolation)
         case Interrupted():
             # max_retries 0 means at most one start, ever: giving the start back would allow a second one.
             if policy.max_retries == 0:

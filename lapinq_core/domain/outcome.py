@@ -62,9 +62,14 @@ class Died(msgspec.Struct, frozen=True, tag=True):
 
 
 class WorkerLost(msgspec.Struct, frozen=True, tag=True):
-    """The worker stopped sending its heartbeat; nobody knows how far the code got."""
+    """The worker stopped sending its heartbeat; nobody knows how far the code got.
+
+    `is_suspect`: the task may well have been the reason, for few others were lost with it, or it is not the first
+    worker to be lost with this task.
+    """
 
     worker: str
+    is_suspect: bool = False
 
 
 class Interrupted(msgspec.Struct, frozen=True, tag=True):

@@ -1,11 +1,13 @@
 """The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
 
+from collections import Counter
+
 import msgspec
 import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
-from lapinq_core.domain.decide import Complete, Drop, Fail, HandBack, Next, Nothing, Retry, decide
+from lapinq_core.domain.decide import Complete, Drop, Fail, HandBack, Isolation, Next, Nothing, Retry, decide
 from lapinq_core.domain.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.retry import RetryPolicy
 from lapinq_core.queue import work
@@ -14,6 +16,8 @@ from lapinq_core.queue.work import Ended
 _PACKAGE = "lapinq_core.queue"
 
 PASS_LIMIT = 500
+FEW = 16
+"""Tasks lost with one worker, up to which each of them runs apart the next time; of more, only those lost before."""
 PARTITION_WEEKS_AHEAD = 2
 
 
@@ -67,6 +71,8 @@ async def rescue(
     """
     async with conn.transaction():
         cursor = await conn.execute(sql(_PACKAGE, "find_lost"), {"limit": limit}, prepare=True)
+        rows = await cursor.fetchall()
+        lost_with = Counter(row[-2] for row in rows)
         ended: list[Ended] = []
         for (
             task_id,
@@ -78,9 +84,18 @@ async def rescue(
             worker,
             timed_out,
             limit_seconds,
-        ) in await cursor.fetchall():
+            worker_id,
+            isolation,
+        ) in rows:
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
-            outcome = TimedOut(limit_seconds) if timed_out else WorkerLost(worker)
+            outcome = (
+                TimedOut(limit_seconds)
+                if timed_out
+                else WorkerLost(
+                    worker,
+                    is_suspect=lost_with[worker_id] <= FEW or isolation >= Isolation.SUSPECTED,
+                )
+            )
             end = ended_as(task_id, token, decide(policy, attempt, outcome, rand))
             ended.append(msgspec.structs.replace(end, rescued=True))
         return await work.settle(conn, ended) if ended else {}

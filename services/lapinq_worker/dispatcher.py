@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from lapinq_core.domain.decide import Isolation
 from lapinq_core.domain.outcome import Outcome, Unstarted
 from lapinq_worker.job import Job
 
 MAX_CHUNK = 32
 CHUNK_SECONDS = 0.002
+_APART = int(Isolation.OWN_PROCESS)
 
 Settle = Callable[[Job, Outcome, float], None]
 
@@ -94,7 +96,7 @@ class Dispatcher:
             self.active += 1
             self.started_count += 1
             self.idle.clear()
-            if job.claim.isolation and self._isolated is not None:
+            if job.claim.isolation >= _APART and self._isolated is not None:
                 self._isolated.start_isolated(job)
                 continue
             if job.target.is_coroutine:
@@ -188,7 +190,7 @@ class Dispatcher:
             spent < CHUNK_SECONDS
             and len(jobs) < MAX_CHUNK
             and waiting
-            and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation)
+            and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation >= _APART)
         ):
             spent += waiting[0].target.run_time.seconds
             if spent > CHUNK_SECONDS:

@@ -117,10 +117,18 @@ class LoopGuard:
             if now_seen != seen or looked - before > PAUSED_SECONDS:
                 # Something goes on; or the whole process was paused, and the loop shall have its time to wake up.
                 seen, since = now_seen, looked
-            elif looked - since > STILL_SECONDS and (ends := self._overdue(since, looked)) is not None:
-                since = looked if self._end(ends, looked - since, seen[1]) else since
-                self._stop.wait(RETRY_SECONDS)
-                looked = time.perf_counter()
+            elif looked - since > STILL_SECONDS:
+                try:
+                    ends = self._overdue(since, looked)
+                except (
+                    Exception
+                ):  # a loop's turn: without the guard the watchdog would take a healthy process for stuck
+                    log.exception("the guard of the event loop failed")
+                    continue
+                if ends is not None:
+                    since = looked if self._end(ends, looked - since, seen[1]) else since
+                    self._stop.wait(RETRY_SECONDS)
+                    looked = time.perf_counter()
 
     def _overdue(self, since: float, now: float) -> dict[Job, Outcome] | None:
         """Whom the stuck loop is to be blamed on and what they end as; None while it is not to be ended."""
@@ -140,8 +148,9 @@ class LoopGuard:
                 ends[suspect] = ordered if isinstance(ordered, Cancelled) else TimedOut(limit)
         if suspects and len(ends) == len(suspects):
             return ends
-        if job is None and now - since > self._stuck_after:
-            return {suspect: WorkerLost(self._name) for suspect in suspects}
+        if now - since > self._stuck_after:
+            # By now the heartbeat has given up too, so others have them.
+            return {suspect: WorkerLost(self._name, is_suspect=True) for suspect in suspects}
         return None
 
     def _end(self, ends: Mapping[Job, Outcome], seconds: float, turns: int) -> bool:

@@ -19,16 +19,20 @@ _Report = tuple[str, str, int, str | None]  # id, token, percent, message
 
 
 class ProgressReporter:
-    """`note` may be called from any thread; an event loop runs the rest."""
+    """`note` may be called from any thread; an event loop runs the rest.
+
+    Progress is a courtesy: what the database does not take is dropped, and never keeps an outcome from being written.
+    """
 
     def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
         self._pool = pool
-        self._latest: dict[str, _Report] = {}
+        self._latest: dict[tuple[str, str], _Report] = {}
+        self._under_way = asyncio.Lock()
 
     def note(self, claim: Claim, percent: int, message: str | None) -> None:
         """Takes the latest word of an attempt; returns at once."""
         if claim.id:
-            self._latest[claim.id] = (claim.id, claim.token, percent, message)
+            self._latest[claim.id, claim.token] = (claim.id, claim.token, percent, message)
 
     async def run(self) -> None:
         """Sends until cancelled."""
@@ -39,18 +43,34 @@ class ProgressReporter:
             try:
                 async with self._pool.connection() as conn:
                     await self.flush(conn)
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.debug("progress waits for the database: %s", error)
+            except Exception as error:  # a loop's turn: the next word comes anyway
+                if is_away(error):
+                    log.debug("progress waits for the database: %s", error)
+                else:
+                    log.exception("progress could not be sent")
 
     async def flush(self, conn: psycopg.AsyncConnection) -> None:
-        """Sends what waits; an attempt that is about to end takes its last word with it that way."""
-        while self._latest:
-            some = [self._latest.pop(task_id) for task_id in list(self._latest)[:MAX_BATCH]]
-            try:
-                await work.report_progress(conn, sorted(some))
-            except BaseException:
-                for report in some:
-                    self._latest.setdefault(report[0], report)
-                raise
+        """Sends what waits now; an attempt that is about to end takes its last word with it that way.
+
+        Raises when the database is away, and keeps what it could not send.
+        """
+        if not self._latest and not self._under_way.locked():
+            return
+        # What another call is about to write may be the last word of one that ends now.
+        async with self._under_way:
+            reports = sorted(self._latest.pop(key) for key in list(self._latest))
+            for start in range(0, len(reports), MAX_BATCH):
+                await self._send(conn, reports[start : start + MAX_BATCH], reports[start:])
+
+    async def _send(
+        self, conn: psycopg.AsyncConnection, reports: list[_Report], unsent: list[_Report]
+    ) -> None:
+        try:
+            await work.report_progress(conn, reports)
+        except BaseException as error:
+            if isinstance(error, Exception) and not is_away(error):
+                log.warning("what %d tasks said of their progress was refused: %s", len(reports), error)
+                return
+            for report in unsent:
+                self._latest.setdefault((report[0], report[1]), report)
+            raise

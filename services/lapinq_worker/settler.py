@@ -59,7 +59,7 @@ class Settler:
         self._before = before
         self._done: list[_Done] = []
         self._ended: list[Ended] = []
-        self._characters = 0  # of the results that wait
+        self._characters = 0  # of the results, errors and logs that wait
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -90,7 +90,7 @@ class Settler:
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
             self._done.append((claim.id, claim.token, outcome.result, seconds, logs))
-            self._characters += len(outcome.result)
+            self._characters += len(outcome.result) + (len(logs) if logs else 0)
             self.completed_count += 1
         elif job.is_committed:
             self.completed_count += 1
@@ -111,13 +111,14 @@ class Settler:
         match following:
             case Complete(result=result):
                 self._done.append((claim.id, claim.token, result, seconds, logs))
-                self._characters += len(result)
+                self._characters += _size_of_done(self._done[-1])
                 self.completed_count += 1
             case Fail() | Retry() | HandBack() | Drop():
                 end = ended_as(claim.id, claim.token, following, seconds)
                 if logs is not None:
                     end = msgspec.structs.replace(end, logs=logs)
                 self._ended.append(end)
+                self._characters += _size_of_end(end)
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
                 _log_end(claim, end)
@@ -135,7 +136,7 @@ class Settler:
         done, ended = other.waiting()
         self._done += done
         self._ended += ended
-        self._characters = sum(len(one[2]) for one in self._done)
+        self._characters = sum(map(_size_of_done, self._done)) + sum(map(_size_of_end, self._ended))
 
     async def write_all(self) -> None:
         """Writes everything taken in, instead of `run`; raises when that fails, and can be called again."""
@@ -177,20 +178,26 @@ class Settler:
         if done := self._next_done():
             await self._complete(connection, done)
             del self._done[: len(done)]
-            self._characters -= sum(len(one[2]) for one in done)
-        if ended := self._ended[:MAX_BATCH]:
+            self._characters -= sum(map(_size_of_done, done))
+        if ended := self._next_ended():
             await self._settle(connection, ended)
             del self._ended[: len(ended)]
+            self._characters -= sum(map(_size_of_end, ended))
         if not self._done and not self._ended:
             self._some.clear()
             self._empty.set()
 
     def _next_done(self) -> list[_Done]:
         done = self._done[:MAX_BATCH]
-        if self._characters > MAX_BATCH_CHARACTERS:
-            sizes = accumulate(len(one[2]) for one in done)
-            del done[max(1, sum(size <= MAX_BATCH_CHARACTERS for size in sizes)) :]
-        return done
+        return (
+            done if self._characters <= MAX_BATCH_CHARACTERS else done[: _fitting(map(_size_of_done, done))]
+        )
+
+    def _next_ended(self) -> list[Ended]:
+        ended = self._ended[:MAX_BATCH]
+        return (
+            ended if self._characters <= MAX_BATCH_CHARACTERS else ended[: _fitting(map(_size_of_end, ended))]
+        )
 
     async def _complete(self, connection: psycopg.AsyncConnection, done: list[_Done]) -> None:
         ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
@@ -254,6 +261,19 @@ class Settler:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
+
+
+def _size_of_done(one: _Done) -> int:
+    return len(one[2]) + (len(one[4]) if one[4] else 0)
+
+
+def _size_of_end(end: Ended) -> int:
+    return sum(len(text) for text in (end.error, end.traceback, end.logs) if text)
+
+
+def _fitting(sizes: Iterable[int]) -> int:
+    """How many go into one statement: one at least."""
+    return max(1, sum(size <= MAX_BATCH_CHARACTERS for size in accumulate(sizes)))
 
 
 def _log_end(claim: Claim, end: Ended) -> None:

@@ -1,8 +1,25 @@
-"""From a job to the call that a child process is sent."""
+"""What a child process is sent: a greeting, made from the worker's settings, and calls, made from jobs."""
 
+import sys
+
+from lapinq_core.runtime.settings import Settings
 from lapinq_worker.job import Job
 from lapinq_worker.limits import Limits
-from lapinq_worker.pools.frames import Call, Details
+from lapinq_worker.pools.frames import Call, Details, Greeting
+
+
+def greeting_of(settings: Settings, limits: Limits) -> Greeting:
+    """What a child needs to know once."""
+    return Greeting(
+        sys.path,
+        list(settings.allowed_modules),
+        list(settings.worker_imports),
+        list(settings.worker_middleware),
+        limits.max_result_size,
+        settings.database_url,
+        settings.log_level,
+        settings.json_log,
+    )
 
 
 def call_of(job: Job, limits: Limits) -> Call:

@@ -115,6 +115,7 @@ class EventLoopPool:
                 slot.job.is_lost |= is_lost
                 if slot.ordered is None:
                     self._order(slot, outcome, INTERRUPT_GRACE_SECONDS)
+                slot.forced_at = min(slot.forced_at, time.perf_counter() + INTERRUPT_GRACE_SECONDS)
 
     def _cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
         for slot in self._slots:

@@ -9,7 +9,6 @@ child that has run nothing else.
 import asyncio
 import contextlib
 import logging
-import sys
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -20,10 +19,12 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.job import Job
 from lapinq_worker.limits import Limits
+from lapinq_worker.pools.apart import Apart
+from lapinq_worker.pools.calls import greeting_of
 from lapinq_worker.pools.child_end import ending_of
 from lapinq_worker.pools.child_process import ChildProcess
 from lapinq_worker.pools.child_watch import LOOK_SECONDS, is_worn_out, look_after
-from lapinq_worker.pools.frames import Greeting, Report, frame
+from lapinq_worker.pools.frames import Report, frame
 from lapinq_worker.pools.held import held_by
 from lapinq_worker.pools.verdict import verdict
 
@@ -41,23 +42,13 @@ class ProcessPool:
         self._dispatcher = dispatcher
         self._limit = settings.worker_concurrency
         self._limits = limits
-        self._greeting = frame(
-            Greeting(
-                sys.path,
-                list(settings.allowed_modules),
-                list(settings.worker_imports),
-                list(settings.worker_middleware),
-                limits.max_result_size,
-                settings.database_url,
-                settings.log_level,
-                settings.json_log,
-            )
-        )
+        self._greeting = frame(greeting_of(settings, limits))
         self._idle: list[ChildProcess] = []
         self._busy: set[ChildProcess] = set()
         self._dying: set[ChildProcess] = set()  # until they are buried
         self._todo: deque[list[Job]] = deque()
         self._todo_fresh: deque[list[Job]] = deque()  # for children that have run nothing
+        self._apart = Apart(self._start_apart)
         self._starting = 0
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,6 +66,9 @@ class ProcessPool:
 
     def start_isolated(self, job: Job) -> None:
         """Runs `job`, which may be a coroutine, in a child where nothing else runs."""
+        self._apart.add(job)
+
+    def _start_apart(self, job: Job) -> None:
         if job.claim.isolation < Isolation.FRESH_PROCESS:
             self.start([job])
             return
@@ -95,11 +89,11 @@ class ProcessPool:
         def is_meant(job: Job) -> bool:
             return job.claim.id == task_id and job.claim.token == token
 
-        for todo in (self._todo, self._todo_fresh):
+        for todo in (self._todo, self._todo_fresh, self._apart.todo):
             for jobs in todo:
                 for job in filter(is_meant, jobs):
                     jobs.remove(job)
-                    self._dispatcher.ended(job, outcome, 0.0)
+                    self._ended(job, outcome, 0.0)
                     if not jobs:
                         todo.remove(jobs)
                         self._dispatcher.freed()
@@ -107,13 +101,13 @@ class ProcessPool:
         for child in (*self._busy, *self._dying):
             for job in filter(is_meant, child.behind):
                 child.behind.remove(job)
-                self._dispatcher.ended(job, outcome, 0.0)
+                self._ended(job, outcome, 0.0)
                 return True
             for job in filter(is_meant, child.jobs):
                 kill_at = time.perf_counter() + self._limits.cancel_grace
                 asked_before = job.is_cancelled or job in child.taken_out
                 if not asked_before and not child.cancel(job, outcome, kill_at):
-                    self._dispatcher.ended(job, outcome, 0.0)
+                    self._ended(job, outcome, 0.0)
                 return True
         return False
 
@@ -136,7 +130,8 @@ class ProcessPool:
             child.interrupt(outcome)
         for child in self._dying:
             child.interruption = outcome  # what it was running took it along; the rest does not go on
-        todo = [*self._todo, *self._todo_fresh]
+        todo = [*self._todo, *self._todo_fresh, *self._apart.todo]
+        self._apart.todo.clear()
         self._todo.clear()
         self._todo_fresh.clear()
         for jobs in todo:
@@ -144,7 +139,7 @@ class ProcessPool:
 
     def held(self) -> list[tuple[Job, Outcome, float]]:
         """Everything in it, as it is to be settled when nothing more can be learned of it; for another thread."""
-        return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh])
+        return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh, *self._apart.todo])
 
     def halt(self) -> None:
         """Kills what runs, from another thread while the event loop is stuck."""
@@ -164,7 +159,7 @@ class ProcessPool:
             child.taken_out.remove(job)
         else:
             job.target.run_time.measured(report.seconds)
-            self._dispatcher.ended(job, outcome, report.seconds)
+            self._ended(job, outcome, report.seconds)
         if not child.jobs:
             self._through(child)
 
@@ -194,7 +189,7 @@ class ProcessPool:
             job, is_committed = child.take_first()
             job.is_committed = is_committed
             if job not in child.taken_out:
-                self._dispatcher.ended(job, ending_of(child, job, code), seconds)
+                self._ended(job, ending_of(child, job, code), seconds)
         rest = [job for job in (*child.jobs, *child.behind) if job not in child.taken_out]
         self._go_on(child, rest)
 
@@ -219,8 +214,12 @@ class ProcessPool:
 
     def _give_up(self, jobs: list[Job]) -> None:
         for job in jobs:
-            self._dispatcher.ended(job, Unstarted(), 0.0)
+            self._ended(job, Unstarted(), 0.0)
         self._dispatcher.freed()
+
+    def _ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        self._dispatcher.ended(job, outcome, seconds)
+        self._apart.ended(job)
 
     def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
         most = self._limits.max_tasks_per_child

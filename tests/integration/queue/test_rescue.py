@@ -2,6 +2,8 @@
 
 import asyncio
 
+from lapinq_core.domain.decide import Isolation
+from lapinq_core.queue.upkeep import FEW
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
@@ -115,3 +117,32 @@ def test_many_rescuers_at_once_rescue_each_task_once(database: str) -> None:
             assert await status(conns[0], task) == "pending"
 
     on_connections(database, test, 4)
+
+
+def test_of_many_that_were_lost_together_only_those_lost_before_run_apart(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        few, many = (
+            await enqueue(conn, FEW, queue_name="few"),
+            await enqueue(conn, FEW + 1, queue_name="many"),
+        )
+
+        async def lose(queue: str) -> None:
+            worker = await add_worker(conn)
+            assert await claim(conn, worker, 100, queue)
+            await make_late(conn, worker)
+            await rescue_all(conn)
+
+        async def isolation(queue: str) -> set[int]:
+            cursor = await conn.execute("SELECT isolation FROM lapinq_ready WHERE queue_name = %s", (queue,))
+            return {row[0] for row in await cursor.fetchall()}
+
+        await lose("few")
+        await lose("many")
+        assert await isolation("few") == {Isolation.OWN_PROCESS}
+        assert await isolation("many") == {Isolation.SUSPECTED}
+        await enqueue(conn, 1, queue_name="many")
+        await lose("many")
+        assert await isolation("many") == {Isolation.SUSPECTED, Isolation.OWN_PROCESS}
+        assert len(few) < len(many)
+
+    on_connections(database, test)

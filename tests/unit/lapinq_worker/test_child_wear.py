@@ -7,6 +7,7 @@ from pathlib import Path
 from lapinq_core.domain.decide import Isolation
 from lapinq_core.domain.outcome import Cancelled, Completed, Died, Outcome
 from lapinq_worker.job import Job
+from lapinq_worker.pools.apart import MAX_APART
 from tests.support import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -169,6 +170,24 @@ def test_fresh_children_are_there_while_all_others_are_busy(run_on_uvloop: Run, 
             assert bench.outcome(poison) == Died("the process that ran the task was killed by SIGSEGV")
             assert not bench.ends[blocker]
             (tmp_path / "go").touch()
+
+    run_on_uvloop(test)
+
+
+def test_only_so_many_run_apart_at_once(run_on_uvloop: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=MAX_APART + 3) as bench:
+            gate = tmp_path / "go"
+            jobs = [
+                apart(make_job(tasks.await_at, str(gate)), Isolation.OWN_PROCESS)
+                for _ in range(MAX_APART + 2)
+            ]
+            bench.dispatcher.offer(jobs)
+            await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == MAX_APART)
+            assert len(children_of(os.getpid())) == MAX_APART
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+            gate.touch()
+            await until(lambda: all(bench.ends[job] for job in jobs))
 
     run_on_uvloop(test)
 

@@ -43,6 +43,7 @@ STOPPED = "the worker was stopped before the task finished"
 SNOOZED = HandBack("snoozed for 30 s", 30)
 AFRESH = Retry(10, "killed by 9", isolation=Isolation.FRESH_PROCESS)
 APART = Retry(0, LOST, isolation=Isolation.OWN_PROCESS)
+SUSPECTED = Retry(0, LOST, isolation=Isolation.SUSPECTED)
 
 TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     # outcome, then what follows: a retry is left; the last of two; the only one
@@ -54,7 +55,8 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (Unstorable("a set"), Fail("a set"), Fail("a set"), Fail("a set")),
     (TimedOut(2.5), Retry(10, LIMIT), Fail(LIMIT), Fail(LIMIT)),
     (Died("killed by 9"), AFRESH, Fail("killed by 9"), Fail("killed by 9")),
-    (WorkerLost("w1"), APART, Fail(LOST), Fail(LOST)),
+    (WorkerLost("w1"), SUSPECTED, Fail(LOST), Fail(LOST)),
+    (WorkerLost("w1", is_suspect=True), APART, Fail(LOST), Fail(LOST)),
     (Refused("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
     (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
     (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),

@@ -11,6 +11,7 @@ leaves a thread behind under it, so each job is begun once and told of once.
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -24,6 +25,18 @@ from lapinq_worker.pools.calling import call
 from lapinq_worker.pools.verdict import verdict
 
 SWEEP_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class _Chunk:
+    """Jobs for one thread, and the number of interruptions before: one that was overtaken by another is not begun."""
+
+    __slots__ = ("interruptions", "jobs")
+
+    def __init__(self, interruptions: int, jobs: list[Job]) -> None:
+        self.interruptions = interruptions
+        self.jobs = jobs
 
 
 class _Thread:
@@ -45,20 +58,19 @@ class ThreadPool:
         self._dispatcher = dispatcher
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        # Chunks, each with the number of interruptions before it: one that was overtaken by another is not begun.
-        self._todo: queue.SimpleQueue[tuple[int, list[Job]] | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+        self._waiting: set[_Chunk] = set()  # the same, until a thread has them
         self._interruptions = 0
         self._done: deque[tuple[Job, Outcome, float] | None] = deque()  # None: a chunk is through
         self._collecting = False
         self._threads: set[_Thread] = set()
+        self._is_short_of_threads = False
         self._busy = 0
 
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other in a thread."""
         self._busy += 1
-        if self._busy > len(self._threads):
-            self._start_thread()
-        self._todo.put((self._interruptions, jobs))
+        self._put(jobs)
 
     async def run(self) -> None:
         """Watches over the time limits until cancelled, then lets the threads go."""
@@ -66,6 +78,7 @@ class ThreadPool:
             pause = SWEEP_SECONDS
             while True:
                 await asyncio.sleep(pause)
+                self._start_threads()
                 now = time.perf_counter()
                 due = min(
                     (self._look_after(thread, now) for thread in list(self._threads)), default=now + 1.0
@@ -80,6 +93,8 @@ class ThreadPool:
         self._interruptions += 1
         for thread in list(self._threads):
             self._cut_off(thread, outcome)
+        if not self._threads:
+            self._give_up_waiting()
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
         """Asks the function of that claim to stop; False when it does not run here.
@@ -105,36 +120,71 @@ class ThreadPool:
         """What runs, as it is to be settled when nothing more can be learned of it, what was not begun, and what has
         ended and was not told yet; for another thread."""
         now = time.perf_counter()
-        found = [end for end in list(self._done) if end is not None]
+        # In the order in which jobs come by, so that none slips through; what is seen twice is further by then.
+        found = {
+            job: (job, Unstarted(), 0.0) for chunk in list(self._waiting) for job in chunk.jobs
+        }  # type: dict[Job, tuple[Job, Outcome, float]]
         for thread in list(self._threads):
             with thread.lock:
-                if thread.current is not None:
-                    job = thread.current
-                    found.append((job, thread.ordered or Interrupted(), now - job.started))
-                found += [(job, Unstarted(), 0.0) for job in thread.rest]
-        return found
+                found |= {job: (job, Unstarted(), 0.0) for job in thread.rest}
+                if (job := thread.current) is not None:
+                    found[job] = (job, thread.ordered or Interrupted(), now - job.started)
+        found |= {end[0]: end for end in list(self._done) if end is not None}
+        return list(found.values())
 
     def halt(self) -> None:
-        """Tells the functions that run to stop, and that nothing they answer is kept; for another thread."""
+        """Tells the functions that run to stop, and that nothing they answer is kept, and begins no others; for another
+        thread."""
+        self._interruptions += 1
         for thread in list(self._threads):
             with thread.lock:
+                self._done.extend((job, Unstarted(), 0.0) for job in thread.rest)
+                thread.rest.clear()
                 if thread.current is not None:
                     thread.current.is_cancelled = thread.current.is_lost = True
 
-    def _start_thread(self) -> None:
-        thread = _Thread()
-        self._threads.add(thread)
-        # Daemon threads: the process must be able to end while one is stuck.
-        threading.Thread(target=self._serve, args=(thread,), name="lapinq task thread", daemon=True).start()
+    def _put(self, jobs: list[Job]) -> None:
+        chunk = _Chunk(self._interruptions, jobs)
+        self._waiting.add(chunk)
+        self._todo.put(chunk)
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        """As many as there are chunks. Those that can't be started now are missed at the next look."""
+        while self._busy > len(self._threads):
+            thread = _Thread()
+            self._threads.add(thread)
+            try:
+                # Daemon threads: the process must be able to end while one is stuck.
+                threading.Thread(
+                    target=self._serve, args=(thread,), name="lapinq task thread", daemon=True
+                ).start()
+            except (RuntimeError, MemoryError) as error:
+                self._threads.discard(thread)
+                if not self._is_short_of_threads:
+                    log.error("can't start a thread for tasks (%s); trying again", error)  # noqa: TRY400
+                self._is_short_of_threads = True
+                return
+            self._is_short_of_threads = False
+
+    def _give_up_waiting(self) -> None:
+        """There is no thread that would take the chunks, and tell that they were overtaken."""
+        chunks, self._waiting = self._waiting, set()
+        self._todo = queue.SimpleQueue()
+        self._collect()
+        for chunk in chunks:
+            for job in chunk.jobs:
+                self._dispatcher.ended(job, Unstarted(), 0.0)
+            self._free()
 
     def _serve(self, thread: _Thread) -> None:
         while not thread.abandoned and (chunk := self._todo.get()) is not None:
-            interruptions, jobs = chunk
             with thread.lock:
-                if interruptions == self._interruptions:
-                    thread.rest.extend(jobs)
+                if chunk.interruptions == self._interruptions:
+                    thread.rest.extend(chunk.jobs)
                 else:
-                    self._done.extend((job, Unstarted(), 0.0) for job in jobs)
+                    self._done.extend((job, Unstarted(), 0.0) for job in chunk.jobs)
+                self._waiting.discard(chunk)
             while (job := _begin(thread)) is not None:
                 target, claim = job.target, job.claim
                 outcome = call(
@@ -211,8 +261,7 @@ class ThreadPool:
         self._collect()
         self._dispatcher.ended(late, thread.ordered, time.perf_counter() - late.started)
         if thread.rest:
-            self._start_thread()
-            self._todo.put((self._interruptions, list(thread.rest)))
+            self._put(list(thread.rest))
         else:
             self._free()
 

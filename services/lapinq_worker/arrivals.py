@@ -1,15 +1,20 @@
 """Makes jobs of claims. A function that is not known yet is looked for in the background: its import may take long."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.outcome import Outcome
+from lapinq_core.domain.outcome import Outcome, Unstarted
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.functions import Functions
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Arrivals:
@@ -76,7 +81,14 @@ class Arrivals:
     async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
         """`claims` ask for the same function and were made by `worker`."""
         task = asyncio.current_task()
-        found = await self._functions.find(claims[0])
+        try:
+            found = await self._functions.find(claims[0])
+        except Exception as error:  # noqa: BLE001  # no fault of the task's: most likely there is no thread for it
+            wanted = f"{claims[0].module_path}.{claims[0].task_name}"
+            log.error("can't look for %s (%s); handing it back", wanted, error)  # noqa: TRY400  # it is ours
+            # Not at once, for it would come back at once.
+            await asyncio.sleep(RETRY_SECONDS)
+            found = Unstarted()
         if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
             return  # withdrawn meanwhile, or others have them
         if isinstance(found, Target):

@@ -17,7 +17,7 @@ import psycopg
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import connect
 from lapinq_core.domain.decide import Isolation
-from lapinq_core.domain.outcome import Outcome
+from lapinq_core.domain.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.queue import work
 from lapinq_core.store import workers
 from lapinq_worker.dispatcher import Dispatcher
@@ -27,6 +27,9 @@ from lapinq_worker.membership import Membership
 from lapinq_worker.settler import Settler
 
 STEP_SECONDS = 5.0
+BATCH_SECONDS = 10.0
+WRITE_SECONDS = 30.0  # at one time, so that the watchdog gets its turn
+GIVE_UP_SECONDS = 60.0  # of a database that answers, and does not take what is known
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Holding(Protocol):
 
 
 class Fence:
-    """Around one worker. Its call blocks the thread for some seconds at most."""
+    """Around one worker. Its call blocks the thread for less than a minute."""
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Fence:
         self._dispatcher = dispatcher
         self._fetcher = fetcher
         self._pools = pools
+        self._handover: _Handover | None = None
 
     def __call__(self, ends: Mapping[Job, Outcome], is_stuck: Callable[[], bool]) -> bool:
         """Ends the jobs in `ends` as they say and hands back the rest. False when the loop turns already.
@@ -70,9 +74,11 @@ class Fence:
         # Not asyncio.run, which would wait at its end for a name server that does not answer.
         loop = asyncio.new_event_loop()
         try:
-            return loop.run_until_complete(self._put_up(ends, is_stuck))
+            is_through = loop.run_until_complete(self._put_up(ends, is_stuck))
         finally:
             loop.close()
+        self._handover = None
+        return is_through
 
     async def _put_up(self, ends: Mapping[Job, Outcome], is_stuck: Callable[[], bool]) -> bool:
         async with asyncio.timeout(STEP_SECONDS):
@@ -81,43 +87,91 @@ class Fence:
             if not is_stuck():
                 return False
             # From here on there is no way back: nothing is claimed or started, and a loop that wakes up begins anew.
-            worker = self._membership.give_up()
+            handover = self._begin(self._membership.give_up())
             for pool in self._pools:
                 pool.halt()
-            queues = set[str]()
-            settler = Settler(self._url, queues.update)
-            async with asyncio.timeout(STEP_SECONDS):
-                await self._end(settler, ends)
-            await _try("hand back running tasks", lambda: self._interrupt(settler, ends))
-            await _try("hand back waiting tasks", lambda: self._release(conn, worker, queues))
-            await _try("sign off", lambda: workers.deregister(conn, worker))
-            await _try("wake other workers", lambda: notify(conn, queues))
+            now = time.perf_counter()
+            for job, outcome in ends.items():
+                # Apart from others next time, so that it does not take them with it again.
+                handover.add(job, outcome, now - job.started, isolation=Isolation.OWN_PROCESS)
+            held = [end for pool in self._pools for end in _held(pool)]
+            for job, outcome, seconds in held:
+                if not isinstance(outcome, Interrupted | Unstarted):
+                    handover.add(job, outcome, seconds)
+            await handover.write_known()
+            for job, outcome, seconds in held:
+                handover.add(job, outcome, seconds)
+            await _try("hand back running tasks", handover.write)
+            await _try("hand back waiting tasks", lambda: self._release(conn, handover))
+            await _try("sign off", lambda: workers.deregister(conn, handover.worker))
+            await _try("wake other workers", lambda: notify(conn, handover.queues))
             return True
         finally:
             await conn.close()
 
-    async def _end(self, settler: Settler, ends: Mapping[Job, Outcome]) -> None:
-        settler.adopt(self._settler)
-        now = time.perf_counter()
-        for job, outcome in ends.items():
-            # Apart from others next time, so that it does not take them with it again.
-            settler.add(job, outcome, now - job.started, isolation=Isolation.OWN_PROCESS)
-        await settler.write_all()
+    def _begin(self, worker: str) -> "_Handover":
+        """That of `worker` goes on where it failed."""
+        if self._handover is None or self._handover.worker != worker:
+            self._handover = _Handover(self._url, worker)
+            self._handover.settler.adopt(self._settler)
+        return self._handover
 
-    async def _interrupt(self, settler: Settler, ends: Mapping[Job, Outcome]) -> None:
-        for pool in self._pools:
-            for job, outcome, seconds in pool.held():
-                if job not in ends:
-                    settler.add(job, outcome, seconds)
-        await settler.write_all()
-
-    async def _release(self, conn: psycopg.AsyncConnection, worker: str, queues: set[str]) -> None:
+    async def _release(self, conn: psycopg.AsyncConnection, handover: "_Handover") -> None:
         claims = [job.claim for job in self._dispatcher.unstarted() if not job.claim.is_transient]
         claims += self._fetcher.held()
         for token in self._fetcher.doubtful:
             # A claim was under way, and its answer waits in the loop.
-            claims += await work.reclaim(conn, worker=worker, token=token)
-        queues.update(await work.release(conn, claims))
+            claims += await work.reclaim(conn, worker=handover.worker, token=token)
+        handover.queues.update(await work.release(conn, claims))
+
+
+class _Handover:
+    """What is still to be written of `worker`, over all tries. `queues` is where work may wait then."""
+
+    def __init__(self, url: str, worker: str) -> None:
+        self._url = url
+        self.worker = worker
+        self.queues = set[str]()
+        self.settler = Settler(url, self.queues.update)
+        self._added = set[Job]()
+        self._failing_since: float | None = None
+
+    def add(
+        self, job: Job, outcome: Outcome, seconds: float, *, isolation: Isolation = Isolation.NONE
+    ) -> None:
+        """Takes the outcome of a job, unless it has one."""
+        if job not in self._added:
+            self._added.add(job)
+            self.settler.add(job, outcome, seconds, isolation=isolation)
+
+    async def write_known(self) -> None:
+        """As `write`; what fails for too long is told and left."""
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self.write()
+        except Exception as error:
+            now = time.monotonic()
+            self._failing_since = self._failing_since or now
+            if now - self._failing_since < GIVE_UP_SECONDS:
+                raise
+            log.error(  # noqa: TRY400  # where it failed tells nothing
+                "could not write how %d tasks ended (%s); others take them, and they run again",
+                sum(map(len, self.settler.waiting())),
+                _why(error),
+            )
+            self.settler = Settler(self._url, self.queues.update)
+
+    async def write(self) -> None:
+        """Writes what it was given; raises when that fails, and what was written is not written again."""
+        await self.settler.write_all(BATCH_SECONDS)
+
+
+def _held(pool: Holding) -> list[tuple[Job, Outcome, float]]:
+    try:
+        return pool.held()
+    except Exception:
+        log.exception("it can't be told what runs; others find it when they see that this worker is gone")
+        return []
 
 
 async def _try(what: str, step: Callable[[], Awaitable[None]]) -> None:
@@ -126,4 +180,8 @@ async def _try(what: str, step: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(STEP_SECONDS):
             await step()
     except Exception as error:  # noqa: BLE001  # the steps after it matter too
-        log.warning("could not %s: %s", what, str(error).strip() or type(error).__name__)
+        log.warning("could not %s: %s", what, _why(error))
+
+
+def _why(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__

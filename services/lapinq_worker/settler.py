@@ -138,11 +138,13 @@ class Settler:
         self._ended += ended
         self._characters = sum(map(_size_of_done, self._done)) + sum(map(_size_of_end, self._ended))
 
-    async def write_all(self) -> None:
-        """Writes everything taken in, instead of `run`; raises when that fails, and can be called again."""
+    async def write_all(self, batch_seconds: float) -> None:
+        """Writes everything taken in, instead of `run`; raises when that fails or a batch takes longer than that, and
+        can be called again, for the rest."""
         try:
             while self._done or self._ended:
-                await self._write_some()
+                async with asyncio.timeout(batch_seconds):
+                    await self._write_some()
         finally:
             await self._disconnect()
 

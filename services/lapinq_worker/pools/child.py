@@ -95,7 +95,7 @@ class _Caller:
         self._number = number = self._number + 1
         started = time.perf_counter_ns()
         if not self._page.begin(number, started):
-            return Report(Unstarted(), 0.0)
+            return Report(Unstarted(), 0.0, call=number)
         self._alarm.set(number, asked.details.time_limit)
         key = (asked.module_path, asked.task_name)
         target = self._targets.get(key)
@@ -111,7 +111,7 @@ class _Caller:
         seconds = (time.perf_counter_ns() - started) / 1e9
         # Raised just anywhere, it may have left a lock taken or a program running: this process ends with the call.
         is_last = self._alarm.told == number and not isinstance(outcome, Completed | Unstorable | Committed)
-        return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last)
+        return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last, number)
 
     def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
         if not isinstance(target, Target):

@@ -56,14 +56,14 @@ class ChildProcess(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._frames = Frames()
-        self._transport: asyncio.WriteTransport | None = None
+        self.frames = Frames()
+        self.transport: asyncio.WriteTransport | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._page: SharedPage | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._has_answered = False
         self._exited = asyncio.Event()
-        self._first = 1  # the number of jobs[0]
+        self.first = 1  # the number of jobs[0]; never behind `jobs`
         self._seen = (0, 0)  # the mark of the progress passed on last
         self.jobs: deque[Job] = deque()
         self.taken_out: set[Job] = set()
@@ -109,12 +109,12 @@ class ChildProcess(asyncio.Protocol):
     @property
     def calls(self) -> int:
         """How many jobs it was handed in its life."""
-        return self._first - 1 + len(self.jobs)
+        return self.first - 1 + len(self.jobs)
 
     @property
     def position(self) -> int:
         """Where in `jobs` the one stands that began last, or ended since; -1 when none of them has begun."""
-        return max(-1, min(self.page.running - self._first, len(self.jobs) - 1))
+        return max(-1, min(self.page.running - self.first, len(self.jobs) - 1))
 
     @property
     def current(self) -> Job | None:
@@ -130,12 +130,12 @@ class ChildProcess(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         """Writes a frame."""
-        assert self._transport is not None
-        self._transport.write(data)
+        assert self.transport is not None
+        self.transport.write(data)
 
     def tell_time_limit(self, job: Job) -> None:
         """Tells the function of `job` that its time limit is reached, until it was told."""
-        call = self._first + self.jobs.index(job)
+        call = self.first + self.jobs.index(job)
         self.page.expire(call)
         if not self.page.is_told(call) and self._is_there():
             with contextlib.suppress(ProcessLookupError):
@@ -145,12 +145,14 @@ class ChildProcess(asyncio.Protocol):
         """Asks `job` to stop, which then ends as `outcome`. False when it had not begun: it is not run then, and the
         caller settles it."""
         position = self.jobs.index(job)
-        call = self._first + position
+        call = self.first + position
         if position > self.position and self.page.skip(call):
             self.taken_out.add(job)
             return False
         job.is_cancelled = True
-        self.page.cancel(call)
+        if position >= self.position:
+            # Else it has ended, its report is on the way, and the word may stand for the one that runs now.
+            self.page.cancel(call)
         before = self.orders.get(job)
         self.orders[job] = Order(outcome, kill_at if before is None else min(kill_at, before.kill_at))
         return True
@@ -160,22 +162,22 @@ class ChildProcess(asyncio.Protocol):
         position = self.position
         if position >= 0:
             job = self.jobs[position]
-            self.page.lose(self._first + position if job.is_lease_lost else 0)
+            self.page.lose(self.first + position if job.is_lease_lost else 0)
 
     def pass_on_progress(self) -> None:
         """Passes on what its calls said last, if that is new."""
         progress = self.page.progress(self._seen)
         if progress is not None:
             self._seen = progress.mark
-            position = progress.call - self._first
+            position = progress.call - self.first
             if 0 <= position < len(self.jobs):
                 job = self.jobs[position]
                 job.host.note_progress(job.claim, progress.percent, progress.message)
 
     def take_first(self) -> tuple[Job, bool]:
         """Takes out the first of `jobs`; also whether it is known to have ended itself."""
-        self._first += 1
-        return self.jobs.popleft(), self.page.is_committed(self._first - 1)
+        self.first += 1
+        return self.jobs.popleft(), self.page.is_committed(self.first - 1)
 
     def interrupt(self, outcome: Outcome) -> None:
         """Kills it because the worker stops; what runs in it ends as `outcome`."""
@@ -197,8 +199,8 @@ class ChildProcess(asyncio.Protocol):
     def hang_up(self) -> None:
         """Asks it to end, by closing the socket."""
         self.is_doomed = True
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     async def exited(self) -> None:
         """Returns when the process has ended."""
@@ -219,10 +221,10 @@ class ChildProcess(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the interface but not the base class.
-        self._transport = cast("asyncio.WriteTransport", transport)
+        self.transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
-        for body in self._frames.feed(data):
+        for body in self.frames.feed(data):
             if not self._has_answered:
                 self._has_answered = True
                 if not self._ready.done():
@@ -231,7 +233,7 @@ class ChildProcess(asyncio.Protocol):
             message = _messages.decode(body)
             if type(message) is Report:
                 self._report(message)
-            elif type(message) is Line and 0 <= (position := message.call - self._first) < len(self.jobs):
+            elif type(message) is Line and 0 <= (position := message.call - self.first) < len(self.jobs):
                 self.jobs[position].write_log(message.text)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -242,10 +244,11 @@ class ChildProcess(asyncio.Protocol):
             self._owner.lost(self)
 
     def _report(self, report: Report) -> None:
+        call = self.first
+        self.first += 1
         job = self.jobs.popleft()
         if self.taken_out:
-            self.page.passed(self._first)
-        self._first += 1
+            self.page.passed(call)
         if self.jobs:
             self.handed_over = self.jobs[0].started = time.perf_counter()
         if report.is_last:

@@ -83,7 +83,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
 class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """How one call ended, in the order of the calls; `seconds` is its run time, `progress` what it said last of that.
 
-    `is_committed` when it ended its attempt itself. `is_last` when the child takes no more calls.
+    `is_committed` when it ended its attempt itself. `is_last` when the child takes no more calls. `call` is its number.
     """
 
     outcome: Reportable
@@ -91,6 +91,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     progress: tuple[int, str | None] | None = None
     is_committed: bool = False
     is_last: bool = False
+    call: int = 0
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -114,6 +115,12 @@ class Frames:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    def copy(self) -> "Frames":
+        """Another one that has come as far; any thread may ask."""
+        other = Frames()
+        other._buffer = self._buffer[:]
+        return other
 
     def feed(self, data: bytes) -> list[bytes]:
         """The bodies that `data` completes."""

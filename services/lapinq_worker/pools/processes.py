@@ -50,6 +50,7 @@ class ProcessPool:
         self._todo_fresh: deque[list[Job]] = deque()  # for children that have run nothing
         self._apart = Apart(self._start_apart)
         self._starting = 0
+        self._launching: set[ChildProcess] = set()
         self._stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_work = asyncio.Event()
@@ -142,8 +143,8 @@ class ProcessPool:
         return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh, *self._apart.todo])
 
     def halt(self) -> None:
-        """Kills what runs, from another thread while the event loop is stuck."""
-        for child in (*self._busy, *self._dying):
+        """Kills all children, from another thread while the event loop is stuck."""
+        for child in (*self._launching, *self._idle, *self._busy, *self._dying):
             child.kill(Interrupted())
 
     def reported(self, child: ChildProcess, job: Job, report: Report) -> None:
@@ -255,6 +256,7 @@ class ProcessPool:
 
     async def _spawn(self) -> None:
         child = ChildProcess(self)
+        self._launching.add(child)
         try:
             async with asyncio.timeout(START_DEADLINE_SECONDS):
                 await child.launch(self._greeting)
@@ -273,6 +275,7 @@ class ProcessPool:
             if not child.is_doomed:  # else it was lost again
                 self._welcome(child)
         finally:
+            self._launching.discard(child)
             self._starting -= 1
         self._start_children()
 

@@ -121,9 +121,9 @@ class ThreadPool:
         ended and was not told yet; for another thread."""
         now = time.perf_counter()
         # In the order in which jobs come by, so that none slips through; what is seen twice is further by then.
-        found = {
+        found: dict[Job, tuple[Job, Outcome, float]] = {
             job: (job, Unstarted(), 0.0) for chunk in list(self._waiting) for job in chunk.jobs
-        }  # type: dict[Job, tuple[Job, Outcome, float]]
+        }
         for thread in list(self._threads):
             with thread.lock:
                 found |= {job: (job, Unstarted(), 0.0) for job in thread.rest}
@@ -159,7 +159,7 @@ class ThreadPool:
                 threading.Thread(
                     target=self._serve, args=(thread,), name="lapinq task thread", daemon=True
                 ).start()
-            except (RuntimeError, MemoryError) as error:
+            except RuntimeError as error:
                 self._threads.discard(thread)
                 if not self._is_short_of_threads:
                     log.error("can't start a thread for tasks (%s); trying again", error)  # noqa: TRY400

@@ -9,6 +9,7 @@ from lapinq_core.domain.decide import Isolation
 from lapinq_core.domain.outcome import Cancelled, Completed, Interrupted, Unstarted, WorkerLost
 from lapinq_worker.job import Job
 from tests.support import child_tasks, tasks
+from tests.support.eventually import eventually
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.test_child_context import quick
@@ -116,6 +117,26 @@ def test_a_child_skips_what_was_cancelled_before_it_began(run: Run, tmp_path: Pa
             assert await bench.run(*[quick(make_job(tasks.add, n, 1)) for n in range(200)]) == [
                 Completed(str(n + 1)) for n in range(200)
             ]
+
+    run(test)
+
+
+def test_a_request_for_one_that_has_ended_does_not_hide_that_for_another(run: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=1, cancel_grace=NEVER) as bench:
+            await bench.run(make_job(tasks.add, 1, 1))
+            first = quick(make_job(tasks.wait_at, str(tmp_path / "go")))
+            ended = quick(make_job(tasks.add, 1, 1))
+            runs = quick(make_job(child_tasks.until_cancelled, str(tmp_path / "a")))
+            bench.dispatcher.offer([first, ended, runs])
+            await until(lambda: list(tmp_path.glob("go.begun.*")))
+            # The event loop is held up from here on, so that no report is read.
+            (tmp_path / "go").touch()
+            assert eventually((tmp_path / "a").exists, 20)
+            assert cancel(bench, runs)
+            assert cancel(bench, ended)
+            await until(lambda: len(bench.settled) == 4)
+            assert [bench.outcome(job) for job in (ended, runs)] == [ASKED] * 2
 
     run(test)
 

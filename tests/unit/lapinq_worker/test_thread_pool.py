@@ -2,10 +2,13 @@
 
 import asyncio
 import contextvars
+import sys
 import threading
 import time
 from collections import Counter
 from typing import Any
+
+import pytest
 
 from lapinq_core.domain.context import current_task
 from lapinq_core.domain.handling import Handling
@@ -315,6 +318,118 @@ def test_what_is_held_is_told_with_what_it_would_end_as(run: Run) -> None:
             assert pool_of(bench).held() == []
 
     run(test)
+
+
+def test_nothing_that_is_held_slips_through_or_is_told_twice(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with threads(limit=2) as bench:
+            before = sys.getswitchinterval()
+            sys.setswitchinterval(1e-6)
+            try:
+                for _ in range(200):
+                    jobs = chunk_of(*[tasks.noop] * 12)
+                    bench.dispatcher.offer(jobs)
+                    # The event loop is stuck here, and nothing is collected.
+                    held = pool_of(bench).held()
+                    while not all(type(outcome) is Completed for _, outcome, _ in held):
+                        assert Counter(job for job, _, _ in held) == Counter(jobs)
+                        held = pool_of(bench).held()
+                    assert Counter(job for job, _, _ in held) == Counter(jobs)
+                    await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
+            finally:
+                sys.setswitchinterval(before)
+
+    run_on_uvloop(test)
+
+
+def test_what_was_handed_over_is_not_begun_after_a_halt(run: Run) -> None:
+    async def test() -> None:
+        gate, others = Gate(), Counter[int]()
+        async with threads(limit=1) as bench:
+            jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
+            bench.dispatcher.offer(jobs)
+            await until(lambda: gate.started)
+            pool_of(bench).halt()
+            assert {job: outcome for job, outcome, _ in pool_of(bench).held()} == {
+                jobs[0]: Interrupted(),
+                **dict.fromkeys(jobs[1:], Unstarted()),
+            }
+            gate.open.set()
+            await until(lambda: len(bench.settled) == 4)
+            assert [bench.outcome(job) for job in jobs[1:]] == [Unstarted()] * 3
+            assert not others
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+
+    run(test)
+
+
+@pytest.fixture
+def refusals(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Threads that can't be started, as long as there is something in it, which each takes one of."""
+    left = list[str]()
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "lapinq task thread" and left:
+            raise RuntimeError(left.pop())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    return left
+
+
+def test_a_thread_that_can_not_be_started_costs_no_place(
+    run: Run, refusals: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        refusals[:] = ["can't start new thread"] * 4
+        async with threads(limit=2) as bench:
+            jobs = [make_job(tasks.add, n, 1) for n in range(6)]
+            assert await bench.run(*jobs) == [Completed(str(n + 1)) for n in range(6)]
+        assert not refusals
+
+    run(test)
+    assert "can't start a thread for tasks (can't start new thread)" in caplog.text
+    caplog.clear()
+
+
+def test_a_stuck_function_whose_successor_can_not_be_started_keeps_no_place(
+    run: Run, refusals: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        gate = Gate()
+        async with threads(limit=1, time_limit=0.05, time_limit_grace=0.05) as bench:
+            jobs = chunk_of(gate, tasks.noop)
+            bench.dispatcher.offer(jobs)
+            await until(lambda: gate.started)
+            refusals[:] = ["can't start new thread"] * 3
+            await until(lambda: len(bench.settled) == 2)
+            assert [bench.outcome(job) for job in jobs] == [TimedOut(0.05), NULL]
+            gate.open.set()
+
+    run(test)
+    caplog.clear()
+
+
+def test_what_waits_for_a_thread_is_held_and_given_back(
+    run: Run, refusals: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        refusals[:] = ["can't start new thread"] * 1000
+        async with threads(limit=2) as bench:
+            jobs = [make_job(tasks.add, n, 1) for n in range(2)]
+            bench.dispatcher.offer(jobs)
+            assert {job: outcome for job, outcome, _ in pool_of(bench).held()} == dict.fromkeys(
+                jobs, Unstarted()
+            )
+            pool_of(bench).interrupt(Interrupted())
+            assert bench.outcomes == [Unstarted()] * 2
+            assert pool_of(bench).held() == []
+            refusals.clear()
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+
+    run(test)
+    caplog.clear()
 
 
 def test_an_interruption_gives_back_what_runs_and_what_was_not_begun(run: Run) -> None:

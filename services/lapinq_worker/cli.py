@@ -108,7 +108,8 @@ async def _serve(settings: Settings, *, drain: bool) -> None:
         await wait_for_schema(settings.database_url, signals.asked)
         if signals.asked.is_set():
             return
-        running = Worker(settings, drain=drain, recycle=beginner())
+        begin_anew = beginner()
+        running = Worker(settings, drain=drain, recycle=begin_anew, ends_tainted=not drain)
         task = asyncio.create_task(running.run(), name="worker")
         for event in (signals.asked, signals.insisted):
             told = asyncio.create_task(event.wait())
@@ -118,6 +119,8 @@ async def _serve(settings: Settings, *, drain: bool) -> None:
                 break
             running.stop()
         await task
+        if running.is_tainted and not signals.asked.is_set():
+            begin_anew()
     log.info("stopped")
 
 

@@ -52,16 +52,23 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Settings, *, drain: bool = False, recycle: Callable[[], None] | None = None
+        self,
+        settings: Settings,
+        *,
+        drain: bool = False,
+        recycle: Callable[[], None] | None = None,
+        ends_tainted: bool = False,
     ) -> None:
         """With `drain` it stops when its queues are empty. `recycle` begins the whole program anew
-        (`loop_guard`); None in a program that is not ours."""
+        (`loop_guard`); None in a program that is not ours. With `ends_tainted` it stops by itself once it has left
+        behind a coroutine that refused to end, and the caller begins anew: see `is_tainted`."""
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
         url = settings.database_url
         choice = choice_of(settings)
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
+        self._ends_tainted = ends_tainted
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
         self._membership = Membership(
@@ -108,7 +115,7 @@ class Worker:
             self._host,
             worker_id=lambda: self._membership.id,
             poll_interval=settings.worker_poll_interval,
-            may_claim=lambda: self._may_start() and not self._settler.is_full,
+            may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             settle=self._settler.add,
             idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
         )
@@ -119,6 +126,14 @@ class Worker:
 
         fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
         self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
+
+    @property
+    def is_tainted(self) -> bool:
+        """Whether it is to end because of what a coroutine that refused to end may have left on the event loop.
+
+        It claims nothing more, lets all that runs come to its end, and stops.
+        """
+        return self._ends_tainted and self._coroutines.left_behind > 0
 
     def stop(self) -> None:
         """First call: finish what runs. Second: hand it back now."""
@@ -216,6 +231,8 @@ class Worker:
             self._membership.loop_turned()
             self._guard.loop_turned()
             self._dispatcher.start_what_fits()
+            if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
+                self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)
 
     def _stop_task(self, task_id: str, token: str) -> None:

@@ -185,16 +185,28 @@ def started_at(path: Path) -> int:
     return int(path.name.rsplit(".", 1)[1])
 
 
-def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str) -> None:
-    with WorkerProcess(database, "--concurrency", "1", env=QUICK_LEASE) as worker:
+def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str, tmp_path: Path) -> None:
+    with WorkerProcess(database, "--concurrency", "2", env=QUICK_LEASE) as worker:
+        gate = tmp_path / "gate"
+        beside = new_task(task_name="amark_until", args=[str(tmp_path), "beside", str(gate)], max_retries=0)
         stubborn = new_task(task_name="stubborn", args=[], timeout_seconds=LIMIT_SECONDS, max_retries=0)
-        after = new_task(task_name="aadd")
-        ids = enqueue_all(database, [stubborn, after])
+        ids = enqueue_all(database, [beside, stubborn])
         (ended,) = eventually(lambda: has_ended(database, stubborn.id), 30)
         check_time(ended)
+        (before,) = worker_ids(database)
+        # What runs beside it comes to its end, and only then the program begins anew and takes more.
+        after = new_task(task_name="aadd")
+        ids += enqueue_all(database, [after])
+        assert "beginning anew" not in worker.output
+        gate.touch()
+        (completed,) = eventually(lambda: has_ended(database, beside.id), 30)
+        assert completed.outcome == "completed"
         (completed,) = eventually(lambda: has_ended(database, after.id), 30)
         assert completed.outcome == "completed"
-        assert "beginning anew" not in worker.output
+        worker.said("beginning anew")
+        assert worker.process is not None
+        assert worker.process.poll() is None
+        assert before not in worker_ids(database)
     check_invariants(database, ids)
 
 

@@ -56,10 +56,12 @@ class EventLoopPool:
     """`slots` of them.
 
     `stepped` is the job whose code has the event loop at this moment, for whoever looks from another thread.
+    `left_behind` is how many coroutines refused to end.
     """
 
     def __init__(self, dispatcher: Dispatcher, slots: int, limits: Limits) -> None:
         self.stepped: Job | None = None
+        self.left_behind = 0
         self._dispatcher = dispatcher
         self._limits = limits
         self._slots = {_Slot() for _ in range(slots)}
@@ -255,6 +257,8 @@ class EventLoopPool:
         slot.task.cancel()
 
     def _leave_behind(self, slot: _Slot, job: Job, outcome: Outcome, now: float) -> None:
+        self.left_behind += 1
+        log.warning("task %s ignored its cancellation and is left behind", job.claim.id)
         self._abandon(slot)
         self._slots.discard(slot)
         fresh = _Slot()

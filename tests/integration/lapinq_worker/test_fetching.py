@@ -94,7 +94,7 @@ def test_cut_connections_cost_no_task(database: str) -> None:
             )
             running = asyncio.create_task(desk.ended(*ids))
             while not running.done():
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.15)
                 await cut_connections(desk)
             ended = await running
         assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}

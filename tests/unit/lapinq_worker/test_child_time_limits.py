@@ -213,7 +213,7 @@ def test_a_limit_counts_from_the_beginning_of_the_call(run_on_uvloop: Run) -> No
             os.kill(pid, signal.SIGSTOP)
             job = limited(0.3, tasks.sleep, 0.05)
             bench.dispatcher.offer([job])
-            await asyncio.sleep(0.6)
+            await until(lambda: time.perf_counter() - job.started > 0.6)  # twice its limit
             os.kill(pid, signal.SIGCONT)
             await until(lambda: bench.ends[job])
             assert bench.outcome(job) == Completed('"slept"')

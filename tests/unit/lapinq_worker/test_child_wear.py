@@ -208,7 +208,7 @@ def test_an_idle_pool_does_nothing(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             await bench.run(make_job(tasks.add, 1, 1))
-            await asyncio.sleep(0.2)
+            await until(lambda: not pool_of(bench)._has_work.is_set())  # pyright: ignore[reportPrivateUsage]
             loop = asyncio.get_running_loop()
             before = {task.get_name(): task for task in asyncio.all_tasks(loop)}
             assert len(before) <= 4

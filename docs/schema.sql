@@ -49,6 +49,21 @@ AS $function$SELECT statement_timestamp()$function$;
 
 CREATE SEQUENCE lapinq_claim_seq AS bigint START 1 INCREMENT 1 CACHE 1 OWNED BY lapinq_running.seq;
 
+CREATE TABLE lapinq_api_keys (
+    id           bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    name         text NOT NULL,
+    key_hash     bytea NOT NULL,
+    hint         text NOT NULL,
+    scopes       text[] NOT NULL,
+    created_by   text NOT NULL,
+    created_at   timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    CONSTRAINT lapinq_api_keys_key_hash_key UNIQUE (key_hash),
+    CONSTRAINT lapinq_api_keys_name_key UNIQUE (name),
+    CONSTRAINT lapinq_api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_api_keys_scopes_check CHECK ((scopes <@ ARRAY['enqueue'::text, 'read'::text, 'manage'::text]))
+);
+
 CREATE TABLE lapinq_attempts (
     task_id          uuid NOT NULL,
     attempt          integer NOT NULL,
@@ -73,6 +88,24 @@ CREATE INDEX lapinq_attempts_unsuccessful ON lapinq_attempts USING btree (outcom
 
 CREATE TABLE lapinq_attempts_default PARTITION OF lapinq_attempts DEFAULT;
 
+CREATE TABLE lapinq_audit (
+    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    at         timestamp with time zone NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id   bigint,
+    actor      text NOT NULL,
+    action     text NOT NULL,
+    target     text,
+    details    jsonb,
+    address    text,
+    request_id text,
+    CONSTRAINT lapinq_audit_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'key'::text, 'anonymous'::text, 'command line'::text]))),
+    CONSTRAINT lapinq_audit_pkey PRIMARY KEY (id)
+);
+CREATE INDEX lapinq_audit_action ON lapinq_audit USING btree (action, id);
+CREATE INDEX lapinq_audit_actor ON lapinq_audit USING btree (actor, id);
+CREATE INDEX lapinq_audit_target ON lapinq_audit USING btree (target, id);
+
 CREATE TABLE lapinq_counts (
     queue_name text NOT NULL,
     pending    bigint NOT NULL DEFAULT 0,
@@ -95,9 +128,27 @@ CREATE TABLE lapinq_delayed (
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE TABLE lapinq_idempotency_keys (
+    key        text NOT NULL,
+    digest     bytea NOT NULL,
+    task_ids   uuid[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_idempotency_keys_pkey PRIMARY KEY (key)
+);
+CREATE INDEX lapinq_idempotency_keys_created_at ON lapinq_idempotency_keys USING btree (created_at);
+
+CREATE TABLE lapinq_login_tries (
+    key   text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    tries integer NOT NULL,
+    CONSTRAINT lapinq_login_tries_pkey PRIMARY KEY (key)
+);
+
 CREATE TABLE lapinq_queues (
-    name      text NOT NULL,
-    paused_at timestamp with time zone,
+    name         text NOT NULL,
+    paused_at    timestamp with time zone,
+    paused_by    text,
+    pause_reason text,
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name)
 );
 
@@ -129,6 +180,7 @@ CREATE TABLE lapinq_running (
     progress_message    text,
     cancel_requested_at timestamp with time zone,
     isolation           smallint NOT NULL DEFAULT 0,
+    has_webhook         boolean,
     CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
@@ -138,6 +190,20 @@ CREATE TABLE lapinq_schema_version (
     version_num character varying(32) NOT NULL,
     CONSTRAINT lapinq_schema_version_pkc PRIMARY KEY (version_num)
 );
+
+CREATE TABLE lapinq_sessions (
+    token_hash bytea NOT NULL,
+    id         uuid NOT NULL DEFAULT gen_random_uuid(),
+    user_id    bigint NOT NULL,
+    address    text,
+    user_agent text,
+    created_at timestamp with time zone NOT NULL,
+    seen_at    timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_sessions_id_key UNIQUE (id),
+    CONSTRAINT lapinq_sessions_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT lapinq_sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES lapinq_users(id) ON DELETE CASCADE
+);
+CREATE INDEX lapinq_sessions_user_id ON lapinq_sessions USING btree (user_id);
 
 CREATE TABLE lapinq_tasks (
     id              uuid NOT NULL,
@@ -176,6 +242,47 @@ CREATE UNLOGGED TABLE lapinq_transient (
     timeout_seconds double precision,
     CONSTRAINT lapinq_transient_pkey PRIMARY KEY (queue_name, rank, seq)
 );
+
+CREATE TABLE lapinq_users (
+    id                   bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    username             text NOT NULL,
+    password_hash        text NOT NULL,
+    role                 text NOT NULL,
+    permissions          jsonb NOT NULL DEFAULT '{}'::jsonb,
+    has_default_password boolean NOT NULL DEFAULT false,
+    created_at           timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_users_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'user'::text])))
+);
+CREATE UNIQUE INDEX lapinq_users_username ON lapinq_users USING btree (lower(username));
+
+CREATE TABLE lapinq_webhooks (
+    seq         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    id          uuid NOT NULL DEFAULT gen_random_uuid(),
+    task_id     uuid NOT NULL,
+    queue_name  text NOT NULL,
+    task_name   text NOT NULL,
+    url         text NOT NULL,
+    status      text NOT NULL,
+    result      text,
+    error       text,
+    attempt     integer NOT NULL,
+    started_at  timestamp with time zone,
+    finished_at timestamp with time zone NOT NULL,
+    state       text NOT NULL DEFAULT 'pending'::text,
+    tries       integer NOT NULL DEFAULT 0,
+    retry_since timestamp with time zone NOT NULL,
+    due_at      timestamp with time zone NOT NULL,
+    tried_at    timestamp with time zone,
+    answer      smallint,
+    failure     text,
+    CONSTRAINT lapinq_webhooks_id_key UNIQUE (id),
+    CONSTRAINT lapinq_webhooks_pkey PRIMARY KEY (seq),
+    CONSTRAINT lapinq_webhooks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'given_up'::text])))
+);
+CREATE INDEX lapinq_webhooks_due_at ON lapinq_webhooks USING btree (due_at) WHERE (state = 'pending'::text);
+CREATE INDEX lapinq_webhooks_state ON lapinq_webhooks USING btree (state, seq);
+CREATE INDEX lapinq_webhooks_task_id ON lapinq_webhooks USING btree (task_id);
 
 CREATE TABLE lapinq_workers (
     id            uuid NOT NULL,

@@ -89,6 +89,7 @@ running = sa.Table(
     sa.Column("progress_message", sa.Text),
     sa.Column("cancel_requested_at", _timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("has_webhook", sa.Boolean),
     sa.CheckConstraint("progress BETWEEN 0 AND 100", name="lapinq_running_progress_check"),
     sa.Index(
         "lapinq_running_cancel_requested",
@@ -158,6 +159,8 @@ queues = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("paused_at", _timestamptz),
+    sa.Column("paused_by", sa.Text),
+    sa.Column("pause_reason", sa.Text),
 )
 
 counts = sa.Table(

@@ -46,8 +46,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Port the API listens on; 0 takes a free one."""
     api_key: str | None = None
     """Key that every call of the API must carry; without one the API is open."""
+    require_auth: bool = False
+    """Refuse API calls that bring neither a key nor a session, also where no `api_key` is set."""
     session_secret: str | None = None
-    """Signs dashboard sessions; made at random at each start when empty."""
+    """Signs dashboard sessions; made at random at each start when empty, which ends those from before."""
+    admin_username: str | None = None
+    """Name of the first user, made when there is none; `lapinq` when empty."""
+    admin_password: str | None = None
+    """Password of the first user; `lapinq` when empty."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the API from a browser, separated by commas; `*` is any, without credentials."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
     """Most API requests a minute from one address; 0 is no limit."""
     max_payload_size: Count = 1024 * 1024
@@ -98,6 +108,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_grace: SecondsOrOff = 30.0
     """Seconds running tasks get to finish when the worker is told to stop."""
 
+    webhook_secret: tuple[str, ...] = ()
+    """Secrets that webhooks are signed with, each `whsec_` and base64, separated by commas; all of them sign."""
+    webhook_allow: tuple[str, ...] = ()
+    """Host names and networks that webhooks may be sent to although they are private, separated by commas."""
+
+    metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    """Port on which a worker or scheduler serves its metrics; 0 takes a free one, none serves none."""
+    metrics_host: str = "127.0.0.1"
+    """Address on which a worker or scheduler serves its metrics."""
+
     scheduler: bool = False
     """Run the scheduler inside the server."""
     scheduler_interval: Seconds = 60.0
@@ -111,7 +131,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Write log lines as JSON objects."""
 
 
-SECRETS = frozenset({"database_url", "listen_database_url", "api_key", "session_secret"})
+SECRETS = frozenset(
+    {
+        "database_url",
+        "listen_database_url",
+        "api_key",
+        "session_secret",
+        "admin_password",
+        "webhook_secret",
+    }
+)
 """The settings that may be given as `…_FILE`."""
 
 _HINTS = get_type_hints(Settings, include_extras=True)

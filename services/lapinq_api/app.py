@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api import dashboard
+from lapinq_api.endpoint import routes_for
 from lapinq_api.errors import answer
 from lapinq_api.lifespan import Companion, make_lifespan
 from lapinq_api.middleware.access_log import AccessLog
-from lapinq_api.middleware.api_key import ApiKey
+from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.failures import Failures
 from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.request_id import RequestId
-from lapinq_api.routes import enqueue, health, queues, tasks
+from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
 from lapinq_core.runtime.settings import Settings
 
@@ -34,16 +35,9 @@ def build_app(
     middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(Failures)]
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    if settings.api_key is not None:
-        middleware.append(Middleware(ApiKey, settings.api_key))
+    middleware.append(Middleware(Authentication, state))
     app = Starlette(
-        routes=[
-            *enqueue.routes(state),
-            *tasks.routes(state),
-            *queues.routes(state),
-            *health.routes(state),
-            *dashboard.routes(state),
-        ],
+        routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,
         exception_handlers={HTTPException: _from_the_router},
         lifespan=make_lifespan(state, companions, migrates=migrates),

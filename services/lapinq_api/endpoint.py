@@ -1,34 +1,126 @@
-"""From a handler to what a route calls."""
+"""From what a route is declared to be to what the router calls.
 
-from collections.abc import Awaitable, Callable
+An `Operation` says everything of one method of one path: who may call it, what it takes, what it answers. The router,
+the refusal of unknown parameters, the check of who asks and the description in `/openapi.json` all come from it.
+"""
 
+from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
+from typing import Any, Literal, assert_never
+
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from lapinq_api.auth.caller import actor_of, refusal_of
+from lapinq_api.query import read_query
 from lapinq_api.state import State
 
 Handler = Callable[[State, Request], Awaitable[Response]]
 
+QUERY_KEY = "lapinq.query"
+
+
+class Needs(StrEnum):
+    """Who may call an operation."""
+
+    NOBODY = "nobody"
+    """Open to all."""
+    READ = "read"
+    """Whoever may look at tasks."""
+    PERMISSION = "permission"
+    """The handler asks for a permission itself (`lapinq_api.auth.caller.require`), once it knows the queue."""
+    ADMIN = "admin"
+    """An admin, or the key of the settings."""
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of the path, the query or a header. `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
+    where: Literal["query", "header", "path"] = "query"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A successful answer: what it means, and its body, as a type that msgspec knows or as JSON Schema."""
+
+    description: str
+    body: Any = None
+    media_type: str = "application/json"
+    headers: dict[str, str] = {}
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path. `errors` are the statuses it answers beyond those that any operation may."""
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+    tag: str
+    summary: str
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    answers: dict[int, Answer] = {}
+    errors: dict[int, str] = {}
+
 
 class Endpoint:
-    """A handler with the state it works on. What it raises is answered by `middleware.failures`."""
+    """The operations of one path, by method. What a handler raises is answered by `middleware.failures`."""
 
-    def __init__(self, handler: Handler, state: State) -> None:
-        self._handler = handler
+    def __init__(self, operations: Iterable[Operation], state: State) -> None:
+        self._operations = {operation.method: operation for operation in operations}
+        if "GET" in self._operations:
+            self._operations.setdefault("HEAD", self._operations["GET"])
+        self._known = {
+            method: frozenset(one.name for one in operation.parameters if one.where == "query")
+            for method, operation in self._operations.items()
+        }
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._handler(self._state, Request(scope, receive))
+        method: str = scope["method"]
+        operation = self._operations[method]
+        request = Request(scope, receive)
+        _check(operation.needs, request)
+        scope[QUERY_KEY] = read_query(scope, self._known[method])
+        response = await operation.handler(self._state, request)
         await response(scope, receive, send)
 
 
-def by_method(path: str, handlers: dict[str, Handler], state: State) -> Route:
-    """A path with a handler for each method, in one route: of several, a 405 would name the methods of the first."""
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of the query string, each known to the operation and there once."""
+    query: dict[str, str] = request.scope[QUERY_KEY]
+    return query
 
-    async def dispatch(state: State, request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await handlers[method](state, request)
 
-    return Route(path, Endpoint(dispatch, state), methods=list(handlers))
+def routes_for(operations: Iterable[Operation], state: State) -> list[Route]:
+    """A route a path: with one a method, a 405 would name the methods of the first alone."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, []).append(operation)
+    return [
+        Route(path, Endpoint(those, state), methods=[operation.method for operation in those])
+        for path, those in by_path.items()
+    ]
+
+
+def _check(needs: Needs, request: Request) -> None:
+    match needs:
+        case Needs.READ:
+            actor = actor_of(request)
+            if not actor.may_read():
+                raise refusal_of(actor, "read")
+        case Needs.ADMIN:
+            actor = actor_of(request)
+            if not actor.is_admin:
+                raise refusal_of(actor, "do what only an admin may")
+        case Needs.NOBODY | Needs.PERMISSION:
+            pass
+        case _:
+            assert_never(needs)

@@ -5,8 +5,13 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 
+from lapinq_api.endpoint import Parameter
 from lapinq_api.errors import Refused
 from lapinq_core.domain.errors import InvalidValue
+
+TASK_ID = Parameter(
+    name="id", where="path", description="The id of a task.", schema={"type": "string", "format": "uuid"}
+)
 
 
 def task_id(request: Request) -> str:

@@ -4,9 +4,13 @@ from http import HTTPStatus
 from typing import Any
 
 import jinja2
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from lapinq_api.dashboard import static, words
+from lapinq_api.endpoint import Handler
+from lapinq_api.state import State
 from lapinq_core.domain.version import __version__
 
 _POLICY = (
@@ -29,6 +33,18 @@ _templates = jinja2.Environment(
 )
 _templates.filters.update(seconds=words.seconds, thousands=words.thousands, moment=words.moment)
 _FOR_ALL = {"static": static.address, "version": __version__}
+
+
+class PageEndpoint:
+    """What makes a page, with the state it works on."""
+
+    def __init__(self, handler: Handler, state: State) -> None:
+        self._handler = handler
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._handler(self._state, Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lapinq_api.dashboard.page import page
-from lapinq_api.endpoint import Endpoint
+from lapinq_api.dashboard.page import PageEndpoint, page
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.queue import inspect
@@ -22,8 +21,8 @@ TASKS_SHOWN = 50
 
 def routes(state: State) -> list[Route]:
     return [
-        Route("/", Endpoint(overview, state), methods=["GET"]),
-        Route("/fragments/overview", Endpoint(overview_fragment, state), methods=["GET"]),
+        Route("/", PageEndpoint(overview, state), methods=["GET"]),
+        Route("/fragments/overview", PageEndpoint(overview_fragment, state), methods=["GET"]),
     ]
 
 

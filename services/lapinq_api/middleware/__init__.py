@@ -1,1 +1,1 @@
-"""What requests pass through, from the outside in: request id, access log, failures, rate limit, API key."""
+"""What requests pass through, from the outside in: request id, access log, failures, rate limit, authentication."""

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from lapinq_api.auth.caller import require
 from lapinq_api.body import read_json
 from lapinq_api.codec import Json, decode
-from lapinq_api.endpoint import Endpoint
+from lapinq_api.endpoint import Answer, Needs, Operation
 from lapinq_api.state import State
+from lapinq_core.domain.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.task import NewTask, check_task
@@ -25,13 +26,6 @@ _LARGE_BYTES = 64 * 1024
 """Bodies from here on are decoded in a thread: they would hold up everybody else."""
 
 T = TypeVar("T")
-
-
-def routes(state: State) -> list[Route]:
-    return [
-        Route("/api/v1/enqueue", Endpoint(enqueue, state), methods=["POST"]),
-        Route("/api/v1/enqueue/batch", Endpoint(enqueue_batch, state), methods=["POST"]),
-    ]
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -76,6 +70,7 @@ async def enqueue(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):
         task = await _off_loop_if_large(_read_one, body, state.settings.allowed_modules)
+        require(request, Permission.ENQUEUE, task.queue_name)
         await state.intake.put(task, len(body))
     return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
@@ -85,6 +80,8 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, limit, state.admission)
     with state.admission.hold(len(body)):
         tasks = await _off_loop_if_large(_read_batch, body, state.settings.allowed_modules)
+        for queue in {task.queue_name for task in tasks}:
+            require(request, Permission.ENQUEUE, queue)
         if tasks:
             await state.intake.put_all(tasks, len(body))
     ids = [None if task.is_transient else task.id for task in tasks]
@@ -154,3 +151,27 @@ def _time(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidValue("scheduled_at", "must be an ISO 8601 time such as 2030-01-31T12:00:00Z") from error
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/enqueue",
+        handler=enqueue,
+        needs=Needs.PERMISSION,
+        tag="enqueue",
+        summary="Enqueue a task",
+        body=EnqueueRequest,
+        answers={201: Answer(description="The task is stored.", body=Enqueued | EnqueuedTransient)},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/enqueue/batch",
+        handler=enqueue_batch,
+        needs=Needs.PERMISSION,
+        tag="enqueue",
+        summary="Enqueue up to 1000 tasks, all or none",
+        body=list[EnqueueRequest],
+        answers={201: Answer(description="The tasks are stored.", body=EnqueuedBatch)},
+    ),
+)

@@ -5,18 +5,13 @@ from http import HTTPStatus
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from lapinq_api.codec import Json
-from lapinq_api.endpoint import Endpoint
+from lapinq_api.endpoint import Answer, Needs, Operation
 from lapinq_api.errors import RETRY_AFTER_SECONDS
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.queue import inspect
-
-
-def routes(state: State) -> list[Route]:
-    return [Route("/health", Endpoint(health, state), methods=["GET"])]
 
 
 class Health(msgspec.Struct):
@@ -31,3 +26,17 @@ async def health(state: State, request: Request) -> Response:
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return Json(Health("error", "unavailable"), HTTPStatus.SERVICE_UNAVAILABLE, headers)
     return Json(Health("ok", "connected"))
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/health",
+        handler=health,
+        needs=Needs.NOBODY,
+        tag="server",
+        summary="Whether the server can reach its database",
+        answers={200: Answer(description="It can.", body=Health)},
+        errors={503: "It can't."},
+    ),
+)

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, decode
+from lapinq_api.endpoint import Parameter, query_of
 from lapinq_api.errors import RETRY_AFTER_SECONDS, Refused
-from lapinq_api.query import flag, read_query
+from lapinq_api.query import flag
 from lapinq_api.state import State
 from lapinq_api.task_path import task_id, unknown_task
 from lapinq_core.domain.context import MAX_MESSAGE
@@ -22,6 +23,12 @@ from lapinq_core.queue.control import ProgressNoted
 from lapinq_core.queue.steering import Stop
 
 CLAIM_HEADER = "X-Lapinq-Claim"
+CLAIM = Parameter(
+    name=CLAIM_HEADER,
+    where="header",
+    description="The claim_seq of the attempt that the call speaks for.",
+    schema={"type": "integer", "minimum": 0},
+)
 
 
 class Moved(msgspec.Struct, omit_defaults=True):
@@ -49,7 +56,7 @@ class Progress(msgspec.Struct):
 
 async def cancel_task(state: State, request: Request) -> Response:
     which = task_id(request)
-    also_running = flag("running", read_query(request.scope, {"running"}).get("running"))
+    also_running = flag("running", query_of(request).get("running"))
     await _read_no_fields(state, request)
     outcome, status = await state.database.run(steering.stop, which, also_running=also_running)
     match outcome:
@@ -63,7 +70,6 @@ async def cancel_task(state: State, request: Request) -> Response:
 
 async def requeue_task(state: State, request: Request) -> Response:
     which = task_id(request)
-    read_query(request.scope, frozenset())
     await _read_no_fields(state, request)
     queue, status = await state.database.run(steering.requeue, which)
     if queue is None:
@@ -74,7 +80,6 @@ async def requeue_task(state: State, request: Request) -> Response:
 
 async def set_progress(state: State, request: Request) -> Response:
     which = task_id(request)
-    read_query(request.scope, frozenset())
     claim_seq = _claim_seq(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):

@@ -7,15 +7,22 @@ from uuid import UUID
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
-from lapinq_api.endpoint import Endpoint, by_method
-from lapinq_api.query import read_query, whole_number
-from lapinq_api.routes.steering import cancel_task, requeue_task, set_progress
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.query import whole_number
+from lapinq_api.routes.steering import (
+    CLAIM,
+    Moved,
+    Progress,
+    ProgressRequest,
+    cancel_task,
+    requeue_task,
+    set_progress,
+)
 from lapinq_api.state import State
-from lapinq_api.task_path import task_id, unknown_task
+from lapinq_api.task_path import TASK_ID, task_id, unknown_task
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import FINAL, Status
 from lapinq_core.domain.task import check_name
@@ -24,17 +31,6 @@ from lapinq_core.queue.filters import TaskFilter, containing
 
 DEFAULT_LIMIT = 50
 MOST_LISTED = 1000
-
-
-def routes(state: State) -> list[Route]:
-    return [
-        Route("/api/v1/tasks", Endpoint(list_tasks, state), methods=["GET"]),
-        by_method("/api/v1/tasks/{id}", {"GET": get_task, "DELETE": cancel_task}, state),
-        Route("/api/v1/tasks/{id}/result", Endpoint(get_result, state), methods=["GET"]),
-        Route("/api/v1/tasks/{id}/attempts", Endpoint(get_attempts, state), methods=["GET"]),
-        Route("/api/v1/tasks/{id}/progress", Endpoint(set_progress, state), methods=["PATCH"]),
-        Route("/api/v1/tasks/{id}/requeue", Endpoint(requeue_task, state), methods=["POST"]),
-    ]
 
 
 class NotFinished(msgspec.Struct):
@@ -60,7 +56,6 @@ async def get_result(state: State, request: Request) -> Response:
 
 
 async def get_attempts(state: State, request: Request) -> Response:
-    read_query(request.scope, frozenset())
     found = await state.database.run(inspect.get_attempts, task_id(request))
     if found is None:
         raise unknown_task()
@@ -68,7 +63,7 @@ async def get_attempts(state: State, request: Request) -> Response:
 
 
 async def list_tasks(state: State, request: Request) -> Response:
-    query = read_query(request.scope, {"queue", "status", "task_name", "limit", "cursor"})
+    query = query_of(request)
     limit = whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
     objects, last = await state.database.within(
         LIST_BUDGET_SECONDS, inspect.list_tasks, _filter(query), limit
@@ -103,3 +98,109 @@ def _read_cursor(text: str) -> str:
 
 
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
+
+_FILTERS = (
+    Parameter(name="queue", description="Only this queue."),
+    Parameter(
+        name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
+    ),
+    Parameter(name="task_name", description="Only names that contain this, in upper or lower case (ILIKE)."),
+    Parameter(
+        name="limit",
+        description="Most tasks to answer.",
+        schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
+    ),
+    Parameter(
+        name="cursor", description="Go on where a page ended, with what its X-Next-Cursor header said."
+    ),
+)
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/tasks",
+        handler=list_tasks,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="List tasks, newest first",
+        parameters=_FILTERS,
+        answers={200: Answer(description="The tasks.")},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/tasks/{id}",
+        handler=get_task,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="A task in every detail",
+        parameters=(TASK_ID,),
+        answers={200: Answer(description="The task.")},
+        errors={404: "There is no task with this id."},
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/v1/tasks/{id}",
+        handler=cancel_task,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Cancel a pending task, or ask a running one to stop",
+        parameters=(
+            TASK_ID,
+            Parameter(
+                name="running",
+                description="Ask a running task to stop, too.",
+                schema={"type": "boolean", "default": False},
+            ),
+        ),
+        answers={
+            200: Answer(description="It is cancelled.", body=Moved),
+            202: Answer(description="It runs and was asked to stop.", body=Moved),
+        },
+        errors={404: "There is no such task, or its status does not let it be cancelled."},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/tasks/{id}/result",
+        handler=get_result,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="The result of a task",
+        parameters=(TASK_ID,),
+        answers={200: Answer(description="The result, or that there is none yet.")},
+        errors={404: "There is no task with this id."},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/tasks/{id}/attempts",
+        handler=get_attempts,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="The attempts of a task",
+        parameters=(TASK_ID,),
+        answers={200: Answer(description="The attempts in the order of their ends.")},
+        errors={404: "There is no task with this id."},
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/v1/tasks/{id}/progress",
+        handler=set_progress,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Note how far a running task has come",
+        parameters=(TASK_ID, CLAIM),
+        body=ProgressRequest,
+        answers={200: Answer(description="What was noted.", body=Progress)},
+        errors={404: "There is no task with this id.", 409: "It does not run, or under another claim."},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/{id}/requeue",
+        handler=requeue_task,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Let a failed task wait again",
+        parameters=(TASK_ID,),
+        answers={200: Answer(description="It waits again.", body=Moved)},
+        errors={404: "There is no such task, or it has not failed."},
+    ),
+)

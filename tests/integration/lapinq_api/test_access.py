@@ -28,7 +28,7 @@ def test_with_a_key_every_call_of_the_api_must_carry_it(serve: Serve) -> None:
         ):
             response = client.request(method, path, json=TASK, headers=headers)  # pyright: ignore[reportArgumentType]
             assert response.status_code == 401
-            assert response.json() == {"error": "the header X-API-Key is missing or wrong"}
+            assert response.json() == {"error": "this takes a valid X-API-Key header or a session"}
             assert response.headers["x-request-id"]
     headers = {"X-API-Key": key}
     assert client.post("/api/v1/enqueue", json=TASK, headers=headers).status_code == 201  # pyright: ignore[reportArgumentType]

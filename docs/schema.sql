@@ -47,6 +47,16 @@ CREATE OR REPLACE FUNCTION lapinq_now()
  STABLE PARALLEL SAFE
 AS $function$SELECT statement_timestamp()$function$;
 
+CREATE OR REPLACE FUNCTION lapinq_webhook_of(which uuid, OUT task_name text, OUT webhook_url text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+AS $function$
+BEGIN
+    RETURN QUERY SELECT t.task_name, t.webhook_url FROM lapinq_tasks t WHERE t.id = which AND t.webhook_url IS NOT NULL;
+END
+$function$;
+
 CREATE SEQUENCE lapinq_claim_seq AS bigint START 1 INCREMENT 1 CACHE 1 OWNED BY lapinq_running.seq;
 
 CREATE TABLE lapinq_api_keys (
@@ -104,6 +114,7 @@ CREATE TABLE lapinq_audit (
 );
 CREATE INDEX lapinq_audit_action ON lapinq_audit USING btree (action, id);
 CREATE INDEX lapinq_audit_actor ON lapinq_audit USING btree (actor, id);
+CREATE INDEX lapinq_audit_at ON lapinq_audit USING btree (at);
 CREATE INDEX lapinq_audit_target ON lapinq_audit USING btree (target, id);
 
 CREATE TABLE lapinq_counts (
@@ -143,6 +154,7 @@ CREATE TABLE lapinq_login_tries (
     tries integer NOT NULL,
     CONSTRAINT lapinq_login_tries_pkey PRIMARY KEY (key)
 );
+CREATE INDEX lapinq_login_tries_since ON lapinq_login_tries USING btree (since);
 
 CREATE TABLE lapinq_queues (
     name         text NOT NULL,
@@ -263,6 +275,7 @@ CREATE TABLE lapinq_webhooks (
     queue_name  text NOT NULL,
     task_name   text NOT NULL,
     url         text NOT NULL,
+    host        text NOT NULL DEFAULT COALESCE(NULLIF(lower("left"("substring"(url, '^[^/]*//(?:[^/?#]*@)?([^/?#]*)'::text), 255)), ''::text), '?'::text),
     status      text NOT NULL,
     result      text,
     error       text,
@@ -281,6 +294,9 @@ CREATE TABLE lapinq_webhooks (
     CONSTRAINT lapinq_webhooks_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'given_up'::text])))
 );
 CREATE INDEX lapinq_webhooks_due_at ON lapinq_webhooks USING btree (due_at) WHERE (state = 'pending'::text);
+CREATE INDEX lapinq_webhooks_ended ON lapinq_webhooks USING btree (state, tried_at) WHERE (state <> 'pending'::text);
+CREATE INDEX lapinq_webhooks_host ON lapinq_webhooks USING btree (host, due_at) WHERE (state = 'pending'::text);
+CREATE INDEX lapinq_webhooks_queue ON lapinq_webhooks USING btree (queue_name, seq);
 CREATE INDEX lapinq_webhooks_state ON lapinq_webhooks USING btree (state, seq);
 CREATE INDEX lapinq_webhooks_task_id ON lapinq_webhooks USING btree (task_id);
 

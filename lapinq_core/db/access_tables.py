@@ -8,6 +8,11 @@ from lapinq_core.db.tables import metadata
 _timestamptz = TIMESTAMP(timezone=True)
 _uuid = UUID(as_uuid=True)
 _random_uuid = sa.text("gen_random_uuid()")
+# As the database prints it, which is what Alembic compares.
+_HOST = (
+    """COALESCE(NULLIF(lower("left"("substring"(url, '^[^/]*//(?:[^/?#]*@)?([^/?#]*)'::text), 255)), ''::text),"""
+    """ '?'::text)"""
+)
 
 users = sa.Table(
     "lapinq_users",
@@ -42,6 +47,7 @@ login_tries = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("since", _timestamptz, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("lapinq_login_tries_since", "since"),
 )
 
 api_keys = sa.Table(
@@ -74,6 +80,7 @@ audit = sa.Table(
     sa.CheckConstraint(
         "actor_kind IN ('user', 'key', 'anonymous', 'command line')", name="lapinq_audit_actor_kind_check"
     ),
+    sa.Index("lapinq_audit_at", "at"),
     sa.Index("lapinq_audit_actor", "actor", "id"),
     sa.Index("lapinq_audit_action", "action", "id"),
     sa.Index("lapinq_audit_target", "target", "id"),
@@ -98,6 +105,7 @@ webhooks = sa.Table(
     sa.Column("queue_name", sa.Text, nullable=False),
     sa.Column("task_name", sa.Text, nullable=False),
     sa.Column("url", sa.Text, nullable=False),
+    sa.Column("host", sa.Text, sa.Computed(_HOST, persisted=True), nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("result", sa.Text),
     sa.Column("error", sa.Text),
@@ -113,6 +121,9 @@ webhooks = sa.Table(
     sa.Column("failure", sa.Text),
     sa.CheckConstraint("state IN ('pending', 'delivered', 'given_up')", name="lapinq_webhooks_state_check"),
     sa.Index("lapinq_webhooks_due_at", "due_at", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("lapinq_webhooks_host", "host", "due_at", postgresql_where=sa.text("state = 'pending'")),
+    sa.Index("lapinq_webhooks_ended", "state", "tried_at", postgresql_where=sa.text("state <> 'pending'")),
     sa.Index("lapinq_webhooks_state", "state", "seq"),
+    sa.Index("lapinq_webhooks_queue", "queue_name", "seq"),
     sa.Index("lapinq_webhooks_task_id", "task_id"),
 )

@@ -23,6 +23,7 @@ def downgrade() -> None:
         """
         ALTER TABLE lapinq_queues DROP COLUMN paused_by, DROP COLUMN pause_reason;
         ALTER TABLE lapinq_running DROP COLUMN has_webhook;
+        DROP FUNCTION lapinq_webhook_of(uuid);
         DROP TABLE lapinq_webhooks;
         DROP TABLE lapinq_idempotency_keys;
         DROP TABLE lapinq_audit;

@@ -41,6 +41,8 @@ CREATE TABLE lapinq_login_tries (
     CONSTRAINT lapinq_login_tries_pkey PRIMARY KEY (key)
 );
 
+CREATE INDEX lapinq_login_tries_since ON lapinq_login_tries (since);
+
 -- Named keys of programs. The key itself is shown once, when it is made; hint is its end, by which a person knows it again.
 CREATE TABLE lapinq_api_keys (
     id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -74,6 +76,7 @@ CREATE TABLE lapinq_audit (
     CONSTRAINT lapinq_audit_actor_kind_check CHECK (actor_kind IN ('user', 'key', 'anonymous', 'command line'))
 );
 
+CREATE INDEX lapinq_audit_at ON lapinq_audit (at);
 CREATE INDEX lapinq_audit_actor ON lapinq_audit (actor, id);
 CREATE INDEX lapinq_audit_action ON lapinq_audit (action, id);
 CREATE INDEX lapinq_audit_target ON lapinq_audit (target, id);
@@ -92,7 +95,7 @@ CREATE INDEX lapinq_idempotency_keys_created_at ON lapinq_idempotency_keys (crea
 
 -- Webhooks to be delivered and those that were, written with the end of the task. id is the event's, the same for all
 -- tries. due_at is when a pending one is next tried, and moves on when somebody takes it: a try whose outcome is never
--- told is made again.
+-- told is made again. host is whose turn it is, so that one slow receiver does not hold up the others.
 CREATE TABLE lapinq_webhooks (
     seq          bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
     id           uuid        NOT NULL DEFAULT gen_random_uuid(),
@@ -100,6 +103,8 @@ CREATE TABLE lapinq_webhooks (
     queue_name   text        NOT NULL,
     task_name    text        NOT NULL,
     url          text        NOT NULL,
+    host         text        NOT NULL GENERATED ALWAYS AS
+                 (coalesce(nullif(lower(left(substring(url FROM '^[^/]*//(?:[^/?#]*@)?([^/?#]*)'), 255)), ''), '?')) STORED,
     status       text        NOT NULL,
     result       text,
     error        text,
@@ -119,8 +124,21 @@ CREATE TABLE lapinq_webhooks (
 );
 
 CREATE INDEX lapinq_webhooks_due_at ON lapinq_webhooks (due_at) WHERE state = 'pending';
+CREATE INDEX lapinq_webhooks_host ON lapinq_webhooks (host, due_at) WHERE state = 'pending';
+CREATE INDEX lapinq_webhooks_ended ON lapinq_webhooks (state, tried_at) WHERE state <> 'pending';
 CREATE INDEX lapinq_webhooks_state ON lapinq_webhooks (state, seq);
+CREATE INDEX lapinq_webhooks_queue ON lapinq_webhooks (queue_name, seq);
 CREATE INDEX lapinq_webhooks_task_id ON lapinq_webhooks (task_id);
+
+-- What a webhook says of its task beyond what its attempt knows. A function, for with a join to the tasks every end of an
+-- attempt would lock and open all their partitions, a webhook or not.
+CREATE FUNCTION lapinq_webhook_of(which uuid, OUT task_name text, OUT webhook_url text) RETURNS SETOF record
+    LANGUAGE plpgsql STABLE ROWS 1
+    AS $$
+BEGIN
+    RETURN QUERY SELECT t.task_name, t.webhook_url FROM lapinq_tasks t WHERE t.id = which AND t.webhook_url IS NOT NULL;
+END
+$$;
 
 -- Whether the end of this attempt may be one to tell of; NULL in rows of the release before, which did not say.
 ALTER TABLE lapinq_running ADD COLUMN has_webhook boolean;

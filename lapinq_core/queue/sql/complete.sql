@@ -1,4 +1,5 @@
--- Ends running attempts that returned: out of running, a final attempt appended, the count moved.
+-- Ends running attempts that returned: out of running, a final attempt appended, the count moved, and a webhook left to
+-- be delivered where the task names one. Only for those is the task itself looked up.
 -- Takes arrays of ids, tokens and seconds, and JSON arrays of results as text and of logs, which may be shorter; answers
 -- how many were still ours.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
@@ -15,13 +16,21 @@ WITH input AS MATERIALIZED (
      WHERE r.id = i.id
        AND r.token = i.token
     RETURNING r.id, r.token, r.queue_name, r.attempt, r.worker_id, r.claimed_at, r.progress, r.progress_message,
-              i.run_seconds, i.result, i.logs
+              r.has_webhook, i.run_seconds, i.result, i.logs
 ), recorded AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_seconds, claimed_at, finished_at,
                                  worker_id, token, logs, progress, progress_message)
     SELECT id, attempt, true, 'completed', result, run_seconds, claimed_at, lapinq_now(), worker_id, token, logs,
            progress, progress_message
       FROM ended
+), told AS (
+    INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, result, attempt, started_at,
+                                 finished_at, retry_since, due_at)
+    SELECT e.id, e.queue_name, t.task_name, t.webhook_url, 'completed', e.result, e.attempt, e.claimed_at, lapinq_now(),
+           lapinq_now(), lapinq_now()
+      FROM ended e
+     CROSS JOIN lapinq_webhook_of(e.id) AS t
+     WHERE e.has_webhook IS NOT FALSE
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, completed)
     SELECT queue_name, count(*)

@@ -2,7 +2,8 @@
 -- Takes a JSON array of objects: `final` fails the task, or cancels it where `cancelled`; else it waits `delay` seconds,
 -- and `counts` says whether the attempt used up a start; `isolation` is how far from others the next one must run, at
 -- least; `rescued` records no token, for its holder knows its own repeated writes by it. A task that somebody asked to
--- stop does not wait again, whatever its attempt came to: it is cancelled.
+-- stop does not wait again, whatever its attempt came to: it is cancelled. Where a task that fails names a webhook, that
+-- is left to be delivered; the task itself is looked up for no others.
 -- Answers the ids that were still ours, and whether each may start at once.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey.
@@ -17,7 +18,7 @@ WITH input AS MATERIALIZED (
      WHERE r.id = i.id
        AND r.token = i.token
     RETURNING r.id, CASE WHEN NOT coalesce(i.rescued, false) THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
-              r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message,
+              r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message, r.has_webhook,
               greatest(r.isolation, i.isolation) AS isolation,
               i.final OR coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS final,
               coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS cancelled,
@@ -43,6 +44,16 @@ WITH input AS MATERIALIZED (
       FROM ended
      WHERE NOT final
        AND delay > 0
+), told AS (
+    INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, error, attempt, started_at,
+                                 finished_at, retry_since, due_at)
+    SELECT e.id, e.queue_name, t.task_name, t.webhook_url, 'failed', e.error, e.attempt, e.claimed_at, lapinq_now(),
+           lapinq_now(), lapinq_now()
+      FROM ended e
+     CROSS JOIN lapinq_webhook_of(e.id) AS t
+     WHERE e.has_webhook IS NOT FALSE
+       AND e.final
+       AND NOT e.cancelled
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending, failed, cancelled)
     SELECT queue_name, count(*) FILTER (WHERE NOT final), count(*) FILTER (WHERE final AND NOT cancelled),

@@ -1,0 +1,141 @@
+"""What a webhook says, how it is signed, and when one that was not taken is tried again. Pure.
+
+Headers and signature are those of the Standard Webhooks specification, version 1.0.0.
+"""
+
+import binascii
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http import HTTPStatus
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  # what secrets begin with
+SHORTEST_SECRET = 24
+LONGEST_SECRET = 64
+
+GIVE_UP_SECONDS = 86_400.0
+"""How long one event is tried, from its end or from when somebody asked to send it again."""
+MAX_WAIT_SECONDS = 3600.0
+"""Longest pause between two tries, whatever the receiver asks for."""
+JITTER = 0.2
+_WAITS = (5.0, 30.0, 120.0, 600.0, 1800.0)
+
+
+class WebhookState(StrEnum):
+    """What became of a webhook so far."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a task, as its webhook tells it; the fields of the body, in their order.
+
+    `event_id` is the same for all tries. `result` is the return value as JSON text. Times are ISO 8601 in UTC.
+    """
+
+    task_id: str
+    status: str
+    result: str | None
+    error: str | None
+    event_id: str
+    task_name: str
+    queue_name: str
+    attempt: int
+    started_at: str | None
+    finished_at: str
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The receiver has it: it answered with `answer`, a status of success."""
+
+    answer: int
+
+
+class NotTaken(msgspec.Struct, frozen=True):
+    """The receiver does not have it, or did not say so.
+
+    `failure` says why in a few words, `answer` is the status where there is one. `wait` is how many seconds the
+    receiver asked to be left alone; `is_final` where it wants to hear of this no more.
+    """
+
+    failure: str
+    answer: int | None = None
+    wait: float = 0.0
+    is_final: bool = False
+
+
+def body_of(event: Event) -> bytes:
+    """The body, which is signed byte for byte."""
+    return msgspec.json.encode(event)
+
+
+def read_secret(text: str) -> bytes:
+    """The key that `whsec_…` stands for. Raises `InvalidValue`, which does not repeat the secret."""
+    try:
+        key = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(SECRET_PREFIX) or not SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
+        raise InvalidValue(
+            "", f"must be {SECRET_PREFIX} and the base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} bytes"
+        ) from None
+    return key
+
+
+def signed_headers(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
+    """The headers of one try at `timestamp`, in seconds since 1970: a signature for each key, none without keys."""
+    headers = {"webhook-id": event_id, "webhook-timestamp": str(timestamp)}
+    if keys:
+        signed = f"{event_id}.{timestamp}.".encode() + body
+        headers["webhook-signature"] = " ".join(_signature(key, signed) for key in keys)
+    return headers
+
+
+def judge(status: int, retry_after: str | None, now: datetime) -> Taken | NotTaken:
+    """What an answer says: 2xx alone is success, a redirect is not followed, 410 is a refusal for good."""
+    if 200 <= status < 300:
+        return Taken(status)
+    if 300 <= status < 400:
+        return NotTaken(f"it answered {status}, and redirects are not followed", status)
+    if status == HTTPStatus.GONE:
+        return NotTaken("it answered 410: it wants no more of this", status, is_final=True)
+    asks = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    return NotTaken(f"it answered {status}", status, _asked_wait(retry_after, now) if asks else 0.0)
+
+
+def next_wait(tries: int, rand: float, asked: float = 0.0) -> float:
+    """Seconds until the next try, after try number `tries` (the first is 1); `rand` is in [0, 1).
+
+    5 s, 30 s, 2 min, 10 min, 30 min, then an hour each, spread by 20 % each way; never sooner than `asked`.
+    """
+    step = _WAITS[tries - 1] if tries <= len(_WAITS) else MAX_WAIT_SECONDS
+    return max(step * (1 - JITTER + 2 * JITTER * rand), asked)
+
+
+def _signature(key: bytes, signed: bytes) -> str:
+    return "v1," + b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+
+
+def _asked_wait(header: str | None, now: datetime) -> float:
+    """What `Retry-After` says, a number of seconds or a date, within bounds; 0 for what can't be read."""
+    if header is None:
+        return 0.0
+    if header.isascii() and header.isdigit():
+        # Before int(), which takes time for very long ones.
+        return min(float(header[:10]), MAX_WAIT_SECONDS)
+    try:
+        at = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError):
+        return 0.0
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return min(max((at - now).total_seconds(), 0.0), MAX_WAIT_SECONDS)

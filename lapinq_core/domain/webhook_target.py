@@ -1,0 +1,154 @@
+"""Where a webhook may go: what a URL names, and which addresses are nobody's but our own network's. Pure.
+
+An address is judged, never a name: whoever writes `0x7f.1`, `2130706433` or a name that leads to 127.0.0.1 is told by
+what the resolver answers. Which address is then connected to is `lapinq_scheduler.guarded_network`.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_NAME = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
+
+# Beyond what `ipaddress` calls global, which differs among versions of Python.
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        "192.88.99.0/24",  # relays of 6to4
+        "168.63.129.16/32",  # Azure's host, which looks public and is inside
+        "::/96",  # IPv4 written as IPv6, long deprecated
+        "64:ff9b:1::/48",  # a translator of one's own
+        "100::/64",
+        "2001::/23",  # Teredo and other protocols
+        "2001:db8::/32",
+        "2002::/16",  # 6to4, which wraps IPv4
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
+)
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The parts of a URL, in ASCII. `path` has the query; `authorization` is what user and password come to."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    authorization: str | None
+
+    @property
+    def host_header(self) -> str:
+        """The host as requests name it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """What may be sent to although it is private: patterns of host names, and networks."""
+
+    names: tuple[re.Pattern[str], ...] = ()
+    networks: tuple[Network, ...] = ()
+
+    def admits(self, host: str, address: str) -> bool:
+        """Whether `host` may be called at `address`, which is one of its own."""
+        if any(name.fullmatch(host) for name in self.names):
+            return True
+        plain = _plain(ip_address(address))
+        return any(plain in network for network in self.networks) or not is_private(address)
+
+
+def read_target(url: str) -> Target:
+    """The parts of `url`. Raises `InvalidValue` for what can't be called."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidValue("the URL", "can't be read") from error
+    if parts.scheme not in _PORTS or port == 0 or not url.isprintable():
+        raise InvalidValue("the URL", "must be an http or https URL")
+    path = quote(parts.path or "/", safe="/:@!$&'()*+,;=~-._%")
+    if parts.query:
+        path += "?" + quote(parts.query, safe="/:@!$&'()*+,;=~-._%?")
+    return Target(parts.scheme, _host(parts), port or _PORTS[parts.scheme], path, _authorization(parts))
+
+
+def read_allowed(entries: Iterable[str]) -> Allowed:
+    """Host names, in which `*` stands for anything, networks and single addresses. Raises `InvalidValue`."""
+    names: list[re.Pattern[str]] = []
+    networks: list[Network] = []
+    for entry in entries:
+        text = entry.lower().removesuffix(".")
+        try:
+            networks.append(ip_network(text))
+        except ValueError as error:
+            # Without a letter it can only be an address, and is a wrong one.
+            if not _NAME.fullmatch(text) or not re.search(r"[a-z*]", text):
+                raise InvalidValue("", f"{entry!r} is no host name, address or network") from error
+            names.append(re.compile(re.escape(text).replace(r"\*", ".*")))
+    return Allowed(tuple(names), tuple(networks))
+
+
+def is_private(address: str) -> bool:
+    """Whether `address` is anything but one of the public internet, also where it is wrapped in an IPv6 address."""
+    plain = _plain(ip_address(address))
+    if plain in _NAT64:
+        # How the IPv4 internet is reached from networks that have IPv6 alone.
+        return is_private(str(IPv4Address(int(plain) & 0xFFFF_FFFF)))
+    return (
+        not plain.is_global
+        or plain.is_multicast
+        or plain.is_reserved
+        or any(plain in network for network in _NEVER)
+    )
+
+
+def _plain(address: Address) -> Address:
+    """An IPv4 address written as `::ffff:…` is that IPv4 address to every system."""
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").removesuffix(".")
+    if ":" in host:
+        try:
+            return IPv6Address(host).compressed if "%" not in host else _refused()
+        except ValueError as error:
+            raise InvalidValue("the host", "is no IPv6 address") from error
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode().lower().removesuffix(".")
+        except UnicodeError as error:
+            raise InvalidValue("the host", "is no name of a host") from error
+    return host if _HOST.fullmatch(host) else _refused()
+
+
+def _refused() -> str:
+    raise InvalidValue("the host", "is no name or address of a host")
+
+
+def _authorization(parts: SplitResult) -> str | None:
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {b64encode(pair.encode(errors='replace')).decode()}"

@@ -1,0 +1,15 @@
+-- The newest webhooks that pass the filters that are not null, as the API shows them, each after the number to go on from.
+-- Locks nothing. Relies on the indexes of lapinq_webhooks by state, queue and task; it is to be planned anew each time,
+-- with the filters known.
+SELECT w.seq,
+       (SELECT row_to_json(o)::text
+          FROM (SELECT w.id, w.task_id, w.queue_name, w.task_name, w.url, w.status, w.state, w.tries,
+                       w.finished_at AS created_at, CASE WHEN w.state = 'pending' THEN w.due_at END AS due_at,
+                       w.tried_at, w.answer, w.failure) AS o)
+  FROM lapinq_webhooks w
+ WHERE (%(state)s::text IS NULL OR w.state = %(state)s::text)
+   AND (%(queue)s::text IS NULL OR w.queue_name = %(queue)s::text)
+   AND (%(task_id)s::uuid IS NULL OR w.task_id = %(task_id)s::uuid)
+   AND (%(before)s::bigint IS NULL OR w.seq < %(before)s::bigint)
+ ORDER BY w.seq DESC
+ LIMIT %(limit)s::integer

@@ -1,0 +1,61 @@
+-- Takes up to `limit` webhooks that are due, in turns among their hosts: counts the try, and puts off the next one until
+-- after the `lease`, in seconds, so that a try whose outcome is never told is made again.
+-- `hosts` and `places` say of some hosts how many to take at most; of any other `places_each`. It looks at 200 hosts from
+-- `after` on, in their order, so a pass costs the same whatever waits.
+-- Answers a row for each, and at least one row, without an id when nothing was taken; the last column is the host to go
+-- on from when there may be more.
+-- Locks the rows it looks at, skipping locked ones. Relies on lapinq_webhooks_host, which the comparison of rows leaves
+-- no choice but to use where by statistics another may look cheaper, and on lapinq_webhooks_due_at.
+WITH RECURSIVE waiting (host, number) AS (
+    (SELECT host, 1
+       FROM lapinq_webhooks
+      WHERE state = 'pending'
+        AND host > %(after)s::text
+        AND (SELECT due_at FROM lapinq_webhooks WHERE state = 'pending' ORDER BY due_at LIMIT 1) <= lapinq_now()
+      ORDER BY host
+      LIMIT 1)
+    UNION ALL
+    SELECT (SELECT next.host
+              FROM lapinq_webhooks next
+             WHERE next.state = 'pending'
+               AND next.host > w.host
+             ORDER BY next.host
+             LIMIT 1),
+           w.number + 1
+      FROM waiting w
+     WHERE w.host IS NOT NULL
+       AND w.number < 200
+), due AS MATERIALIZED (
+    SELECT d.seq, d.due_at, row_number() OVER (PARTITION BY w.host ORDER BY d.due_at) AS turn
+      FROM waiting w
+      LEFT JOIN unnest(%(hosts)s::text[], %(places)s::integer[]) AS known (host, places) ON known.host = w.host
+     CROSS JOIN LATERAL (
+           SELECT seq, due_at
+             FROM lapinq_webhooks
+            WHERE state = 'pending'
+              AND (host, due_at) >= (w.host, '-infinity'::timestamptz)
+              AND (host, due_at) <= (w.host, lapinq_now())
+            ORDER BY host, due_at
+            LIMIT coalesce(known.places, %(places_each)s::integer)
+              FOR UPDATE SKIP LOCKED) AS d
+), picked AS MATERIALIZED (
+    SELECT seq
+      FROM due
+     ORDER BY turn, due_at
+     LIMIT %(limit)s::integer
+), taken AS (
+    UPDATE lapinq_webhooks h
+       SET tries = tries + 1,
+           tried_at = lapinq_now(),
+           due_at = lapinq_now() + %(lease)s::float8 * interval '1 second'
+      FROM picked
+     WHERE h.seq = picked.seq
+       AND h.state = 'pending'
+    RETURNING h.*
+)
+SELECT t.seq, t.url, t.host, t.tries, t.due_at, extract(epoch FROM lapinq_now())::bigint, t.task_id::text, t.status,
+       t.result, t.error, t.id::text, t.task_name, t.queue_name, t.attempt, to_json(t.started_at) #>> '{}',
+       to_json(t.finished_at) #>> '{}', (SELECT host FROM waiting WHERE number = 200)
+  FROM (SELECT) AS always
+  LEFT JOIN taken t ON true
+ ORDER BY t.seq

@@ -1,0 +1,130 @@
+"""One try to deliver a webhook: a POST, and what its answer comes to."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import httpcore
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.version import __version__
+from lapinq_core.domain.webhook import NotTaken, Taken, body_of, judge, signed_headers
+from lapinq_core.domain.webhook_target import Target, read_target
+from lapinq_core.store.webhooks import Due
+from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
+from lapinq_scheduler.resolving import Unresolved
+
+CONNECT_SECONDS = 5.0
+"""For the lookup, the connection and the handshake, each."""
+WHOLE_SECONDS = 15.0
+"""From the start of a try until the status of its answer is there."""
+_LEFTOVERS_SECONDS = 1.0
+MOST_READ = 64 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class Poster:
+    """Sends events, on one event loop, from `open` to `close`. `keys` sign, all of them."""
+
+    def __init__(self, network: GuardedNetwork, keys: Sequence[bytes], *, most_at_once: int) -> None:
+        self._keys = keys
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=2 * most_at_once,
+            max_keepalive_connections=most_at_once,
+            keepalive_expiry=5.0,
+            network_backend=network,
+        )
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def post(self, due: Due) -> Taken | NotTaken:
+        """Sends it once. Whatever goes wrong is an outcome, too; it names the host alone, never the URL."""
+        try:
+            target = read_target(due.url)
+        except InvalidValue as error:
+            return NotTaken(f"{error.loc} {error.msg}")
+        try:
+            return await self._send(target, due)
+        except TimeoutError:
+            return NotTaken(f"no answer within {WHOLE_SECONDS:g} s")
+        except (TargetRefused, Unresolved) as error:
+            return NotTaken(str(error))
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            return NotTaken(_no_connection(target.host, error))
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            return NotTaken(_no_answer(error))
+
+    async def _send(self, target: Target, due: Due) -> Taken | NotTaken:
+        body = body_of(due.event)
+        request = httpcore.Request(
+            "POST",
+            httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),
+            headers=_headers(
+                target, body, signed_headers(due.event.event_id, due.timestamp, body, self._keys)
+            ),
+            content=body,
+            extensions={"timeout": {"connect": CONNECT_SECONDS, "pool": WHOLE_SECONDS}},
+        )
+        async with asyncio.timeout(WHOLE_SECONDS):
+            response = await self._pool.handle_async_request(request)
+        try:
+            retry_after = next(
+                (value for name, value in response.headers if name.lower() == b"retry-after"), None
+            )
+            outcome = judge(
+                response.status, retry_after.decode("latin-1") if retry_after else None, datetime.now(UTC)
+            )
+            await _read_leftovers(response)
+        finally:
+            await response.aclose()
+        return outcome
+
+
+async def _read_leftovers(response: httpcore.Response) -> None:
+    """Reads a short body to its end, so that the connection can be used again; gives up on any other."""
+    size = 0
+    with contextlib.suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
+        async with asyncio.timeout(_LEFTOVERS_SECONDS):
+            async for part in response.aiter_stream():
+                size += len(part)
+                if size > MOST_READ:
+                    return
+
+
+def _headers(target: Target, body: bytes, signed: dict[str, str]) -> list[tuple[str, str]]:
+    headers = [
+        ("Host", target.host_header),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+        ("User-Agent", f"lapinq/{__version__}"),
+        ("Accept", "*/*"),
+        *signed.items(),
+    ]
+    if target.authorization is not None:
+        headers.append(("Authorization", target.authorization))
+    return headers
+
+
+def _no_connection(host: str, error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate of {host} is not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"no TLS connection to {host}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpcore.ConnectTimeout):
+        return f"no connection to {host} within {CONNECT_SECONDS:g} s"
+    return f"{host} takes no connections"
+
+
+def _no_answer(error: Exception) -> str:
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return "it gave no answer that is HTTP"
+    return "the connection broke before there was an answer"

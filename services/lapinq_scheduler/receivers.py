@@ -1,0 +1,49 @@
+"""How many webhooks are on their way to which host, and how many more may be.
+
+A receiver that is slow or away must not hold up the others. Each gets a few at once. One that gave no answer the last
+time is in trouble: it gets one at a time, and all of those in trouble together no more than half of the places.
+"""
+
+from collections import Counter, OrderedDict
+
+MOST_AT_ONCE = 20
+MOST_EACH = 4
+MOST_IN_TROUBLE = MOST_AT_ONCE // 2
+_MOST_REMEMBERED = 1000
+
+
+class Receivers:
+    """The places of one process."""
+
+    def __init__(self) -> None:
+        self._on_their_way: Counter[str] = Counter()
+        self._troubled: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def free(self) -> int:
+        """How many may be sent besides those on their way."""
+        return MOST_AT_ONCE - self._on_their_way.total()
+
+    def places(self) -> dict[str, int]:
+        """Of some hosts, how many more may be sent to each; of any other it is `MOST_EACH`."""
+        found = {host: max(MOST_EACH - count, 0) for host, count in self._on_their_way.items()}
+        left = MOST_IN_TROUBLE - sum(self._on_their_way[host] for host in self._troubled)
+        for host in self._troubled:  # who failed longest ago comes first
+            found[host] = 1 if left > 0 and not self._on_their_way[host] else 0
+            left -= found[host]
+        return found
+
+    def started(self, host: str) -> None:
+        """One more is on its way."""
+        self._on_their_way[host] += 1
+
+    def ended(self, host: str, *, answered: bool) -> None:
+        """It arrived or did not; `answered` when there was any answer at all."""
+        self._on_their_way[host] -= 1
+        if not self._on_their_way[host]:
+            del self._on_their_way[host]
+        self._troubled.pop(host, None)
+        if not answered:
+            self._troubled[host] = None
+            if len(self._troubled) > _MOST_REMEMBERED:
+                self._troubled.popitem(last=False)

@@ -1,0 +1,71 @@
+"""Webhooks to what does not behave as a server should."""
+
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.delivering import completed, delivering, outbox
+from tests.support.eventually import eventually
+
+
+@contextmanager
+def answering(*parts: bytes, until: Callable[[], object] = lambda: None) -> Generator[str]:
+    """The URL of a server that sends `parts` whatever it is asked, and then calls `until` before it hangs up."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                try:
+                    for part in parts:
+                        connection.sendall(part)
+                except OSError:
+                    continue
+                until()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_a_body_without_end_is_not_read_to_its_end(database: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+    with answering(head, *[b"x" * 65536] * 1000) as url, delivering(database):
+        (task,) = completed(database, url)
+        eventually(lambda: outbox(database, task)[0]["state"] == "delivered")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(database: str) -> None:
+    done = threading.Event()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    with answering(head, until=lambda: done.wait(30)) as url, delivering(database):
+        (task,) = completed(database, url)
+        eventually(lambda: outbox(database, task)[0]["state"] == "delivered", 5)
+        done.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 500_000],
+    ids=["nothing", "nonsense", "no status", "a header without end"],
+)
+def test_what_is_no_answer_is_a_failure(database: str, answer: bytes) -> None:
+    with answering(answer) as url, delivering(database):
+        (task,) = completed(database, url)
+        failure = eventually(lambda: outbox(database, task)[0]["failure"])
+        assert failure in {
+            "it gave no answer that is HTTP",
+            "the connection broke before there was an answer",
+        }

@@ -1,0 +1,49 @@
+from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, MOST_IN_TROUBLE, Receivers
+
+
+def test_one_host_gets_a_few_at_once() -> None:
+    receivers = Receivers()
+    for left in range(MOST_EACH - 1, -1, -1):
+        receivers.started("a")
+        assert receivers.places() == {"a": left}
+    assert receivers.free == MOST_AT_ONCE - MOST_EACH
+
+
+def test_an_end_gives_the_place_back() -> None:
+    receivers = Receivers()
+    receivers.started("a")
+    receivers.ended("a", answered=True)
+    assert receivers.free == MOST_AT_ONCE
+    assert receivers.places() == {}
+
+
+def test_one_in_trouble_gets_one_at_a_time_until_it_answers() -> None:
+    receivers = Receivers()
+    receivers.started("a")
+    receivers.ended("a", answered=False)
+    assert receivers.places() == {"a": 1}
+    receivers.started("a")
+    assert receivers.places() == {"a": 0}
+    receivers.ended("a", answered=True)
+    assert receivers.places() == {}
+
+
+def test_those_in_trouble_never_take_more_than_half_of_the_places() -> None:
+    receivers = Receivers()
+    for number in range(50):
+        receivers.started(f"{number}")
+        receivers.ended(f"{number}", answered=False)
+    places = receivers.places()
+    assert sum(places.values()) == MOST_IN_TROUBLE
+    assert places["0"] == 1
+    assert places["49"] == 0
+    receivers.started("0")
+    assert sum(receivers.places().values()) == MOST_IN_TROUBLE - 1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    receivers = Receivers()
+    for number in range(2000):
+        receivers.started(f"{number}")
+        receivers.ended(f"{number}", answered=False)
+    assert len(receivers.places()) == 1000

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from lapinq_core.domain.errors import LapinqError
@@ -25,26 +26,31 @@ async def run_every(
     stop: asyncio.Event,
     deadline: float = 60.0,
     expected: Callable[[BaseException], bool] = lambda _: False,
+    observe: Callable[[float, bool], None] = lambda _seconds, _failed: None,
 ) -> None:
     """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
 
     A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
     grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback.
+    `observe` is told of each turn how many seconds it took, and whether it failed.
     """
     backoff = FIRST_BACKOFF_SECONDS
     while not stop.is_set():
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(deadline):
                 pause = await turn()
         except StopLoop:
             return
         except Exception as error:  # a loop's turn: the loop must go on
+            observe(time.perf_counter() - began, True)
             if expected(error):
                 log.warning("%s: %s: %s; trying again in %.1f s", name, type(error).__name__, error, backoff)
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
             pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
         else:
+            observe(time.perf_counter() - began, False)
             pause = interval if pause is None else pause
             backoff = FIRST_BACKOFF_SECONDS
         await pause_for(pause, stop)

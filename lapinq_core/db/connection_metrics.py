@@ -1,0 +1,21 @@
+"""What the metrics say of a part's connections to the database."""
+
+from collections.abc import Iterator
+
+import psycopg
+from prometheus_client.core import Metric
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.runtime import catalogue
+
+
+def connection_metrics(
+    part: str, pool: AsyncConnectionPool[psycopg.AsyncConnection], *notifiers: Notifier
+) -> Iterator[Metric]:
+    """Of the pool and the notifiers of `part`; any thread may ask."""
+    stats = pool.get_stats()
+    size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    yield catalogue.POOL_CONNECTIONS.of({(part, "busy"): max(0, size - idle), (part, "idle"): idle})
+    yield catalogue.POOL_WAITING.of({(part,): stats.get("requests_waiting", 0)})
+    yield catalogue.NOTIFICATIONS.of({(part,): sum(notifier.sent_count for notifier in notifiers)})

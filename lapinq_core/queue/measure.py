@@ -1,0 +1,47 @@
+"""What the metrics ask of the queues. Bounded in its answer however many queues there are, and cheap to ask often."""
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.state import Status
+
+_PACKAGE = "lapinq_core.queue"
+
+_STATUSES = (
+    Status.PENDING,
+    Status.RUNNING,
+    Status.COMPLETED,
+    Status.FAILED,
+    Status.CANCELLED,
+    Status.EXPIRED,
+)
+"""In the order of the columns."""
+
+
+class QueueMeasures(msgspec.Struct, frozen=True):
+    """`counts` are by queue; None is all queues that are not told apart.
+
+    `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `overdue` is
+    how late the first delayed task is.
+    """
+
+    counts: dict[str | None, dict[Status, int]]
+    ages: dict[str, float]
+    overdue: float
+
+
+async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
+    """Tells at most `most` queues apart: those with the most tasks waiting and running."""
+    rows = await (
+        await conn.execute(sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
+    ).fetchall()
+    counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
+    waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
+    ages: dict[str, float] = {}
+    if waiting:
+        cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": waiting}, prepare=True)
+        # None: the task was deleted between two looks.
+        ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
+    row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
+    return QueueMeasures(counts, ages, row[0] if row else 0.0)

@@ -1,0 +1,14 @@
+-- For each queue named that has something ready: seconds since its first task in line was enqueued or became due. Paused
+-- queues too, and tasks past their time to live until they are expired.
+-- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one look a queue each.
+SELECT q.queue_name,
+       (SELECT date_part('epoch', lapinq_now() - greatest(t.created_at, t.scheduled_at))
+          FROM lapinq_tasks t
+         WHERE t.id = head.id)
+  FROM unnest(%(queues)s::text[]) AS q (queue_name)
+ CROSS JOIN LATERAL (
+       SELECT r.id
+         FROM lapinq_ready r
+        WHERE r.queue_name = q.queue_name
+        ORDER BY r.queue_name, r.rank, r.seq
+        LIMIT 1) AS head

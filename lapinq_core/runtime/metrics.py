@@ -1,0 +1,90 @@
+"""What a process shows to Prometheus: a registry of its own, filled at a scrape from the parts that count.
+
+Each part keeps its own counts and is asked for them when somebody looks (`Source.collect`); nothing is shared, so that
+several applications, or a server with a worker in it, live beside each other in one process. Where parts have a metric
+in common, each with a label of its own, it is shown as one.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
+
+from lapinq_core.domain.version import __version__
+from lapinq_core.runtime import catalogue
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A part that counts. `collect` is called from any thread, and must not wait."""
+
+    def collect(self) -> Iterable[Metric]: ...
+
+
+class Metrics:
+    """The metrics of one process, or of one application in it."""
+
+    def __init__(self) -> None:
+        self._sources: tuple[Source, ...] = ()
+        self._process = ProcessCollector(registry=None)
+
+    def show(self, source: Source) -> None:
+        """From now on `source` is shown."""
+        self._sources = (*self._sources, source)
+
+    @contextmanager
+    def showing(self, source: Source) -> Generator[None]:
+        """Shows `source` while the context lasts."""
+        self.show(source)
+        try:
+            yield
+        finally:
+            self._sources = tuple(each for each in self._sources if each is not source)
+
+    def collect(self) -> Iterable[Metric]:
+        """What the parts count; it is a source itself."""
+        families: dict[str, Metric] = {}
+        for source in self._sources:
+            for family in source.collect():
+                known = families.setdefault(family.name, family)
+                if known is not family:
+                    known.samples += family.samples
+        return families.values()
+
+    def text(self, accept: str = "", more: Iterable[Metric] = ()) -> tuple[bytes, str]:
+        """All of it with `more`, and its content type: OpenMetrics where `accept` (the header) asks for that."""
+        registry = CollectorRegistry()
+        registry.register(_Page(self._process, self, more))
+        encode, content_type = choose_encoder(_OPENMETRICS if wants_openmetrics(accept) else "")
+        return encode(registry), content_type
+
+
+class _Page:
+    """One scrape."""
+
+    def __init__(self, process: ProcessCollector, parts: Source, more: Iterable[Metric]) -> None:
+        self._process = process
+        self._parts = parts
+        self._more = more
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._process.collect()
+        yield catalogue.BUILD_INFO.of({(__version__,): 1})
+        yield from self._more
+        yield from self._parts.collect()
+
+
+_OPENMETRICS = "application/openmetrics-text"
+
+
+def wants_openmetrics(accept: str) -> bool:
+    """Whether the header `accept` asks for that format."""
+    try:
+        _, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # a version that is none
+        return False
+    return content_type.startswith(_OPENMETRICS)

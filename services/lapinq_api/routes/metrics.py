@@ -1,0 +1,45 @@
+"""The metrics of this server, of the queues, and of a worker and a scheduler inside it, as Prometheus reads them."""
+
+from functools import partial
+
+from prometheus_client.core import Metric
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.endpoint import Answer, Needs, Operation
+from lapinq_api.gauges import families_of
+from lapinq_api.state import State
+from lapinq_core.db.errors import DatabaseUnavailable
+
+
+async def metrics(state: State, request: Request) -> Response:
+    body, content_type = await state.scrapes.page(request.headers.get("accept", ""), partial(_ask, state))
+    return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+
+async def _ask(state: State) -> list[Metric]:
+    try:
+        return await state.gauges.ask()
+    except DatabaseUnavailable:
+        return families_of(None)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=metrics,
+        needs=Needs.NOBODY,
+        tag="server",
+        summary="The metrics, for Prometheus",
+        description=(
+            "Answered while the database is away too: then `lapinq_database_up` is 0, and what only the database knows"
+            " is left out. With `application/openmetrics-text` in the header `Accept` the answer is OpenMetrics."
+        ),
+        answers={
+            200: Answer(
+                description="Every metric, in the text format of Prometheus.", media_type="text/plain"
+            )
+        },
+    ),
+)

@@ -1,30 +1,21 @@
 """`lapinq task`: look at tasks and steer them, straight on the database."""
 
-import asyncio
-import os
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import click
 import msgspec
 import psycopg
 
+from lapinq.commands._direct import author, database_flags, run
 from lapinq.commands._task_text import attempts_text, json_text, task_text
-from lapinq_core.db.errors import translated
 from lapinq_core.db.notifier import notify
-from lapinq_core.db.pool import connect
-from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.state import FINAL, Status
 from lapinq_core.queue import inspect, steering
 from lapinq_core.queue.filters import TaskFilter
 from lapinq_core.queue.steering import Stop
-from lapinq_core.runtime import exits, flags
-from lapinq_core.runtime.settings import load_settings
+from lapinq_core.runtime import exits
 
 _MAX_LIMIT = 1000
-
-Verb = Callable[[psycopg.AsyncConnection], Awaitable[Any]]
 
 
 class _Failed(click.ClickException):
@@ -41,11 +32,6 @@ class _TaskId(click.ParamType[str]):
             self.fail(f"{value!r} is not a UUID", param, ctx)
 
 
-_database = flags.group(
-    flags.option("database_url", help="PostgreSQL to look at; without one the embedded PostgreSQL."),
-    flags.option("data_dir", help="Directory of the embedded database."),
-    flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
-)
 _task_id = click.argument("task_id", type=_TaskId())
 _as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 
@@ -72,11 +58,11 @@ def task() -> None:
     help="Most tasks to show.",
 )
 @_as_json
-@_database
+@database_flags
 def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool, **given: object) -> None:
     """List the newest tasks."""
     chosen = TaskFilter(queue=queue, status=Status(status) if status else None)
-    objects, _ = _run(given, lambda conn: inspect.list_tasks(conn, chosen, limit))
+    objects, _ = run(given, lambda conn: inspect.list_tasks(conn, chosen, limit))
     if as_json:
         click.echo(json_text("[" + ",\n ".join(objects) + "]"))
         return
@@ -90,14 +76,14 @@ def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool,
 @task.command()
 @_task_id
 @_as_json
-@_database
+@database_flags
 def get(task_id: str, as_json: bool, **given: object) -> None:
     """Show everything about a task, with what each of its attempts said."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, str | None]:
         return await inspect.get_task(conn, task_id), await inspect.get_attempts(conn, task_id)
 
-    found, attempts = _run(given, verb)
+    found, attempts = run(given, verb)
     if found is None:
         raise _unknown(task_id)
     if as_json:
@@ -111,10 +97,10 @@ def get(task_id: str, as_json: bool, **given: object) -> None:
 @task.command()
 @_task_id
 @click.option("--running", is_flag=True, help="Ask the task to stop when it runs already.")
-@_database
+@database_flags
 def cancel(task_id: str, running: bool, **given: object) -> None:
     """Cancel a pending task; with --running, stop one that runs."""
-    outcome, status = _run(given, lambda conn: steering.stop(conn, task_id, also_running=running))
+    outcome, status = run(given, lambda conn: steering.stop(conn, task_id, also_running=running, by=author()))
     match outcome:
         case Stop.CANCELLED:
             click.echo(f"cancelled {task_id}")
@@ -126,17 +112,17 @@ def cancel(task_id: str, running: bool, **given: object) -> None:
 
 @task.command()
 @_task_id
-@_database
+@database_flags
 def requeue(task_id: str, **given: object) -> None:
     """Let a failed task wait again, with all its retries."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, Status | None]:
-        queue, status = await steering.requeue(conn, task_id)
+        queue, status = await steering.requeue(conn, task_id, by=author())
         if queue is not None:
             await notify(conn, [queue])
         return queue, status
 
-    queue, status = _run(given, verb)
+    queue, status = run(given, verb)
     if status is None:
         raise _unknown(task_id)
     if status is Status.FAILED:
@@ -162,13 +148,3 @@ def _unknown(task_id: str) -> _Failed:
 
 def _moving(task_id: str) -> _Failed:
     return _Failed(f"task {task_id} changed its status at every try; try again")
-
-
-def _run(given: dict[str, object], verb: Verb) -> Any:
-    async def call(url: str) -> Any:
-        with translated():
-            async with await connect(url, "lapinq-task") as conn:
-                return await verb(conn)
-
-    with explained(), database(load_settings(os.environ, **given)) as url:
-        return asyncio.run(call(url))

@@ -7,8 +7,8 @@ from starlette.requests import Request
 
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.request_id import SCOPE_KEY
-from lapinq_core.domain.account import Actor, ActorKind, Permission
-from lapinq_core.store.audit import Entry
+from lapinq_core.domain.account import Actor, ActorKind, Permission, scope_for
+from lapinq_core.store.audit import Author, Entry
 
 ACTOR_KEY = "lapinq.actor"
 
@@ -25,8 +25,7 @@ def require(request: Request, permission: Permission, queue: str | None) -> Acto
     """Who asks, given they may act so on `queue`; None is all queues at once. Raises `Refused` (401, 403)."""
     actor = actor_of(request)
     if not actor.may(permission, queue):
-        where = "on every queue at once" if queue is None else f"on the queue {queue}"
-        raise refusal_of(actor, f"{permission} {where}")
+        raise refusal_of(actor, _what(actor, permission, queue))
     return actor
 
 
@@ -35,6 +34,12 @@ def refusal_of(actor: Actor, what: str) -> Refused:
     if actor.kind is ActorKind.ANONYMOUS:
         return unauthenticated()
     return Refused(HTTPStatus.FORBIDDEN, f"{actor.name} may not {what}")
+
+
+def _what(actor: Actor, permission: Permission, queue: str | None) -> str:
+    if actor.kind is ActorKind.KEY:
+        return f"{permission}: that takes a key with the scope {scope_for(permission)}"
+    return f"{permission} on every queue at once" if queue is None else f"{permission} on the queue {queue}"
 
 
 def unauthenticated() -> Refused:
@@ -51,15 +56,17 @@ def note(request: Request, action: str, target: str | None, details: dict[str, A
 
     `action` is what was done to what kind of thing: "task.cancel"; `target` names which.
     """
+    return author_of(request).did(action, target, details)
+
+
+def author_of(request: Request) -> Author:
+    """The sender of `request`, for verbs that note themselves what they do."""
     actor = actor_of(request)
     client = request.scope.get("client")
-    return Entry(
+    return Author(
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor=actor.name,
-        action=action,
-        target=target,
-        details=details,
         address=client[0] if client else None,
         request_id=request.scope.get(SCOPE_KEY),
     )

@@ -1,7 +1,4 @@
-"""The overview: every queue, and the newest tasks. Read-only.
-
-It is open exactly where the API is open. With an API key set it says that it needs a login.
-"""
+"""The overview: every queue, and the newest tasks. Read-only. As every page but the login it takes a session."""
 
 import re
 from http import HTTPStatus
@@ -10,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lapinq_api.dashboard.page import PageEndpoint, page
+from lapinq_api.auth.sessions import session_of
+from lapinq_api.dashboard.page import PageEndpoint, page_of
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.queue import inspect
@@ -36,21 +34,28 @@ async def overview_fragment(state: State, request: Request) -> Response:
 
 
 async def _overview(state: State, request: Request, template: str) -> Response:
-    if state.settings.api_key is not None:
-        return page("locked.html", HTTPStatus.FORBIDDEN)
+    session_of(request.scope)
     try:
         shown = await state.database.run(inspect.overview, TASKS_SHOWN)
     except DatabaseUnavailable:
-        return page(template, HTTPStatus.SERVICE_UNAVAILABLE, shown=None, total=None, server=_server(request))
-    return page(template, shown=shown, total=_total(shown.queues), server=_server(request))
+        return page_of(
+            request,
+            template,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            shown=None,
+            total=None,
+            server=server_of(request),
+        )
+    return page_of(request, template, shown=shown, total=total(shown.queues), server=server_of(request))
 
 
-def _total(queues: list[QueueCounts]) -> dict[str, int]:
+def total(queues: list[QueueCounts]) -> dict[str, int]:
+    """All queues together, by status."""
     return {status: sum(getattr(queue, status) for queue in queues) for status in _STATUSES}
 
 
-def _server(request: Request) -> str:
-    """How the reader reached this server, for the examples on the page."""
+def server_of(request: Request) -> str:
+    """How the reader reached this server, for the examples on a page."""
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         host = "127.0.0.1:8001"

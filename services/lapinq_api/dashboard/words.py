@@ -27,3 +27,34 @@ def thousands(value: int) -> str:
 def moment(value: datetime) -> str:
     """A point in time to the second."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def browser(user_agent: str | None) -> str:
+    """The browser and the system that a User-Agent header names, or the header itself, cut short."""
+    if not user_agent:
+        return "unknown"
+    name = next((name for mark, name in _BROWSERS if mark in user_agent), None)
+    if name is None:
+        return user_agent if len(user_agent) <= _LONGEST_AGENT else f"{user_agent[:_LONGEST_AGENT]}…"
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
+    return f"{name} on {system}" if system else name
+
+
+_LONGEST_AGENT = 60
+# In an order in which no mark is found in the header of one that stands below it.
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("HeadlessChrome/", "Headless Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iPadOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)

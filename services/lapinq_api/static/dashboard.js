@@ -30,7 +30,7 @@ async function refresh() {
   if (document.hidden) return;
   try {
     const answer = await fetch(live.dataset.source, { signal: AbortSignal.timeout(GIVE_UP_MS) });
-    if (answer.status === 403) return location.reload();
+    if (answer.status === 401) return location.reload();
     if (!answer.ok && answer.status !== 503) throw new Error(answer.statusText);
     const html = await answer.text();
     if (!isReading()) show(html);

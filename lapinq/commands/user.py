@@ -1,0 +1,188 @@
+"""`lapinq user`: see to people straight on the database, also when nobody can log in any more."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+import msgspec
+import psycopg
+
+from lapinq.commands._direct import author, database_flags, run
+from lapinq.commands._task_text import json_text
+from lapinq_api.auth.passwords import Passwords
+from lapinq_core.domain.account import Role
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.grants import write_grants
+from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.passwords import check_password, check_username, could_be_username
+from lapinq_core.runtime import exits
+from lapinq_core.store import audit, sessions, users
+from lapinq_core.store.users import Changed, Credentials, User
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_NO_TOKEN = b""
+"""The hash of no session's token: all of them end."""
+
+
+class _Failed(click.ClickException):
+    exit_code = exits.FAILED
+
+
+_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+_role = click.Choice([role.value for role in Role])
+
+
+def _password_flags(command: Command) -> Command:
+    return click.option(
+        "--password-stdin",
+        "from_stdin",
+        is_flag=True,
+        help="Read the password from standard input instead of asking for it.",
+    )(command)
+
+
+@click.group()
+def user() -> None:
+    """Make, list, change and delete the users of the dashboard."""
+
+
+@user.command("list")
+@_as_json
+@database_flags
+def list_users(as_json: bool, **given: object) -> None:
+    """List the users, with what they may do."""
+    found = run(given, users.list_all)
+    if as_json:
+        shown = [
+            {**msgspec.structs.asdict(one), "permissions": write_grants(one.permissions)} for one in found
+        ]
+        click.echo(json_text(encode(shown).decode()))
+        return
+    for one in found:
+        click.echo(_line(one))
+
+
+@user.command()
+@click.argument("username")
+@click.option("--role", type=_role, default=Role.USER.value, show_default=True, help="What they are.")
+@_password_flags
+@database_flags
+def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
+    """Make a user."""
+    _checked(lambda: check_username("the username", username))
+    password = _ask_for_password(username, from_stdin=from_stdin)
+
+    async def verb(conn: psycopg.AsyncConnection) -> User | None:
+        password_hash = await Passwords().hash(password)
+        async with conn.transaction():
+            made = await users.create(conn, username, password_hash, Role(role))
+            if made is not None:
+                await audit.record(conn, author().did("user.create", username, {"id": made.id, "role": role}))
+            return made
+
+    if run(given, verb) is None:
+        raise _Failed(f"there is a user {username} already")
+    click.echo(f"made {username}")
+
+
+@user.command()
+@click.argument("username")
+@_password_flags
+@database_flags
+def password(username: str, from_stdin: bool, **given: object) -> None:
+    """Give a user a new password. All their sessions end."""
+    new = _ask_for_password(username, from_stdin=from_stdin)
+
+    async def verb(conn: psycopg.AsyncConnection) -> bool:
+        password_hash = await Passwords().hash(new)
+        async with conn.transaction():
+            known = await _find(conn, username)
+            if known is None or not await users.set_password(conn, known, password_hash):
+                return False
+            await sessions.revoke_others(conn, known.id, _NO_TOKEN)
+            await audit.record(conn, author().did("account.password", known.username, {"id": known.id}))
+            return True
+
+    if not run(given, verb):
+        raise _Failed(f"there is no user {username}")
+    click.echo(f"{username} has a new password")
+
+
+@user.command()
+@click.argument("username")
+@click.argument("role", type=_role, metavar="ROLE")
+@database_flags
+def role(username: str, role: str, **given: object) -> None:
+    """Make somebody an admin or a user."""
+
+    async def verb(conn: psycopg.AsyncConnection) -> Changed:
+        async with conn.transaction():
+            known = await _find(conn, username)
+            if known is None:
+                return Changed.UNKNOWN
+            changed, now = await users.set_role(conn, known.id, Role(role))
+            if now is not None:
+                await audit.record(
+                    conn, author().did("user.role", now.username, {"id": now.id, "role": role})
+                )
+            return changed
+
+    _done(run(given, verb), username)
+    click.echo(f"{username} is now {'an admin' if role == Role.ADMIN else 'a user'}")
+
+
+@user.command()
+@click.argument("username")
+@database_flags
+def delete(username: str, **given: object) -> None:
+    """Take a user away. Their sessions end at once."""
+
+    async def verb(conn: psycopg.AsyncConnection) -> Changed:
+        async with conn.transaction():
+            known = await _find(conn, username)
+            if known is None:
+                return Changed.UNKNOWN
+            changed, gone = await users.delete(conn, known.id)
+            if gone is not None:
+                await audit.record(
+                    conn, author().did("user.delete", gone.username, {"id": gone.id, "role": gone.role})
+                )
+            return changed
+
+    _done(run(given, verb), username)
+    click.echo(f"deleted {username}")
+
+
+async def _find(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
+    return await users.credentials(conn, username) if could_be_username(username) else None
+
+
+def _done(changed: Changed, username: str) -> None:
+    if changed is Changed.UNKNOWN:
+        raise _Failed(f"there is no user {username}")
+    if changed is Changed.LAST_ADMIN:
+        raise _Failed(f"{username} is the last admin: nobody could make another")
+
+
+def _ask_for_password(username: str, *, from_stdin: bool) -> str:
+    if from_stdin:
+        given = sys.stdin.readline().rstrip("\r\n")
+    else:
+        given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _checked(lambda: check_password("the password", given, username))
+    return given
+
+
+def _checked(check: Callable[[], None]) -> None:
+    try:
+        check()
+    except InvalidValue as error:
+        raise _Failed(f"{error.loc} {error.msg}") from error
+
+
+def _line(one: User) -> str:
+    queues = "  ".join(f"{queue}: {', '.join(able)}" for queue, able in write_grants(one.permissions).items())
+    warning = "  has the default password" if one.has_default_password else ""
+    return f"{one.username:<24}  {one.role.value:<6}{warning}  {queues}".rstrip()

@@ -1,0 +1,2 @@
+-- How many keys there are. Locks nothing.
+SELECT count(*) FROM lapinq_api_keys

@@ -1,0 +1,8 @@
+-- A new password for whoever still has the old one. Answers a row when it is so; none when they are gone or their
+-- password was changed meanwhile. Locks the row. Relies on lapinq_users_pkey.
+UPDATE lapinq_users
+   SET password_hash = %(password_hash)s::text,
+       has_default_password = false
+ WHERE id = %(id)s::bigint
+   AND password_hash = %(old_hash)s::text
+RETURNING id

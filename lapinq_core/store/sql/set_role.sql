@@ -1,0 +1,6 @@
+-- Makes somebody an admin or a user. Answers them; no row for an unknown id.
+-- Locks the row, after those of all admins (lock_admins). Relies on lapinq_users_pkey.
+UPDATE lapinq_users
+   SET role = %(role)s::text
+ WHERE id = %(id)s::bigint
+RETURNING id, username, role, permissions::text, has_default_password, created_at

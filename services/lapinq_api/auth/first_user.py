@@ -1,0 +1,68 @@
+"""Makes the first user, where there is none, and warns as long as somebody has the password that everybody knows."""
+
+import asyncio
+import logging
+
+from lapinq_api.state import State
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.passwords import DEFAULT_PASSWORD, DEFAULT_USERNAME
+from lapinq_core.runtime.loops import pause_for
+from lapinq_core.store import users
+
+FIRST_ATTEMPT_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class FirstUser:
+    """Goes on trying until it is sure that there is a user."""
+
+    def __init__(self, state: State, schema_is_ready: asyncio.Event) -> None:
+        self._state = state
+        self._schema_is_ready = schema_is_ready
+        self._done = asyncio.Event()
+
+    async def first_attempt(self) -> None:
+        """Waits for it to be done, for a while."""
+        await pause_for(FIRST_ATTEMPT_SECONDS, self._done)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not (self._schema_is_ready.is_set() or stop.is_set()):
+            await pause_for(3600.0, self._schema_is_ready, stop)
+        said = ""
+        while not stop.is_set():
+            try:
+                await self._ensure()
+            except LapinqError as error:
+                if str(error) != said and not stop.is_set():
+                    log.warning("can't see yet whether there is a user: %s", error)
+                    said = str(error)
+            except Exception:
+                log.exception("can't see whether there is a user")
+            else:
+                self._done.set()
+                return
+            await pause_for(PAUSE_SECONDS, stop)
+
+    async def _ensure(self) -> None:
+        state, settings = self._state, self._state.settings
+        await state.passwords.prepare()
+        if not await state.database.run(users.has_any):
+            username = settings.admin_username or DEFAULT_USERNAME
+            password = settings.admin_password or DEFAULT_PASSWORD
+            made = await state.database.run(
+                users.create_first,
+                username,
+                await state.passwords.hash(password),
+                has_default_password=settings.admin_password is None,
+            )
+            if made:
+                log.info("made the first user, %s", username)
+        state.default_login = await state.database.run(users.default_login)
+        if state.default_login is not None:
+            log.warning(
+                "the user %s has the password that everybody knows, %s; log in and change it",
+                state.default_login,
+                DEFAULT_PASSWORD,
+            )

@@ -1,0 +1,157 @@
+"""Logging in and out, and changing the password: what is checked, in which order, and what is noted.
+
+A try is counted before the password is looked at, and taken back when it was right, so that guesses at the same moment
+can't slip through together. An unknown name takes the same time and gives the same answer as a wrong password.
+"""
+
+import logging
+
+import psycopg
+from starlette.requests import Request
+
+from lapinq_api.auth import throttle
+from lapinq_api.auth.caller import ACTOR_KEY, note
+from lapinq_api.auth.cookies import token_in
+from lapinq_api.auth.passwords import Verdict
+from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
+from lapinq_api.auth.throttle import Tried
+from lapinq_api.errors import Refused
+from lapinq_api.middleware.request_id import SCOPE_KEY
+from lapinq_api.state import State
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.account import Actor, ActorKind
+from lapinq_core.domain.passwords import check_password, could_be_username
+from lapinq_core.store import audit, logins, sessions, users
+from lapinq_core.store.users import Credentials
+
+MAX_USER_AGENT = 500
+
+log = logging.getLogger(__name__)
+
+
+async def sign_in(state: State, request: Request, username: str, password: str) -> str | None:
+    """The token of a new session; None when name or password are wrong. The session asked with, if any, ends.
+
+    Raises `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
+    """
+    tried = await throttle.count_try(state, request.scope, username)
+    # Twice, for the hash may have been changed while it was looked at, by a login that hashed the password anew.
+    for _ in range(2):
+        known = await _credentials(state, username)
+        verdict = await state.passwords.check(password, known.password_hash if known else None)
+        if known is None or not verdict.is_right:
+            break
+        token = await _begin(state, request, known, tried)
+        if token is not None:
+            await _rehash(state, known, verdict)
+            return token
+    _log_failure(request)
+    return None
+
+
+async def _begin(state: State, request: Request, known: Credentials, tried: Tried) -> str | None:
+    """The token of a new session; None when the password is another by now."""
+    old, token = token_in(request.scope), new_token()
+
+    async def begin(conn: psycopg.AsyncConnection) -> str | None:
+        async with conn.transaction():
+            session = await sessions.create(
+                conn,
+                hash_of(state, token),
+                known,
+                address=_address(request),
+                user_agent=_user_agent(request),
+            )
+            if session is None:
+                return None
+            details = {"session": session}
+            if old is not None and (ended := await sessions.end(conn, hash_of(state, old))) is not None:
+                details |= {"in_place_of": ended.id, "of": ended.username}
+            await logins.succeeded(conn, tried.name, tried.address)
+            request.scope[ACTOR_KEY] = Actor(kind=ActorKind.USER, id=known.id, name=known.username)
+            await audit.record(conn, note(request, "session.login", known.username, details))
+            return token
+
+    return await state.database.run(begin)
+
+
+async def _rehash(state: State, known: Credentials, verdict: Verdict) -> None:
+    """Keeps the password at today's cost. Not with the session, which holds the user's row as others may, too."""
+    if verdict.better_hash is None:
+        return
+    try:
+        await state.database.run(users.rehash, known, verdict.better_hash)
+    except DatabaseUnavailable as error:
+        log.info("a password was not hashed anew, which the next login does: %s", error)
+
+
+async def sign_out(state: State, request: Request) -> None:
+    """Ends the session that the request comes with, if any."""
+    token = token_in(request.scope)
+    if token is None:
+        return
+    token_hash = hash_of(state, token)
+
+    async def finish(conn: psycopg.AsyncConnection) -> None:
+        async with conn.transaction():
+            ended = await sessions.end(conn, token_hash)
+            if ended is not None:
+                actor = Actor(kind=ActorKind.USER, id=ended.user_id, name=ended.username)
+                request.scope[ACTOR_KEY] = actor
+                await audit.record(conn, note(request, "session.logout", actor.name, {"session": ended.id}))
+
+    await state.database.run(finish)
+
+
+async def change_password(state: State, request: Request, current: str, new: str) -> int:
+    """Changes the password of who asks and ends their other sessions; answers how many there were.
+
+    Raises `InvalidValue` for a password that can't be, `Refused` (403) when `current` is wrong, and what `sign_in`
+    raises.
+    """
+    session = session_of(request.scope)
+    check_password("new_password", new, session.username)
+    tried = await throttle.count_try(state, request.scope, session.username)
+    known = await _credentials(state, session.username)
+    verdict = await state.passwords.check(current, known.password_hash if known else None)
+    if known is None or not verdict.is_right:
+        _log_failure(request)
+        raise Refused(403, "the current password is wrong")
+    new_hash = await state.passwords.hash(new)
+    token_hash = token_hash_of(state, request.scope)
+
+    async def change(conn: psycopg.AsyncConnection) -> int | None:
+        async with conn.transaction():
+            if not await users.set_password(conn, known, new_hash):
+                return None
+            ended = await sessions.revoke_others(conn, known.id, token_hash)
+            await logins.succeeded(conn, tried.name, tried.address)
+            entry = note(request, "account.password", known.username, {"sessions_ended": len(ended)})
+            await audit.record(conn, entry)
+            return len(ended)
+
+    ended = await state.database.run(change)
+    if ended is None:
+        raise Refused(403, "the current password is wrong: it was changed a moment ago")
+    return ended
+
+
+async def _credentials(state: State, username: str) -> Credentials | None:
+    return await state.database.run(users.credentials, username) if could_be_username(username) else None
+
+
+def _log_failure(request: Request) -> None:
+    """Without the name that was typed, which may be a password."""
+    log.warning(
+        "a login failed, from %s", _address(request), extra={"request_id": request.scope.get(SCOPE_KEY)}
+    )
+
+
+def _address(request: Request) -> str | None:
+    client = request.scope.get("client")
+    return client[0] if client else None
+
+
+def _user_agent(request: Request) -> str | None:
+    given = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
+    return "".join(char for char in given if char.isprintable()) or None

@@ -1,0 +1,24 @@
+"""The account page: the own password and the own sessions."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lapinq_api.auth.sessions import session_of, token_hash_of
+from lapinq_api.dashboard.page import PageEndpoint, page_of
+from lapinq_api.dashboard.words import browser
+from lapinq_api.state import State
+from lapinq_core.domain.passwords import MIN_PASSWORD
+from lapinq_core.store import sessions
+
+
+def routes(state: State) -> list[Route]:
+    return [Route("/account", PageEndpoint(account_page, state), methods=["GET"])]
+
+
+async def account_page(state: State, request: Request) -> Response:
+    session = session_of(request.scope)
+    token_hash = token_hash_of(state, request.scope)
+    found = await state.database.run(sessions.list_of, session.user_id, token_hash)
+    shown = [(line, browser(line.user_agent)) for line in found]
+    return page_of(request, "account.html", sessions=shown, shortest=MIN_PASSWORD)

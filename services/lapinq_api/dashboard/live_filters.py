@@ -1,0 +1,70 @@
+"""What a viewer of the live page narrows it to: messages of names and texts, read into a filter.
+
+Each message changes what it names and leaves the rest; an empty text takes a filter away. Texts are taken as they were
+typed, without wildcards.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import Status
+from lapinq_core.queue.filters import TaskFilter, literally
+
+NAMES = ("queue", "id", "status", "task_name", "args", "result", "error")
+LONGEST = 1000
+
+_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
+_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
+    """`filters` as `message` changes them. Raises `InvalidValue`."""
+    changed = dict(filters)
+    for name, text in message.items():
+        if name not in NAMES:
+            raise InvalidValue(name, "is not a known filter")
+        if not isinstance(text, str):
+            raise InvalidValue(name, "must be a string")
+        if len(text) > LONGEST or "\0" in text or _is_broken(text):
+            raise InvalidValue(name, f"must be text of at most {LONGEST} characters")
+        if text:
+            changed[name] = text
+        else:
+            changed.pop(name, None)
+    as_filter(changed)
+    return changed
+
+
+def as_filter(filters: dict[str, str]) -> TaskFilter:
+    """What passes. Raises `InvalidValue`."""
+    chosen = TaskFilter(queue=filters.get("queue"))
+    if status := filters.get("status"):
+        if status not in set(Status):
+            raise InvalidValue("status", f"must be one of {', '.join(Status)}")
+        chosen = msgspec.structs.replace(chosen, status=Status(status))
+    if begin := filters.get("id"):
+        first, last = _ids_beginning_with(begin)
+        chosen = msgspec.structs.replace(chosen, first=first, last=last)
+    contained = {
+        name: literally(filters[name]) for name in ("task_name", "args", "result", "error") if name in filters
+    }
+    return msgspec.structs.replace(chosen, **contained)
+
+
+def _ids_beginning_with(text: str) -> tuple[str, str]:
+    """The lowest and the highest id that begin so."""
+    text = text.strip().lower()
+    if not _BEGIN.fullmatch(text) or not _SHAPE.fullmatch(text + _LOWEST_ID[len(text) :]):
+        raise InvalidValue("id", "must be the beginning of a task id")
+    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+_BEGIN = re.compile(r"[0-9a-f-]{1,36}")
+_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

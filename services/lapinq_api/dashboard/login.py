@@ -1,0 +1,103 @@
+"""The login page and what its form is sent to, and logging out."""
+
+import logging
+from http import HTTPStatus
+
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message
+
+from lapinq_api.auth.cookies import clear_token, set_token
+from lapinq_api.auth.sign_in import sign_in, sign_out
+from lapinq_api.auth.throttle import TooManyTries
+from lapinq_api.body import read_body
+from lapinq_api.dashboard import away
+from lapinq_api.dashboard.page import PageEndpoint, page
+from lapinq_api.dashboard.redirect import to_login, to_overview
+from lapinq_api.errors import RETRY_AFTER_SECONDS, Overloaded
+from lapinq_api.state import State
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.errors import InvalidValue
+
+MAX_FORM_BYTES = 16 * 1024
+_MOST_FIELDS = 10
+
+log = logging.getLogger(__name__)
+
+
+def routes(state: State) -> list[Route]:
+    return [
+        Route("/login", PageEndpoint(login, state), methods=["GET", "POST"]),
+        Route("/logout", PageEndpoint(logout, state), methods=["GET", "POST"]),
+    ]
+
+
+async def login(state: State, request: Request) -> Response:
+    return await _log_in(state, request) if request.method == "POST" else page("login.html", problem=None)
+
+
+async def _log_in(state: State, request: Request) -> Response:
+    try:
+        username, password = await _read_form(state, request)
+    except InvalidValue as error:
+        return _again(HTTPStatus.BAD_REQUEST, f"The form can't be read: {error.loc} {error.msg}.")
+    try:
+        token = await sign_in(state, request, username, password)
+    except TooManyTries as error:
+        return _again(HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
+    except (Overloaded, DatabaseUnavailable) as error:
+        log.info("a login could not be looked at: %s", error)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return _again(HTTPStatus.SERVICE_UNAVAILABLE, "The server can't check that now; try again.", headers)
+    if token is None:
+        return _again(HTTPStatus.UNAUTHORIZED, "Invalid credentials")
+    answer = to_overview(request)
+    set_token(answer, request, token)
+    return answer
+
+
+async def logout(state: State, request: Request) -> Response:
+    """Takes GET too, as has always been published; all that another site can do with it is to log somebody out."""
+    try:
+        await sign_out(state, request)
+    except DatabaseUnavailable:
+        return away.page_for("/logout")  # and the browser keeps the token, with which it tries again
+    answer = to_login(request)
+    clear_token(answer, request)
+    return answer
+
+
+def _again(status: int, problem: str, headers: dict[str, str] | None = None) -> Response:
+    return page("login.html", status, headers, problem=problem)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+async def _read_form(state: State, request: Request) -> tuple[str, str]:
+    """Username and password as they were typed. Raises `InvalidValue`, and `Refused` for what is too long or slow."""
+    body = await read_body(request.receive, MAX_FORM_BYTES, state.admission)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    again = Request(request.scope, receive)
+    try:
+        form = await again.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MAX_FORM_BYTES)
+    except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
+        log.info("a login form could not be read: %s", type(error).__name__)
+        raise InvalidValue("it", "is malformed") from error
+    return _field(form, "username"), _field(form, "password")
+
+
+def _field(form: FormData, name: str) -> str:
+    values = form.getlist(name)
+    if len(values) != 1 or not isinstance(values[0], str):
+        raise InvalidValue(name, "must be given once")
+    return values[0]

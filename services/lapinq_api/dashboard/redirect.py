@@ -1,0 +1,23 @@
+"""Leading a browser elsewhere within the dashboard, also where that is mounted below a prefix."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+def to_login(request: Request) -> Response:
+    """To the login page."""
+    return _to(request, "/login")
+
+
+def to_overview(request: Request) -> Response:
+    """To the first page."""
+    return _to(request, "/")
+
+
+def _to(request: Request, path: str) -> Response:
+    location = request.scope.get("root_path", "") + path
+    return Response(
+        status_code=HTTPStatus.SEE_OTHER, headers={"Location": location, "Cache-Control": "no-store"}
+    )

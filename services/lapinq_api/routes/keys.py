@@ -1,0 +1,161 @@
+"""Named API keys: making them, looking at them, deleting them."""
+
+import re
+import secrets
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import author_of
+from lapinq_api.body import read_json, read_no_fields
+from lapinq_api.codec import Json, decode
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.errors import Refused
+from lapinq_api.state import State
+from lapinq_api.values import Name, says
+from lapinq_core.domain.account import Scope
+from lapinq_core.domain.api_key import SECRET_BYTES, key_of
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.task import check_name
+from lapinq_core.store import keys
+from lapinq_core.store.keys import KeyRecord, NameTaken, TooManyKeys
+
+ScopeName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Scope)})]
+
+KEY_ID = Parameter(
+    name="id",
+    where="path",
+    description="The id of a key.",
+    schema={"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+)
+
+
+class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A key to make."""
+
+    name: Name
+    scopes: Annotated[
+        list[ScopeName],
+        says("What it may do, at least one.", example=["enqueue", "read"]),
+        msgspec.Meta(extra_json_schema={"minItems": 1}),
+    ]
+
+
+class KeyMade(msgspec.Struct, kw_only=True):
+    """A new key. `key` is the key itself, which nobody can be told again."""
+
+    id: int
+    name: str
+    scopes: list[Scope]
+    hint: str
+    created_by: str
+    created_at: datetime
+    last_used_at: datetime | None
+    key: str
+
+
+class KeyDeleted(msgspec.Struct):
+    """The id that the key had."""
+
+    id: int
+    deleted: bool = True
+
+
+async def list_keys(state: State, request: Request) -> Response:
+    return Json(await state.database.run(keys.list_all))
+
+
+async def create_key(state: State, request: Request) -> Response:
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    asked = decode(_request, body)
+    check_name("name", asked.name)
+    scopes = _scopes(asked.scopes)
+    key = key_of(secrets.token_bytes(SECRET_BYTES))
+    try:
+        made = await state.database.run(keys.create, asked.name, key, scopes, by=author_of(request))
+    except NameTaken as error:
+        raise Refused(HTTPStatus.CONFLICT, "there is a key of this name already") from error
+    except TooManyKeys as error:
+        raise Refused(
+            HTTPStatus.CONFLICT, f"there are {keys.MOST_KEYS} keys, the most there may be"
+        ) from error
+    return Json(KeyMade(**msgspec.structs.asdict(made), key=key), HTTPStatus.CREATED)
+
+
+async def delete_key(state: State, request: Request) -> Response:
+    key_id = _key_id(request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if not await state.database.run(keys.delete, key_id, by=author_of(request)):
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no key with this id")
+    # The others hear of it; whoever deletes a key shall not see it work afterwards.
+    state.keys.heard(f"key {key_id}")
+    return Json(KeyDeleted(key_id))
+
+
+_request = msgspec.json.Decoder(KeyRequest)
+
+
+def _scopes(asked: list[str]) -> list[Scope]:
+    """Each scope once, in the order in which they are declared. Raises `InvalidValue`."""
+    for index, scope in enumerate(asked):
+        if scope not in set(Scope):
+            raise InvalidValue(f"scopes[{index}]", f"must be one of {', '.join(Scope)}")
+    if not asked:
+        raise InvalidValue("scopes", f"must name at least one of {', '.join(Scope)}")
+    return [scope for scope in Scope if scope in asked]
+
+
+def _key_id(request: Request) -> int:
+    given: str = request.path_params["id"]
+    if not _ID.fullmatch(given):
+        raise InvalidValue("id", "must be the id of a key, a whole number")
+    return int(given)
+
+
+_ID = re.compile(r"[0-9]{1,18}")
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/keys",
+        handler=list_keys,
+        needs=Needs.ADMIN,
+        tag="keys",
+        summary="List the named keys",
+        answers={200: Answer(description="The keys, by name.", body=list[KeyRecord])},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/keys",
+        handler=create_key,
+        needs=Needs.ADMIN,
+        tag="keys",
+        summary="Make a named key",
+        description="The key itself is in the answer, and nowhere else: it can't be shown again.",
+        body=KeyRequest,
+        answers={
+            201: Answer(
+                description="The key is made.",
+                body=KeyMade,
+                links={"delete_key": {"id": "$response.body#/id"}},
+            )
+        },
+        errors={409: f"There is a key of this name already, or there are {keys.MOST_KEYS} keys."},
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/v1/keys/{id}",
+        handler=delete_key,
+        needs=Needs.ADMIN,
+        tag="keys",
+        summary="Delete a named key",
+        description="It stops working at once, or within 5 seconds on a server that is cut off from the announcement.",
+        parameters=(KEY_ID,),
+        answers={200: Answer(description="The key is deleted.", body=KeyDeleted)},
+        errors={404: "There is no key with this id."},
+    ),
+)

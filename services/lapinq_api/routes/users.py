@@ -1,0 +1,291 @@
+"""People over HTTP, for admins: making users, their roles and permissions, taking them away, and the page of them."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+import psycopg
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import actor_of, note
+from lapinq_api.body import read_json, read_no_fields
+from lapinq_api.codec import Json, decode
+from lapinq_api.dashboard.page import page_of
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.errors import Refused
+from lapinq_api.query import whole_number
+from lapinq_api.state import State
+from lapinq_api.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
+from lapinq_core.domain.account import Permission, Role
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.grants import MAX_QUEUES, check_grants, write_grants
+from lapinq_core.domain.passwords import (
+    MAX_PASSWORD,
+    MAX_USERNAME,
+    MIN_PASSWORD,
+    check_password,
+    check_username,
+)
+from lapinq_core.store import audit, users
+from lapinq_core.store.users import Changed, User
+
+RoleName = Annotated[str, Meta(extra_json_schema={"enum": list(Role)})]
+PermissionName = Annotated[str, Meta(extra_json_schema={"enum": list(Permission)})]
+Username = Annotated[
+    str,
+    Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_USERNAME, "pattern": TRIMMED}, examples=["ada"]),
+]
+Password = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD, "pattern": WITHOUT_NUL},
+        examples=["correct horse battery staple"],
+    ),
+]
+Queues = Annotated[
+    dict[str, list[PermissionName]],
+    Meta(
+        description="What they may do, by queue; it replaces what was there.",
+        extra_json_schema={"maxProperties": MAX_QUEUES, "propertyNames": NAME_SCHEMA},
+    ),
+]
+
+_LARGEST_ID = 10**18 - 1
+
+USER_ID = Parameter(
+    name="id",
+    where="path",
+    description="The id of a user.",
+    schema={"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
+)
+
+
+class NewUser(msgspec.Struct, forbid_unknown_fields=True):
+    """A user to be made. A password has 8 to 1024 characters and is not the username."""
+
+    username: Username
+    password: Password
+    role: RoleName
+
+
+class RoleChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What somebody shall be."""
+
+    role: RoleName
+
+
+class PermissionsChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What a user shall be allowed, by queue. An admin may do everything anyway."""
+
+    queues: Queues
+
+
+class UserObject(msgspec.Struct):
+    """A user, and what they may do by queue."""
+
+    id: int
+    username: str
+    role: Role
+    permissions: dict[str, list[str]]
+
+
+class UserDeleted(msgspec.Struct):
+    """The user that is gone."""
+
+    id: int
+    deleted: bool
+
+
+async def users_page(state: State, request: Request) -> Response:
+    if not actor_of(request).is_admin:
+        return page_of(request, "forbidden.html", HTTPStatus.FORBIDDEN)
+    found = await state.database.run(users.list_all)
+    shown = [{"user": user, "permissions": write_grants(user.permissions)} for user in found]
+    return page_of(request, "users.html", users=shown, roles=list(Role), permissions=list(Permission))
+
+
+async def create_user(state: State, request: Request) -> Response:
+    asked = decode(_new_user, await _body(state, request))
+    check_username("username", asked.username)
+    check_password("password", asked.password, asked.username)
+    role = _role(asked.role)
+    password_hash = await state.passwords.hash(asked.password)
+
+    async def create(conn: psycopg.AsyncConnection) -> User | None:
+        async with conn.transaction():
+            user = await users.create(conn, asked.username, password_hash, role)
+            if user is not None:
+                await _record(conn, request, "user.create", user, {"role": role})
+            return user
+
+    user = await state.database.run(create)
+    if user is None:
+        raise Refused(HTTPStatus.CONFLICT, "there is a user of this name already")
+    return Json(_shown(user), HTTPStatus.CREATED)
+
+
+async def set_role(state: State, request: Request) -> Response:
+    which = _user_id(request)
+    role = _role(decode(_role_change, await _body(state, request)).role)
+
+    async def change(conn: psycopg.AsyncConnection) -> tuple[Changed, User | None]:
+        async with conn.transaction():
+            changed, user = await users.set_role(conn, which, role)
+            if user is not None:
+                await _record(conn, request, "user.role", user, {"role": role})
+            return changed, user
+
+    return Json(_shown(_changed(*await state.database.run(change), "made a mere user")))
+
+
+async def set_permissions(state: State, request: Request) -> Response:
+    which = _user_id(request)
+    grants = check_grants("queues", decode(_permissions_change, await _body(state, request)).queues)
+
+    async def change(conn: psycopg.AsyncConnection) -> User | None:
+        async with conn.transaction():
+            user = await users.set_permissions(conn, which, grants)
+            if user is not None:
+                await _record(conn, request, "user.permissions", user, {"queues": write_grants(grants)})
+            return user
+
+    user = await state.database.run(change)
+    if user is None:
+        raise _unknown()
+    return Json(_shown(user))
+
+
+async def delete_user(state: State, request: Request) -> Response:
+    which = _user_id(request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+
+    async def delete(conn: psycopg.AsyncConnection) -> tuple[Changed, User | None]:
+        async with conn.transaction():
+            changed, user = await users.delete(conn, which)
+            if user is not None:
+                await _record(conn, request, "user.delete", user, {"role": user.role})
+            return changed, user
+
+    return Json(UserDeleted(_changed(*await state.database.run(delete), "deleted").id, deleted=True))
+
+
+_new_user = msgspec.json.Decoder(NewUser)
+_role_change = msgspec.json.Decoder(RoleChange)
+_permissions_change = msgspec.json.Decoder(PermissionsChange)
+
+
+async def _body(state: State, request: Request) -> bytes:
+    return await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+
+
+async def _record(
+    conn: psycopg.AsyncConnection, request: Request, action: str, user: User, details: dict[str, Any]
+) -> None:
+    await audit.record(conn, note(request, action, user.username, {"id": user.id, **details}))
+
+
+def _changed(changed: Changed, user: User | None, what: str) -> User:
+    if changed is Changed.LAST_ADMIN:
+        raise Refused(HTTPStatus.CONFLICT, f"the last admin can't be {what}: nobody could make another")
+    if user is None:
+        raise _unknown()
+    return user
+
+
+def _unknown() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "there is no user with this id")
+
+
+def _shown(user: User) -> UserObject:
+    return UserObject(user.id, user.username, user.role, write_grants(user.permissions))
+
+
+def _user_id(request: Request) -> int:
+    return whole_number("id", request.path_params["id"], 0, lowest=1, highest=_LARGEST_ID)
+
+
+def _role(text: str) -> Role:
+    if text not in frozenset(Role):
+        raise InvalidValue("role", f"must be {' or '.join(Role)}")
+    return Role(text)
+
+
+_UNKNOWN = {404: "There is no user with this id."}
+_LAST_ADMIN = {409: "It is the last admin."}
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/admin/users",
+        handler=users_page,
+        needs=Needs.PERMISSION,
+        tag="users",
+        summary="The page of all users",
+        description="For admins. A browser without a session is led to the login.",
+        answers={
+            200: Answer(description="The page.", media_type="text/html"),
+            303: Answer(description="To the login."),
+            403: Answer(description="A page that says no: you are no admin.", media_type="text/html"),
+        },
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users",
+        handler=create_user,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Make a user",
+        body=NewUser,
+        answers={
+            201: Answer(
+                description="The new user, who may read everything.",
+                body=UserObject,
+                links={
+                    name: {"id": "$response.body#/id"}
+                    for name in ("set_role", "set_permissions", "delete_user")
+                },
+            )
+        },
+        errors={409: "There is a user of this name, in capitals or not."},
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/role",
+        handler=set_role,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Make somebody an admin or a user",
+        description="Holds at once, in open sessions too.",
+        parameters=(USER_ID,),
+        body=RoleChange,
+        answers={200: Answer(description="The user as they are now.", body=UserObject)},
+        errors={**_UNKNOWN, **_LAST_ADMIN},
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/permissions",
+        handler=set_permissions,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Say what a user may do on which queue",
+        description="Holds at once, in open sessions too. What was allowed before and is not named ends.",
+        parameters=(USER_ID,),
+        body=PermissionsChange,
+        answers={200: Answer(description="The user as they are now.", body=UserObject)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="DELETE",
+        path="/admin/users/{id}",
+        handler=delete_user,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Take a user away",
+        description="Their sessions end at once. One may delete oneself, unless one is the last admin.",
+        parameters=(USER_ID,),
+        answers={200: Answer(description="They are gone.", body=UserDeleted)},
+        errors={**_UNKNOWN, **_LAST_ADMIN},
+    ),
+)

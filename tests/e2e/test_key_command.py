@@ -1,0 +1,100 @@
+"""`lapinq key` on a real database, and what the command line notes of its changes."""
+
+import json
+import os
+import pwd
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+
+from lapinq_core.domain.api_key import digest_of, looks_like_key
+from lapinq_core.domain.state import Status
+from tests.integration.queue.test_inspect import one_of_each
+from tests.support.processes import REPOSITORY
+from tests.support.running import on_connections
+
+
+def lapinq(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lapinq", *arguments, "--database-url", database],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=REPOSITORY,
+    )
+
+
+def noted(database: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database) as conn:
+        return conn.execute(
+            "SELECT actor_kind, actor, action, target, details FROM lapinq_audit ORDER BY id"
+        ).fetchall()
+
+
+ME = ("command line", pwd.getpwuid(os.getuid()).pw_name)
+
+
+def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
+    made = lapinq(database, "key", "create", "ci", "--scope", "read", "-s", "enqueue")
+    assert (made.returncode, made.stderr) == (0, "")
+    key = made.stdout.strip()
+    assert looks_like_key(key.encode())
+    with psycopg.connect(database) as conn:
+        row = conn.execute("SELECT key_hash, scopes, created_by, id::text FROM lapinq_api_keys").fetchone()
+    assert row is not None
+    assert row[:3] == (digest_of(key.encode()), ["enqueue", "read"], ME[1])
+
+    again = lapinq(database, "key", "create", "ci", "-s", "read")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == "Error: There is a key of this name already.\n"
+
+    listed = lapinq(database, "key", "list")
+    assert listed.stdout.split()[:3] == ["ci", f"…{key[-4:]}", "enqueue,read"]
+    assert "never used" in listed.stdout
+    as_json = json.loads(lapinq(database, "key", "list", "--json").stdout)
+    assert [(one["name"], one["hint"]) for one in as_json] == [("ci", key[-4:])]
+    assert key not in listed.stdout + str(as_json)
+
+    assert lapinq(database, "key", "delete", "ci").stdout == "deleted ci\n"
+    gone = lapinq(database, "key", "delete", "ci")
+    assert (gone.returncode, gone.stderr) == (1, "Error: no key ci\n")
+    assert lapinq(database, "key", "list").stdout == ""
+    assert noted(database) == [
+        (*ME, "key.create", row[3], {"name": "ci", "scopes": ["enqueue", "read"]}),
+        (*ME, "key.delete", row[3], {"name": "ci"}),
+    ]
+
+
+def test_a_new_key_can_be_had_as_json(database: str) -> None:
+    made = json.loads(lapinq(database, "key", "create", "ci", "-s", "manage", "--json").stdout)
+    assert looks_like_key(made["key"].encode())
+    assert (made["name"], made["scopes"]) == ("ci", ["manage"])
+
+
+def test_wrong_values_are_refused_before_anything_is_made(database: str) -> None:
+    for arguments in (
+        ("key", "create", "ci"),
+        ("key", "create", "ci", "-s", "admin"),
+        ("key", "create", "", "-s", "read"),
+        ("key", "create", "a\nb", "-s", "read"),
+    ):
+        assert lapinq(database, *arguments).returncode == 2
+    assert noted(database) == []
+
+
+def test_what_the_command_line_does_to_a_task_is_noted(database: str) -> None:
+    made = on_connections(database, one_of_each)
+    names = {"queue": "default", "task_name": "add"}
+    assert lapinq(database, "task", "cancel", made[Status.PENDING]).returncode == 0
+    assert lapinq(database, "task", "cancel", made[Status.PENDING]).returncode == 1
+    assert lapinq(database, "task", "cancel", "--running", made[Status.RUNNING]).returncode == 0
+    assert lapinq(database, "task", "requeue", made[Status.FAILED]).returncode == 0
+    assert lapinq(database, "task", "requeue", made[Status.COMPLETED]).returncode == 1
+    assert noted(database) == [
+        (*ME, "task.cancel", made[Status.PENDING], names),
+        (*ME, "task.cancel_request", made[Status.RUNNING], names),
+        (*ME, "task.requeue", made[Status.FAILED], names),
+    ]

@@ -1,0 +1,272 @@
+"""Whose a named key is: remembered for a while, forgotten when it is deleted, and asked for without crowding."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from lapinq_api.auth import keys as key_ring
+from lapinq_api.auth.keys import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyRing
+from lapinq_api.database import Database
+from lapinq_api.errors import Overloaded
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.account import Actor, Scope
+from lapinq_core.domain.api_key import key_of
+from lapinq_core.store import keys
+from lapinq_core.store.keys import KeyRecord
+from tests.support.eventually import eventually_async
+from tests.support.factories import SOMEBODY, Conn
+from tests.support.running import on_connections
+
+KEY = key_of(b"1" * 32).encode()
+LOCK = "LOCK TABLE lapinq_api_keys IN ACCESS EXCLUSIVE MODE"
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stranger(number: int) -> bytes:
+    return key_of(number.to_bytes(32)).encode()
+
+
+async def create(conn: Conn, name: str = "ci", key: bytes = KEY) -> KeyRecord:
+    return await keys.create(conn, name, key.decode(), [Scope.ENQUEUE], by=SOMEBODY)
+
+
+@asynccontextmanager
+async def ring(url: str, clock: Clock) -> AsyncGenerator[KeyRing]:
+    database = Database(url, 4)
+    database.is_ready = True
+    await database.open()
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield KeyRing(database, group, clock)
+    finally:
+        await database.close()
+
+
+def on_ring(url: str, test: Callable[[KeyRing, Clock, Conn], Awaitable[None]]) -> None:
+    async def run(conn: Conn) -> None:
+        clock = Clock()
+        async with ring(url, clock) as made:
+            await test(made, clock, conn)
+
+    on_connections(url, run)
+
+
+async def asking(conn: Conn) -> int:
+    """How many connections wait for an answer about keys."""
+    await conn.execute("SELECT pg_stat_clear_snapshot()")
+    cursor = await conn.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state = 'active' AND query LIKE '/* lapinq:find_keys %'"
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        made = await create(conn)
+        found = await ring.find(KEY)
+        assert found is not None
+        assert (found.name, found.id, found.scopes) == ("ci", made.id, {Scope.ENQUEUE})
+        assert await ring.find(stranger(1)) is None
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            clock.now += FRESH_SECONDS - 0.1
+            for _ in range(100):
+                assert await ring.find(KEY) == found
+                assert await ring.find(stranger(1)) is None
+            clock.now += 0.1
+            with pytest.raises(DatabaseUnavailable):
+                await ring.find(KEY)
+        assert await ring.find(KEY) == found
+
+    on_ring(database, test)
+
+
+def test_what_can_not_be_a_key_is_never_asked_for(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            for text in (
+                b"",
+                b"secret",
+                KEY[:-1],
+                KEY + b"x",
+                b"x" * 100_000,
+                "lapinq_ü".encode(),
+                KEY + b"\n",
+            ):
+                assert await ring.find(text) is None
+
+    on_ring(database, test)
+
+
+def test_those_who_ask_at_once_share_statements(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        await create(conn)
+        await create(conn, "other", stranger(1))
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            finding = [
+                asyncio.create_task(ring.find(key))
+                for key in (KEY, stranger(1), stranger(2))
+                for _ in range(30)
+            ]
+            finding[0].cancel()  # its client is gone, which is nothing to the others
+
+            async def one_asks() -> bool:
+                return await asking(conn) == 1
+
+            await eventually_async(one_asks)
+        found = await asyncio.gather(*finding[1:])
+        names = [actor and actor.name for actor in found]
+        assert names == ["ci"] * 29 + ["other"] * 30 + [None] * 30
+
+    on_ring(database, test)
+
+
+def test_a_deletion_that_is_announced_holds_at_once(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        made = await create(conn)
+        assert await ring.find(KEY) is not None
+        await keys.delete(conn, made.id, by=SOMEBODY)
+        ring.heard("")  # the connection was lost: that says nothing of this key
+        assert await ring.find(KEY) is not None
+        ring.heard(f"key {made.id}")
+        assert await ring.find(KEY) is None
+
+    on_ring(database, test)
+
+
+def test_a_deletion_that_nobody_heard_of_holds_once_the_answer_is_old(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        made = await create(conn)
+        assert await ring.find(KEY) is not None
+        await keys.delete(conn, made.id, by=SOMEBODY)
+        clock.now += FRESH_SECONDS
+        assert await ring.find(KEY) is None
+
+    on_ring(database, test)
+
+
+def test_an_answer_that_a_deletion_overtook_is_not_remembered(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        made = await create(conn)
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            early = asyncio.create_task(ring.find(KEY))
+
+            async def it_asks() -> bool:
+                return await asking(conn) == 1
+
+            await eventually_async(it_asks)
+            ring.heard("key 0")
+            late = asyncio.create_task(ring.find(KEY))
+            await asyncio.sleep(0)
+            # The answer to the first may be from before; this one is not for the second to share.
+        first = await early
+        assert await late == first
+        await keys.delete(conn, made.id, by=SOMEBODY)
+        ring.heard(f"key {made.id}")
+        assert await ring.find(KEY) is None
+
+    on_ring(database, test)
+
+
+def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ring, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(key_ring, "MOST_ASKED", 20)
+
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        await create(conn)
+        assert await ring.find(KEY) is not None
+        for number in range(30):
+            assert await ring.find(stranger(number)) is None
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            assert await ring.find(KEY) is not None
+            assert await ring.find(stranger(29)) is None
+            finding = [asyncio.create_task(ring.find(stranger(1000 + number))) for number in range(40)]
+
+            async def some_are_refused() -> bool:
+                return sum(task.done() for task in finding) >= 19
+
+            await eventually_async(some_are_refused, timeout=1)
+        outcomes = await asyncio.gather(*finding, return_exceptions=True)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
+        assert len(refused) in {19, 20}
+        assert set(outcomes) - set(refused) == {None}
+
+    on_ring(database, test)
+
+
+def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(database: str) -> None:
+    async def is_noted(conn: Conn) -> bool:
+        """Since the last time that this was asked."""
+        cursor = await conn.execute(
+            "UPDATE lapinq_api_keys k SET last_used_at = NULL FROM lapinq_api_keys before"
+            " WHERE before.id = k.id RETURNING before.last_used_at"
+        )
+        return await cursor.fetchone() != (None,)
+
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        await create(conn)
+        await ring.find(KEY)
+        assert not await is_noted(conn)
+        await ring.note_due()
+        assert await is_noted(conn)
+        await ring.note_due()
+        assert not await is_noted(conn)
+
+        clock.now += NOTE_INTERVAL_SECONDS - 1
+        await ring.find(KEY)
+        await ring.note_due()
+        assert not await is_noted(conn)
+        clock.now += 1
+        await ring.note_due()
+        assert await is_noted(conn)
+
+        clock.now += 1
+        await ring.find(KEY)
+        await ring.close()
+        assert await is_noted(conn)
+
+    on_ring(database, test)
+
+
+def test_uses_that_can_not_be_noted_are_noted_later(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        await create(conn)
+        await ring.find(KEY)
+        async with conn.transaction():
+            await conn.execute(LOCK)
+            await ring.note_due()
+        await ring.note_due()
+        [record] = await keys.list_all(conn)
+        assert record.last_used_at is not None
+
+    on_ring(database, test)
+
+
+def test_each_who_waits_gets_an_error_of_its_own(database: str) -> None:
+    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+        await conn.execute("ALTER TABLE lapinq_api_keys RENAME TO elsewhere")
+        found: list[Actor | BaseException | None] = []
+        found += await asyncio.gather(*(ring.find(KEY) for _ in range(3)), return_exceptions=True)
+        assert [type(error) for error in found] == [psycopg.errors.UndefinedTable] * 3
+
+    on_ring(database, test)

@@ -1,0 +1,283 @@
+"""Logging in and out: what a right password gets, what a wrong one does, and forms that nobody would fill in so."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from passlib.context import CryptContext
+
+from lapinq_api.app import build_app
+from lapinq_core.runtime.settings import Settings
+from lapinq_core.store.logins import MOST_BY_ADDRESS, MOST_BY_NAME
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.people import PASSWORD, add_user, browser, log_in
+from tests.support.serving import serving
+
+RIGHT = {"username": "lapinq", "password": "lapinq"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tried(db: psycopg.Connection) -> None:
+    db.execute("DELETE FROM lapinq_login_tries")
+
+
+def test_the_first_user_logs_in_and_is_led_to_the_overview(api: httpx.Client) -> None:
+    with browser(api, None) as client:
+        assert '<form class="form" method="post"' in client.get("/login").text
+        answer = client.post("/login", data=RIGHT)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        token, _, flags = answer.headers["set-cookie"].partition("; ")
+        assert flags == "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax"
+        assert len(token) == len("lapinq_session=") + 43
+        assert client.get("/").status_code == 200
+
+
+def test_the_password_that_everybody_knows_is_warned_of_until_it_is_changed(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = build_app(Settings(database_url=database))
+    with serving(app) as client:
+        assert app.state.shared.default_login == "lapinq"
+        log_in(client)
+        assert client.get("/me").json()["has_default_password"] is True
+        for path in ("/", "/account", "/admin/users"):
+            assert "Everybody knows the password" in client.get(path).text
+        change = {"current_password": "lapinq", "new_password": PASSWORD}
+        assert client.post("/account/password", json=change).json() == {"changed": True, "sessions_ended": 0}
+        assert client.get("/me").json()["has_default_password"] is False
+        assert "Everybody knows" not in client.get("/").text
+    warnings = [record for record in caplog.records if "everybody knows" in record.getMessage()]
+    assert [record.levelname for record in warnings] == ["WARNING"]
+    caplog.clear()
+    again = build_app(Settings(database_url=database))
+    with serving(again) as client:
+        assert again.state.shared.default_login is None
+        assert client.post("/login", data=RIGHT).status_code == 401
+        log_in(client, "lapinq", PASSWORD)
+    assert not any("everybody knows" in record.getMessage() for record in caplog.records)
+
+
+def test_the_settings_name_the_first_user_and_change_no_later_one(database: str) -> None:
+    chosen = Settings(database_url=database, admin_username="Ada", admin_password=PASSWORD)
+    with serving(build_app(chosen)) as client:
+        assert client.post("/login", data=RIGHT).status_code == 401
+        log_in(client, "ada", PASSWORD)
+        me = client.get("/me").json()
+        assert (me["username"], me["role"], me["has_default_password"]) == ("Ada", "admin", False)
+    with serving(build_app(Settings(database_url=database, admin_password="another one"))) as client:
+        assert client.post("/login", data=RIGHT).status_code == 401
+        log_in(client, "ada", PASSWORD)
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_at_the_same_cost(
+    caplog: pytest.LogCaptureFixture, api_database: str
+) -> None:
+    app = build_app(Settings(database_url=api_database))
+    with serving(app) as client, caplog.at_level(logging.INFO):
+        pages: set[str] = set()
+        for username in ("lapinq", "nobody", "", "x" * 300, "nul\x00", "zero\u200bwidth"):
+            before = app.state.shared.passwords.checks
+            answer = client.post("/login", data={"username": username, "password": "hunter22"})
+            assert answer.status_code == 401
+            assert app.state.shared.passwords.checks == before + 1
+            assert "set-cookie" not in answer.headers
+            pages.add(answer.text)
+        [page] = pages
+        assert "Invalid credentials" in page
+        for record in caplog.records:
+            assert not any(typed in record.getMessage() for typed in ("nobody", "hunter22"))
+        failures = [record for record in caplog.records if "a login failed" in record.getMessage()]
+        assert len(failures) == 6
+        assert all(record.levelname == "WARNING" for record in failures)
+        assert all(
+            record.__dict__["request_id"] and "127.0.0.1" in record.getMessage() for record in failures
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"", FORM, 400),
+        (b"username=lapinq", FORM, 400),
+        (b"username=lapinq&username=lapinq&password=lapinq", FORM, 400),
+        (b"username=lapinq&password=lapinq&password=x", FORM, 400),
+        (b"username[]=lapinq&password=lapinq", FORM, 400),
+        (b"&".join(b"a%d=1" % n for n in range(50)) + b"&username=lapinq&password=lapinq", FORM, 400),
+        (b"username=%00&password=%00", FORM, 401),
+        (b"username=%ff%fe&password=%zz%", FORM, 401),
+        (b"username=\xff\xfe&password=\x00\x01", FORM, 401),
+        (b"username=%ed%a0%80&password=%ed%a0%80", FORM, 401),
+        (b"username=lapinq&password=" + b"x" * 15_000, FORM, 401),
+        (b"username=lapinq&password=" + b"x" * 17_000, FORM, 413),
+        (b'{"username": "lapinq", "password": "lapinq"}', {"Content-Type": "application/json"}, 400),
+        (b"username=lapinq&password=lapinq", {"Content-Type": "text/plain"}, 400),
+        (b"username=lapinq&password=lapinq", {}, 400),
+        (b"junk", {"Content-Type": "multipart/form-data"}, 400),
+        (b"junk", {"Content-Type": "multipart/form-data; boundary="}, 400),
+        (b"junk", {"Content-Type": "multipart/form-data; boundary=b"}, 400),
+        (b"--b\r\n\r\n--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}, 400),
+        (b"--b\r\n" * 3000, {"Content-Type": "multipart/form-data; boundary=b"}, 400),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\nlapinq\r\n--b',
+            {"Content-Type": "multipart/form-data; boundary=b"},
+            400,
+        ),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="username"; filename="f"\r\n\r\nx\r\n--b--\r\n',
+            {"Content-Type": "multipart/form-data; boundary=b"},
+            400,
+        ),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\x00\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\n\xff\r\n--b--\r\n',
+            {"Content-Type": "multipart/form-data; boundary=b; charset=no-such-thing"},
+            401,
+        ),
+        (b"--b\r\n", {"Content-Type": "multipart/form-data; boundary=" + "b" * 8000}, 400),
+    ],
+)
+def test_a_form_that_nobody_fills_in_so_is_refused(
+    api: httpx.Client, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = api.post("/login", content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-request-id"]
+
+
+def test_a_form_sent_in_parts_is_fine_too(api: httpx.Client) -> None:
+    with browser(api, None) as client:
+        parts = {"username": (None, "lapinq"), "password": (None, "lapinq"), "more": (None, "ignored")}
+        assert client.post("/login", files=parts).status_code == 303
+        assert client.get("/me").status_code == 200
+
+
+def test_a_body_without_end_is_cut_off(api: httpx.Client) -> None:
+    answer = api.post("/login", content=(b"x" * 1000 for _ in range(1000)), headers=FORM)
+    assert answer.status_code == 413
+
+
+def test_logging_in_anew_ends_the_session_before_and_out_the_one_there_is(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    with browser(api) as client, browser(api, None) as thief:
+        first = client.cookies["lapinq_session"]
+        second = log_in(client)
+        assert first != second
+        entry = client.get("/api/v1/audit", params={"action": "session.login", "limit": 1}).json()[0]
+        assert entry["details"].keys() == {"session", "in_place_of", "of"}
+        assert entry["details"]["of"] == "lapinq"
+        thief.cookies.set("lapinq_session", first)
+        assert thief.get("/me").status_code == 401
+        assert client.get("/me").status_code == 200
+        answer = client.get("/logout")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+        assert "Max-Age=0" in answer.headers["set-cookie"]
+        assert client.cookies.get("lapinq_session") is None
+        thief.cookies.set("lapinq_session", second)
+        assert thief.get("/me").status_code == 401
+        assert thief.post("/logout").status_code == 303  # nothing to end
+    row = db.execute(
+        "SELECT count(*) FROM lapinq_sessions s WHERE s::text LIKE %s", (f"%{second}%",)
+    ).fetchone()
+    assert row == (0,)
+
+
+def test_tries_are_throttled_by_name_across_two_servers(api: httpx.Client, serve: Serve) -> None:
+    with browser(api) as admin:
+        user = add_user(admin)
+    other = serve()
+    wrong = {"username": user["username"].upper(), "password": "wrong"}
+    for number in range(MOST_BY_NAME):
+        answer = (api, other)[number % 2].post("/login", data=wrong)
+        assert answer.status_code == 401
+    for server in (api, other):
+        answer = server.post("/login", data={"username": user["username"], "password": PASSWORD})
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= 900
+        assert "Too many logins failed; try again in 15 min." in answer.text
+        assert server.post("/login", data={"username": "somebody else", "password": "x"}).status_code == 401
+
+
+def test_names_that_the_database_takes_for_one_are_counted_as_one(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    names = [
+        "lapinq",
+        "LAPINQ",
+        "LAP\u0130NQ",
+        "\u03c3\u03b1\u03c3",
+        "\u03a3\u0391\u03a3",
+        "\u03c3\u03b1\u03c2",
+    ]
+    for name in names:
+        assert api.post("/login", data={"username": name, "password": "wrong"}).status_code == 401
+    row = db.execute(
+        "SELECT count(DISTINCT lower(name)) FROM unnest(%s::text[]) AS name", (names,)
+    ).fetchone()
+    counted = db.execute("SELECT count(*) FROM lapinq_login_tries WHERE key LIKE 'name:%'").fetchone()
+    assert counted == row
+
+
+def test_tries_are_throttled_by_address_and_the_password_is_not_looked_at(api_database: str) -> None:
+    app = build_app(Settings(database_url=api_database))
+    with serving(app) as client:
+        for number in range(MOST_BY_ADDRESS):
+            assert client.post("/login", data={"username": f"n{number}", "password": "x"}).status_code == 401
+        before = app.state.shared.passwords.checks
+        assert client.post("/login", data=RIGHT).status_code == 429
+        assert app.state.shared.passwords.checks == before
+
+
+def test_successes_lock_nobody_out(api: httpx.Client) -> None:
+    with browser(api, None) as client:
+        client.post("/login", data={**RIGHT, "password": "wrong"})
+        for _ in range(MOST_BY_NAME + 2):
+            log_in(client)
+
+
+def test_what_is_typed_for_a_name_is_not_kept(api: httpx.Client, db: psycopg.Connection) -> None:
+    api.post("/login", data={"username": "my secret password", "password": "x"})
+    rows = db.execute("SELECT key FROM lapinq_login_tries").fetchall()
+    assert len(rows) == 2
+    assert not any("secret" in row[0] for row in rows)
+
+
+def test_guesses_at_the_current_password_are_throttled_like_logins(api: httpx.Client) -> None:
+    with browser(api) as admin:
+        user = add_user(admin)
+    with browser(api, user["username"], PASSWORD) as client:
+        guess = {"current_password": "wrong", "new_password": "something new"}
+        statuses = [client.post("/account/password", json=guess).status_code for _ in range(MOST_BY_NAME + 1)]
+        assert statuses == [403] * MOST_BY_NAME + [429]
+        right = client.post("/account/password", json={**guess, "current_password": PASSWORD})
+        assert right.status_code == 429
+        assert int(right.headers["retry-after"]) > 0
+        assert client.get("/me").status_code == 200
+
+
+def test_a_password_kept_at_another_cost_is_hashed_anew_by_logins_at_the_same_moment(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    with browser(api) as admin:
+        user = add_user(admin)
+    context: Any = CryptContext(schemes=["argon2"], argon2__memory_cost=1024, argon2__time_cost=1)
+    db.execute(
+        "UPDATE lapinq_users SET password_hash = %s WHERE id = %s", (context.hash(PASSWORD), user["id"])
+    )
+
+    def attempt(_: int) -> int:
+        with browser(api, None) as client:
+            return client.post(
+                "/login", data={"username": user["username"], "password": PASSWORD}
+            ).status_code
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(attempt, range(6))) == [303] * 6
+    row = db.execute("SELECT password_hash FROM lapinq_users WHERE id = %s", (user["id"],)).fetchone()
+    assert row is not None
+    assert row[0].startswith("$argon2id$v=19$m=19456,t=2,p=1$")

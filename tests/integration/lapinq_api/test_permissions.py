@@ -1,0 +1,294 @@
+"""Who may do what: every kind of caller at every operation there is.
+
+A new operation has no expectation here and fails the first test until it gets one.
+"""
+
+import hmac
+import itertools
+from collections.abc import Iterator
+from enum import StrEnum, auto
+from functools import partial
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from lapinq_api.app import build_app
+from lapinq_api.auth.sessions import new_token
+from lapinq_api.routes import OPERATIONS
+from lapinq_core.domain.account import Permission, Scope
+from lapinq_core.domain.state import Status
+from lapinq_core.runtime.settings import Settings
+from tests.integration.queue.test_inspect import one_of_each
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+SECRET = "the secret of the sessions"
+QUEUE, OTHER_QUEUE = "mail", "video"
+NIL = "00000000-0000-0000-0000-000000000000"
+TASK = {"task_name": "send", "module_path": "app.mail", "queue_name": QUEUE}
+
+
+class Act(StrEnum):
+    """What an operation does, as far as permissions go."""
+
+    LOOK_AT_THE_SERVER = auto()
+    READ = auto()
+    ENQUEUE = auto()
+    CANCEL = auto()
+    REQUEUE = auto()
+    DELETE = auto()
+    PAUSE = auto()
+    ADMINISTER = auto()
+    OWN_ACCOUNT = auto()
+
+
+class Try(msgspec.Struct):
+    """A call of an operation that changes nothing others rely on, and what answers whoever may make it."""
+
+    act: Act
+    path: str
+    status: int
+    body: Any = None
+
+
+# {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up.
+TRIES = {
+    "POST /api/v1/enqueue": Try(Act.ENQUEUE, "/api/v1/enqueue", 201, TASK),
+    "POST /api/v1/enqueue/batch": Try(Act.ENQUEUE, "/api/v1/enqueue/batch", 201, [TASK]),
+    "GET /api/v1/tasks": Try(Act.READ, "/api/v1/tasks?limit=1", 200),
+    "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?limit=1", 200),
+    "DELETE /api/v1/tasks": Try(Act.DELETE, "/api/v1/tasks?queue=mail&dry_run=true", 200),
+    "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, "/api/v1/tasks/requeue?queue=mail&dry_run=true", 200),
+    "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
+    "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),
+    "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, "/api/v1/tasks/{done}/attempts", 200),
+    "GET /api/v1/tasks/{id}/result": Try(Act.READ, "/api/v1/tasks/{done}/result", 200),
+    "PATCH /api/v1/tasks/{id}/progress": Try(
+        Act.ENQUEUE, "/api/v1/tasks/{done}/progress", 409, {"progress": 1}
+    ),
+    "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, "/api/v1/tasks/{done}/requeue", 404),
+    "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
+    "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
+    "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
+    "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
+    "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?limit=1", 200),
+    "GET /api/v1/webhooks/{id}": Try(Act.READ, "/api/v1/webhooks/{webhook}", 200),
+    "POST /api/v1/webhooks/{id}/resend": Try(Act.REQUEUE, "/api/v1/webhooks/{webhook}/resend", 200),
+    "GET /api/v1/keys": Try(Act.ADMINISTER, "/api/v1/keys", 200),
+    "POST /api/v1/keys": Try(Act.ADMINISTER, "/api/v1/keys", 400, {}),
+    "DELETE /api/v1/keys/{id}": Try(Act.ADMINISTER, "/api/v1/keys/999999", 404),
+    "GET /api/v1/audit": Try(Act.ADMINISTER, "/api/v1/audit?limit=1", 200),
+    "GET /admin/users": Try(Act.ADMINISTER, "/admin/users", 200),
+    "POST /admin/users": Try(Act.ADMINISTER, "/admin/users", 400, {}),
+    "POST /admin/users/{id}/role": Try(Act.ADMINISTER, "/admin/users/999999/role", 404, {"role": "user"}),
+    "POST /admin/users/{id}/permissions": Try(
+        Act.ADMINISTER, "/admin/users/999999/permissions", 404, {"queues": {}}
+    ),
+    "DELETE /admin/users/{id}": Try(Act.ADMINISTER, "/admin/users/999999", 404),
+    "GET /me": Try(Act.OWN_ACCOUNT, "/me", 200),
+    "POST /account/password": Try(Act.OWN_ACCOUNT, "/account/password", 400, {}),
+    "GET /account/sessions": Try(Act.OWN_ACCOUNT, "/account/sessions", 200),
+    "DELETE /account/sessions": Try(Act.OWN_ACCOUNT, "/account/sessions", 200),
+    "DELETE /account/sessions/{id}": Try(Act.OWN_ACCOUNT, f"/account/sessions/{NIL}", 404),
+    "GET /health": Try(Act.LOOK_AT_THE_SERVER, "/health", 200),
+    "GET /livez": Try(Act.LOOK_AT_THE_SERVER, "/livez", 200),
+    "GET /readyz": Try(Act.LOOK_AT_THE_SERVER, "/readyz", 200),
+    "GET /metrics": Try(Act.LOOK_AT_THE_SERVER, "/metrics", 200),
+    "GET /openapi.json": Try(Act.LOOK_AT_THE_SERVER, "/openapi.json", 200),
+    "GET /docs": Try(Act.LOOK_AT_THE_SERVER, "/docs", 200),
+}
+
+BY_SCOPE = {
+    Scope.ENQUEUE: {Act.ENQUEUE},
+    Scope.READ: {Act.READ},
+    Scope.MANAGE: {Act.CANCEL, Act.REQUEUE, Act.DELETE, Act.PAUSE},
+}
+BY_PERMISSION = {
+    Permission.ENQUEUE: Act.ENQUEUE,
+    Permission.CANCEL: Act.CANCEL,
+    Permission.REQUEUE: Act.REQUEUE,
+    Permission.DELETE: Act.DELETE,
+    Permission.PAUSE: Act.PAUSE,
+}
+EVERYTHING = set(Act)
+
+
+class Caller(msgspec.Struct):
+    """Somebody who calls: with which key or which permissions, what they may, and what they hear where they may not."""
+
+    may: set[Act]
+    refusal: int
+    is_open: bool = False
+    master: bool = False
+    scopes: tuple[Scope, ...] = ()
+    role: str | None = None
+    permissions: dict[str, list[Permission]] = {}
+
+
+def callers() -> Iterator[tuple[str, Caller]]:
+    open_to_all = {Act.READ, Act.ENQUEUE, Act.CANCEL, Act.REQUEUE, Act.PAUSE}
+    yield "anybody, open API", Caller(open_to_all, 401, is_open=True)
+    yield "anybody, closed API", Caller(set(), 401)
+    yield "LAPINQ_API_KEY", Caller(EVERYTHING - {Act.OWN_ACCOUNT}, 403, master=True)
+    for count in (1, 2, 3):
+        for scopes in itertools.combinations(Scope, count):
+            may = set[Act]().union(*(BY_SCOPE[scope] for scope in scopes))
+            yield f"key with {', '.join(scopes)}", Caller(may, 403, scopes=scopes)
+    own = {Act.READ, Act.OWN_ACCOUNT}
+    yield "user without permissions", Caller(own, 403, role="user")
+    for permission, act in BY_PERMISSION.items():
+        here, there = {QUEUE: [permission]}, {OTHER_QUEUE: [permission]}
+        yield f"user who may {permission} here", Caller(own | {act}, 403, role="user", permissions=here)
+        yield f"user who may {permission} elsewhere", Caller(own, 403, role="user", permissions=there)
+    yield "admin", Caller(EVERYTHING, 403, role="admin")
+
+
+CALLERS = dict(callers())
+
+
+class Stage(msgspec.Struct):
+    """Two servers on one database, the headers of each caller, and what there is in the queue `mail`."""
+
+    open: httpx.Client
+    closed: httpx.Client
+    headers: dict[str, dict[str, str]]
+    made: dict[Status, str]
+    webhook: str
+
+    def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        client = self.open if CALLERS[name].is_open else self.closed
+        headers = {"Accept": "application/json", **self.headers[name]}
+        return client.request(method, path, json=body, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def stage(api_database: str) -> Iterator[Stage]:
+    made = on_connections(api_database, partial(one_of_each, queue=QUEUE))
+    closed = Settings(database_url=api_database, api_key="master", session_secret=SECRET)
+    with (
+        serving(build_app(Settings(database_url=api_database, session_secret=SECRET))) as open_client,
+        serving(build_app(closed)) as closed_client,
+        psycopg.connect(api_database, autocommit=True) as conn,
+    ):
+        headers = {name: headers_of(conn, closed_client, name, caller) for name, caller in CALLERS.items()}
+        yield Stage(open_client, closed_client, headers, made, add_webhook(conn, made[Status.COMPLETED]))
+
+
+def headers_of(conn: psycopg.Connection, client: httpx.Client, name: str, caller: Caller) -> dict[str, str]:
+    if caller.master:
+        return {"X-API-Key": "master"}
+    if caller.scopes:
+        made = client.post(
+            "/api/v1/keys", json={"name": name, "scopes": caller.scopes}, headers={"X-API-Key": "master"}
+        )
+        return {"X-API-Key": made.json()["key"]}
+    if caller.role:
+        return {"Cookie": f"lapinq_session={logged_in(conn, name, caller)}"}
+    return {}
+
+
+def logged_in(conn: psycopg.Connection, name: str, caller: Caller) -> str:
+    """The token of a session of a new user; in SQL, for two dozen slow hashes of passwords would be made otherwise."""
+    token = new_token()
+    conn.execute(
+        "WITH made AS (INSERT INTO lapinq_users (username, password_hash, role, permissions, created_at)"
+        " VALUES (%s, 'none', %s, %s, lapinq_now()) RETURNING id)"
+        " INSERT INTO lapinq_sessions (token_hash, user_id, created_at, seen_at)"
+        " SELECT %s, id, lapinq_now(), lapinq_now() FROM made",
+        (
+            name,
+            caller.role,
+            msgspec.json.encode(caller.permissions).decode(),
+            hmac.digest(SECRET.encode(), token.encode(), "sha256"),
+        ),
+    )
+    return token
+
+
+def add_webhook(conn: psycopg.Connection, task_id: str) -> str:
+    """The id of a webhook that nobody could be told of."""
+    row = conn.execute(
+        "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, state,"
+        " retry_since, due_at) VALUES (%s, %s, 'add', 'https://example.org/', 'completed', 1, lapinq_now(), 'given_up',"
+        " lapinq_now(), lapinq_now()) RETURNING id::text",
+        (task_id, QUEUE),
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_every_operation_has_its_expectation() -> None:
+    assert {f"{operation.method} {operation.path}" for operation in OPERATIONS} == set(TRIES)
+
+
+@pytest.mark.parametrize("operation", TRIES)
+def test_who_may_call_it(stage: Stage, operation: str) -> None:
+    tried = TRIES[operation]
+    method = operation.partition(" ")[0]
+    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook)
+    expected: dict[str, int] = {}
+    for name, caller in CALLERS.items():
+        allowed = tried.act in caller.may or tried.act is Act.LOOK_AT_THE_SERVER
+        # Outside of the API a named key is not even looked at.
+        refusal = 401 if caller.scopes and not tried.path.startswith("/api/") else caller.refusal
+        expected[name] = tried.status if allowed else refusal
+    answers = {name: stage.call(name, method, path, tried.body) for name in CALLERS}
+    assert {name: answer.status_code for name, answer in answers.items()} == expected
+    for name, answer in answers.items():
+        if answer.status_code in {401, 403}:
+            # A person who may not see a page is told so by a page.
+            is_page = operation == "GET /admin/users" and answer.status_code == 403
+            assert is_page or set(answer.json()) == {"error"}, name
+            assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
+    pending, failed = stage.made[Status.PENDING], stage.made[Status.FAILED]
+    refused = [
+        name for name, caller in CALLERS.items() if not caller.may & {Act.CANCEL, Act.REQUEUE, Act.PAUSE}
+    ]
+    assert len(refused) > 10
+    for name in refused:
+        assert stage.call(name, "DELETE", f"/api/v1/tasks/{pending}").status_code in {401, 403}
+        assert stage.call(name, "POST", f"/api/v1/tasks/{failed}/requeue").status_code in {401, 403}
+        assert stage.call(name, "POST", "/api/v1/queues/untouched/pause").status_code in {401, 403}
+    for task_id, status in ((pending, "pending"), (failed, "failed")):
+        assert stage.call("admin", "GET", f"/api/v1/tasks/{task_id}").json()["status"] == status
+    assert stage.call("admin", "GET", "/api/v1/queues/untouched").status_code == 404
+
+
+def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:
+    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("PATCH", "/progress")):
+        body = {"progress": 1} if method == "PATCH" else None
+        calls = partial(stage.call, method=method, path=f"/api/v1/tasks/{NIL}{path}", body=body)
+        assert calls("user without permissions").status_code == 404
+        assert calls("key with read").status_code == 403
+        assert calls("anybody, closed API").status_code == 401
+
+
+def test_a_permission_on_a_queue_is_none_on_all_of_them(stage: Stage) -> None:
+    for name, method, path in (
+        ("user who may delete here", "DELETE", "/api/v1/tasks"),
+        ("user who may requeue here", "POST", "/api/v1/tasks/requeue"),
+    ):
+        for query in ("?dry_run=true", "?dry_run=true&queue=video"):
+            assert stage.call(name, method, path + query).status_code == 403
+    batch = [TASK, {**TASK, "queue_name": OTHER_QUEUE}]
+    refused = stage.call("user who may enqueue here", "POST", "/api/v1/enqueue/batch", batch)
+    assert refused.status_code == 403
+    assert refused.json()["error"] == "user who may enqueue here may not enqueue on the queue video"
+
+
+def test_what_a_user_does_is_noted_as_theirs(stage: Stage) -> None:
+    name = "user who may pause here"
+    stage.call(name, "POST", "/api/v1/queues/mail/resume")
+    paused = stage.call(name, "POST", "/api/v1/queues/mail/pause", {"reason": "mine"}).json()
+    assert paused["paused_by"] == name
+    stage.call(name, "POST", "/api/v1/queues/mail/resume")
+    entries = stage.call("admin", "GET", f"/api/v1/audit?actor={name}&action=queue.pause&limit=1").json()
+    assert entries[0]["actor"]["kind"] == "user"
+    assert entries[0]["actor"]["id"] > 0
+    assert entries[0]["details"] == {"reason": "mine"}

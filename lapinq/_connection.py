@@ -25,11 +25,40 @@ if TYPE_CHECKING:
 # Below the 5 s after which uvicorn drops an idle connection: a request must not be on its way when that
 # happens.
 KEEPALIVE_SECONDS = 3.0
+MOST_CONNECTIONS = 100
+MOST_HELD = 50
+"""Requests at the same time that the server is asked to hold back; the others need connections too."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
+class Places:
+    """Bounds how many requests are held at once. Any thread may take a place, and a fork may come at any time."""
+
+    def __init__(self, most: int) -> None:
+        self._free = [None] * most  # a lock could be held by a thread that a forked child doesn't have
+
+    @contextlib.contextmanager
+    def one(self) -> Generator[bool]:
+        """Whether there is a place, which is taken while the context lasts."""
+        try:
+            self._free.pop()
+        except IndexError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._free.append(None)
+
+
 class Connection(Protocol):
-    """Sends a call; raises `ServerUnavailable` when there is no answer."""
+    """Sends a call; raises `ServerUnavailable` when there is no answer.
+
+    `places` are for requests that the server holds back for a while, `async_places` for those of coroutines.
+    """
+
+    places: Places
+    async_places: Places
 
     def send(self, call: Call) -> httpx.Response: ...
 
@@ -44,6 +73,10 @@ class SyncConnection:
     """
 
     def __init__(self) -> None:
+        self.places = Places(MOST_HELD)
+        self.async_places = Places(
+            0
+        )  # each would keep one of the few threads that a coroutine uses it through
         self._clients: dict[int, httpx.Client] = {}  # by process id
 
     def send(self, call: Call) -> httpx.Response:
@@ -84,6 +117,8 @@ class AsyncConnection:
     def __init__(self) -> None:
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._sync = SyncConnection()
+        self.places = self._sync.places
+        self.async_places = Places(MOST_HELD)
 
     def send(self, call: Call) -> httpx.Response:
         return self._sync.send(call)
@@ -122,7 +157,7 @@ def _pool_options() -> dict[str, Any]:
 
     return {
         "limits": httpx.Limits(
-            max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_SECONDS
+            max_connections=MOST_CONNECTIONS, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE_SECONDS
         ),
         # A proxy named in the environment is for other hosts; this one is never behind it.
         "mounts": {f"all://{host}": None for host in _LOOPBACK},

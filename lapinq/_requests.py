@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -46,15 +47,31 @@ class Defaults(Server, Protocol):
     def middleware(self) -> tuple[Middleware, ...]: ...
 
 
-def enqueue(queue: Defaults, entry: Mapping[str, Any]) -> Call:
+def enqueue(queue: Defaults, entry: Mapping[str, Any], idempotency_key: str | None = None) -> Call:
     body = encode_entry(completed(queue, entry))
-    return _call(queue, "POST", "/api/v1/enqueue", msgspec.json.encode(body))
+    return _call(queue, "POST", "/api/v1/enqueue", msgspec.json.encode(body), idempotency_key)
 
 
-def enqueue_batch(queue: Defaults, entries: Iterable[Mapping[str, Any]]) -> Call:
+def enqueue_batch(
+    queue: Defaults, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None = None
+) -> Call:
     """Raises TypeError or ValueError naming the entry and the value that cannot be sent."""
+    check_key(idempotency_key)
     bodies = [encode_entry(completed(queue, entry), f"tasks[{n}].") for n, entry in enumerate(entries)]
-    return _call(queue, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(bodies))
+    return _call(queue, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(bodies), idempotency_key)
+
+
+def check_key(idempotency_key: object) -> None:
+    """Raises TypeError and ValueError for what can't be sent as a key; None is none."""
+    if idempotency_key is None:
+        return
+    if not isinstance(idempotency_key, str):
+        raise TypeError(f"idempotency_key must be a str, not {idempotency_key!r}")
+    if not _KEY.fullmatch(idempotency_key):
+        raise ValueError(
+            "idempotency_key must have 1 to 255 printable ASCII characters, without spaces around them, not"
+            f" {idempotency_key!r}"
+        )
 
 
 def completed(queue: Defaults, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,8 +88,10 @@ def task_details(server: Server, task_id: str) -> Call:
     return _call(server, "GET", f"/api/v1/tasks/{task_id}")
 
 
-def task_result(server: Server, task_id: str) -> Call:
-    return _call(server, "GET", f"/api/v1/tasks/{task_id}/result")
+def task_result(server: Server, task_id: str, hold: float = 0.0) -> Call:
+    """`hold` is for how many seconds the server may hold its answer back."""
+    query = f"?wait={hold:.3f}" if hold else ""
+    return _call(server, "GET", f"/api/v1/tasks/{task_id}/result{query}")
 
 
 def read_object(response: httpx.Response) -> dict[str, Any]:
@@ -112,10 +131,21 @@ def _details(value: Any) -> list[_Detail]:
         return []
 
 
-def _call(server: Server, method: str, path: str, content: bytes | None = None) -> Call:
+_KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?")
+
+
+def _call(
+    server: Server,
+    method: str,
+    path: str,
+    content: bytes | None = None,
+    idempotency_key: str | None = None,
+) -> Call:
     headers = {"Accept": "application/json", "User-Agent": f"lapinq/{__version__}"}
     if content is not None:
         headers["Content-Type"] = "application/json"
     if server.api_key is not None:
         headers["X-API-Key"] = server.api_key
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
     return Call(method, server.server_url.rstrip("/") + path, headers, server.timeout, content)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from lapinq_core.domain.middleware import Middleware
+    from lapinq_core.domain.middleware import Entries, Middleware
 
 
 class AsyncTaskQueue(QueueBase[AsyncConnection]):
@@ -40,13 +40,18 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
             AsyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
         )
 
-    async def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
+    async def batch_enqueue(
+        self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> httpx.Response:
         """As `TaskQueue.batch_enqueue`."""
         if not self.middleware:
-            return await self._send_batch(tasks)
+            return await self._send_batch(tasks, idempotency_key)
         from lapinq._middleware import apass_through, opened
 
-        return await apass_through(self.middleware, opened(self, tasks), self._send_batch)
+        async def send(entries: Entries) -> httpx.Response:
+            return await self._send_batch(entries, idempotency_key)
+
+        return await apass_through(self.middleware, opened(self, tasks), send)
 
     async def close(self) -> None:
         await self._connection.aclose()
@@ -57,7 +62,9 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _send_batch(self, entries: Iterable[Mapping[str, Any]]) -> httpx.Response:
-        response = await self._connection.asend(_requests.enqueue_batch(self, entries))
+    async def _send_batch(
+        self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
+    ) -> httpx.Response:
+        response = await self._connection.asend(_requests.enqueue_batch(self, entries, idempotency_key))
         log_refusal(response, "the batch was not enqueued")
         return response

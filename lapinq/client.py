@@ -40,17 +40,22 @@ class TaskQueue(QueueBase[SyncConnection]):
             SyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
         )
 
-    def batch_enqueue(self, tasks: Iterable[Mapping[str, Any]]) -> httpx.Response:
+    def batch_enqueue(
+        self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> httpx.Response:
         """Enqueue all of them or none, at most 1000; each as `Task.entry` makes it.
 
+        Repeated with the same `idempotency_key` and the same tasks it enqueues nothing and gets the same ids.
         Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A
         refusal is logged and is in the response.
         """
         if not self.middleware:
-            return self._send_batch(tasks)
+            return self._send_batch(tasks, idempotency_key)
         from lapinq._middleware import opened, pass_through
 
-        return pass_through(self.middleware, opened(self, tasks), self._send_batch)
+        return pass_through(
+            self.middleware, opened(self, tasks), lambda passed: self._send_batch(passed, idempotency_key)
+        )
 
     def close(self) -> None:
         self._connection.close()
@@ -61,7 +66,9 @@ class TaskQueue(QueueBase[SyncConnection]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send_batch(self, entries: Iterable[Mapping[str, Any]]) -> httpx.Response:
-        response = self._connection.send(_requests.enqueue_batch(self, entries))
+    def _send_batch(
+        self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
+    ) -> httpx.Response:
+        response = self._connection.send(_requests.enqueue_batch(self, entries, idempotency_key))
         log_refusal(response, "the batch was not enqueued")
         return response

@@ -23,6 +23,7 @@ __all__ = [
     "RetryError",
     "ServerUnavailable",
     "Snooze",
+    "TaskFailed",
     "TaskNotImportable",
     "TimeLimit",
 ]
@@ -85,6 +86,21 @@ class ResultTimeout(LapinqError, TimeoutError):
         super().__init__(message)
         self.task_id = task_id
         self.status = status
+
+
+class TaskFailed(LapinqError):
+    """The task whose value was asked for has none: it failed, was cancelled or expired.
+
+    `status` says which, `error` what the server keeps of it.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, task_id: str = "", status: str = "", error: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        self.status = status
+        self.error = error
 
 
 class NotPersisted(LapinqError):

@@ -10,7 +10,7 @@ import msgspec
 from lapinq import _requests
 from lapinq._connection import Connection, SyncConnection
 from lapinq._waiting import Waiting
-from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable
+from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
     from typing import Self
@@ -88,19 +88,19 @@ class TaskRef:
         """The finished task: `id`, `status`, `result` (the value as JSON text), `error`, `completed_at`.
 
         A failed, cancelled or expired task is returned like a completed one. Times are in seconds; `timeout`
-        None waits for ever. Polls often at first, then each `poll_interval`. Raises `ResultTimeout` (a
-        TimeoutError); a server that is away for a moment is asked again until then.
+        None waits for ever. The server answers as soon as the task has ended; one that can't wait is polled,
+        often at first, then each `poll_interval`. Raises `ResultTimeout` (a TimeoutError); a server that is
+        away for a moment is asked again until then.
         """
         waiting = self._waiting(timeout, poll_interval)
-        call = _requests.task_result(self, waiting.task_id)
         while True:
-            patience = waiting.request_timeout(self.timeout, time.monotonic())
-            try:
-                result = waiting.read(self._connection.send(msgspec.structs.replace(call, timeout=patience)))
-                if result is not None:
-                    return result
-            except ServerUnavailable as error:
-                waiting.missed(error)
+            with self._connection.places.one() as has_place:
+                try:
+                    result = waiting.read(self._connection.send(self._ask(waiting, has_place=has_place)))
+                    if result is not None:
+                        return result
+                except ServerUnavailable as error:
+                    waiting.missed(error)
             time.sleep(waiting.pause(time.monotonic()))
 
     async def awaitait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
@@ -108,17 +108,27 @@ class TaskRef:
         import asyncio
 
         waiting = self._waiting(timeout, poll_interval)
-        call = _requests.task_result(self, waiting.task_id)
         while True:
-            patience = waiting.request_timeout(self.timeout, time.monotonic())
-            try:
-                answer = await self._connection.asend(msgspec.structs.replace(call, timeout=patience))
-                result = waiting.read(answer)
-                if result is not None:
-                    return result
-            except ServerUnavailable as error:
-                waiting.missed(error)
+            with self._connection.async_places.one() as has_place:
+                try:
+                    answer = await self._connection.asend(self._ask(waiting, has_place=has_place))
+                    result = waiting.read(answer)
+                    if result is not None:
+                        return result
+                except ServerUnavailable as error:
+                    waiting.missed(error)
             await asyncio.sleep(waiting.pause(time.monotonic()))
+
+    def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+        """What the function returned, once it has, as JSON has it: a tuple is a list.
+
+        Raises `TaskFailed` when the task failed, was cancelled or expired; else as `wait`.
+        """
+        return _value(self.wait(timeout, poll_interval))
+
+    async def aresult(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+        """As `result`, for coroutines."""
+        return _value(await self.awaitait(timeout, poll_interval))
 
     def __repr__(self) -> str:
         answer = _requests.read_object(self.response)
@@ -129,6 +139,25 @@ class TaskRef:
         if task_id is None:
             raise NotPersisted
         return Waiting(task_id, timeout, poll_interval, time.monotonic())
+
+    def _ask(self, waiting: Waiting, *, has_place: bool) -> _requests.Call:
+        now = time.monotonic()
+        call = _requests.task_result(
+            self, waiting.task_id, waiting.hold(self.timeout, now, has_place=has_place)
+        )
+        return msgspec.structs.replace(call, timeout=waiting.request_timeout(self.timeout, now))
+
+
+def _value(finished: dict[str, Any]) -> Any:
+    status = finished["status"]
+    if status != "completed":
+        task_id, error = finished["id"], finished["error"]
+        told = f"task {task_id} {_ENDED.get(status, status)}" + (f": {error}" if error else "")
+        raise TaskFailed(told, task_id=task_id, status=status, error=error)
+    return msgspec.json.decode(finished["result"])
+
+
+_ENDED = {"cancelled": "was cancelled"}
 
 
 def _read_status(task_id: str, response: httpx.Response) -> str | None:

@@ -55,11 +55,13 @@ def create_app(
 
 
 def companions(settings: Settings, recycle: Callable[[], None] | None = None) -> list[Companion]:
-    """What runs beside the API in the same process: a worker, and whoever sees to the upkeep.
+    """What runs beside the API in the same process: who delivers webhooks, a worker, and whoever sees to the upkeep.
 
     `recycle` begins the program anew, where it is ours to do that.
     """
-    found: list[Companion] = []
+    from lapinq_scheduler.deliveries import deliveries_companion
+
+    found: list[Companion] = [lambda: deliveries_companion(settings)]
     if settings.worker:
         from lapinq_worker.worker import worker_companion
 

@@ -47,6 +47,7 @@ class TaskOptions(TypedDict, total=False):
     retry_backoff: bool | None
     webhook_url: str | None
     timeout: float | None
+    idempotency_key: str | None
 
 
 class Task(Generic[P, R]):
@@ -124,11 +125,16 @@ class Task(Generic[P, R]):
         return await apass_through(self._queue.middleware, entries, send)
 
     def entry(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
-        """What `queue` would send with these arguments, for `batch_enqueue`."""
+        """What `queue` would send with these arguments, for `batch_enqueue`, which takes the idempotency key."""
+        if self._options.get("idempotency_key") is not None:
+            raise TypeError("an entry has no idempotency_key of its own: give it to batch_enqueue")
         return self._checked_entry(args, kwargs)
 
     def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
-        """A copy that is enqueued differently: `add.options(priority=5).queue(1, 2)`."""
+        """A copy that is enqueued differently: `add.options(priority=5).queue(1, 2)`.
+
+        With an `idempotency_key` the same request, sent again within a day, enqueues nothing and gets the same id.
+        """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
         if unknown & {"retry", "no_retry_for"}:
             raise TypeError("retry and no_retry_for are the decorator's: the worker reads them from the code")
@@ -136,6 +142,7 @@ class Task(Generic[P, R]):
             raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
         check_retry_options(self._handling, changes)
         check_timeout(changes)
+        _requests.check_key(changes.get("idempotency_key"))
         return Task(
             self.__wrapped__,
             self._queue,
@@ -159,16 +166,17 @@ class Task(Generic[P, R]):
         return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
 
     def _send(self, entry: dict[str, Any]) -> TaskRef:
-        call = _requests.enqueue(self._queue, self._encoded(entry))
+        call = _requests.enqueue(self._queue, self._encoded(entry), self._options.get("idempotency_key"))
         return self._ref(self._connection.send(call), is_async=False)
 
     async def _asend(self, entry: dict[str, Any]) -> TaskRef:
-        call = _requests.enqueue(self._queue, self._encoded(entry))
+        call = _requests.enqueue(self._queue, self._encoded(entry), self._options.get("idempotency_key"))
         return self._ref(await self._connection.asend(call), is_async=True)
 
     def _checked_entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         self._check_arguments(args, kwargs)
         options = {option: value for option, value in self._options.items() if value is not None}
+        options.pop("idempotency_key", None)  # it names the request and not the task
         if "timeout" in options:
             options["timeout_seconds"] = options.pop("timeout")
         if "max_retries" not in options and (retries := implied_retries(self._handling)) is not None:

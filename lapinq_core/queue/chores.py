@@ -11,9 +11,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.queue import upkeep
+from lapinq_core.queue import idempotency, upkeep
+from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.store import workers
+from lapinq_core.store import logins, sessions, webhooks, workers
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
@@ -22,15 +23,24 @@ EXPIRE_INTERVAL_SECONDS = 1.0
 FOLD_INTERVAL_SECONDS = 5.0
 PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
+FORGET_INTERVAL_SECONDS = 60.0
 
 
-async def run_chores(pool: Pool, notifier: Notifier, stop: asyncio.Event, *, cleanup_interval: float) -> None:
-    """Runs every chore until `stop` is set. `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out."""
+async def run_chores(
+    pool: Pool, notifier: Notifier, stop: asyncio.Event, times: LoopTimes, *, cleanup_interval: float
+) -> None:
+    """Runs every chore until `stop` is set, and tells `times` of each pass.
+
+    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out.
+    """
     async with asyncio.TaskGroup() as group:
 
         def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
             group.create_task(
-                run_every(name, chore, interval=interval, stop=stop, expected=is_away), name=name
+                run_every(
+                    name, chore, interval=interval, stop=stop, expected=is_away, observe=times.of(name)
+                ),
+                name=name,
             )
 
         start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
@@ -38,6 +48,10 @@ async def run_chores(pool: Pool, notifier: Notifier, stop: asyncio.Event, *, cle
         start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
         start("make partitions", lambda: _once(pool, upkeep.ensure_partitions), PARTITION_INTERVAL_SECONDS)
         start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
+        start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
+        start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
+        start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
+        start("prune webhooks", lambda: _until_short(pool, webhooks.prune), PRUNE_INTERVAL_SECONDS)
         if cleanup_interval:
             start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
 
@@ -51,6 +65,11 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
     return (
         PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
     )
+
+
+async def _forget_keys(pool: Pool) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
 
 
 async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:

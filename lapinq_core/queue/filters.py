@@ -1,5 +1,10 @@
-"""Which tasks a list shows: optional filters as a query for their ids. The one place that composes SQL."""
+"""Which tasks a list shows, and which a deletion or a requeue of many takes: optional filters as queries for ids.
 
+The one place of the queue that composes SQL.
+"""
+
+import re
+from collections.abc import Iterable
 from typing import LiteralString
 
 import msgspec
@@ -9,12 +14,21 @@ from lapinq_core.domain.state import Status
 
 
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is narrowed to. `task_name` is a pattern of ILIKE; `before` is the id to go on from."""
+    """What is looked for. `task_name`, `args`, `result` and `error` are patterns of ILIKE.
+
+    `before` is the id that a list goes on from, `first` and `last` are the lowest and the highest that pass. A result
+    or an error is that of the end of a task: with one of them nothing passes that has not ended.
+    """
 
     queue: str | None = None
     status: Status | None = None
     task_name: str | None = None
+    args: str | None = None
+    result: str | None = None
+    error: str | None = None
     before: str | None = None
+    first: str | None = None
+    last: str | None = None
 
 
 def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
@@ -22,36 +36,110 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
 
     It starts from the table that holds the status, so that a rare one is found without walking the others.
     """
-    conditions = [sql.SQL(text) for field, text in _CONDITIONS.items() if getattr(chosen, field) is not None]
-    source: sql.Composable = sql.SQL(_SOURCES[chosen.status]) if chosen.status else sql.SQL("lapinq_tasks")
-    if chosen.status and (chosen.queue is not None or chosen.task_name is not None):
-        source = sql.SQL("{} AS held JOIN lapinq_tasks t USING (id)").format(source)
-    else:
-        source = sql.SQL("{} AS t").format(source)
+    source: sql.Composable = sql.SQL(_SOURCES[chosen.status] if chosen.status else "lapinq_tasks AS t")
+    if chosen.status and _given(chosen, _OF_THE_TASK):
+        source += sql.SQL(" JOIN lapinq_tasks t USING (id)")
+    if _given(chosen, _OF_THE_END):
+        source += sql.SQL(_JOIN_END)
+    conditions = _given(chosen, {**_OF_THE_TASK, **_OF_THE_END, **_OF_THE_ID})
     # A limit that the planner knows keeps it from joining everything.
     return sql.SQL("SELECT id FROM {source} WHERE {where} ORDER BY id DESC LIMIT {limit}").format(
-        source=source, where=sql.SQL(" AND ").join(conditions or [sql.SQL("true")]), limit=sql.Literal(limit)
+        source=source, where=_all(conditions), limit=sql.Literal(limit)
     )
 
 
+def walk_ids(chosen: TaskFilter, limit: int) -> sql.Composed:
+    """A query for the next `limit` ids, ascending, of the table that holds the status, whatever else is asked for.
+
+    Its parameters are `after` and `until`, the ids between which it looks, the last one included.
+    """
+    return sql.SQL(
+        "SELECT id FROM {source} WHERE id > %(after)s::uuid AND id <= %(until)s::uuid ORDER BY id LIMIT {limit}"
+    ).format(source=sql.SQL(_walked(chosen)), limit=sql.Literal(limit))
+
+
+def these_ids(chosen: TaskFilter) -> sql.Composed:
+    """A query for those of the parameter `ids` that are in the table that holds the status."""
+    return sql.SQL("SELECT id FROM {source} WHERE id = ANY (%(ids)s::uuid[])").format(
+        source=sql.SQL(_walked(chosen))
+    )
+
+
+def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
+    """A query for the tasks of the CTE `looked` that pass, and whether each is running.
+
+    Its parameters are the fields of `chosen`, and `started`: a task made after that does not pass.
+    """
+    conditions = _given(chosen, {**_OF_THE_TASK, **_OF_THE_END, **_OF_THE_ID})
+    source: sql.Composable = sql.SQL(
+        "looked JOIN lapinq_tasks t USING (id) LEFT JOIN lapinq_running r USING (id)"
+    )
+    if _given(chosen, _OF_THE_END) or chosen.status is Status.COMPLETED:
+        source += sql.SQL(_JOIN_END)
+    if chosen.status is Status.COMPLETED:
+        conditions.append(sql.SQL("f.outcome = 'completed'"))
+    return sql.SQL(
+        "SELECT id, r.id IS NOT NULL AS is_running FROM {source}"
+        " WHERE t.created_at <= %(started)s::timestamptz AND {where}"
+    ).format(source=source, where=_all(conditions))
+
+
 def containing(text: str) -> str:
-    """The pattern for names that contain `text`, in which % and _ stay wildcards and a backslash escapes."""
+    """The pattern for what contains `text`, in which % and _ stay wildcards and a backslash escapes."""
     trailing = len(text) - len(text.rstrip("\\"))
     # A last backslash with nothing to escape stands for itself.
     return f"%{text}%" if trailing % 2 == 0 else f"%{text}\\%"
 
 
-_CONDITIONS: dict[str, LiteralString] = {
+def literally(text: str) -> str:
+    """The pattern for what contains `text` as it stands: for what a person typed into a search field."""
+    return f"%{_WILDCARD.sub(_ESCAPE, text)}%"
+
+
+def _given(chosen: TaskFilter, conditions: dict[str, LiteralString]) -> list[sql.SQL]:
+    return [sql.SQL(text) for field, text in conditions.items() if getattr(chosen, field) is not None]
+
+
+def _all(conditions: Iterable[sql.SQL]) -> sql.Composed:
+    return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
+
+
+def _walked(chosen: TaskFilter) -> LiteralString:
+    match chosen.status:
+        case None:
+            return "lapinq_tasks"
+        case Status.COMPLETED:
+            # Most tasks end so, and no index has them alone: where few did, looking for a window's fill of them could
+            # take a walk through all that ended.
+            return "(SELECT task_id AS id FROM lapinq_attempts WHERE final) AS held"
+        case status:
+            return _SOURCES[status]
+
+
+_WILDCARD = re.compile(r"[\\%_]")
+_ESCAPE = r"\\\g<0>"
+
+_OF_THE_ID: dict[str, LiteralString] = {
+    "before": "id < %(before)s::uuid",
+    "first": "id >= %(first)s::uuid",
+    "last": "id <= %(last)s::uuid",
+}
+_OF_THE_TASK: dict[str, LiteralString] = {
     "queue": "t.queue_name = %(queue)s::text",
     "task_name": "t.task_name ILIKE %(task_name)s::text",
-    "before": "id < %(before)s::uuid",
+    "args": "t.args::text ILIKE %(args)s::text",
 }
+_OF_THE_END: dict[str, LiteralString] = {
+    "result": "f.result ILIKE %(result)s::text",
+    "error": "f.error ILIKE %(error)s::text",
+}
+_JOIN_END: LiteralString = " JOIN lapinq_attempts f ON f.task_id = id AND f.final"
 
 _SOURCES: dict[Status, LiteralString] = {
-    Status.PENDING: "(SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed)",
-    Status.RUNNING: "(SELECT id FROM lapinq_running)",
-    Status.COMPLETED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'completed')",
-    Status.FAILED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'failed')",
-    Status.CANCELLED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'cancelled')",
-    Status.EXPIRED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'expired')",
+    Status.PENDING: "(SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed) AS held",
+    Status.RUNNING: "(SELECT id FROM lapinq_running) AS held",
+    Status.COMPLETED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'completed') AS held",
+    Status.FAILED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'failed') AS held",
+    Status.CANCELLED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'cancelled') AS held",
+    Status.EXPIRED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'expired') AS held",
 }

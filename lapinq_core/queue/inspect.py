@@ -1,5 +1,6 @@
 """Looking at tasks and queues. What only passes through to a client is JSON text made by the database."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -26,6 +27,13 @@ class QueueCounts(msgspec.Struct, frozen=True):
     failed: int
     cancelled: int
     expired: int
+
+
+class TaskNames(msgspec.Struct, frozen=True):
+    """What a task is called, and its queue."""
+
+    queue_name: str
+    task_name: str
 
 
 class TaskLine(msgspec.Struct, frozen=True):
@@ -74,6 +82,18 @@ async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Statu
     return (Status(row[0]), row[1]) if row else None
 
 
+async def get_names(conn: psycopg.AsyncConnection, task_id: str) -> TaskNames | None:
+    """The names of a task; None for an unknown id."""
+    row = await (await conn.execute(sql(_PACKAGE, "task_names"), {"id": task_id}, prepare=True)).fetchone()
+    return TaskNames(*row) if row else None
+
+
+async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Status, str]]:
+    """As `get_result`, for those of `ids` that there are."""
+    cursor = await conn.execute(sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
+    return {task_id: (Status(status), result) for task_id, status, result in await cursor.fetchall()}
+
+
 async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """The attempts of a task as a JSON array, in the order of their ends; None for an unknown id.
 
@@ -92,9 +112,14 @@ async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
 
 async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
     """All queues, and the `limit` newest tasks."""
-    cursor = await conn.execute(sql(_PACKAGE, "newest_tasks"), {"limit": limit}, prepare=False)
-    tasks = [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
-    return Overview(await count_queues(conn), tasks)
+    return Overview(await count_queues(conn), await newest_tasks(conn, TaskFilter(), limit))
+
+
+async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
+    """The `limit` newest tasks that pass."""
+    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=pick_tasks(chosen, limit))
+    cursor = await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)
+    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
 
 
 async def ping(conn: psycopg.AsyncConnection) -> None:

@@ -17,6 +17,7 @@ from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.task import NewTask
+from lapinq_core.queue.idempotency import Asked, Earlier, Key, enqueue_once
 from lapinq_core.queue.intake import enqueue
 
 MOST_AT_ONCE = 500
@@ -38,8 +39,8 @@ class Intake:
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
 
-    async def put(self, task: NewTask, size: int) -> None:
-        """Returns when `task`, which came in `size` bytes, is stored.
+    async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | None:
+        """Returns once `task`, which came in `size` bytes, is stored: None, or what came before with the same key.
 
         Raises `ValueRefused`, `Overloaded`, and within the budget of a write `DatabaseUnavailable`; then the
         task may have been stored all the same.
@@ -47,17 +48,21 @@ class Intake:
         self._database.check()
         if len(self._waiting) >= MOST_WAITING:
             raise Overloaded
-        entry = _Entry(task, size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS)
+        entry = _Entry(
+            Asked([task], key), size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS
+        )
         self._waiting.append(entry)
         if self._flushers < MOST_FLUSHERS:
             self._flushers += 1
             self._group.create_task(self._flush())
-        await entry.stored
+        return await entry.stored
 
-    async def put_all(self, tasks: Sequence[NewTask], size: int) -> None:
-        """Returns when all of `tasks` are stored; none is, if it raises `ValueRefused`."""
+    async def put_all(self, tasks: Sequence[NewTask], size: int, key: Key | None = None) -> Earlier | None:
+        """As `put`, for tasks of which all are stored or none."""
         budget = max(BUDGET_SECONDS, size / BATCH_BYTES_PER_SECOND)
-        self._notifier.wake(await self._database.within(budget, store, tasks))
+        [earlier], woken = await self._database.within(budget, store, [Asked(tasks, key)])
+        self._notifier.wake(woken)
+        return earlier
 
     async def _flush(self) -> None:
         try:
@@ -82,7 +87,7 @@ class Intake:
         try:
             if budget <= 0:
                 raise DatabaseUnavailable("no answer in time")
-            woken = await self._database.within(budget, store, [entry.task for entry in entries])
+            answers, woken = await self._database.within(budget, store, [entry.asked for entry in entries])
         except ValueRefused as error:
             if len(entries) == 1:
                 entries[0].refuse(error)
@@ -96,29 +101,38 @@ class Intake:
                 entry.refuse(error)
         else:
             self._notifier.wake(woken)
-            for entry in entries:
-                entry.accept()
+            for entry, earlier in zip(entries, answers, strict=True):
+                entry.accept(earlier)
 
 
-async def store(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
-    """Stores all of `tasks` or none, and answers the queues in which something may start."""
+async def store(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[Sequence[Earlier | None], set[str]]:
+    """Stores the tasks of all requests or none, but for those whose key was used before.
+
+    Answers what came before each, or None; and the queues in which something may start.
+    """
+    if any(one.key for one in requests):
+        return await enqueue_once(conn, requests)
+    tasks = [task for one in requests for task in one.tasks]
+    stored = [None] * len(requests)
     if len({task.is_transient for task in tasks}) == 1:
-        return await enqueue(conn, tasks)  # one statement, which is a transaction by itself
+        return stored, await enqueue(conn, tasks)  # one statement, which is a transaction by itself
     async with conn.transaction():
-        return await enqueue(conn, tasks)
+        return stored, await enqueue(conn, tasks)
 
 
 class _Entry(msgspec.Struct, gc=False):
-    """A task, its size, the future its request waits for, and until when by the loop's clock."""
+    """A request, its size, the future that waits for what came before it, and until when by the loop's clock."""
 
-    task: NewTask
+    asked: Asked
     size: int
-    stored: asyncio.Future[None]
+    stored: asyncio.Future[Earlier | None]
     deadline: float
 
-    def accept(self) -> None:
+    def accept(self, earlier: Earlier | None) -> None:
         if not self.stored.done():
-            self.stored.set_result(None)
+            self.stored.set_result(earlier)
 
     def refuse(self, error: Exception) -> None:
         if not self.stored.done():

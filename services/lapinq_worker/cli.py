@@ -15,6 +15,8 @@ from lapinq_core.runtime import flags
 from lapinq_core.runtime.anew import beginner
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.main_loop import end_without_threads, run_main
+from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_worker.queue_settings import choice_of
@@ -72,6 +74,7 @@ log = logging.getLogger(__name__)
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
 )
+@flags.metrics()
 @flags.option("data_dir", help="Directory of the embedded database.")
 @flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
 @flags.option("log_level", help="Least severe log lines to write.")
@@ -92,8 +95,9 @@ def worker(*, drain: bool, reloads: bool, **given: object) -> None:
                 raise SettingsError("--reload never ends by itself, --drain does: leave out either")
             _reload(settings)
         prepare_imports(settings.worker_imports)
-        with database(settings) as url:
-            run_main(_serve(msgspec.structs.replace(settings, database_url=url), drain=drain))
+        metrics = Metrics()
+        with serving_metrics(settings, metrics), database(settings) as url:
+            run_main(_serve(msgspec.structs.replace(settings, database_url=url), metrics, drain=drain))
         end_without_threads()
 
 
@@ -102,7 +106,7 @@ def main() -> None:
     worker()
 
 
-async def _serve(settings: Settings, *, drain: bool) -> None:
+async def _serve(settings: Settings, metrics: Metrics, *, drain: bool) -> None:
     assert settings.database_url is not None
     with stop_signals() as signals:
         await wait_for_schema(settings.database_url, signals.asked)
@@ -110,6 +114,7 @@ async def _serve(settings: Settings, *, drain: bool) -> None:
             return
         begin_anew = beginner()
         running = Worker(settings, drain=drain, recycle=begin_anew, ends_tainted=not drain)
+        metrics.show(running)
         task = asyncio.create_task(running.run(), name="worker")
         for event in (signals.asked, signals.insisted):
             told = asyncio.create_task(event.wait())

@@ -29,6 +29,7 @@ from lapinq_worker.host import Host
 from lapinq_worker.job import Job
 from lapinq_worker.lookahead import Lookahead
 from lapinq_worker.queue_choice import QueueChoice, Turn
+from lapinq_worker.tally import Tally
 
 STATEMENT_DEADLINE_SECONDS = 20.0
 LOOK_COST_FACTOR = 20.0
@@ -59,6 +60,7 @@ class Fetcher:
         may_claim: Callable[[], bool],
         settle: Callable[[Job, Outcome, float], None],
         idle: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._url = url
         self._choice = choice
@@ -71,6 +73,7 @@ class Fetcher:
         self._lease = limits.time_limit + self._margin
         self._may_claim = may_claim
         self._idle = idle
+        self._tally = tally or Tally()
         self._busy_look_interval = (
             min(BUSY_LOOK_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_LOOK_INTERVAL_SECONDS
         )
@@ -251,6 +254,7 @@ class Fetcher:
 
     def _hand_over(self, claims: list[Claim], round_trip: float) -> None:
         self.claimed_count += len(claims)
+        self._tally.claimed(claims)
         payload = sum(len(claim.args) + len(claim.kwargs) for claim in claims)
         self._lookahead.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)

@@ -25,7 +25,10 @@ from lapinq_core.domain.outcome import Committed, Completed, Outcome
 from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
 from lapinq_core.queue.work import Ended
+from lapinq_worker.end_log import log_end
 from lapinq_worker.job import Job
+from lapinq_worker.tally import COMPLETED, FAILED, Tally, outcome_of
+from lapinq_worker.waited import Waited
 
 MAX_BATCH = 1_000
 MAX_BATCH_CHARACTERS = 16 * 1024 * 1024
@@ -45,7 +48,8 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
 
 class Settler:
     """One event loop owns it. `wake` gets the queues in which a retried task may start at once; `before` is called with
-    the connection before anything is written on it."""
+    the connection before anything is written on it; `waited` hears of the ends that are written;
+    `tally` counts all ends for the metrics."""
 
     def __init__(
         self,
@@ -53,10 +57,15 @@ class Settler:
         wake: Callable[[Iterable[str]], None],
         *,
         before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        waited: Waited | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._url = url
         self._wake = wake
         self._before = before
+        self._waited = waited
+        self._tally = tally or Tally()
+        self._completions = self._tally.completions
         self._done: list[_Done] = []
         self._ended: list[Ended] = []
         self._characters = 0  # of the results, errors and logs that wait
@@ -82,8 +91,10 @@ class Settler:
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
+                self._tally.ended(claim, COMPLETED, seconds)
             else:
                 self.failed_count += 1
+                self._tally.ended(claim, FAILED, seconds)
                 log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
             return
         logs = job.log_text()
@@ -91,18 +102,23 @@ class Settler:
             # The most common end skips the general way; `decide` says the same.
             self._done.append((claim.id, claim.token, outcome.result, seconds, logs))
             self._characters += len(outcome.result) + (len(logs) if logs else 0)
+            self._completions.append((claim.queue_name, claim.task_name, seconds))
             self.completed_count += 1
         elif job.is_committed:
             self.completed_count += 1
+            self._tally.ended(claim, COMPLETED, seconds)
             if type(outcome) is not Committed:
                 log.warning(
                     "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
                 )
+            if self._waited:
+                self._waited.ended((claim.id,))
             return
         else:
             following = decide(job.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
             if isinstance(following, Retry) and isolation > following.isolation:
                 following = msgspec.structs.replace(following, isolation=isolation)
+            self._tally.ended(claim, outcome_of(outcome, following), seconds)
             self._settle_as(claim, following, seconds, logs)
         self._some.set()
         self._empty.clear()
@@ -121,7 +137,7 @@ class Settler:
                 self._characters += _size_of_end(end)
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
-                _log_end(claim, end)
+                log_end(claim, end)
             case Nothing():
                 pass
             case _:
@@ -174,6 +190,7 @@ class Settler:
             await self._disconnect()
 
     async def _write_some(self) -> None:
+        self._tally.count_completions()
         connection = self._connection or await self._connect()
         if self._before is not None:
             await self._before(connection)
@@ -181,10 +198,14 @@ class Settler:
             await self._complete(connection, done)
             del self._done[: len(done)]
             self._characters -= sum(map(_size_of_done, done))
+            if self._waited:
+                self._waited.ended(one[0] for one in done)
         if ended := self._next_ended():
             await self._settle(connection, ended)
             del self._ended[: len(ended)]
             self._characters -= sum(map(_size_of_end, ended))
+            if self._waited:
+                self._waited.ended(end.id for end in ended)
         if not self._done and not self._ended:
             self._some.clear()
             self._empty.set()
@@ -276,25 +297,3 @@ def _size_of_end(end: Ended) -> int:
 def _fitting(sizes: Iterable[int]) -> int:
     """How many go into one statement: one at least."""
     return max(1, sum(size <= MAX_BATCH_CHARACTERS for size in accumulate(sizes)))
-
-
-def _log_end(claim: Claim, end: Ended) -> None:
-    if end.error is None:
-        return
-    if end.cancelled:
-        log.info(
-            "%s.%s is cancelled: %s", claim.module_path, claim.task_name, end.error, extra={"task": claim.id}
-        )
-        return
-    then = "no retry is left" if end.final else f"again in {end.delay:.3g} s"
-    log.log(
-        logging.WARNING if end.counts else logging.INFO,
-        "%s.%s did not complete (start %d of at most %d, %s): %s",
-        claim.module_path,
-        claim.task_name,
-        claim.attempt,
-        claim.max_retries + 1,
-        then,
-        end.error,
-        extra={"task": claim.id},
-    )

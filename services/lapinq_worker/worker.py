@@ -5,12 +5,14 @@ over, or when it is told again, it hands back what still runs, and ends.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+
+from prometheus_client.core import Metric
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import READY_CHANNEL, Notifier
+from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
@@ -29,6 +31,7 @@ from lapinq_worker.host import Host
 from lapinq_worker.limits import limits_of
 from lapinq_worker.loop_guard import guard_of
 from lapinq_worker.membership import Membership
+from lapinq_worker.metrics import WorkerMetrics
 from lapinq_worker.pools.event_loop import EventLoopPool
 from lapinq_worker.pools.processes import ProcessPool
 from lapinq_worker.pools.threads import ThreadPool
@@ -37,6 +40,8 @@ from lapinq_worker.queue_settings import choice_of
 from lapinq_worker.rates import log_rates, wants_rates
 from lapinq_worker.rescuer import Rescuer
 from lapinq_worker.settler import Settler
+from lapinq_worker.tally import Tally
+from lapinq_worker.waited import Waited
 from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
 
 POOL_SIZE = 3
@@ -71,6 +76,8 @@ class Worker:
         self._ends_tainted = ends_tainted
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
+        self._done_notifier = Notifier(self._pool, DONE_CHANNEL, joined)
+        self._waited = Waited(self._done_notifier.wake)
         self._membership = Membership(
             url,
             self._pool,
@@ -82,7 +89,10 @@ class Worker:
             noticed_stop=self._stop_is_asked,
         )
         self._progress = ProgressReporter(self._pool)
-        self._settler = Settler(url, self._notifier.wake, before=self._progress.flush)
+        tally = Tally()
+        self._settler = Settler(
+            url, self._notifier.wake, before=self._progress.flush, waited=self._waited, tally=tally
+        )
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
@@ -118,12 +128,24 @@ class Worker:
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             settle=self._settler.add,
             idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
+            tally=tally,
         )
         self._listener = Listener(settings.listen_database_url or url, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
+        self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
         self._rescuer = Rescuer(self._pool, lambda: self._membership.is_calm, self._notifier.wake)
 
+        self._metrics = WorkerMetrics(
+            tally,
+            self._pool,
+            (self._notifier, self._done_notifier),
+            self._listener,
+            self._membership,
+            self._dispatcher,
+            self._settler,
+            self._rescuer,
+        )
         fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
         self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
 
@@ -138,6 +160,10 @@ class Worker:
     def stop(self) -> None:
         """First call: finish what runs. Second: hand it back now."""
         (self._insisted if self._stop.is_set() else self._stop).set()
+
+    def collect(self) -> Iterable[Metric]:
+        """What it counts, for the metrics; any thread may ask."""
+        return self._metrics.collect()
 
     async def run(self) -> None:
         """Works until `stop` is called and everything is handed over."""
@@ -156,7 +182,11 @@ class Worker:
         self._membership.start_beating()
         self._guard.start()
         chores = run_chores(
-            self._pool, self._notifier, self._stop, cleanup_interval=settings.cleanup_interval
+            self._pool,
+            self._notifier,
+            self._stop,
+            self._metrics.times,
+            cleanup_interval=settings.cleanup_interval,
         )
         sweep = run_every(
             "rescuer",
@@ -164,10 +194,12 @@ class Worker:
             interval=settings.stale_recovery_interval,
             stop=self._stop,
             expected=is_away,
+            observe=self._metrics.times.of("rescuer"),
         )
         until_the_end = [
             asyncio.create_task(self._settler.run(), name="settler"),
             asyncio.create_task(self._notifier.run(), name="notifier"),
+            asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
             asyncio.create_task(self._progress.run(), name="progress"),
             asyncio.create_task(self._tick(), name="tick"),
             *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),

@@ -34,6 +34,8 @@
 14. Database away for three leases, and a worker that comes up right after:
     chaos/test_outages.py::test_an_outage_of_three_leases_causes_no_second_run
     chaos/test_outages.py::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease
+19. Connection cut right after the enqueue commit, 200 times:
+    chaos/test_cut_commits.py::test_a_request_that_is_repeated_with_its_key_is_stored_once
 30. kill -9 of everything, then start:
     chaos/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
 

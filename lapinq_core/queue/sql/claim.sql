@@ -3,7 +3,7 @@
 -- it from passing a higher priority that waits in another queue. Tasks past their time to live are left to expire.sql.
 -- A worker that is unknown or was declared dead gets nothing, and nobody gets anything of a paused queue. An attempt is
 -- overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
--- Answers one JSON cell, an array a task; NULL for none.
+-- Answers one JSON cell, an array a task; NULL for none. Here date_part costs half of extract, which goes through numeric.
 -- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
 -- the connection has PLAN_SETTINGS, for by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
@@ -24,15 +24,17 @@ WITH picked AS MATERIALIZED (
     RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
-           t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata
+           t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata,
+           greatest(t.created_at, t.scheduled_at) AS due_at,
+           t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
       JOIN lapinq_tasks t ON t.id = k.id
 ), leased AS (
     INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
-                                isolation)
+                                isolation, has_webhook)
     SELECT id, %(token)s::uuid, claim_seq, %(worker)s::uuid, %(queue)s::text, rank, starts + 1, lapinq_now(),
            lapinq_now() + coalesce(timeout_seconds + %(margin)s::float8, %(lease)s::float8) * interval '1 second',
-           expires_at, isolation
+           expires_at, isolation, has_webhook
       FROM claimed
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending)
@@ -42,6 +44,7 @@ WITH picked AS MATERIALIZED (
 )
 SELECT json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
                                  retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
-                                 timeout_seconds, claim_seq, extract(epoch FROM created_at)::float8, metadata, isolation)
+                                 timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
+                                 CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END)
                 ORDER BY rank, seq)::text
   FROM claimed

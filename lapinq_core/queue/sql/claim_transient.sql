@@ -15,10 +15,12 @@ WITH picked AS MATERIALIZED (
     DELETE FROM lapinq_transient x
      USING picked
      WHERE x.ctid = picked.ctid
-    RETURNING x.queue_name, x.task_name, x.module_path, x.args, x.kwargs, x.rank, x.seq, x.timeout_seconds, x.metadata
+    RETURNING x.queue_name, x.task_name, x.module_path, x.args, x.kwargs, x.rank, x.seq, x.timeout_seconds, x.metadata,
+              x.due_at
 )
 SELECT json_agg(json_build_array('', task_name, module_path, args, kwargs, 1, 0, 0.0, false, rank, seq, NULL,
-                                 timeout_seconds, 0, NULL, metadata, 0, queue_name)
+                                 timeout_seconds, 0, NULL, metadata, 0,
+                                 date_part('epoch', lapinq_now() - due_at), queue_name)
                 ORDER BY CASE WHEN %(in_order)s::boolean THEN array_position(%(queues)s::text[], queue_name) END,
                          rank, seq)::text
   FROM taken

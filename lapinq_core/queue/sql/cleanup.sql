@@ -1,5 +1,6 @@
 -- Deletes up to `limit` finished tasks past their time to live; expired ones an hour after they expired.
--- Answers how many. Locks the task rows it deletes, skipping locked ones. Relies on lapinq_tasks_expires_at.
+-- Answers how many. Locks the task rows it deletes, skipping locked ones, then their final attempts: a task that is
+-- requeued meanwhile has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final and _earlier.
 WITH late AS MATERIALIZED (
     SELECT t.id, t.queue_name, a.outcome
       FROM lapinq_tasks t
@@ -9,15 +10,21 @@ WITH late AS MATERIALIZED (
      ORDER BY t.expires_at
      LIMIT %(limit)s::integer
        FOR UPDATE OF t SKIP LOCKED
-), gone AS (
-    DELETE FROM lapinq_tasks t
-     USING late
-     WHERE t.id = late.id
-    RETURNING late.id, late.queue_name, late.outcome
-), forgotten AS (
+), ended AS (
     DELETE FROM lapinq_attempts a
      USING late
      WHERE a.task_id = late.id
+       AND a.final
+    RETURNING late.id, late.queue_name, late.outcome
+), gone AS (
+    DELETE FROM lapinq_tasks t
+     USING ended
+     WHERE t.id = ended.id
+), forgotten AS (
+    DELETE FROM lapinq_attempts a
+     USING ended
+     WHERE a.task_id = ended.id
+       AND NOT a.final
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, completed, failed, cancelled, expired)
     SELECT queue_name,
@@ -25,7 +32,7 @@ WITH late AS MATERIALIZED (
            -count(*) FILTER (WHERE outcome = 'failed'),
            -count(*) FILTER (WHERE outcome = 'cancelled'),
            -count(*) FILTER (WHERE outcome = 'expired')
-      FROM gone
+      FROM ended
      GROUP BY queue_name
 )
-SELECT count(*) FROM gone
+SELECT count(*) FROM ended

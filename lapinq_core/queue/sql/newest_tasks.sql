@@ -1,10 +1,7 @@
 -- The newest tasks in a few words each: for how long they have been there, and ran, by the database's clock, in seconds.
--- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
+-- {picked} is a query for their ids (`filters.py`). Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
-    SELECT id
-      FROM lapinq_tasks
-     ORDER BY id DESC
-     LIMIT %(limit)s::integer
+    {picked}
 )
 SELECT d.id::text,
        d.status,

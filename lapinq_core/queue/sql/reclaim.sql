@@ -3,7 +3,10 @@
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
                                  t.retry_delay, t.retry_backoff, r.rank, 0,
                                  extract(epoch FROM r.expires_at - lapinq_now())::float8, t.timeout_seconds, r.seq,
-                                 extract(epoch FROM t.created_at)::float8, t.metadata, r.isolation, r.queue_name)
+                                 date_part('epoch', t.created_at), t.metadata, r.isolation,
+                                 CASE WHEN r.attempt = 1
+                                      THEN date_part('epoch', r.claimed_at - greatest(t.created_at, t.scheduled_at)) END,
+                                 r.queue_name)
                 ORDER BY r.rank, r.seq)::text
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id

@@ -1,11 +1,37 @@
 """The operations of the REST API, a file a subject. A handler decodes, asks for permission, calls one verb, encodes."""
 
-from lapinq_api.routes import enqueue, health, queues, tasks
-
-OPERATIONS = (
-    *enqueue.OPERATIONS,
-    *tasks.OPERATIONS,
-    *queues.OPERATIONS,
-    *health.OPERATIONS,
+from lapinq_api.routes import (
+    account,
+    audit,
+    bulk,
+    description,
+    enqueue,
+    health,
+    keys,
+    listing,
+    metrics,
+    queues,
+    results,
+    tasks,
+    users,
+    webhooks,
 )
+
+_DESCRIBED = (
+    *enqueue.OPERATIONS,
+    *listing.OPERATIONS,
+    *bulk.OPERATIONS,
+    *tasks.OPERATIONS,
+    *results.OPERATIONS,
+    *queues.OPERATIONS,
+    *webhooks.OPERATIONS,
+    *keys.OPERATIONS,
+    *audit.OPERATIONS,
+    *users.OPERATIONS,
+    *account.OPERATIONS,
+    *health.OPERATIONS,
+    *metrics.OPERATIONS,
+)
+
+OPERATIONS = (*_DESCRIBED, *description.operations(_DESCRIBED))
 """Everything that the router serves besides pages, in the order in which paths are tried: fixed ones first."""

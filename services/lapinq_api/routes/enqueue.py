@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +14,23 @@ from lapinq_api.auth.caller import require
 from lapinq_api.body import read_json
 from lapinq_api.codec import Json, decode
 from lapinq_api.endpoint import Answer, Needs, Operation
+from lapinq_api.middleware.request_id import SCOPE_KEY
+from lapinq_api.repeating import CONFLICT, HEADERS, IDEMPOTENCY_KEY, REPLAYED, ids_of, key_name, key_of
 from lapinq_api.state import State
+from lapinq_api.task_path import links_to_task
+from lapinq_api.values import (
+    JSON_LIMITS,
+    Id,
+    ModulePath,
+    MoreSeconds,
+    Name,
+    Priority,
+    Retries,
+    Seconds,
+    Time,
+    WebhookUrl,
+    says,
+)
 from lapinq_core.domain.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
@@ -25,32 +41,63 @@ MOST_IN_BATCH = 1000
 _LARGE_BYTES = 64 * 1024
 """Bodies from here on are decoded in a thread: they would hold up everybody else."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A task to enqueue. A field that is null counts as left out."""
 
-    task_name: str
-    module_path: str
-    queue_name: str | None = None
-    args: list[Any] | None = None
-    kwargs: dict[str, Any] | None = None
-    scheduled_at: str | None = None
-    max_retries: int | None = None
-    priority: int | None = None
-    ttl_seconds: float | None = None
-    metadata: dict[str, Any] | None = None
-    retry_delay: float | None = None
-    retry_backoff: bool | None = None
-    webhook_url: str | None = None
-    timeout_seconds: float | None = None
+    task_name: Annotated[Name, says("Name of the task's function.", example="factorial")]
+    module_path: Annotated[
+        ModulePath,
+        says("The module to import it from; one that `LAPINQ_ALLOWED_MODULES` allows.", example="math"),
+    ]
+    queue_name: Annotated[Name | None, says("Its queue.", default="default")] = None
+    args: Annotated[
+        list[Any] | None, says(f"Positional arguments. {JSON_LIMITS}", default=[], example=[20])
+    ] = None
+    kwargs: Annotated[
+        dict[str, Any] | None, says("Keyword arguments. The limits are those of `args`.", default={})
+    ] = None
+    scheduled_at: Annotated[
+        Time | None,
+        says(
+            "When it may run at the earliest, within a hundred years; UTC without an offset. Left out: now."
+        ),
+    ] = None
+    max_retries: Annotated[Retries | None, says("Retries after the first execution.", default=3)] = None
+    priority: Annotated[Priority | None, says("Higher runs first.", default=0)] = None
+    ttl_seconds: Annotated[
+        Seconds | None,
+        says(
+            "Seconds from now after which it is deleted, or expires if it has not started. 0: fire and forget."
+            " Left out: it is kept."
+        ),
+    ] = None
+    metadata: Annotated[
+        dict[str, Any] | None,
+        says(
+            "Anything to keep with it. The limits are those of `args`. Without a `request_id` in it, that of the"
+            " request (`X-Request-ID`) is added."
+        ),
+    ] = None
+    retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
+    retry_backoff: Annotated[
+        bool | None, says("Double the delay with each retry, up to ten minutes.", default=True)
+    ] = None
+    webhook_url: Annotated[
+        WebhookUrl | None, says("Called when the task has completed or failed; http or https, with a host.")
+    ] = None
+    timeout_seconds: Annotated[
+        MoreSeconds | None, says("Seconds that one attempt may take. Left out: the worker's own limit.")
+    ] = None
 
 
 class Enqueued(msgspec.Struct):
     """The id of the task."""
 
-    task_id: str
+    task_id: Id
 
 
 class EnqueuedTransient(msgspec.Struct):
@@ -63,48 +110,70 @@ class EnqueuedTransient(msgspec.Struct):
 class EnqueuedBatch(msgspec.Struct):
     """The ids in the order of the request; null for a fire-and-forget task."""
 
-    task_ids: list[str | None]
+    task_ids: list[Id | None]
 
 
 async def enqueue(state: State, request: Request) -> Response:
+    name = key_name(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):
-        task = await _off_loop_if_large(_read_one, body, state.settings.allowed_modules)
+        task = await _off_loop_if_large(
+            body, _read_one, body, state.settings.allowed_modules, _id_of(request)
+        )
         require(request, Permission.ENQUEUE, task.queue_name)
-        await state.intake.put(task, len(body))
+        key = None if name is None else await _off_loop_if_large(body, key_of, name, _ONE, body)
+        earlier = await state.intake.put(task, len(body), key)
+    if earlier is not None:
+        [task_id] = ids_of(earlier)
+        return Json(
+            EnqueuedTransient() if task_id is None else Enqueued(task_id), HTTPStatus.CREATED, REPLAYED
+        )
+    state.counted.enqueued((task,), "single")
     return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
+    name = key_name(request)
     limit = state.settings.max_batch_payload_size
     body = await read_json(request.scope, request.receive, limit, state.admission)
     with state.admission.hold(len(body)):
-        tasks = await _off_loop_if_large(_read_batch, body, state.settings.allowed_modules)
+        tasks = await _off_loop_if_large(
+            body, _read_batch, body, state.settings.allowed_modules, _id_of(request)
+        )
         for queue in {task.queue_name for task in tasks}:
             require(request, Permission.ENQUEUE, queue)
-        if tasks:
-            await state.intake.put_all(tasks, len(body))
+        key = None if name is None else await _off_loop_if_large(body, key_of, name, _MANY, body)
+        earlier = await state.intake.put_all(tasks, len(body), key) if tasks or key else None
+    if earlier is not None:
+        return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
+    state.counted.enqueued(tasks, "batch")
     ids = [None if task.is_transient else task.id for task in tasks]
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
 
+
+_ONE = "POST /api/v1/enqueue"
+_MANY = "POST /api/v1/enqueue/batch"
 
 _one = msgspec.json.Decoder(EnqueueRequest)
 _batch = msgspec.json.Decoder(list[EnqueueRequest])
 
 
-async def _off_loop_if_large(
-    read: Callable[[bytes, tuple[str, ...]], T], body: bytes, allowed: tuple[str, ...]
-) -> T:
+async def _off_loop_if_large(body: bytes, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     if len(body) < _LARGE_BYTES:
-        return read(body, allowed)
-    return await asyncio.to_thread(read, body, allowed)
+        return read(*args, **kwargs)
+    return await asyncio.to_thread(read, *args, **kwargs)
 
 
-def _read_one(body: bytes, allowed: tuple[str, ...]) -> NewTask:
-    return _new_task(decode(_one, body), new_ids(1)[0], datetime.now(UTC), allowed)
+def _id_of(request: Request) -> str:
+    request_id: str = request.scope[SCOPE_KEY]
+    return request_id
 
 
-def _read_batch(body: bytes, allowed: tuple[str, ...]) -> list[NewTask]:
+def _read_one(body: bytes, allowed: tuple[str, ...], request_id: str) -> NewTask:
+    return _new_task(decode(_one, body), new_ids(1)[0], datetime.now(UTC), allowed, request_id)
+
+
+def _read_batch(body: bytes, allowed: tuple[str, ...], request_id: str) -> list[NewTask]:
     asked = decode(_batch, body)
     if len(asked) > MOST_IN_BATCH:
         raise InvalidValue("", f"must be a list of at most {MOST_IN_BATCH} tasks, not of {len(asked)}")
@@ -112,13 +181,15 @@ def _read_batch(body: bytes, allowed: tuple[str, ...]) -> list[NewTask]:
     tasks: list[NewTask] = []
     for index, (one, task_id) in enumerate(zip(asked, new_ids(len(asked)), strict=True)):
         try:
-            tasks.append(_new_task(one, task_id, now, allowed))
+            tasks.append(_new_task(one, task_id, now, allowed, request_id))
         except InvalidValue as error:
             raise InvalidValue(f"[{index}].{error.loc}", error.msg) from error
     return tasks
 
 
-def _new_task(asked: EnqueueRequest, task_id: str, now: datetime, allowed: tuple[str, ...]) -> NewTask:
+def _new_task(
+    asked: EnqueueRequest, task_id: str, now: datetime, allowed: tuple[str, ...], request_id: str
+) -> NewTask:
     task = NewTask(id=task_id, task_name=asked.task_name, module_path=asked.module_path)
     if asked.queue_name is not None:
         task.queue_name = asked.queue_name
@@ -137,7 +208,9 @@ def _new_task(asked: EnqueueRequest, task_id: str, now: datetime, allowed: tuple
     if asked.retry_backoff is not None:
         task.retry_backoff = asked.retry_backoff
     task.ttl_seconds = asked.ttl_seconds
-    task.metadata = asked.metadata
+    # So that what a task logs can be found by the request that brought it, unless the caller means something by that.
+    task.metadata = {"request_id": request_id} if asked.metadata is None else asked.metadata
+    task.metadata.setdefault("request_id", request_id)
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
     check_task(task, now)
@@ -162,7 +235,16 @@ OPERATIONS = (
         tag="enqueue",
         summary="Enqueue a task",
         body=EnqueueRequest,
-        answers={201: Answer(description="The task is stored.", body=Enqueued | EnqueuedTransient)},
+        parameters=(IDEMPOTENCY_KEY,),
+        answers={
+            201: Answer(
+                description="The task is stored.",
+                body=Enqueued | EnqueuedTransient,
+                headers=HEADERS,
+                links=links_to_task("$response.body#/task_id"),
+            )
+        },
+        errors={409: CONFLICT},
     ),
     Operation(
         method="POST",
@@ -171,7 +253,16 @@ OPERATIONS = (
         needs=Needs.PERMISSION,
         tag="enqueue",
         summary="Enqueue up to 1000 tasks, all or none",
-        body=list[EnqueueRequest],
-        answers={201: Answer(description="The tasks are stored.", body=EnqueuedBatch)},
+        body=Annotated[list[EnqueueRequest], msgspec.Meta(extra_json_schema={"maxItems": MOST_IN_BATCH})],
+        parameters=(IDEMPOTENCY_KEY,),
+        answers={
+            201: Answer(
+                description="The tasks are stored.",
+                body=EnqueuedBatch,
+                headers=HEADERS,
+                links=links_to_task("$response.body#/task_ids/0"),
+            )
+        },
+        errors={409: CONFLICT},
     ),
 )

@@ -1,6 +1,7 @@
 """Whether this server can do its work."""
 
 from http import HTTPStatus
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
@@ -15,8 +16,10 @@ from lapinq_core.queue import inspect
 
 
 class Health(msgspec.Struct):
-    status: str
-    database: str
+    """Whether the server works, and whether its database answers."""
+
+    status: Literal["ok", "error"]
+    database: Literal["connected", "unavailable"]
 
 
 async def health(state: State, request: Request) -> Response:
@@ -28,6 +31,50 @@ async def health(state: State, request: Request) -> Response:
     return Json(Health("ok", "connected"))
 
 
+class Alive(msgspec.Struct):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+async def livez(state: State, request: Request) -> Response:
+    return Json(Alive())
+
+
+class Ready(msgspec.Struct):
+    """The server can do its work."""
+
+    status: Literal["ready"] = "ready"
+
+
+class Unready(msgspec.Struct):
+    """The server can't do its work now, and why."""
+
+    reason: str
+    status: Literal["unready"] = "unready"
+
+
+async def readyz(state: State, request: Request) -> Response:
+    reason = await _what_keeps_it(state)
+    if reason is None:
+        return Json(Ready())
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Json(Unready(reason), HTTPStatus.SERVICE_UNAVAILABLE, headers)
+
+
+async def _what_keeps_it(state: State) -> str | None:
+    if state.stopping.is_set():
+        return "the server is stopping"
+    try:
+        if not state.database.is_ready:
+            return "the database is away, or has not the schema of this release yet"
+        await state.database.run(inspect.ping)
+    except DatabaseUnavailable:
+        # Not the driver's words: whoever asks is not to learn where the database is.
+        return "the database is away or did not answer in time"
+    return None
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -36,7 +83,36 @@ OPERATIONS = (
         needs=Needs.NOBODY,
         tag="server",
         summary="Whether the server can reach its database",
-        answers={200: Answer(description="It can.", body=Health)},
-        errors={503: "It can't."},
+        answers={
+            200: Answer(description="It can.", body=Health),
+            503: Answer(description="It can't.", body=Health),
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/livez",
+        handler=livez,
+        needs=Needs.NOBODY,
+        tag="server",
+        summary="Whether the server answers at all",
+        description="It never asks the database. For whoever starts the server anew when it hangs.",
+        answers={200: Answer(description="It does.", body=Alive)},
+    ),
+    Operation(
+        method="GET",
+        path="/readyz",
+        handler=readyz,
+        needs=Needs.NOBODY,
+        tag="server",
+        summary="Whether requests may be sent here",
+        description="They may once the schema is there and the database answers, until the server is told to stop.",
+        answers={
+            200: Answer(description="They may.", body=Ready),
+            503: Answer(
+                description="They may not now.",
+                body=Unready,
+                headers={"Retry-After": "Seconds after which to ask again."},
+            ),
+        },
     ),
 )

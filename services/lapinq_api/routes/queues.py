@@ -1,18 +1,109 @@
-"""Looking at queues."""
+"""Looking at queues, pausing and resuming them.
 
+A queue may be called anything printable, `a/b` too, so its name is all of the path that is left; the server decodes
+`%2F` before we see it, which makes it the same as a slash. Names that clients or proxies take for something else in a
+path, such as `..`, are out of reach.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation
+from lapinq_api.auth.caller import author_of, require
+from lapinq_api.body import read_json_if_any, read_no_fields
+from lapinq_api.codec import Json, decode
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.errors import Refused
 from lapinq_api.state import State
-from lapinq_core.queue import inspect
+from lapinq_api.values import NAME_SCHEMA, says
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.task import check_json, check_name
+from lapinq_core.queue import inspect, queues
 from lapinq_core.queue.inspect import QueueCounts
+from lapinq_core.queue.queues import QueueState
+
+MOST_REASON = 1000
+QUEUE = Parameter(
+    name="name",
+    where="path",
+    description="The name of a queue.",
+    schema={**NAME_SCHEMA, "examples": ["default"]},
+)
+
+
+class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Why a queue is paused, for whoever wonders later."""
+
+    reason: Annotated[
+        str | None,
+        says(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
+        msgspec.Meta(extra_json_schema={"maxLength": MOST_REASON}),
+    ] = None
 
 
 async def list_queues(state: State, request: Request) -> Response:
     return Json(await state.database.run(inspect.count_queues))
 
+
+async def get_queue(state: State, request: Request) -> Response:
+    found = await state.database.run(queues.get_queue, _queue(request))
+    if found is None:
+        raise _unknown_queue()
+    return Json(found)
+
+
+async def pause_queue(state: State, request: Request) -> Response:
+    queue = _queue(request)
+    require(request, Permission.PAUSE, queue)
+    body = await read_json_if_any(
+        request.scope, request.receive, state.settings.max_payload_size, state.admission
+    )
+    reason = _read_reason(body)
+    return Json(await state.database.run(queues.pause, queue, reason, by=author_of(request)))
+
+
+async def resume_queue(state: State, request: Request) -> Response:
+    queue = _queue(request)
+    require(request, Permission.PAUSE, queue)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    was_paused, found = await state.database.run(queues.resume, queue, by=author_of(request))
+    if was_paused:
+        state.notifier.wake([queue])
+    if found is None:
+        raise _unknown_queue()
+    return Json(found)
+
+
+_request = msgspec.json.Decoder(PauseRequest)
+
+
+def _read_reason(body: bytes) -> str | None:
+    reason = decode(_request, body).reason if body else None
+    if reason is not None:
+        if len(reason) > MOST_REASON:
+            raise InvalidValue("reason", f"must have at most {MOST_REASON} characters")
+        check_json("reason", reason)
+    return reason or None
+
+
+def _queue(request: Request) -> str:
+    """The name in the path. Raises `InvalidValue`."""
+    name: str = request.path_params["name"]
+    check_name("name", name)
+    return name
+
+
+def _unknown_queue() -> Refused:
+    return Refused(
+        HTTPStatus.NOT_FOUND, "there is no queue of this name: it has no tasks and was never paused"
+    )
+
+
+_UNKNOWN = {404: "There is no such queue: it has no tasks and was never paused."}
 
 OPERATIONS = (
     Operation(
@@ -23,5 +114,43 @@ OPERATIONS = (
         tag="queues",
         summary="Tasks by queue and status",
         answers={200: Answer(description="Every queue that has tasks.", body=list[QueueCounts])},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/queues/{name:path}/pause",
+        handler=pause_queue,
+        needs=Needs.PERMISSION,
+        tag="queues",
+        summary="Pause a queue",
+        description=(
+            "Nothing of it starts until it is resumed; what runs ends as usual. It need not have tasks yet. One that is"
+            " paused already keeps the first to have paused it, and their reason."
+        ),
+        parameters=(QUEUE,),
+        body=PauseRequest,
+        body_is_optional=True,
+        answers={200: Answer(description="The queue is paused.", body=QueueState)},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/queues/{name:path}/resume",
+        handler=resume_queue,
+        needs=Needs.PERMISSION,
+        tag="queues",
+        summary="Let the tasks of a paused queue start again",
+        parameters=(QUEUE,),
+        answers={200: Answer(description="The queue is not paused.", body=QueueState)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/queues/{name:path}",
+        handler=get_queue,
+        needs=Needs.READ,
+        tag="queues",
+        summary="A queue: its tasks by status, and whether it is paused",
+        parameters=(QUEUE,),
+        answers={200: Answer(description="The queue.", body=QueueState)},
+        errors=_UNKNOWN,
     ),
 )

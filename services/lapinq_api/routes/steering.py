@@ -2,11 +2,14 @@
 
 import re
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.auth.caller import author_of
+from lapinq_api.auth.task_permission import require_for_task
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, decode
 from lapinq_api.endpoint import Parameter, query_of
@@ -14,6 +17,8 @@ from lapinq_api.errors import RETRY_AFTER_SECONDS, Refused
 from lapinq_api.query import flag
 from lapinq_api.state import State
 from lapinq_api.task_path import task_id, unknown_task
+from lapinq_api.values import Id, Message, Percent, says
+from lapinq_core.domain.account import Permission
 from lapinq_core.domain.context import MAX_MESSAGE
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import FINAL, Status
@@ -27,14 +32,14 @@ CLAIM = Parameter(
     name=CLAIM_HEADER,
     where="header",
     description="The claim_seq of the attempt that the call speaks for.",
-    schema={"type": "integer", "minimum": 0},
+    schema={"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
 )
 
 
 class Moved(msgspec.Struct, omit_defaults=True):
     """A task and the status it has now. `cancel_requested`: it still runs, and was asked to stop."""
 
-    id: str
+    id: Id
     status: Status
     cancel_requested: bool = False
 
@@ -42,23 +47,26 @@ class Moved(msgspec.Struct, omit_defaults=True):
 class ProgressRequest(msgspec.Struct, forbid_unknown_fields=True):
     """How far a running task has come, in percent, and a word on it."""
 
-    progress: int
-    message: str | None = None
+    progress: Percent
+    message: Annotated[Message | None, says("Null, or none given, takes away the one before.")] = None
 
 
 class Progress(msgspec.Struct):
     """What was noted."""
 
-    id: str
-    progress: int
+    id: Id
+    progress: Percent
     message: str | None
 
 
 async def cancel_task(state: State, request: Request) -> Response:
     which = task_id(request)
     also_running = flag("running", query_of(request).get("running"))
+    await require_for_task(state, request, Permission.CANCEL, which)
     await _read_no_fields(state, request)
-    outcome, status = await state.database.run(steering.stop, which, also_running=also_running)
+    outcome, status = await state.database.run(
+        steering.stop, which, also_running=also_running, by=author_of(request)
+    )
     match outcome:
         case Stop.CANCELLED:
             return Json(Moved(which, Status.CANCELLED))
@@ -70,8 +78,9 @@ async def cancel_task(state: State, request: Request) -> Response:
 
 async def requeue_task(state: State, request: Request) -> Response:
     which = task_id(request)
+    await require_for_task(state, request, Permission.REQUEUE, which)
     await _read_no_fields(state, request)
-    queue, status = await state.database.run(steering.requeue, which)
+    queue, status = await state.database.run(steering.requeue, which, by=author_of(request))
     if queue is None:
         raise _not_requeued(status)
     state.notifier.wake([queue])
@@ -81,6 +90,8 @@ async def requeue_task(state: State, request: Request) -> Response:
 async def set_progress(state: State, request: Request) -> Response:
     which = task_id(request)
     claim_seq = _claim_seq(request)
+    # Programs that enqueue report on what became of it.
+    await require_for_task(state, request, Permission.ENQUEUE, which)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):
         told = _read_progress(body)

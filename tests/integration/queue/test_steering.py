@@ -2,14 +2,21 @@
 
 import asyncio
 
+import psycopg
+import pytest
+
+from lapinq_core.domain.account import ActorKind
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.state import FINAL, Status
 from lapinq_core.queue import steering, work
 from lapinq_core.queue.steering import Stop
 from lapinq_core.queue.work import Ended
+from lapinq_core.store import audit
+from lapinq_core.store.audit import RecordedActor
+from lapinq_core.store.audit_filters import AuditFilter
 from tests.integration.queue.test_inspect import one_of_each
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, status
+from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, status
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
 
@@ -18,21 +25,66 @@ def test_what_is_done_to_a_task_goes_by_its_status(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await one_of_each(conn)
         for also_running in (False, True):
-            assert await steering.stop(conn, new_id(), also_running=also_running) == (Stop.REFUSED, None)
+            answer = await steering.stop(conn, new_id(), also_running=also_running, by=SOMEBODY)
+            assert answer == (Stop.REFUSED, None)
             for found in FINAL:
-                answer = await steering.stop(conn, made[found], also_running=also_running)
+                answer = await steering.stop(conn, made[found], also_running=also_running, by=SOMEBODY)
                 assert answer == (Stop.REFUSED, found)
         running = made[Status.RUNNING]
-        assert await steering.stop(conn, running, also_running=False) == (Stop.REFUSED, Status.RUNNING)
-        assert await steering.stop(conn, running, also_running=True) == (Stop.ASKED, Status.RUNNING)
+        answer = await steering.stop(conn, running, also_running=False, by=SOMEBODY)
+        assert answer == (Stop.REFUSED, Status.RUNNING)
+        answer = await steering.stop(conn, running, also_running=True, by=SOMEBODY)
+        assert answer == (Stop.ASKED, Status.RUNNING)
         for found in set(Status) - {Status.FAILED}:
-            assert await steering.requeue(conn, made[found]) == (None, found)
-        assert await steering.requeue(conn, new_id()) == (None, None)
-        assert await steering.requeue(conn, made[Status.FAILED]) == ("default", Status.PENDING)
+            assert await steering.requeue(conn, made[found], by=SOMEBODY) == (None, found)
+        assert await steering.requeue(conn, new_id(), by=SOMEBODY) == (None, None)
+        assert await steering.requeue(conn, made[Status.FAILED], by=SOMEBODY) == ("default", Status.PENDING)
         pending = made[Status.PENDING]
-        assert await steering.stop(conn, pending, also_running=False) == (Stop.CANCELLED, Status.CANCELLED)
+        answer = await steering.stop(conn, pending, also_running=False, by=SOMEBODY)
+        assert answer == (Stop.CANCELLED, Status.CANCELLED)
 
     on_connections(database, test)
+
+
+def test_what_was_done_is_noted_and_what_was_not_is_not(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await one_of_each(conn, "mail")
+        for task_id in (*made.values(), new_id()):
+            for also_running in (False, True):
+                await steering.stop(conn, task_id, also_running=also_running, by=SOMEBODY)
+            await steering.requeue(conn, task_id, by=SOMEBODY)
+        entries, _ = await audit.list_entries(conn, AuditFilter(), 50)
+        assert [(entry.action, entry.target) for entry in reversed(entries)] == [
+            ("task.cancel", made[Status.PENDING]),
+            ("task.cancel_request", made[Status.RUNNING]),
+            ("task.requeue", made[Status.FAILED]),
+        ]
+        for entry in entries:
+            assert entry.details == {"queue": "mail", "task_name": "add"}
+            assert entry.actor == RecordedActor(ActorKind.USER, 7, "lisa")
+            assert (entry.address, entry.request_id) == ("203.0.113.9", "r-1")
+
+    on_connections(database, test)
+    check_invariants(database, [])
+
+
+def test_what_can_not_be_noted_is_not_done(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await one_of_each(conn)
+        await conn.execute("ALTER TABLE lapinq_audit ADD CONSTRAINT full_up CHECK (false)")
+        for found in (Status.PENDING, Status.RUNNING):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                await steering.stop(conn, made[found], also_running=True, by=SOMEBODY)
+        with pytest.raises(psycopg.errors.CheckViolation):
+            await steering.requeue(conn, made[Status.FAILED], by=SOMEBODY)
+        assert {found: await status(conn, task_id) for found, task_id in made.items()} == {
+            found: found.value for found in made
+        }
+        asked = "SELECT count(*) FROM lapinq_running WHERE cancel_requested_at IS NOT NULL"
+        assert await (await conn.execute(asked)).fetchone() == (0,)
+
+    on_connections(database, test)
+    check_invariants(database, [])
 
 
 def test_a_stop_that_meets_the_claim_of_the_task_reaches_it_all_the_same(database: str) -> None:
@@ -43,7 +95,7 @@ def test_a_stop_that_meets_the_claim_of_the_task_reaches_it_all_the_same(databas
         worker = await add_worker(conn)
         async with worker_conn.transaction():
             [held] = await claim(worker_conn, worker)
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True))
+            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
             await until_it_waits_for_a_lock(watcher, conn)
         assert await stopping == (Stop.ASKED, Status.RUNNING)
         assert await complete(conn, [held]) == 1
@@ -59,7 +111,7 @@ def test_a_stop_that_meets_the_end_of_the_task_says_how_it_ended(database: str) 
         held = await claim(conn, await add_worker(conn))
         async with worker_conn.transaction():
             assert await complete(worker_conn, held) == 1
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True))
+            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
             await until_it_waits_for_a_lock(watcher, conn)
         assert await stopping == (Stop.REFUSED, Status.COMPLETED)
 
@@ -76,7 +128,7 @@ def test_a_stop_that_meets_a_retry_of_the_task_cancels_it(database: str) -> None
         async with worker_conn.transaction():
             ended = Ended(held.id, held.token, final=False, counts=True, delay=0, error="no")
             assert await work.settle(worker_conn, [ended]) == {task_id: "default"}
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True))
+            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
             await until_it_waits_for_a_lock(watcher, conn)
         assert await stopping == (Stop.CANCELLED, Status.CANCELLED)
         assert await status(conn, task_id) == "cancelled"

@@ -67,6 +67,29 @@ def test_awaitait_returns_the_result_object(server: Script) -> None:
     asyncio.run(main())
 
 
+def test_a_coroutine_has_the_server_wait_and_no_thread(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            ref, plain = await add.aqueue(1, 2), await plain_add.aqueue(1, 2)
+            server.answer_result("3")
+            assert await ref.aresult() == 3
+            server.answer_result("4")
+            assert await plain.aresult() == 4
+
+    asyncio.run(main())
+    assert ["?wait=" in request.path for request in server.requests[2:]] == [True, False]
+
+
+def test_idempotency_keys_are_sent_by_coroutines_too(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            await add.options(idempotency_key="a").aqueue(1, 2)
+            await queue.batch_enqueue([add.entry(1, 2)], idempotency_key="b")
+
+    asyncio.run(main())
+    assert [request.headers["idempotency-key"] for request in server.requests] == ["a", "b"]
+
+
 def test_a_task_that_is_not_persisted_has_nothing_to_wait_for(server: Script) -> None:
     async def main() -> None:
         async with queue:

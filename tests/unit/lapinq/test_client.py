@@ -138,7 +138,10 @@ def test_wait_returns_the_result_object(server: Script) -> None:
     server.answer(503, {"error": "database away"})
     server.answer_result("3")
     assert ref.wait(poll_interval=0.01) == finished("3")
-    assert {request.path for request in server.requests[1:]} == {f"/api/v1/tasks/{TASK_ID}/result"}
+    paths = [request.path for request in server.requests[1:]]
+    assert {path.partition("?")[0] for path in paths} == {f"/api/v1/tasks/{TASK_ID}/result"}
+    # After a 503 it does not ask the server to wait: it may be one that can hold no more.
+    assert ["?wait=" in path for path in paths] == [True, True, True, False]
 
 
 def test_wait_gives_up_in_time(server: Script) -> None:

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from lapinq._waiting import FIRST_PAUSE_SECONDS, Waiting
+from lapinq._waiting import FIRST_PAUSE_SECONDS, LONGEST_HOLD_SECONDS, Waiting
 from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
 
 NOT_FINISHED = {"error": "task not finished", "status": "running"}
@@ -111,6 +111,41 @@ def test_a_request_gets_what_is_left_but_enough_for_a_try() -> None:
     assert wait.request_timeout(30, now=102.0) == 8
     assert wait.request_timeout(5, now=102.0) == 5
     assert wait.request_timeout(30, now=110.0) == 1
+
+
+def test_the_server_is_to_hold_its_answer_for_what_is_left_within_bounds() -> None:
+    wait = waiting(timeout=10)
+    assert wait.hold(30, 102.0, has_place=True) == 8
+    assert wait.request_timeout(30, now=102.0) == 9
+    assert waiting(timeout=None).hold(30, 100.0, has_place=True) == LONGEST_HOLD_SECONDS
+    assert waiting().hold(5, 100.0, has_place=True) == 4
+    assert waiting().hold(30, 100.0, has_place=False) == 0
+    assert waiting(timeout=0).hold(30, 100.0, has_place=True) == 0
+
+
+def test_after_an_answer_that_was_held_back_it_asks_again_at_once() -> None:
+    wait = waiting(timeout=60)
+    assert wait.hold(30, 100.0, has_place=True) == 20
+    assert wait.read(httpx.Response(200, json=NOT_FINISHED)) is None
+    assert wait.pause(120.0) == 0
+
+
+def test_a_server_that_does_not_hold_its_answer_back_is_polled() -> None:
+    wait = waiting(timeout=60)
+    pauses: list[float] = []
+    for _ in range(20):
+        wait.hold(30, 100.0, has_place=True)
+        assert wait.read(httpx.Response(200, json=NOT_FINISHED)) is None
+        pauses.append(wait.pause(100.01))
+    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_SECONDS, 0.5)
+
+
+def test_when_time_is_up_after_an_answer_that_was_held_back_it_says_so() -> None:
+    wait = waiting(timeout=5)
+    wait.hold(30, 100.0, has_place=True)
+    wait.read(httpx.Response(200, json=NOT_FINISHED))
+    with pytest.raises(ResultTimeout, match="last seen as running"):
+        wait.pause(105.0)
 
 
 def test_without_a_timeout_it_waits_for_ever() -> None:

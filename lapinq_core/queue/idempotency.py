@@ -1,0 +1,114 @@
+"""Enqueueing that may be repeated: under a key the same request stores its tasks once, and is answered with their ids.
+
+A key is written in the transaction that stores the tasks. Of two requests that come with it at the same time one writes
+it, and the other waits for the end of that transaction: it finds the key, or, where that was rolled back, writes it
+itself. Keys of one transaction are written in one order, so that two transactions with the same ones do not wait for
+each other. A key that is found stays locked until the transaction ends, so that it can be read. It holds for a day by
+the database's clock; an older one is overwritten as if it were not there.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.task import NewTask
+from lapinq_core.queue.intake import enqueue
+
+_PACKAGE = "lapinq_core.queue"
+
+FORGET_LIMIT = 1_000
+
+Ids = list[str | None]
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What the caller calls the request, and a digest of the request."""
+
+    name: str
+    digest: bytes
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request: its tasks, ascending in their ids, and its key if it came with one."""
+
+    tasks: Sequence[NewTask]
+    key: Key | None = None
+
+    @property
+    def ids(self) -> Ids:
+        """What it is answered with: None for a fire-and-forget task."""
+        return [None if task.is_transient else task.id for task in self.tasks]
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What an earlier request with the same key was answered with, and whether it was the same request."""
+
+    task_ids: Ids
+    is_same: bool
+
+
+async def enqueue_once(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[list[Earlier | None], set[str]]:
+    """Stores the tasks of `requests` in one transaction, but for those whose key was used before.
+
+    Answers for each the request before it, None where its tasks are stored now; and the queues in which something may
+    start. `conn` is in autocommit mode. Raises the driver's errors; then nothing is stored.
+    """
+    answers: list[Earlier | None] = [None] * len(requests)
+    async with conn.transaction():
+        stored, rest = await _chosen(conn, requests)
+        tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
+        woken = await enqueue(conn, tasks) if tasks else set[str]()
+        if rest:
+            found = await _find(conn, {key.name for _, key in rest})
+            for n, key in rest:
+                digest, ids = found[key.name]
+                answers[n] = Earlier(ids, digest == key.digest)
+    return answers, woken
+
+
+async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:
+    """Deletes keys that hold no more; answers how many."""
+    row = await (await conn.execute(sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def _chosen(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[list[int], list[tuple[int, Key]]]:
+    """Which requests are to be stored, once it has written the keys of those that have one; and the others."""
+    first: dict[str, tuple[int, Key]] = {}
+    stored: list[int] = []
+    rest: list[tuple[int, Key]] = []
+    for n, one in enumerate(requests):
+        if one.key is None:
+            stored.append(n)
+        elif first.setdefault(one.key.name, (n, one.key))[0] != n:
+            rest.append((n, one.key))
+    won = await _claim(conn, [requests[n] for n, _ in first.values()])
+    for n, key in first.values():
+        if key.name in won:
+            stored.append(n)
+        else:
+            rest.append((n, key))
+    return stored, rest
+
+
+async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> set[str]:
+    """Writes the keys of `requests`, each there once; answers those that were free."""
+    keys = [
+        {"key": one.key.name, "digest": one.key.digest.hex(), "task_ids": one.ids}
+        for one in requests
+        if one.key is not None
+    ]
+    params = {"keys": msgspec.json.encode(keys).decode()}
+    cursor = await conn.execute(sql(_PACKAGE, "claim_keys"), params, prepare=True)
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids]]:
+    cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"keys": list(names)}, prepare=True)
+    return {name: (digest, ids) for name, digest, ids in await cursor.fetchall()}

@@ -1,0 +1,14 @@
+-- Counts, of the tasks in a window, those that pass, in the form of delete_tasks.sql: how many don't run, how many do.
+-- {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Locks nothing. Relies on the primary keys, lapinq_attempts_final and the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    {looked}
+), picked AS MATERIALIZED (
+    {picked}
+)
+SELECT (SELECT count(*) FROM picked WHERE NOT is_running),
+       (SELECT count(*) FROM picked WHERE is_running),
+       '{{}}'::text[],
+       '{{}}'::text[],
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT count(*) FROM looked)

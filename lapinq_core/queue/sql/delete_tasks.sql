@@ -1,0 +1,70 @@
+-- Deletes, of the tasks in a window, those that pass and don't run: what was asked, where they stand, every attempt.
+-- {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Answers how many it deleted, how many that pass are running, the ids it could not have (they moved while it looked,
+-- or somebody else has them locked), no queues, the last id of the window and how many it had.
+-- All is decided in one snapshot: a task is deleted from the place where it stood when it passed, or not at all.
+-- Locks task rows, ascending and skipping locked ones, as cleanup.sql does, so that of two who delete one has a task;
+-- then their rows in ready and delayed and their final attempts, waiting for whoever moves one, who then wins.
+-- Relies on the primary keys, lapinq_attempts_final and lapinq_attempts_earlier, and on the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    {looked}
+), picked AS MATERIALIZED (
+    {picked}
+), locked AS MATERIALIZED (
+    SELECT t.id, t.queue_name
+      FROM picked p
+      JOIN lapinq_tasks t ON t.id = p.id
+     WHERE NOT p.is_running
+     ORDER BY t.id
+       FOR UPDATE OF t SKIP LOCKED
+), gone_ready AS (
+    DELETE FROM lapinq_ready w
+     USING locked l
+     WHERE w.id = l.id
+    RETURNING l.id, l.queue_name, 'pending' AS status
+), gone_delayed AS (
+    DELETE FROM lapinq_delayed d
+     USING locked l
+     WHERE d.id = l.id
+    RETURNING l.id, l.queue_name, 'pending' AS status
+), gone_final AS (
+    DELETE FROM lapinq_attempts a
+     USING locked l
+     WHERE a.task_id = l.id
+       AND a.final
+    RETURNING l.id, l.queue_name, a.outcome AS status
+), ended AS MATERIALIZED (
+    SELECT * FROM gone_ready
+    UNION ALL
+    SELECT * FROM gone_delayed
+    UNION ALL
+    SELECT * FROM gone_final
+), gone AS (
+    DELETE FROM lapinq_tasks t
+     USING ended e
+     WHERE t.id = e.id
+), forgotten AS (
+    DELETE FROM lapinq_attempts a
+     USING ended e
+     WHERE a.task_id = e.id
+       AND NOT a.final
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending, completed, failed, cancelled, expired)
+    SELECT queue_name,
+           -count(*) FILTER (WHERE status = 'pending'),
+           -count(*) FILTER (WHERE status = 'completed'),
+           -count(*) FILTER (WHERE status = 'failed'),
+           -count(*) FILTER (WHERE status = 'cancelled'),
+           -count(*) FILTER (WHERE status = 'expired')
+      FROM ended
+     GROUP BY queue_name
+)
+SELECT (SELECT count(*) FROM ended),
+       (SELECT count(*) FROM picked WHERE is_running),
+       (SELECT coalesce(array_agg(id::text), '{{}}')
+          FROM picked
+         WHERE NOT is_running
+           AND id NOT IN (SELECT id FROM ended)),
+       '{{}}'::text[],
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT count(*) FROM looked)

@@ -1,0 +1,5 @@
+-- Idempotency keys with the digest of their request and the ids it was answered with.
+-- Locks nothing. Relies on lapinq_idempotency_keys_pkey.
+SELECT key, digest, task_ids::text[]
+  FROM lapinq_idempotency_keys
+ WHERE key = ANY (%(keys)s::text[])

@@ -1,0 +1,16 @@
+-- Deletes up to `limit` idempotency keys that were written a day ago or longer, the oldest first; answers how many.
+-- Locks the rows it deletes, skipping locked ones. Relies on lapinq_idempotency_keys_created_at.
+WITH old AS MATERIALIZED (
+    SELECT key
+      FROM lapinq_idempotency_keys
+     WHERE created_at <= lapinq_now() - interval '24 hours'
+     ORDER BY created_at
+     LIMIT %(limit)s::integer
+       FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM lapinq_idempotency_keys k
+     USING old
+     WHERE k.key = old.key
+    RETURNING k.key
+)
+SELECT count(*) FROM gone

@@ -1,0 +1,43 @@
+-- Lets, of the tasks in a window, those that pass and have failed wait again, as requeue.sql does with one, in the
+-- order of their ids. {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
+-- locked), the queues in which something waits, the last id of the window and how many it had.
+-- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
+-- two walks wait for each other; then their final attempts, waiting for whoever moves one, who then wins.
+-- Relies on the primary keys, lapinq_attempts_final and the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    {looked}
+), picked AS MATERIALIZED (
+    {picked}
+), locked AS MATERIALIZED (
+    SELECT t.id, t.queue_name, -t.priority::bigint AS rank, t.expires_at
+      FROM picked p
+      JOIN lapinq_tasks t ON t.id = p.id
+     ORDER BY t.id
+       FOR UPDATE OF t SKIP LOCKED
+), reopened AS (
+    UPDATE lapinq_attempts a
+       SET final = false
+      FROM locked l
+     WHERE a.task_id = l.id
+       AND a.final
+       AND a.outcome = 'failed'
+    RETURNING l.id, l.queue_name, l.rank, l.expires_at
+), entered AS (
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
+    SELECT queue_name, rank, id, expires_at
+      FROM reopened
+     ORDER BY id
+    RETURNING id, queue_name
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending, failed)
+    SELECT queue_name, count(*), -count(*)
+      FROM entered
+     GROUP BY queue_name
+)
+SELECT (SELECT count(*) FROM entered),
+       0::bigint,
+       (SELECT coalesce(array_agg(id::text), '{{}}') FROM picked WHERE id NOT IN (SELECT id FROM entered)),
+       (SELECT coalesce(array_agg(DISTINCT queue_name), '{{}}') FROM entered),
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT count(*) FROM looked)

@@ -1,0 +1,143 @@
+"""Deleting and requeueing many tasks at once, by the filters of a list."""
+
+import msgspec
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import note, require
+from lapinq_api.body import read_no_fields
+from lapinq_api.codec import Json
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.query import flag
+from lapinq_api.state import State
+from lapinq_api.task_filters import ARGS, ERROR, QUEUE, RESULT, STATUS, TASK_NAME, read_filter
+from lapinq_api.walk import Act, walk
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import Status
+from lapinq_core.queue import bulk
+from lapinq_core.queue.bulk import Step, Walk, Window
+from lapinq_core.store.audit import Entry
+
+
+class Deleted(msgspec.Struct, omit_defaults=True):
+    """How many tasks were deleted, and how many that were asked for are running and were left alone.
+
+    Of a dry run: `matching` is how many would be deleted.
+    """
+
+    deleted: int
+    skipped_running: int
+    matching: int | None = None
+    dry_run: bool = False
+
+
+class Requeued(msgspec.Struct, omit_defaults=True):
+    """How many tasks wait again. Of a dry run: `matching` is how many would."""
+
+    requeued: int
+    matching: int | None = None
+    dry_run: bool = False
+
+
+async def delete_tasks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    require(request, Permission.DELETE, query.get("queue"))
+    chosen, is_dry = read_filter(query), flag("dry_run", query.get("dry_run"))
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if is_dry:
+        found = await walk(state, request, chosen, _count)
+        return Json(Deleted(0, found.running, matching=found.done, dry_run=True))
+    entry = _entry(request, "task.delete_many", query)
+    found = await walk(state, request, chosen, _noting(bulk.delete_tasks, entry))
+    return Json(Deleted(found.done, found.running))
+
+
+async def requeue_tasks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    require(request, Permission.REQUEUE, query.get("queue"))
+    if query.get("status", Status.FAILED) != Status.FAILED:
+        raise InvalidValue("status", "must be failed: no other tasks are let wait again")
+    chosen = msgspec.structs.replace(read_filter(query), status=Status.FAILED)
+    is_dry = flag("dry_run", query.get("dry_run"))
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if is_dry:
+        found = await walk(state, request, chosen, _count)
+        return Json(Requeued(0, matching=found.done, dry_run=True))
+    entry = _entry(request, "task.requeue_many", query)
+    found = await walk(state, request, chosen, _noting(bulk.requeue_tasks, entry))
+    return Json(Requeued(found.done))
+
+
+def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
+    filters = {name: value for name, value in query.items() if name != "dry_run"}
+    return note(request, action, query.get("queue"), {"filters": filters})
+
+
+def _noting(verb: bulk.Change, entry: Entry) -> Act:
+    async def act(
+        conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry_id: int | None
+    ) -> Step | None:
+        return await verb(conn, walk, window, entry, entry_id)
+
+    return act
+
+
+async def _count(
+    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry_id: int | None
+) -> Step | None:
+    return await bulk.count_tasks(conn, walk, window)
+
+
+_DRY_RUN = Parameter(
+    name="dry_run",
+    description="Only count what it would be done to.",
+    schema={"type": "boolean", "default": False},
+)
+
+OPERATIONS = (
+    Operation(
+        method="DELETE",
+        path="/api/v1/tasks",
+        handler=delete_tasks,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Delete many tasks",
+        description=(
+            "Deletes every task that passes the filters, without any filter all of them; one that is running is left"
+            " alone and counted. Takes a key or an admin's session, or the permission `delete` on the queue that is"
+            " named. It is done in small steps: tasks enqueued after the call has begun stay, and what was deleted"
+            " before a failure is deleted."
+        ),
+        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, _DRY_RUN),
+        answers={200: Answer(description="How many were deleted.", body=Deleted)},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/requeue",
+        handler=requeue_tasks,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Let many failed tasks wait again",
+        description=(
+            "Lets every failed task that passes the filters wait again with all its retries, in the order in which they"
+            " were enqueued. A user needs the permission `requeue` on the queue that is named. It is done in small"
+            " steps: what was requeued before a failure is."
+        ),
+        parameters=(
+            QUEUE,
+            Parameter(
+                name="status",
+                description="May be given for the likeness to other filters.",
+                schema={"type": "string", "enum": [Status.FAILED], "default": Status.FAILED},
+            ),
+            TASK_NAME,
+            ARGS,
+            RESULT,
+            ERROR,
+            _DRY_RUN,
+        ),
+        answers={200: Answer(description="How many wait again.", body=Requeued)},
+    ),
+)

@@ -1,0 +1,93 @@
+"""Lists of tasks, newest first: all, and those that failed."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.codec import Json
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.endpoint import Answer, Handler, Needs, Operation, Parameter, query_of
+from lapinq_api.objects import TaskObject
+from lapinq_api.query import whole_number
+from lapinq_api.state import State
+from lapinq_api.task_filters import (
+    ARGS,
+    CURSOR,
+    ERROR,
+    QUEUE,
+    RESULT,
+    STATUS,
+    TASK_NAME,
+    cursor_after,
+    read_filter,
+)
+from lapinq_api.task_path import links_to_task
+from lapinq_core.domain.state import Status
+from lapinq_core.queue import inspect
+from lapinq_core.queue.filters import TaskFilter
+
+DEFAULT_LIMIT = 50
+MOST_LISTED = 1000
+
+
+async def list_tasks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    return await _page(state, query, read_filter(query))
+
+
+async def list_failed(state: State, request: Request) -> Response:
+    query = query_of(request)
+    return await _page(state, query, msgspec.structs.replace(read_filter(query), status=Status.FAILED))
+
+
+async def _page(state: State, query: dict[str, str], chosen: TaskFilter) -> Response:
+    limit = whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
+    objects, last = await state.database.within(LIST_BUDGET_SECONDS, inspect.list_tasks, chosen, limit)
+    return Json(
+        f"[{','.join(objects)}]".encode(), headers={"X-Next-Cursor": cursor_after(last)} if last else None
+    )
+
+
+_LIMIT = Parameter(
+    name="limit",
+    description="Most tasks to answer.",
+    schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
+)
+
+
+def _tasks(of: Handler) -> Answer:
+    """A page of tasks, and how to go on from it: `of` gives the next one."""
+    return Answer(
+        description="The tasks.",
+        body=list[TaskObject],
+        headers={"X-Next-Cursor": "What to give as `cursor` for the next page, where there is one."},
+        links={
+            of.__name__: {"cursor": "$response.header.X-Next-Cursor"},
+            **links_to_task("$response.body#/0/id"),
+        },
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/tasks",
+        handler=list_tasks,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="List tasks, newest first",
+        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, _LIMIT, CURSOR),
+        answers={200: _tasks(list_tasks)},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/tasks/failed",
+        handler=list_failed,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="List failed tasks, newest first",
+        description="The dead letter queue: tasks that ended with an error and with no retry left.",
+        parameters=(QUEUE, TASK_NAME, ARGS, ERROR, _LIMIT, CURSOR),
+        answers={200: _tasks(list_failed)},
+    ),
+)

@@ -1,0 +1,65 @@
+"""The result of a task, at once or as soon as there is one."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.codec import Json
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.objects import ResultObject
+from lapinq_api.query import seconds
+from lapinq_api.state import State
+from lapinq_api.task_path import TASK_ID, task_id, unknown_task
+from lapinq_core.domain.state import FINAL, Status
+from lapinq_core.queue import inspect
+
+LONGEST_WAIT_SECONDS = 60
+
+
+class NotFinished(msgspec.Struct):
+    """In place of a result that isn't there yet."""
+
+    error: str
+    status: Status
+
+
+async def get_result(state: State, request: Request) -> Response:
+    wait = seconds("wait", query_of(request).get("wait"), highest=LONGEST_WAIT_SECONDS)
+    if wait:
+        found = await state.waiting.result(task_id(request), wait, lambda: _gone(request))
+    else:
+        found = await state.database.run(inspect.get_result, task_id(request))
+    if found is None:
+        raise unknown_task()
+    status, result = found
+    return Json(result.encode() if status in FINAL else NotFinished("task not finished", status))
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/tasks/{id}/result",
+        handler=get_result,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="The result of a task, at once or as soon as there is one",
+        parameters=(
+            TASK_ID,
+            Parameter(
+                name="wait",
+                description="Seconds to wait for the end of the task before saying that it is not finished.",
+                schema={"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
+            ),
+        ),
+        answers={
+            200: Answer(description="The result, or that there is none yet.", body=ResultObject | NotFinished)
+        },
+        errors={404: "There is no task with this id."},
+    ),
+)

@@ -1,0 +1,190 @@
+"""Looking at webhooks and what became of them, and sending one again."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import author_of, require
+from lapinq_api.body import read_no_fields
+from lapinq_api.codec import Json
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.errors import Refused
+from lapinq_api.query import whole_number
+from lapinq_api.state import State
+from lapinq_api.task_path import read_id
+from lapinq_api.values import NAME_SCHEMA, Id, says
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.task import check_name
+from lapinq_core.domain.webhook import WebhookState
+from lapinq_core.store import webhooks
+from lapinq_core.store.webhooks import WebhookFilter
+
+DEFAULT_LIMIT = 50
+MOST_LISTED = 1000
+
+
+class WebhookObject(msgspec.Struct, kw_only=True):
+    """A call that tells of an ended task, and what became of it. The database answers it as text, in this form."""
+
+    id: Annotated[Id, says("The id of the event, sent as `webhook-id` with every try.")]
+    task_id: Id
+    queue_name: str
+    task_name: str
+    url: str
+    status: Annotated[Literal["completed", "failed"], says("How the task ended.")]
+    state: WebhookState
+    tries: Annotated[int, says("Tries begun since the end of the task, or since it was sent again.")]
+    created_at: Annotated[datetime, says("When the task ended.")]
+    due_at: Annotated[
+        datetime | None,
+        says("When it is tried next, while it is pending; of one on its way, in case of no outcome."),
+    ]
+    tried_at: Annotated[datetime | None, says("When the latest try began.")]
+    answer: Annotated[int | None, says("The HTTP status that the latest try was answered with.", example=200)]
+    failure: Annotated[str | None, says("Why the latest try came to nothing.", example="it answered 500")]
+
+
+async def list_webhooks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    limit = whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
+    objects, last = await state.database.within(
+        LIST_BUDGET_SECONDS, webhooks.list_webhooks, _filter(query), limit
+    )
+    headers = None if last is None else {"X-Next-Cursor": _cursor(last)}
+    return Json(f"[{','.join(objects)}]".encode(), headers=headers)
+
+
+async def get_webhook(state: State, request: Request) -> Response:
+    found = await state.database.run(webhooks.get, _event_id(request))
+    if found is None:
+        raise _unknown()
+    return Json(found[1].encode())
+
+
+async def resend_webhook(state: State, request: Request) -> Response:
+    which = _event_id(request)
+    found = await state.database.run(webhooks.get, which)
+    if found is None:
+        raise _unknown()
+    require(request, Permission.REQUEUE, found[0])
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    sent = await state.database.run(webhooks.resend, which, by=author_of(request))
+    if sent is None:
+        raise _unknown()
+    return Json(sent.encode())
+
+
+def _filter(query: dict[str, str]) -> WebhookFilter:
+    state, queue, task, cursor = (query.get(key) for key in ("state", "queue", "task_id", "cursor"))
+    if state is not None and state not in set(WebhookState):
+        raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")
+    if queue is not None:
+        check_name("queue", queue)
+    return WebhookFilter(
+        state=WebhookState(state) if state else None,
+        queue=queue,
+        task_id=None if task is None else read_id("task_id", task, "a task id"),
+        before=None if cursor is None else _read_cursor(cursor),
+    )
+
+
+def _event_id(request: Request) -> str:
+    return read_id("id", request.path_params["id"], "the id of an event")
+
+
+def _unknown() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "there is no webhook with this id")
+
+
+def _cursor(last: int) -> str:
+    return urlsafe_b64encode(last.to_bytes(8)).rstrip(b"=").decode()
+
+
+def _read_cursor(text: str) -> int:
+    if not _CURSOR.fullmatch(text):
+        raise InvalidValue("cursor", "must be what an X-Next-Cursor header said")
+    return int.from_bytes(urlsafe_b64decode(f"{text}="), signed=True)
+
+
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{11}")
+_EVENT_ID = Parameter(
+    name="id", where="path", description="The id of an event.", schema={"type": "string", "format": "uuid"}
+)
+_FILTERS = (
+    Parameter(
+        name="state", description="Only this state.", schema={"type": "string", "enum": list(WebhookState)}
+    ),
+    Parameter(
+        name="task_id", description="Only those of this task.", schema={"type": "string", "format": "uuid"}
+    ),
+    Parameter(name="queue", description="Only those of tasks of this queue.", schema=NAME_SCHEMA),
+    Parameter(
+        name="limit",
+        description="Most webhooks to answer.",
+        schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
+    ),
+    Parameter(
+        name="cursor",
+        description="Go on where a page ended, with what its X-Next-Cursor header said.",
+        schema={"type": "string", "pattern": f"^{_CURSOR.pattern}$"},
+    ),
+)
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/webhooks",
+        handler=list_webhooks,
+        needs=Needs.READ,
+        tag="webhooks",
+        summary="List webhooks, newest first",
+        description="One is there for each end of a task that named a `webhook_url`, until a while after its delivery.",
+        parameters=_FILTERS,
+        answers={
+            200: Answer(
+                description="The webhooks.",
+                body=list[WebhookObject],
+                headers={"X-Next-Cursor": "What to give as `cursor` for the next page, where there is one."},
+                links={
+                    "list_webhooks": {"cursor": "$response.header.X-Next-Cursor"},
+                    "get_webhook": {"id": "$response.body#/0/id"},
+                    "resend_webhook": {"id": "$response.body#/0/id"},
+                },
+            )
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/webhooks/{id}",
+        handler=get_webhook,
+        needs=Needs.READ,
+        tag="webhooks",
+        summary="One webhook",
+        parameters=(_EVENT_ID,),
+        answers={200: Answer(description="The webhook.", body=WebhookObject)},
+        errors={404: "There is no webhook with this id."},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/webhooks/{id}/resend",
+        handler=resend_webhook,
+        needs=Needs.PERMISSION,
+        tag="webhooks",
+        summary="Send a webhook again",
+        description=(
+            "Whatever became of it, it is due now and tried for another day, with the same id. A user needs the"
+            " permission `requeue` on the queue of the task."
+        ),
+        parameters=(_EVENT_ID,),
+        answers={200: Answer(description="It is pending.", body=WebhookObject)},
+        errors={404: "There is no webhook with this id."},
+    ),
+)

@@ -1,0 +1,91 @@
+"""What narrows tasks down in a query string: the parameters, and reading them into a filter."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from uuid import UUID
+
+from lapinq_api.endpoint import Parameter
+from lapinq_api.values import NAME_SCHEMA
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import Status
+from lapinq_core.domain.task import check_name
+from lapinq_core.queue.filters import TaskFilter, containing
+
+LONGEST_TEXT = 1000
+
+
+def read_filter(query: dict[str, str]) -> TaskFilter:
+    """What `query` asks for. Raises `InvalidValue`."""
+    queue, name, status, cursor = (query.get(key) for key in ("queue", "task_name", "status", "cursor"))
+    if queue is not None:
+        check_name("queue", queue)
+    if name is not None:
+        check_name("task_name", name)
+    if status is not None and status not in set(Status):
+        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
+    return TaskFilter(
+        queue=queue,
+        status=Status(status) if status else None,
+        task_name=containing(name) if name else None,
+        args=_read_text("args", query),
+        result=_read_text("result", query),
+        error=_read_text("error", query),
+        before=_read_cursor(cursor) if cursor is not None else None,
+    )
+
+
+def cursor_after(last: str) -> str:
+    """What `read_filter` takes for `cursor` to go on after the task `last`."""
+    return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
+
+
+def _read_text(name: str, query: dict[str, str]) -> str | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    # Nothing contains all there is: whoever deletes by a filter that turned out empty did not mean that.
+    if not 1 <= len(text) <= LONGEST_TEXT:
+        raise InvalidValue(name, f"must have 1 to {LONGEST_TEXT} characters")
+    if "\0" in text:
+        raise InvalidValue(name, "must not contain the character NUL")
+    return containing(text)
+
+
+def _read_cursor(text: str) -> str:
+    if not _CURSOR.fullmatch(text):
+        raise InvalidValue("cursor", "must be what an X-Next-Cursor header said")
+    return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
+
+
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
+
+QUEUE = Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA)
+STATUS = Parameter(
+    name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
+)
+TASK_NAME = Parameter(
+    name="task_name",
+    description="Only names that contain this, in upper or lower case (ILIKE).",
+    schema=NAME_SCHEMA,
+)
+ARGS = Parameter(
+    name="args",
+    description="Only tasks whose positional arguments, as JSON text, contain this (ILIKE).",
+    schema=_TEXT_SCHEMA,
+)
+RESULT = Parameter(
+    name="result",
+    description="Only tasks that ended with a result which, as JSON text, contains this (ILIKE).",
+    schema=_TEXT_SCHEMA,
+)
+ERROR = Parameter(
+    name="error",
+    description="Only tasks that ended with an error which contains this (ILIKE).",
+    schema=_TEXT_SCHEMA,
+)
+CURSOR = Parameter(
+    name="cursor",
+    description="Go on where a page ended, with what its X-Next-Cursor header said.",
+    schema={"type": "string", "pattern": f"^{_CURSOR.pattern}$"},
+)

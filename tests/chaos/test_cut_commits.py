@@ -1,0 +1,52 @@
+"""The connection between server and database ends right after a commit, so that the server can't know of it."""
+
+from itertools import count
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.support.invariants import check_invariants
+from tests.support.processes import ApiProcess
+from tests.support.proxy import Proxy, proxy
+
+CUTS = 100
+MOST_REPEATS = 100
+
+TASK = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, 1]}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/enqueue", "/api/v1/enqueue/batch"])
+def test_a_request_that_is_repeated_with_its_key_is_stored_once(database: str, path: str) -> None:
+    body: Any = [TASK, TASK] if path.endswith("batch") else TASK
+    acknowledged: list[str] = []
+    with (
+        proxy(database) as between,
+        ApiProcess(between.url) as api,
+        httpx.Client(base_url=api.url, trust_env=False) as client,
+    ):
+        for n in range(CUTS):
+            answer = enqueued(client, between, path, f"key {n}", body)
+            assert answer.headers["idempotency-replayed"] == "true"
+            acknowledged += answer.json().get("task_ids") or [answer.json()["task_id"]]
+        assert between.cuts == CUTS
+    assert len(acknowledged) == CUTS * (2 if path.endswith("batch") else 1)
+    with psycopg.connect(database) as conn:
+        stored = conn.execute("SELECT id::text FROM lapinq_tasks").fetchall()
+        known = conn.execute("SELECT unnest(task_ids)::text FROM lapinq_idempotency_keys").fetchall()
+    assert sorted(stored) == sorted(known) == sorted((task_id,) for task_id in acknowledged)
+    check_invariants(database, acknowledged)
+
+
+def enqueued(client: httpx.Client, between: Proxy, path: str, key: str, body: Any) -> httpx.Response:
+    """The answer, in the end: the first try has lost its commit's."""
+    between.cut_after(b"COMMIT")
+    for tried in count(1):
+        answer = client.post(path, json=body, headers={"Idempotency-Key": key})
+        if answer.status_code == 201:
+            assert tried > 1, "nothing was cut"
+            return answer
+        assert answer.status_code == 503, answer.text
+        assert tried < MOST_REPEATS
+    raise AssertionError

@@ -1,0 +1,246 @@
+"""`?wait=`: the answer comes as soon as the task has ended, in whichever way, and no later than it was asked for."""
+
+import socket
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq.server import create_app
+from lapinq_api import waiting
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.state import Status
+from tests.support.eventually import eventually
+from tests.support.factories import Conn, complete
+from tests.support.processes import ApiProcess, WorkerProcess
+from tests.support.proxy import proxy
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+Serve = Callable[..., httpx.Client]
+
+NOT_FINISHED = {"error": "task not finished", "status": "running"}
+POLLED_SECONDS = waiting.LOOK_INTERVAL_SECONDS + 1.0  # and something for a busy machine
+
+
+def _get(client: httpx.Client, task_id: str, wait: float) -> httpx.Response:
+    return client.get(f"/api/v1/tasks/{task_id}/result?wait={wait}", timeout=30)
+
+
+@contextmanager
+def asking(
+    database: str, client: httpx.Client, task_id: str, wait: float = 20, *, announced: int = 1
+) -> Generator[Future[httpx.Response]]:
+    """A request that waits, once workers were told of it as many times."""
+    with listening(database) as is_told, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_get, client, task_id, wait)
+        assert all(is_told(task_id) for _ in range(announced))
+        yield asked
+
+
+@contextmanager
+def listening(database: str) -> Generator[Callable[[str], bool]]:
+    """As a worker does: waits until it is told that somebody waits for a task."""
+    with psycopg.connect(database, autocommit=True) as worker:
+        worker.execute("LISTEN lapinq_wait")
+        yield lambda task_id: any(task_id in told.payload for told in worker.notifies(timeout=10))
+
+
+def _enqueue(client: httpx.Client, name: str, *args: object) -> str:
+    body = {"task_name": name, "module_path": "tests.support.tasks", "args": args, "max_retries": 0}
+    task_id: str = client.post("/api/v1/enqueue", json=body).json()["task_id"]
+    return task_id
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+def test_a_task_that_has_ended_is_answered_at_once(
+    api: httpx.Client, made: dict[Status, str], status: Status
+) -> None:
+    began = time.monotonic()
+    response = _get(api, made[status], 30)
+    assert time.monotonic() - began < 5
+    assert (response.status_code, response.json()["status"]) == (200, status)
+    assert response.json() == api.get(f"/api/v1/tasks/{made[status]}/result").json()
+
+
+@pytest.mark.parametrize("wait", ["0", "0.0", "0.3", "1"])
+def test_when_the_time_is_up_it_says_not_finished(api: httpx.Client, held: Claim, wait: str) -> None:
+    began = time.monotonic()
+    response = api.get(f"/api/v1/tasks/{held.id}/result?wait={wait}")
+    took = time.monotonic() - began
+    assert (response.status_code, response.json()) == (200, NOT_FINISHED)
+    assert float(wait) <= took < float(wait) + 2
+
+
+@pytest.mark.parametrize(
+    "wait",
+    ["", "-1", "+1", "60.1", "61", "1e1", "nan", "inf", "1_0", " 1", "1.", ".5", "٣", "9" * 30, "true"],
+)
+def test_other_times_are_refused_by_name(api: httpx.Client, held: Claim, wait: str) -> None:
+    response = api.get(f"/api/v1/tasks/{held.id}/result", params={"wait": wait})
+    assert response.status_code == 400
+    assert response.json()["details"] == [
+        {"loc": "wait", "msg": "must be a number of seconds between 0 and 60"}
+    ]
+
+
+def test_unknown_tasks_and_malformed_ids_are_not_waited_for(api: httpx.Client) -> None:
+    assert _get(api, "00000000-0000-0000-0000-000000000000", 30).status_code == 404
+    assert _get(api, "no-id", 30).status_code == 400
+
+
+def test_the_end_of_a_running_task_answers_whoever_wrote_it(
+    api: httpx.Client, api_database: str, held: Claim
+) -> None:
+    with asking(api_database, api, held.id) as asked:
+
+        async def end(conn: Conn) -> None:
+            await complete(conn, [held], '"done"')
+
+        on_connections(api_database, end)
+        began = time.monotonic()
+        response = asked.result()
+        assert time.monotonic() - began < POLLED_SECONDS
+    assert response.json()["result"] == '"done"'
+
+
+def test_a_cancellation_answers(api: httpx.Client, api_database: str, made: dict[Status, str]) -> None:
+    with asking(api_database, api, made[Status.PENDING]) as asked:
+        assert api.delete(f"/api/v1/tasks/{made[Status.PENDING]}").status_code == 200
+        began = time.monotonic()
+        assert asked.result().json()["status"] == "cancelled"
+        assert time.monotonic() - began < POLLED_SECONDS
+
+
+def test_a_task_that_is_deleted_meanwhile_is_unknown(
+    api: httpx.Client, api_database: str, db: psycopg.Connection, made: dict[Status, str]
+) -> None:
+    task_id = made[Status.PENDING]
+    with asking(api_database, api, task_id) as asked:
+        db.execute(
+            "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %(id)s) DELETE FROM lapinq_tasks WHERE id = %(id)s",
+            {"id": task_id},
+        )
+        assert asked.result().status_code == 404
+
+
+def test_many_may_wait_for_one_task(api: httpx.Client, api_database: str, held: Claim) -> None:
+    async def end(conn: Conn) -> None:
+        await complete(conn, [held], '"done"')
+
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(_get, api, held.id, 20) for _ in range(19)]
+        with asking(api_database, api, held.id) as last:
+            on_connections(api_database, end)
+        asked.append(last)
+        assert {one.result().json()["result"] for one in asked} == {'"done"'}
+
+
+def test_head_waits_likewise(api: httpx.Client, held: Claim) -> None:
+    began = time.monotonic()
+    response = api.head(f"/api/v1/tasks/{held.id}/result?wait=0.3")
+    assert time.monotonic() - began >= 0.3
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_WAITING", 3)
+    client = serve()
+    ids = [_enqueue(client, "add", 1, 1) for _ in range(3)]
+    with ExitStack() as stack:
+        asked = [stack.enter_context(asking(api_database, client, task_id, 3)) for task_id in ids]
+        refused = _get(client, ids[0], 0.05)
+        assert refused.status_code == 503
+        assert refused.json() == {"error": "the server has more to do than it can hold"}
+        assert int(refused.headers["retry-after"]) >= 1
+        assert [one.result().json()["status"] for one in asked] == ["pending"] * 3
+    assert _get(client, ids[0], 0.05).status_code == 200
+
+
+def test_a_client_that_is_gone_frees_its_place_at_once(
+    serve: Serve, api_database: str, held: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_WAITING", 1)
+    client = serve()
+    url = client.base_url
+    with (
+        listening(api_database) as is_told,
+        socket.create_connection((url.host, url.port or 0)) as left,
+    ):
+        left.sendall(f"GET /api/v1/tasks/{held.id}/result?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert is_told(held.id)
+        assert _get(client, held.id, 0.01).status_code == 503
+    eventually(lambda: _get(client, held.id, 0.01).status_code == 200, timeout=5)
+
+
+def test_a_lost_database_ends_no_wait_that_has_begun(
+    database: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "ANNOUNCE_INTERVAL_SECONDS", 0.2)
+    with proxy(database) as between:
+        client = serve(database_url=between.url)
+        task_id = _enqueue(client, "add", 1, 1)
+        with asking(database, client, task_id, 3, announced=3) as asked:
+            between.cut()
+            assert _get(client, task_id, 3).status_code == 503
+            assert asked.result().json() == {"error": "task not finished", "status": "pending"}
+        between.heal()
+        eventually(lambda: client.get("/health").status_code == 200, timeout=10)
+        with asking(database, client, task_id, 20) as asked:
+            assert client.delete(f"/api/v1/tasks/{task_id}").status_code == 200
+            assert asked.result().json()["status"] == "cancelled"
+
+
+def test_a_worker_in_the_same_process_answers_soon(database: str, tmp_path: Path) -> None:
+    with serving(create_app(database, worker=True)) as client:
+        _check_hints(database, client, tmp_path)
+
+
+def test_a_worker_in_another_process_answers_soon(database: str, tmp_path: Path) -> None:
+    with ApiProcess(database) as api, WorkerProcess(database), httpx.Client(base_url=api.url) as client:
+        _check_hints(database, client, tmp_path)
+
+
+def _check_hints(database: str, client: httpx.Client, directory: Path) -> None:
+    """What ends is told, long before it would be found by looking: the best of a few, for the machine may be busy."""
+    lags: list[float] = []
+    for n in range(6):
+        gate = directory / f"gate {n}"
+        task_id = _enqueue(client, "amark_until", str(directory), f"t{n}", str(gate))
+        with asking(database, client, task_id) as asked:
+            eventually(lambda task_id=task_id: _status(client, task_id) == "running")
+            # Not at the same point of the server's looks each time.
+            until = time.monotonic() + 0.3 + n * 0.07
+            eventually(lambda until=until: time.monotonic() > until)
+            gate.touch()
+            response = asked.result()
+            lags.append(time.time() - _completed_at(response.json()))
+        assert response.json()["status"] == "completed"
+    assert min(lags) < 0.1, lags
+    assert sorted(lags)[len(lags) // 2] < waiting.LOOK_INTERVAL_SECONDS / 2, lags
+
+
+def _status(client: httpx.Client, task_id: str) -> str:
+    status: str = client.get(f"/api/v1/tasks/{task_id}").json()["status"]
+    return status
+
+
+def _completed_at(result: dict[str, Any]) -> float:
+    return datetime.fromisoformat(result["completed_at"]).timestamp()
+
+
+def test_a_stop_answers_what_is_known_at_once(database: str) -> None:
+    with ApiProcess(database) as api, httpx.Client(base_url=api.url) as client:
+        task_id = _enqueue(client, "add", 1, 1)
+        with asking(database, client, task_id, 30) as asked:
+            began = time.monotonic()
+            assert api.stop() == 0
+            assert asked.result().json() == {"error": "task not finished", "status": "pending"}
+            assert time.monotonic() - began < 4

@@ -1,13 +1,14 @@
-"""Wakes workers: sends NOTIFY for queues that got work, after the commit and never inside it.
+"""Sends NOTIFY after the commit and never inside it: wakes the workers of queues that got work, and tells of tasks that
+are waited for.
 
-NOTIFY takes a lock that serialises commits, so it stays out of the transactions that enqueue, and one notifier a
-process sends for all of them: the first at once, then at most 50 a second. It is a hint: what is lost here is found
-by polling.
+NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks, and one notifier a
+process and channel sends for all of them: the first at once, then at most 50 a second. It is a hint: what is lost here
+is found by polling.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -15,27 +16,42 @@ from psycopg_pool import AsyncConnectionPool
 from lapinq_core.db.errors import is_away
 
 READY_CHANNEL = "lapinq_ready"
+"""Queues in which something may start; workers listen."""
+WAIT_CHANNEL = "lapinq_wait"
+"""Ids of tasks whose end somebody waits for, with spaces between; workers listen."""
+DONE_CHANNEL = "lapinq_done"
+"""Ids of such tasks that have ended, with spaces between; servers listen."""
 MIN_INTERVAL_SECONDS = 0.02
 SEND_DEADLINE_SECONDS = 5.0
+MOST_IDS = 200
+"""In one payload, which must be shorter than 8,000 bytes."""
 
 log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Gathers the names of queues and sends them on; a running event loop owns it.
+    """Gathers names, of queues or tasks, and sends them on; a running event loop owns it.
 
-    It runs as a task (`run`) until cancelled.
+    It runs as a task (`run`) until cancelled. `packed` makes the payloads of the names, by default one of each.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        channel: str = READY_CHANNEL,
+        packed: Callable[[Iterable[str]], list[str]] = list,
+    ) -> None:
         self._pool = pool
-        self._queues: set[str] = set()
+        self._channel = channel
+        self._packed = packed
+        self._names: set[str] = set()
         self._some = asyncio.Event()
+        self.sent_count = 0
 
-    def wake(self, queues: Iterable[str]) -> None:
-        """Asks for a wake-up of the workers of `queues`; returns at once."""
-        self._queues.update(queues)
-        if self._queues:
+    def wake(self, names: Iterable[str]) -> None:
+        """Asks for whoever listens for `names` to be woken; returns at once."""
+        self._names.update(names)
+        if self._names:
             self._some.set()
 
     async def run(self) -> None:
@@ -43,19 +59,33 @@ class Notifier:
         while True:
             await self._some.wait()
             self._some.clear()
-            queues, self._queues = self._queues, set()
+            names, self._names = self._names, set()
             try:
                 async with asyncio.timeout(SEND_DEADLINE_SECONDS), self._pool.connection() as conn:
-                    await notify(conn, queues)
+                    await notify(conn, self._packed(names), self._channel)
+                self.sent_count += len(names)
             except Exception as error:
                 if not is_away(error):
                     raise
-                log.debug("could not wake workers, they will find the work by polling: %s", error)
+                log.debug(
+                    "could not notify on %s, the news will be found by polling: %s", self._channel, error
+                )
             await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
 
-async def notify(conn: psycopg.AsyncConnection, queues: Iterable[str]) -> None:
-    """Wakes the workers of `queues` over `conn`, which should not be in a transaction that enqueues much."""
+async def notify(
+    conn: psycopg.AsyncConnection, payloads: Iterable[str], channel: str = READY_CHANNEL
+) -> None:
+    """Sends `payloads` over `conn`, which should not be in a transaction that changes much.
+
+    Without a `channel` they are queues, whose workers are woken.
+    """
     await conn.execute(
-        "SELECT pg_notify(%s, q) FROM unnest(%s::text[]) q", (READY_CHANNEL, list(queues)), prepare=True
+        "SELECT pg_notify(%s, p) FROM unnest(%s::text[]) p", (channel, list(payloads)), prepare=True
     )
+
+
+def joined(ids: Iterable[str]) -> list[str]:
+    """`ids` in as few payloads as they fit in; `str.split` takes one apart."""
+    every = list(ids)
+    return [" ".join(every[start : start + MOST_IDS]) for start in range(0, len(every), MOST_IDS)]

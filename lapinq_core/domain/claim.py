@@ -14,8 +14,9 @@ class Claim(msgspec.Struct, array_like=True):
     another process as they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its
     queue. `id` is empty for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds
     after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
-    claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `queue_name` and `token` are set by whoever
-    made the claim.
+    claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
+    claim it could have started for the first time, None where that is not known. `queue_name` and `token` are set by
+    whoever made the claim.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Claim(msgspec.Struct, array_like=True):
     enqueued_at: float | None = None
     metadata: msgspec.Raw = _NULL
     isolation: int = 0
+    waited: float | None = None
     queue_name: str = ""
     token: str = ""
 

@@ -62,6 +62,16 @@ def logging() -> Callable[[Command], Command]:
     )
 
 
+def metrics() -> Callable[[Command], Command]:
+    """The flags of where a program without an HTTP server of its own serves its metrics."""
+    return group(
+        option(
+            "metrics_port", help="Port to serve metrics on; 0 takes a free one. None: they are not served."
+        ),
+        option("metrics_host", help="Address to serve metrics on."),
+    )
+
+
 _HINTS = get_type_hints(Settings)
 _BOUNDED_HINTS = get_type_hints(Settings, include_extras=True)
 _METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH"}

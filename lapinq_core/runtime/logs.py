@@ -32,6 +32,10 @@ def configure_logging(level: str, *, as_json: bool) -> None:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
+    if level == "debug":
+        # These would tell of secrets: of headers and frames of WebSockets, and of the addresses that are called.
+        logging.getLogger("uvicorn").setLevel(logging.INFO)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _PlainFormatter(logging.Formatter):

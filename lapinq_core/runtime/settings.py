@@ -5,14 +5,19 @@ overrides and win. Secrets can also be given as the path of a file in `LAPINQ_NA
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.origins import read_origins
+from lapinq_core.domain.passwords import DEFAULT_USERNAME, check_password, check_username
+from lapinq_core.domain.webhook import read_secret
+from lapinq_core.domain.webhook_target import read_allowed
 
 _TEN_YEARS = 315_576_000
 Seconds = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
@@ -161,19 +166,57 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     }
     for field, value in overrides.items():
         if value is not None:
-            values[field] = _convert(f"--{field.replace('_', '-')}", value, _HINTS[field])
+            flag = f"--{field.replace('_', '-')}"
+            if field == "api_key" and value == "":
+                # A variable of a shell that is not set, most likely. It must neither open the door nor be the key.
+                raise SettingsError(f"{flag}: the key is empty")
+            values[field] = _convert(flag, value, _HINTS[field])
     settings = Settings(**values)  # pyright: ignore[reportArgumentType]  # each value was converted to its field's type
     if settings.heartbeat_interval * 2 > settings.lease_seconds:
         raise SettingsError(
             f"LAPINQ_LEASE_SECONDS ({settings.lease_seconds:g}) must be at least twice"
             f" LAPINQ_HEARTBEAT_INTERVAL ({settings.heartbeat_interval:g})"
         )
+    _check_first_user(settings)
+    _check_list(settings, "cors_origins", read_origins)
+    _check_list(settings, "trusted_proxies", read_networks)
+    _check_entries(settings, "webhook_secret", read_secret)
+    _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))
     return settings
 
 
 def parse_setting(field: str, raw: object, name: str) -> object:
     """The value of `field` that `raw` stands for. Raises `SettingsError`, which calls it `name`."""
     return _convert(name, raw, _HINTS[field])
+
+
+def _check_list(settings: Settings, field: str, read: Callable[[tuple[str, ...]], object]) -> None:
+    """Raises `SettingsError` for a list that `read` refuses."""
+    try:
+        read(getattr(settings, field))
+    except InvalidValue as error:
+        raise SettingsError(f"{variable(field)}: {error.msg}") from error
+
+
+def _check_entries(settings: Settings, field: str, read: Callable[[str], object]) -> None:
+    """Raises `SettingsError` for an entry that `read` refuses; it does not repeat a secret."""
+    entries: tuple[str, ...] = getattr(settings, field)
+    for number, entry in enumerate(entries, 1):
+        try:
+            read(entry)
+        except InvalidValue as error:
+            raise SettingsError(f"{variable(field)}: entry {number} {error.msg}") from error
+
+
+def _check_first_user(settings: Settings) -> None:
+    """The rules for everybody's name and password hold for the first user's too. Raises `SettingsError`."""
+    username = settings.admin_username or DEFAULT_USERNAME
+    try:
+        check_username("admin_username", username)
+        if settings.admin_password is not None:
+            check_password("admin_password", settings.admin_password, username)
+    except InvalidValue as error:
+        raise SettingsError(f"{variable(error.loc)} {error.msg}") from error
 
 
 def _read(environ: Mapping[str, str], field: str) -> object:

@@ -15,11 +15,18 @@ from lapinq_api.errors import answer
 from lapinq_api.lifespan import Companion, make_lifespan
 from lapinq_api.middleware.access_log import AccessLog
 from lapinq_api.middleware.authentication import Authentication
+from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.failures import Failures
+from lapinq_api.middleware.http_metrics import HttpMetrics
+from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.request_id import RequestId
+from lapinq_api.middleware.same_origin import SameOrigin
+from lapinq_api.middleware.security_headers import SecurityHeaders
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
+from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
 
 
@@ -32,10 +39,16 @@ def build_app(
     date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
-    middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(Failures)]
+    middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(SecurityHeaders)]
+    if settings.trusted_proxies:
+        middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
+    if settings.cors_origins:
+        middleware.append(Middleware(Cors, read_origins(settings.cors_origins)))
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    middleware.append(Middleware(Authentication, state))
+    middleware.insert(0, Middleware(HttpMetrics, state.counted))
+    # What is above has its headers on errors too: those that are raised below become answers here.
+    middleware += [Middleware(Failures), Middleware(SameOrigin), Middleware(Authentication, state)]
     app = Starlette(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,
@@ -44,7 +57,14 @@ def build_app(
     )
     app.router.redirect_slashes = False
     app.state.insisted = asyncio.Event()
+    app.state.shared = state
     return app
+
+
+def announce_stop(app: Starlette) -> None:
+    """Has requests that only wait for something answered now, for the application is to stop."""
+    shared: State = app.state.shared
+    shared.stopping.set()
 
 
 def insist(app: Starlette) -> None:

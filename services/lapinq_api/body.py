@@ -1,5 +1,6 @@
-"""Reading the body of a request: JSON only, bounded while it streams in."""
+"""Reading the body of a request: JSON only, bounded while it streams in, in size and in time."""
 
+import asyncio
 import re
 from http import HTTPStatus
 
@@ -10,6 +11,9 @@ from starlette.types import Receive, Scope
 from lapinq_api.admission import Admission
 from lapinq_api.codec import decode
 from lapinq_api.errors import Refused
+
+BODY_SECONDS = 20.0
+"""Within which a body has to be there in all, counted from when it is asked for."""
 
 
 class _NoFields(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,16 +26,21 @@ _SIGNS_OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
 async def read_no_fields(scope: Scope, receive: Receive, limit: int, admission: Admission) -> None:
     """Takes a body that asks for nothing: none, or an object without fields. What else it holds is refused."""
+    if body := await read_json_if_any(scope, receive, limit, admission):
+        decode(_no_fields, body)
+
+
+async def read_json_if_any(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
+    """As `read_json`; empty, whatever its type, where the request has no body."""
     if any(name in _SIGNS_OF_A_BODY and value != b"0" for name, value in scope["headers"]):
-        body = await read_json(scope, receive, limit, admission)
-        if body:
-            decode(_no_fields, body)
+        return await read_json(scope, receive, limit, admission)
+    return b""
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """The body, at most `limit` bytes, counted as they arrive.
 
-    A body of no declared type is taken as JSON. Raises `Refused` (413, 415), `Overloaded`, and
+    A body of no declared type is taken as JSON. Raises `Refused` (408, 413, 415), `Overloaded`, and
     `ClientDisconnect` when the client is gone before its end.
     """
     declared = 0
@@ -42,9 +51,29 @@ async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admis
             if value.lower() != b"identity":
                 raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
         elif name == b"content-length":
-            declared = int(value) if value.isdigit() else 0
+            declared = int(value) if value.isdigit() and len(value) <= _LONGEST_NUMBER else 0
     if declared > limit:
         raise _too_large(limit)
+    return await read_body(receive, limit, admission)
+
+
+async def read_body(receive: Receive, limit: int, admission: Admission) -> bytes:
+    """A body of any type, at most `limit` bytes and `BODY_SECONDS`.
+
+    Raises `Refused` (408, 413), `Overloaded`, and `ClientDisconnect`.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(receive, limit, admission)
+    except TimeoutError as error:
+        raise Refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body was not there within {BODY_SECONDS:g} seconds",
+            {"Connection": "close"},
+        ) from error
+
+
+async def _received(receive: Receive, limit: int, admission: Admission) -> bytes:
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message["body"]
@@ -79,5 +108,6 @@ def _too_large(limit: int) -> Refused:
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body must not be larger than {limit} bytes")
 
 
+_LONGEST_NUMBER = 18
 _JSON = re.compile(rb"application/(?:json|[\w.-]+\+json)")
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)")

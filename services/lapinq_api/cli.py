@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import click
 import msgspec
+from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
 from lapinq_api.lifespan import Companion
 from lapinq_api.serving import listening, serve
 from lapinq_core.db.startup import database, explained
+from lapinq_core.domain.passwords import DEFAULT_PASSWORD
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
@@ -58,7 +60,13 @@ def run(settings: Settings, companions: Companions, *, migrates: bool) -> int:
         port: int = sockets[0].getsockname()[1]
         address = f"http://{_reachable(settings.host)}:{port}/"
         hello = f"lapinq {__version__} · dashboard {address}"
-        return serve(app, sockets, on_started=lambda: click.echo(hello))
+        return serve(app, sockets, on_started=lambda: click.echo(hello + _first_login(app)))
+
+
+def _first_login(app: Starlette) -> str:
+    """How to log in, as long as everybody knows."""
+    username: str | None = app.state.shared.default_login
+    return "" if username is None else f" · log in as {username} / {DEFAULT_PASSWORD}"
 
 
 def _reachable(host: str) -> str:

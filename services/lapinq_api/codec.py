@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.task import MAX_DEPTH
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ class Json(Response):
         self, content: Any, status_code: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
     ) -> None:
         # Not the constructor of the parent, which takes three times as long.
-        body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+        body = content if isinstance(content, bytes) else encode(content)
         self.status_code = int(status_code)
         self.background = None
         self.body = body

@@ -11,10 +11,11 @@ from typing import Any, Literal, assert_never
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.caller import actor_of, refusal_of
+from lapinq_api.auth.sessions import session_of
 from lapinq_api.query import read_query
 from lapinq_api.state import State
 
@@ -34,6 +35,8 @@ class Needs(StrEnum):
     """The handler asks for a permission itself (`lapinq_api.auth.caller.require`), once it knows the queue."""
     ADMIN = "admin"
     """An admin, or the key of the settings."""
+    SESSION = "session"
+    """Somebody who has logged in: a key has no account."""
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,16 +49,26 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A successful answer: what it means, and its body, as a type that msgspec knows or as JSON Schema."""
+    """A successful answer, or a failed one with a body of its own: what it means, its body and its headers.
+
+    `body` is a type that msgspec knows, a union of structs, or JSON Schema; None where there is no body (204, a
+    redirect). `headers` are described by name. `links` lead on: by the name of another handler what it takes, by
+    parameter, as an expression of OpenAPI such as "$response.body#/id".
+    """
 
     description: str
     body: Any = None
     media_type: str = "application/json"
     headers: dict[str, str] = {}
+    links: dict[str, dict[str, str]] = {}
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `errors` are the statuses it answers beyond those that any operation may."""
+    """One method of one path.
+
+    `body` is a type that msgspec knows; `body_is_optional` where a request without one is fine. `errors` are the
+    statuses it answers beyond those that any operation may, each with when it does (`lapinq_api.openapi`).
+    """
 
     method: str
     path: str
@@ -66,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
+    body_is_optional: bool = False
     answers: dict[int, Answer] = {}
     errors: dict[int, str] = {}
 
@@ -105,9 +119,19 @@ def routes_for(operations: Iterable[Operation], state: State) -> list[Route]:
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
     return [
-        Route(path, Endpoint(those, state), methods=[operation.method for operation in those])
+        (Route if "{" in path else _FixedPath)(
+            path, Endpoint(those, state), methods=[operation.method for operation in those]
+        )
         for path, those in by_path.items()
     ]
+
+
+class _FixedPath(Route):
+    """Answers 405 to other methods itself: else DELETE /tasks/failed would be about a task called so."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), child
 
 
 def _check(needs: Needs, request: Request) -> None:
@@ -120,6 +144,8 @@ def _check(needs: Needs, request: Request) -> None:
             actor = actor_of(request)
             if not actor.is_admin:
                 raise refusal_of(actor, "do what only an admin may")
+        case Needs.SESSION:
+            session_of(request.scope)
         case Needs.NOBODY | Needs.PERMISSION:
             pass
         case _:

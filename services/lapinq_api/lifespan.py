@@ -8,21 +8,29 @@ process) start once the schema is there; one that fails later is started anew.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 
+from lapinq_api.auth.first_user import FirstUser
+from lapinq_api.auth.keys import KeyRing
+from lapinq_api.changes import Changes
 from lapinq_api.database import Database
+from lapinq_api.gauges import Gauges
 from lapinq_api.intake import Intake
-from lapinq_api.state import State
-from lapinq_core.db.notifier import Notifier
+from lapinq_api.state import MOST_LOOKS, Connected, State
+from lapinq_api.waiting import Waiting
+from lapinq_core.db.listener import Listener
+from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime.loops import pause_for
+from lapinq_core.runtime.metrics import Metrics, Source
+from lapinq_core.store.keys import ACCESS_CHANNEL
 
 Companion = Callable[[], AbstractAsyncContextManager[object]]
-"""Runs while its context lasts and is stopped gently at its end."""
+"""Runs while its context lasts and is stopped gently at its end. What is a `Source` there is shown in the metrics."""
 
 
 @runtime_checkable
@@ -51,26 +59,67 @@ def make_lifespan(
         assert settings.database_url is not None, "the caller resolves the database"
         database = Database(settings.database_url, settings.pool_size)
         stop = asyncio.Event()
+        state.stopping = asyncio.Event()
         await database.open()
         try:
             async with asyncio.TaskGroup() as group:
                 notifier = Notifier(database.pool)
-                endless = [group.create_task(notifier.run()), group.create_task(database.breaker.run())]
+                listener = Listener(
+                    settings.listen_database_url or settings.database_url, "lapinq-api listen"
+                )
+                interest = Notifier(database.pool, WAIT_CHANNEL, joined)
+                waiting = Waiting(database, interest.wake, state.stopping)
+                listener.subscribe(DONE_CHANNEL, waiting.heard)
+                changes = Changes()
+                listener.subscribe(READY_CHANNEL, changes.heard)
+                keys = KeyRing(database, group)
+                listener.subscribe(ACCESS_CHANNEL, keys.heard)
+                endless = [
+                    group.create_task(notifier.run()),
+                    group.create_task(database.breaker.run()),
+                    group.create_task(interest.run()),
+                    group.create_task(waiting.run()),
+                    group.create_task(listener.run(stop)),
+                    group.create_task(keys.run(stop)),
+                ]
                 schema = _Schema(database, settings.database_url, migrates=migrates)
                 group.create_task(schema.run(stop))
+                first_user = FirstUser(state, schema.ready)
+                group.create_task(first_user.run(stop))
                 insisted: asyncio.Event = app.state.insisted
-                keepers = [_Keeper(companion, schema.ready, stop, insisted) for companion in companions]
+                keepers = [
+                    _Keeper(companion, schema.ready, stop, insisted, state.metrics)
+                    for companion in companions
+                ]
                 kept = [group.create_task(keeper.run()) for keeper in keepers]
-                state.connect(database, Intake(database, notifier, group), notifier)
+                gauges = Gauges(database, (notifier, interest), listener)
+                state.connect(
+                    Connected(
+                        database=database,
+                        intake=Intake(database, notifier, group),
+                        notifier=notifier,
+                        listener=listener,
+                        waiting=waiting,
+                        keys=keys,
+                        gauges=gauges,
+                        changes=changes,
+                        looks=asyncio.Semaphore(MOST_LOOKS),
+                    )
+                )
                 try:
-                    if await schema.first_attempt():
-                        for keeper in keepers:
-                            await keeper.first_start()
-                    yield
+                    with state.metrics.showing(gauges):
+                        if await schema.first_attempt():
+                            await first_user.first_attempt()
+                            for keeper in keepers:
+                                await keeper.first_start()
+                        yield
                 finally:
                     stop.set()
+                    state.stopping.set()
                     await asyncio.gather(*kept)
                     state.disconnect()
+                    await keys.close()
+                    await gauges.close()
                     for task in endless:
                         task.cancel()
         finally:
@@ -119,12 +168,18 @@ class _Keeper:
     """Runs one companion from when `ready` is set until `stop` is; starts it anew when it fails."""
 
     def __init__(
-        self, companion: Companion, ready: asyncio.Event, stop: asyncio.Event, insisted: asyncio.Event
+        self,
+        companion: Companion,
+        ready: asyncio.Event,
+        stop: asyncio.Event,
+        insisted: asyncio.Event,
+        metrics: Metrics,
     ) -> None:
         self._companion = companion
         self._ready = ready
         self._stop = stop
         self._insisted = insisted
+        self._metrics = metrics
         self._started = asyncio.Event()
         self._failure: Exception | None = None
         self._is_awaited = False
@@ -157,7 +212,8 @@ class _Keeper:
                 self._started.set()
                 if isinstance(running, Stoppable):
                     hurrying = asyncio.create_task(self._hurry(running))
-                await self._stop.wait()
+                with self._metrics.showing(running) if isinstance(running, Source) else nullcontext():
+                    await self._stop.wait()
         finally:
             if hurrying:
                 hurrying.cancel()

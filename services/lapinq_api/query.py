@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
@@ -51,4 +52,27 @@ def whole_number(name: str, text: str | None, default: int, *, lowest: int, high
     return number
 
 
+def seconds(name: str, text: str | None, *, highest: int) -> float:
+    """The time that `text` says; left out it is 0. Raises `InvalidValue` for what is no number or out of the bounds."""
+    if text is None:
+        return 0.0
+    if not _DECIMAL.fullmatch(text) or (number := float(text)) > highest:
+        raise InvalidValue(name, f"must be a number of seconds between 0 and {highest}")
+    return number
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """The time that `text` says, in UTC; without an offset it is UTC already. Raises `InvalidValue`."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        msg = "must be an ISO 8601 time such as 2030-01-31T12:00:00Z, in which a + is written %2B"
+        raise InvalidValue(name, msg) from error
+
+
+# With an exponent where there is next to nothing, which is how programs write that.
+_DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,40})?([eE]-[0-9]{1,3})?")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,18}")

@@ -16,7 +16,9 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from lapinq_api.app import insist
+from lapinq_api.app import announce_stop, insist
+from lapinq_api.protocol import HttpProtocol
+from lapinq_api.socket_protocol import SocketProtocol
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.signals import stop_signals
@@ -65,12 +67,15 @@ def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Calla
     config = uvicorn.Config(
         app,
         loop="auto",
-        http="auto",
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=SocketProtocol,
+        ws_max_size=64 * 1024,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        # The application does that itself, for the proxies that the settings name; uvicorn trusts this machine.
+        proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=REQUESTS_GRACE_SECONDS,
     )
@@ -84,6 +89,7 @@ async def _until_stopped(app: Starlette, server: "_Server", sockets: list[socket
         serving = asyncio.create_task(server.serve(sockets))
         await _first(serving, signals.asked)
         server.should_exit = True
+        announce_stop(app)
         await _first(serving, signals.insisted)
         if not serving.done():
             insist(app)

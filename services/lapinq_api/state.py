@@ -1,11 +1,47 @@
 """What all requests of one application share."""
 
+import asyncio
+import secrets
+
+import msgspec
+
 from lapinq_api.admission import Admission
+from lapinq_api.auth.keys import KeyRing
+from lapinq_api.auth.passwords import Passwords
+from lapinq_api.changes import Changes
+from lapinq_api.counted import Counted
 from lapinq_api.database import Database
+from lapinq_api.gauges import Gauges
 from lapinq_api.intake import Intake
+from lapinq_api.places import Places
+from lapinq_api.scrapes import Scrapes
+from lapinq_api.waiting import Waiting
 from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
+
+MOST_WALKS = 2
+"""Deletions and requeues of many tasks, at a time."""
+MOST_VIEWERS = 500
+"""Of the live page, at a time."""
+MOST_LOOKS = 2
+"""Viewers whom the database is asked for at a time: the connections are for those who work."""
+
+
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is while the lifespan lasts. `listener` takes subscribers until it runs."""
+
+    database: Database
+    intake: Intake
+    notifier: Notifier
+    listener: Listener
+    waiting: Waiting
+    keys: KeyRing
+    gauges: Gauges
+    changes: Changes
+    looks: asyncio.Semaphore
 
 
 class State:
@@ -14,10 +50,23 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.admission = Admission()
-        self._connected: tuple[Database, Intake, Notifier] | None = None
+        self.counted = Counted()
+        self.metrics = Metrics()
+        self.metrics.show(self.counted)
+        self.scrapes = Scrapes(self.metrics)
+        self.walks = Places(MOST_WALKS)
+        self.viewers = Places(MOST_VIEWERS)
+        self.passwords = Passwords()
+        self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
+        """Keys the hashes of session tokens."""
+        self.default_login: str | None = None
+        """Who had the password that everybody knows when the lifespan began."""
+        self.stopping = asyncio.Event()
+        """Set once the application is to stop: what only waits ends now. The lifespan makes it anew."""
+        self._connected: Connected | None = None
 
-    def connect(self, database: Database, intake: Intake, notifier: Notifier) -> None:
-        self._connected = (database, intake, notifier)
+    def connect(self, connected: Connected) -> None:
+        self._connected = connected
 
     def disconnect(self) -> None:
         self._connected = None
@@ -25,19 +74,44 @@ class State:
     @property
     def database(self) -> Database:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
-        return self._open()[0]
+        return self._open().database
 
     @property
     def intake(self) -> Intake:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
-        return self._open()[1]
+        return self._open().intake
 
     @property
     def notifier(self) -> Notifier:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
-        return self._open()[2]
+        return self._open().notifier
 
-    def _open(self) -> tuple[Database, Intake, Notifier]:
+    @property
+    def waiting(self) -> Waiting:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().waiting
+
+    @property
+    def gauges(self) -> Gauges:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().gauges
+
+    @property
+    def keys(self) -> KeyRing:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().keys
+
+    @property
+    def changes(self) -> Changes:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().changes
+
+    @property
+    def looks(self) -> asyncio.Semaphore:
+        """What a viewer of the live page holds while they look. Raises as `changes` does."""
+        return self._open().looks
+
+    def _open(self) -> Connected:
         if self._connected is None:
             raise DatabaseUnavailable("the application was not started: its lifespan has to run")
         return self._connected

@@ -14,12 +14,21 @@ TASK_ID = Parameter(
 )
 
 
+def links_to_task(expression: str) -> dict[str, dict[str, str]]:
+    """To everything that is about one task, with its id where `expression` says."""
+    return {name: {"id": expression} for name in _ABOUT_ONE}
+
+
 def task_id(request: Request) -> str:
     """The id in the path, in lower case. Raises `InvalidValue`."""
-    given: str = request.path_params["id"]
-    if not _ID.fullmatch(given):
-        raise InvalidValue("id", "must be a task id such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
-    return given.lower()
+    return read_id("id", request.path_params["id"], "a task id")
+
+
+def read_id(name: str, text: str, what: str) -> str:
+    """The id that `text` is, in lower case. Raises `InvalidValue`, which says that `name` must be `what`."""
+    if not _ID.fullmatch(text):
+        raise InvalidValue(name, f"must be {what} such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
+    return text.lower()
 
 
 def unknown_task() -> Refused:
@@ -28,3 +37,4 @@ def unknown_task() -> Refused:
 
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ABOUT_ONE = ("get_task", "get_result", "get_attempts", "cancel_task", "set_progress", "requeue_task")

@@ -1,5 +1,6 @@
 """`lapinq-scheduler` and `lapinq scheduler`."""
 
+import asyncio
 import logging
 import os
 
@@ -10,8 +11,11 @@ import uvloop
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
+from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
+from lapinq_scheduler.deliveries import run_deliveries
 from lapinq_scheduler.scheduler import run_scheduler
 
 log = logging.getLogger(__name__)
@@ -24,17 +28,19 @@ log = logging.getLogger(__name__)
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
 )
+@flags.metrics()
 @flags.option("data_dir", help="Directory of the embedded database.")
 @flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
 @flags.option("log_level", help="Least severe log lines to write.")
 @flags.option("json_log", help="Write log lines as JSON objects.")
 def scheduler(**given: object) -> None:
-    """See to delayed and expired tasks and to the tables. Any number may run."""
+    """See to delayed and expired tasks, webhooks and the tables. Any number may run."""
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
-        with database(settings) as url:
-            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url)))
+        metrics = Metrics()
+        with serving_metrics(settings, metrics), database(settings) as url:
+            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url), metrics))
 
 
 def main() -> None:
@@ -42,12 +48,14 @@ def main() -> None:
     scheduler()
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, metrics: Metrics) -> None:
     assert settings.database_url is not None
     with stop_signals() as signals:
         await wait_for_schema(settings.database_url, signals.asked)
         log.info("scheduler started")
-        await run_scheduler(settings, signals.asked)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
+            group.create_task(run_deliveries(settings, signals.asked), name="deliver webhooks")
     log.info("stopped")
 
 

@@ -10,21 +10,25 @@ from contextlib import asynccontextmanager
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.queue.chores import run_chores
+from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.metrics import SchedulerMetrics
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
 
 
-async def run_scheduler(settings: Settings, stop: asyncio.Event) -> None:
-    """Works until `stop` is set. The database may be away for any time meanwhile."""
+async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
+    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile."""
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
+    shown = SchedulerMetrics(pool, notifier)
     await pool.open()
     notifying = asyncio.create_task(notifier.run(), name="notifier")
     try:
-        await run_chores(pool, notifier, stop, cleanup_interval=settings.cleanup_interval)
+        with metrics.showing(shown):
+            await run_chores(pool, notifier, stop, shown.times, cleanup_interval=settings.cleanup_interval)
     finally:
         notifying.cancel()
         await asyncio.wait([notifying])
@@ -32,12 +36,13 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def scheduler_companion(settings: Settings) -> AsyncGenerator[None]:
+async def scheduler_companion(settings: Settings) -> AsyncGenerator[Metrics]:
     """A scheduler that runs on the current event loop while the context lasts."""
     stop = asyncio.Event()
+    metrics = Metrics()
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_scheduler(settings, stop), name="scheduler")
+        group.create_task(run_scheduler(settings, stop, metrics), name="scheduler")
         try:
-            yield
+            yield metrics
         finally:
             stop.set()

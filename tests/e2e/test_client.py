@@ -123,7 +123,7 @@ def test_options_arrive_as_they_were_given(queue: TaskQueue) -> None:
         "max_retries": 0,
         "priority": -7,
         "ttl_seconds": 86400,
-        "metadata": {"order": 12},
+        "metadata": {"order": 12, "request_id": ref.response.headers["x-request-id"]},
         "retry_delay": 2.5,
         "retry_backoff": False,
         "webhook_url": "https://example.org/done",

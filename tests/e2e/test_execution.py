@@ -126,7 +126,7 @@ def test_a_task_knows_itself(server: ApiProcess, function: Task[..., Any]) -> No
         "queue": "tests",
         "attempt": 1,
         "max_retries": 7,
-        "metadata": {"trace": "abc"},
+        "metadata": {"trace": "abc", "request_id": task["metadata"]["request_id"]},
     }
     assert known["module"] == "tests.support.declared"
     assert known["name"] == changed.task_name

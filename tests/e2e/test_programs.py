@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase
@@ -18,6 +19,7 @@ from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
 from tests.support.factories import new_task
 from tests.support.invariants import check_invariants, statuses
+from tests.support.people import log_in
 from tests.support.processes import ApiProcess, Program, WorkerProcess
 from tests.support.starts import starts
 
@@ -47,8 +49,9 @@ def run_one(api: str) -> None:
     result = f"{api}/api/v1/tasks/{task}/result"
     done = eventually(lambda: (answer := get(result)).get("status") == "completed" and answer, 30)
     assert done["result"] == "2432902008176640000"
-    with urllib.request.urlopen(api, timeout=10) as page:
-        assert "factorial" in page.read().decode()
+    with httpx.Client(base_url=api, trust_env=False) as browser:
+        log_in(browser)
+        assert "factorial" in browser.get("/").text
 
 
 def test_one_command_serves_on_an_embedded_database_and_leaves_nothing_running() -> None:

@@ -96,6 +96,9 @@ result: dict[str, Any] = ref.wait(timeout=None, poll_interval=1)
 state: str | None = ref.status()
 entries: list[dict[str, Any]] = [add.entry(1), Mailer.send.entry("x")]
 answer: httpx.Response = queue.batch_enqueue(entries)
+keyed: TaskRef = sub.options(idempotency_key="order 17").queue(1, 2)
+keyed_answer: httpx.Response = queue.batch_enqueue(entries, idempotency_key="orders")
+value: Any = keyed.result(timeout=5)
 name: str = add.task_name
 urgent: TaskRef = sub.options(priority=9, scheduled_at="2026-01-01T00:00:00Z", queue_name=None).queue(1, 2)
 
@@ -110,6 +113,7 @@ async def main() -> None:
     two: TaskRef = await add.aqueue(1)
     await one.awaitait()
     await two.astatus()
+    await two.aresult()
     many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
     many.raise_for_status()
     await async_queue.close()
@@ -129,6 +133,7 @@ add.queue(1, label=2)  # error: reportArgumentType
 add.entry(None)  # error: reportArgumentType
 sub.options(priority=1).queue(1, "2")  # error: reportArgumentType
 sub.options(priority="1")  # error: reportArgumentType
+sub.options(idempotency_key=17)  # error: reportArgumentType
 sub.options(colour="red")  # error: reportCallIssue
 mul.queue(1, "2")  # error: reportArgumentType
 Mailer.send.queue(5)  # error: reportArgumentType

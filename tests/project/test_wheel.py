@@ -15,11 +15,13 @@ from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lapinq_core.domain.version import __version__
 from tests.support import postgres
 from tests.support.eventually import eventually
+from tests.support.people import log_in
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -152,8 +154,9 @@ def test_an_installed_lapinq_runs_a_task(installed: Path, empty: str, tmp_path: 
         )
         result = f"{address}api/v1/tasks/{task['task_id']}/result"
         assert eventually(lambda: call(result).get("result"), timeout=30) == "2432902008176640000"
-        with urllib.request.urlopen(address, timeout=10) as page:
-            assert "factorial" in page.read().decode()
+        with httpx.Client(base_url=address, trust_env=False) as browser:
+            log_in(browser)
+            assert "factorial" in browser.get("/").text
 
 
 @contextmanager

@@ -7,14 +7,21 @@ from typing import Any
 import msgspec
 import psycopg
 
+from lapinq_core.domain.account import ActorKind
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.task import NewTask
 from lapinq_core.queue import inspect, intake, work
 from lapinq_core.store import workers
+from lapinq_core.store.audit import Author
 from lapinq_core.store.workers import WorkerRecord
 
 Conn = psycopg.AsyncConnection
+
+SOMEBODY = Author(
+    actor_kind=ActorKind.USER, actor="lisa", actor_id=7, address="203.0.113.9", request_id="r-1"
+)
+"""Who changes something in a test."""
 
 
 def new_task(**values: Any) -> NewTask:

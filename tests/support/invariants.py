@@ -50,6 +50,8 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
             " count(*) FILTER (WHERE status = 'cancelled'),"
             " count(*) FILTER (WHERE status = 'expired') FROM lapinq_task_details GROUP BY queue_name"
         ).fetchall()
+        # Of a queue whose tasks are gone zeros are left until they are folded.
+        counted, real = ([row for row in rows if any(row[1:])] for rows in (counted, real))
         assert sorted(counted) == sorted(real), f"counted {counted}, there are {real}"
 
 

@@ -21,7 +21,9 @@ class Proxy:
         self._loop = loop
         self._mode: Mode = "pass"
         self._open: set[asyncio.StreamWriter] = set()
+        self._last_words: bytes | None = None
         self.url = ""
+        self.cuts = 0
 
     def cut(self) -> None:
         """Ends all connections and refuses new ones, as a server that is down does."""
@@ -34,6 +36,13 @@ class Proxy:
     def heal(self) -> None:
         """Forwards again; what was swallowed meanwhile stays lost, so old connections end."""
         self._call("pass", drop=True)
+
+    def cut_after(self, words: bytes) -> None:
+        """Ends, once, a connection over which `words` are sent; the server does what they say, and its answer is lost.
+
+        `cuts` counts how often that happened.
+        """
+        self._last_words = words
 
     async def start(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -63,13 +72,31 @@ class Proxy:
             there = await asyncio.open_connection(self._host, self._port)
         self._open |= {writer, there[1]}
         try:
-            await asyncio.gather(self._pump(reader, there[1]), self._pump(there[0], writer))
+            said = asyncio.Event()
+            await asyncio.gather(
+                self._pump(reader, there[1], said), self._pump(there[0], writer, said, is_answer=True)
+            )
         finally:
             self._open -= {writer, there[1]}
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        said: asyncio.Event,
+        *,
+        is_answer: bool = False,
+    ) -> None:
+        """`said` is set once the last words were."""
         with suppress(OSError):
             while data := await reader.read(65_536):
+                if is_answer and said.is_set():
+                    self.cuts += 1
+                    writer.transport.abort()
+                    return
+                if not is_answer and self._last_words is not None and self._last_words in data:
+                    self._last_words = None
+                    said.set()
                 if self._mode == "pass":
                     writer.write(data)
                     await writer.drain()

@@ -9,6 +9,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from lapinq_api.protocol import HttpProtocol
+from lapinq_api.socket_protocol import SocketProtocol
 from tests.support.eventually import eventually
 
 
@@ -16,7 +18,16 @@ from tests.support.eventually import eventually
 def serving(app: ASGIApp) -> Generator[httpx.Client]:
     """A client of `app`, whose lifespan lasts as long as the context."""
     config = uvicorn.Config(
-        app, lifespan="on", log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=5
+        app,
+        http=HttpProtocol,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws=SocketProtocol,
+        ws_max_size=64 * 1024,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,1 +1,1 @@
-"""What requests pass through, from the outside in: request id, access log, failures, rate limit, authentication."""
+"""What requests pass through: `build_app` puts it together, from the outside in."""

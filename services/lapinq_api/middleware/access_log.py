@@ -10,7 +10,7 @@ from lapinq_api.middleware.request_id import SCOPE_KEY
 
 log = logging.getLogger(__name__)
 
-_QUIET = ("/health", "/fragments/", "/static/")
+_QUIET = ("/health", "/livez", "/readyz", "/metrics", "/fragments/", "/static/")
 _LONGEST_PATH = 300
 
 

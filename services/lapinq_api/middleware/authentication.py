@@ -1,13 +1,31 @@
-"""Finds out who sends a request of the API, and lets nobody else through to it."""
+"""Finds out who sends a request of the API or of the dashboard, and lets nobody else through to it.
+
+In this order: the key of the settings, a named key, the cookie of a session, and where the API is open, anybody. Keys
+and sessions that are checked against the database are so only when the request brings one. What is neither API nor
+dashboard is for all: logging in and out, health, metrics, static files.
+"""
 
 import hmac
+from http import HTTPStatus
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.auth.caller import ACTOR_KEY, unauthenticated
-from lapinq_api.middleware.path import is_api
+from lapinq_api.auth.sessions import identify
+from lapinq_api.dashboard import away
+from lapinq_api.dashboard.redirect import to_login
+from lapinq_api.errors import Refused
+from lapinq_api.middleware.path import is_api, route_path
+from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin
 from lapinq_api.state import State
+from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
+from lapinq_core.domain.origins import ANY, read_origins
+
+_OF_SCRIPTS = ("/me", "/fragments/", "/account/sessions")
+_PAGES = ("/", "/me", "/admin", "/account", "/ws")
+_BELOW = ("/fragments/", "/admin/", "/account/")
 
 
 class Authentication:
@@ -15,18 +33,87 @@ class Authentication:
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
+        self._state = state
         self._master_key = None if state.settings.api_key is None else state.settings.api_key.encode()
         self._is_open = self._master_key is None and not state.settings.require_auth
+        self._pages = read_origins(state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_api(scope) and scope["method"] != "OPTIONS":
-            scope[ACTOR_KEY] = self._find(scope)
+        if scope["type"] == "http" and scope["method"] != "OPTIONS":
+            if is_api(scope):
+                scope[ACTOR_KEY] = await self._caller(scope)
+            elif _is_dashboard(path := route_path(scope)):
+                await self._dashboard(scope, path, receive, send)
+                return
         await self._app(scope, receive, send)
 
-    def _find(self, scope: Scope) -> Actor:
-        given = next((value for name, value in scope["headers"] if name == b"x-api-key"), b"")
-        if self._master_key is not None and hmac.compare_digest(given, self._master_key):
+    async def _caller(self, scope: Scope) -> Actor:
+        key = _given_key(scope)
+        if self._is_master_key(key):
             return MASTER_KEY
-        if self._is_open:
-            return ANONYMOUS
-        raise unauthenticated()
+        if key and (named := await self._state.keys.find(key)) is not None:
+            return named
+        session = await identify(self._state, scope)
+        if session is not None:
+            return session.actor
+        if not self._is_open:
+            raise unauthenticated()
+        if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
+            # Whoever can reach an open API is trusted; the pages that they happen to look at are not.
+            raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin may not do this without a key")
+        return ANONYMOUS
+
+    def _is_own_page(self, scope: Scope) -> bool:
+        """Whether a request comes from a page of this server, from one that the settings name, or from no page."""
+        if is_same_origin(scope) or ANY in self._pages:
+            return True
+        origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
+        return len(origins) == 1 and origins[0] in self._pages
+
+    async def _dashboard(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+        is_page = _is_page_load(scope, path)
+        has_key = _takes_key(path) and self._is_master_key(_given_key(scope))
+        if has_key and path.startswith("/admin"):
+            scope[ACTOR_KEY] = MASTER_KEY
+            await self._app(scope, receive, send)
+            return
+        try:
+            session = await identify(self._state, scope)
+        except DatabaseUnavailable:
+            if not (is_page or path.startswith("/fragments/")):
+                raise
+            await away.page_for(path)(scope, receive, send)
+            return
+        if session is None and has_key:
+            scope[ACTOR_KEY] = MASTER_KEY  # who has no account, and is told so
+        elif session is None:
+            if not is_page:
+                raise unauthenticated()
+            await to_login(Request(scope))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_master_key(self, given: bytes) -> bool:
+        # An empty one would be everybody's who sends none.
+        return bool(self._master_key) and hmac.compare_digest(given, self._master_key)
+
+
+def _given_key(scope: Scope) -> bytes:
+    return next((value for name, value in scope["headers"] if name == b"x-api-key"), b"")
+
+
+def _is_dashboard(path: str) -> bool:
+    return path in _PAGES or path.startswith(_BELOW)
+
+
+def _takes_key(path: str) -> bool:
+    """Whether whoever sends the key of the settings gets there too; a named key never does."""
+    return path != "/" and not path.startswith("/fragments/")
+
+
+def _is_page_load(scope: Scope, path: str) -> bool:
+    """Whether a person waits for a page, who is helped by being led to the login."""
+    if scope["method"] not in {"GET", "HEAD"} or path.startswith(_OF_SCRIPTS):
+        return False
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    return b"text/html" in accepted or b"json" not in accepted

@@ -16,6 +16,7 @@ from lapinq_core.runtime.settings import Settings
 from tests.integration.queue.test_inspect import one_of_each
 from tests.support import postgres
 from tests.support.factories import Conn, add_worker, claim, enqueue
+from tests.support.people import browser
 from tests.support.running import on_connections
 from tests.support.serving import serving
 
@@ -39,6 +40,13 @@ def api(api_database: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
+def signed_in(api: httpx.Client) -> Iterator[httpx.Client]:
+    """A client of the same server, logged in as the first user, an admin."""
+    with browser(api) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
 def db(api_database: str) -> Iterator[psycopg.Connection]:
     """A connection to the same database, in autocommit mode."""
     with psycopg.connect(api_database, autocommit=True) as connection:
@@ -55,6 +63,20 @@ def serve(api_database: str) -> Iterator[Serve]:
             return running.enter_context(serving(build_app(chosen)))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def keyed(api_database: str) -> Iterator[httpx.Client]:
+    """A client that holds the key of a server, on the module's database."""
+    with serving(build_app(Settings(database_url=api_database, api_key="secret"))) as client:
+        client.headers["X-API-Key"] = "secret"
+        yield client
+
+
+@pytest.fixture
+def queue() -> str:
+    """The name of a queue of the test's own."""
+    return next(_names)
 
 
 @pytest.fixture

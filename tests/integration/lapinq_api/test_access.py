@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
+from tests.support.people import log_in
 from tests.support.serving import serving
 
 Serve = Callable[..., httpx.Client]
@@ -36,16 +37,13 @@ def test_with_a_key_every_call_of_the_api_must_carry_it(serve: Serve) -> None:
     assert client.get("/api/v1/nothing", headers=headers).status_code == 404  # pyright: ignore[reportArgumentType]
 
 
-def test_options_and_health_need_no_key_and_the_dashboard_says_that_it_needs_a_login(serve: Serve) -> None:
+def test_options_and_health_need_no_key_and_the_dashboard_takes_a_session(serve: Serve) -> None:
     client = serve(api_key="secret")
     assert client.options("/api/v1/enqueue").status_code == 405
     assert client.get("/health").status_code == 200
-    for path in ("/", "/fragments/overview"):
-        page = client.get(path, headers={"X-API-Key": "secret"})
-        assert page.status_code == 403
-        assert page.headers["content-type"] == "text/html; charset=utf-8"
-        assert "needs a login" in page.text
-        assert "<script" not in page.text
+    for headers in ({}, {"X-API-Key": "secret"}):
+        page = client.get("/", headers=headers)
+        assert (page.status_code, page.headers["location"]) == (303, "/login")
 
 
 def test_the_key_guards_an_application_mounted_below_a_prefix_too(api_database: str) -> None:
@@ -71,6 +69,7 @@ def test_beyond_the_rate_limit_the_api_answers_429_and_the_rest_goes_on(serve: S
     assert refused.json() == {"error": "more than 5 requests a minute came from this address"}
     assert 1 <= int(refused.headers["retry-after"]) <= 72
     assert client.get("/health").status_code == 200
+    log_in(client)
     assert client.get("/").status_code == 200
 
 
@@ -106,3 +105,48 @@ def test_the_log_has_a_line_a_request_without_query_or_secrets(
     assert lines[1].startswith("GET /api/v1/%0Aforged%20line 404 ")
     assert caplog.records[-2].__dict__["request_id"] == "r1"
     assert not any(secret in line for line in lines for secret in ("hidden", "topsecret", "\n"))
+
+
+def test_an_empty_key_is_nobodys(serve: Serve) -> None:
+    client = serve(api_key="")
+    for headers in ({}, {"X-API-Key": ""}):
+        assert client.get("/api/v1/keys", headers=headers).status_code == 401
+        assert client.get("/api/v1/queues", headers=headers).status_code == 401
+        assert client.get("/admin/users", headers=headers).status_code == 303
+
+
+def test_the_path_of_the_socket_leads_to_the_login_too(api: httpx.Client) -> None:
+    answer = api.get("/ws")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_page_of_another_origin_changes_nothing_in_an_open_api(
+    api: httpx.Client, headers: dict[str, str]
+) -> None:
+    # No type and no header of ours: what a browser sends without asking first.
+    content = b'{"task_name": "system", "module_path": "os", "args": ["true"]}'
+    for path, body in (("/api/v1/enqueue", content), ("/api/v1/queues/mail/pause", b"")):
+        answer = api.post(path, content=body, headers=headers)
+        assert answer.status_code == 403
+        assert answer.json() == {"error": "a page of another origin may not do this without a key"}
+    assert api.get("/api/v1/queues", headers=headers).status_code == 200
+    assert api.post("/api/v1/enqueue", content=content).status_code == 201
+
+
+def test_a_page_that_the_settings_name_may_change_what_anybody_may(serve: Serve) -> None:
+    named, anywhere = serve(cors_origins=("https://shop.example",)), serve(cors_origins=("*",))
+    shop, evil = (
+        {"Origin": f"https://{name}.example", "Sec-Fetch-Site": "cross-site"} for name in ("shop", "evil")
+    )
+    assert named.post("/api/v1/enqueue", json=TASK, headers=shop).status_code == 201
+    assert named.post("/api/v1/enqueue", json=TASK, headers=evil).status_code == 403
+    assert anywhere.post("/api/v1/enqueue", json=TASK, headers=evil).status_code == 201

@@ -15,6 +15,7 @@ from lapinq_core.db.migrate import migrate
 from lapinq_core.runtime.settings import Settings
 from tests.support import postgres
 from tests.support.eventually import eventually
+from tests.support.people import log_in
 from tests.support.proxy import Proxy, proxy
 from tests.support.serving import serving
 
@@ -67,6 +68,7 @@ def _calls(client: httpx.Client) -> list[Callable[[], httpx.Response]]:
 def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
     client: httpx.Client, between: Proxy
 ) -> None:
+    log_in(client)
     between.cut()
     for call in _calls(client):
         _assert_503_in_time(call)
@@ -75,10 +77,22 @@ def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
     page = client.get("/")
     assert page.status_code == 503
     assert "The database is away" in page.text
+    assert 'http-equiv="refresh"' in page.text
+    assert client.get("/me").status_code == 503
+    part = client.get("/fragments/overview")
+    assert part.status_code == 503
+    assert "The database is away" in part.text
+    assert "<html" not in part.text
+    answer = client.post("/login", data={"username": "lapinq", "password": "lapinq"})
+    assert answer.status_code == 503
+    assert "try again" in answer.text
+    assert client.get("/logout").status_code == 503
+    assert client.get("/login").status_code == 200
 
     between.heal()
     eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201, timeout=5)
     assert client.get("/health").status_code == 200
+    assert client.get("/").status_code == 200
 
 
 def test_a_dead_network_holds_nobody_longer_than_the_budget_and_then_nobody_at_all(

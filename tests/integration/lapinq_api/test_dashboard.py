@@ -25,16 +25,16 @@ def filled(api_database: str) -> dict[Status, str]:
     return on_connections(api_database, fill)
 
 
-def test_an_empty_installation_says_how_to_begin(api: httpx.Client, db: psycopg.Connection) -> None:
+def test_an_empty_installation_says_how_to_begin(signed_in: httpx.Client, db: psycopg.Connection) -> None:
     assert db.execute("SELECT count(*) FROM lapinq_tasks").fetchone() == (0,)
-    page = api.get("/")
+    page = signed_in.get("/")
     assert page.status_code == 200
     assert "Nothing was enqueued yet" in page.text
-    assert f"curl {str(api.base_url).rstrip('/')}/api/v1/enqueue" in page.text
+    assert f"curl {str(signed_in.base_url).rstrip('/')}/api/v1/enqueue" in page.text
 
 
-def test_it_shows_queues_and_newest_tasks(api: httpx.Client, filled: dict[Status, str]) -> None:
-    html = api.get("/").text
+def test_it_shows_queues_and_newest_tasks(signed_in: httpx.Client, filled: dict[Status, str]) -> None:
+    html = signed_in.get("/").text
     for status, task_id in filled.items():
         assert f'href="api/v1/tasks/{task_id}"' in html
         assert f'<span class="status {status.value}">{status.value}</span>' in html
@@ -43,26 +43,28 @@ def test_it_shows_queues_and_newest_tasks(api: httpx.Client, filled: dict[Status
     assert "Traceback" not in html
 
 
-def test_the_fragment_is_the_changing_part_of_the_page(api: httpx.Client, filled: dict[Status, str]) -> None:
-    fragment = api.get("/fragments/overview")
+def test_the_fragment_is_the_changing_part_of_the_page(
+    signed_in: httpx.Client, filled: dict[Status, str]
+) -> None:
+    fragment = signed_in.get("/fragments/overview")
     assert fragment.status_code == 200
     assert "<html" not in fragment.text
 
     def still(html: str) -> str:
         return re.sub(r">[\d.]+ m?s<", "><", html)
 
-    assert still(fragment.text) in still(api.get("/").text)
+    assert still(fragment.text) in still(signed_in.get("/").text)
 
 
-def test_what_users_named_is_escaped(api: httpx.Client, filled: dict[Status, str]) -> None:
+def test_what_users_named_is_escaped(signed_in: httpx.Client, filled: dict[Status, str]) -> None:
     assert filled
-    html = api.get("/").text
+    html = signed_in.get("/").text
     assert HOSTILE not in html
     assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;" in html
 
 
-def test_the_policy_lets_only_our_own_files_run(api: httpx.Client) -> None:
-    page = api.get("/")
+def test_the_policy_lets_only_our_own_files_run(signed_in: httpx.Client) -> None:
+    page = signed_in.get("/")
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
@@ -72,15 +74,15 @@ def test_the_policy_lets_only_our_own_files_run(api: httpx.Client) -> None:
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page.text)
 
 
-def test_the_files_of_the_page_are_there_and_may_be_kept(api: httpx.Client) -> None:
-    addresses = set(re.findall(r'(?:src|href)="(static/[^"]+)"', api.get("/").text))
+def test_the_files_of_the_page_are_there_and_may_be_kept(signed_in: httpx.Client) -> None:
+    addresses = set(re.findall(r'(?:src|href)="(static/[^"]+)"', signed_in.get("/").text))
     assert {address.partition("?")[0] for address in addresses} == {
         "static/dashboard.css",
         "static/dashboard.js",
         "static/mark.svg",
     }
     for address in addresses:
-        file = api.get(f"/{address}")
+        file = signed_in.get(f"/{address}")
         assert file.status_code == 200
         assert "immutable" in file.headers["cache-control"]
         assert file.headers["content-type"].split(";")[0] in {"text/css", "text/javascript", "image/svg+xml"}

@@ -1,7 +1,7 @@
 """What is enqueued over HTTP is stored as it was asked for, with the published defaults, when the 201 comes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,13 +43,9 @@ def test_a_task_is_stored_with_the_published_defaults(api: httpx.Client, db: psy
         10.0,
         True,
     )
-    assert (row["ttl_seconds"], row["metadata"], row["webhook_url"], row["scheduled_at"]) == (
-        None,
-        None,
-        None,
-        None,
-    )
-    assert row["timeout_seconds"] is None
+    assert row["metadata"] == {"request_id": response.headers["x-request-id"]}
+    optional = ("ttl_seconds", "webhook_url", "scheduled_at", "timeout_seconds")
+    assert [row[field] for field in optional] == [None] * 4
 
 
 def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connection) -> None:
@@ -67,10 +63,37 @@ def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connectio
         webhook_url="https://example.org/hook?x=1",
         timeout_seconds=0.25,
     )
-    row = _row(db, api.post("/api/v1/enqueue", json=asked).json()["task_id"])
+    response = api.post("/api/v1/enqueue", json=asked)
+    row = _row(db, response.json()["task_id"])
     assert row["scheduled_at"] == datetime(2031, 5, 1, 10, tzinfo=UTC)
     del asked["scheduled_at"]
+    asked["metadata"]["request_id"] = response.headers["x-request-id"]
     assert {field: row[field] for field in asked} == asked
+
+
+def test_the_metadata_names_the_request_unless_the_caller_means_something_by_that(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    batch = [
+        _task(),
+        _task(metadata={}),
+        _task(metadata={"a": 1}),
+        _task(metadata={"request_id": None}),
+        _task(metadata={"request_id": "mine"}),
+        _task(ttl_seconds=0, queue_name="with metadata"),
+    ]
+    ids = api.post("/api/v1/enqueue/batch", json=batch, headers={"X-Request-ID": "r-7"}).json()["task_ids"]
+    assert [_row(db, task_id)["metadata"] for task_id in ids[:-1]] == [
+        {"request_id": "r-7"},
+        {"request_id": "r-7"},
+        {"a": 1, "request_id": "r-7"},
+        {"request_id": None},
+        {"request_id": "mine"},
+    ]
+    transient = db.execute(
+        "SELECT metadata FROM lapinq_transient WHERE queue_name = 'with metadata'"
+    ).fetchone()
+    assert transient == ({"request_id": "r-7"},)
 
 
 def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> None:
@@ -205,7 +228,7 @@ def test_many_clients_at_once_each_get_a_stored_task_of_their_own(
 
 
 def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(database: str) -> None:
-    async def run() -> list[BaseException | None]:
+    async def run() -> Sequence[object]:
         pool = Database(database, 4)
         pool.is_ready = True
         await pool.open()

@@ -49,7 +49,9 @@ def _run(*arguments: str, module: str = "lapinq", env: dict[str, str] | None = N
 
 def test_the_server_migrates_says_where_it_is_and_stops_on_sigterm(empty_database: str) -> None:
     with ApiProcess(empty_database) as program:
-        address = program.said(r"lapinq \S+ · dashboard (http://127\.0\.0\.1:\d+/)\n")[1]
+        address = program.said(
+            r"lapinq \S+ · dashboard (http://127\.0\.0\.1:\d+/) · log in as lapinq / lapinq\n"
+        )[1]
         assert httpx.get(f"{address}health", trust_env=False).json() == {
             "status": "ok",
             "database": "connected",

@@ -3,18 +3,20 @@
 # pyright: reportPrivateUsage=false
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.outcome import Completed, Interrupted, Raised, RetryAsked, Unstarted
+from lapinq_core.domain.outcome import Committed, Completed, Interrupted, Raised, RetryAsked, Unstarted
 from lapinq_worker import settler as settler_module
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
 from lapinq_worker.limits import Limits
 from lapinq_worker.settler import Settler
+from lapinq_worker.waited import Waited
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of
 from tests.support import tasks
 from tests.support.factories import add_worker, claim
@@ -23,9 +25,11 @@ from tests.support.proxy import proxy
 
 
 @asynccontextmanager
-async def settling(url: str, woken: set[str] | None = None) -> AsyncGenerator[Settler]:
+async def settling(
+    url: str, woken: set[str] | None = None, waited: Waited | None = None
+) -> AsyncGenerator[Settler]:
     """A settler that runs; at the end it has written everything."""
-    settler = Settler(url, (set[str]() if woken is None else woken).update)
+    settler = Settler(url, (set[str]() if woken is None else woken).update, waited=waited)
     running = asyncio.create_task(settler.run())
     try:
         yield settler
@@ -230,5 +234,33 @@ def test_fire_and_forget_leaves_nothing_to_write(database: str) -> None:
             settler.add(job(held), Completed("1"), 0.001)
             settler.add(job(held), Raised("no"), 0.001)
         assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+
+    at_desk(database, test)
+
+
+def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        completed, failed, other, in_a_transaction = held = await claimed(desk, 4, max_retries=0)
+        seen: list[tuple[str, int]] = []
+        with psycopg.connect(database, autocommit=True) as watch:
+
+            def tell(ids: Iterable[str]) -> None:
+                query = "SELECT count(*) FROM lapinq_attempts WHERE final AND task_id = %s"
+                for task_id in ids:
+                    row = watch.execute(query, (task_id,)).fetchone()
+                    assert row is not None
+                    seen.append((task_id, row[0]))
+
+            waited = Waited(tell)
+            waited.heard(" ".join(one.id for one in held if one is not other))
+            async with settling(database, waited=waited) as settler:
+                settler.add(job(completed), Completed("1"), 0.001)
+                settler.add(job(failed), Raised("no"), 0.001)
+                settler.add(job(other), Completed("1"), 0.001)
+                by_itself = job(in_a_transaction)
+                by_itself.is_committed = True
+                settler.add(by_itself, Committed(), 0.001)
+        # The last one is told of as soon as its worker says so: the end was its own.
+        assert sorted(seen) == sorted([(completed.id, 1), (failed.id, 1), (in_a_transaction.id, 0)])
 
     at_desk(database, test)

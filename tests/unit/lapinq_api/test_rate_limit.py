@@ -56,6 +56,29 @@ def test_paths_outside_the_api_are_free() -> None:
     assert [caller.status(path="/health") for _ in range(5)] == [200] * 5
 
 
+def test_every_answer_says_where_its_address_stands() -> None:
+    caller = Caller(3)
+    caller.now += 20
+    said = [_standing(caller.send("192.0.2.1", "/api/v1/tasks")[1]) for _ in range(4)]
+    assert said[:3] == [(3, 2, 40), (3, 1, 40), (3, 0, 40)]
+    status, headers = caller.send("192.0.2.1", "/api/v1/tasks")
+    assert status == 429
+    assert _standing(headers) == (3, 0, int(headers[b"retry-after"]))
+    assert _standing(caller.send("192.0.2.2", "/api/v1/tasks")[1]) == (3, 2, 40)
+    assert b"x-ratelimit-limit" not in caller.send("192.0.2.1", "/health")[1]
+
+
+def test_what_remains_is_let_through() -> None:
+    caller = Caller(10)
+    for _ in range(10):
+        caller.status()
+    caller.now += 75  # half of the minute before still counts
+    status, headers = caller.send("192.0.2.1", "/api/v1/tasks")
+    remaining = int(headers[b"x-ratelimit-remaining"])
+    assert (status, remaining) == (200, 1)
+    assert [caller.status() for _ in range(remaining + 1)] == [200, 429]
+
+
 @pytest.mark.parametrize("start", [0.0, 20.0, 59.0])
 def test_after_the_time_that_retry_after_says_there_is_room(start: float) -> None:
     caller = Caller(10)
@@ -90,3 +113,7 @@ def test_addresses_beyond_those_remembered_share_one_count(monkeypatch: pytest.M
     statuses: list[Any] = [caller.status(f"192.0.2.{n}") for n in range(8)]
     assert statuses == [200, 200, 200, 200, 200, 429, 429, 429]
     assert caller.status("192.0.2.0") == 200
+
+
+def _standing(headers: dict[bytes, bytes]) -> tuple[int, ...]:
+    return tuple(int(headers[b"x-ratelimit-" + name]) for name in (b"limit", b"remaining", b"reset"))

@@ -28,6 +28,11 @@ TEXTS: dict[str, tuple[str, object]] = {
     "port": ("0", 0),
     "api_key": ("k", "k"),
     "session_secret": ("s", "s"),
+    "admin_username": ("ada", "ada"),
+    "admin_password": ("correct horse", "correct horse"),
+    "require_auth": ("yes", True),
+    "cors_origins": ("https://a.example, http://b:3000", ("https://a.example", "http://b:3000")),
+    "trusted_proxies": ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
     "rate_limit": ("600", 600),
     "max_payload_size": ("2048", 2048),
     "max_batch_payload_size": ("4096", 4096),
@@ -52,6 +57,10 @@ TEXTS: dict[str, tuple[str, object]] = {
     "stale_recovery_interval": ("2.5", 2.5),
     "max_result_size": ("1M", 1024 * 1024),
     "shutdown_grace": ("0", 0.0),
+    "webhook_secret": (f"whsec_{'A' * 32}, whsec_{'B' * 32}", (f"whsec_{'A' * 32}", f"whsec_{'B' * 32}")),
+    "webhook_allow": ("hooks.internal, 10.1.0.0/16", ("hooks.internal", "10.1.0.0/16")),
+    "metrics_port": ("9100", 9100),
+    "metrics_host": ("0.0.0.0", "0.0.0.0"),
     "scheduler": ("true", True),
     "scheduler_interval": ("30", 30.0),
     "cleanup_interval": ("300", 300.0),
@@ -110,6 +119,10 @@ def test_what_is_not_ours_is_passed_over() -> None:
         ("port", "80.5"),
         ("pool_size", "0"),
         ("rate_limit", "-1"),
+        ("cors_origins", "https://a.example/, https://b.example"),
+        ("cors_origins", "*, https://b.example"),
+        ("trusted_proxies", "10.0.0.0/8, proxy"),
+        ("trusted_proxies", "*"),
         ("max_payload_size", "1 MiB"),
         ("worker", "maybe"),
         ("worker", "2"),
@@ -227,8 +240,9 @@ def test_a_lease_must_outlast_a_missed_beat() -> None:
 @pytest.mark.parametrize("field", sorted(SECRETS))
 def test_a_secret_can_be_given_as_a_file(field: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("  hidden value\n")
-    assert getattr(load_settings({f"{variable(field)}_FILE": str(file)}), field) == "hidden value"
+    text, meant = TEXTS[field]
+    file.write_text(f"  {text}\n")
+    assert getattr(load_settings({f"{variable(field)}_FILE": str(file)}), field) == meant
 
 
 def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
@@ -256,3 +270,28 @@ def test_a_secret_file_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(SettingsError, match=r"^LAPINQ_API_KEY_FILE: .*empty"):
         load_settings({"LAPINQ_API_KEY_FILE": str(file)})
+
+
+@pytest.mark.parametrize(
+    ("given", "variable_named"),
+    [
+        ({"LAPINQ_ADMIN_PASSWORD": "lapinq"}, "LAPINQ_ADMIN_PASSWORD"),
+        ({"LAPINQ_ADMIN_PASSWORD": "x" * 1025}, "LAPINQ_ADMIN_PASSWORD"),
+        (
+            {"LAPINQ_ADMIN_USERNAME": "administrator", "LAPINQ_ADMIN_PASSWORD": "Administrator"},
+            "LAPINQ_ADMIN_PASSWORD",
+        ),
+        ({"LAPINQ_ADMIN_USERNAME": " ada"}, "LAPINQ_ADMIN_USERNAME"),
+        ({"LAPINQ_ADMIN_USERNAME": "x" * 256}, "LAPINQ_ADMIN_USERNAME"),
+    ],
+)
+def test_the_first_user_keeps_the_rules_of_all_users(given: dict[str, str], variable_named: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable_named} must ") as refused:
+        load_settings(given)
+    assert not any(value in str(refused.value) for value in given.values() if len(value) > 6)
+
+
+def test_a_key_that_is_empty_is_refused_and_not_taken_for_one_that_everybody_has() -> None:
+    with pytest.raises(SettingsError, match=r"^--api-key: .*empty"):
+        load_settings({}, api_key="")
+    assert load_settings({"LAPINQ_API_KEY": ""}).api_key is None

@@ -1,0 +1,34 @@
+"""Origins of pages that may call the API from a browser, as settings name them and browsers write them."""
+
+import re
+from collections.abc import Sequence
+
+from lapinq_core.domain.errors import InvalidValue
+
+ANY = "*"
+
+
+def read_origins(entries: Sequence[str]) -> tuple[str, ...]:
+    """In lower case, without the port that goes with the scheme.
+
+    Raises `InvalidValue` for what is no origin, and for `*` beside others: it is any origin, and less is let in then.
+    """
+    if ANY in entries and len(entries) > 1:
+        raise InvalidValue("", "must be either * or origins")
+    return tuple(entry if entry == ANY else _read(entry) for entry in entries)
+
+
+def _read(entry: str) -> str:
+    origin = entry.lower()
+    found = _ORIGIN.fullmatch(origin)
+    if found is None or int(found["port"] or 1) not in range(1, 65536):
+        raise InvalidValue(
+            "", f"must be origins such as https://tasks.example.org:8443, without a path, not {entry!r}"
+        )
+    return origin.removesuffix(_USUAL_PORTS[found["scheme"]])
+
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_USUAL_PORTS = {"http": ":80", "https": ":443"}

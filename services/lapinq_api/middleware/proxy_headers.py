@@ -1,0 +1,81 @@
+"""Believes what reverse proxies say of the client, when they are those that the settings name.
+
+What is inside sees the address and the scheme of the client: the rate limit, the throttle of logins, the audit log, the
+`Secure` flag of the cookie. uvicorn's own class takes any text for an address, which could then not be stored.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lapinq_core.domain.networks import Network
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class ProxyHeaders:
+    """The client is the last address in `X-Forwarded-For` that is no trusted proxy: each proxy appends one."""
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
+        self._app = app
+        self._trusted = tuple(trusted)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        peer = _address(client[0]) if client else None
+        if peer is not None and self._trusts(peer):
+            self._believe(scope, peer)
+        await self._app(scope, receive, send)
+
+    def _believe(self, scope: Scope, peer: Address) -> None:
+        forwarded: list[bytes] = []
+        schemes: set[bytes] = set()
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                forwarded.append(value)
+            elif name == b"x-forwarded-proto":
+                schemes.add(value.strip().lower())
+        if len(schemes) == 1 and (scheme := schemes.pop()) in _SCHEMES:
+            scope["scheme"] = _SCHEMES[scheme][scope["type"] == "websocket"]
+        found = peer
+        for text in reversed(b",".join(forwarded).rsplit(b",", _MOST_PROXIES)):
+            address = _address(_without_port(text.strip().decode("latin-1")))
+            if address is None:
+                break  # what stands before it was said by somebody we know nothing of
+            found = address
+            if not self._trusts(address):
+                break
+        if found is not peer:
+            scope["client"] = (str(found), 0)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+_SCHEMES = {
+    b"http": ("http", "ws"),
+    b"https": ("https", "wss"),
+    b"ws": ("http", "ws"),
+    b"wss": ("https", "wss"),
+}
+_MOST_PROXIES = 50
+_LONGEST = 100
+
+
+def _address(text: str) -> Address | None:
+    """The address that `text` is, IPv4 also where it was written as IPv6; None for anything else."""
+    if len(text) > _LONGEST:
+        return None
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

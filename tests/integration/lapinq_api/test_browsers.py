@@ -1,0 +1,229 @@
+"""What browsers are told, what they are kept from, and whose word on a client's address is taken."""
+
+from collections.abc import Callable
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_api.routes import OPERATIONS
+
+Serve = Callable[..., httpx.Client]
+
+TASK = {"task_name": "send", "module_path": "app.mail"}
+ELSEWHERE = "https://evil.example"
+SHOP = "https://shop.example"
+EVERYWHERE = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+
+
+# Headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/queues", 200),
+        ("HEAD", "/api/v1/queues", 200),
+        ("GET", "/api/v1/tasks/x", 400),
+        ("GET", "/nothing", 404),
+        ("POST", "/health", 405),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/static/none.css", 404),
+        ("POST", "/login", 400),
+    ],
+)
+def test_every_answer_tells_browsers_to_do_nothing_with_it(
+    api: httpx.Client, method: str, path: str, status: int
+) -> None:
+    response = api.request(method, path)
+    assert response.status_code == status
+    assert {name: response.headers[name] for name in EVERYWHERE} == EVERYWHERE
+    assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+    assert len(response.headers.get_list("content-security-policy")) == 1
+    assert len(response.headers.get_list("x-content-type-options")) == 1
+    assert "server" not in response.headers
+
+
+def test_json_may_load_nothing_and_a_page_its_own_files(api: httpx.Client) -> None:
+    assert api.get("/api/v1/queues").headers["content-security-policy"] == NOTHING
+    page = api.get("/login").headers
+    assert "script-src 'self'" in page["content-security-policy"]
+    assert "unsafe" not in page["content-security-policy"]
+
+
+# Changes from elsewhere
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": ELSEWHERE},
+        {"Origin": "null"},
+    ],
+)
+def test_a_page_of_another_origin_changes_nothing_with_a_session(
+    api: httpx.Client, db: psycopg.Connection, headers: dict[str, str]
+) -> None:
+    response = api.post("/api/v1/enqueue", json=TASK, headers={**headers, "Cookie": "lapinq_session=x"})
+    assert response.status_code == 403
+    assert response.json() == {"error": "a page of another origin may not do this with a session"}
+    assert response.headers["x-request-id"]
+    assert api.post("/login", data={"username": "a", "password": "b"}, headers=headers).status_code == 403
+    assert db.execute("SELECT count(*) FROM lapinq_tasks").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "path", sorted({one.path for one in OPERATIONS if one.method not in {"GET", "HEAD"}})
+)
+def test_no_change_at_all_is_open_to_a_page_of_another_origin(api: httpx.Client, path: str) -> None:
+    methods = {one.method for one in OPERATIONS if one.path == path} - {"GET", "HEAD"}
+    for method in methods:
+        response = api.request(
+            method,
+            path.replace("{id}", "1").replace("{name}", "a"),
+            headers={"Cookie": "lapinq_session=x", "Sec-Fetch-Site": "cross-site"},
+        )
+        assert response.status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": "own"}])
+def test_own_pages_and_programs_pass(api: httpx.Client, headers: dict[str, str]) -> None:
+    own = str(api.base_url).rstrip("/")
+    given = {name: own if value == "own" else value for name, value in headers.items()}
+    response = api.post("/api/v1/enqueue", json={}, headers={**given, "Cookie": "lapinq_session=x"})
+    assert response.status_code == 400
+
+
+# CORS
+
+
+def test_by_default_no_other_origin_is_let_in(api: httpx.Client) -> None:
+    response = api.get("/api/v1/queues", headers={"Origin": ELSEWHERE})
+    assert not [name for name in response.headers if name.startswith("access-control")]
+    asked = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}
+    assert api.options("/api/v1/enqueue", headers=asked).status_code == 405
+
+
+def test_a_named_origin_may_call_the_api_with_the_session_and_sees_our_headers(serve: Serve) -> None:
+    client = serve(cors_origins=(SHOP, "http://localhost:3000"), api_key="secret", rate_limit=100)
+    for path, status in (("/api/v1/queues", 401), ("/api/v1/nothing", 401), ("/openapi.json", 200)):
+        response = client.get(path, headers={"Origin": SHOP})
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == SHOP
+        assert response.headers["access-control-allow-credentials"] == "true"
+        assert "X-Next-Cursor" in response.headers["access-control-expose-headers"]
+        assert "Origin" in response.headers["vary"]
+    other = client.get("/api/v1/queues", headers={"Origin": f"{SHOP}.evil.example"})
+    assert "access-control-allow-origin" not in other.headers
+    for path in ("/health", "/login", "/me"):
+        assert "access-control-allow-origin" not in client.get(path, headers={"Origin": SHOP}).headers
+
+
+def test_a_browser_may_ask_before_it_sends_a_key(serve: Serve) -> None:
+    client = serve(cors_origins=(SHOP,), api_key="secret", rate_limit=1)
+    asked = {
+        "Origin": SHOP,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type, idempotency-key, x-api-key, x-lapinq-claim, x-request-id",
+    }
+    for _ in range(3):  # not counted: it is the browser that asks
+        response = client.options("/api/v1/enqueue", headers=asked)
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-origin"] == SHOP
+        assert "POST" in response.headers["access-control-allow-methods"]
+    for wrong in (
+        {"Origin": ELSEWHERE},
+        {"Access-Control-Request-Method": "BREW"},
+        {"Access-Control-Request-Headers": "x-evil"},
+    ):
+        response = client.options("/api/v1/enqueue", headers={**asked, **wrong})
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("CORS is not allowed for this ")
+        assert response.headers["x-request-id"]
+    assert client.post("/api/v1/enqueue", json={}, headers={"Origin": SHOP}).status_code == 401
+    refused = client.post("/api/v1/enqueue", json={}, headers={"Origin": SHOP})
+    assert refused.status_code == 429
+    assert refused.headers["access-control-allow-origin"] == SHOP
+    assert "Retry-After" in refused.headers["access-control-expose-headers"]
+
+
+def test_any_origin_is_let_in_without_the_session(serve: Serve) -> None:
+    client = serve(cors_origins=("*",))
+    response = client.get("/api/v1/queues", headers={"Origin": ELSEWHERE})
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in response.headers
+
+
+# The rate limit and proxies
+
+
+def test_errors_say_what_is_left_of_the_rate_too(serve: Serve) -> None:
+    client = serve(rate_limit=3)
+    answers = [client.get(path) for path in ("/api/v1/queues", "/api/v1/tasks?limit=0", "/api/v1/nothing")]
+    assert [answer.status_code for answer in answers] == [200, 400, 404]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["2", "1", "0"]
+    refused = client.get("/api/v1/queues")
+    assert refused.status_code == 429
+    assert refused.headers["x-ratelimit-limit"] == "3"
+    assert refused.headers["x-ratelimit-reset"] == refused.headers["retry-after"]
+
+
+def test_an_address_that_a_stranger_makes_up_does_not_count(serve: Serve) -> None:
+    client = serve(rate_limit=2, trusted_proxies=("192.0.2.0/24",))
+    statuses = [
+        client.get("/api/v1/queues", headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code
+        for n in range(3)
+    ]
+    assert statuses == [200, 200, 429]
+
+
+def test_behind_a_trusted_proxy_each_client_has_a_rate_of_its_own(serve: Serve) -> None:
+    client = serve(rate_limit=1, trusted_proxies=("127.0.0.1",))
+
+    def ask(forwarded: str) -> int:
+        return client.get("/api/v1/queues", headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert [ask("203.0.113.1"), ask("203.0.113.2"), ask("203.0.113.1")] == [200, 200, 429]
+    # What the client itself sent stands before what the proxy saw.
+    assert ask("198.51.100.1, 203.0.113.2") == 429
+
+
+def test_behind_a_trusted_proxy_the_scheme_is_the_clients(serve: Serve) -> None:
+    client = serve(trusted_proxies=("127.0.0.1",))
+    headers = {"Host": "tasks.example", "Origin": "https://tasks.example", "Cookie": "lapinq_session=x"}
+    assert client.post("/api/v1/enqueue", json={}, headers=headers).status_code == 403
+    headers["X-Forwarded-Proto"] = "https"
+    assert client.post("/api/v1/enqueue", json={}, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize(("trusted", "address"), [((), "127.0.0.1"), (("127.0.0.1",), "203.0.113.7")])
+def test_the_audit_log_has_the_address_of_the_client(
+    serve: Serve, trusted: tuple[str, ...], address: str
+) -> None:
+    client = serve(api_key="secret", trusted_proxies=trusted)
+    headers = {"X-API-Key": "secret", "X-Forwarded-For": "1.1.1.1, 203.0.113.7"}
+    made = client.post("/api/v1/keys", json={"name": f"from {address}", "scopes": ["read"]}, headers=headers)
+    assert made.status_code == 201
+    newest = client.get("/api/v1/audit", params={"limit": "1"}, headers=headers).json()[0]
+    assert newest["address"] == address
+
+
+@pytest.mark.parametrize(("trusted", "is_secure"), [((), False), (("127.0.0.1",), True)])
+def test_behind_a_proxy_with_tls_the_cookie_is_for_https_alone(
+    serve: Serve, trusted: tuple[str, ...], is_secure: bool
+) -> None:
+    client = serve(trusted_proxies=trusted)
+    form = {"username": "lapinq", "password": "lapinq"}
+    answer = client.post("/login", data=form, headers={"X-Forwarded-Proto": "https"})
+    assert answer.status_code == 303
+    assert ("secure" in answer.headers["set-cookie"].lower()) is is_secure

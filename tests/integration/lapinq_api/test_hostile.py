@@ -1,0 +1,253 @@
+"""Hostile requests to every operation: a plain answer to each, soon, and nothing is stored that was refused."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from lapinq_api.endpoint import Needs, Operation
+from lapinq_api.routes import OPERATIONS
+from lapinq_core.domain.state import Status
+from tests.integration.queue.test_inspect import one_of_each
+from tests.support.hostile import NIL, Case, cases_of, struct_of
+from tests.support.people import add_user
+from tests.support.running import on_connections
+
+FEWEST = 25
+"""Cases that an operation without parameters or body gets; any other gets more."""
+FEWEST_IN_ALL = 1000
+LONGEST_SECONDS = 5.0
+
+# A body for each operation that takes one, by its struct. A new operation with a body needs one here.
+BODIES: dict[str, dict[str, Any]] = {
+    "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
+    "ProgressRequest": {"progress": 50},
+    "PauseRequest": {"reason": "hostile"},
+    "KeyRequest": {"name": "hostile", "scopes": ["read"]},
+    "NewUser": {"username": "hostile", "password": "correct horse", "role": "user"},
+    "RoleChange": {"role": "user"},
+    "PermissionsChange": {"queues": {"a": ["cancel"]}},
+    # Refused for the new one: a wrong current one counts as a guess, and after ten nothing is looked at any more.
+    "PasswordChange": {"current_password": "wrong", "new_password": "short"},
+}
+
+WRONG_ANYWAY = "new_password"
+
+# Tables whose rows change by themselves, or by whoever is refused: the tries are counted.
+RESTLESS = {"lapinq_login_tries", "lapinq_sessions", "lapinq_workers", "lapinq_schema_version"}
+
+
+@pytest.fixture(scope="module")
+def tasks(api_database: str) -> dict[Status, str]:
+    """The id of a task of every status, made before anything hostile comes."""
+    return on_connections(api_database, one_of_each)
+
+
+def _id(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=_id)
+def test_an_operation_survives_whatever_is_sent(
+    operation: Operation, signed_in: httpx.Client, db: psycopg.Connection, tasks: dict[Status, str]
+) -> None:
+    cases = _cases(operation, _names(operation, signed_in, db, tasks))
+    assert len(cases) >= FEWEST
+    wrong: list[str] = []
+    before, written = _stored(db), _written(db)
+    for case in cases:
+        started = time.monotonic()
+        answer = _send(signed_in, case)
+        took = time.monotonic() - started
+        if problem := _problem(case, answer, took):
+            wrong.append(f"{case.name}: {problem}\n    {answer.status_code} {answer.text[:300]}")
+        if (now := _written(db)) == written:
+            continue
+        written, after = now, _stored(db)
+        if after != before and (answer.status_code >= 400 or case.method == "GET"):
+            wrong.append(f"{case.name}: it changed {[name for name in after if after[name] != before[name]]}")
+        before = after
+    assert not wrong, "\n".join([f"{len(wrong)} of {len(cases)}", *wrong])
+    assert signed_in.get("/health").status_code == 200
+    assert signed_in.get("/me").status_code == 200, "the session did not last to the end"
+
+
+def test_a_stranger_gets_no_further_by_it(
+    serve: Callable[..., httpx.Client], db: psycopg.Connection, tasks: dict[Status, str]
+) -> None:
+    client = serve(api_key="secret")
+    guarded = [one for one in OPERATIONS if one.needs is not Needs.NOBODY]
+    before = _stored(db)
+    for operation in guarded:
+        for case in _cases(operation, {"id": tasks[Status.PENDING], "name": "default"})[::9]:
+            answer = _send(client, case)
+            is_led_to_login = answer.status_code == 303 and answer.headers["location"] == "/login"
+            assert is_led_to_login or answer.status_code in {401, 404, 405}, (case.name, answer.text)
+    assert _stored(db) == before
+
+
+def test_there_are_many() -> None:
+    names = {"id": "1"} | {"name": "1"}
+    assert sum(len(_cases(operation, names)) for operation in OPERATIONS) >= FEWEST_IN_ALL
+
+
+@pytest.mark.parametrize("name", ["task_name", "args"])
+def test_quotes_and_backslashes_stand_for_themselves(signed_in: httpx.Client, name: str) -> None:
+    task = {
+        "task_name": "plain",
+        "module_path": "app.mail",
+        "args": ["plain"],
+        "queue_name": f"literal {name}",
+    }
+    assert signed_in.post("/api/v1/enqueue", json=task).status_code == 201
+
+    def found(text: str) -> int:
+        query = {"queue": f"literal {name}", name: text}
+        answers = [
+            signed_in.get("/api/v1/tasks", params=query),
+            signed_in.delete("/api/v1/tasks", params=query),
+        ]
+        return len(answers[0].json()) if answers[1].json().get("deleted") == 0 else 2
+
+    assert [found(text) for text in ("\\", "\\%", "\\_", "' OR 1=1 --", "'", "*", ".*", "$$")] == [0] * 8
+    assert found("LAI") == 2
+
+
+def test_what_stands_in_no_refusal_is_stored_as_it_is(signed_in: httpx.Client) -> None:
+    """Duplicate keys are no error: the last counts, as in most readers of JSON. Odd strings are kept exactly."""
+    text = "'; DROP TABLE lapinq_tasks; -- %s \\ \u202e \U0001f407 <script>"
+    body = msgspec.json.encode({"task_name": "send", "module_path": "app.mail", "args": [text, -0.0, 1e-400]})
+    body = body.replace(b'{"task_name":"send"', b'{"task_name":"first","task_name":"send"', 1)
+    answer = signed_in.post("/api/v1/enqueue", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+    stored = signed_in.get(f"/api/v1/tasks/{answer.json()['task_id']}").json()
+    assert stored["task_name"] == "send"
+    assert stored["args"] == [text, 0, 0]
+
+
+def _cases(operation: Operation, names: dict[str, str]) -> list[Case]:
+    methods = {one.method for one in OPERATIONS if one.path == operation.path}
+    return cases_of(operation, methods, names, _body(operation))
+
+
+def _body(operation: Operation) -> bytes | None:
+    if operation.body is None:
+        return None
+    struct, is_list = struct_of(operation.body)
+    assert struct.__name__ in BODIES, f"{_id(operation)} takes a {struct.__name__}: give it a body in BODIES"
+    body = BODIES[struct.__name__]
+    return msgspec.json.encode([body] if is_list else body)
+
+
+def _names(
+    operation: Operation, admin: httpx.Client, db: psycopg.Connection, tasks: dict[Status, str]
+) -> dict[str, str]:
+    """What fills the parameters of the path: something that is there, as far as this knows of it."""
+    path = operation.path
+    if "/tasks/" in path:
+        return {"id": tasks[Status.RUNNING]}
+    if "/users/" in path:
+        return {"id": str(add_user(admin)["id"])}
+    if "/webhooks/" in path:
+        return {"id": _webhook(db, tasks[Status.COMPLETED])}
+    if "/keys/" in path:
+        key = admin.post("/api/v1/keys", json={"name": f"of {path}", "scopes": ["read"]})
+        return {"id": str(key.json()["id"])}
+    if "/queues/" in path:
+        return {"name": "hostile"}
+    is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
+    return {"id": NIL if is_uuid else "1", "name": "hostile"}
+
+
+def _webhook(db: psycopg.Connection, task_id: str) -> str:
+    """The id of a webhook that nobody delivers yet."""
+    found = db.execute(
+        "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, retry_since,"
+        " due_at) VALUES (%s, 'default', 'send', 'https://example.org', 'completed', 1, now(), now(),"
+        " now() + interval '1 day') RETURNING id::text",
+        (task_id,),
+    ).fetchone()
+    assert found is not None
+    return found[0]
+
+
+def _send(client: httpx.Client, case: Case) -> httpx.Response:
+    body = case.body
+    # A generator is sent in chunks.
+    content = (
+        (body[at : at + 65_536] for at in range(0, len(body), 65_536)) if case.chunked and body else body
+    )
+    request = client.build_request(case.method, case.target, content=content)
+    given = [
+        (name.encode(), value if isinstance(value, bytes) else value.encode()) for name, value in case.headers
+    ]
+    names = {name.lower() for name, _ in given}
+    request.headers = httpx.Headers(
+        [pair for pair in request.headers.raw if pair[0].lower() not in names] + given
+    )
+    return client.send(request)
+
+
+def _problem(case: Case, answer: httpx.Response, took: float) -> str | None:
+    """What is wrong with `answer`, if anything."""
+    if took > LONGEST_SECONDS:
+        return f"it took {took:.1f} seconds"
+    if case.statuses and answer.status_code not in case.statuses:
+        return f"it should be one of {case.statuses}"
+    if answer.status_code >= 500:
+        return "it failed"
+    if not answer.headers.get("x-request-id", "").isascii() or len(answer.headers["x-request-id"]) > 128:
+        return "its id is not sane"
+    if "x-evil" in answer.headers:
+        return "it let a header in"
+    if answer.status_code < 400 or case.method == "HEAD":
+        return None
+    return _unplain(case, answer)
+
+
+def _unplain(case: Case, answer: httpx.Response) -> str | None:
+    if answer.headers["content-type"].startswith("text/html") and not case.target.startswith("/api/"):
+        return None
+    if answer.headers["content-type"] != "application/json":
+        return "it is no JSON"
+    body = answer.json()
+    if not body.get("error"):
+        return "it says nothing"
+    locs = [detail["loc"] for detail in body.get("details", [])]
+    if case.loc is not None and answer.status_code == 400 and locs != [case.loc[:200]]:
+        return f"it should name {case.loc!r}"
+    if case.field is not None and answer.status_code == 400:
+        is_no_json = "is not valid JSON" in body["error"] or "levels deep" in body["error"]
+        if not is_no_json and not (locs and locs[0].startswith((case.field, WRONG_ANYWAY))):
+            return f"it should name {case.field!r}"
+    return None
+
+
+def _written(db: psycopg.Connection) -> str:
+    """Something that is another after every transaction that wrote, be it of another database."""
+    found = db.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
+    assert found is not None
+    return found[0]
+
+
+def _stored(db: psycopg.Connection) -> dict[str, str]:
+    """A digest of every table's rows."""
+    tables = [
+        name
+        for (name,) in db.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'lapinq%' ORDER BY 1"
+        )
+        if name not in RESTLESS
+    ]
+    parts = [
+        sql.SQL(
+            "SELECT {}, md5(coalesce(string_agg(one::text, ',' ORDER BY one::text), '')) FROM {} AS one"
+        ).format(name, sql.Identifier(name))
+        for name in tables
+    ]
+    return dict(db.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall())

@@ -1,0 +1,162 @@
+"""The description that a server gives of itself, and whether what the database answers is as described."""
+
+import re
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from lapinq_api.app import build_app
+from lapinq_api.objects import AttemptObject, AttemptOutcome, ResultObject, TaskObject
+from lapinq_api.routes import OPERATIONS
+from lapinq_api.routes.results import NotFinished
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.state import FINAL, Status
+from lapinq_core.queue import work
+from lapinq_core.queue.work import Ended
+from lapinq_core.runtime.settings import Settings
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.factories import Conn
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+
+def fits(value: Any, struct: type[msgspec.Struct]) -> None:
+    """That `value` has every field of `struct`, in their order and each of its type, and no other."""
+    assert tuple(value) == struct.__struct_fields__
+    msgspec.convert(value, struct)
+
+
+# What the database answers as text
+
+
+def test_task_objects_of_every_status_are_as_described(api: httpx.Client, made: dict[Status, str]) -> None:
+    for status, task_id in made.items():
+        fits(api.get(f"/api/v1/tasks/{task_id}").json(), TaskObject)
+        for task in api.get("/api/v1/tasks", params={"status": status}).json():
+            fits(task, TaskObject)
+    for task in api.get("/api/v1/tasks/failed").json():
+        fits(task, TaskObject)
+
+
+def test_a_task_object_with_all_there_can_be_is_as_described(api: httpx.Client) -> None:
+    asked: dict[str, Any] = {
+        "task_name": "t",
+        "module_path": "m",
+        "args": [1, None],
+        "kwargs": {"a": []},
+        "metadata": {"b": 1},
+        "ttl_seconds": 90.5,
+        "retry_delay": 2.5,
+        "timeout_seconds": 1,
+        "webhook_url": "https://a.example/",
+        "scheduled_at": "2090-01-31T12:00:00Z",
+    }
+    task_id = api.post("/api/v1/enqueue", json=asked).json()["task_id"]
+    shown = api.get(f"/api/v1/tasks/{task_id}").json()
+    fits(shown, TaskObject)
+    assert shown["scheduled_at"]
+    assert shown["ttl_remaining"]
+
+
+def test_results_are_as_described(api: httpx.Client, made: dict[Status, str]) -> None:
+    for status, task_id in made.items():
+        shown = api.get(f"/api/v1/tasks/{task_id}/result").json()
+        if status in FINAL:
+            fits(shown, ResultObject)
+        else:
+            fits(shown, NotFinished)
+
+
+def test_attempts_of_every_outcome_are_as_described(
+    api: httpx.Client, api_database: str, made: dict[Status, str], held: Claim
+) -> None:
+    async def snooze(conn: Conn) -> None:
+        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)])
+
+    on_connections(api_database, snooze)
+    seen: set[str] = set()
+    for task_id in (*made.values(), held.id):
+        for attempt in api.get(f"/api/v1/tasks/{task_id}/attempts").json():
+            fits(attempt, AttemptObject)
+            seen.add(attempt["outcome"])
+    assert seen == set(AttemptOutcome)
+
+
+# The document
+
+
+@pytest.fixture
+def mounted(api_database: str) -> Iterator[httpx.Client]:
+    """A client of a server that has the application below a prefix."""
+    app = build_app(Settings(database_url=api_database))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with app.router.lifespan_context(app):
+            yield
+
+    outer = Starlette(routes=[Mount("/tasks", app)], lifespan=lifespan)
+    with serving(outer) as client:
+        yield client
+
+
+def test_a_server_describes_itself_to_anybody(serve: Serve) -> None:
+    closed = serve(api_key="a key")
+    response = closed.get("/openapi.json")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    document = response.json()
+    assert document["openapi"].startswith("3.1.")
+    assert document["servers"] == [{"url": "/"}]
+    assert len([method for path in document["paths"].values() for method in path]) == len(OPERATIONS)
+    assert closed.get("/docs").status_code == 200
+
+
+def test_the_document_tells_of_the_prefix_that_a_server_is_mounted_at(mounted: httpx.Client) -> None:
+    assert mounted.get("/tasks/openapi.json").json()["servers"] == [{"url": "/tasks"}]
+    assert mounted.get("/tasks/docs").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_the_description_takes_no_parameters_and_no_other_method(api: httpx.Client, path: str) -> None:
+    assert api.get(path, params={"a": "b"}).status_code == 400
+    refused = api.post(path)
+    assert refused.status_code == 405
+    assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("DELETE", "/api/v1/tasks/failed"),
+    ("GET", "/api/v1/tasks/requeue"),
+])  # fmt: skip
+def test_a_fixed_path_is_not_taken_for_the_id_of_a_task(api: httpx.Client, method: str, path: str) -> None:
+    assert api.request(method, path).status_code == 405
+
+
+# The page
+
+
+def test_the_page_has_a_place_for_every_operation(api: httpx.Client) -> None:
+    response = api.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    page = response.text
+    anchors = re.findall(r'\bid="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert {operation.handler.__name__ for operation in OPERATIONS} <= set(anchors)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(anchors)
+
+
+def test_the_page_keeps_to_its_policy(api: httpx.Client) -> None:
+    page = api.get("/docs").text
+    assert "<script" not in page
+    assert "<style" not in page
+    assert not re.search(r'\s(style|on\w+)="', page)
+    for address in re.findall(r'<link [^>]*href="([^"]+)"', page):
+        assert api.get(f"/{address}").status_code == 200

@@ -1,0 +1,168 @@
+"""Looking at one queue, pausing it and resuming it over HTTP."""
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.domain.state import Status
+from tests.support.factories import Conn, add_worker, claim
+from tests.support.running import on_connections
+
+COUNTED = ("pending", "running", "completed", "failed", "cancelled", "expired")
+
+
+def path(queue: str, action: str = "") -> str:
+    return f"/api/v1/queues/{quote(queue, safe='')}{action}"
+
+
+def enqueue(api: httpx.Client, queue: str) -> None:
+    task = {"task_name": "send", "module_path": "app.mail", "queue_name": queue}
+    assert api.post("/api/v1/enqueue", json=task).status_code == 201
+
+
+def claimed(database: str, queue: str) -> int:
+    async def take(conn: Conn) -> int:
+        return len(await claim(conn, await add_worker(conn), 10, queue))
+
+    return on_connections(database, take)
+
+
+def test_a_paused_queue_starts_nothing_until_it_is_resumed_and_workers_are_woken(
+    api: httpx.Client, db: psycopg.Connection, api_database: str
+) -> None:
+    enqueue(api, "mail")
+    response = api.post(path("mail", "/pause"), json={"reason": "out of stamps"})
+    assert response.status_code == 200
+    paused = response.json()
+    assert (paused["paused_by"], paused["pause_reason"], paused["pending"]) == (
+        "anonymous",
+        "out of stamps",
+        1,
+    )
+    assert api.get(path("mail")).json() == paused
+    assert claimed(api_database, "mail") == 0
+    # to pause it again changes nothing
+    assert api.post(path("mail", "/pause"), json={"reason": "really"}).json() == paused
+
+    db.execute(f"LISTEN {READY_CHANNEL}")
+    try:
+        resumed = api.post(path("mail", "/resume"))
+        assert resumed.status_code == 200
+        assert next(note for note in db.notifies(timeout=5) if note.payload == "mail")
+    finally:
+        db.execute(f"UNLISTEN {READY_CHANNEL}")
+    assert resumed.json() == {**paused, "paused_at": None, "paused_by": None, "pause_reason": None}
+    assert api.post(path("mail", "/resume")).json() == resumed.json()
+    assert claimed(api_database, "mail") == 1
+
+
+def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fields(
+    api: httpx.Client, made: dict[Status, str]
+) -> None:
+    queue = api.get(f"/api/v1/tasks/{made[Status.PENDING]}").json()["queue_name"]
+    api.post(path(queue, "/pause"))
+    listed = next(one for one in api.get("/api/v1/queues").json() if one["queue_name"] == queue)
+    assert listed == {"queue_name": queue, **dict.fromkeys(COUNTED, 1)}
+    alone = api.get(path(queue)).json()
+    assert {name: alone[name] for name in listed} == listed
+    assert set(alone) - set(listed) == {"paused_at", "paused_by", "pause_reason"}
+
+
+def test_a_queue_is_known_by_its_tasks_or_by_having_been_paused(api: httpx.Client) -> None:
+    for call in (api.get(path("unheard of")), api.post(path("unheard of", "/resume"))):
+        assert call.status_code == 404
+        assert call.json() == {
+            "error": "there is no queue of this name: it has no tasks and was never paused"
+        }
+    assert api.post(path("unheard of", "/pause")).status_code == 200
+    assert api.get(path("unheard of")).json()["paused_at"]
+    assert "unheard of" not in {one["queue_name"] for one in api.get("/api/v1/queues").json()}
+    assert api.post(path("unheard of", "/resume")).status_code == 200
+    assert api.get(path("unheard of")).json()["paused_at"] is None
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        "a/b",
+        "a/",
+        "/a",
+        "two words",
+        " x",
+        "ü🐇",
+        "100%",
+        "%2F",
+        "?#&=+;:@",
+        "pause",
+        "x/pause",
+        "résumé/resume",
+        "\\",
+        "'",
+    ],
+)
+def test_a_name_may_be_anything_printable(api: httpx.Client, queue: str) -> None:
+    enqueue(api, queue)
+    paused = api.post(path(queue, "/pause"), json={})
+    assert paused.status_code == 200
+    assert paused.json()["queue_name"] == queue
+    assert api.get(path(queue)).json() == paused.json()
+    assert api.post(path(queue, "/resume")).json()["paused_at"] is None
+
+
+def test_a_slash_in_a_name_need_not_be_escaped(api: httpx.Client) -> None:
+    enqueue(api, "raw/name")
+    assert api.get("/api/v1/queues/raw/name").json() == api.get(path("raw/name")).json()
+    assert api.post("/api/v1/queues/raw/name/pause").json()["queue_name"] == "raw/name"
+
+
+@pytest.mark.parametrize("queue", ["%00", "%20", "a%0Db", "x" * 256, "", "%E2%80%AE"])
+def test_a_name_that_is_none_is_refused(api: httpx.Client, queue: str) -> None:
+    calls = (("GET", ""), ("POST", "/pause"), ("POST", "/resume"))
+    for method, action in calls:
+        response = api.request(method, f"/api/v1/queues/{queue}{action}")
+        assert response.status_code == 400
+        assert response.json()["details"][0]["loc"] == "name"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "loc"),
+    [
+        ({"json": {"reason": 1}}, 400, "reason"),
+        ({"json": {"reason": "x" * 1001}}, 400, "reason"),
+        ({"json": {"reason": "a\x00b"}}, 400, "reason"),
+        ({"content": rb'{"reason": "\ud800"}'}, 400, None),
+        ({"json": {"why": "x"}}, 400, "why"),
+        ({"json": []}, 400, ""),
+        ({"content": b"{"}, 400, ""),
+        ({"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, None),
+        ({"content": b" " * 2_000_000}, 413, None),
+    ],
+)
+def test_a_wrong_body_pauses_nothing(
+    api: httpx.Client, sent: dict[str, Any], status: int, loc: str | None
+) -> None:
+    response = api.post(path("untouched", "/pause"), **sent)
+    assert response.status_code == status
+    if loc is not None:
+        assert response.json()["details"][0]["loc"] == loc
+    assert api.get(path("untouched")).status_code == 404
+    assert api.post(path("untouched", "/resume"), json={"reason": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("sent", [{}, {"json": {}}, {"json": {"reason": None}}, {"json": {"reason": ""}}])
+def test_a_reason_may_be_left_out(api: httpx.Client, sent: dict[str, Any]) -> None:
+    paused = api.post(path("for no reason", "/pause"), **sent)
+    assert paused.status_code == 200
+    assert paused.json()["pause_reason"] is None
+    api.post(path("for no reason", "/resume"))
+
+
+def test_a_wrong_method_is_a_405(api: httpx.Client) -> None:
+    response = api.delete(path("mail"))
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert api.post(path("mail")).status_code == 405

@@ -1,0 +1,50 @@
+"""What schemathesis makes of `/openapi.json`: it asks for all of it, rightly and wrongly, and finds nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lapinq_api.routes import OPERATIONS
+from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.state import Status
+from tests.integration.lapinq_api.conftest import Serve
+
+ROOT = Path(__file__).parents[3]
+KEY = "the-key-of-this-server"
+
+
+@pytest.fixture
+def server(serve: Serve, made: dict[Status, str], held: Claim) -> tuple[str, str]:
+    """The address of a server that is closed and has tasks of every status, and a session of an admin."""
+    client = serve(api_key=KEY)
+    client.post("/login", data={"username": "lapinq", "password": "lapinq"})
+    return str(client.base_url), client.cookies["lapinq_session"]
+
+
+def run(server: tuple[str, str], *arguments: str, timeout: float) -> None:
+    address, session = server
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "tests/support/schemathesis.toml"),
+        *("run", f"{address}/openapi.json", "--no-color", "--generation-deterministic", *arguments),
+    ]
+    path = os.pathsep.join(str(ROOT / folder) for folder in (".", "services"))
+    environment = {**os.environ, "LAPINQ_API_KEY": KEY, "SESSION": session, "PYTHONPATH": path}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=timeout
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0, "schemathesis found something, which is printed above"
+    # All but the one that it has the document from, which it leaves out.
+    assert f"Tested: {len(OPERATIONS) - 1}\n" in done.stdout
+
+
+def test_schemathesis_finds_nothing(server: tuple[str, str]) -> None:
+    run(server, "--max-examples", "20", timeout=300)
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing_in_the_long_run(server: tuple[str, str]) -> None:
+    run(server, "--max-examples", "300", timeout=3600)

@@ -1,0 +1,156 @@
+"""Viewers of `/ws` who don't read, ask much, or are there when the server stops: they cost others nothing."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from websockets.sync.client import connect
+
+from lapinq_api import socket_protocol
+from lapinq_api.app import build_app
+from lapinq_api.dashboard import live
+from lapinq_api.socket_protocol import SocketProtocol
+from lapinq_core.queue import inspect
+from lapinq_core.runtime.settings import Settings
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.eventually import eventually
+from tests.support.people import log_in
+from tests.support.processes import ApiProcess
+from tests.support.serving import serving
+
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+PING = b"\x89\xfd" + bytes(4) + b"x" * 125
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ports of clients whose connection the server is done with."""
+    ports: list[int] = []
+    done = SocketProtocol.connection_lost
+
+    def connection_lost(self: SocketProtocol, exc: Exception | None) -> None:
+        assert self.client is not None
+        ports.append(self.client[1])
+        done(self, exc)
+
+    monkeypatch.setattr(SocketProtocol, "connection_lost", connection_lost)
+    monkeypatch.setattr(socket_protocol, "UNREAD_SECONDS", 0.5)
+    monkeypatch.setattr(live, "SEND_SECONDS", 0.3)
+    return ports
+
+
+def test_who_reads_nothing_is_cut_off(
+    api: httpx.Client, lost: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(live, "LEAST_INTERVAL_SECONDS", 0.0)
+    for number in range(30):
+        body = {"task_name": "x" * 250, "module_path": "math", "queue_name": f"{number} {'y' * 200}"}
+        assert api.post("/api/v1/enqueue", json=body).status_code == 201
+    with httpx.Client(base_url=api.base_url, trust_env=False) as browser:
+        token = log_in(browser)
+    with caplog.at_level(logging.WARNING), _opened(api) as viewer:
+        viewer.sendall(_text(json.dumps({"type": "auth", "token": token})))
+        port: int = viewer.getsockname()[1]
+        eventually(lambda: port in lost, 20)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_who_pings_and_reads_nothing_is_cut_off(api: httpx.Client, lost: list[int]) -> None:
+    with _opened(api) as viewer:
+        viewer.settimeout(0.2)
+        port: int = viewer.getsockname()[1]
+
+        def flood() -> bool:
+            try:
+                for _ in range(1000):
+                    viewer.sendall(PING)
+            except OSError:
+                pass
+            return port in lost
+
+        eventually(flood, 20)
+
+
+def test_those_who_look_leave_connections_to_the_others(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = inspect.newest_tasks
+
+    async def slow(conn: psycopg.AsyncConnection, *args: Any) -> Any:
+        await conn.execute("SELECT pg_sleep(1)")
+        return await quick(conn, *args)
+
+    monkeypatch.setattr(inspect, "newest_tasks", slow)
+    server = serve(pool_size=3)
+    token = log_in(server)
+    address = f"ws://{server.base_url.host}:{server.base_url.port}/ws"
+    with ExitStack() as stack:
+        for _ in range(12):
+            viewer = stack.enter_context(connect(address, proxy=None))
+            viewer.send(json.dumps({"type": "auth", "token": token}))
+        for _ in range(5):
+            began = time.monotonic()
+            assert server.get("/me").status_code == 200
+            assert time.monotonic() - began < 1
+
+
+def test_the_server_stops_with_viewers_of_every_kind(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    with ExitStack() as stack, caplog.at_level(logging.ERROR):
+        with serving(build_app(Settings(database_url=database))) as client:
+            token = log_in(client)
+            stack.enter_context(_opened(client))
+            unread = stack.enter_context(_opened(client))
+            unread.sendall(_text(json.dumps({"type": "auth", "token": token})))
+            address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"
+            viewer = stack.enter_context(connect(address, proxy=None))
+            viewer.send(json.dumps({"type": "auth", "token": token}))
+            viewer.recv(timeout=10)
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+    assert not caplog.records
+
+
+def test_the_program_stops_on_sigterm_while_somebody_looks(database: str) -> None:
+    with ApiProcess(database) as program:
+        address = program.said(r"dashboard (http://127\.0\.0\.1:\d+)/")[1]
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            token = log_in(client)
+        with connect(f"{address.replace('http', 'ws', 1)}/ws", proxy=None) as viewer:
+            viewer.send(json.dumps({"type": "auth", "token": token}))
+            assert "cards" in json.loads(viewer.recv(timeout=10))
+            began = time.monotonic()
+            assert program.stop() == 0
+            assert time.monotonic() - began < 5
+        assert "Traceback" not in program.output
+
+
+@contextmanager
+def _opened(server: httpx.Client) -> Generator[socket.socket]:
+    """A socket that was let in, with little room for what it doesn't read."""
+    with socket.socket() as viewer:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        viewer.connect((server.base_url.host, server.base_url.port))
+        viewer.sendall(HANDSHAKE)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += viewer.recv(1)
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        yield viewer
+
+
+def _text(content: str) -> bytes:
+    """A message, masked by zeros."""
+    data = content.encode()
+    assert len(data) < 126
+    return bytes([0x81, 0x80 | len(data)]) + bytes(4) + data

@@ -1,0 +1,79 @@
+"""The session's cookie: what is read of it, and how it is set."""
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from lapinq_api.auth.cookies import clear_token, is_token, set_token, token_in
+from lapinq_api.auth.sessions import new_token
+
+TOKEN = "A" * 42 + "-"
+
+
+def scope(*cookies: bytes, **values: object) -> Scope:
+    headers = [(b"cookie", cookie) for cookie in cookies]
+    return {"type": "http", "method": "GET", "path": "/", "scheme": "http", "headers": headers, **values}
+
+
+def test_a_new_token_has_32_bytes_that_nobody_saw_before() -> None:
+    tokens = {new_token() for _ in range(100)}
+    assert len(tokens) == 100
+    assert all(is_token(token) and len(token) == 43 for token in tokens)
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        [f"lapinq_session={TOKEN}".encode()],
+        [f"a=b; lapinq_session={TOKEN}; c=d".encode()],
+        [f"a=b;lapinq_session={TOKEN}".encode()],
+        [b"a=b", f"lapinq_session={TOKEN}".encode()],
+        [b"lapinq_session=junk", f"lapinq_session={TOKEN}".encode()],
+        [f"lapinq_session=; lapinq_session={TOKEN}".encode()],
+    ],
+)
+def test_the_token_is_found_among_other_cookies(cookies: list[bytes]) -> None:
+    assert token_in(scope(*cookies)) == TOKEN
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        b"",
+        b"lapinq_session",
+        b"lapinq_session=",
+        b"lapinq_session=short",
+        f"lapinq_session={TOKEN}x".encode(),
+        f"my_lapinq_session={TOKEN}".encode(),
+        f"LAPINQ_SESSION={TOKEN}".encode(),
+        f'lapinq_session="{TOKEN}"'.encode(),
+        b"lapinq_session=" + b"\xff" * 43,
+        b"lapinq_session=" + b"\x00" * 43,
+        b"lapinq_session=" + b"A" * 100_000,
+        b";" * 60_000 + b"lapinq_session=",
+        b" " * 60_000 + b"lapinq_session=",
+    ],
+)
+def test_what_is_no_token_is_none(cookie: bytes) -> None:
+    assert token_in(scope(cookie)) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax"),
+        ({"scheme": "https"}, "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax; Secure"),
+        ({"root_path": "/tasks"}, "HttpOnly; Max-Age=604800; Path=/tasks; SameSite=Lax"),
+    ],
+)
+def test_it_is_kept_from_scripts_and_other_sites(given: dict[str, str], expected: str) -> None:
+    request = Request(scope(**given))
+    response = Response()
+    set_token(response, request, TOKEN)
+    assert response.headers["set-cookie"] == f"lapinq_session={TOKEN}; {expected}"
+    response = Response()
+    clear_token(response, request)
+    value, _, flags = response.headers["set-cookie"].partition("; ")
+    assert value in {"lapinq_session=", 'lapinq_session=""'}
+    assert flags == expected.replace("604800", "0")

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from lapinq_api.middleware.path import prefix_of
 from lapinq_core.store.sessions import ABSOLUTE_SECONDS
 
 COOKIE = "lapinq_session"
@@ -42,7 +43,7 @@ def _set(response: Response, request: Request, value: str, max_age: int) -> None
     cookie[COOKIE] = value
     morsel = cookie[COOKIE]
     morsel["max-age"] = max_age
-    morsel["path"] = request.scope.get("root_path", "") or "/"
+    morsel["path"] = prefix_of(request.scope) or "/"
     morsel["httponly"] = True
     morsel["samesite"] = "Lax"
     if request.scope["scheme"] == "https":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from lapinq_api.auth.caller import ACTOR_KEY, unauthenticated
+from lapinq_api.auth.caller import ACTOR_KEY, refusal_of, unauthenticated
 from lapinq_api.auth.cookies import is_token, token_in
 from lapinq_api.errors import Refused
 from lapinq_core.store import sessions
@@ -51,6 +51,20 @@ async def identify(state: "State", scope: Scope) -> Session | None:
         scope[SESSION_KEY] = session
         scope[ACTOR_KEY] = session.actor
     return session
+
+
+async def check_still_admin(state: "State", scope: Scope) -> None:
+    """Once the body of a request is there, which may take a while: whoever began it with a session is an admin still.
+
+    Else somebody who is about to lose that could keep a request waiting. Raises `Refused` (401, 403).
+    """
+    if scope.pop(SESSION_KEY, None) is None:
+        return  # a key: that of the settings does not change
+    session = await identify(state, scope)
+    if session is None:
+        raise unauthenticated()
+    if not session.actor.is_admin:
+        raise refusal_of(session.actor, "do what only an admin may")
 
 
 def session_of(scope: Scope) -> Session:

@@ -5,6 +5,8 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.middleware.path import prefix_of
+
 
 def to_login(request: Request) -> Response:
     """To the login page."""
@@ -17,7 +19,7 @@ def to_overview(request: Request) -> Response:
 
 
 def _to(request: Request, path: str) -> Response:
-    location = request.scope.get("root_path", "") + path
+    location = prefix_of(request.scope) + path
     return Response(
         status_code=HTTPStatus.SEE_OTHER, headers={"Location": location, "Cache-Control": "no-store"}
     )

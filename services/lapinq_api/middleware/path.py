@@ -1,6 +1,11 @@
 """The path of a request as the router sees it, also where the application is mounted below a prefix."""
 
+from urllib.parse import quote
+
 from starlette.types import Scope
+
+_PLAIN = "/:@!$&'()*+,=~"
+"""What browsers leave as it is in a path, but for the semicolon, which ends the path of a cookie."""
 
 
 def route_path(scope: Scope) -> str:
@@ -10,6 +15,11 @@ def route_path(scope: Scope) -> str:
     if not root or not path.startswith(root) or path[len(root) : len(root) + 1] not in {"", "/"}:
         return path
     return path[len(root) :]
+
+
+def prefix_of(scope: Scope) -> str:
+    """The prefix that the application is mounted at, as it stands in an address."""
+    return quote(scope.get("root_path", ""), safe=_PLAIN)
 
 
 def is_api(scope: Scope) -> bool:

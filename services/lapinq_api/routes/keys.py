@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.caller import author_of
+from lapinq_api.auth.sessions import check_still_admin
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, decode
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
@@ -71,6 +72,7 @@ async def list_keys(state: State, request: Request) -> Response:
 
 async def create_key(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
     asked = decode(_request, body)
     check_name("name", asked.name)
     scopes = _scopes(asked.scopes)
@@ -89,6 +91,7 @@ async def create_key(state: State, request: Request) -> Response:
 async def delete_key(state: State, request: Request) -> Response:
     key_id = _key_id(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
     if not await state.database.run(keys.delete, key_id, by=author_of(request)):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no key with this id")
     # The others hear of it; whoever deletes a key shall not see it work afterwards.

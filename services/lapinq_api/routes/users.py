@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.caller import actor_of, note
+from lapinq_api.auth.sessions import check_still_admin
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, decode
 from lapinq_api.dashboard.page import page_of
@@ -160,6 +161,7 @@ async def set_permissions(state: State, request: Request) -> Response:
 async def delete_user(state: State, request: Request) -> Response:
     which = _user_id(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
 
     async def delete(conn: psycopg.AsyncConnection) -> tuple[Changed, User | None]:
         async with conn.transaction():
@@ -177,7 +179,9 @@ _permissions_change = msgspec.json.Decoder(PermissionsChange)
 
 
 async def _body(state: State, request: Request) -> bytes:
-    return await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
+    return body
 
 
 async def _record(

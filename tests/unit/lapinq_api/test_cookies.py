@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from lapinq_api.auth.cookies import clear_token, is_token, set_token, token_in
 from lapinq_api.auth.sessions import new_token
+from lapinq_api.dashboard.redirect import to_login
 
 TOKEN = "A" * 42 + "-"
 
@@ -77,3 +78,19 @@ def test_it_is_kept_from_scripts_and_other_sites(given: dict[str, str], expected
     value, _, flags = response.headers["set-cookie"].partition("; ")
     assert value in {"lapinq_session=", 'lapinq_session=""'}
     assert flags == expected.replace("604800", "0")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [
+        ("", "/"),
+        ("/a-b.c/@d", "/a-b.c/@d"),
+        ("/t\u00e4glich", "/t%C3%A4glich"),
+        ("/\u4efb;x", "/%E4%BB%BB%3Bx"),
+    ],
+)
+def test_the_path_is_the_one_that_browsers_ask_for(prefix: str, path: str) -> None:
+    response = Response()
+    set_token(response, Request(scope(root_path=prefix)), TOKEN)
+    assert f"; Path={path};" in response.headers["set-cookie"]
+    assert to_login(Request(scope(root_path=prefix))).headers["location"] == f"{path.rstrip('/')}/login"

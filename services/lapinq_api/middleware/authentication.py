@@ -17,7 +17,7 @@ from lapinq_api.dashboard import away
 from lapinq_api.dashboard.redirect import to_login
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.path import is_api, route_path
-from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin
+from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin, is_sure_of_its_host
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
@@ -65,7 +65,7 @@ class Authentication:
 
     def _is_own_page(self, scope: Scope) -> bool:
         """Whether a request comes from a page of this server, from one that the settings name, or from no page."""
-        if is_same_origin(scope) or ANY in self._pages:
+        if ANY in self._pages or (is_same_origin(scope) and is_sure_of_its_host(scope)):
             return True
         origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
         return len(origins) == 1 and origins[0] in self._pages

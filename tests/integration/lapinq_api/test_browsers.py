@@ -200,7 +200,7 @@ def test_behind_a_trusted_proxy_each_client_has_a_rate_of_its_own(serve: Serve) 
 
 def test_behind_a_trusted_proxy_the_scheme_is_the_clients(serve: Serve) -> None:
     client = serve(trusted_proxies=("127.0.0.1",))
-    headers = {"Host": "tasks.example", "Origin": "https://tasks.example", "Cookie": "lapinq_session=x"}
+    headers = {"Host": "10.0.0.7", "Origin": "https://10.0.0.7", "Cookie": "lapinq_session=x"}
     assert client.post("/api/v1/enqueue", json={}, headers=headers).status_code == 403
     headers["X-Forwarded-Proto"] = "https"
     assert client.post("/api/v1/enqueue", json={}, headers=headers).status_code == 400

@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*")
 _NEVER = tuple(
     ip_network(text)
     for text in (
+        "192.0.0.0/24",  # protocols, of which some versions of Python call a part global
         "192.88.99.0/24",  # relays of 6to4
         "168.63.129.16/32",  # Azure's host, which looks public and is inside
         "::/96",  # IPv4 written as IPv6, long deprecated

@@ -4,9 +4,12 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
 
 import msgspec
 
+_AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _CHATTY = ("alembic", "psycopg", "uvicorn", "httpx")
 """Libraries that tell at level info what only matters when something is looked into."""
@@ -42,7 +45,7 @@ class _PlainFormatter(logging.Formatter):
     """A line, with all that follow it indented: what a message or an exception says can't pass for a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        time = f"{_to_the_second(int(record.created))}.{int(record.msecs):03}"
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
         line = f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
         if record.exc_info:
@@ -64,8 +67,14 @@ class _JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
+@lru_cache(maxsize=1)  # many lines are of the same second
+def _to_the_second(created: int) -> str:
+    return datetime.fromtimestamp(created, UTC).strftime("%H:%M:%S")
+
+
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    added = islice(vars(record).items(), _AT_FIRST, None)  # whatever every record has comes first
+    return {name: value for name, value in added if name not in _STANDARD}
 
 
 def _escaped(found: re.Match[str]) -> str:

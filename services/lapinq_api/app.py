@@ -4,16 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from lapinq_api import dashboard
 from lapinq_api.endpoint import routes_for
-from lapinq_api.errors import answer
+from lapinq_api.fixed_paths import FixedPaths
 from lapinq_api.lifespan import Companion, make_lifespan
-from lapinq_api.middleware.access_log import AccessLog
+from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.failures import Failures
@@ -23,6 +21,7 @@ from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
+from lapinq_api.middleware.timing import Timing
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
 from lapinq_core.domain.networks import read_networks
@@ -39,20 +38,19 @@ def build_app(
     date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
-    middleware = [Middleware(RequestId), Middleware(AccessLog), Middleware(SecurityHeaders)]
+    middleware = [Middleware(RequestId), Middleware(SecurityHeaders)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
     if settings.cors_origins:
         middleware.append(Middleware(Cors, read_origins(settings.cors_origins)))
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    middleware.insert(0, Middleware(HttpMetrics, state.counted))
+    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
     # What is above has its headers on errors too: those that are raised below become answers here.
     middleware += [Middleware(Failures), Middleware(SameOrigin), Middleware(Authentication, state)]
-    app = Starlette(
+    app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,
-        exception_handlers={HTTPException: _from_the_router},
         lifespan=make_lifespan(state, companions, migrates=migrates),
     )
     app.router.redirect_slashes = False
@@ -72,7 +70,11 @@ def insist(app: Starlette) -> None:
     app.state.insisted.set()
 
 
-async def _from_the_router(request: Request, error: Exception) -> Response:
-    response = answer(error)
-    assert response is not None, "the table knows the errors of the router"
-    return response
+class _Application(Starlette):
+    """Starlette without the two layers in which it answers errors: `Failures` does so for those of the router too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        app: ASGIApp = FixedPaths(self.router)
+        for layer, args, kwargs in reversed(self.user_middleware):
+            app = layer(app, *args, **kwargs)
+        return app

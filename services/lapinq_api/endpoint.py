@@ -11,7 +11,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.caller import actor_of, refusal_of
@@ -119,23 +119,15 @@ def routes_for(operations: Iterable[Operation], state: State) -> list[Route]:
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
     return [
-        (Route if "{" in path else _FixedPath)(
-            path, Endpoint(those, state), methods=[operation.method for operation in those]
-        )
+        Route(path, Endpoint(those, state), methods=[operation.method for operation in those])
         for path, those in by_path.items()
     ]
 
 
-class _FixedPath(Route):
-    """Answers 405 to other methods itself: else DELETE /tasks/failed would be about a task called so."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        return (Match.FULL if match is Match.PARTIAL else match), child
-
-
 def _check(needs: Needs, request: Request) -> None:
     match needs:
+        case Needs.PERMISSION | Needs.NOBODY:
+            pass
         case Needs.READ:
             actor = actor_of(request)
             if not actor.may_read():
@@ -146,7 +138,5 @@ def _check(needs: Needs, request: Request) -> None:
                 raise refusal_of(actor, "do what only an admin may")
         case Needs.SESSION:
             session_of(request.scope)
-        case Needs.NOBODY | Needs.PERMISSION:
-            pass
         case _:
             assert_never(needs)

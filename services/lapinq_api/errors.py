@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from lapinq_api.codec import Json
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.queue.idempotency import KeyHeld
 
 RETRY_AFTER_SECONDS = 1
 _LONGEST_SHOWN = 200
@@ -54,6 +55,8 @@ def answer(error: Exception) -> Json | None:
             return _later("the database is away or did not answer in time")
         case Overloaded():
             return _later("the server has more to do than it can hold")
+        case KeyHeld():
+            return _later("another request with the same Idempotency-Key is under way")
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return sentence(HTTPStatus.NOT_FOUND, "there is nothing at this path")
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):

@@ -15,9 +15,10 @@ from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from lapinq_api.body import WHOLE_KEY
 from lapinq_api.codec import Json
 from lapinq_api.errors import RETRY_AFTER_SECONDS, sentence
 
@@ -102,6 +103,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._beside_body = max(0, self._beside_body - _CHUNK_OVERHEAD * len(body))
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        cast("Scope", self.scope)[WHOLE_KEY] = True
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
@@ -129,8 +134,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.BAD_REQUEST, "this is not a valid HTTP request")
 
     def _is_answering(self) -> bool:
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        return cycle is not None and not cycle.response_complete
+        return bool(self.cycle) and not self.cycle.response_complete  # there is none before the first request
 
     def _is_upgrade(self) -> bool:
         return self.parser is not None and self.parser.should_upgrade()

@@ -91,7 +91,7 @@ class Settler:
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
-                self._tally.ended(claim, COMPLETED, seconds)
+                self._completions.append((claim.queue_name, claim.task_name, seconds))
             else:
                 self.failed_count += 1
                 self._tally.ended(claim, FAILED, seconds)

@@ -121,6 +121,7 @@ def test_a_scheduler_shows_its_chores(database: str) -> None:
         labels = {"part": "scheduler", "chore": "promote"}
         eventually(lambda: (scrape(url).value("lapinq_chore_seconds_count", **labels) or 0) >= 1)
         assert scrape(url).value("lapinq_database_pool_waiting", part="scheduler") == 0
+        eventually(lambda: scrape(url).value("lapinq_webhook_tries_total", outcome="delivered") == 0)
 
 
 def test_a_server_shows_the_worker_and_the_scheduler_in_it(database: str) -> None:
@@ -131,6 +132,7 @@ def test_a_server_shows_the_worker_and_the_scheduler_in_it(database: str) -> Non
         seen = scrape(url)
         check(seen)
         assert seen.labels("lapinq_chore_seconds_count", "part") == {"worker", "scheduler"}
+        assert seen.labels("lapinq_webhook_tries_total", "outcome") == {"delivered", "failed", "given_up"}
         assert seen.labels("lapinq_database_pool_waiting", "part") == {"api", "worker", "scheduler"}
 
         def is_counted() -> bool:

@@ -82,7 +82,7 @@ def _sentence(text: str) -> str:
 
 async def _read_form(state: State, request: Request) -> tuple[str, str]:
     """Username and password as they were typed. Raises `InvalidValue`, and `Refused` for what is too long or slow."""
-    body = await read_body(request.receive, MAX_FORM_BYTES, state.admission)
+    body = await read_body(request.scope, request.receive, MAX_FORM_BYTES, state.admission)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}

@@ -16,6 +16,7 @@ from lapinq_api.auth.sessions import identify
 from lapinq_api.dashboard import away
 from lapinq_api.dashboard.redirect import to_login
 from lapinq_api.errors import Refused
+from lapinq_api.middleware.headers import first
 from lapinq_api.middleware.path import is_api, route_path
 from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin, is_sure_of_its_host
 from lapinq_api.state import State
@@ -99,7 +100,7 @@ class Authentication:
 
 
 def _given_key(scope: Scope) -> bytes:
-    return next((value for name, value in scope["headers"] if name == b"x-api-key"), b"")
+    return first(scope, b"x-api-key") or b""
 
 
 def _is_dashboard(path: str) -> bool:

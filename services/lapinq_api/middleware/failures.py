@@ -13,12 +13,14 @@ log = logging.getLogger(__name__)
 
 
 class Failures:
-    """Inside of request id and log, so that they cover the answer too."""
+    """Inside of request id and log, which so cover the answer too, and around the router, whose errors it answers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Else the handlers of an application around this one would be asked for the errors of our pages.
+        scope["starlette.exception_handlers"] = _NO_HANDLERS
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:
@@ -31,3 +33,6 @@ class Failures:
                 log.exception("request failed", extra={"request_id": scope.get(SCOPE_KEY)})
                 response = sentence(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong in the server")
             await response(scope, receive, send)
+
+
+_NO_HANDLERS: tuple[dict[object, object], dict[int, object]] = ({}, {})

@@ -5,11 +5,13 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lapinq_api.middleware.headers import first
+
 SCOPE_KEY = "lapinq.request_id"
 
 
 class RequestId:
-    """Outermost: what is inside finds the id in the scope, under `SCOPE_KEY`."""
+    """What is inside finds the id in the scope, under `SCOPE_KEY`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -18,8 +20,8 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given if _SANE.fullmatch(given) else os.urandom(8).hex().encode()
+        given = first(scope, b"x-request-id")
+        request_id = given if given and _SANE.fullmatch(given) else os.urandom(8).hex().encode()
         scope[SCOPE_KEY] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:

@@ -77,6 +77,7 @@ def _origin(scheme: str, host: bytes) -> bytes:
 
 
 def _is_guarded(scope: Scope) -> bool:
-    if any(name == b"cookie" and _COOKIE in value for name, value in scope["headers"]):
-        return True
+    for name, value in scope["headers"]:
+        if name == b"cookie" and _COOKIE in value:
+            return True
     return route_path(scope) == "/login"

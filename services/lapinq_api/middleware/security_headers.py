@@ -1,5 +1,7 @@
 """Tells browsers what they may do with an answer: as little as possible, where the answer does not say more."""
 
+from functools import lru_cache
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = (
@@ -29,9 +31,13 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                there = {name for name, _ in headers}
-                message["headers"] = headers + [pair for pair in _HEADERS if pair[0] not in there]
+                headers = message.get("headers", ())
+                message["headers"] = [*headers, *_missing(tuple([name for name, _ in headers]))]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+@lru_cache(maxsize=64)  # answers come with the same few names again and again
+def _missing(there: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple(pair for pair in _HEADERS if pair[0] not in there)

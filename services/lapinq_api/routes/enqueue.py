@@ -208,14 +208,17 @@ def _new_task(
     if asked.retry_backoff is not None:
         task.retry_backoff = asked.retry_backoff
     task.ttl_seconds = asked.ttl_seconds
-    # So that what a task logs can be found by the request that brought it, unless the caller means something by that.
-    task.metadata = {"request_id": request_id} if asked.metadata is None else asked.metadata
-    task.metadata.setdefault("request_id", request_id)
+    task.metadata = asked.metadata
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
     check_task(task, now)
     if not is_allowed(task.module_path, allowed):
         raise InvalidValue("module_path", "is not one of the modules that this server allows")
+    # So that what a task logs can be found by the request that brought it, unless the caller means something by that.
+    if task.metadata is None:
+        task.metadata = {"request_id": request_id}
+    else:
+        task.metadata.setdefault("request_id", request_id)
     return task
 
 

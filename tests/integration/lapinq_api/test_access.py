@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
+from tests.support.eventually import eventually
 from tests.support.people import log_in
 from tests.support.serving import serving
 
@@ -105,6 +106,31 @@ def test_the_log_has_a_line_a_request_without_query_or_secrets(
     assert lines[1].startswith("GET /api/v1/%0Aforged%20line 404 ")
     assert caplog.records[-2].__dict__["request_id"] == "r1"
     assert not any(secret in line for line in lines for secret in ("hidden", "topsecret", "\n"))
+
+
+def test_the_log_says_who_asked(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    client = serve(api_key="topsecret")
+    master = {"X-API-Key": "topsecret"}
+    made = client.post("/api/v1/keys", json={"name": "shop", "scopes": ["read"]}, headers=master)
+    with caplog.at_level("INFO", logger="lapinq_api"):
+        client.get("/api/v1/queues", headers=master)
+        client.get("/api/v1/queues", headers={"X-API-Key": made.json()["key"]})
+        client.get("/api/v1/keys", headers={"X-API-Key": made.json()["key"]})
+        client.get("/api/v1/queues", headers={"X-API-Key": "wrong"})
+        log_in(client)
+        client.get("/me")
+        serve().get("/api/v1/queues")
+    # The line follows the answer.
+    eventually(
+        lambda: (
+            [
+                record.__dict__.get("actor")
+                for record in caplog.records
+                if record.name == "lapinq_api.middleware.access_log"
+            ]
+            == ["key LAPINQ_API_KEY", "key shop", "key shop", None, "user lapinq", "user lapinq", None]
+        )
+    )
 
 
 def test_an_empty_key_is_nobodys(serve: Serve) -> None:

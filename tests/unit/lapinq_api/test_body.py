@@ -1,4 +1,4 @@
-"""Calls that take no body: what counts as none, and what is refused."""
+"""Reading bodies: what counts as none where none is taken, what is refused, and what is waited for."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from lapinq_api.admission import Admission
-from lapinq_api.body import read_no_fields
+from lapinq_api.body import WHOLE_KEY, read_json, read_no_fields
 from lapinq_api.errors import Refused
 from lapinq_core.domain.errors import InvalidValue
 
@@ -56,3 +56,13 @@ def test_a_body_of_another_type_or_a_large_one_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         _read(b"{}" + b" " * 100, (b"transfer-encoding", b"chunked"))
     assert refused.value.status == 413
+
+
+def test_a_body_whose_end_has_arrived_is_read_without_a_timer() -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"{}"}
+
+    reading = read_json({"headers": [], WHOLE_KEY: True}, receive, 100, Admission())
+    with pytest.raises(StopIteration) as read:
+        reading.send(None)  # outside of an event loop, where there are no timers
+    assert read.value.value == b"{}"

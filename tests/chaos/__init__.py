@@ -20,8 +20,6 @@
    chaos/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
 8. A task that ignores its time limit or its cancellation, in C code too, in children and on the event loop:
    chaos/test_time_limits.py, all of it
-8. A task that ignores cancellation, in C code too:
-   chaos/test_time_limits.py
 9. A poison task among 200 others:
    chaos/test_poison.py::test_a_poison_task_among_two_hundred_harms_itself_alone
    chaos/test_poison.py::test_a_coroutine_that_takes_its_worker_down_runs_apart_the_next_time
@@ -36,6 +34,10 @@
     chaos/test_outages.py::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease
 19. Connection cut right after the enqueue commit, 200 times:
     chaos/test_cut_commits.py::test_a_request_that_is_repeated_with_its_key_is_stored_once
+21. 300 enqueues a second with the database away:
+    chaos/test_shedding.py::test_three_hundred_enqueues_a_second_are_all_refused_in_time
+28. Two API processes, one killed during batches of 1000:
+    chaos/test_api_killed.py::test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all
 30. kill -9 of everything, then start:
     chaos/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
 

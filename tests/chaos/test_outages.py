@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
+import pytest
 
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
@@ -45,7 +46,8 @@ def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
         check_invariants(server.url, ids)
 
 
-def test_a_crash_of_the_database_under_load_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("crashes", [3, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_crash_of_the_database_under_load_loses_nothing(crashes: int) -> None:
     with fragile_server() as server:
         tasks = [new_task(task_name="asleep", args=[0.01], max_retries=10) for _ in range(3000)]
         ids = enqueue_all(server.url, tasks)
@@ -53,7 +55,7 @@ def test_a_crash_of_the_database_under_load_loses_nothing(tmp_path: Path) -> Non
             WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE) as one,
             WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE),
         ):
-            for goal in (300, 900, 1500):
+            for goal in range(300, 300 + crashes * 400, 400):
                 eventually(lambda goal=goal: statuses(server.url).get("completed", 0) >= goal, 60)
                 server.crash()
                 server.start()

@@ -2,8 +2,8 @@
 are waited for.
 
 NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks, and one notifier a
-process and channel sends for all of them: the first at once, then at most 50 a second. It is a hint: what is lost here
-is found by polling.
+process and channel sends for all of them: the first at once, then at most 50 a second, or as often as it is told to. It
+is a hint: what is lost here is found by polling.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ WAIT_CHANNEL = "lapinq_wait"
 """Ids of tasks whose end somebody waits for, with spaces between; workers listen."""
 DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, with spaces between; servers listen."""
-MIN_INTERVAL_SECONDS = 0.02
+LEAST_INTERVAL_SECONDS = 0.02
+DONE_INTERVAL_SECONDS = 0.005
+"""Between two sends for `DONE_CHANNEL`: somebody waits for each, and nothing is sent while nobody does."""
 SEND_DEADLINE_SECONDS = 5.0
 MOST_IDS = 200
 """In one payload, which must be shorter than 8,000 bytes."""
@@ -32,7 +34,8 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Gathers names, of queues or tasks, and sends them on; a running event loop owns it.
 
-    It runs as a task (`run`) until cancelled. `packed` makes the payloads of the names, by default one of each.
+    It runs as a task (`run`) until cancelled. `packed` makes the payloads of the names, by default one of each;
+    `least_interval` is the pause between two sends, in seconds.
     """
 
     def __init__(
@@ -40,10 +43,13 @@ class Notifier:
         pool: AsyncConnectionPool[psycopg.AsyncConnection],
         channel: str = READY_CHANNEL,
         packed: Callable[[Iterable[str]], list[str]] = list,
+        *,
+        least_interval: float = LEAST_INTERVAL_SECONDS,
     ) -> None:
         self._pool = pool
         self._channel = channel
         self._packed = packed
+        self._least_interval = least_interval
         self._names: set[str] = set()
         self._some = asyncio.Event()
         self.sent_count = 0
@@ -70,7 +76,12 @@ class Notifier:
                 log.debug(
                     "could not notify on %s, the news will be found by polling: %s", self._channel, error
                 )
-            await asyncio.sleep(MIN_INTERVAL_SECONDS)
+            await asyncio.sleep(self._least_interval)
+
+
+def done_notifier(pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> Notifier:
+    """One that tells of tasks that have ended, which somebody waits for."""
+    return Notifier(pool, DONE_CHANNEL, joined, least_interval=DONE_INTERVAL_SECONDS)
 
 
 async def notify(

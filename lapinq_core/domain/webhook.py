@@ -135,7 +135,7 @@ def _asked_wait(header: str | None, now: datetime) -> float:
         return min(float(header[:10]), MAX_WAIT_SECONDS)
     try:
         at = parsedate_to_datetime(header)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return min(max((at - now).total_seconds(), 0.0), MAX_WAIT_SECONDS)

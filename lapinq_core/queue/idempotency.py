@@ -1,26 +1,35 @@
 """Enqueueing that may be repeated: under a key the same request stores its tasks once, and is answered with their ids.
 
 A key is written in the transaction that stores the tasks. Of two requests that come with it at the same time one writes
-it, and the other waits for the end of that transaction: it finds the key, or, where that was rolled back, writes it
-itself. Keys of one transaction are written in one order, so that two transactions with the same ones do not wait for
-each other. A key that is found stays locked until the transaction ends, so that it can be read. It holds for a day by
-the database's clock; an older one is overwritten as if it were not there.
+it, and the other is told that it is held until that transaction ends: then it finds the key, or, where that was rolled
+back, writes it itself. Nobody waits for that in the database, for it may last until it is noticed that a server was cut
+off, and who waits keeps a connection and the requests that are stored with it. A key that is found stays locked until
+the transaction ends, so that it can be read. It holds for a day by the database's clock; an older one is overwritten as
+if it were not there.
 """
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import psycopg
+from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.task import NewTask
 from lapinq_core.queue.intake import enqueue
 
 _PACKAGE = "lapinq_core.queue"
 
 FORGET_LIMIT = 1_000
+IDLE_SECONDS = 10
+"""For how long the database keeps a transaction of which it hears nothing, and its keys: its server may be cut off."""
 
 Ids = list[str | None]
+
+_SETTINGS = psql.SQL("SET LOCAL idle_in_transaction_session_timeout = {}").format(
+    psql.Literal(f"{IDLE_SECONDS}s")
+)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -49,17 +58,25 @@ class Earlier(msgspec.Struct, frozen=True):
     is_same: bool
 
 
+class KeyHeld(LapinqError):
+    """Another request with the same idempotency key is under way."""
+
+
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[list[Earlier | None], set[str]]:
-    """Stores the tasks of `requests` in one transaction, but for those whose key was used before.
+) -> tuple[list[Earlier | KeyHeld | None], set[str]]:
+    """Stores the tasks of `requests` in one transaction, but for those whose key was used before, or is held.
 
-    Answers for each the request before it, None where its tasks are stored now; and the queues in which something may
-    start. `conn` is in autocommit mode. Raises the driver's errors; then nothing is stored.
+    Answers for each the request before it, `KeyHeld` where that has not ended yet, None where its tasks are stored now;
+    and the queues in which something may start. `conn` is in autocommit mode. Raises the driver's errors; then nothing
+    is stored.
     """
-    answers: list[Earlier | None] = [None] * len(requests)
+    answers: list[Earlier | KeyHeld | None] = [None] * len(requests)
     async with conn.transaction():
-        stored, rest = await _chosen(conn, requests)
+        await conn.execute(_SETTINGS)
+        stored, rest, held = await _chosen(conn, requests)
+        for n in held:
+            answers[n] = KeyHeld()
         tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
         woken = await enqueue(conn, tasks) if tasks else set[str]()
         if rest:
@@ -78,27 +95,29 @@ async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) 
 
 async def _chosen(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[list[int], list[tuple[int, Key]]]:
-    """Which requests are to be stored, once it has written the keys of those that have one; and the others."""
-    first: dict[str, tuple[int, Key]] = {}
+) -> tuple[list[int], list[tuple[int, Key]], list[int]]:
+    """Which requests are to be stored, once it has written the keys of those that have one; which came again; and which
+    have a key that is held."""
+    first: dict[str, int] = {}
+    for n, one in enumerate(requests):
+        if one.key is not None:
+            first.setdefault(one.key.name, n)
+    written, held = await _claim(conn, [requests[n] for n in first.values()])
     stored: list[int] = []
     rest: list[tuple[int, Key]] = []
+    waiting: list[int] = []
     for n, one in enumerate(requests):
-        if one.key is None:
+        if one.key is None or (one.key.name in written and first[one.key.name] == n):
             stored.append(n)
-        elif first.setdefault(one.key.name, (n, one.key))[0] != n:
-            rest.append((n, one.key))
-    won = await _claim(conn, [requests[n] for n, _ in first.values()])
-    for n, key in first.values():
-        if key.name in won:
-            stored.append(n)
+        elif one.key.name in held:
+            waiting.append(n)
         else:
-            rest.append((n, key))
-    return stored, rest
+            rest.append((n, one.key))
+    return stored, rest, waiting
 
 
-async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> set[str]:
-    """Writes the keys of `requests`, each there once; answers those that were free."""
+async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[set[str], set[str]]:
+    """Writes the keys of `requests`, each there once; answers those that were free, and those that are held."""
     keys = [
         {"key": one.key.name, "digest": one.key.digest.hex(), "task_ids": one.ids}
         for one in requests
@@ -106,7 +125,8 @@ async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> se
     ]
     params = {"keys": msgspec.json.encode(keys).decode()}
     cursor = await conn.execute(sql(_PACKAGE, "claim_keys"), params, prepare=True)
-    return {row[0] for row in await cursor.fetchall()}
+    rows = await cursor.fetchall()
+    return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
 
 
 async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids]]:

@@ -23,12 +23,13 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; None is all queues that are not told apart.
 
     `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `overdue` is
-    how late the first delayed task is.
+    how late the first delayed task is, `webhooks_overdue` the first webhook that waits.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
     overdue: float
+    webhooks_overdue: float
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
@@ -44,4 +45,5 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
         # None: the task was deleted between two looks.
         ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
-    return QueueMeasures(counts, ages, row[0] if row else 0.0)
+    assert row is not None
+    return QueueMeasures(counts, ages, *row)

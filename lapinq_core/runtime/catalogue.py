@@ -63,6 +63,9 @@ OVERDUE = Measure(
     "gauge",
     "Seconds since the first delayed task, not yet made ready, was due",
 )
+WEBHOOKS_OVERDUE = Measure(
+    "lapinq_webhooks_overdue_seconds", "gauge", "Seconds since the first webhook that waits was due"
+)
 DATABASE_UP = Measure("lapinq_database_up", "gauge", "Whether the database answered for this scrape")
 BREAKER_OPEN = Measure(
     "lapinq_database_breaker_open",
@@ -109,6 +112,12 @@ LEASE_CURRENT = Measure(
     "lapinq_worker_lease_current", "gauge", "Whether the signs of life of this worker get through"
 )
 LISTENING = Measure("lapinq_listener_connected", "gauge", "Whether notifications are heard", ("part",))
+
+# Who delivers webhooks
+
+WEBHOOK_TRIES = Measure(
+    "lapinq_webhook_tries_total", "counter", "Tries to deliver a webhook, by what came of them", ("outcome",)
+)
 
 # Every part of a process
 

@@ -79,4 +79,5 @@ def families_of(measures: QueueMeasures | None) -> list[Metric]:
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),
+        catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
     ]

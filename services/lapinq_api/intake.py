@@ -2,6 +2,9 @@
 
 The first goes out at once; what gathers while it is under way goes next, in one statement. So a quiet server
 answers quickly, and a busy one stores hundreds for the price of one commit, and answers after it.
+
+A request whose idempotency key another one holds is tried again until its time is up. It waits here, not in the
+database, where it would keep a connection and those stored with it.
 """
 
 import asyncio
@@ -17,15 +20,22 @@ from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.task import NewTask
-from lapinq_core.queue.idempotency import Asked, Earlier, Key, enqueue_once
+from lapinq_core.queue.idempotency import Asked, Earlier, Key, KeyHeld, enqueue_once
 from lapinq_core.queue.intake import enqueue
 
 MOST_AT_ONCE = 500
+MOST_KEYS_AT_ONCE = 100
+"""Each takes one of the locks that the database has room for, some thousands for all servers."""
 MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
 MOST_FLUSHERS = 2
 MOST_WAITING = 10_000
 BATCH_BYTES_PER_SECOND = 2 * 1024 * 1024
 """What a slow database stores: a large batch gets as much longer than other writes."""
+FIRST_PAUSE_SECONDS = 0.05
+LAST_PAUSE_SECONDS = 0.4
+"""Before the next try with a key that is held."""
+LEAST_TRY_SECONDS = 0.3
+"""With less time than that there is no other try: a database that is only slow must not pass for one that is away."""
 
 
 class Intake:
@@ -38,31 +48,43 @@ class Intake:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
+        self._held = 0  # of requests that pause
 
     async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | None:
         """Returns once `task`, which came in `size` bytes, is stored: None, or what came before with the same key.
 
-        Raises `ValueRefused`, `Overloaded`, and within the budget of a write `DatabaseUnavailable`; then the
-        task may have been stored all the same.
+        Raises `ValueRefused`, `Overloaded`, within the budget of a write `KeyHeld` when another request with the same
+        key has not ended by then, and `DatabaseUnavailable`; then the task may have been stored all the same.
         """
         self._database.check()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) + self._held >= MOST_WAITING:
             raise Overloaded
         entry = _Entry(
             Asked([task], key), size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS
         )
-        self._waiting.append(entry)
-        if self._flushers < MOST_FLUSHERS:
-            self._flushers += 1
-            self._group.create_task(self._flush())
+        self._take_in(entry)
         return await entry.stored
 
     async def put_all(self, tasks: Sequence[NewTask], size: int, key: Key | None = None) -> Earlier | None:
         """As `put`, for tasks of which all are stored or none."""
         budget = max(BUDGET_SECONDS, size / BATCH_BYTES_PER_SECOND)
-        [earlier], woken = await self._database.within(budget, store, [Asked(tasks, key)])
-        self._notifier.wake(woken)
-        return earlier
+        until = self._loop.time() + BUDGET_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            [answer], woken = await self._database.within(budget, store, [Asked(tasks, key)])
+            if not isinstance(answer, KeyHeld):
+                self._notifier.wake(woken)
+                return answer
+            if self._loop.time() + pause + LEAST_TRY_SECONDS > until:
+                raise answer
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST_PAUSE_SECONDS)
+
+    def _take_in(self, entry: "_Entry") -> None:
+        self._waiting.append(entry)
+        if self._flushers < MOST_FLUSHERS:
+            self._flushers += 1
+            self._group.create_task(self._flush())
 
     async def _flush(self) -> None:
         try:
@@ -74,10 +96,11 @@ class Intake:
     def _gathered(self) -> list["_Entry"]:
         """Takes what goes into one statement, the oldest first."""
         entries: list[_Entry] = []
-        left = MOST_BYTES_AT_ONCE
-        while self._waiting and len(entries) < MOST_AT_ONCE and left > 0:
+        left, keys = MOST_BYTES_AT_ONCE, MOST_KEYS_AT_ONCE
+        while self._waiting and len(entries) < MOST_AT_ONCE and left > 0 and keys > 0:
             entry = self._waiting.popleft()
             left -= entry.size
+            keys -= entry.asked.key is not None
             entries.append(entry)
         return entries
 
@@ -101,16 +124,33 @@ class Intake:
                 entry.refuse(error)
         else:
             self._notifier.wake(woken)
-            for entry, earlier in zip(entries, answers, strict=True):
-                entry.accept(earlier)
+            for entry, answer in zip(entries, answers, strict=True):
+                if isinstance(answer, KeyHeld):
+                    self._pause(entry, answer)
+                else:
+                    entry.accept(answer)
+
+    def _pause(self, entry: "_Entry", held: KeyHeld) -> None:
+        """Takes it in again after a while, unless its time will be up by then."""
+        if self._loop.time() + entry.pause + LEAST_TRY_SECONDS > entry.deadline:
+            entry.refuse(held)
+            return
+        self._held += 1
+        self._loop.call_later(entry.pause, self._resume, entry)
+        entry.pause = min(entry.pause * 2, LAST_PAUSE_SECONDS)
+
+    def _resume(self, entry: "_Entry") -> None:
+        self._held -= 1
+        if not entry.stored.done():  # else its client has left
+            self._take_in(entry)
 
 
 async def store(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[Sequence[Earlier | None], set[str]]:
-    """Stores the tasks of all requests or none, but for those whose key was used before.
+) -> tuple[Sequence[Earlier | KeyHeld | None], set[str]]:
+    """Stores the tasks of all requests or none, but for those whose key was used before or is held.
 
-    Answers what came before each, or None; and the queues in which something may start.
+    Answers as `enqueue_once`.
     """
     if any(one.key for one in requests):
         return await enqueue_once(conn, requests)
@@ -123,12 +163,14 @@ async def store(
 
 
 class _Entry(msgspec.Struct, gc=False):
-    """A request, its size, the future that waits for what came before it, and until when by the loop's clock."""
+    """A request, its size, the future that waits for what came before it, until when by the loop's clock, and its pause
+    before the next try."""
 
     asked: Asked
     size: int
     stored: asyncio.Future[Earlier | None]
     deadline: float
+    pause: float = FIRST_PAUSE_SECONDS
 
     def accept(self, earlier: Earlier | None) -> None:
         if not self.stored.done():

@@ -55,7 +55,7 @@ async def _serve(settings: Settings, metrics: Metrics) -> None:
         log.info("scheduler started")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
-            group.create_task(run_deliveries(settings, signals.asked), name="deliver webhooks")
+            group.create_task(run_deliveries(settings, signals.asked, metrics), name="deliver webhooks")
     log.info("stopped")
 
 

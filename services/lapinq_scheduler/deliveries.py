@@ -7,6 +7,7 @@ runs out, and the event is sent again: at least once, then, and always with the 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -18,10 +19,12 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.webhook import NotTaken, Taken, WebhookState, next_wait, read_secret
 from lapinq_core.domain.webhook_target import read_allowed
 from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.store import webhooks
 from lapinq_core.store.webhooks import FIRST_HOST, Due
 from lapinq_scheduler.guarded_network import GuardedNetwork
+from lapinq_scheduler.metrics import DeliveryMetrics
 from lapinq_scheduler.posting import WHOLE_SECONDS, Poster
 from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
 
@@ -39,19 +42,21 @@ log = logging.getLogger(__name__)
 Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 
-async def run_deliveries(settings: Settings, stop: asyncio.Event) -> None:
-    """Works until `stop` is set. The database may be away for any time meanwhile."""
+async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
+    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile."""
     assert settings.database_url is not None, "the caller resolves the database"
     network = GuardedNetwork(read_allowed(settings.webhook_allow))
     keys = [read_secret(secret) for secret in settings.webhook_secret]
     poster = Poster(network, keys, most_at_once=MOST_AT_ONCE)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
-    deliveries = _Deliveries(pool, poster, stop, are_signed=bool(keys))
+    shown = DeliveryMetrics()
+    deliveries = _Deliveries(pool, poster, stop, shown, are_signed=bool(keys))
     try:
-        await run_every(
-            "deliver webhooks", deliveries.turn, interval=POLL_SECONDS, stop=stop, expected=is_away
-        )
+        with metrics.showing(shown):
+            await run_every(
+                "deliver webhooks", deliveries.turn, interval=POLL_SECONDS, stop=stop, expected=is_away
+            )
     finally:
         await deliveries.wind_down()
         await poster.close()
@@ -59,13 +64,14 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def deliveries_companion(settings: Settings) -> AsyncGenerator[None]:
+async def deliveries_companion(settings: Settings) -> AsyncGenerator[Metrics]:
     """Delivers on the current event loop while the context lasts."""
     stop = asyncio.Event()
+    metrics = Metrics()
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_deliveries(settings, stop), name="deliver webhooks")
+        group.create_task(run_deliveries(settings, stop, metrics), name="deliver webhooks")
         try:
-            yield
+            yield metrics
         finally:
             stop.set()
 
@@ -73,24 +79,35 @@ async def deliveries_companion(settings: Settings) -> AsyncGenerator[None]:
 class _Deliveries:
     """What is on its way, and where the search for more goes on."""
 
-    def __init__(self, pool: Pool, poster: Poster, stop: asyncio.Event, *, are_signed: bool) -> None:
+    def __init__(
+        self, pool: Pool, poster: Poster, stop: asyncio.Event, metrics: DeliveryMetrics, *, are_signed: bool
+    ) -> None:
         self._pool = pool
         self._poster = poster
         self._stop = stop
+        self._metrics = metrics
         self._is_warned = are_signed
         self._receivers = Receivers()
         self._after = FIRST_HOST
+        self._after_known = FIRST_HOST
+        self._is_amid = False  # more hosts are to be looked at before the next pause
         self._ended = asyncio.Event()
         self._on_their_way: set[asyncio.Task[None]] = set()
 
     async def turn(self) -> float:
         """Sends what is due and has a place, then waits until a place is free or it is time to look again."""
         self._ended.clear()
-        if self._receivers.free:
-            for due in await self._take():
-                self._send(due)
-            if self._after != FIRST_HOST and self._receivers.free:
-                return 0.0
+        receivers, is_first = self._receivers, not self._is_amid
+        if receivers.free_for_any and (is_first or self._after != FIRST_HOST):
+            self._send_all(await self._take_of_any())
+        if receivers.free and receivers.known_places() and (is_first or self._after_known != FIRST_HOST):
+            self._send_all(await self._take_of_known())
+        self._is_amid = bool(
+            (self._after != FIRST_HOST and receivers.free_for_any)
+            or (self._after_known != FIRST_HOST and receivers.free)
+        )
+        if self._is_amid:
+            return 0.0
         await pause_for(POLL_SECONDS, self._ended, self._stop)
         return 0.0
 
@@ -102,22 +119,38 @@ class _Deliveries:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _take(self) -> list[Due]:
+    async def _take_of_any(self) -> list[Due]:
         async with self._pool.connection() as conn:
             taken, self._after = await webhooks.take(
                 conn,
-                self._receivers.free,
+                self._receivers.free_for_any,
                 lease=LEASE_SECONDS,
                 places=self._receivers.places(),
                 places_each=MOST_EACH,
                 after=self._after,
             )
+        return taken
+
+    async def _take_of_known(self) -> list[Due]:
+        async with self._pool.connection() as conn:
+            taken, self._after_known = await webhooks.take(
+                conn,
+                self._receivers.free,
+                lease=LEASE_SECONDS,
+                places=self._receivers.known_places(),
+                places_each=0,
+                after=self._after_known,
+            )
+        return taken
+
+    def _send_all(self, taken: list[Due]) -> None:
         if taken and not self._is_warned:
             self._is_warned = True
             log.warning(
                 "webhooks are sent unsigned: receivers can't tell them from forgeries; set LAPINQ_WEBHOOK_SECRET"
             )
-        return taken
+        for due in taken:
+            self._send(due)
 
     def _send(self, due: Due) -> None:
         self._receivers.started(due.host)
@@ -126,17 +159,17 @@ class _Deliveries:
         task.add_done_callback(self._on_their_way.discard)
 
     async def _deliver(self, due: Due) -> None:
-        answered = False
+        answered, began, took = False, time.monotonic(), 0.0
         try:
             try:
                 outcome = await self._poster.post(due)
             except Exception:  # as around a loop's turn: the others go on, and this one is not tried for ever
                 log.exception("webhook %s could not be sent to %s", due.event.event_id, due.host)
                 outcome = NotTaken("it could not be sent, and the log says why")
-            answered = outcome.answer is not None
+            answered, took = outcome.answer is not None, time.monotonic() - began
             await self._note(due, outcome)
         finally:
-            self._receivers.ended(due.host, answered=answered)
+            self._receivers.ended(due.host, answered=answered, seconds=took)
             self._ended.set()
 
     async def _note(self, due: Due, outcome: Taken | NotTaken) -> None:
@@ -144,7 +177,7 @@ class _Deliveries:
         for pause in (*_NOTE_PAUSES, None):
             try:
                 async with self._pool.connection() as conn:
-                    await _note_once(conn, due, outcome)
+                    state = await _note_once(conn, due, outcome)
             except Exception as error:  # noqa: BLE001  # as around a loop's turn
                 if pause is None or not is_away(error):
                     log.warning(
@@ -155,10 +188,12 @@ class _Deliveries:
                     return
                 await asyncio.sleep(pause)
             else:
+                self._metrics.tried(state)
                 return
 
 
-async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | NotTaken) -> None:
+async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | NotTaken) -> WebhookState:
+    """Answers the state that the try would leave its webhook in, also when it is too late to be noted."""
     which = (due.event.event_id, due.event.task_id, due.host)
     match outcome:
         case Taken(answer=answer):
@@ -166,6 +201,7 @@ async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | N
                 log.debug("webhook %s of task %s: delivered to %s", *which)
             else:
                 log.info("webhook %s of task %s: delivered to %s, too late to be noted", *which)
+            return WebhookState.DELIVERED
         case NotTaken(failure=failure, wait=asked):
             wait = next_wait(due.tries, random.random(), asked)  # noqa: S311  # spreads the tries
             state = await webhooks.failed(conn, due, outcome, wait)
@@ -181,3 +217,4 @@ async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | N
                     )
                 case _:
                     log.info("webhook %s of task %s: not taken by %s, too late to be noted", *which)
+            return state or WebhookState.PENDING

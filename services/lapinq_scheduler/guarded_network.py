@@ -14,6 +14,7 @@ import httpcore
 
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.webhook_target import Allowed
+from lapinq_scheduler.bounded_stream import BoundedStream
 from lapinq_scheduler.resolving import Lookup, Resolver
 
 _MOST_ADDRESSES = 4
@@ -55,9 +56,13 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             if share <= 0:
                 break
             try:
-                return await self._network.connect_tcp(address, port, share, local_address, socket_options)
+                connected = await self._network.connect_tcp(
+                    address, port, share, local_address, socket_options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
+            else:
+                return BoundedStream(connected)
         raise failure
 
     async def callable_addresses(self, host: str, port: int, timeout: float) -> list[str]:

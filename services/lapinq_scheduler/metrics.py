@@ -1,4 +1,4 @@
-"""What a scheduler shows at a scrape."""
+"""What a scheduler, and who delivers webhooks, shows at a scrape."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.domain.webhook import WebhookState
+from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
 
 PART = "scheduler"
@@ -24,3 +26,19 @@ class SchedulerMetrics:
     def collect(self) -> Iterator[Metric]:
         yield from self.times.collect()
         yield from connection_metrics(PART, self._pool, self._notifier)
+
+
+class DeliveryMetrics:
+    """Of who delivers webhooks in one process: its tries, by what came of them."""
+
+    def __init__(self) -> None:
+        self._tries: dict[tuple[str, ...], int] = dict.fromkeys(
+            [("delivered",), ("failed",), ("given_up",)], 0
+        )
+
+    def tried(self, state: WebhookState) -> None:
+        """A try ended, and left its webhook in `state`: pending when it failed."""
+        self._tries["failed" if state is WebhookState.PENDING else state.value,] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        yield catalogue.WEBHOOK_TRIES.of(self._tries)

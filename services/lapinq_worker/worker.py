@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
+from lapinq_core.db.notifier import READY_CHANNEL, WAIT_CHANNEL, Notifier, done_notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
@@ -76,7 +76,7 @@ class Worker:
         self._ends_tainted = ends_tainted
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
-        self._done_notifier = Notifier(self._pool, DONE_CHANNEL, joined)
+        self._done_notifier = done_notifier(self._pool)
         self._waited = Waited(self._done_notifier.wake)
         self._membership = Membership(
             url,
@@ -89,7 +89,7 @@ class Worker:
             noticed_stop=self._stop_is_asked,
         )
         self._progress = ProgressReporter(self._pool)
-        tally = Tally()
+        self._tally = tally = Tally()
         self._settler = Settler(
             url, self._notifier.wake, before=self._progress.flush, waited=self._waited, tally=tally
         )
@@ -263,6 +263,7 @@ class Worker:
             self._membership.loop_turned()
             self._guard.loop_turned()
             self._dispatcher.start_what_fits()
+            self._tally.count_completions()  # of tasks that leave nothing to write, too
             if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)

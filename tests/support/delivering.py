@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from lapinq_core.domain.decide import Fail
 from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_scheduler.deliveries import run_deliveries
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
@@ -19,7 +20,7 @@ from tests.support.running import on_connections
 
 
 @contextmanager
-def delivering(database: str, **settings: Any) -> Generator[None]:
+def delivering(database: str, metrics: Metrics | None = None, **settings: Any) -> Generator[None]:
     """Delivers while the context lasts, to this machine too unless `webhook_allow` says otherwise."""
     values: dict[str, Any] = {"database_url": database, "webhook_allow": ("127.0.0.1",), **settings}
     chosen = Settings(**values)
@@ -30,7 +31,7 @@ def delivering(database: str, **settings: Any) -> Generator[None]:
         stop = asyncio.Event()
         handles.append((asyncio.get_running_loop(), stop))
         started.set()
-        await run_deliveries(chosen, stop)
+        await run_deliveries(chosen, stop, metrics or Metrics())
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="deliveries under test")
     thread.start()

@@ -60,6 +60,7 @@ def test_tasks_are_counted_by_queue_and_status(serve: Serve, api_database: str) 
     assert seen.value("lapinq_database_breaker_open") == 0
     assert (seen.value("lapinq_oldest_ready_age_seconds", queue="each of the metrics") or -1) >= 0
     assert seen.value("lapinq_delayed_overdue_seconds") == 0
+    assert seen.value("lapinq_webhooks_overdue_seconds") == 0
     assert (seen.value("lapinq_database_pool_connections", part="api", state="idle") or 0) >= 1
     assert seen.value("lapinq_database_pool_waiting", part="api") == 0
     eventually(lambda: scrape(client).value("lapinq_listener_connected", part="api") == 1)

@@ -4,15 +4,18 @@ import logging
 import re
 import threading
 import time
+from datetime import datetime
 from functools import partial
 
 import psycopg
 import pytest
 
+from lapinq_core.runtime.metrics import Metrics
 from lapinq_scheduler import deliveries, posting
 from tests.support.delivering import completed, delivering, failed, make_due, outbox
 from tests.support.eventually import eventually
 from tests.support.receiver import OTHER_SECRET, SECRET, Received, receiving
+from tests.support.scraping import Scraped
 
 
 def state_of(database: str, task: str) -> str:
@@ -40,7 +43,10 @@ def test_the_end_of_a_task_is_told_signed(database: str) -> None:
         assert received.headers["content-type"] == "application/json"
         assert abs(int(received.headers["webhook-timestamp"]) - time.time()) < 60
         (row,) = outbox(database, task)
-        assert received.told == {
+        # Times are as the database writes them, without zeros at the end of the fraction.
+        times = {name: received.told[name] for name in ("started_at", "finished_at")}
+        assert all(text.endswith("+00:00") for text in times.values())
+        assert received.told | {name: datetime.fromisoformat(text) for name, text in times.items()} == {
             "task_id": task,
             "status": "completed",
             "result": '"done"',
@@ -49,8 +55,8 @@ def test_the_end_of_a_task_is_told_signed(database: str) -> None:
             "task_name": "add",
             "queue_name": "mail",
             "attempt": 1,
-            "started_at": row["started_at"].isoformat(),
-            "finished_at": row["finished_at"].isoformat(),
+            "started_at": row["started_at"],
+            "finished_at": row["finished_at"],
         }
         assert received.event_id == str(row["id"])
         assert (row["answer"], row["tries"], row["failure"]) == (204, 1, None)
@@ -268,3 +274,26 @@ def test_what_is_on_its_way_at_the_stop_gets_a_while(database: str) -> None:
             eventually(lambda: receiver.received)
             threading.Timer(0.2, go_on.set).start()
         assert state_of(database, task) == "delivered"
+
+
+def test_tries_are_counted_by_what_came_of_them(database: str) -> None:
+    metrics = Metrics()
+    statuses = iter((500, 204, 410))
+
+    def tries() -> list[float | None]:
+        seen = Scraped(metrics.text()[0].decode())
+        return [
+            seen.value("lapinq_webhook_tries_total", outcome=outcome)
+            for outcome in ("delivered", "failed", "given_up")
+        ]
+
+    with receiving() as receiver, delivering(database, metrics):
+        receiver.answer = lambda _: (next(statuses), {})
+        eventually(metrics.collect)
+        assert tries() == [0, 0, 0]
+        completed(database, receiver.url)
+        eventually(lambda: tries() == [0, 1, 0])
+        make_due(database)
+        eventually(lambda: tries() == [1, 1, 0])
+        completed(database, receiver.url)
+        eventually(lambda: tries() == [1, 1, 1])

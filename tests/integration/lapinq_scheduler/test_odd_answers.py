@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lapinq_scheduler.receivers import MOST_IN_TROUBLE
 from tests.support.delivering import completed, delivering, outbox
 from tests.support.eventually import eventually
 
@@ -40,6 +41,22 @@ def answering(*parts: bytes, until: Callable[[], object] = lambda: None) -> Gene
     thread.join()
 
 
+def test_any_number_of_hosts_that_never_answer_do_not_hold_up_one_that_does(database: str) -> None:
+    # Connected, and never heard: as many hosts as there are addresses of this machine.
+    with (
+        socket.create_server(("0.0.0.0", 0), backlog=200) as silent,
+        answering(b"HTTP/1.1 204 No Content\r\n\r\n") as url,
+        delivering(database, webhook_allow=("127.0.0.0/8",)),
+    ):
+        (first,) = completed(database, url)
+        eventually(lambda: outbox(database, first)[0]["state"] == "delivered")
+        for number in range(1, 61):
+            completed(database, f"http://127.1.0.{number}:{silent.getsockname()[1]}/")
+        eventually(lambda: sum(row["tries"] for row in outbox(database)) > MOST_IN_TROUBLE)
+        (second,) = completed(database, url)
+        eventually(lambda: outbox(database, second)[0]["state"] == "delivered", 5)
+
+
 def test_a_body_without_end_is_not_read_to_its_end(database: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
     with answering(head, *[b"x" * 65536] * 1000) as url, delivering(database):
@@ -54,6 +71,14 @@ def test_a_body_that_does_not_come_is_not_waited_for(database: str) -> None:
         (task,) = completed(database, url)
         eventually(lambda: outbox(database, task)[0]["state"] == "delivered", 5)
         done.set()
+
+
+def test_provisional_answers_without_end_are_not_read_until_the_time_is_up(database: str) -> None:
+    flood = [b"HTTP/1.1 100 Continue\r\n\r\n" * 2600] * 2000
+    with answering(*flood) as url, delivering(database):
+        (task,) = completed(database, url)
+        failure = eventually(lambda: outbox(database, task)[0]["failure"], 10)
+        assert failure == "it gave no answer that is HTTP"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from lapinq_core.domain.state import Status
 from lapinq_core.queue.measure import measure
 from tests.integration.queue.test_inspect import one_of_each
 from tests.integration.queue.test_plans import fill, nodes, plan, touched
-from tests.support.factories import Conn, add_worker, claim, enqueue, pause
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue, pause
 from tests.support.running import on_connections
 
 
@@ -105,6 +105,19 @@ def test_what_is_due_and_not_made_ready_is_overdue(database: str) -> None:
         assert (await measure(conn, 200)).overdue == 0
         await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '20 seconds'")
         assert (await measure(conn, 200)).overdue == pytest.approx(20, abs=5)
+
+    on_connections(database, test)
+
+
+def test_a_webhook_that_is_due_and_not_delivered_is_overdue(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 3, webhook_url="http://127.0.0.1/")
+        await complete(conn, await claim(conn, await add_worker(conn), 3))
+        await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() - seq * interval '20 seconds'")
+        await conn.execute("UPDATE lapinq_webhooks SET state = 'given_up' WHERE seq = 3")
+        assert (await measure(conn, 200)).webhooks_overdue == pytest.approx(40, abs=5)
+        await conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() + interval '1 hour'")
+        assert (await measure(conn, 200)).webhooks_overdue == 0
 
     on_connections(database, test)
 

@@ -1,4 +1,4 @@
-from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, MOST_IN_TROUBLE, Receivers
+from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, MOST_IN_TROUBLE, SOON_SECONDS, Receivers
 
 
 def test_one_host_gets_a_few_at_once() -> None:
@@ -47,3 +47,32 @@ def test_what_is_remembered_is_bounded() -> None:
         receivers.started(f"{number}")
         receivers.ended(f"{number}", answered=False)
     assert len(receivers.places()) == 1000
+
+
+def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
+    receivers = Receivers()
+    receivers.started("known")
+    receivers.ended("known", answered=True)
+    for number in range(MOST_IN_TROUBLE):
+        assert receivers.free_for_any == MOST_IN_TROUBLE - number
+        receivers.started(f"new {number}")
+    assert receivers.free_for_any == 0
+    assert receivers.free == MOST_AT_ONCE - MOST_IN_TROUBLE
+    receivers.started("known")
+    assert receivers.known_places() == {"known": MOST_EACH - 1}
+    receivers.ended("known", answered=False)
+    assert receivers.known_places() == {}
+    assert receivers.free_for_any == 0
+    receivers.ended("new 0", answered=True)
+    assert receivers.known_places() == {"new 0": MOST_EACH}
+    assert receivers.free_for_any == 1
+
+
+def test_one_that_answers_late_gets_a_few_at_once_but_no_place_of_the_known() -> None:
+    receivers = Receivers()
+    receivers.started("late")
+    receivers.ended("late", answered=True, seconds=SOON_SECONDS + 1)
+    assert receivers.places() == {}
+    assert receivers.known_places() == {}
+    receivers.started("late")
+    assert receivers.free_for_any == MOST_IN_TROUBLE - 1

@@ -99,6 +99,8 @@ def test_the_body_has_the_published_fields_first() -> None:
         (503, "soon", NotTaken("it answered 503", 503)),
         (503, "-5", NotTaken("it answered 503", 503)),
         (503, "", NotTaken("it answered 503", 503)),
+        (503, f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", NotTaken("it answered 503", 503)),
+        (503, f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", NotTaken("it answered 503", 503)),
     ],
 )
 def test_what_an_answer_says(status: int, retry_after: str | None, outcome: Taken | NotTaken) -> None:

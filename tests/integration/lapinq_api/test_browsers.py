@@ -8,6 +8,8 @@ import pytest
 
 from lapinq_api.routes import OPERATIONS
 
+pytestmark = pytest.mark.http
+
 Serve = Callable[..., httpx.Client]
 
 TASK = {"task_name": "send", "module_path": "app.mail"}

@@ -14,6 +14,8 @@ from tests.support import postgres
 from tests.support.eventually import eventually
 from tests.support.serving import serving
 
+pytestmark = pytest.mark.http
+
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:

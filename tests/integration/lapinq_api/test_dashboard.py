@@ -11,6 +11,8 @@ from tests.integration.queue.test_inspect import one_of_each
 from tests.support.factories import Conn, enqueue
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.http
+
 HOSTILE = '<script>alert("1")</script>'
 
 

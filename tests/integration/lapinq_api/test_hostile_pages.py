@@ -16,6 +16,8 @@ from lapinq_core.runtime.settings import Settings
 from tests.support.hostile_values import HEADERS, MALFORMED, SEGMENTS, STRINGS
 from tests.support.people import log_in
 
+pytestmark = pytest.mark.http
+
 Serve = Callable[..., httpx.Client]
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -10,6 +10,8 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.hostile_values import MALFORMED, VALUES
 from tests.support.people import log_in
 
+pytestmark = pytest.mark.http
+
 LET_GO = {1002, 1003, 1006, 1007, 1008, 1009}
 AUTH = '{"type": "auth", "token": "%s"}'
 

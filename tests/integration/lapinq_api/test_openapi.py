@@ -25,6 +25,8 @@ from tests.support.factories import Conn
 from tests.support.running import on_connections
 from tests.support.serving import serving
 
+pytestmark = pytest.mark.http
+
 
 def fits(value: Any, struct: type[msgspec.Struct]) -> None:
     """That `value` has every field of `struct`, in their order and each of its type, and no other."""

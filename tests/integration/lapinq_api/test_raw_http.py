@@ -12,6 +12,8 @@ import pytest
 from lapinq_api import body, protocol
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.http
+
 Serve = Callable[..., httpx.Client]
 
 END = b"Connection: close\r\n\r\n"

@@ -12,6 +12,8 @@ from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.state import Status
 from tests.integration.lapinq_api.conftest import Serve
 
+pytestmark = pytest.mark.http
+
 ROOT = Path(__file__).parents[3]
 KEY = "the-key-of-this-server"
 

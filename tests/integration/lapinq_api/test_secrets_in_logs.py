@@ -12,6 +12,8 @@ from tests.support.eventually import eventually
 from tests.support.people import PASSWORD
 from tests.support.processes import ApiProcess
 
+pytestmark = pytest.mark.http
+
 MASTER = "master-key-5d41402abc4b2a76"
 SESSION_SECRET = "session-secret-7d793037a0760186"
 ADMIN_PASSWORD = "admin-password-9b74c9897bac770f"

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.people import PASSWORD, add_user, browser
 
+pytestmark = pytest.mark.http
+
 
 @pytest.mark.parametrize(
     ("path", "body"),

@@ -25,6 +25,8 @@ from tests.support.people import log_in
 from tests.support.processes import ApiProcess
 from tests.support.serving import serving
 
+pytestmark = pytest.mark.http
+
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

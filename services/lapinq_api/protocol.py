@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from lapinq_api.body import WHOLE_KEY
 from lapinq_api.codec import Json
 from lapinq_api.errors import RETRY_AFTER_SECONDS, sentence
+from lapinq_api.unread import UnreadWatch
 
 MOST_CONNECTIONS = 5000
 OTHER_FILES = 256
@@ -49,7 +50,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._application = self.app
         self._most = most_connections()
         self._head_timer: asyncio.TimerHandle | None = None
-        self._unread_timer: asyncio.TimerHandle | None = None
+        self._unread = UnreadWatch(self.loop, UNREAD_SECONDS)
         self._is_websocket = False
         self._is_in_head = False
         self._piece = 0  # bytes that arrived last
@@ -110,7 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            self._watch_unread()
+            self._unread.begin(self.transport)
 
     def timeout_keep_alive_handler(self) -> None:
         self._close()
@@ -122,13 +123,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_unread()
+        self._unread.begin(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-            self._unread_timer = None
+        self._unread.end()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST, "this is not a valid HTTP request")
@@ -167,22 +166,10 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._cancel_head_timer()
             self.transport.close()
-            self._watch_unread()
+            self._unread.begin(self.transport)
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._close)
-
-    def _watch_unread(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left and self._unread_timer is None:
-            self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._look_at_unread, left)
-
-    def _look_at_unread(self, before: int) -> None:
-        self._unread_timer = None
-        if self.transport.get_write_buffer_size() >= before:
-            self.transport.abort()
-        else:
-            self._watch_unread()
 
     def _cancel_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -191,9 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _cancel_timers(self) -> None:
         self._cancel_head_timer()
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-            self._unread_timer = None
+        self._unread.end()
 
 
 def most_connections() -> int:

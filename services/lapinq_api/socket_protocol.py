@@ -11,6 +11,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from lapinq_api.unread import UnreadWatch
+
 UNREAD_SECONDS = 15.0
 
 
@@ -25,45 +27,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._unread_timer: asyncio.TimerHandle | None = None
+        self._unread = UnreadWatch(self.loop, UNREAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel_unread_timer()
+        self._unread.end()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self.transport.pause_reading()  # each ping adds to what is unread
-        self._watch_unread()
+        self._unread.begin(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._cancel_unread_timer()
+        self._unread.end()
         if not self.read_paused:
             self.transport.resume_reading()
 
     def on_task_complete(self, task: "asyncio.Task[None]") -> None:
         super().on_task_complete(task)
-        self._watch_unread()  # closing takes until everything is read
+        self._unread.begin(self.transport)  # closing takes until everything is read
 
     def keepalive_timeout(self) -> None:
         # Who doesn't answer does not take a farewell either.
         self.pong_timer = None
         self.transport.abort()
-
-    def _watch_unread(self) -> None:
-        left = self.transport.get_write_buffer_size()
-        if left and self._unread_timer is None:
-            self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._look_at_unread, left)
-
-    def _look_at_unread(self, before: int) -> None:
-        self._unread_timer = None
-        if self.transport.get_write_buffer_size() >= before:
-            self.transport.abort()
-        else:
-            self._watch_unread()
-
-    def _cancel_unread_timer(self) -> None:
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-            self._unread_timer = None

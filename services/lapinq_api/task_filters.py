@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
 from lapinq_api.endpoint import Parameter
+from lapinq_api.paging import cursor_parameter, wrong_cursor
 from lapinq_api.values import NAME_SCHEMA
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import Status
@@ -53,7 +54,7 @@ def _read_text(name: str, query: dict[str, str]) -> str | None:
 
 def _read_cursor(text: str) -> str:
     if not _CURSOR.fullmatch(text):
-        raise InvalidValue("cursor", "must be what an X-Next-Cursor header said")
+        raise wrong_cursor()
     return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
 
 
@@ -84,8 +85,4 @@ ERROR = Parameter(
     description="Only tasks that ended with an error which contains this (ILIKE).",
     schema=_TEXT_SCHEMA,
 )
-CURSOR = Parameter(
-    name="cursor",
-    description="Go on where a page ended, with what its X-Next-Cursor header said.",
-    schema={"type": "string", "pattern": f"^{_CURSOR.pattern}$"},
-)
+CURSOR = cursor_parameter(_CURSOR.pattern)

@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
-from lapinq_api.endpoint import Answer, Handler, Needs, Operation, Parameter, query_of
+from lapinq_api.endpoint import Answer, Handler, Needs, Operation, query_of
 from lapinq_api.objects import TaskObject
-from lapinq_api.query import whole_number
+from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
 from lapinq_api.state import State
 from lapinq_api.task_filters import (
     ARGS,
@@ -26,9 +26,6 @@ from lapinq_core.domain.state import Status
 from lapinq_core.queue import inspect
 from lapinq_core.queue.filters import TaskFilter
 
-DEFAULT_LIMIT = 50
-MOST_LISTED = 1000
-
 
 async def list_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
@@ -41,18 +38,11 @@ async def list_failed(state: State, request: Request) -> Response:
 
 
 async def _page(state: State, query: dict[str, str], chosen: TaskFilter) -> Response:
-    limit = whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
-    objects, last = await state.database.within(LIST_BUDGET_SECONDS, inspect.list_tasks, chosen, limit)
-    return Json(
-        f"[{','.join(objects)}]".encode(), headers={"X-Next-Cursor": cursor_after(last)} if last else None
+    objects, last = await state.database.within(
+        LIST_BUDGET_SECONDS, inspect.list_tasks, chosen, read_limit(query)
     )
-
-
-_LIMIT = Parameter(
-    name="limit",
-    description="Most tasks to answer.",
-    schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
-)
+    headers = {CURSOR_HEADER: cursor_after(last)} if last else None
+    return Json(f"[{','.join(objects)}]".encode(), headers=headers)
 
 
 def _tasks(of: Handler) -> Answer:
@@ -60,7 +50,7 @@ def _tasks(of: Handler) -> Answer:
     return Answer(
         description="The tasks.",
         body=list[TaskObject],
-        headers={"X-Next-Cursor": "What to give as `cursor` for the next page, where there is one."},
+        headers=CURSOR_HEADERS,
         links={
             of.__name__: {"cursor": "$response.header.X-Next-Cursor"},
             **links_to_task("$response.body#/0/id"),
@@ -76,7 +66,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="tasks",
         summary="List tasks, newest first",
-        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, _LIMIT, CURSOR),
+        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, LIMIT, CURSOR),
         answers={200: _tasks(list_tasks)},
     ),
     Operation(
@@ -87,7 +77,7 @@ OPERATIONS = (
         tag="tasks",
         summary="List failed tasks, newest first",
         description="The dead letter queue: tasks that ended with an error and with no retry left.",
-        parameters=(QUEUE, TASK_NAME, ARGS, ERROR, _LIMIT, CURSOR),
+        parameters=(QUEUE, TASK_NAME, ARGS, ERROR, LIMIT, CURSOR),
         answers={200: _tasks(list_failed)},
     ),
 )

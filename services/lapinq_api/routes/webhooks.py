@@ -1,7 +1,5 @@
 """Looking at webhooks and what became of them, and sending one again."""
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -16,7 +14,7 @@ from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.errors import Refused
-from lapinq_api.query import whole_number
+from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit, read_number
 from lapinq_api.state import State
 from lapinq_api.task_path import read_id
 from lapinq_api.values import NAME_SCHEMA, Id, says
@@ -26,9 +24,6 @@ from lapinq_core.domain.task import check_name
 from lapinq_core.domain.webhook import WebhookState
 from lapinq_core.store import webhooks
 from lapinq_core.store.webhooks import WebhookFilter
-
-DEFAULT_LIMIT = 50
-MOST_LISTED = 1000
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):
@@ -54,12 +49,10 @@ class WebhookObject(msgspec.Struct, kw_only=True):
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
-    limit = whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
     objects, last = await state.database.within(
-        LIST_BUDGET_SECONDS, webhooks.list_webhooks, _filter(query), limit
+        LIST_BUDGET_SECONDS, webhooks.list_webhooks, _filter(query), read_limit(query)
     )
-    headers = None if last is None else {"X-Next-Cursor": _cursor(last)}
-    return Json(f"[{','.join(objects)}]".encode(), headers=headers)
+    return Json(f"[{','.join(objects)}]".encode(), headers=next_number(last))
 
 
 async def get_webhook(state: State, request: Request) -> Response:
@@ -83,7 +76,7 @@ async def resend_webhook(state: State, request: Request) -> Response:
 
 
 def _filter(query: dict[str, str]) -> WebhookFilter:
-    state, queue, task, cursor = (query.get(key) for key in ("state", "queue", "task_id", "cursor"))
+    state, queue, task = (query.get(key) for key in ("state", "queue", "task_id"))
     if state is not None and state not in set(WebhookState):
         raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")
     if queue is not None:
@@ -92,7 +85,7 @@ def _filter(query: dict[str, str]) -> WebhookFilter:
         state=WebhookState(state) if state else None,
         queue=queue,
         task_id=None if task is None else read_id("task_id", task, "a task id"),
-        before=None if cursor is None else _read_cursor(cursor),
+        before=read_number(query),
     )
 
 
@@ -104,17 +97,6 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "there is no webhook with this id")
 
 
-def _cursor(last: int) -> str:
-    return urlsafe_b64encode(last.to_bytes(8)).rstrip(b"=").decode()
-
-
-def _read_cursor(text: str) -> int:
-    if not _CURSOR.fullmatch(text):
-        raise InvalidValue("cursor", "must be what an X-Next-Cursor header said")
-    return int.from_bytes(urlsafe_b64decode(f"{text}="), signed=True)
-
-
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{11}")
 _EVENT_ID = Parameter(
     name="id", where="path", description="The id of an event.", schema={"type": "string", "format": "uuid"}
 )
@@ -126,16 +108,8 @@ _FILTERS = (
         name="task_id", description="Only those of this task.", schema={"type": "string", "format": "uuid"}
     ),
     Parameter(name="queue", description="Only those of tasks of this queue.", schema=NAME_SCHEMA),
-    Parameter(
-        name="limit",
-        description="Most webhooks to answer.",
-        schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
-    ),
-    Parameter(
-        name="cursor",
-        description="Go on where a page ended, with what its X-Next-Cursor header said.",
-        schema={"type": "string", "pattern": f"^{_CURSOR.pattern}$"},
-    ),
+    LIMIT,
+    NUMBER_CURSOR,
 )
 
 OPERATIONS = (
@@ -152,7 +126,7 @@ OPERATIONS = (
             200: Answer(
                 description="The webhooks.",
                 body=list[WebhookObject],
-                headers={"X-Next-Cursor": "What to give as `cursor` for the next page, where there is one."},
+                headers=CURSOR_HEADERS,
                 links={
                     "list_webhooks": {"cursor": "$response.header.X-Next-Cursor"},
                     "get_webhook": {"id": "$response.body#/0/id"},

@@ -13,12 +13,24 @@ PROBE_INTERVAL_SECONDS = 0.5
 log = logging.getLogger(__name__)
 
 
-class Breaker:
-    """Open after three failures in a row, until `probe` succeeds. Of one event loop."""
+async def _nothing() -> None:
+    pass
 
-    def __init__(self, probe: Callable[[], Awaitable[None]]) -> None:
+
+class Breaker:
+    """Open after three failures in a row, until `probe` succeeds. Of one event loop.
+
+    After each failure it tries for itself: where nothing listens any more it is open within milliseconds, and the
+    requests that follow need not wait for a connection first. `back` is called before it closes.
+    """
+
+    def __init__(
+        self, probe: Callable[[], Awaitable[None]], back: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
         self._probe = probe
+        self._back = back
         self._failures = 0
+        self._doubted = asyncio.Event()
         self._tripped = asyncio.Event()
 
     @property
@@ -28,6 +40,7 @@ class Breaker:
     def failed(self, reason: object) -> None:
         """The database could not be reached."""
         self._failures += 1
+        self._doubted.set()
         if self._failures >= THRESHOLD and not self.is_open:
             log.warning("the database is away, answering 503 until it is back: %s", reason)
             self._tripped.set()
@@ -39,17 +52,22 @@ class Breaker:
     async def run(self) -> None:
         """Probes while open, for ever."""
         while True:
-            await self._tripped.wait()
+            await self._doubted.wait()
+            self._doubted.clear()
+            while 0 < self._failures < THRESHOLD and not await self._succeeds(self._probe):
+                self.failed("it can't be reached")
+            if not self.is_open:
+                continue
             since = time.monotonic()
-            while not await self._is_back():  # noqa: ASYNC110  # the database sets no event
+            while not (await self._succeeds(self._probe) and await self._succeeds(self._back)):  # noqa: ASYNC110  # the database sets no event
                 await asyncio.sleep(PROBE_INTERVAL_SECONDS)
             log.warning("the database is back after %.1f s", time.monotonic() - since)
             self._failures = 0
             self._tripped.clear()
 
-    async def _is_back(self) -> bool:
+    async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
         try:
-            await self._probe()
+            await step()
         except Exception as error:
             if not is_away(error):
                 log.exception("the database can't be used")

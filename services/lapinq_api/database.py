@@ -36,7 +36,7 @@ class Database:
     def __init__(self, url: str, size: int) -> None:
         self._url = url
         self.pool: Pool = make_pool(url, "lapinq-api", size, timeout=BUDGET_SECONDS)
-        self.breaker = Breaker(self._probe)
+        self.breaker = Breaker(self._probe, self._drop_old)
         self.is_ready = False
         """Whether the schema was seen to be there; until then every call is refused."""
         self._abandoned: set[asyncio.Task[object]] = set()
@@ -125,5 +125,7 @@ class Database:
             conn = await connect(self._url, "lapinq-api probe")
             async with conn:
                 await inspect.ping(conn)
+
+    async def _drop_old(self) -> None:
         # What lies in the pool is from before; each dead connection would cost a request.
         await self.pool.drain()

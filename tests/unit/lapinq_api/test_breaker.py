@@ -54,3 +54,44 @@ def test_it_probes_until_the_database_is_back(
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "the database is away, answering 503 until it is back: gone"
     assert said[-1].startswith("the database is back after ")
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_after_a_failure_it_looks_for_itself(is_away: bool) -> None:
+    probes = 0
+
+    async def probe() -> None:
+        nonlocal probes
+        probes += 1
+        if is_away:
+            raise psycopg.OperationalError
+
+    async def run() -> None:
+        guard = Breaker(probe)
+        running = asyncio.create_task(guard.run())
+        guard.failed("a dead connection")
+        async with asyncio.timeout(5):
+            while not probes or (is_away and not guard.is_open):  # noqa: ASYNC110  # no event to wait for
+                await asyncio.sleep(0)
+        assert guard.is_open is is_away
+        running.cancel()
+
+    asyncio.run(run())
+
+
+def test_it_opens_though_each_look_of_its_own_succeeds() -> None:
+    async def probe() -> None:
+        pass
+
+    async def run() -> None:
+        guard = Breaker(probe)
+        running = asyncio.create_task(guard.run())
+        for _ in range(2):
+            guard.failed("no answer in time")
+            await asyncio.sleep(0)
+        assert not guard.is_open
+        guard.failed("no answer in time")
+        assert guard.is_open
+        running.cancel()
+
+    asyncio.run(run())

@@ -30,6 +30,8 @@ from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
+TURN_SECONDS = 5.0
+"""For a look at what is due. A database that is silent must not hold up a stop for longer."""
 POLL_SECONDS = 0.5
 LEASE_SECONDS = WHOLE_SECONDS + 15.0
 """How long a try has, with what is noted of it, before somebody else makes it again."""
@@ -55,7 +57,12 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     try:
         with metrics.showing(shown):
             await run_every(
-                "deliver webhooks", deliveries.turn, interval=POLL_SECONDS, stop=stop, expected=is_away
+                "deliver webhooks",
+                deliveries.turn,
+                interval=POLL_SECONDS,
+                stop=stop,
+                deadline=TURN_SECONDS,
+                expected=is_away,
             )
     finally:
         await deliveries.wind_down()

@@ -3,6 +3,8 @@
 All are in autocommit mode: a statement is its own transaction unless the caller opens one.
 """
 
+import asyncio
+
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -12,6 +14,9 @@ STATEMENT_TIMEOUT_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5
+LISTENING_SECONDS = 2.0
+_SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""Every PostgreSQL answers it with a letter (the protocol's SSLRequest), whether or not it offers TLS."""
 
 # A peer that vanished without a word is noticed by the kernel within about ten seconds.
 _DEFAULTS = {
@@ -44,6 +49,35 @@ async def connect(url: str, name: str, **settings: str) -> psycopg.AsyncConnecti
         await connection.close()
         raise
     return connection
+
+
+async def is_listening(url: str) -> bool:
+    """Whether a server answers where `url` leads, be it one that then turns the caller down.
+
+    Not by libpq's PQping, in which psycopg holds up all threads. A host that libpq is left to find counts as there.
+    """
+    given = conninfo_to_dict(url)
+    hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
+    ports = str(given.get("port") or 5432).split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)
+    return not all(hosts) or any([await _answers(*place) for place in zip(hosts, ports, strict=True)])
+
+
+async def _answers(host: str, port: str) -> bool:
+    try:
+        async with asyncio.timeout(LISTENING_SECONDS):
+            if host.startswith("/"):
+                reader, writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            else:
+                reader, writer = await asyncio.open_connection(host, int(port))
+            try:
+                writer.write(_SSL_REQUEST)
+                return bool(await reader.read(1))
+            finally:
+                writer.close()
+    except OSError:
+        return False
 
 
 async def configure(connection: psycopg.AsyncConnection, **settings: str) -> None:

@@ -17,18 +17,27 @@ async def _nothing() -> None:
     pass
 
 
+async def _yes() -> bool:
+    return True
+
+
 class Breaker:
     """Open after three failures in a row, until `probe` succeeds. Of one event loop.
 
-    After each failure it tries for itself: where nothing listens any more it is open within milliseconds, and the
-    requests that follow need not wait for a connection first. `back` is called before it closes.
+    After a failure it asks `is_listening`: where nothing does any more it is open within milliseconds, and the requests
+    that follow need not wait for a connection first. A server that turns a newcomer down is there, and may well serve
+    the connections it has. `back` is called before it closes.
     """
 
     def __init__(
-        self, probe: Callable[[], Awaitable[None]], back: Callable[[], Awaitable[None]] = _nothing
+        self,
+        probe: Callable[[], Awaitable[None]],
+        back: Callable[[], Awaitable[None]] = _nothing,
+        is_listening: Callable[[], Awaitable[bool]] = _yes,
     ) -> None:
         self._probe = probe
         self._back = back
+        self._is_listening = is_listening
         self._failures = 0
         self._doubted = asyncio.Event()
         self._tripped = asyncio.Event()
@@ -54,8 +63,8 @@ class Breaker:
         while True:
             await self._doubted.wait()
             self._doubted.clear()
-            while 0 < self._failures < THRESHOLD and not await self._succeeds(self._probe):
-                self.failed("it can't be reached")
+            while 0 < self._failures < THRESHOLD and not await self._is_listening():
+                self.failed("nothing listens there")
             if not self.is_open:
                 continue
             since = time.monotonic()

@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_api.breaker import Breaker
 from lapinq_core.db.errors import DatabaseUnavailable, is_away, translated
-from lapinq_core.db.pool import connect, make_pool
+from lapinq_core.db.pool import connect, is_listening, make_pool
 from lapinq_core.queue import inspect
 
 BUDGET_SECONDS = 1.8
@@ -36,7 +36,7 @@ class Database:
     def __init__(self, url: str, size: int) -> None:
         self._url = url
         self.pool: Pool = make_pool(url, "lapinq-api", size, timeout=BUDGET_SECONDS)
-        self.breaker = Breaker(self._probe, self._drop_old)
+        self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
         """Whether the schema was seen to be there; until then every call is refused."""
         self._abandoned: set[asyncio.Task[object]] = set()

@@ -1,0 +1,46 @@
+"""Whether a PostgreSQL is there is another question than whether it lets one in."""
+
+import asyncio
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lapinq_core.db.pool import connect, is_listening
+from tests.support.proxy import proxy
+
+
+def test_a_server_that_lets_nobody_in_is_there(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("CREATE ROLE shut_out LOGIN CONNECTION LIMIT 0")
+    try:
+        url = make_conninfo(database, user="shut_out")
+        with pytest.raises(psycopg.OperationalError, match="too many connections"):
+            asyncio.run(connect(url, "test"))
+        assert asyncio.run(is_listening(url))
+    finally:
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute("DROP ROLE shut_out")
+
+
+def test_where_nothing_listens_none_is_there() -> None:
+    assert not asyncio.run(is_listening("postgresql://127.0.0.1:1/lapinq"))
+    assert not asyncio.run(is_listening("host=/nowhere dbname=lapinq"))
+    assert not asyncio.run(is_listening("host=127.0.0.1,/nowhere port=1,2"))
+
+
+def test_what_hangs_up_without_a_word_is_no_server(database: str) -> None:
+    with proxy(database) as between:
+        assert asyncio.run(is_listening(between.url))
+        between.cut()
+        assert not asyncio.run(is_listening(between.url))
+
+
+def test_one_of_several_hosts_is_enough(database: str) -> None:
+    given = conninfo_to_dict(database)
+    two = make_conninfo(database, host=f"/nowhere,{given['host']}", port=f"1,{given.get('port', 5432)}")
+    assert asyncio.run(is_listening(two))
+
+
+def test_a_host_that_is_not_named_is_taken_to_be_there() -> None:
+    assert asyncio.run(is_listening("dbname=lapinq"))

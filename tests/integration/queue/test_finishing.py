@@ -12,6 +12,7 @@ from lapinq_core.queue.upkeep import ended_as
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
 from tests.support.invariants import check_invariants
+from tests.support.locks import is_held_up
 from tests.support.running import on_connections
 
 
@@ -83,15 +84,7 @@ def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(database: str) 
         async with conn.transaction():
             assert await finish.acomplete_one(conn, end(task, held, "1"))
             request = asyncio.ensure_future(control.request_cancel(asking, task))
-
-            async def waits() -> bool:
-                cursor = await looking.execute(
-                    "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
-                    (asking.info.backend_pid,),
-                )
-                return await cursor.fetchone() is not None
-
-            await eventually_async(waits)
+            await eventually_async(lambda: is_held_up(looking, asking))
         assert await request is False
         assert await counts(looking) == {"completed": 1}
 

@@ -18,6 +18,7 @@ from tests.integration.queue.test_inspect import one_of_each
 from tests.support.eventually import eventually_async
 from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, status
 from tests.support.invariants import check_invariants
+from tests.support.locks import is_held_up
 from tests.support.running import on_connections
 
 
@@ -96,7 +97,7 @@ def test_a_stop_that_meets_the_claim_of_the_task_reaches_it_all_the_same(databas
         async with worker_conn.transaction():
             [held] = await claim(worker_conn, worker)
             stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
-            await until_it_waits_for_a_lock(watcher, conn)
+            await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.ASKED, Status.RUNNING)
         assert await complete(conn, [held]) == 1
         assert await status(conn, task_id) == "completed"
@@ -112,7 +113,7 @@ def test_a_stop_that_meets_the_end_of_the_task_says_how_it_ended(database: str) 
         async with worker_conn.transaction():
             assert await complete(worker_conn, held) == 1
             stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
-            await until_it_waits_for_a_lock(watcher, conn)
+            await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.REFUSED, Status.COMPLETED)
 
     on_connections(database, test, 3)
@@ -129,18 +130,9 @@ def test_a_stop_that_meets_a_retry_of_the_task_cancels_it(database: str) -> None
             ended = Ended(held.id, held.token, final=False, counts=True, delay=0, error="no")
             assert await work.settle(worker_conn, [ended]) == {task_id: "default"}
             stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
-            await until_it_waits_for_a_lock(watcher, conn)
+            await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.CANCELLED, Status.CANCELLED)
         assert await status(conn, task_id) == "cancelled"
 
     on_connections(database, test, 3)
     check_invariants(database, [])
-
-
-async def until_it_waits_for_a_lock(watcher: Conn, conn: Conn) -> None:
-    async def waits() -> bool:
-        query = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
-        row = await (await watcher.execute(query, (conn.info.backend_pid,))).fetchone()
-        return row is not None and bool(row[0])
-
-    await eventually_async(waits)

@@ -26,7 +26,7 @@ from lapinq_worker.pools import event_loop
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
-from tests.unit.lapinq_worker.test_event_loop_pool import (
+from tests.unit.lapinq_worker.loop_coroutines import (
     CANCELLED,
     CLOSED,
     NULL,

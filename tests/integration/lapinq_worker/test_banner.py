@@ -17,6 +17,7 @@ from lapinq_worker.rates import wants_rates
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
 from tests.support import tasks
 from tests.support.enqueueing import enqueue_all
+from tests.support.eventually import eventually
 from tests.support.processes import WorkerProcess
 
 DECLARED = "tests.support.declared"
@@ -119,7 +120,8 @@ def test_rates_are_said_once_a_while(database: str) -> None:
         # The last of the three starts is the end of it.
         worker.said(r"1 failed")
         assert (total("retried"), total("failed")) == (2, 1)
-        worker.said(r"0 running, 0 waiting here\n(?s:.*)1 completed(?s:.*)0 running")
+        eventually(lambda: total("completed") == 41)
+        worker.said(r"0 running, 0 waiting here\n(?s:.*)0 completed")
         assert total("completed") == 41
 
 

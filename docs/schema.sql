@@ -177,6 +177,18 @@ CREATE TABLE lapinq_ready (
 CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, seq);
 CREATE INDEX lapinq_ready_expires_at ON lapinq_ready USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE TABLE lapinq_rollups (
+    span       integer NOT NULL,
+    since      timestamp with time zone NOT NULL,
+    queue_name text NOT NULL,
+    started    bigint NOT NULL DEFAULT 0,
+    completed  bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    runs       bigint[] NOT NULL DEFAULT '{}'::bigint[],
+    waits      bigint[] NOT NULL DEFAULT '{}'::bigint[]
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_rollups_since ON lapinq_rollups USING btree (span, since);
+
 CREATE TABLE lapinq_running (
     id                  uuid NOT NULL,
     token               uuid NOT NULL,
@@ -313,6 +325,14 @@ CREATE TABLE lapinq_workers (
     started_at    timestamp with time zone NOT NULL,
     beat_at       timestamp with time zone NOT NULL,
     dead_at       timestamp with time zone,
+    memory_bytes  bigint,
+    running       integer,
+    rate          double precision,
+    is_quiet      boolean NOT NULL DEFAULT false,
+    asked_to      text,
+    asked_by      text,
+    asked_at      timestamp with time zone,
+    CONSTRAINT lapinq_workers_asked_to_check CHECK ((asked_to = ANY (ARRAY['quiet'::text, 'stop'::text]))),
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);
 

@@ -190,5 +190,28 @@ workers = sa.Table(
     sa.Column("started_at", _timestamptz, nullable=False),
     sa.Column("beat_at", _timestamptz, nullable=False),
     sa.Column("dead_at", _timestamptz),
+    sa.Column("memory_bytes", sa.BigInteger),
+    sa.Column("running", sa.Integer),
+    sa.Column("rate", DOUBLE_PRECISION),
+    sa.Column("is_quiet", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("asked_to", sa.Text),
+    sa.Column("asked_by", sa.Text),
+    sa.Column("asked_at", _timestamptz),
+    sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
+)
+
+rollups = sa.Table(
+    "lapinq_rollups",
+    metadata,
+    sa.Column("span", sa.Integer, nullable=False),
+    sa.Column("since", _timestamptz, nullable=False),
+    sa.Column("queue_name", sa.Text, nullable=False),
+    sa.Column("started", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("waits", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Index("lapinq_rollups_since", "span", "since"),
+    postgresql_with=_HOT,
 )

@@ -14,7 +14,7 @@ from lapinq_core.store import audit
 from lapinq_core.store.audit import Author
 
 ACCESS_CHANNEL = "lapinq_access"
-"""Where servers hear that a key was deleted."""
+"""Where servers hear that a key was deleted, and that a user or a session is not what it was."""
 MOST_KEYS = 1000
 
 _PACKAGE = "lapinq_core.store"

@@ -132,7 +132,7 @@ async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> Ended | None:
     """Ends the session of a token, if there is one; answers what it was."""
     cursor = await conn.execute(sql(_PACKAGE, "end_session"), {"token_hash": token_hash})
     row = await cursor.fetchone()
-    return Ended(*row) if row else None
+    return Ended(*row[:3]) if row else None
 
 
 async def revoke(conn: psycopg.AsyncConnection, user_id: int, session_id: str) -> bool:

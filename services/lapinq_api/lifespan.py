@@ -74,6 +74,8 @@ def make_lifespan(
                 listener.subscribe(READY_CHANNEL, changes.heard)
                 keys = KeyRing(database, group)
                 listener.subscribe(ACCESS_CHANNEL, keys.heard)
+                accesses = Changes()
+                listener.subscribe(ACCESS_CHANNEL, accesses.heard)
                 endless = [
                     group.create_task(notifier.run()),
                     group.create_task(database.breaker.run()),
@@ -103,6 +105,7 @@ def make_lifespan(
                         keys=keys,
                         gauges=gauges,
                         changes=changes,
+                        accesses=accesses,
                         looks=asyncio.Semaphore(MOST_LOOKS),
                     )
                 )

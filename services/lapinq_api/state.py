@@ -41,6 +41,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     keys: KeyRing
     gauges: Gauges
     changes: Changes
+    accesses: Changes
     looks: asyncio.Semaphore
 
 
@@ -105,6 +106,11 @@ class State:
     def changes(self) -> Changes:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().changes
+
+    @property
+    def accesses(self) -> Changes:
+        """Of users, sessions and keys. Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().accesses
 
     @property
     def looks(self) -> asyncio.Semaphore:

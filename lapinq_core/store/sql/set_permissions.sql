@@ -1,5 +1,7 @@
 -- Replaces what a user may do. Answers them; no row for an unknown id. Locks the row. Relies on lapinq_users_pkey.
+-- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
 UPDATE lapinq_users
    SET permissions = %(permissions)s::jsonb
  WHERE id = %(id)s::bigint
-RETURNING id, username, role, permissions::text, has_default_password, created_at
+RETURNING id, username, role, permissions::text, has_default_password, created_at,
+          pg_notify('lapinq_access', 'user ' || id)

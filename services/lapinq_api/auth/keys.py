@@ -69,7 +69,7 @@ class KeyRing:
 
     def heard(self, payload: str) -> None:
         """Something was said on `ACCESS_CHANNEL`: a key is gone. An empty payload says no more than what time does."""
-        if payload:
+        if payload.startswith("key "):
             self._known.clear()
             self._under_way = {}  # may come too late to have seen it
 

@@ -1,15 +1,18 @@
-"""The dashboard: server-rendered pages, and the static files that belong to them."""
+"""The dashboard: server-rendered pages that stay live, and the static files that belong to them."""
 
 from starlette.routing import BaseRoute
 
 from lapinq_api.dashboard import account, live, login, pages, static
+from lapinq_api.dashboard.view import Views
+from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.state import State
 
 
 def routes(state: State) -> list[BaseRoute]:
     return [
-        *pages.routes(state),
-        *live.routes(state),
+        # That of the users is an operation of the API, as published.
+        *(pages.route(view, state) for view in VIEWS if view.path != "/admin/users"),
+        *live.routes(state, Views(VIEWS)),
         *login.routes(state),
         *account.routes(state),
         *static.routes(),

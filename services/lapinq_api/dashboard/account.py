@@ -21,4 +21,4 @@ async def account_page(state: State, request: Request) -> Response:
     token_hash = token_hash_of(state, request.scope)
     found = await state.database.run(sessions.list_of, session.user_id, token_hash)
     shown = [(line, browser(line.user_agent)) for line in found]
-    return page_of(request, "account.html", sessions=shown, shortest=MIN_PASSWORD)
+    return page_of(state, request, "account.html", sessions=shown, shortest=MIN_PASSWORD, here="account")

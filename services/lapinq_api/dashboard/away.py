@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from starlette.responses import Response
+from starlette.types import Scope
 
 from lapinq_api.dashboard.page import page
 from lapinq_api.errors import RETRY_AFTER_SECONDS
@@ -10,8 +11,6 @@ from lapinq_api.errors import RETRY_AFTER_SECONDS
 _HEADERS = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
-def page_for(path: str) -> Response:
-    """The page at `path`, or the part of it, that says so and tries again by itself."""
-    template = "fragments/away.html" if path.startswith("/fragments/") else "away.html"
-    up = "../" * (path.count("/") - 1)
-    return page(template, HTTPStatus.SERVICE_UNAVAILABLE, _HEADERS, up=up)
+def page_for(scope: Scope) -> Response:
+    """A page that says so and tries again by itself."""
+    return page(scope, "away.html", HTTPStatus.SERVICE_UNAVAILABLE, _HEADERS)

@@ -1,8 +1,11 @@
-"""`/ws`: the overview as it changes, as fragments of HTML, for as long as the viewer's session holds.
+"""`/ws`: pages as they change, as fragments of HTML, for as long as the viewer's session holds.
 
 The first message authenticates: `{"type": "auth", "token": …}`; without a token the cookie of the handshake counts,
 which a page can't read. Then `cards`, `table` and `user` are sent every two seconds, or soon after something changed,
-and messages change the filters of the table. A viewer who reads too slowly is let go: nothing piles up for them.
+and messages change the filters of the table. That is what has been published.
+
+Our own pages say `{"type": "watch", "page": "tasks?queue=video"}`, and are sent `parts` from then on: the content of
+those elements of the page that changed. A viewer who reads too slowly is let go: nothing piles up for them.
 """
 
 import asyncio
@@ -16,22 +19,23 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lapinq_api.auth.cookies import token_in
 from lapinq_api.auth.sessions import find_session
-from lapinq_api.dashboard.live_filters import as_filter, change
-from lapinq_api.dashboard.page import fragment
-from lapinq_api.dashboard.pages import TASKS_SHOWN, total
-from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.dashboard.audience import Audience
+from lapinq_api.dashboard.hub import Feed, Hub
+from lapinq_api.dashboard.live_filters import change
+from lapinq_api.dashboard.page import audience_for
+from lapinq_api.dashboard.published import PUBLISHED
+from lapinq_api.dashboard.view import Asked, View, Views
 from lapinq_api.errors import Overloaded
 from lapinq_api.middleware.same_origin import is_same_origin
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.queue import inspect
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.store.sessions import Session
 
 AUTH_SECONDS = 10.0
-INTERVAL_SECONDS = 2.0
-LEAST_INTERVAL_SECONDS = 0.25
+CHECK_SECONDS = 2.0
+"""Between two looks at whether a session holds, where nobody says that it may not."""
 SEND_SECONDS = 10.0
 LARGEST_MESSAGE = 16 * 1024
 
@@ -42,15 +46,17 @@ TRY_AGAIN_LATER = 1013
 log = logging.getLogger(__name__)
 
 
-def routes(state: State) -> list[WebSocketRoute]:
-    return [WebSocketRoute("/ws", LiveEndpoint(state))]
+def routes(state: State, views: Views) -> list[WebSocketRoute]:
+    return [WebSocketRoute("/ws", LiveEndpoint(state, views))]
 
 
 class LiveEndpoint:
     """Takes viewers in, as many as there are places."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, views: Views) -> None:
         self._state = state
+        self._views = views
+        self._hub = Hub(state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -68,7 +74,7 @@ class LiveEndpoint:
         try:
             with self._state.viewers.take():
                 await socket.accept()
-                await _Viewer(self._state, socket).run()
+                await _Viewer(self._state, self._views, self._hub, socket).run()
         except Overloaded:
             await socket.accept()
             await socket.close(TRY_AGAIN_LATER, "too many viewers")
@@ -77,12 +83,15 @@ class LiveEndpoint:
 class _Viewer:
     """One connection."""
 
-    def __init__(self, state: State, socket: WebSocket) -> None:
+    def __init__(self, state: State, views: Views, hub: Hub, socket: WebSocket) -> None:
         self._state = state
+        self._views = views
+        self._hub = hub
         self._socket = socket
-        self._filters: dict[str, str] = {}
-        self._changed = asyncio.Event()  # the filters
+        self._watched: tuple[View, Asked] = (PUBLISHED, Asked({}, {}))
+        self._changed = asyncio.Event()  # what is watched
         self._gone = asyncio.Event()
+        self._user: dict[str, str] = {}
 
     async def run(self) -> None:
         token = await self._authenticated()
@@ -113,46 +122,96 @@ class _Viewer:
             return None
 
     async def _show(self, token: str) -> None:
-        while not (self._gone.is_set() or self._state.stopping.is_set()):
-            news = self._state.changes.next()
-            self._changed.clear()
+        """Shows what is watched, anew whenever that or the rights of the viewer change."""
+        while not self._is_over:
+            accesses = self._state.accesses.next()
             try:
-                async with self._state.looks:
-                    session = await find_session(self._state, token)
-                    shown = await self._fragments(session) if session else None
-                if shown is None:
-                    await self._close(POLICY_VIOLATION, "the session has ended")
-                    return
-                await self._send(shown)
+                session = await find_session(self._state, token)
             except DatabaseUnavailable:
-                pass  # the page shows what it has
-            await pause_for(LEAST_INTERVAL_SECONDS, self._gone, self._state.stopping)
-            await pause_for(INTERVAL_SECONDS, news, self._changed, self._gone, self._state.stopping)
+                if self._watched[0] is not PUBLISHED:
+                    await self._send({"away": True})  # the page keeps what it has, and says so
+                await pause_for(CHECK_SECONDS, self._gone, self._state.stopping)
+                continue
+            if session is None:
+                await self._close(POLICY_VIOLATION, "the session has ended")
+                return
+            view, asked = self._watched
+            self._changed.clear()
+            audience = audience_for(self._state, self._socket.scope, session.actor)
+            if view.needs_admin and not audience.is_admin:
+                await self._send({"error": "only an admin may see this page"})
+                await pause_for(CHECK_SECONDS, self._changed, self._gone, self._state.stopping)
+                continue
+            with self._hub.watching(view, asked, audience) as feed:
+                await self._follow(feed, session, audience, token, accesses)
         await self._close(GOING_AWAY, "the server stops")
 
-    async def _fragments(self, session: Session) -> dict[str, Any]:
-        run = self._state.database.within
-        queues = await run(LIST_BUDGET_SECONDS, inspect.count_queues)
-        tasks = await run(LIST_BUDGET_SECONDS, inspect.newest_tasks, as_filter(self._filters), TASKS_SHOWN)
-        shown = inspect.Overview(queues, tasks)
-        return {
-            "cards": fragment("fragments/cards.html", shown=shown, total=total(queues)),
-            "table": fragment("fragments/table.html", shown=shown),
-            "user": {"username": session.username, "role": session.role},
-        }
+    async def _follow(
+        self, feed: Feed, session: Session, audience: Audience, token: str, accesses: asyncio.Event
+    ) -> None:
+        """Sends what the feed shows until something else is watched, or the session isn't what it was."""
+        is_published = self._watched[0] is PUBLISHED
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
+        sent, looks = None, -1
+        if not is_published:
+            await self._tell_user(session)
+        while not (self._is_over or self._changed.is_set()):
+            turn = feed.next()
+            shown = feed.shown_to(audience)
+            if is_published and shown is not None:
+                if feed.problem is None and looks != feed.look_count:
+                    await self._send({**shown.parts, "user": _user(session)})
+            elif feed.problem is not None and not is_published:
+                await self._send(_problem(feed.problem))
+            elif shown is not None and shown is not sent:
+                news = shown.news_since(sent)
+                sent = shown
+                if news is not None:
+                    await self._send_text(news)
+            looks = feed.look_count
+            await pause_for(CHECK_SECONDS, turn, accesses, self._changed, self._gone, self._state.stopping)
+            if accesses.is_set() or loop.time() - checked >= CHECK_SECONDS:
+                accesses = self._state.accesses.next()
+                checked = loop.time()
+                try:
+                    if await find_session(self._state, token) != session:
+                        return
+                except DatabaseUnavailable:
+                    return
+
+    async def _tell_user(self, session: Session) -> None:
+        if self._user != _user(session):
+            self._user = _user(session)
+            await self._send({"user": self._user})
+
+    @property
+    def _is_over(self) -> bool:
+        return self._gone.is_set() or self._state.stopping.is_set()
 
     async def _read(self) -> None:
         """Takes in what the viewer sends, until they are gone."""
         try:
             while True:
                 try:
-                    self._filters = change(self._filters, await self._receive())
+                    self._watched = self._watching(await self._receive())
                 except InvalidValue as error:
                     await self._send({"error": f"{error.loc or 'the message'} {error.msg}"})
                 else:
                     self._changed.set()
         except (WebSocketDisconnect, TimeoutError):
             self._gone.set()
+
+    def _watching(self, message: dict[str, Any]) -> tuple[View, Asked]:
+        """What is to be watched after `message`. Raises `InvalidValue`."""
+        if message.get("type") == "watch":
+            page = message.get("page")
+            if not isinstance(page, str):
+                raise InvalidValue("page", "must be a string")
+            return self._views.find(f"/{page.lstrip('/')}")
+        view, asked = self._watched
+        filters = dict(asked.query) if view is PUBLISHED else {}
+        return PUBLISHED, Asked({}, change(filters, message))
 
     async def _receive(self) -> dict[str, Any]:
         """A message. Raises `InvalidValue` for anything but a small JSON object."""
@@ -168,14 +227,25 @@ class _Viewer:
             raise InvalidValue("", "must be a JSON object") from error
 
     async def _send(self, content: dict[str, Any]) -> None:
+        await self._send_text(msgspec.json.encode(content).decode())
+
+    async def _send_text(self, content: str) -> None:
         async with asyncio.timeout(SEND_SECONDS):
-            await self._socket.send_text(msgspec.json.encode(content).decode())
+            await self._socket.send_text(content)
 
     async def _close(self, code: int, reason: str) -> None:
         if not self._gone.is_set():
             self._gone.set()
             async with asyncio.timeout(SEND_SECONDS):
                 await self._socket.close(code, reason)
+
+
+def _user(session: Session) -> dict[str, str]:
+    return {"username": session.username, "role": session.role}
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    return {"away": True} if isinstance(error, DatabaseUnavailable) else {"error": str(error)}
 
 
 _message = msgspec.json.Decoder(dict[str, Any])

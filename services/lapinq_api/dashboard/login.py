@@ -17,8 +17,10 @@ from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
 from lapinq_api.body import read_body
 from lapinq_api.dashboard import away
+from lapinq_api.dashboard.audience import locale_of
 from lapinq_api.dashboard.page import PageEndpoint, page
 from lapinq_api.dashboard.redirect import to_login, to_overview
+from lapinq_api.dashboard.texts import Texts, texts_in
 from lapinq_api.errors import RETRY_AFTER_SECONDS, Overloaded
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -38,24 +40,26 @@ def routes(state: State) -> list[Route]:
 
 
 async def login(state: State, request: Request) -> Response:
-    return await _log_in(state, request) if request.method == "POST" else page("login.html", problem=None)
+    if request.method == "POST":
+        return await _log_in(state, request)
+    return page(request.scope, "login.html", problem=None)
 
 
 async def _log_in(state: State, request: Request) -> Response:
     try:
         username, password = await _read_form(state, request)
     except InvalidValue as error:
-        return _again(HTTPStatus.BAD_REQUEST, f"The form can't be read: {error.loc} {error.msg}.")
+        return _again(request, HTTPStatus.BAD_REQUEST, f"The form can't be read: {error.loc} {error.msg}.")
     try:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
-        return _again(HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
+        return _again(request, HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
     except (Overloaded, DatabaseUnavailable) as error:
         log.info("a login could not be looked at: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return _again(HTTPStatus.SERVICE_UNAVAILABLE, "The server can't check that now; try again.", headers)
+        return _again(request, HTTPStatus.SERVICE_UNAVAILABLE, _texts(request)("login.later"), headers)
     if token is None:
-        return _again(HTTPStatus.UNAUTHORIZED, "Invalid credentials")
+        return _again(request, HTTPStatus.UNAUTHORIZED, _texts(request)("login.invalid"))
     answer = to_overview(request)
     set_token(answer, request, token)
     return answer
@@ -66,14 +70,18 @@ async def logout(state: State, request: Request) -> Response:
     try:
         await sign_out(state, request)
     except DatabaseUnavailable:
-        return away.page_for("/logout")  # and the browser keeps the token, with which it tries again
+        return away.page_for(request.scope)  # and the browser keeps the token, with which it tries again
     answer = to_login(request)
     clear_token(answer, request)
     return answer
 
 
-def _again(status: int, problem: str, headers: dict[str, str] | None = None) -> Response:
-    return page("login.html", status, headers, problem=problem)
+def _again(request: Request, status: int, problem: str, headers: dict[str, str] | None = None) -> Response:
+    return page(request.scope, "login.html", status, headers, problem=problem)
+
+
+def _texts(request: Request) -> Texts:
+    return texts_in(locale_of(request.scope))
 
 
 def _sentence(text: str) -> str:

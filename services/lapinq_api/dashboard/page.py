@@ -1,20 +1,28 @@
 """HTML answers: templates with everything escaped, under a policy that runs no code but our own files."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 import jinja2
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from lapinq_api.auth.caller import actor_of
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard import static, words
+from lapinq_api.dashboard.audience import Audience, audience_of, locale_of
+from lapinq_api.dashboard.server_address import server_of
+from lapinq_api.dashboard.texts import LOCALES, texts_in
 from lapinq_api.endpoint import Handler
 from lapinq_api.middleware.path import route_path
 from lapinq_api.state import State
+from lapinq_core.domain.account import Actor
 from lapinq_core.domain.version import __version__
+from lapinq_core.store.sessions import Session
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -25,6 +33,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Vary": "Accept-Language, Cookie",
 }
 
 _templates = jinja2.Environment(
@@ -34,8 +43,23 @@ _templates = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(seconds=words.seconds, thousands=words.thousands, moment=words.moment)
-_FOR_ALL = {"static": static.address, "version": __version__, "up": "", "viewer": None, "here": None}
+_templates.filters.update(words.FILTERS)
+_PAGES = (
+    ("", "overview"),
+    ("tasks", "tasks"),
+    ("queues", "queues"),
+    ("workers", "workers"),
+    ("failed", "failed"),
+    ("webhooks", "webhooks"),
+    ("admin/users", "users"),
+    ("admin/audit", "audit"),
+    ("docs", "api"),
+)
+_FOR_ALL = {"static": static.address, "version": __version__, "locales": LOCALES, "pages": _PAGES}
+_STRANGER = {
+    locale: Audience(locale=locale, is_admin=False, grants=frozenset(), is_read_only=False)
+    for locale in LOCALES
+}
 
 
 class PageEndpoint:
@@ -51,22 +75,54 @@ class PageEndpoint:
 
 
 def page(
-    template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, /, **values: Any
+    scope: Scope,
+    template: str,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    /,
+    **values: Any,
 ) -> Response:
-    """The page that `template` makes of `values`.
-
-    `up` among them leads from the page to the root of the dashboard: "../" for one that lies a level below.
-    """
-    html = fragment(template, **values)
-    return Response(html, status, {**_HEADERS, **(headers or {})}, media_type="text/html")
+    """The page that `template` makes of `values`, for somebody of whom no more is known than the language."""
+    audience = _STRANGER[locale_of(scope)]
+    return _answer(scope, template, audience, status, headers, viewer=None, **values)
 
 
-def fragment(template: str, /, **values: Any) -> str:
-    """The piece of a page that `template` makes of `values`."""
-    return _templates.get_template(template).render(_FOR_ALL, **values)
-
-
-def page_of(request: Request, template: str, status: int = HTTPStatus.OK, /, **values: Any) -> Response:
+def page_of(
+    state: State, request: Request, template: str, status: int = HTTPStatus.OK, /, **values: Any
+) -> Response:
     """As `page`, for whoever is logged in: with what they may go to, and the warnings that concern them."""
-    up = "../" * (route_path(request.scope).count("/") - 1)
-    return page(template, status, up=up, viewer=request.scope.get(SESSION_KEY), **values)
+    session: Session | None = request.scope.get(SESSION_KEY)  # None: somebody with the key of the settings
+    audience = audience_for(state, request.scope, actor_of(request))
+    server = server_of(request)
+    return _answer(request.scope, template, audience, status, None, viewer=session, server=server, **values)
+
+
+def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
+    """`actor`, who looks by this request or socket."""
+    del state
+    return audience_of(actor, locale_of(scope), is_read_only=False)
+
+
+def fragment(template: str, audience: Audience, /, **values: Any) -> str:
+    """The piece of a page that `template` makes of `values` for `audience`."""
+    texts = texts_in(audience.locale)
+    return _templates.get_template(template).render(_FOR_ALL, t=texts, audience=audience, **values)
+
+
+def _answer(
+    scope: Scope,
+    template: str,
+    audience: Audience,
+    status: int,
+    headers: Mapping[str, str] | None,
+    **values: Any,
+) -> Response:
+    # `up` leads from the page to the root of the dashboard: "../" from one that lies a level below.
+    up = "../" * (route_path(scope).count("/") - 1)
+    scripts = msgspec.json.encode(texts_in(audience.locale).of_scripts).decode()
+    html = fragment(
+        template,
+        audience,
+        **{"up": up, "here": None, "now": datetime.now(UTC), "script_texts": scripts, **values},
+    )
+    return Response(html, status, {**_HEADERS, **(headers or {})}, media_type="text/html")

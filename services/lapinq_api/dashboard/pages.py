@@ -1,66 +1,53 @@
-"""The overview: every queue, and the newest tasks. Read-only. As every page but the login it takes a session."""
+"""Serves views as whole pages. As every page but the login they take a session."""
 
-import re
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.sessions import session_of
-from lapinq_api.dashboard.page import PageEndpoint, page_of
+from lapinq_api.auth.caller import actor_of
+from lapinq_api.dashboard import away
+from lapinq_api.dashboard.page import page_of
+from lapinq_api.dashboard.view import View
+from lapinq_api.errors import Refused
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.queue import inspect
-from lapinq_core.queue.inspect import QueueCounts
-
-TASKS_SHOWN = 50
+from lapinq_core.domain.errors import InvalidValue
 
 
-def routes(state: State) -> list[Route]:
-    return [
-        Route("/", PageEndpoint(overview, state), methods=["GET"]),
-        Route("/fragments/overview", PageEndpoint(overview_fragment, state), methods=["GET"]),
-    ]
+class ViewEndpoint:
+    """The page of a view."""
+
+    def __init__(self, view: View, state: State) -> None:
+        self._view = view
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await view_page(self._state, Request(scope, receive), self._view)
+        await response(scope, receive, send)
 
 
-async def overview(state: State, request: Request) -> Response:
-    return await _overview(state, request, "overview.html")
+def route(view: View, state: State) -> Route:
+    return Route(view.path, ViewEndpoint(view, state), methods=["GET"])
 
 
-async def overview_fragment(state: State, request: Request) -> Response:
-    """What changes on the overview, for the script that keeps it fresh."""
-    return await _overview(state, request, "fragments/overview.html")
-
-
-async def _overview(state: State, request: Request, template: str) -> Response:
-    session_of(request.scope)
+async def view_page(state: State, request: Request, view: View) -> Response:
+    """The page, or one that says why it can't be shown."""
+    if view.needs_admin and not actor_of(request).is_admin:
+        return _problem(state, request, HTTPStatus.FORBIDDEN, None)
+    asked = view.asked(request.path_params, dict(request.query_params))
     try:
-        shown = await state.database.run(inspect.overview, TASKS_SHOWN)
+        values = await view.load(state, asked)
     except DatabaseUnavailable:
-        return page_of(
-            request,
-            template,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            shown=None,
-            total=None,
-            server=server_of(request),
-        )
-    return page_of(request, template, shown=shown, total=total(shown.queues), server=server_of(request))
+        return away.page_for(request.scope)
+    except InvalidValue as error:
+        return _problem(state, request, HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}")
+    except Refused as error:
+        return _problem(state, request, error.status, str(error))
+    return page_of(state, request, view.template, here=view.here, **values)
 
 
-def total(queues: list[QueueCounts]) -> dict[str, int]:
-    """All queues together, by status."""
-    return {status: sum(getattr(queue, status) for queue in queues) for status in _STATUSES}
-
-
-def server_of(request: Request) -> str:
-    """How the reader reached this server, for the examples on a page."""
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        host = "127.0.0.1:8001"
-    return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
-
-
-_STATUSES = QueueCounts.__struct_fields__[1:]
-_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
+def _problem(state: State, request: Request, status: int, problem: str | None) -> Response:
+    return page_of(state, request, "problem.html", status, code=int(status), problem=problem)

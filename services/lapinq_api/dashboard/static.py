@@ -1,8 +1,13 @@
-"""The static files, read once. Their address has a hash of what they hold, so they may be cached for ever."""
+"""The static files, read once. Their address has a hash of them all, so they may be cached for ever.
 
+They lie in one folder under that hash, so that scripts import each other by plain relative names.
+"""
+
+from collections.abc import Iterator
 from hashlib import sha256
 from http import HTTPStatus
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import msgspec
 from starlette.requests import Request
@@ -11,40 +16,51 @@ from starlette.routing import Route
 
 from lapinq_api.errors import Refused
 
-_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_FOR_NOW = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
 class _File(msgspec.Struct, frozen=True):
     content: bytes
     media_type: str
-    digest: str
 
 
-def _read_all() -> dict[str, _File]:
-    found: dict[str, _File] = {}
-    for entry in files("lapinq_api").joinpath("static").iterdir():
-        media_type = _TYPES.get(entry.name.rpartition(".")[2])
-        if media_type:
-            content = entry.read_bytes()
-            found[entry.name] = _File(content, media_type, sha256(content).hexdigest()[:12])
-    return found
+def _read(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, _File]]:
+    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+        name = prefix + entry.name
+        media_type = _TYPES.get(name.rpartition(".")[2])
+        if entry.is_dir():
+            yield from _read(entry, f"{name}/")
+        elif media_type:
+            yield name, _File(entry.read_bytes(), media_type)
 
 
-_files = _read_all()
+def _digest(of: dict[str, _File]) -> str:
+    whole = sha256()
+    for name, file in of.items():
+        whole.update(name.encode() + b"\0" + sha256(file.content).digest())
+    return whole.hexdigest()[:12]
+
+
+_files = dict(_read(files("lapinq_api").joinpath("static")))
+_folder = _digest(_files)
 
 
 def routes() -> list[Route]:
-    return [Route("/static/{name}", static_file, methods=["GET"])]
+    return [Route("/static/{digest}/{name:path}", static_file, methods=["GET"])]
 
 
 def address(name: str) -> str:
     """Where a page finds the file, relative to the dashboard's root."""
-    return f"static/{name}?v={_files[name].digest}"
+    assert name in _files, name
+    return f"static/{_folder}/{name}"
 
 
 async def static_file(request: Request) -> Response:
     found = _files.get(request.path_params["name"])
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is nothing at this path")
-    return Response(found.content, HTTPStatus.OK, _HEADERS, media_type=found.media_type)
+    # Under the hash of another release, while two of them serve side by side, it is not to be kept.
+    headers = _FOR_EVER if request.path_params["digest"] == _folder else _FOR_NOW
+    return Response(found.content, HTTPStatus.OK, headers, media_type=found.media_type)

@@ -40,6 +40,9 @@ def browser(user_agent: str | None) -> str:
     return f"{name} on {system}" if system else name
 
 
+FILTERS = {"seconds": seconds, "thousands": thousands, "moment": moment, "browser": browser}
+"""For the templates."""
+
 _LONGEST_AGENT = 60
 # In an order in which no mark is found in the header of one that stands below it.
 _BROWSERS = (

@@ -24,9 +24,9 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
 
-_OF_SCRIPTS = ("/me", "/fragments/", "/account/sessions")
-_PAGES = ("/", "/me", "/admin", "/account", "/ws")
-_BELOW = ("/fragments/", "/admin/", "/account/")
+_OF_SCRIPTS = ("/me", "/account/sessions")
+_PAGES = ("/", "/me", "/tasks", "/queues", "/workers", "/failed", "/webhooks", "/admin", "/account", "/ws")
+_BELOW = ("/tasks/", "/admin/", "/account/")
 
 
 class Authentication:
@@ -81,9 +81,9 @@ class Authentication:
         try:
             session = await identify(self._state, scope)
         except DatabaseUnavailable:
-            if not (is_page or path.startswith("/fragments/")):
+            if not is_page:
                 raise
-            await away.page_for(path)(scope, receive, send)
+            await away.page_for(scope)(scope, receive, send)
             return
         if session is None and has_key:
             scope[ACTOR_KEY] = MASTER_KEY  # who has no account, and is told so
@@ -109,7 +109,7 @@ def _is_dashboard(path: str) -> bool:
 
 def _takes_key(path: str) -> bool:
     """Whether whoever sends the key of the settings gets there too; a named key never does."""
-    return path != "/" and not path.startswith("/fragments/")
+    return path.startswith(("/me", "/admin", "/account"))
 
 
 def _is_page_load(scope: Scope, path: str) -> bool:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from lapinq_api.codec import Json
 from lapinq_api.dashboard.page import page
-from lapinq_api.dashboard.pages import server_of
+from lapinq_api.dashboard.server_address import server_of
 from lapinq_api.endpoint import Answer, Needs, Operation
 from lapinq_api.openapi import describe
 from lapinq_api.reference import Reference, reference
@@ -38,7 +38,7 @@ def operations(described: Sequence[Operation]) -> tuple[Operation, ...]:
         return Json(encoded(request.scope.get("root_path", "")))
 
     async def docs(state: State, request: Request) -> Response:
-        return page("docs.html", reference=shown(), server=server_of(request))
+        return page(request.scope, "docs.html", reference=shown(), server=server_of(request))
 
     own = (
         Operation(

@@ -9,11 +9,12 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of, note
+from lapinq_api.auth.caller import note
 from lapinq_api.auth.sessions import check_still_admin
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, decode
-from lapinq_api.dashboard.page import page_of
+from lapinq_api.dashboard.pages import view_page
+from lapinq_api.dashboard.views import people
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.errors import Refused
 from lapinq_api.query import whole_number
@@ -100,11 +101,7 @@ class UserDeleted(msgspec.Struct):
 
 
 async def users_page(state: State, request: Request) -> Response:
-    if not actor_of(request).is_admin:
-        return page_of(request, "forbidden.html", HTTPStatus.FORBIDDEN)
-    found = await state.database.run(users.list_all)
-    shown = [{"user": user, "permissions": write_grants(user.permissions)} for user in found]
-    return page_of(request, "users.html", users=shown, roles=list(Role), permissions=list(Permission))
+    return await view_page(state, request, people.VIEW)
 
 
 async def create_user(state: State, request: Request) -> Response:

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from lapinq_api.dashboard import live
+from lapinq_api.dashboard import hub, live
 from tests.support.eventually import eventually
 
 Open = Callable[..., AbstractContextManager[ClientConnection]]
@@ -19,7 +19,7 @@ Open = Callable[..., AbstractContextManager[ClientConnection]]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.3)
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_wrong_filter_is_refused_by_name_and_changes_nothing(
 def test_a_new_task_is_shown_at_once(
     api: httpx.Client, open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 3600.0)
     with open_socket() as socket:
         say(socket, type="auth", token=token)
         say(socket, queue="arrivals")

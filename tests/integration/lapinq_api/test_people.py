@@ -30,7 +30,7 @@ def people(api: httpx.Client) -> Iterator[dict[str, httpx.Client]]:
 TABLE: list[tuple[str, str, Any, int, int, int, int]] = [
     # method, path, body, nobody, user, admin, key of the settings
     ("GET", "/", None, 303, 200, 200, 303),
-    ("GET", "/fragments/overview", None, 401, 200, 200, 401),
+    ("GET", "/tasks", None, 303, 200, 200, 303),
     ("GET", "/account", None, 303, 200, 200, 403),
     ("GET", "/me", None, 401, 200, 200, 403),
     ("GET", "/account/sessions", None, 401, 200, 200, 403),
@@ -47,7 +47,7 @@ TABLE: list[tuple[str, str, Any, int, int, int, int]] = [
     ("GET", "/login", None, 200, 200, 200, 200),
     ("GET", "/health", None, 200, 200, 200, 200),
     ("GET", "/openapi.json", None, 200, 200, 200, 200),
-    ("GET", "/static/mark.svg", None, 200, 200, 200, 200),
+    ("GET", "/static/x/mark.svg", None, 200, 200, 200, 200),
 ]
 
 

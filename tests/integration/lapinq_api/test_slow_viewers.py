@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from lapinq_api import socket_protocol
 from lapinq_api.app import build_app
-from lapinq_api.dashboard import live
+from lapinq_api.dashboard import hub, live
 from lapinq_api.socket_protocol import SocketProtocol
 from lapinq_core.queue import inspect
 from lapinq_core.runtime.settings import Settings
@@ -54,8 +54,8 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_who_reads_nothing_is_cut_off(
     api: httpx.Client, lost: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.0)
-    monkeypatch.setattr(live, "LEAST_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(hub, "LEAST_INTERVAL_SECONDS", 0.0)
     for number in range(30):
         body = {"task_name": "x" * 250, "module_path": "math", "queue_name": f"{number} {'y' * 200}"}
         assert api.post("/api/v1/enqueue", json=body).status_code == 201

@@ -1,0 +1,57 @@
+"""For whom something is shown: what of a person makes a difference to it, and nothing else.
+
+People for whom it makes none share what is rendered (`lapinq_api.dashboard.hub`).
+"""
+
+import msgspec
+from starlette.types import Scope
+
+from lapinq_api.dashboard.texts import COOKIE, choose_locale
+from lapinq_core.domain.account import Actor, Permission
+
+
+class Audience(msgspec.Struct, frozen=True, kw_only=True):
+    """`grants` are pairs of a queue and what may be done there; an admin needs none."""
+
+    locale: str
+    is_admin: bool
+    grants: frozenset[tuple[str, Permission]]
+    is_read_only: bool
+    """Whether the server lets nobody change anything."""
+
+    def may(self, permission: Permission, queue: str | None) -> bool:
+        """Whether a page offers that; None is all queues at once. The API decides for itself."""
+        return not self.is_read_only and (self.is_admin or (queue or "", permission) in self.grants)
+
+    def may_anywhere(self, permission: Permission) -> bool:
+        """Whether there is a queue on which they may."""
+        return not self.is_read_only and (self.is_admin or any(one is permission for _, one in self.grants))
+
+    @property
+    def may_rule(self) -> bool:
+        """Whether a page offers what only an admin may."""
+        return self.is_admin and not self.is_read_only
+
+
+def audience_of(actor: Actor, locale: str, *, is_read_only: bool) -> Audience:
+    """`actor`, who reads `locale`."""
+    granted = () if actor.is_admin else actor.permissions.items()
+    return Audience(
+        locale=locale,
+        is_admin=actor.is_admin,
+        grants=frozenset((queue, one) for queue, may in granted for one in may),
+        is_read_only=is_read_only,
+    )
+
+
+def locale_of(scope: Scope) -> str:
+    """The language of a request or a WebSocket: what its cookie says, else what its browser asks for."""
+    cookie, accepted = None, ""
+    for name, value in scope["headers"]:
+        if name == b"accept-language":
+            accepted = value.decode("latin-1")
+        elif name == b"cookie":
+            for part in value.decode("latin-1").split(";"):
+                key, _, content = part.strip().partition("=")
+                cookie = content if key == COOKIE else cookie
+    return choose_locale(cookie, accepted)

@@ -1,0 +1,22 @@
+"""What `/ws` has always sent, to whoever watches no page of ours: the cards of the queues and a table of tasks."""
+
+from typing import Any
+
+from lapinq_api.dashboard.live_filters import as_filter
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.views.overview import total_of
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.state import State
+from lapinq_core.queue import inspect
+
+TASKS_SHOWN = 50
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    run = state.database.within
+    queues = await run(LIST_BUDGET_SECONDS, inspect.count_queues)
+    tasks = await run(LIST_BUDGET_SECONDS, inspect.newest_tasks, as_filter(dict(asked.query)), TASKS_SHOWN)
+    return {"queues": queues, "total": total_of(queues), "tasks": tasks}
+
+
+PUBLISHED = View(path="/", template="", here="", load=load, parts=("cards", "table"))

@@ -1,0 +1,15 @@
+"""How whoever reads a page reached this server, for the examples on it."""
+
+import re
+
+from starlette.requests import Request
+
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
+
+
+def server_of(request: Request) -> str:
+    """The address without a slash at its end."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        host = "127.0.0.1:8001"
+    return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"

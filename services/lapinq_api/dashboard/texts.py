@@ -1,0 +1,101 @@
+"""What the dashboard says, in the languages it has: one catalogue a language, in `lapinq_api/texts`.
+
+A text is found by its key, "tasks.title". It may have places to fill in, `{queue}`, and two forms chosen by the number
+`n`, `one` and `other`. Errors of the API are not here: they are English, and shown as they come.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import cast
+
+from markupsafe import Markup
+
+DEFAULT = "en"
+LOCALES = {"en": "English", "es": "Español"}
+"""With the name that each language has for itself."""
+COOKIE = "lapinq_language"
+"""Set by a page for whoever chose a language; without it the browser's languages decide."""
+_LONGEST_HEADER = 1000
+
+
+Text = str | dict[str, str]
+Tree = Mapping[str, "str | Tree"]
+
+
+class Texts:
+    """The catalogue of one language."""
+
+    def __init__(self, locale: str, tree: Tree) -> None:
+        self.locale = locale
+        self._texts = dict(_flat(tree))
+        self.of_scripts = {
+            key.removeprefix("script."): text
+            for key, text in self._texts.items()
+            if key.startswith("script.")
+        }
+        """What the scripts say, by key."""
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text, filled in. Raises KeyError where there is none."""
+        return self._form(key, values).format(**values) if values else self._form(key, values)
+
+    def html(self, key: str, /, **values: object) -> Markup:
+        """The text as markup: what is filled in is escaped, unless it is markup itself."""
+        return Markup.escape(self._form(key, values)).format(**values)
+
+    def has(self, key: str) -> bool:
+        return key in self._texts
+
+    def keys(self) -> set[str]:
+        return set(self._texts)
+
+    def _form(self, key: str, values: Mapping[str, object]) -> str:
+        text = self._texts[key]
+        if isinstance(text, str):
+            return text
+        return text["one"] if values["n"] == 1 else text["other"]
+
+
+@cache
+def texts_in(locale: str) -> Texts:
+    """The catalogue of `locale`, one of `LOCALES`."""
+    content = files("lapinq_api").joinpath(f"texts/{locale}.toml").read_text(encoding="utf-8")
+    return Texts(locale, tomllib.loads(content))
+
+
+def choose_locale(cookie: str | None, accepted: str) -> str:
+    """The language for a browser with this cookie and this Accept-Language header (RFC 9110, 12.5.4)."""
+    if cookie in LOCALES:
+        return cookie
+    best, best_weight = DEFAULT, 0.0
+    for part in accepted[:_LONGEST_HEADER].split(","):
+        tag, _, parameter = part.strip().partition(";")
+        locale = tag.partition("-")[0].strip().lower()
+        weight = _weight(parameter)
+        if locale in LOCALES and weight > best_weight:
+            best, best_weight = locale, weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return min(max(float(value), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+def _flat(tree: Tree, prefix: str = "") -> list[tuple[str, Text]]:
+    found: list[tuple[str, Text]] = []
+    for name, value in tree.items():
+        if isinstance(value, str):
+            found.append((prefix + name, value))
+        elif set(value) == {"one", "other"}:
+            found.append((prefix + name, cast("dict[str, str]", value)))
+        else:
+            found += _flat(value, f"{prefix}{name}.")
+    return found

@@ -1,0 +1,17 @@
+// What every page does: times as the viewer reads them, actions, the keyboard, and staying live.
+
+import { listenForActions } from "./actions.js";
+import { drawCharts } from "./charts.js";
+import { listenForKeys } from "./keys.js";
+import { stayLive } from "./live.js";
+import { listenForPreferences } from "./preferences.js";
+import { listenForSelection } from "./selection.js";
+import { tellTimes } from "./times.js";
+
+tellTimes(document);
+listenForActions();
+listenForSelection();
+listenForKeys();
+listenForPreferences();
+drawCharts();
+stayLive();

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import msgspec
@@ -22,7 +22,9 @@ from lapinq_api.middleware.path import route_path
 from lapinq_api.state import State
 from lapinq_core.domain.account import Actor
 from lapinq_core.domain.version import __version__
-from lapinq_core.store.sessions import Session
+
+if TYPE_CHECKING:
+    from lapinq_core.store.sessions import Session
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"

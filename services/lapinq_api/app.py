@@ -18,6 +18,7 @@ from lapinq_api.middleware.failures import Failures
 from lapinq_api.middleware.http_metrics import HttpMetrics
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
+from lapinq_api.middleware.read_only import ReadOnly
 from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
@@ -47,7 +48,10 @@ def build_app(
         middleware.append(Middleware(RateLimit, settings.rate_limit))
     middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
     # What is above has its headers on errors too: those that are raised below become answers here.
-    middleware += [Middleware(Failures), Middleware(SameOrigin), Middleware(Authentication, state)]
+    middleware.append(Middleware(Failures))
+    if settings.read_only:
+        middleware.append(Middleware(ReadOnly))
+    middleware += [Middleware(SameOrigin), Middleware(Authentication, state)]
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,

@@ -1,6 +1,7 @@
 """Puts the application together: routes inside, middleware around them, the lifespan beside."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -29,6 +30,8 @@ from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 def build_app(
     settings: Settings, *, companions: Sequence[Companion] = (), migrates: bool = False
@@ -39,6 +42,10 @@ def build_app(
     date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
+    if settings.redact and settings.api_key is None and not settings.require_auth:
+        log.warning(
+            "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
+        )
     middleware = [Middleware(RequestId), Middleware(SecurityHeaders)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))

@@ -20,10 +20,11 @@ from lapinq_api.dashboard.live_filters import as_filter, change
 from lapinq_api.dashboard.page import fragment
 from lapinq_api.dashboard.pages import TASKS_SHOWN, total
 from lapinq_api.database import LIST_BUDGET_SECONDS
-from lapinq_api.errors import Overloaded
+from lapinq_api.errors import Overloaded, Refused
 from lapinq_api.middleware.same_origin import is_same_origin
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.queue import inspect
 from lapinq_core.runtime.loops import pause_for
@@ -81,6 +82,7 @@ class _Viewer:
         self._state = state
         self._socket = socket
         self._filters: dict[str, str] = {}
+        self._payloads = state.payloads.for_(_STRANGER)
         self._changed = asyncio.Event()  # the filters
         self._gone = asyncio.Event()
 
@@ -107,10 +109,14 @@ class _Viewer:
         if message.get("type") != "auth" or not isinstance(token, str):
             return None
         try:
-            return token if await find_session(self._state, token) else None
+            session = await find_session(self._state, token)
         except DatabaseUnavailable:
             await self._close(TRY_AGAIN_LATER, "the database is away")
             return None
+        if session is None:
+            return None
+        self._payloads = self._state.payloads.for_(session.actor)
+        return token
 
     async def _show(self, token: str) -> None:
         while not (self._gone.is_set() or self._state.stopping.is_set()):
@@ -131,6 +137,9 @@ class _Viewer:
         await self._close(GOING_AWAY, "the server stops")
 
     async def _fragments(self, session: Session) -> dict[str, Any]:
+        # What they may search is asked anew each time: a permission that is taken away ends the search at once.
+        self._payloads = self._state.payloads.for_(session.actor)
+        self._filters = self._payloads.searchable(self._filters)
         run = self._state.database.within
         queues = await run(LIST_BUDGET_SECONDS, inspect.count_queues)
         tasks = await run(LIST_BUDGET_SECONDS, inspect.newest_tasks, as_filter(self._filters), TASKS_SHOWN)
@@ -146,9 +155,13 @@ class _Viewer:
         try:
             while True:
                 try:
-                    self._filters = change(self._filters, await self._receive())
+                    changed = change(self._filters, await self._receive())
+                    self._payloads.check_search(changed)
+                    self._filters = changed
                 except InvalidValue as error:
                     await self._send({"error": f"{error.loc or 'the message'} {error.msg}"})
+                except Refused as error:
+                    await self._send({"error": str(error)})
                 else:
                     self._changed.set()
         except (WebSocketDisconnect, TimeoutError):
@@ -178,4 +191,5 @@ class _Viewer:
                 await self._socket.close(code, reason)
 
 
+_STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
 _message = msgspec.json.Decoder(dict[str, Any])

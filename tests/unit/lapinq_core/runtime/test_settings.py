@@ -32,6 +32,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "admin_password": ("correct horse", "correct horse"),
     "require_auth": ("yes", True),
     "read_only": ("on", True),
+    "redact": ("password, *token*", ("password", "*token*")),
     "cors_origins": ("https://a.example, http://b:3000", ("https://a.example", "http://b:3000")),
     "trusted_proxies": ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
     "rate_limit": ("600", 600),

@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from lapinq_api.app import build_app
-from lapinq_api.dashboard import live
+from lapinq_api.dashboard import hub
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.queue import work
 from lapinq_core.queue.work import Ended
@@ -238,7 +238,7 @@ def test_a_server_that_hides_and_is_open_says_so(api_database: str, caplog: pyte
 def test_a_viewer_may_not_search_for_what_is_hidden_from_them(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
     seen, unseen = stage.tasks[SEEN]["completed"], stage.tasks[UNSEEN]["completed"]
     with viewer(stage, "without") as socket:
         for filters in ({"args": "x"}, {"queue": UNSEEN, "result": "x"}):
@@ -256,7 +256,7 @@ def test_a_viewer_may_not_search_for_what_is_hidden_from_them(
 def test_a_search_ends_with_the_permission_for_it(
     stage: Stage, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
     seen, unseen = stage.tasks[SEEN]["completed"], stage.tasks[UNSEEN]["completed"]
     with viewer(stage, "with") as socket:
         socket.send(json.dumps({"queue": SEEN, "args": "no such text"}))

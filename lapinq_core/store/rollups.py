@@ -162,16 +162,18 @@ def _short(counts: Sequence[int]) -> Sequence[int]:
 
 def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
     # Starts that were taken back may have been counted a point before.
-    return [round(max(0, count) * factor, 2) for count, factor in zip(counts, a_minute, strict=True)]
+    return [_brief(max(0, count) * factor) for count, factor in zip(counts, a_minute, strict=True)]
 
 
 def _percentiles(what: str, histograms: Sequence[Sequence[int] | None]) -> dict[str, Times]:
     points = [percentiles(counts or (), _SHARES) for counts in histograms]
     return {
-        f"{what}_p{share * 100:g}": [_brief(point[place]) for point in points]
+        f"{what}_p{share * 100:g}": [
+            None if (value := point[place]) is None else _brief(value) for point in points
+        ]
         for place, share in enumerate(_SHARES)
     }
 
 
-def _brief(seconds: float | None) -> float | None:
-    return None if seconds is None else float(f"{seconds:.4g}")
+def _brief(value: float) -> float:
+    return float(f"{value:.5g}")

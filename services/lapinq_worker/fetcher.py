@@ -111,7 +111,9 @@ class Fetcher:
 
     def withdraw(self) -> list[Claim]:
         """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
-        claims = [*self._returning, *self._arrivals.withdraw()]
+        unknown = self._arrivals.withdraw()
+        self._tally.withdrawn(unknown)
+        claims = [*self._returning, *unknown]
         self._returning.clear()
         return claims
 
@@ -270,7 +272,9 @@ class Fetcher:
         jobs = self._dispatcher.withdraw()
         # A fire-and-forget task is nowhere but here.
         self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
-        self._returning += [job.claim for job in jobs if not job.claim.is_transient]
+        stalled = [job.claim for job in jobs if not job.claim.is_transient]
+        self._tally.withdrawn(stalled)
+        self._returning += stalled
         if self._returning:
             log.info("handing back %d tasks that could not be started soon", len(self._returning))
 

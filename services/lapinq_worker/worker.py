@@ -38,6 +38,7 @@ from lapinq_worker.pools.threads import ThreadPool
 from lapinq_worker.progress import ProgressReporter
 from lapinq_worker.queue_settings import choice_of
 from lapinq_worker.rates import log_rates, wants_rates
+from lapinq_worker.recorder import Recorder
 from lapinq_worker.rescuer import Rescuer
 from lapinq_worker.settler import Settler
 from lapinq_worker.tally import Tally
@@ -146,6 +147,7 @@ class Worker:
             self._settler,
             self._rescuer,
         )
+        self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
         fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
         self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
 
@@ -202,6 +204,7 @@ class Worker:
             asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
             asyncio.create_task(self._progress.run(), name="progress"),
             asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self._recorder.run(), name="recorder"),
             *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),
         ]
         fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
@@ -242,6 +245,8 @@ class Worker:
             self._settler,
             self._notifier,
             self._interrupt,
+            self._tally,
+            self._recorder,
         )
         await winding_down.run(self._settings.shutdown_grace, self._insisted)
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 _STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
 
 
@@ -40,7 +42,24 @@ def browser(user_agent: str | None) -> str:
     return f"{name} on {system}" if system else name
 
 
-FILTERS = {"seconds": seconds, "thousands": thousands, "moment": moment, "browser": browser}
+def json(value: object) -> str:
+    """As JSON, for an attribute that a script reads."""
+    return msgspec.json.encode(value).decode()
+
+
+def rate(value: float) -> str:
+    """How many a minute: "0", "0.5", "1 234"."""
+    return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
+
+
+FILTERS = {
+    "json": json,
+    "rate": rate,
+    "seconds": seconds,
+    "thousands": thousands,
+    "moment": moment,
+    "browser": browser,
+}
 """For the templates."""
 
 _LONGEST_AGENT = 60

@@ -43,6 +43,8 @@ class Act(StrEnum):
     PAUSE = auto()
     ADMINISTER = auto()
     OWN_ACCOUNT = auto()
+    SEE_PAYLOADS = auto()
+    """What the setting `redact` hides: no operation of its own, but more to be seen in those that read."""
 
 
 class Try(msgspec.Struct):
@@ -102,9 +104,9 @@ TRIES = {
 }
 
 BY_SCOPE = {
-    Scope.ENQUEUE: {Act.ENQUEUE},
+    Scope.ENQUEUE: {Act.ENQUEUE, Act.SEE_PAYLOADS},
     Scope.READ: {Act.READ},
-    Scope.MANAGE: {Act.CANCEL, Act.REQUEUE, Act.DELETE, Act.PAUSE},
+    Scope.MANAGE: {Act.CANCEL, Act.REQUEUE, Act.DELETE, Act.PAUSE, Act.SEE_PAYLOADS},
 }
 BY_PERMISSION = {
     Permission.ENQUEUE: Act.ENQUEUE,
@@ -112,6 +114,7 @@ BY_PERMISSION = {
     Permission.REQUEUE: Act.REQUEUE,
     Permission.DELETE: Act.DELETE,
     Permission.PAUSE: Act.PAUSE,
+    Permission.PAYLOAD: Act.SEE_PAYLOADS,
 }
 EVERYTHING = set(Act)
 
@@ -129,7 +132,7 @@ class Caller(msgspec.Struct):
 
 
 def callers() -> Iterator[tuple[str, Caller]]:
-    open_to_all = {Act.READ, Act.ENQUEUE, Act.CANCEL, Act.REQUEUE, Act.PAUSE}
+    open_to_all = {Act.READ, Act.ENQUEUE, Act.CANCEL, Act.REQUEUE, Act.PAUSE, Act.SEE_PAYLOADS}
     yield "anybody, open API", Caller(open_to_all, 401, is_open=True)
     yield "anybody, closed API", Caller(set(), 401)
     yield "LAPINQ_API_KEY", Caller(EVERYTHING - {Act.OWN_ACCOUNT}, 403, master=True)
@@ -167,9 +170,10 @@ class Stage(msgspec.Struct):
 @pytest.fixture(scope="module")
 def stage(api_database: str) -> Iterator[Stage]:
     made = on_connections(api_database, partial(one_of_each, queue=QUEUE))
-    closed = Settings(database_url=api_database, api_key="master", session_secret=SECRET)
+    open_to_all = Settings(database_url=api_database, session_secret=SECRET, redact=("args",))
+    closed = msgspec.structs.replace(open_to_all, api_key="master")
     with (
-        serving(build_app(Settings(database_url=api_database, session_secret=SECRET))) as open_client,
+        serving(build_app(open_to_all)) as open_client,
         serving(build_app(closed)) as closed_client,
         psycopg.connect(api_database, autocommit=True) as conn,
     ):
@@ -243,6 +247,26 @@ def test_who_may_call_it(stage: Stage, operation: str) -> None:
             is_page = operation == "GET /admin/users" and answer.status_code == 403
             assert is_page or set(answer.json()) == {"error"}, name
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+
+
+def test_every_permission_has_its_expectation() -> None:
+    assert set(BY_PERMISSION) == set(Permission)
+    assert set(BY_SCOPE) == set(Scope)
+
+
+def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
+    readers = [name for name, caller in CALLERS.items() if Act.READ in caller.may]
+    assert len(readers) > 10
+    for name in readers:
+        sees = Act.SEE_PAYLOADS in CALLERS[name].may
+        task = stage.call(name, "GET", f"/api/v1/tasks/{stage.made[Status.COMPLETED]}").json()
+        assert task["args"] == ([1, 1] if sees else ["[hidden]", "[hidden]"]), name
+        searched = stage.call(name, "GET", f"/api/v1/tasks?queue={QUEUE}&args=1&limit=1")
+        assert searched.status_code == (200 if sees else 403), name
+        # Not even where they may: for all queues at once a user would have to be an admin.
+        is_user = CALLERS[name].role == "user"
+        searched = stage.call(name, "GET", "/api/v1/tasks?args=1&limit=1")
+        assert searched.status_code == (200 if sees and not is_user else 403), name
 
 
 def test_a_refusal_comes_before_any_change(stage: Stage) -> None:

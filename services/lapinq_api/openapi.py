@@ -20,6 +20,7 @@ TAGS = {
     "enqueue": "Taking tasks in.",
     "tasks": "Looking at tasks, and steering them.",
     "queues": "Looking at queues, pausing and resuming them.",
+    "workers": "Looking at workers, quieting and stopping them.",
     "webhooks": "The calls that tell of ended tasks.",
     "keys": "Named API keys. For admins.",
     "audit": "What people and keys changed. For admins.",

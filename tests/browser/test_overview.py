@@ -22,14 +22,12 @@ def test_charts_are_drawn_and_say_what_is_under_the_pointer(page: Page, enqueue:
 def test_charts_are_drawn_anew_in_another_theme(page: Page, enqueue: Enqueue) -> None:
     enqueue()
     page.goto("/")
-    stroke = "document.querySelector('.u-legend .u-marker').style.borderColor || ''"
+    stroke = "[...document.querySelectorAll('.chart .u-marker')].at(-1)?.style.borderColor"
     expect(page.locator(".chart .uplot")).to_have_count(4)
     light = page.evaluate(stroke)
+    assert light
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        f"before => document.querySelector('.u-legend .u-marker') && ({stroke}) !== before",
-        arg=light,
-    )
+    page.wait_for_function(f"before => ({stroke} ?? before) !== before", arg=light)
     expect(page.locator(".chart .uplot")).to_have_count(4)
 
 

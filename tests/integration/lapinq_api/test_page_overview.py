@@ -6,9 +6,12 @@ from html import unescape
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from lapinq_core.domain.figures import Window
+from lapinq_core.store import alerts
+from lapinq_core.store.alerts import Alerts, OldSnapshot, UnservedQueue
 from tests.support.factories import Conn, enqueue
 from tests.support.figures import put
 from tests.support.running import on_connections
@@ -75,3 +78,39 @@ def test_the_same_state_is_the_same_page(signed_in: httpx.Client) -> None:
 
     for name in ("overview-totals", "overview-queues"):
         assert part(name) == part(name)
+
+
+def test_work_that_nobody_does_and_what_slows_everything_is_told(
+    signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    html = signed_in.get("/").text
+    assert "1 task waits in the queue mail, which no live worker serves." in html
+
+    async def everything(_conn: psycopg.AsyncConnection) -> Alerts:
+        return Alerts(
+            unserved=[UnservedQueue("</li>", 2, 3.0, True)],
+            has_worker=False,
+            webhooks_given_up=1,
+            webhooks_overdue=2,
+            overdue_seconds=90.0,
+            old_snapshots=[
+                OldSnapshot("session", "psql", 17, 1234.0, None),
+                OldSnapshot("prepared transaction", "gone", None, 4000.0, None),
+                OldSnapshot("replication slot", "standby", None, None, 20_000_000),
+            ],
+            default_passwords=[],
+        )
+
+    monkeypatch.setattr(alerts, "look", everything)
+    html = signed_in.get("/").text
+    for words in (
+        "all workers that serve it are quiet",
+        "1 webhook was given up",
+        "2 webhooks are overdue",
+        "psql, process 17",
+        "has held a snapshot for 20 min",
+        "The prepared transaction gone",
+        "The replication slot standby",
+    ):
+        assert words in html
+    assert "queue &lt;/li&gt;," in html

@@ -4,7 +4,9 @@ They are pytest-playwright's, of another scope: while Playwright runs, its event
 and `asyncio.run` refuses to work. So it lasts as long as this package, and no test in here may call `asyncio.run`.
 """
 
+import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -31,6 +33,8 @@ Enqueue = Callable[..., str]
 CheckAccess = Callable[[Page], None]
 
 TIMEOUT_MS = 10_000
+TEST_SECONDS = 120
+"""For a test. A script that is stuck would be waited for without end, for what is evaluated has no timeout."""
 GRAVE = {"serious", "critical"}
 AXE_OPTIONS = '{"resultTypes": ["violations"]}'
 
@@ -91,6 +95,18 @@ def admin(server: ApiProcess) -> Generator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=15, trust_env=False) as client:
         people.log_in(client)
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _in_time() -> Generator[None]:
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"the test is not done after {TEST_SECONDS} s; is a script stuck?")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

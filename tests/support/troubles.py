@@ -35,6 +35,7 @@ class Troubles:
         """Waits for what the open pages have at hand, which is lost when they are closed."""
         for page in [page for context in self._contexts for page in context.pages]:
             with contextlib.suppress(Error):  # it went elsewhere meanwhile
+                page.locator("html").wait_for(state="attached")  # in time: a script may be stuck
                 page.evaluate("new Promise((done) => setTimeout(done))")
 
     def unexpected(self) -> list[str]:

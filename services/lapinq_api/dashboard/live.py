@@ -174,6 +174,7 @@ class _Viewer:
                     await self._send({**shown.parts, "user": _user(session)})
             elif feed.problem is not None and not is_published:
                 await self._send(_problem(feed.problem))
+                sent = None  # what is shown afterwards says that it is over, also if nothing changed
             elif shown is not None and shown is not sent:
                 news = shown.news_since(sent)
                 sent = shown

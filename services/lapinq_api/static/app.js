@@ -8,6 +8,8 @@ import { listenForPreferences } from "./preferences.js";
 import { listenForSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
 
+// On a phone the list of pages is wider than the window.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tellTimes(document);
 listenForActions();
 listenForSelection();

@@ -106,9 +106,10 @@ function draw(element) {
 }
 
 function drawAnew() {
-  for (const [element, { plot }] of [...drawn]) {
+  const all = [...drawn]; // for what is drawn meanwhile would be drawn anew as well, without end
+  drawn.clear();
+  for (const [element, { plot }] of all) {
     plot.destroy();
-    drawn.delete(element);
     draw(element);
   }
 }

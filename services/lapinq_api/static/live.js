@@ -14,19 +14,24 @@ const SESSION_ENDED = 1008;
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
 const held = new Map(); // parts that wait: because of a pause, or of the pointer
-let socket;
+let socket, coming;
 let pause = FIRST_PAUSE_MS;
 let isPaused = false;
+let connection = "still"; // or live, away, stale, reconnecting
 
-function say(name) {
-  if (!state || state.dataset.state === name) return;
-  state.dataset.state = name;
-  state.firstElementChild.textContent = text(name);
+// Says how things are. A pause shows as long as nothing worse is so.
+function say(name = connection) {
+  connection = name;
+  const shown = isPaused && name === "live" ? "paused" : name;
+  if (state.dataset.state === shown || shown === "still") return;
+  state.dataset.state = shown;
+  state.firstElementChild.textContent = text(shown);
 }
 
+// Whether some of its text is selected.
 function isReading(part) {
   const selection = document.getSelection();
-  return !selection.isCollapsed && part.contains(selection.anchorNode);
+  return !selection.isCollapsed && selection.containsNode(part, true);
 }
 
 // Whether rows may not come, go or change places under the pointer or the focus.
@@ -92,7 +97,7 @@ function hear(event) {
   const message = JSON.parse(event.data);
   if (message.parts) {
     for (const [id, html] of Object.entries(message.parts)) show(id, html);
-    say(isPaused ? "paused" : "live");
+    say("live");
     pause = FIRST_PAUSE_MS;
   } else if (message.away) {
     say("away");
@@ -117,7 +122,7 @@ function connect() {
     }
     say("reconnecting");
     // With some chance in it, so that all viewers of a server that comes back don't come at once.
-    setTimeout(connect, pause * (0.5 + Math.random()));
+    coming = setTimeout(connect, pause * (0.5 + Math.random()));
     pause = Math.min(pause * 2, LAST_PAUSE_MS);
   };
 }
@@ -125,7 +130,7 @@ function connect() {
 function togglePause() {
   isPaused = !isPaused;
   pauseButton.setAttribute("aria-pressed", isPaused);
-  say(isPaused ? "paused" : "live");
+  say();
   showHeld();
 }
 
@@ -147,6 +152,12 @@ export function stayLive() {
       morph(part, html);
     }
   });
-  window.addEventListener("pagehide", () => socket && (socket.onclose = null));
+  // A browser may keep the page for when its viewer comes back; the socket does not live that long.
+  window.addEventListener("pagehide", () => {
+    clearTimeout(coming);
+    socket.onclose = null;
+    socket.close();
+  });
+  window.addEventListener("pageshow", (event) => event.persisted && connect());
   connect();
 }

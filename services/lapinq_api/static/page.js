@@ -21,5 +21,4 @@ export function announce(message, failed = false) {
   const place = document.getElementById("announcement");
   place.textContent = message;
   place.classList.toggle("failed", failed);
-  place.hidden = !message;
 }

@@ -1,0 +1,98 @@
+"""An open page stays as things are on the server, and leaves alone what its reader is at."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Enqueue
+
+pytestmark = pytest.mark.http
+
+
+def row(page: Page, queue: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=queue, exact=True))
+
+
+def state_of(page: Page) -> Locator:
+    return page.locator("#live-state")
+
+
+def test_what_arrives_is_shown_without_a_reload(page: Page, enqueue: Enqueue) -> None:
+    page.goto("/")
+    page.evaluate("window.isStill = true")
+    enqueue(queue_name="arrivals")
+    expect(row(page, "arrivals").locator("[data-label=completed]")).to_have_text("1")
+    enqueue(queue_name="arrivals")
+    expect(row(page, "arrivals").locator("[data-label=completed]")).to_have_text("2")
+    expect(state_of(page)).to_have_text("Live")
+    assert page.evaluate("window.isStill")
+
+
+def test_a_paused_page_holds_and_goes_on(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="held")
+    page.goto("/")
+    count = row(page, "held").locator("[data-label=completed]")
+    expect(state_of(page)).to_have_text("Live")
+    expect(count).to_have_text("1")
+    pause = page.get_by_role("button", name="Pause")
+    pause.click()
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    expect(state_of(page)).to_have_text("Paused")
+    other = page.context.new_page()
+    other.goto("/")
+    enqueue(queue_name="held")
+    expect(row(other, "held").locator("[data-label=completed]")).to_have_text("2")
+    expect(count).to_have_text("1")
+    page.keyboard.press("p")
+    expect(state_of(page)).to_have_text("Live")
+    expect(count).to_have_text("2")
+
+
+def test_the_focus_stays_where_it_is(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="focus b")
+    page.goto("/")
+    link = page.get_by_role("link", name="focus b", exact=True)
+    link.focus()
+    enqueue(queue_name="focus a")  # a row above it
+    expect(row(page, "focus a").locator("[data-label=completed]")).to_have_text("1")
+    expect(link).to_be_focused()
+
+
+def test_selected_text_stays_selected(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="selected")
+    page.goto("/")
+    expect(row(page, "selected").locator("[data-label=completed]")).to_have_text("1")
+    page.evaluate("getSelection().selectAllChildren(document.getElementById('queue-selected'))")
+    chosen = page.evaluate("getSelection().toString()")
+    assert "selected" in chosen
+    enqueue(queue_name="selected")
+    # The part with the totals goes on meanwhile; what is selected is as it was.
+    other = page.context.new_page()
+    other.goto("/")
+    expect(row(other, "selected").locator("[data-label=completed]")).to_have_text("2")
+    total = other.locator(".tile.completed dd").text_content()
+    expect(page.locator(".tile.completed dd")).to_have_text(total or "")
+    assert page.evaluate("getSelection().toString()") == chosen
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(row(page, "selected").locator("[data-label=completed]")).to_have_text("2")
+
+
+def test_whoever_logs_out_in_another_tab_is_led_to_the_login(page: Page) -> None:
+    page.goto("/")
+    expect(state_of(page)).to_have_text("Live")
+    other = page.context.new_page()
+    other.goto("/account")
+    other.get_by_role("link", name="Log out").click()
+    expect(other).to_have_url(re.compile(r"/login$"))
+    expect(page).to_have_url(re.compile(r"/login$"))
+
+
+def test_a_page_that_the_browser_kept_is_live_again(page: Page, enqueue: Enqueue) -> None:
+    page.goto("/")
+    expect(state_of(page)).to_have_text("Live")
+    page.goto("/account")
+    page.go_back()
+    enqueue(queue_name="kept")
+    expect(row(page, "kept").locator("[data-label=completed]")).to_have_text("1")
+    expect(state_of(page)).to_have_text("Live")

@@ -1,0 +1,54 @@
+"""A page whose server goes away says so, and is live again once it is back."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Enqueue, NewContext, logged_in
+from tests.support.processes import ApiProcess
+from tests.support.troubles import Troubles
+
+pytestmark = pytest.mark.http
+
+SECRET = {"LAPINQ_SESSION_SECRET": "that of sessions which outlast the server"}
+
+
+@pytest.fixture(autouse=True)
+def _expect_refused_sockets(troubles: Troubles) -> None:
+    troubles.expect("WebSocket connection to .* failed")
+
+
+def tab_of(server: ApiProcess, new_context: NewContext) -> Page:
+    """A tab with the overview of that server, live."""
+    tab = logged_in(new_context(base_url=server.url), server, "lapinq", "lapinq").new_page()
+    tab.goto("/")
+    expect(tab.locator("#live-state")).to_have_text("Live")
+    return tab
+
+
+def test_it_reconnects_to_a_server_that_was_restarted(
+    new_context: NewContext, server_database: str, enqueue: Enqueue
+) -> None:
+    with ApiProcess(server_database, env=SECRET) as first:
+        tab, port = tab_of(first, new_context), first.url.rpartition(":")[2]
+        first.kill()
+    state, pause = tab.locator("#live-state"), tab.get_by_role("button", name="Pause")
+    expect(state).to_have_text("Reconnecting")
+    for _ in range(2):  # what it says of the connection is true whatever is pressed
+        pause.click()
+        assert state.text_content() == "Reconnecting"
+    with ApiProcess(server_database, "--port", port, env=SECRET):
+        expect(state).to_have_text("Live", timeout=30_000)
+        enqueue(queue_name="afterwards")
+        expect(tab.locator("#queue-afterwards [data-label=completed]")).to_have_text("1")
+
+
+def test_a_server_with_other_sessions_leads_to_the_login(
+    new_context: NewContext, server_database: str
+) -> None:
+    with ApiProcess(server_database, env=SECRET) as first:
+        tab, port = tab_of(first, new_context), first.url.rpartition(":")[2]
+        first.kill()
+    with ApiProcess(server_database, "--port", port):
+        expect(tab).to_have_url(re.compile(r"/login$"), timeout=30_000)

@@ -70,6 +70,7 @@ TRIES = {
         Act.ENQUEUE, "/api/v1/tasks/{done}/progress", 409, {"progress": 1}
     ),
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, "/api/v1/tasks/{done}/requeue", 404),
+    "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, "/api/v1/tasks/{done}/run", 404),
     "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
@@ -254,6 +255,7 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
     for name in refused:
         assert stage.call(name, "DELETE", f"/api/v1/tasks/{pending}").status_code in {401, 403}
         assert stage.call(name, "POST", f"/api/v1/tasks/{failed}/requeue").status_code in {401, 403}
+        assert stage.call(name, "POST", f"/api/v1/tasks/{pending}/run").status_code in {401, 403}
         assert stage.call(name, "POST", "/api/v1/queues/untouched/pause").status_code in {401, 403}
     for task_id, status in ((pending, "pending"), (failed, "failed")):
         assert stage.call("admin", "GET", f"/api/v1/tasks/{task_id}").json()["status"] == status
@@ -261,7 +263,7 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
 
 
 def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:
-    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("PATCH", "/progress")):
+    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("POST", "/run"), ("PATCH", "/progress")):
         body = {"progress": 1} if method == "PATCH" else None
         calls = partial(stage.call, method=method, path=f"/api/v1/tasks/{NIL}{path}", body=body)
         assert calls("user without permissions").status_code == 404

@@ -7,6 +7,7 @@ import { stayLive } from "./live.js";
 import { listenForPreferences } from "./preferences.js";
 import { listenForSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
+import { drawTrees, listenForSearch } from "./tree.js";
 
 tellTimes(document);
 listenForActions();
@@ -14,4 +15,6 @@ listenForSelection();
 listenForKeys();
 listenForPreferences();
 drawCharts();
+drawTrees(document);
+listenForSearch();
 stayLive();

@@ -6,6 +6,7 @@ import { drawCharts } from "./charts.js";
 import { pageAddress, root, text } from "./page.js";
 import { keepSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
+import { drawTrees } from "./tree.js";
 
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 15000;
@@ -46,6 +47,7 @@ function morph(part, html) {
   tellTimes(part);
   keepSelection(part);
   drawCharts(part);
+  drawTrees(part);
 }
 
 // The rows that are there, as they are now; new ones wait.

@@ -9,8 +9,8 @@ import msgspec
 from lapinq_core.domain.state import Status
 from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
 
-OPEN_SHARE = 20.0
-"""Of the bar, in percent, for what still goes on: how long that is changes by the second, and the bar must not."""
+OPEN_SHARE = 50.0
+"""Of the bar, in percent, for what still goes on: how long that is changes by the second, which only a script tells."""
 LEAST_SHARE = 0.8
 """Of the bar, for what takes no time beside the rest."""
 
@@ -40,9 +40,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the bar: a kind of waiting, or how an attempt ended; where it begins and how wide it is, in percent."""
+    """Of the bar: a kind of waiting, or how an attempt ended; where it begins and how wide it is, in percent.
+
+    `seconds` is None where it still goes on, since `since`.
+    """
 
     kind: str
+    since: datetime
     x: float
     width: float
     seconds: float | None
@@ -91,7 +95,9 @@ def bar_of(steps: Sequence[Step]) -> list[Piece]:
         else:
             width = least + (shared * step.seconds / total if total else shared / len(known))
         kind = step.attempt.outcome if step.kind is StepKind.ATTEMPT and step.attempt else str(step.kind)
-        pieces.append(Piece(kind=kind, x=round(x, 3), width=round(width, 3), seconds=step.seconds))
+        pieces.append(
+            Piece(kind=kind, since=step.at, x=round(x, 3), width=round(width, 3), seconds=step.seconds)
+        )
         x += width
     return pieces
 

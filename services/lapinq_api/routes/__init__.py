@@ -15,6 +15,7 @@ from lapinq_api.routes import (
     tasks,
     users,
     webhooks,
+    workers,
 )
 
 _DESCRIBED = (
@@ -24,6 +25,7 @@ _DESCRIBED = (
     *tasks.OPERATIONS,
     *results.OPERATIONS,
     *queues.OPERATIONS,
+    *workers.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,
     *audit.OPERATIONS,

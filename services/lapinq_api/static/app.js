@@ -1,6 +1,7 @@
 // What every page does: times as the viewer reads them, actions, the keyboard, and staying live.
 
 import { listenForActions } from "./actions.js";
+import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
 import { listenForKeys } from "./keys.js";
 import { stayLive } from "./live.js";
@@ -15,6 +16,7 @@ listenForSelection();
 listenForKeys();
 listenForPreferences();
 drawCharts();
+drawBars(document);
 drawTrees(document);
 listenForSearch();
 stayLive();

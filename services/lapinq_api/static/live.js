@@ -2,6 +2,7 @@
 // that focus, selection and what is unfolded stay. A part in which the pointer is keeps its rows where they are.
 
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
+import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
 import { pageAddress, root, text } from "./page.js";
 import { keepSelection } from "./selection.js";
@@ -47,6 +48,7 @@ function morph(part, html) {
   tellTimes(part);
   keepSelection(part);
   drawCharts(part);
+  drawBars(part);
   drawTrees(part);
 }
 

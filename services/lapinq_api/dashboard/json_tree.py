@@ -46,7 +46,7 @@ def _draw(drawn: list[str], key: str, value: Any, depth: int) -> bool:
         return False
     if isinstance(value, list | dict) and value:
         entries = _entries(cast("list[Any] | dict[str, Any]", value))
-        is_open = depth < OPEN_DEPTH and len(entries) <= OPEN_ENTRIES
+        is_open = not depth or (depth < OPEN_DEPTH and len(entries) <= OPEN_ENTRIES)
         brief = f"{{{len(entries)}}}" if isinstance(value, dict) else f"[{len(entries)}]"
         drawn.append(f"<li><details{' open' if is_open else ''}><summary>{key}")
         drawn.append(f'<span class="brief">{brief}</span></summary>')

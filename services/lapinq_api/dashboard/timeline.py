@@ -66,9 +66,7 @@ def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool 
             steps += _waits(since, until, planned)
         kind = StepKind.ENDED if one.started_at is None else StepKind.ATTEMPT
         steps.append(
-            Step(
-                kind=kind, at=until or task.created_at, seconds=_between(until, one.finished_at), attempt=one
-            )
+            Step(kind=kind, at=until or task.created_at, seconds=_run_seconds(one), attempt=one)
         )
         since, before = one.finished_at or since, one
     if task.status is Status.PENDING:
@@ -116,6 +114,11 @@ def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[S
 def _is_requeued(before: AttemptCloseUp, number: int) -> bool:
     """Whether a person let it wait again between the two: only that begins to count anew after a failure."""
     return before.outcome == Status.FAILED and number <= before.attempt and number <= 1
+
+
+def _run_seconds(one: AttemptCloseUp) -> float | None:
+    """How long the function ran; where its worker could not tell, how long it had the task."""
+    return one.run_seconds if one.run_seconds is not None else _between(one.started_at, one.finished_at)
 
 
 def _between(since: datetime | None, until: datetime | None) -> float | None:

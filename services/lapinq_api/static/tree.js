@@ -64,7 +64,7 @@ function draw(key, value, depth) {
     const count = value.entries.length;
     label.append(name, make("span", "brief", value.kind === "object" ? `{${count}}` : `[${count}]`));
     const details = branch(label, "", { entries: value.entries, begin: 0, count: CHUNK, depth: depth + 1 });
-    if (depth < OPEN_DEPTH && count <= OPEN_ENTRIES) {
+    if (!depth || (depth < OPEN_DEPTH && count <= OPEN_ENTRIES)) {
       fill(details);
       details.open = true;
     }

@@ -12,6 +12,4 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     return {"fleet": await state.database.run(fleet.list_workers)}
 
 
-VIEW = View(
-    path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",)
-)
+VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))

@@ -47,12 +47,25 @@ def json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def size(value: int | None) -> str:
+    """An amount of memory: "512 B", "14 MiB", "1.5 GiB"; a dash for None."""
+    if value is None:
+        return "–"
+    amount, unit = float(value), "B"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
+
+
 def rate(value: float) -> str:
-    """How many a minute: "0", "0.5", "1 234"."""
+    """How many in a unit of time: "0", "0.5", "1 234"."""
     return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
 
 
 FILTERS = {
+    "bytes": size,
     "json": json,
     "rate": rate,
     "seconds": seconds,

@@ -67,6 +67,7 @@ TRIES = {
     "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?limit=1", 200),
     "DELETE /api/v1/tasks": Try(Act.DELETE, "/api/v1/tasks?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, "/api/v1/tasks/requeue?queue=mail&dry_run=true", 200),
+    "POST /api/v1/tasks/cancel": Try(Act.CANCEL, "/api/v1/tasks/cancel?queue=mail&dry_run=true", 200),
     "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),
     "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, "/api/v1/tasks/{done}/attempts", 200),
@@ -327,6 +328,7 @@ def test_a_permission_on_a_queue_is_none_on_all_of_them(stage: Stage) -> None:
     for name, method, path in (
         ("user who may delete here", "DELETE", "/api/v1/tasks"),
         ("user who may requeue here", "POST", "/api/v1/tasks/requeue"),
+        ("user who may cancel here", "POST", "/api/v1/tasks/cancel"),
     ):
         for query in ("?dry_run=true", "?dry_run=true&queue=video"):
             assert stage.call(name, method, path + query).status_code == 403

@@ -116,6 +116,7 @@ class _Reader:
         self._link = link
         self._frames: list[Frame] = []
         self._error: list[str] = []
+        self._is_cut = False
         self._source: list[str] = []
         self._place: tuple[str, int, str | None] | None = None
 
@@ -131,7 +132,8 @@ class _Reader:
             if self._frames or self._error:
                 return self._next(line.depth, self._number)
             self._depth = max(self._depth, line.depth)
-        elif (place := _PLACE.fullmatch(text)) and not self._error:
+        elif (place := _PLACE.fullmatch(text)) and (not self._error or self._is_cut):
+            self._error, self._is_cut = [], False
             self._close()
             self._place = (place[1], int(place[2]), place[3])
         elif self._place is not None and text.startswith("    "):
@@ -139,6 +141,8 @@ class _Reader:
         elif self._place is not None and _REPEATED.fullmatch(text):
             self._source.append(text.strip())
         elif text.strip() or self._error:
+            # After a cut it may be the rest of a line of the source, which the next frame shows.
+            self._is_cut = self._is_cut or _LEFT_OUT.fullmatch(text) is not None
             self._close()
             self._error.append(text)
         return None
@@ -179,6 +183,7 @@ _GROUP = re.compile(r"^\s*\+ Exception Group Traceback", re.MULTILINE)
 _HEADER = re.compile(r"\s*((?:\+ )?Exception Group )?Traceback \(most recent call last\):")
 _PLACE = re.compile(r'  File "(.+)", line (\d{1,9})(?:, in (.+))?')
 _REPEATED = re.compile(r"  \[Previous line repeated \d+ more times?\]")
+_LEFT_OUT = re.compile(r"… \d+ characters left out …")
 _MARGIN = re.compile(r"((?:  )+)(?:\| |\|$|(?=\+ Exception Group Traceback))")
 _BEGINS_MEMBER = re.compile(r"((?:  )+)\+(-\+)?-{16,} (\d{1,9}|\.\.\.) -{16,}")
 _ENDS_MEMBERS = re.compile(r"((?:  )+)\+-{20,}")

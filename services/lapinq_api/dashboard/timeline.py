@@ -65,9 +65,7 @@ def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool 
             planned = task.scheduled_at if before is None else None
             steps += _waits(since, until, planned)
         kind = StepKind.ENDED if one.started_at is None else StepKind.ATTEMPT
-        steps.append(
-            Step(kind=kind, at=until or task.created_at, seconds=_run_seconds(one), attempt=one)
-        )
+        steps.append(Step(kind=kind, at=until or task.created_at, seconds=_run_seconds(one), attempt=one))
         since, before = one.finished_at or since, one
     if task.status is Status.PENDING:
         begin = since or task.created_at

@@ -81,7 +81,7 @@ def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
     source: sql.Composable = sql.SQL(
         "looked JOIN lapinq_tasks t USING (id) LEFT JOIN lapinq_running r USING (id)"
     )
-    source += sql.SQL(JOIN_END if chosen.status is Status.COMPLETED else _join_end(chosen))
+    source += sql.SQL(_JOIN_END if chosen.status is Status.COMPLETED else _join_end(chosen))
     if chosen.status is Status.COMPLETED:
         conditions.append(sql.SQL("f.outcome = 'completed'"))
     return sql.SQL(
@@ -127,8 +127,8 @@ def all_of(conditions: Iterable[sql.SQL]) -> sql.Composed:
 
 def _join_end(chosen: TaskFilter) -> LiteralString:
     if given(chosen, OF_THE_END):
-        return JOIN_END
-    return "" if chosen.worker is None else LEFT_JOIN_END
+        return _JOIN_END
+    return "" if chosen.worker is None else _LEFT_JOIN_END
 
 
 def _walked(chosen: TaskFilter) -> LiteralString:
@@ -187,8 +187,8 @@ OF_THE_END: dict[str, LiteralString] = {
 OF_THE_WORKER: dict[str, LiteralString] = {
     "worker": "%(worker)s::uuid IN (f.worker_id, r.worker_id)",
 }
-JOIN_END: LiteralString = " JOIN lapinq_attempts f ON f.task_id = id AND f.final"
-LEFT_JOIN_END: LiteralString = " LEFT JOIN lapinq_attempts f ON f.task_id = id AND f.final"
+_JOIN_END: LiteralString = " JOIN lapinq_attempts f ON f.task_id = id AND f.final"
+_LEFT_JOIN_END: LiteralString = " LEFT JOIN lapinq_attempts f ON f.task_id = id AND f.final"
 
 _SOURCES: dict[Status, LiteralString] = {
     Status.PENDING: "(SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed) AS held",

@@ -7,8 +7,6 @@ from psycopg import sql
 
 from lapinq_core.domain.state import FINAL, Status
 from lapinq_core.queue.filters import (
-    JOIN_END,
-    LEFT_JOIN_END,
     OF_THE_END,
     OF_THE_ID,
     OF_THE_TASK,
@@ -78,15 +76,15 @@ def pick_longest(chosen: TaskFilter, most: int) -> sql.Composed:
 
     Its parameters are the fields of `chosen`, and `start` and `start_id`, those of the task to go on after or NULL.
     """
-    conditions = given(chosen, {**OF_THE_TASK, **_WORKER_OF_THE_ROW, **OF_THE_ID})
+    conditions = given(chosen, {**OF_THE_TASK, **_WORKER_OF_THE_ROW, **_ID_OF_THE_ROW})
     source: LiteralString = "lapinq_running s"
     if given(chosen, OF_THE_TASK):
-        source += " JOIN lapinq_tasks t USING (id)"
+        source += _LOOK_UP["t"]
     return sql.SQL(
-        "SELECT id::text, s.claimed_at FROM {source} WHERE {where}"
+        "SELECT s.id::text, s.claimed_at FROM {source} WHERE {where}"
         " AND (%(start)s::timestamptz IS NULL"
-        " OR (s.claimed_at, id) > (%(start)s::timestamptz, %(start_id)s::uuid))"
-        " ORDER BY s.claimed_at, id LIMIT {most}"
+        " OR (s.claimed_at, s.id) > (%(start)s::timestamptz, %(start_id)s::uuid))"
+        " ORDER BY s.claimed_at, s.id LIMIT {most}"
     ).format(source=sql.SQL(source), where=all_of(conditions), most=sql.Literal(most))
 
 
@@ -98,24 +96,28 @@ def pick_of_looked_at(chosen: TaskFilter, place: Place, most: int) -> sql.Compos
         for group in (OF_THE_TASK, OF_THE_END, OF_THE_WORKER)
     )
     conditions = [sql.SQL("may_pass"), *task, *end, *worker]
-    source: LiteralString = "looked"
+    source: LiteralString = "looked AS s"
     if task:
-        source += " JOIN lapinq_tasks t USING (id)"
+        source += _LOOK_UP["t"]
     if worker or (place is Place.TASKS and chosen.status is Status.RUNNING):
-        source += " LEFT JOIN lapinq_running r USING (id)"
-    must_have_ended = bool(end) or (place is Place.TASKS and chosen.status in FINAL)
-    if must_have_ended or worker:
-        source += JOIN_END if must_have_ended else LEFT_JOIN_END
+        source += _LOOK_UP["r"]
+    if end or worker or (place is Place.TASKS and chosen.status in FINAL):
+        source += _LOOK_UP["f"]
     if place is Place.TASKS and chosen.status is not None:
-        source += _JOIN_WAITING if chosen.status is Status.PENDING else ""
+        if chosen.status is Status.PENDING:
+            source += _LOOK_UP["w"] + _LOOK_UP["d"]
         conditions.append(sql.SQL(_HAS_STATUS[chosen.status]))
-    return sql.SQL("SELECT id FROM {source} WHERE {where} ORDER BY id DESC LIMIT {most}").format(
+    return sql.SQL("SELECT s.id FROM {source} WHERE {where} ORDER BY s.id DESC LIMIT {most}").format(
         source=sql.SQL(source), where=all_of(conditions), most=sql.Literal(most)
     )
 
 
 _WORKER_OF_THE_ROW: dict[str, LiteralString] = {"worker": "s.worker_id = %(worker)s::uuid"}
 _QUEUE_OF_THE_ROW: dict[str, LiteralString] = {"queue": "s.queue_name = %(queue)s::text"}
+_ID_OF_THE_ROW: dict[str, LiteralString] = {
+    "first": "s.id >= %(first)s::uuid",
+    "last": "s.id <= %(last)s::uuid",
+}
 _END_OF_THE_ROW: dict[str, LiteralString] = {**OF_THE_END, "worker": "f.worker_id = %(worker)s::uuid"}
 
 _OWN: dict[Place, dict[str, LiteralString]] = {
@@ -155,7 +157,21 @@ _SOURCES: dict[Place, LiteralString] = {
     Place.UNSUCCESSFUL: "({ended} AND outcome = {outcome}) AS f WHERE {bounds}",
 }
 
-_JOIN_WAITING: LiteralString = " LEFT JOIN lapinq_ready w USING (id) LEFT JOIN lapinq_delayed d USING (id)"
+# The limits keep the planner from going through one of these tables to find the few of it that pass.
+_LOOK_UP: dict[str, LiteralString] = {
+    "t": (
+        " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args"
+        " FROM lapinq_tasks WHERE id = s.id LIMIT 1) AS t ON true"
+    ),
+    "f": (
+        " LEFT JOIN LATERAL (SELECT outcome, result, error, worker_id"
+        " FROM lapinq_attempts WHERE task_id = s.id AND final LIMIT 1) AS f ON true"
+    ),
+    "r": " LEFT JOIN LATERAL (SELECT id, worker_id FROM lapinq_running WHERE id = s.id LIMIT 1) AS r ON true",
+    "w": " LEFT JOIN LATERAL (SELECT id FROM lapinq_ready WHERE id = s.id LIMIT 1) AS w ON true",
+    "d": " LEFT JOIN LATERAL (SELECT id FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true",
+}
+"""To find the row of a task of `s` in another table, by the name that conditions have for it."""
 _HAS_STATUS: dict[Status, LiteralString] = {
     Status.PENDING: "(w.id IS NOT NULL OR d.id IS NOT NULL)",
     Status.RUNNING: "r.id IS NOT NULL",

@@ -106,7 +106,7 @@ function draw(element) {
 }
 
 function drawAnew() {
-  for (const [element, { plot }] of drawn) {
+  for (const [element, { plot }] of [...drawn]) {
     plot.destroy();
     drawn.delete(element);
     draw(element);

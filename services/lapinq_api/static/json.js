@@ -1,7 +1,7 @@
 // JSON text as a tree of values that keeps what JavaScript's own would lose: the order of keys, and numbers as they are
 // written. A value has a kind, its text as it stands (of a string without escapes that say nothing), and its entries.
 
-const SCALAR = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null/y;
+const SCALAR = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|true|false|null/y;
 const SPACE = /[ \t\r\n]*/y;
 const DEEPEST = 200;
 

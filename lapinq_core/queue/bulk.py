@@ -1,4 +1,4 @@
-"""Deleting and requeueing many tasks, a window at a time.
+"""Deleting, requeueing and cancelling many tasks, a window at a time.
 
 A walk goes up the ids from the first to the newest there was at its start, through the table that holds the status
 that is asked for. Each step looks at the next ids of it, however few of them pass, and changes those in a transaction
@@ -11,6 +11,7 @@ A step that stopped for others, or took too long, changed nothing: it is made ag
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -43,7 +44,7 @@ _STOPPED = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, p
 class Walk(msgspec.Struct, frozen=True):
     """What a walk looks for: the tasks that pass `chosen` among those that were there when it started.
 
-    `started` is the database's time, `until` the newest id.
+    `started` is the database's time, `until` the newest id that can pass.
     """
 
     chosen: TaskFilter
@@ -79,7 +80,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 Change = Callable[
     [psycopg.AsyncConnection, Walk, Window, Entry, int | None], Coroutine[Any, Any, Step | None]
 ]
-"""The form of `delete_tasks` and `requeue_tasks`."""
+"""The form of `delete_tasks`, `requeue_tasks` and `cancel_tasks`."""
 
 
 async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | None:
@@ -87,7 +88,16 @@ async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | Non
     row = await (await conn.execute(sql(_PACKAGE, "begin_walk"), prepare=True)).fetchone()
     assert row is not None
     started, newest = row
-    return None if newest is None else Walk(chosen, started, newest)
+    if newest is None:
+        return None
+    return Walk(chosen, started, newest if chosen.last is None else min(newest, chosen.last))
+
+
+def start_of(chosen: TaskFilter) -> str:
+    """The id after which the first window of a walk begins."""
+    if chosen.first is None or chosen.first == FIRST:
+        return FIRST
+    return str(UUID(int=UUID(chosen.first).int - 1))
 
 
 async def delete_tasks(
@@ -109,6 +119,16 @@ async def requeue_tasks(
     The walk must look for failed tasks. `entry` as in `delete_tasks`, with the number `requeued`.
     """
     return await _change(conn, sql(_PACKAGE, "requeue_tasks"), walk, window, "requeued", entry, entry_id)
+
+
+async def cancel_tasks(
+    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+) -> Step | None:
+    """Cancels what passes and waits; None when it stopped and changed nothing.
+
+    The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
+    """
+    return await _change(conn, sql(_PACKAGE, "cancel_tasks"), walk, window, "cancelled", entry, entry_id)
 
 
 async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, window: Window) -> Step | None:

@@ -77,3 +77,9 @@ async def requeue(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
     """Lets a failed task wait again; answers its queue, None when it is unknown or not failed."""
     row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id})).fetchone()
     return row[0] if row else None
+
+
+async def run_now(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """Lets a delayed task start at once; answers its queue, None when it is unknown or waits for no time."""
+    row = await (await conn.execute(sql(_PACKAGE, "run_now"), {"id": task_id})).fetchone()
+    return row[0] if row else None

@@ -37,7 +37,11 @@ class TaskNames(msgspec.Struct, frozen=True):
 
 
 class TaskLine(msgspec.Struct, frozen=True):
-    """A task in a few words. `age`, and `duration` of the latest attempt (None before it), are in seconds."""
+    """A task in a few words. `age`, and `duration` of the latest attempt (None before it), are in seconds.
+
+    `scheduled_at` is when it is due, or was to be, None for at once; `started_at`, `progress` and the worker are those
+    of the attempt that runs or ended it. `worker` is None when that is forgotten by now.
+    """
 
     id: str
     status: Status
@@ -48,6 +52,15 @@ class TaskLine(msgspec.Struct, frozen=True):
     age: float
     duration: float | None
     error: str | None
+    max_retries: int
+    priority: int
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    progress: int | None
+    worker_id: str | None
+    worker: str | None
+    cancel_requested: bool
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -118,13 +131,28 @@ async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
 async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
     """The `limit` newest tasks that pass."""
     query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=pick_tasks(chosen, limit))
-    cursor = await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)
-    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
+    return await _lines(conn, query, msgspec.structs.asdict(chosen))
+
+
+async def task_lines(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> list[TaskLine]:
+    """Those of `ids` that there are, newest first."""
+    if not ids:
+        return []
+    picked = psql.SQL("SELECT unnest(%(ids)s::uuid[]) AS id")
+    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=picked)
+    return await _lines(conn, query, {"ids": list(ids)})
 
 
 async def ping(conn: psycopg.AsyncConnection) -> None:
     """Returns when the database answers."""
     await conn.execute("/* lapinq:ping */ SELECT 1")
+
+
+async def _lines(
+    conn: psycopg.AsyncConnection, query: psql.Composed, params: dict[str, object]
+) -> list[TaskLine]:
+    cursor = await conn.execute(query, params, prepare=False)
+    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
 
 
 def _task_objects(picked: psql.Composable) -> psql.Composed:

@@ -1,4 +1,5 @@
-"""What a person asks of a task whatever its state: to stop, or to wait again; and why, where nothing was done.
+"""What a person asks of a task whatever its state: to stop, to wait again, or to wait no longer for its time; and why,
+where nothing was done.
 
 What was done is noted in the audit log in the transaction that did it, which ends at once: the row that it locks is
 wanted by workers. A task that is claimed, retried or ends between two statements is looked at again, so `conn` is in
@@ -74,6 +75,23 @@ async def requeue(
         if status is not Status.FAILED:
             break
     return None, status
+
+
+async def run_now(
+    conn: psycopg.AsyncConnection, task_id: str, *, by: Author
+) -> tuple[str | None, Status | None]:
+    """Lets a task that waits for its time, or for that of its retry, start as soon as a worker takes it.
+
+    Answers its queue, None when nothing was done, and the status it has, None for an unknown one. A pending one for
+    which nothing was done waits for a worker already.
+    """
+    names = await inspect.get_names(conn, task_id)
+    if names is None:
+        return None, None
+    queue = await _Steps(conn, task_id, names, by).take(control.run_now, "task.run_now")
+    if queue is not None:
+        return queue, Status.PENDING
+    return None, await _status(conn, task_id)
 
 
 class _Steps:

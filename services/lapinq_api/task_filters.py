@@ -35,6 +35,14 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
     )
 
 
+def ids_beginning_with(text: str) -> tuple[str, str]:
+    """The lowest and the highest id that begin so. Raises `InvalidValue`."""
+    text = text.strip().lower()
+    if not _BEGIN.fullmatch(text) or not _SHAPE.fullmatch(text + _LOWEST_ID[len(text) :]):
+        raise InvalidValue("id", "must be the beginning of a task id")
+    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
+
+
 def cursor_after(last: str) -> str:
     """What `read_filter` takes for `cursor` to go on after the task `last`."""
     return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
@@ -58,8 +66,12 @@ def _read_cursor(text: str) -> str:
     return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
 
 
+_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
+_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_BEGIN = re.compile(r"[0-9a-f-]{1,36}")
+_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
-_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
+TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
 
 QUEUE = Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA)
 STATUS = Parameter(
@@ -73,16 +85,16 @@ TASK_NAME = Parameter(
 ARGS = Parameter(
     name="args",
     description="Only tasks whose positional arguments, as JSON text, contain this (ILIKE).",
-    schema=_TEXT_SCHEMA,
+    schema=TEXT_SCHEMA,
 )
 RESULT = Parameter(
     name="result",
     description="Only tasks that ended with a result which, as JSON text, contains this (ILIKE).",
-    schema=_TEXT_SCHEMA,
+    schema=TEXT_SCHEMA,
 )
 ERROR = Parameter(
     name="error",
     description="Only tasks that ended with an error which contains this (ILIKE).",
-    schema=_TEXT_SCHEMA,
+    schema=TEXT_SCHEMA,
 )
 CURSOR = cursor_parameter(_CURSOR.pattern)

@@ -37,4 +37,12 @@ def unknown_task() -> Refused:
 
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_ABOUT_ONE = ("get_task", "get_result", "get_attempts", "cancel_task", "set_progress", "requeue_task")
+_ABOUT_ONE = (
+    "get_task",
+    "get_result",
+    "get_attempts",
+    "cancel_task",
+    "set_progress",
+    "requeue_task",
+    "run_task",
+)

@@ -47,8 +47,10 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
     """Lets `act` have every task that passes `chosen`, and wakes the workers of queues that got work.
 
     Raises `ClientDisconnect`, `Overloaded` while too many others walk, `DatabaseUnavailable`, and `Refused` (503) when
-    the application is to stop. What was changed by then stays so.
+    the application is to stop. What was changed by then stays so. One task alone takes no place of a walk.
     """
+    if chosen.first is not None and chosen.first == chosen.last:
+        return await while_there(request, _Walker(state, act).run_for_one(chosen, chosen.first))
     with state.walks.take():
         return await while_there(request, _Walker(state, act).run(chosen))
 
@@ -63,15 +65,25 @@ class _Walker:
 
     async def run(self, chosen: TaskFilter) -> Tally:
         walk = await self._state.database.run(bulk.begin, chosen)
-        after: str | None = bulk.FIRST
+        after: str | None = bulk.start_of(chosen)
         while walk and after:
             after, left = await self._advance(walk, after)
-            for pause in LOOKS_AGAIN:
-                if not left:
-                    break
-                await asyncio.sleep(pause)
-                left = (await self._step(walk, Window(size=len(left), ids=left))).left
+            await self._look_again(walk, left)
         return self._tally
+
+    async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
+        """As `run`, where no other task can pass."""
+        if walk := await self._state.database.run(bulk.begin, chosen):
+            step = await self._step(walk, Window(size=1, ids=[task_id]))
+            await self._look_again(walk, step.left)
+        return self._tally
+
+    async def _look_again(self, walk: Walk, left: list[str]) -> None:
+        for pause in LOOKS_AGAIN:
+            if not left:
+                return
+            await asyncio.sleep(pause)
+            left = (await self._step(walk, Window(size=len(left), ids=left))).left
 
     async def _advance(self, walk: Walk, after: str) -> tuple[str | None, list[str]]:
         """Makes the next step; answers the id to go on from, None at the end, and what has to be looked at again."""

@@ -6,7 +6,7 @@ from functools import partial
 
 import psycopg
 
-from tests.e2e.test_key_command import ME, lapinq, noted
+from tests.support.command_line import ME, lapinq, noted
 from tests.support.factories import Conn, add_worker, beat
 from tests.support.running import on_connections
 

@@ -1,40 +1,14 @@
 """`lapinq key` on a real database, and what the command line notes of its changes."""
 
 import json
-import os
-import pwd
-import subprocess
-import sys
-from typing import Any
 
 import psycopg
 
 from lapinq_core.domain.api_key import digest_of, looks_like_key
 from lapinq_core.domain.state import Status
 from tests.integration.queue.test_inspect import one_of_each
-from tests.support.processes import REPOSITORY
+from tests.support.command_line import ME, lapinq, noted
 from tests.support.running import on_connections
-
-
-def lapinq(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lapinq", *arguments, "--database-url", database],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=REPOSITORY,
-    )
-
-
-def noted(database: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(database) as conn:
-        return conn.execute(
-            "SELECT actor_kind, actor, action, target, details FROM lapinq_audit ORDER BY id"
-        ).fetchall()
-
-
-ME = ("command line", pwd.getpwuid(os.getuid()).pw_name)
 
 
 def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:

@@ -1,4 +1,4 @@
--- The newest tasks in a few words each: for how long they have been there, and ran, by the database's clock, in seconds.
+-- Tasks in a few words each, newest first: for how long they have been there, and ran, by the database's clock, in seconds.
 -- {picked} is a query for their ids (`filters.py`). Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}
@@ -11,7 +11,16 @@ SELECT d.id::text,
        d.created_at,
        extract(epoch FROM lapinq_now() - d.created_at)::float8,
        extract(epoch FROM coalesce(d.completed_at, lapinq_now()) - d.started_at)::float8,
-       left(d.error, 200)
+       left(d.error, 200),
+       d.max_retries,
+       d.priority,
+       d.scheduled_at,
+       d.started_at,
+       d.completed_at,
+       d.progress,
+       d.worker_id::text,
+       (SELECT w.name FROM lapinq_workers w WHERE w.id = d.worker_id),
+       d.cancel_requested_at IS NOT NULL
   FROM picked
   JOIN lapinq_task_details d ON d.id = picked.id
  ORDER BY d.id DESC

@@ -148,13 +148,25 @@ class _Viewer:
                 # What they may search may have been taken from them since they asked.
                 asked = Asked({}, self._payloads.searchable(asked.query))
             audience = audience_for(self._state, self._socket.scope, session.actor)
-            if view.needs_admin and not audience.is_admin:
-                await self._send({"error": "only an admin may see this page"})
+            refusal = self._refusal_of(view, asked, session)
+            if refusal is not None:
+                await self._send({"error": refusal})
                 await pause_for(CHECK_SECONDS, self._changed, self._gone, self._state.stopping)
                 continue
             with self._hub.watching(view, asked, audience) as feed:
                 await self._follow(feed, session, audience, token, accesses)
         await self._close(GOING_AWAY, "the server stops")
+
+    def _refusal_of(self, view: View, asked: Asked, session: Session) -> str | None:
+        """Why they may not see that; None when they may."""
+        if view.needs_admin and not session.actor.is_admin:
+            return "only an admin may see this page"
+        try:
+            if view.check:
+                view.check(self._state, session.actor, asked)
+        except (InvalidValue, Refused) as error:
+            return str(error)
+        return None
 
     async def _follow(
         self, feed: Feed, session: Session, audience: Audience, token: str, accesses: asyncio.Event

@@ -4,20 +4,17 @@ Each message changes what it names and leaves the rest; an empty text takes a fi
 typed, without wildcards.
 """
 
-import re
 from typing import Any
 
 import msgspec
 
+from lapinq_api.task_filters import ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import Status
 from lapinq_core.queue.filters import TaskFilter, literally
 
 NAMES = ("queue", "id", "status", "task_name", "args", "result", "error")
 LONGEST = 1000
-
-_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
-_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
@@ -46,7 +43,7 @@ def as_filter(filters: dict[str, str]) -> TaskFilter:
             raise InvalidValue("status", f"must be one of {', '.join(Status)}")
         chosen = msgspec.structs.replace(chosen, status=Status(status))
     if begin := filters.get("id"):
-        first, last = _ids_beginning_with(begin)
+        first, last = ids_beginning_with(begin)
         chosen = msgspec.structs.replace(chosen, first=first, last=last)
     contained = {
         name: literally(filters[name]) for name in ("task_name", "args", "result", "error") if name in filters
@@ -54,17 +51,5 @@ def as_filter(filters: dict[str, str]) -> TaskFilter:
     return msgspec.structs.replace(chosen, **contained)
 
 
-def _ids_beginning_with(text: str) -> tuple[str, str]:
-    """The lowest and the highest id that begin so."""
-    text = text.strip().lower()
-    if not _BEGIN.fullmatch(text) or not _SHAPE.fullmatch(text + _LOWEST_ID[len(text) :]):
-        raise InvalidValue("id", "must be the beginning of a task id")
-    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
-
-
 def _is_broken(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-_BEGIN = re.compile(r"[0-9a-f-]{1,36}")
-_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from lapinq_api.auth.caller import actor_of
 from lapinq_api.dashboard import away
 from lapinq_api.dashboard.page import page_of
+from lapinq_api.dashboard.redirect import to_query
 from lapinq_api.dashboard.view import View
 from lapinq_api.errors import Refused
 from lapinq_api.state import State
@@ -37,16 +38,25 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     """The page, or one that says why it can't be shown."""
     if view.needs_admin and not actor_of(request).is_admin:
         return _problem(state, request, HTTPStatus.FORBIDDEN, None)
-    asked = view.asked(request.path_params, dict(request.query_params))
+    query = dict(request.query_params)
+    if view.better and (better := view.better(query)) is not None:
+        return to_query(request, better)
+    asked = view.asked(request.path_params, query)
     try:
+        if view.check:
+            view.check(state, actor_of(request), asked)
         values = await view.load(state, asked)
     except DatabaseUnavailable:
         return away.page_for(request.scope)
     except InvalidValue as error:
-        return _problem(state, request, HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}")
+        status, problem = HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}"
     except Refused as error:
-        return _problem(state, request, error.status, str(error))
-    return page_of(state, request, view.template, here=view.here, **values)
+        status, problem = error.status, str(error)
+    else:
+        return page_of(state, request, view.template, here=view.here, **values)
+    if view.despite and status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
+        return page_of(state, request, view.template, status, here=view.here, **view.despite(asked, problem))
+    return _problem(state, request, status, problem)
 
 
 def _problem(state: State, request: Request, status: int, problem: str | None) -> Response:

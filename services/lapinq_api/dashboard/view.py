@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.page import fragment
 from lapinq_api.state import State
+from lapinq_core.domain.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 
 LONGEST_ADDRESS = 4096
@@ -39,11 +40,21 @@ It does not know for whom: what differs from one to the next is decided in the t
 `payloads` (`lapinq_api.payloads.PayloadView`), which hides what somebody may not see.
 """
 
+Check = Callable[[State, Actor, Asked], None]
+"""Returns when somebody may ask for that, before anything is loaded for them. Raises `InvalidValue`, `Refused`."""
+
+Better = Callable[[Mapping[str, str]], dict[str, str] | None]
+"""The parameters by which the same is better asked for, None where it is asked for well: a browser is led there."""
+
+Despite = Callable[[Asked, str], dict[str, Any]]
+"""What the template is filled with when the page can't be shown as asked for, for the reason that a sentence gives."""
+
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is one of the router's. `parts` are ids of elements, each filled by `templates/parts/<id>.html`.
 
     `here` says which entry of the navigation it belongs to. `parameters` are those of the query string that it reads.
+    A page with a form, where what is wrong can be put right, is shown `despite` a wrong value, without its parts.
     """
 
     path: str
@@ -53,6 +64,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
     parameters: frozenset[str] = frozenset()
     needs_admin: bool = False
+    check: Check | None = None
+    better: Better | None = None
+    despite: Despite | None = None
 
     @property
     def depth(self) -> int:

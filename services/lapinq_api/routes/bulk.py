@@ -1,4 +1,4 @@
-"""Deleting and requeueing many tasks at once, by the filters of a list."""
+"""Deleting, requeueing and cancelling many tasks at once, by filters."""
 
 import msgspec
 import psycopg
@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from lapinq_api.auth.caller import note, require
 from lapinq_api.body import read_no_fields
+from lapinq_api.bulk_filters import FILTERS, read_bulk_filter
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.query import flag
 from lapinq_api.state import State
-from lapinq_api.task_filters import ARGS, ERROR, QUEUE, RESULT, STATUS, TASK_NAME, read_filter
+from lapinq_api.task_filters import STATUS
 from lapinq_api.walk import Act, walk
 from lapinq_core.domain.account import Permission
 from lapinq_core.domain.errors import InvalidValue
@@ -41,10 +42,18 @@ class Requeued(msgspec.Struct, omit_defaults=True):
     dry_run: bool = False
 
 
+class Cancelled(msgspec.Struct, omit_defaults=True):
+    """How many tasks were cancelled. Of a dry run: `matching` is how many would be."""
+
+    cancelled: int
+    matching: int | None = None
+    dry_run: bool = False
+
+
 async def delete_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
     actor = require(request, Permission.DELETE, query.get("queue"))
-    chosen, is_dry = read_filter(query), flag("dry_run", query.get("dry_run"))
+    chosen, is_dry = read_bulk_filter(query), flag("dry_run", query.get("dry_run"))
     state.payloads.for_(actor).check_search(query)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry:
@@ -60,7 +69,7 @@ async def requeue_tasks(state: State, request: Request) -> Response:
     actor = require(request, Permission.REQUEUE, query.get("queue"))
     if query.get("status", Status.FAILED) != Status.FAILED:
         raise InvalidValue("status", "must be failed: no other tasks are let wait again")
-    chosen = msgspec.structs.replace(read_filter(query), status=Status.FAILED)
+    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.FAILED)
     state.payloads.for_(actor).check_search(query)
     is_dry = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
@@ -70,6 +79,23 @@ async def requeue_tasks(state: State, request: Request) -> Response:
     entry = _entry(request, "task.requeue_many", query)
     found = await walk(state, request, chosen, _noting(bulk.requeue_tasks, entry))
     return Json(Requeued(found.done))
+
+
+async def cancel_tasks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    actor = require(request, Permission.CANCEL, query.get("queue"))
+    if query.get("status", Status.PENDING) != Status.PENDING:
+        raise InvalidValue("status", "must be pending: no other tasks are cancelled by the many")
+    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.PENDING)
+    state.payloads.for_(actor).check_search(query)
+    is_dry = flag("dry_run", query.get("dry_run"))
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if is_dry:
+        found = await walk(state, request, chosen, _count)
+        return Json(Cancelled(0, matching=found.done, dry_run=True))
+    entry = _entry(request, "task.cancel_many", query)
+    found = await walk(state, request, chosen, _noting(bulk.cancel_tasks, entry))
+    return Json(Cancelled(found.done))
 
 
 def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
@@ -98,6 +124,15 @@ _DRY_RUN = Parameter(
     schema={"type": "boolean", "default": False},
 )
 
+
+def _only(status: Status) -> Parameter:
+    return Parameter(
+        name="status",
+        description="May be given for the likeness to other filters.",
+        schema={"type": "string", "enum": [status], "default": status},
+    )
+
+
 OPERATIONS = (
     Operation(
         method="DELETE",
@@ -112,7 +147,7 @@ OPERATIONS = (
             " named. It is done in small steps: tasks enqueued after the call has begun stay, and what was deleted"
             " before a failure is deleted."
         ),
-        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, _DRY_RUN),
+        parameters=(*FILTERS, STATUS, _DRY_RUN),
         answers={200: Answer(description="How many were deleted.", body=Deleted)},
     ),
     Operation(
@@ -127,19 +162,22 @@ OPERATIONS = (
             " were enqueued. A user needs the permission `requeue` on the queue that is named. It is done in small"
             " steps: what was requeued before a failure is."
         ),
-        parameters=(
-            QUEUE,
-            Parameter(
-                name="status",
-                description="May be given for the likeness to other filters.",
-                schema={"type": "string", "enum": [Status.FAILED], "default": Status.FAILED},
-            ),
-            TASK_NAME,
-            ARGS,
-            RESULT,
-            ERROR,
-            _DRY_RUN,
-        ),
+        parameters=(*FILTERS, _only(Status.FAILED), _DRY_RUN),
         answers={200: Answer(description="How many wait again.", body=Requeued)},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/cancel",
+        handler=cancel_tasks,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Cancel many tasks that wait",
+        description=(
+            "Cancels every pending task that passes the filters, without any filter all of them; none that runs. A user"
+            " needs the permission `cancel` on the queue that is named. It is done in small steps: tasks enqueued after"
+            " the call has begun stay, and what was cancelled before a failure is cancelled."
+        ),
+        parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
+        answers={200: Answer(description="How many were cancelled.", body=Cancelled)},
     ),
 )

@@ -1,4 +1,4 @@
-"""Steering one task over HTTP: cancel it or ask it to stop, requeue it, note its progress."""
+"""Steering one task over HTTP: cancel it or ask it to stop, requeue it, run it now, note its progress."""
 
 import re
 from http import HTTPStatus
@@ -87,6 +87,17 @@ async def requeue_task(state: State, request: Request) -> Response:
     return Json(Moved(which, Status.PENDING))
 
 
+async def run_task(state: State, request: Request) -> Response:
+    which = task_id(request)
+    await require_for_task(state, request, Permission.REQUEUE, which)
+    await _read_no_fields(state, request)
+    queue, status = await state.database.run(steering.run_now, which, by=author_of(request))
+    if queue is None:
+        raise _not_run(status)
+    state.notifier.wake([queue])
+    return Json(Moved(which, Status.PENDING))
+
+
 async def set_progress(state: State, request: Request) -> Response:
     which = task_id(request)
     claim_seq = _claim_seq(request)
@@ -158,6 +169,14 @@ def _not_requeued(status: Status | None) -> Refused:
     if status is None:
         return unknown_task()
     return _moving() if status is Status.FAILED else _only("failed", "requeued", status)
+
+
+def _not_run(status: Status | None) -> Refused:
+    if status is None:
+        return unknown_task()
+    if status is Status.PENDING:
+        return Refused(HTTPStatus.NOT_FOUND, "the task waits for a worker already, and for no time")
+    return _only("pending", "run now", status)
 
 
 def _moving() -> Refused:

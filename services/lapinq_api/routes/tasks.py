@@ -15,6 +15,7 @@ from lapinq_api.routes.steering import (
     ProgressRequest,
     cancel_task,
     requeue_task,
+    run_task,
     set_progress,
 )
 from lapinq_api.state import State
@@ -105,5 +106,17 @@ OPERATIONS = (
         parameters=(TASK_ID,),
         answers={200: Answer(description="It waits again.", body=Moved)},
         errors={404: "There is no such task, or it has not failed."},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/{id}/run",
+        handler=run_task,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Run a task now that waits for its time",
+        description="One that is scheduled, or waits for a retry. It takes the permission to requeue.",
+        parameters=(TASK_ID,),
+        answers={200: Answer(description="It waits for a worker alone.", body=Moved)},
+        errors={404: "There is no such task, or it waits for no time."},
     ),
 )

@@ -107,8 +107,16 @@ function showSecret(form, found) {
 }
 
 async function copy(button) {
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  announce(text("copied"));
+  const place = document.getElementById(button.dataset.copy);
+  if (navigator.clipboard) await navigator.clipboard.writeText(place.textContent);
+  else select(place); // over plain HTTP a page may not write there: the viewer copies what is selected
+  announce(text(navigator.clipboard ? "copied" : "selected"));
+}
+
+function select(place) {
+  const fold = place.closest("details");
+  if (fold) fold.open = true;
+  document.getSelection().selectAllChildren(place);
 }
 
 export function listenForActions() {

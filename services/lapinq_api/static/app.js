@@ -1,12 +1,14 @@
 // What every page does: times as the viewer reads them, actions, the keyboard, and staying live.
 
 import { listenForActions } from "./actions.js";
+import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
 import { listenForKeys } from "./keys.js";
 import { stayLive } from "./live.js";
 import { listenForPreferences } from "./preferences.js";
 import { listenForSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
+import { drawTrees, listenForSearch } from "./tree.js";
 
 // On a phone the list of pages is wider than the window.
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
@@ -16,4 +18,7 @@ listenForSelection();
 listenForKeys();
 listenForPreferences();
 drawCharts();
+drawBars(document);
+drawTrees(document);
+listenForSearch();
 stayLive();

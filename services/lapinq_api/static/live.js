@@ -2,10 +2,12 @@
 // that focus, selection and what is unfolded stay. A part in which the pointer is keeps its rows where they are.
 
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
+import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
 import { pageAddress, root, text } from "./page.js";
 import { keepSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
+import { drawTrees } from "./tree.js";
 
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 15000;
@@ -51,6 +53,8 @@ function morph(part, html) {
   tellTimes(part);
   keepSelection(part);
   drawCharts(part);
+  drawBars(part);
+  drawTrees(part);
 }
 
 // The rows that are there, as they are now; new ones wait.

@@ -67,6 +67,7 @@ TRIES = {
     "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?limit=1", 200),
     "DELETE /api/v1/tasks": Try(Act.DELETE, "/api/v1/tasks?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, "/api/v1/tasks/requeue?queue=mail&dry_run=true", 200),
+    "POST /api/v1/tasks/cancel": Try(Act.CANCEL, "/api/v1/tasks/cancel?queue=mail&dry_run=true", 200),
     "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),
     "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, "/api/v1/tasks/{done}/attempts", 200),
@@ -75,6 +76,7 @@ TRIES = {
         Act.ENQUEUE, "/api/v1/tasks/{done}/progress", 409, {"progress": 1}
     ),
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, "/api/v1/tasks/{done}/requeue", 404),
+    "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, "/api/v1/tasks/{done}/run", 404),
     "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
@@ -304,6 +306,7 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
     for name in refused:
         assert stage.call(name, "DELETE", f"/api/v1/tasks/{pending}").status_code in {401, 403}
         assert stage.call(name, "POST", f"/api/v1/tasks/{failed}/requeue").status_code in {401, 403}
+        assert stage.call(name, "POST", f"/api/v1/tasks/{pending}/run").status_code in {401, 403}
         assert stage.call(name, "POST", "/api/v1/queues/untouched/pause").status_code in {401, 403}
         assert stage.call(name, "POST", f"/api/v1/workers/{stage.worker}/stop").status_code in {401, 403}
     for task_id, status in ((pending, "pending"), (failed, "failed")):
@@ -313,7 +316,7 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
 
 
 def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:
-    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("PATCH", "/progress")):
+    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("POST", "/run"), ("PATCH", "/progress")):
         body = {"progress": 1} if method == "PATCH" else None
         calls = partial(stage.call, method=method, path=f"/api/v1/tasks/{NIL}{path}", body=body)
         assert calls("user without permissions").status_code == 404
@@ -325,6 +328,7 @@ def test_a_permission_on_a_queue_is_none_on_all_of_them(stage: Stage) -> None:
     for name, method, path in (
         ("user who may delete here", "DELETE", "/api/v1/tasks"),
         ("user who may requeue here", "POST", "/api/v1/tasks/requeue"),
+        ("user who may cancel here", "POST", "/api/v1/tasks/cancel"),
     ):
         for query in ("?dry_run=true", "?dry_run=true&queue=video"):
             assert stage.call(name, method, path + query).status_code == 403

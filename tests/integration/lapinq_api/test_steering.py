@@ -247,13 +247,67 @@ def test_a_body_that_asks_for_more_is_refused(
     assert_untouched(api, made)
 
 
+# Run now
+
+
+def later(api: httpx.Client, queue: str) -> str:
+    task = {"task_name": "send", "module_path": "app.mail", "queue_name": queue, "scheduled_at": "2031-01-01"}
+    return api.post("/api/v1/enqueue", json=task).json()["task_id"]
+
+
+def test_a_task_that_waits_for_its_time_is_run_now_and_workers_are_woken(
+    api: httpx.Client, db: psycopg.Connection, queue: str, api_database: str
+) -> None:
+    task_id = later(api, queue)
+    db.execute(f"LISTEN {READY_CHANNEL}")
+    try:
+        response = api.post(f"/api/v1/tasks/{task_id.upper()}/run")
+        assert (response.status_code, response.json()) == (200, {"id": task_id, "status": "pending"})
+        assert next(note for note in db.notifies(timeout=5) if note.payload == queue)
+    finally:
+        db.execute(f"UNLISTEN {READY_CHANNEL}")
+
+    async def take(conn: Conn) -> list[Claim]:
+        return await claim(conn, await add_worker(conn), queue=queue)
+
+    assert [one.id for one in on_connections(api_database, take)] == [task_id]
+    check_invariants(api_database, [task_id])
+
+
+def test_what_waits_for_no_time_is_not_run_now(api: httpx.Client, made: dict[Status, str]) -> None:
+    for found, task_id in made.items():
+        response = api.post(f"/api/v1/tasks/{task_id}/run")
+        assert response.status_code == 404
+        if found is Status.PENDING:
+            assert response.json() == {"error": "the task waits for a worker already, and for no time"}
+        else:
+            error = f"only a pending task can be run now, and this one is {found}"
+            assert response.json() == {"error": error}
+    response = api.post(f"/api/v1/tasks/{NIL}/run")
+    assert (response.status_code, response.json()) == (404, UNKNOWN)
+    assert_untouched(api, made)
+
+
+def test_a_body_that_asks_for_more_than_to_run_now_is_refused(api: httpx.Client, queue: str) -> None:
+    url = f"/api/v1/tasks/{later(api, queue)}/run"
+    response = api.post(url, json={"priority": 5})
+    assert (response.status_code, response.json()["error"]) == (400, "priority is not a known field")
+    assert api.post(url, json={}).status_code == 200
+
+
 # All of them
 
 
 def test_ids_and_parameters_are_read_as_strictly_as_elsewhere(
     api: httpx.Client, made: dict[Status, str]
 ) -> None:
-    calls = (("DELETE", ""), ("POST", "/requeue"), ("PATCH", "/progress"), ("GET", "/attempts"))
+    calls = (
+        ("DELETE", ""),
+        ("POST", "/requeue"),
+        ("POST", "/run"),
+        ("PATCH", "/progress"),
+        ("GET", "/attempts"),
+    )
     for method, path in calls:
         body = {"progress": 1} if method == "PATCH" else None
         for malformed in ("1", NIL[:-1], f"{{{NIL}}}", "%00", "%ff", "x" * 5000, NIL + "%0A"):
@@ -276,6 +330,7 @@ def test_ids_and_parameters_are_read_as_strictly_as_elsewhere(
     [
         ("PUT", "", {"GET", "HEAD", "DELETE"}),
         ("GET", "/requeue", {"POST"}),
+        ("GET", "/run", {"POST"}),
         ("DELETE", "/attempts", {"GET", "HEAD"}),
         ("POST", "/progress", {"PATCH"}),
         ("OPTIONS", "", {"GET", "HEAD", "DELETE"}),
@@ -293,6 +348,7 @@ def test_the_key_guards_them_all(serve: Serve, made: dict[Status, str]) -> None:
         ("DELETE", f"{made[Status.PENDING]}", 200),
         ("DELETE", f"{made[Status.RUNNING]}?running=true", 202),
         ("POST", f"{made[Status.FAILED]}/requeue", 200),
+        ("POST", f"{made[Status.RUNNING]}/run", 404),
         ("PATCH", f"{made[Status.RUNNING]}/progress", 400),
         ("GET", f"{made[Status.RUNNING]}/attempts", 200),
     )

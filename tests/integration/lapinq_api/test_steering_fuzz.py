@@ -48,6 +48,7 @@ _call = st.sampled_from(
     [
         ("DELETE", ""),
         ("POST", "/requeue"),
+        ("POST", "/run"),
         ("PATCH", "/progress"),
         ("GET", "/attempts"),
         ("HEAD", "/attempts"),

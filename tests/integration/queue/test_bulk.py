@@ -247,3 +247,32 @@ def test_upkeep_of_what_is_left_goes_on(database: str) -> None:
         check_invariants(database, [])
 
     on_connections(database, test)
+
+
+def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 10)
+        chosen = TaskFilter(first=ids[3], last=ids[6])
+        walk = await bulk.begin(conn, chosen)
+        assert walk is not None
+        step = await bulk.count_tasks(conn, walk, Window(size=100, after=bulk.start_of(chosen)))
+        assert step is not None
+        assert (step.done, step.looked, step.last) == (4, 4, ids[6])
+        assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
+
+    on_connections(database, test)
+
+
+def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [task_id] = await enqueue(conn)
+        [held] = await claim(conn, await add_worker(conn))
+        await work.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
+        step = await one_step(conn, bulk.cancel_tasks, status=Status.PENDING)
+        assert (step.done, step.running, step.left, step.queues) == (1, 0, [], [])
+        assert [line["outcome"] for line in await attempts(conn, task_id)][-1] == "cancelled"
+        assert await counts(conn) == {"cancelled": 1}
+        assert (await noted(conn))[-1] == {"filters": {}, "cancelled": 1}
+        check_invariants(database, [task_id])
+
+    on_connections(database, test)

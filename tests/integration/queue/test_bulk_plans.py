@@ -1,4 +1,4 @@
-"""What a step of a deletion or a requeue of many touches: a window's worth of rows, by keys, in tables however full."""
+"""What a step of a change of many tasks touches: a window's worth of rows, by keys, in tables however full."""
 
 from typing import Any
 
@@ -27,6 +27,9 @@ CHOSEN = [
     TaskFilter(status=Status.FAILED, error=containing("nothing"), queue="default"),
     TaskFilter(status=Status.COMPLETED, result=containing("nothing")),
     TaskFilter(status=Status.PENDING, task_name=containing("nothing")),
+    TaskFilter(status=Status.FAILED, name="nothing", error=containing("n"), error_kind="nothing"),
+    TaskFilter(worker="00000000-0000-7000-8000-000000000000"),
+    TaskFilter(first="00000000-3a98-7000-8000-000000000000", last="00000000-4a98-7000-8000-000000000000"),
 ]
 
 
@@ -71,8 +74,9 @@ def test_a_step_touches_a_windows_worth_of_rows_by_keys(database: str, analyzed:
                 )
         await fill(conn)
         for chosen in CHOSEN:
-            for verb in ("delete_tasks", "requeue_tasks", "count_tasks"):
-                if verb == "requeue_tasks" and chosen.status is not Status.FAILED:
+            for verb in ("delete_tasks", "requeue_tasks", "cancel_tasks", "count_tasks"):
+                wanted = {"requeue_tasks": Status.FAILED, "cancel_tasks": Status.PENDING}.get(verb)
+                if wanted not in {None, chosen.status}:
                     continue
                 walk = await bulk.begin(conn, chosen)
                 assert walk is not None

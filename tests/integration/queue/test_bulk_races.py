@@ -50,6 +50,10 @@ def requeue(conn: Conn, **chosen: Any) -> Callable[[], Awaitable[Step]]:
     return lambda: one_step(conn, bulk.requeue_tasks, status=Status.FAILED, **chosen)
 
 
+def cancel(conn: Conn, **chosen: Any) -> Callable[[], Awaitable[Step]]:
+    return lambda: one_step(conn, bulk.cancel_tasks, status=Status.PENDING, **chosen)
+
+
 @pytest.mark.parametrize("chosen", [{}, {"status": Status.PENDING}])
 def test_a_task_claimed_from_under_a_deletion_is_running_and_stays(
     database: str, chosen: dict[str, Any]
@@ -131,6 +135,46 @@ def test_a_task_promoted_from_under_a_deletion_is_had_at_the_next_look(database:
         again = await look_again(two, bulk.delete_tasks, step.left, status=Status.PENDING)
         assert (again.done, again.left) == (2, [])
         check_invariants(database, [])
+
+    on_connections(database, test, 3)
+
+
+def test_a_task_claimed_from_under_a_cancelling_runs_on(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        taken, other = await enqueue(looking, 2)
+        worker = await add_worker(looking)
+        held, step = await beside(one, two, looking, lambda: claim(one, worker), cancel(two))
+        assert (step.done, step.left) == (1, [taken])
+        again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
+        assert (again.done, again.left) == (0, [])
+        assert (await status(looking, taken), await status(looking, other)) == ("running", "cancelled")
+        assert await complete(looking, held) == 1
+        assert await counts(looking) == {"completed": 1, "cancelled": 1}
+        check_invariants(database, [taken, other])
+
+    on_connections(database, test, 3)
+
+
+def test_a_task_cancelled_from_under_a_claim_does_not_run(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        ids = await enqueue(looking, 2)
+        worker = await add_worker(looking)
+        step, held = await beside(one, two, looking, cancel(one), lambda: claim(two, worker, 5))
+        assert (step.done, held) == (2, [])
+        assert await counts(looking) == {"cancelled": 2}
+        check_invariants(database, ids)
+
+    on_connections(database, test, 3)
+
+
+def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        ids = await make_due(looking)
+        moved, step = await beside(one, two, looking, lambda: upkeep.promote(one), cancel(two))
+        assert (moved[0], step.done, sorted(step.left)) == (2, 0, ids)
+        again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
+        assert (again.done, again.left) == (2, [])
+        check_invariants(database, ids)
 
     on_connections(database, test, 3)
 

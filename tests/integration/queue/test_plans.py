@@ -1,6 +1,7 @@
 """The plans of the hot statements: which index they use and how much they touch, with tables as full as they get."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -188,6 +189,20 @@ def test_a_single_running_task_is_found_by_its_key(database: str, verb: str) -> 
         assert scanned_whole(found) == []
         assert touched(found) <= 3
         assert blocks(found) < 100
+
+    on_connections(database, test, 2)
+
+
+def test_a_task_that_is_run_now_is_found_by_its_key(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        await enqueue(conn, 3000, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await conn.execute("ANALYZE lapinq_delayed, lapinq_ready")
+        row = await (await conn.execute("SELECT id::text FROM lapinq_delayed LIMIT 1")).fetchone()
+        assert row is not None
+        found = await plan(plain, "run_now", {"id": row[0]})
+        assert scanned_whole(found) == []
+        assert "lapinq_delayed_pkey" in {node.get("Index Name") for node in nodes(found)}
+        assert touched(found) <= 3
 
     on_connections(database, test, 2)
 

@@ -1,6 +1,7 @@
-"""Stopping and requeueing by hand, against workers that move the task at the same moment."""
+"""Stopping, requeueing and running now by hand, against workers that move the task at the same moment."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lapinq_core.domain.account import ActorKind
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import steering, work
+from lapinq_core.queue import steering, upkeep, work
 from lapinq_core.queue.steering import Stop
 from lapinq_core.queue.work import Ended
 from lapinq_core.store import audit
@@ -133,6 +134,70 @@ def test_a_stop_that_meets_a_retry_of_the_task_cancels_it(database: str) -> None
             await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.CANCELLED, Status.CANCELLED)
         assert await status(conn, task_id) == "cancelled"
+
+    on_connections(database, test, 3)
+    check_invariants(database, [])
+
+
+def test_what_waits_for_its_time_starts_in_the_order_in_which_it_was_run_now(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        first, second = await enqueue(conn, 2, scheduled_at=soon)
+        [ready] = await enqueue(conn)
+        [urgent] = await enqueue(conn, priority=3, scheduled_at=soon)
+        for task_id in (second, first, urgent):
+            assert await steering.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
+        assert await steering.run_now(conn, first, by=SOMEBODY) == (None, Status.PENDING)
+        taken = await claim(conn, await add_worker(conn), 10)
+        assert [one.id for one in taken] == [urgent, ready, second, first]
+        assert [one.attempt for one in taken] == [1, 1, 1, 1]
+
+    on_connections(database, test)
+    check_invariants(database, [])
+
+
+def test_a_retry_that_is_run_now_goes_on_counting(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [task_id] = await enqueue(conn)
+        worker = await add_worker(conn)
+        [held] = await claim(conn, worker)
+        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=True, delay=600, error="no")])
+        assert await steering.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
+        [again] = await claim(conn, worker)
+        assert (again.id, again.attempt) == (task_id, 2)
+        entries, _ = await audit.list_entries(conn, AuditFilter(target=task_id), 5)
+        assert [(entry.action, entry.details) for entry in entries] == [
+            ("task.run_now", {"queue": "default", "task_name": "add"})
+        ]
+
+    on_connections(database, test)
+    check_invariants(database, [])
+
+
+def test_what_waits_for_no_time_is_not_run_now(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await one_of_each(conn)
+        for found, task_id in made.items():
+            assert await steering.run_now(conn, task_id, by=SOMEBODY) == (None, found)
+        assert await steering.run_now(conn, new_id(), by=SOMEBODY) == (None, None)
+        assert await audit.list_entries(conn, AuditFilter(action="task.run_now"), 5) == ([], None)
+
+    on_connections(database, test)
+    check_invariants(database, [])
+
+
+def test_a_task_that_falls_due_while_it_is_run_now_waits_once(database: str) -> None:
+    """The promotion holds the row while it is run now."""
+
+    async def test(scheduler: Conn, conn: Conn, watcher: Conn) -> None:
+        [task_id] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await conn.execute("UPDATE lapinq_delayed SET due_at = now() - interval '1 s'")
+        async with scheduler.transaction():
+            await upkeep.promote(scheduler)
+            running = asyncio.create_task(steering.run_now(conn, task_id, by=SOMEBODY))
+            await eventually_async(lambda: is_held_up(watcher, conn))
+        assert await running == (None, Status.PENDING)
+        assert [one.id for one in await claim(conn, await add_worker(conn), 5)] == [task_id]
 
     on_connections(database, test, 3)
     check_invariants(database, [])

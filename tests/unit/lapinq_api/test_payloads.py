@@ -25,7 +25,9 @@ SHOWN_TO_ALL = {
     "run_seconds", "finished_at", "final",
 }  # fmt: skip
 WORDS_ABOUT_IT = {"error", "traceback", "logs"}
-OPEN_TO_ALL = {"queue", "status", "task_name", "error", "before", "first", "last"}
+OPEN_TO_ALL = {
+    "queue", "status", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first", "last",
+}  # fmt: skip
 
 
 def encoded(view: PayloadView, value: Any, queue: str | None = None) -> Any:

@@ -8,7 +8,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
 from lapinq_core.queue import inspect, measure
 from lapinq_core.queue.inspect import QueueCounts
-from lapinq_core.store import rollups
+from lapinq_core.store import alerts, rollups
 
 MOST_QUEUES = 100
 """Shown here, the fullest first; the page of queues has them all."""
@@ -30,6 +30,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "since": await run(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
         "rates": await run(rollups.rates),
         "series": await run(rollups.series, window),
+        "alerts": await run(alerts.look),
     }
 
 
@@ -54,6 +55,6 @@ VIEW = View(
     template="overview.html",
     here="overview",
     load=load,
-    parts=("overview-totals", "overview-charts", "overview-queues"),
+    parts=("overview-alerts", "overview-totals", "overview-charts", "overview-queues"),
     parameters=frozenset({"window"}),
 )

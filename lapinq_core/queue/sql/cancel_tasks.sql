@@ -1,0 +1,48 @@
+-- Cancels, of the tasks in a window, those that pass and wait, as cancel.sql does with one.
+-- {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
+-- locked), no queues, the last id of the window and how many it had.
+-- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
+-- two walks wait for each other; then their rows in ready and delayed, waiting for whoever moves one, who then wins.
+-- Relies on the primary keys and the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    {looked}
+), picked AS MATERIALIZED (
+    {picked}
+), locked AS MATERIALIZED (
+    SELECT t.id
+      FROM picked p
+      JOIN lapinq_tasks t ON t.id = p.id
+     WHERE NOT p.is_running
+     ORDER BY t.id
+       FOR UPDATE OF t SKIP LOCKED
+), gone_ready AS (
+    DELETE FROM lapinq_ready w
+     USING locked l
+     WHERE w.id = l.id
+    RETURNING w.id, w.queue_name, w.starts
+), gone_delayed AS (
+    DELETE FROM lapinq_delayed d
+     USING locked l
+     WHERE d.id = l.id
+    RETURNING d.id, d.queue_name, d.starts
+), ended AS MATERIALIZED (
+    SELECT * FROM gone_ready
+    UNION ALL
+    SELECT * FROM gone_delayed
+), recorded AS (
+    INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, finished_at)
+    SELECT id, starts, true, 'cancelled', lapinq_now()
+      FROM ended
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending, cancelled)
+    SELECT queue_name, -count(*), count(*)
+      FROM ended
+     GROUP BY queue_name
+)
+SELECT (SELECT count(*) FROM ended),
+       0::bigint,
+       (SELECT coalesce(array_agg(id::text), '{{}}') FROM picked WHERE id NOT IN (SELECT id FROM ended)),
+       '{{}}'::text[],
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT count(*) FROM looked)

@@ -1,0 +1,42 @@
+-- One task as a person looks at it. What may be large is told by its size in bytes, and by its first `part` characters
+-- where it has more than `whole` bytes. No row for an unknown one.
+-- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
+SELECT d.id::text,
+       d.task_name,
+       d.queue_name,
+       d.module_path,
+       d.status,
+       d.error,
+       d.attempts,
+       d.max_retries,
+       d.priority,
+       d.progress,
+       d.progress_message,
+       d.retry_delay,
+       d.retry_backoff,
+       d.webhook_url,
+       d.ttl_seconds,
+       d.expires_at,
+       d.worker_id::text,
+       w.name,
+       d.created_at,
+       t.scheduled_at,
+       (SELECT due_at FROM lapinq_delayed WHERE id = %(id)s::uuid),
+       d.started_at,
+       d.completed_at,
+       d.timeout_seconds,
+       d.cancel_requested_at,
+       octet_length(v.args),
+       CASE WHEN octet_length(v.args) <= %(whole)s::integer THEN v.args ELSE left(v.args, %(part)s::integer) END,
+       octet_length(v.kwargs),
+       CASE WHEN octet_length(v.kwargs) <= %(whole)s::integer THEN v.kwargs ELSE left(v.kwargs, %(part)s::integer) END,
+       octet_length(v.metadata),
+       CASE WHEN octet_length(v.metadata) <= %(whole)s::integer THEN v.metadata
+            ELSE left(v.metadata, %(part)s::integer) END,
+       octet_length(d.result),
+       CASE WHEN octet_length(d.result) <= %(whole)s::integer THEN d.result ELSE left(d.result, %(part)s::integer) END
+  FROM lapinq_task_details d
+  JOIN lapinq_tasks t ON t.id = d.id
+  LEFT JOIN lapinq_workers w ON w.id = d.worker_id
+ CROSS JOIN LATERAL (SELECT d.args::text, d.kwargs::text, d.metadata::text) AS v (args, kwargs, metadata)
+ WHERE d.id = %(id)s::uuid

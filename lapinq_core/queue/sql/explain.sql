@@ -1,0 +1,38 @@
+-- What keeps a task from running, of the task itself, its queue and its latest attempt, with the time it is. No row for an
+-- unknown task, or one that has ended.
+-- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and the settings of `look_back.py`.
+SELECT lapinq_now(),
+       t.queue_name,
+       t.module_path,
+       d.due_at,
+       coalesce(w.starts, d.starts, 0),
+       coalesce(w.isolation, d.isolation, 0),
+       coalesce(w.expires_at, d.expires_at),
+       w.rank,
+       w.seq,
+       last.error,
+       q.paused_at,
+       q.paused_by,
+       q.pause_reason,
+       r.cancel_requested_at,
+       r.worker_id::text,
+       k.name,
+       k.beat_at,
+       k.dead_at,
+       k.lease_seconds
+  FROM lapinq_tasks t
+  LEFT JOIN lapinq_ready w ON w.id = t.id
+  LEFT JOIN lapinq_delayed d ON d.id = t.id
+  LEFT JOIN lapinq_running r ON r.id = t.id
+  LEFT JOIN lapinq_workers k ON k.id = r.worker_id
+  LEFT JOIN lapinq_queues q ON q.name = t.queue_name
+   AND q.paused_at IS NOT NULL
+  LEFT JOIN LATERAL (
+       SELECT a.error
+         FROM lapinq_attempts a
+        WHERE a.task_id = %(id)s::uuid
+          AND NOT a.final
+        ORDER BY a.finished_at DESC
+        LIMIT 1) AS last ON true
+ WHERE t.id = %(id)s::uuid
+   AND (w.id IS NOT NULL OR d.id IS NOT NULL OR r.id IS NOT NULL)

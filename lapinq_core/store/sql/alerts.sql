@@ -1,0 +1,27 @@
+-- Whether a worker is alive and claims; webhooks given up in the last `given_up` seconds, and those overdue by more than
+-- `overdue`, both at most `most`, and for how many seconds the first is; whose password is the one that everybody knows.
+-- Locks nothing. Relies on lapinq_webhooks_ended and lapinq_webhooks_due_at; scans workers and users, who are few.
+SELECT EXISTS (SELECT
+                 FROM lapinq_workers
+                WHERE dead_at IS NULL
+                  AND NOT is_quiet
+                  AND beat_at >= lapinq_now() - lease_seconds * interval '1 second'),
+       (SELECT count(*)
+          FROM (SELECT
+                  FROM lapinq_webhooks
+                 WHERE state = 'given_up'
+                   AND tried_at >= lapinq_now() - %(given_up)s::float8 * interval '1 second'
+                 LIMIT %(most)s::integer) AS given_up),
+       (SELECT count(*)
+          FROM (SELECT
+                  FROM lapinq_webhooks
+                 WHERE state = 'pending'
+                   AND due_at < lapinq_now() - %(overdue)s::float8 * interval '1 second'
+                 LIMIT %(most)s::integer) AS overdue),
+       (SELECT date_part('epoch', lapinq_now() - due_at)
+          FROM lapinq_webhooks
+         WHERE state = 'pending'
+           AND due_at < lapinq_now() - %(overdue)s::float8 * interval '1 second'
+         ORDER BY due_at
+         LIMIT 1),
+       ARRAY(SELECT username FROM lapinq_users WHERE has_default_password ORDER BY id LIMIT 20)

@@ -1,0 +1,69 @@
+"""The command line that enqueues a task again, for a shell of POSIX."""
+
+import shlex
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.task import NewTask
+from lapinq_core.queue.closeup import CloseUp, Value
+
+LONGEST = 100_000
+"""Bytes; Linux takes no argument of more than 128 KiB."""
+_KEY = "X-API-Key: …"
+_DEFAULTS = {"args": "[]", "kwargs": "{}", "metadata": "{}"}
+
+
+def enqueue_again(task: CloseUp, server: str, *, takes_key: bool) -> str | None:
+    """The command; None when it would be longer than a shell takes. What the task left to the defaults is left out.
+
+    It runs at once, whenever the task was scheduled for.
+    """
+    body = _body(task)
+    if body is None:
+        return None
+    headers = ["Content-Type: application/json", *([_KEY] if takes_key else [])]
+    lines = [
+        f"curl {shlex.quote(f'{server}/api/v1/enqueue')}",
+        *(f"-H {shlex.quote(one)}" for one in headers),
+    ]
+    command = " \\\n  ".join([*lines, f"-d {shlex.quote(body)}"])
+    return command if len(command.encode()) <= LONGEST else None
+
+
+def _body(task: CloseUp) -> str | None:
+    fields: dict[str, Any] = {"task_name": task.task_name, "module_path": task.module_path}
+    for name in _PLAIN:
+        value = getattr(task, name)
+        if value != _USUAL[name]:
+            fields[name] = value
+    for name in ("args", "kwargs", "metadata"):
+        value: Value | None = getattr(task, name)
+        if value is None:
+            continue
+        if not value.is_whole:
+            return None
+        text = _without_request_id(value.text) if name == "metadata" else value.text
+        if text.strip() != _DEFAULTS[name]:
+            fields[name] = msgspec.Raw(text.encode())
+    return msgspec.json.encode(fields).decode()
+
+
+def _without_request_id(text: str) -> str:
+    """The metadata but for what the server itself put there; the new task gets one of its own."""
+    found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    found.pop("request_id", None)
+    return msgspec.json.encode(found).decode()
+
+
+_PLAIN = (
+    "queue_name",
+    "priority",
+    "max_retries",
+    "retry_delay",
+    "retry_backoff",
+    "ttl_seconds",
+    "timeout_seconds",
+    "webhook_url",
+)
+_USUAL = {name: getattr(NewTask(id="", task_name="", module_path=""), name) for name in _PLAIN}

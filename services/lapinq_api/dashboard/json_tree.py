@@ -1,0 +1,105 @@
+"""JSON as a tree that folds, made of plain markup: it works without a script, and `tree.js` makes the same for search.
+
+Whatever the value is, the tree has a bounded size: lists that go on, and what lies deeper than JSON may be nested, are
+left to the text beside it.
+"""
+
+import json
+from typing import Any, cast
+
+from markupsafe import Markup, escape
+
+LARGEST = 8_000
+"""Characters of JSON text up to which the server draws the tree; above, the script does."""
+CHUNK = 50
+"""Entries of a list or an object that are shown at first."""
+OPEN_DEPTH = 2
+OPEN_ENTRIES = 20
+LONGEST_STRING = 300
+_DEEPEST = 110
+
+
+class _Number(str):
+    """A number as it is written, which a float might not hold."""
+
+    __slots__ = ()
+
+
+def draw(text: str) -> Markup | None:
+    """The tree of a value; None when the text is too long, or is no JSON that can be drawn."""
+    if len(text) > LARGEST:
+        return None
+    try:
+        value = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
+    except (ValueError, RecursionError):
+        return None
+    drawn = ['<ul class="json">']
+    if not _draw(drawn, "", value, 0):
+        return None
+    drawn.append("</ul>")
+    return Markup("".join(drawn))  # noqa: S704  # what is the user's in it was escaped
+
+
+def _draw(drawn: list[str], key: str, value: Any, depth: int) -> bool:
+    """Adds a line; answers False when it lies too deep. `key` is markup."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, list | dict) and value:
+        entries = _entries(cast("list[Any] | dict[str, Any]", value))
+        is_open = not depth or (depth < OPEN_DEPTH and len(entries) <= OPEN_ENTRIES)
+        brief = f"{{{len(entries)}}}" if isinstance(value, dict) else f"[{len(entries)}]"
+        drawn.append(f"<li><details{' open' if is_open else ''}><summary>{key}")
+        drawn.append(f'<span class="brief">{brief}</span></summary>')
+        if not _draw_entries(drawn, entries, depth):
+            return False
+        drawn.append("</details></li>")
+        return True
+    drawn.append(f"<li>{key}{_scalar(value)}</li>")
+    return True
+
+
+def _entries(value: list[Any] | dict[str, Any]) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(_key(json.dumps(name, ensure_ascii=False)), one) for name, one in value.items()]
+    return [(_key(str(index)), one) for index, one in enumerate(value)]
+
+
+def _draw_entries(drawn: list[str], entries: list[tuple[str, Any]], depth: int) -> bool:
+    """Adds the entries, those after the first few folded away."""
+    begin, count, folds = 0, CHUNK, 0
+    while True:
+        drawn.append("<ul>")
+        if not all(_draw(drawn, key, one, depth + 1) for key, one in entries[begin : begin + count]):
+            return False
+        begin, count = begin + count, count * 2
+        if begin >= len(entries):
+            break
+        folds += 1
+        drawn.append(f'<li><details class="more"><summary>+ {len(entries) - begin}</summary>')
+    drawn.append("</ul>" + "</details></li></ul>" * folds)
+    return True
+
+
+def _key(text: str) -> str:
+    return f'<span class="key">{escape(text)}</span>'
+
+
+def _scalar(value: Any) -> str:
+    match value:
+        case _Number():
+            return f'<span class="number">{escape(str(value))}</span>'
+        case str():
+            return _string(json.dumps(value, ensure_ascii=False))
+        case None | True | False:
+            return f'<span class="word">{json.dumps(value)}</span>'
+        case _:
+            return f'<span class="brief">{"{}" if isinstance(value, dict) else "[]"}</span>'
+
+
+def _string(text: str) -> str:
+    if len(text) <= LONGEST_STRING:
+        return f'<span class="string">{escape(text)}</span>'
+    return (
+        f'<details class="long"><summary><span class="string">{escape(text[:100])}…</span>'
+        f' <span class="brief">{len(text)}</span></summary><span class="string">{escape(text)}</span></details>'
+    )

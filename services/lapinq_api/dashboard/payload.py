@@ -1,0 +1,93 @@
+"""What a task was given and what it gave back, as a page shows it to whoever looks."""
+
+from functools import cached_property
+from zlib import crc32
+
+import msgspec
+from markupsafe import Markup
+
+from lapinq_api.dashboard import json_tree
+from lapinq_api.dashboard.curl import enqueue_again
+from lapinq_api.payloads import PayloadView
+from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
+from lapinq_core.queue.closeup import CloseUp, Value
+
+_EMPTY = {"kwargs": "{}", "metadata": "{}"}
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One value. `key` differs where the text does. `tree` is None where a script draws it, or nobody can."""
+
+    name: str
+    key: str
+    text: str
+    size: int
+    is_whole: bool
+    tree: Markup | None
+
+
+class Payload:
+    """The values of a task: made once a look, and asked for by each audience."""
+
+    def __init__(self, task: CloseUp, *, takes_key: bool) -> None:
+        """`takes_key` says whether the API asks for one."""
+        self._task = task
+        self._takes_key = takes_key
+
+    def shown_to(self, payloads: PayloadView) -> list[Shown]:
+        """The values as they may see them: the arguments, and of the others those that hold anything."""
+        if not payloads.hides(self._task.queue_name):
+            return self._shown
+        return [_shown(name, self._masked(name, value, payloads)) for name, value in self._values.items()]
+
+    def is_hidden(self, payloads: PayloadView) -> bool:
+        """Whether something in it is hidden from them."""
+        return self.shown_to(payloads) != self._shown
+
+    def curl(self, server: str) -> str | None:
+        """The command that enqueues the task again at `server`; None where it would be too long."""
+        return enqueue_again(self._task, server, takes_key=self._takes_key)
+
+    @cached_property
+    def _values(self) -> dict[str, Value]:
+        task = self._task
+        named = {"args": task.args, "kwargs": task.kwargs, RESULT: task.result, "metadata": task.metadata}
+        return {
+            name: value
+            for name, value in named.items()
+            if value is not None and value.text != _EMPTY.get(name)
+        }
+
+    @cached_property
+    def _shown(self) -> list[Shown]:
+        return [_shown(name, value) for name, value in self._values.items()]
+
+    def _masked(self, name: str, value: Value, payloads: PayloadView) -> Value:
+        """Nobody can look into a part of a value for what is to be hidden in it, so all of it is."""
+        if not value.is_whole:
+            return _HIDDEN
+        # A result is masked as the text that it is kept as.
+        try:
+            found = value.text if name == RESULT else msgspec.json.decode(value.text)
+        except msgspec.DecodeError:
+            return _HIDDEN
+        masked = payloads.mask_object({name: found}, self._task.queue_name)[name]
+        if masked is found:
+            return value
+        text: str = masked if name == RESULT else msgspec.json.encode(masked).decode()
+        return Value(text, len(text.encode()))
+
+
+def _shown(name: str, value: Value) -> Shown:
+    tree = json_tree.draw(value.text) if value.is_whole else None
+    return Shown(
+        name=name,
+        key=f"{name}-{crc32(value.text.encode()):08x}",
+        text=value.text,
+        size=value.size,
+        is_whole=value.is_whole,
+        tree=tree,
+    )
+
+
+_HIDDEN = Value(HIDDEN_TEXT, len(HIDDEN_TEXT))

@@ -1,0 +1,123 @@
+"""What the parameters of the list of tasks mean: as a search, and as the filters of calls for all that it finds.
+
+Texts are taken as they were typed, without wildcards. A time may be one that has passed since: "15m", "1h", "7d".
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from lapinq_api.bulk_filters import check_kind, read_bulk_filter, read_worker_id, with_pattern
+from lapinq_api.task_filters import LONGEST_TEXT, ids_beginning_with
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import Status
+from lapinq_core.domain.task import check_name
+from lapinq_core.queue.filters import literally
+from lapinq_core.queue.search import Order, Search
+
+ORDERS = {"newest": Order.NEWEST, "longest": Order.LONGEST_RUNNING}
+TEXTS = ("task_name", "args", "result", "error")
+
+
+def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
+    """What `parameters`, none of them empty, ask for. Raises `InvalidValue`.
+
+    Of `worker` only an id is taken: whoever has the database finds it by a name.
+    """
+    for name, text in parameters.items():
+        if len(text) > LONGEST_TEXT or "\0" in text:
+            raise InvalidValue(
+                name, f"must have at most {LONGEST_TEXT} characters, and not the character NUL"
+            )
+    for name in ("queue", "name"):
+        if name in parameters:
+            check_name(name, parameters[name])
+    if kind := parameters.get("error_kind"):
+        check_kind(kind)
+    first, last = ids_beginning_with(parameters["id"]) if "id" in parameters else (None, None)
+    texts = {name: literally(parameters[name]) for name in TEXTS if name in parameters}
+    chosen = Search(
+        queue=parameters.get("queue"),
+        status=_status(parameters.get("status")),
+        name=parameters.get("name"),
+        error_kind=kind,
+        worker=read_worker_id(parameters["worker"]) if "worker" in parameters else None,
+        before=parameters.get("cursor"),
+        first=first,
+        last=last,
+        since=moment_of("since", parameters.get("since"), now),
+        until=moment_of("until", parameters.get("until"), now),
+        order=_order(parameters.get("sort")),
+        **texts,
+    )
+    return with_pattern(chosen)
+
+
+def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] | None:
+    """The parameters of a call for all that a search for `parameters` finds, on all its pages.
+
+    None where no such call says that: of the longest running, or with texts too long for it.
+    """
+    if _order(parameters.get("sort")) is not Order.NEWEST:
+        return None
+    query = {
+        name: _escaped(text) if name in TEXTS else text
+        for name, text in parameters.items()
+        if name not in {"sort", "cursor"}
+    }
+    for name in ("since", "until"):
+        if at := moment_of(name, query.get(name), now):
+            query[name] = at.isoformat()
+    try:
+        read_bulk_filter(query)
+    except InvalidValue:
+        return None
+    return query
+
+
+def moment_of(name: str, text: str | None, now: datetime) -> datetime | None:
+    """The time that `text` says, in UTC. Raises `InvalidValue`."""
+    if text is None:
+        return None
+    try:
+        if match := _AGO.fullmatch(text):
+            return now - int(match[1]) * _UNITS[match[2].lower()]
+        at = datetime.fromisoformat(text)
+        return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        msg = "must be how long ago, such as 15m, 1h or 7d, or a time in UTC, such as 2030-01-31T12:00"
+        raise InvalidValue(name, msg) from error
+
+
+def seconds_ago(text: str | None) -> int | None:
+    """How long ago `text` says; None where it says no such thing."""
+    match = _AGO.fullmatch(text or "")
+    return int(match[1]) * int(_UNITS[match[2].lower()].total_seconds()) if match else None
+
+
+def _status(text: str | None) -> Status | None:
+    if text is None:
+        return None
+    if text.lower() not in set(Status):
+        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
+    return Status(text.lower())
+
+
+def _order(text: str | None) -> Order:
+    if text is not None and text not in ORDERS:
+        raise InvalidValue("sort", f"must be one of {', '.join(ORDERS)}")
+    return ORDERS[text or "newest"]
+
+
+def _escaped(text: str) -> str:
+    return literally(text)[1:-1]
+
+
+_AGO = re.compile(r"([0-9]{1,6})([smhdwSMHDW])")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}

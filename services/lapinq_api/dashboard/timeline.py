@@ -1,0 +1,128 @@
+"""The life of a task as a list of steps, and as a bar of the time it waited and ran."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from lapinq_core.domain.state import Status
+from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
+
+OPEN_SHARE = 50.0
+"""Of the bar, in percent, for what still goes on: how long that is changes by the second, which only a script tells."""
+LEAST_SHARE = 0.8
+"""Of the bar, for what takes no time beside the rest."""
+
+
+class StepKind(StrEnum):
+    """What a step tells."""
+
+    ENQUEUED = "enqueued"
+    PLANNED = "planned"
+    """It waited for the time it was scheduled for."""
+    WAITED = "waited"
+    ATTEMPT = "attempt"
+    REQUEUED = "requeued"
+    ENDED = "ended"
+    """While it waited: cancelled or expired."""
+    WAITS = "waits"
+    """Now."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """`at` is when it began. `seconds` is how long it took, None where that is not known or it still goes on."""
+
+    kind: StepKind
+    at: datetime
+    seconds: float | None = None
+    attempt: AttemptCloseUp | None = None
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the bar: a kind of waiting, or how an attempt ended; where it begins and how wide it is, in percent.
+
+    `seconds` is None where it still goes on, since `since`.
+    """
+
+    kind: str
+    since: datetime
+    x: float
+    width: float
+    seconds: float | None
+
+
+def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool = False) -> list[Step]:
+    """The steps, oldest first. `attempts` come latest first; `is_cut` where earlier ones are left out."""
+    steps = [Step(kind=StepKind.ENQUEUED, at=task.created_at)]
+    since: datetime | None = None if is_cut else task.created_at
+    before: AttemptCloseUp | None = None
+    for one in reversed(attempts):
+        if before is not None and _is_requeued(before, one.attempt):
+            steps.append(Step(kind=StepKind.REQUEUED, at=since or task.created_at))
+        until = one.started_at or one.finished_at
+        if since is not None and until is not None:
+            planned = task.scheduled_at if before is None else None
+            steps += _waits(since, until, planned)
+        kind = StepKind.ENDED if one.started_at is None else StepKind.ATTEMPT
+        steps.append(Step(kind=kind, at=until or task.created_at, seconds=_run_seconds(one), attempt=one))
+        since, before = one.finished_at or since, one
+    if task.status is Status.PENDING:
+        begin = since or task.created_at
+        if before is not None and _is_requeued(before, task.attempts):
+            steps.append(Step(kind=StepKind.REQUEUED, at=begin))
+        steps.append(Step(kind=StepKind.WAITS, at=begin))
+    return steps
+
+
+def bar_of(steps: Sequence[Step]) -> list[Piece]:
+    """What of the steps took time, in proportion, from end to end."""
+    timed = [step for step in steps if step.kind in _TIMED]
+    known = [step.seconds for step in timed if step.seconds is not None]
+    total = sum(known)
+    room = 100.0 if len(known) == len(timed) else 100.0 - OPEN_SHARE if known else 0.0
+    least = min(LEAST_SHARE, room / (2 * len(known)) if known else 0.0)
+    shared = room - least * len(known)
+    pieces: list[Piece] = []
+    x = 0.0
+    for step in timed:
+        if step.seconds is None:
+            width = 100.0 - room
+        else:
+            width = least + (shared * step.seconds / total if total else shared / len(known))
+        kind = step.attempt.outcome if step.kind is StepKind.ATTEMPT and step.attempt else str(step.kind)
+        pieces.append(
+            Piece(kind=kind, since=step.at, x=round(x, 3), width=round(width, 3), seconds=step.seconds)
+        )
+        x += width
+    return pieces
+
+
+def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[Step]:
+    found: list[Step] = []
+    if planned is not None and planned > since:
+        due = min(planned, until)
+        found.append(Step(kind=StepKind.PLANNED, at=since, seconds=_between(since, due)))
+        since = due
+    if until > since:
+        found.append(Step(kind=StepKind.WAITED, at=since, seconds=_between(since, until)))
+    return found
+
+
+def _is_requeued(before: AttemptCloseUp, number: int) -> bool:
+    """Whether a person let it wait again between the two: only that begins to count anew after a failure."""
+    return before.outcome == Status.FAILED and number <= before.attempt and number <= 1
+
+
+def _run_seconds(one: AttemptCloseUp) -> float | None:
+    """How long the function ran; where its worker could not tell, how long it had the task."""
+    return one.run_seconds if one.run_seconds is not None else _between(one.started_at, one.finished_at)
+
+
+def _between(since: datetime | None, until: datetime | None) -> float | None:
+    if since is None or until is None:
+        return None
+    return max((until - since) / timedelta(seconds=1), 0.0)
+
+
+_TIMED = {StepKind.PLANNED, StepKind.WAITED, StepKind.WAITS, StepKind.ATTEMPT}

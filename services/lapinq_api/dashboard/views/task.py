@@ -1,0 +1,89 @@
+"""One task: what it is, why it is not running, what became of each attempt, and what can be done about it."""
+
+import shlex
+from typing import Any
+
+import msgspec
+import psycopg
+
+from lapinq_api.dashboard.payload import Payload
+from lapinq_api.dashboard.timeline import StepKind, bar_of, steps_of
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.routes.webhooks import WebhookObject
+from lapinq_api.state import State
+from lapinq_api.task_path import read_id, unknown_task
+from lapinq_core.domain.traceback_text import Frame, Owner, Trace, read_traceback
+from lapinq_core.queue import closeup
+from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
+from lapinq_core.queue.explain import Reason, explain
+from lapinq_core.store import webhooks
+from lapinq_core.store.webhooks import WebhookFilter
+
+MOST_WEBHOOKS = 20
+
+Group = tuple[bool, list[Frame]]
+"""Frames that follow each other: whether they are the user's."""
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    task_id = read_id("id", asked.params["id"], "a task id")
+    found = await state.database.run(_look, task_id)
+    if found is None:
+        raise unknown_task()
+    task, attempts, is_cut, told, reason = found
+    steps = steps_of(task, attempts, is_cut=is_cut)
+    return {
+        "task": task,
+        "steps": steps,
+        "kinds": StepKind,
+        "bar": bar_of(steps),
+        "is_cut": is_cut,
+        "traces": {one: _grouped(read_traceback(one.traceback)) for one in attempts if one.traceback},
+        "webhooks": told,
+        "reason": reason,
+        "reason_kind": reason.__struct_config__.tag if reason is not None else None,
+        "queue_option": shlex.quote(task.queue_name),
+        "payload": Payload(task, takes_key=_takes_key(state)),
+    }
+
+
+async def _look(
+    conn: psycopg.AsyncConnection, task_id: str
+) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None] | None:
+    """All that the page shows, by one connection; what changes in between is put right by the next look."""
+    task = await closeup.get(conn, task_id)
+    if task is None:
+        return None
+    attempts, is_cut = await closeup.get_attempts(conn, task_id)
+    told: list[str] = []
+    if task.webhook_url is not None:
+        told, _ = await webhooks.list_webhooks(conn, WebhookFilter(task_id=task_id), MOST_WEBHOOKS)
+    decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
+    return task, attempts, is_cut, decoded, await explain(conn, task_id)
+
+
+def _takes_key(state: State) -> bool:
+    return state.settings.api_key is not None or state.settings.require_auth
+
+
+def _grouped(traces: tuple[Trace, ...]) -> list[tuple[Trace, list[Group]]]:
+    return [(trace, _groups(trace)) for trace in traces]
+
+
+def _groups(trace: Trace) -> list[Group]:
+    groups: list[Group] = []
+    for frame in trace.frames:
+        is_users = frame.owner is Owner.USER
+        if not groups or groups[-1][0] is not is_users:
+            groups.append((is_users, []))
+        groups[-1][1].append(frame)
+    return groups
+
+
+VIEW = View(
+    path="/tasks/{id}",
+    template="task.html",
+    here="tasks",
+    load=load,
+    parts=("task-head", "task-timeline", "task-payload", "task-webhooks", "task-facts"),
+)

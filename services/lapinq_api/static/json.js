@@ -1,0 +1,70 @@
+// JSON text as a tree of values that keeps what JavaScript's own would lose: the order of keys, and numbers as they are
+// written. A value has a kind, its text as it stands (of a string without escapes that say nothing), and its entries.
+
+const SCALAR = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null/y;
+const SPACE = /[ \t\r\n]*/y;
+const DEEPEST = 200;
+
+class Reader {
+  constructor(text) {
+    this.text = text;
+    this.at = 0;
+  }
+
+  space() {
+    SPACE.lastIndex = this.at;
+    SPACE.exec(this.text);
+    this.at = SPACE.lastIndex;
+  }
+
+  take(mark) {
+    this.space();
+    if (this.text[this.at] !== mark) return false;
+    this.at += 1;
+    return true;
+  }
+
+  scalar() {
+    SCALAR.lastIndex = this.at;
+    const found = SCALAR.exec(this.text);
+    if (!found) throw new SyntaxError("no JSON");
+    this.at = SCALAR.lastIndex;
+    return found[0];
+  }
+
+  value(depth = 0) {
+    if (depth > DEEPEST) throw new RangeError("too deep");
+    if (this.take("{")) return { kind: "object", entries: this.entries("}", depth, true) };
+    if (this.take("[")) return { kind: "array", entries: this.entries("]", depth, false) };
+    const text = this.scalar();
+    if (text[0] === '"') return { kind: "string", text: plain(text) };
+    return { kind: /^[tfn]/.test(text) ? "word" : "number", text };
+  }
+
+  entries(end, depth, isNamed) {
+    const found = [];
+    if (this.take(end)) return found;
+    do {
+      this.space();
+      const key = isNamed ? plain(this.scalar()) : String(found.length);
+      if (isNamed && !this.take(":")) throw new SyntaxError("no JSON");
+      found.push([key, this.value(depth + 1)]);
+    } while (this.take(","));
+    if (!this.take(end)) throw new SyntaxError("no JSON");
+    return found;
+  }
+}
+
+// With the letters that were escaped for no need.
+function plain(text) {
+  return text.includes("\\") ? JSON.stringify(JSON.parse(text)) : text;
+}
+
+// The value of `text`; null where it is none, or nested deeper than can be drawn.
+export function read(text) {
+  try {
+    return new Reader(text).value();
+  } catch {
+    return null;
+  }
+}

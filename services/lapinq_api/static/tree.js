@@ -1,0 +1,186 @@
+// Arguments and results as trees that fold, and the search in them. Branches are drawn when they are opened, so a tree
+// costs what is seen of it. The server draws small ones the same way (`dashboard/json_tree.py`), for browsers without
+// scripts, and until this one has run.
+
+import { read } from "./json.js";
+import { text } from "./page.js";
+
+const CHUNK = 50;
+const OPEN_DEPTH = 2;
+const OPEN_ENTRIES = 20;
+const LONGEST_STRING = 300;
+const MOST_MATCHES = 200;
+const PAUSE_MS = 150;
+
+const branches = new WeakMap(); // details: what to fill them with
+let timer = 0;
+
+function make(name, className, content) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  if (content !== undefined) element.textContent = content;
+  return element;
+}
+
+function fill(details) {
+  const { entries, begin, count, depth } = branches.get(details);
+  if (details.lastElementChild.tagName === "UL") return details.lastElementChild;
+  const list = make("ul");
+  for (const [key, value] of entries.slice(begin, begin + count)) list.append(draw(key, value, depth));
+  const next = begin + count;
+  if (next < entries.length) {
+    const item = make("li");
+    item.append(branch(`+ ${entries.length - next}`, "more", { entries, begin: next, count: count * 2, depth }));
+    list.append(item);
+  }
+  details.append(list);
+  return list;
+}
+
+function branch(label, className, content) {
+  const details = make("details", className);
+  const summary = make("summary");
+  summary.append(label);
+  details.append(summary);
+  branches.set(details, content);
+  details.addEventListener("toggle", () => details.open && fill(details));
+  return details;
+}
+
+function string(value) {
+  if (value.text.length <= LONGEST_STRING) return make("span", "string", value.text);
+  const details = make("details", "long");
+  const summary = make("summary");
+  summary.append(make("span", "string", `${value.text.slice(0, 100)}…`), " ", make("span", "brief", value.text.length));
+  details.append(summary, make("span", "string", value.text));
+  return details;
+}
+
+function draw(key, value, depth) {
+  const item = make("li");
+  const name = key === null ? "" : make("span", "key", key);
+  if (value.entries?.length) {
+    const label = document.createDocumentFragment();
+    const count = value.entries.length;
+    label.append(name, make("span", "brief", value.kind === "object" ? `{${count}}` : `[${count}]`));
+    const details = branch(label, "", { entries: value.entries, begin: 0, count: CHUNK, depth: depth + 1 });
+    if (!depth || (depth < OPEN_DEPTH && count <= OPEN_ENTRIES)) {
+      fill(details);
+      details.open = true;
+    }
+    item.append(details);
+  } else if (value.entries) {
+    item.append(name, make("span", "brief", value.kind === "object" ? "{}" : "[]"));
+  } else {
+    item.append(name, value.kind === "string" ? string(value) : make("span", value.kind, value.text));
+  }
+  return item;
+}
+
+function show(place, value) {
+  const list = make("ul", "json");
+  list.append(draw(null, value, 0));
+  place.replaceChildren(list);
+  return list;
+}
+
+// The item of an entry, opened up to it.
+function reveal(details, index) {
+  const { begin, count } = branches.get(details);
+  const list = fill(details);
+  details.open = true;
+  if (index < begin + count) return list.children[index - begin];
+  return reveal(list.lastElementChild.firstElementChild, index);
+}
+
+// Paths to what contains `wanted`, in keys or values, at most `most` of them.
+function find(value, wanted, most) {
+  const found = [];
+  const walk = (one, path) => {
+    if (one.text?.toLowerCase().includes(wanted)) found.push({ path, inKey: false });
+    for (const [index, [key, inner]] of (one.entries ?? []).entries()) {
+      if (found.length > most) return;
+      const next = [...path, index];
+      if (one.kind === "object" && key.toLowerCase().includes(wanted)) found.push({ path: next, inKey: true });
+      walk(inner, next);
+    }
+  };
+  walk(value, []);
+  return found;
+}
+
+function mark(element, wanted) {
+  const content = element.textContent;
+  const lower = content.toLowerCase();
+  const pieces = [];
+  let at = 0;
+  for (let next = lower.indexOf(wanted); next >= 0 && pieces.length < MOST_MATCHES; next = lower.indexOf(wanted, at)) {
+    pieces.push(content.slice(at, next), make("mark", "", content.slice(next, next + wanted.length)));
+    at = next + wanted.length;
+  }
+  if (pieces.length) element.replaceChildren(...pieces, content.slice(at));
+}
+
+function markMatch(list, { path, inKey }, wanted) {
+  let item = list.firstElementChild;
+  for (const index of path) item = reveal(item.querySelector(":scope > details"), index);
+  const long = item.querySelector(":scope > details.long");
+  if (long && !inKey) long.open = true;
+  const place = inKey
+    ? item.querySelector(":scope > .key, :scope > details > summary > .key")
+    : (long?.lastElementChild ?? item.lastElementChild);
+  mark(place, wanted);
+}
+
+function search(box) {
+  const wanted = box.value.trim().toLowerCase();
+  let count = 0;
+  for (const place of document.querySelectorAll("[data-json]")) {
+    const value = read(document.getElementById(place.dataset.json).textContent);
+    if (!value) continue;
+    const list = show(place, value);
+    if (!wanted) continue;
+    const found = find(value, wanted, MOST_MATCHES - count);
+    for (const match of found.slice(0, MOST_MATCHES - count)) markMatch(list, match, wanted);
+    count += found.length;
+  }
+  const said = document.getElementById("json-matches");
+  if (!wanted) said.textContent = "";
+  else if (!count) said.textContent = text("no_matches");
+  else said.textContent = count > MOST_MATCHES ? text("many_matches", { n: MOST_MATCHES }) : text("matches", { n: count });
+}
+
+function next(box) {
+  const marks = [...document.querySelectorAll("[data-json] mark")];
+  if (!marks.length) return;
+  const at = marks.findIndex((one) => one.classList.contains("here"));
+  marks[at]?.classList.remove("here");
+  const here = marks[(at + 1) % marks.length];
+  here.classList.add("here");
+  here.scrollIntoView({ block: "nearest" });
+  box.focus({ preventScroll: true });
+}
+
+// Draws the trees in `part` which are not yet.
+export function drawTrees(part) {
+  for (const place of part.querySelectorAll("[data-json]")) {
+    if (place.dataset.drawn) continue;
+    place.dataset.drawn = "yes";
+    const value = read(document.getElementById(place.dataset.json).textContent);
+    if (value) show(place, value);
+    else if (!place.firstElementChild) place.closest("section").querySelector(".raw").open = true;
+  }
+  const box = document.querySelector("[data-json-search]");
+  if (box?.value && part !== document) search(box);
+}
+
+export function listenForSearch() {
+  const box = document.querySelector("[data-json-search]");
+  box?.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(search, PAUSE_MS, box);
+  });
+  box?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") next(box);
+  });
+}

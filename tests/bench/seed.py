@@ -1,0 +1,250 @@
+"""Fills a database as years of use would: `python -m tests.bench.seed URL --finished 10000000 --waiting 1000000`.
+
+What stands in a row follows from its number alone, so that batches are made side by side, and another run makes the
+same. The rows are made in the database; the trigger of the tests that looks at each move must not be there.
+"""
+
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import LiteralString, NamedTuple
+
+import click
+import psycopg
+from psycopg import sql
+
+from lapinq_core.db.migrate import migrate
+from tests.bench.facts import machine_facts
+
+CHUNK = 200_000
+SIDE_BY_SIDE = 2
+WAITING_HOURS = 2
+"""What waits was enqueued within this time."""
+WORKERS = 10
+RUNNING = 200
+RARE_QUEUE = "rare"
+"""One task of a hundred thousand is in it; the others are in 19 queues, as many in each."""
+
+_PARTITION: LiteralString = """
+DO $$
+DECLARE
+    week timestamptz;
+    parent text;
+    partition text;
+    key text;
+BEGIN
+    FOR n IN 0..{weeks} LOOP
+        week := date_trunc('week', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - n * interval '7 days';
+        FOREACH parent IN ARRAY ARRAY['lapinq_tasks', 'lapinq_attempts'] LOOP
+            partition := parent || to_char(week AT TIME ZONE 'UTC', '_YYYYMMDD');
+            CONTINUE WHEN to_regclass(partition) IS NOT NULL;
+            key := CASE parent WHEN 'lapinq_tasks' THEN 'id' ELSE 'task_id' END;
+            EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition, parent);
+            EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, partition,
+                (lpad(to_hex((extract(epoch FROM week) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid,
+                (lpad(to_hex((extract(epoch FROM week + interval '7 days') * 1000)::bigint), 12, '0')
+                 || repeat('0', 20))::uuid);
+        END LOOP;
+    END LOOP;
+END
+$$
+"""
+
+# A number becomes a task: `h` scatters what goes by it, `ms` is when it was enqueued, spread evenly from `start` on.
+_MADE: LiteralString = """
+SELECT m.*,
+       to_timestamp(ms / 1000.0) AS created_at,
+       (lpad(to_hex(ms), 12, '0') || '7' || substr(digest, 1, 3) || '8' || substr(digest, 4, 15))::uuid AS id,
+       CASE WHEN h %% 100000 = 0 THEN 'rare' ELSE 'queue-' || lpad((h %% 19)::text, 2, '0') END AS queue_name,
+       'task_' || lpad((h / 19 %% 50)::text, 2, '0') AS task_name,
+       CASE WHEN h / 1000 %% 1000 < 20 THEN 'failed'
+            WHEN h / 1000 %% 1000 < 25 THEN 'cancelled'
+            WHEN h / 1000 %% 1000 < 30 THEN 'expired'
+            ELSE 'completed' END AS outcome,
+       CASE WHEN h %% 10 = 0 THEN 5 ELSE 0 END AS priority
+  FROM (SELECT n,
+               hashint4(n)::bigint & 2147483647 AS h,
+               md5(n::text) AS digest,
+               %(start)s::bigint + ((n - %(base)s::bigint) * %(step)s::float8)::bigint AS ms
+          FROM generate_series(%(first)s::integer, %(last)s::integer) AS n) AS m
+"""
+
+_TASKS: LiteralString = """
+INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
+                          retry_backoff, created_at)
+SELECT id, queue_name, task_name, 'app.jobs.' || task_name,
+       ('["customer-' || h %% 100000 || '", ' || n || ']')::json, '{{"dry_run": false}}', 3, priority, 10, true,
+       created_at
+  FROM ({made}) AS made
+"""
+
+_ATTEMPTS: LiteralString = """
+INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, error, traceback, run_seconds, claimed_at,
+                             finished_at, worker_id, token)
+SELECT id,
+       CASE WHEN outcome = 'failed' AND final THEN 4 WHEN outcome = 'failed' THEN 3 WHEN started THEN 1 ELSE 0 END,
+       final,
+       outcome,
+       CASE WHEN outcome = 'completed' THEN '{{"rows": ' || h %% 1000 || '}}' END,
+       CASE outcome
+            WHEN 'failed' THEN
+                (ARRAY['TimeoutError: timeout after ' || h %% 600 / 10.0 || ' s',
+                       'ConnectionError: HTTPConnectionPool(host=''api-' || h %% 40 || '.example'', port=443)',
+                       'KeyError: ''customer-' || h %% 100000 || '''',
+                       'ValueError: invalid literal for int() with base 10: ''' || substr(digest, 1, 6) || '''',
+                       'IntegrityError: row ' || id || ' is there already'])[1 + h / 7 %% 5]
+                || (ARRAY['', ' (while reading)', ' (while writing)', ' (primary)', ' (replica)',
+                          E'\\nDETAIL: request ' || substr(digest, 1, 8)])[1 + h / 35 %% 6]
+            WHEN 'cancelled' THEN 'cancelled by a person'
+            WHEN 'expired' THEN 'its time to live ran out before it could start' END,
+       CASE outcome WHEN 'failed' THEN repeat('  File "/app/jobs.py", line 12, in run' || chr(10), 12) END,
+       CASE WHEN started THEN h %% 1000 / 100.0 END,
+       CASE WHEN started THEN created_at + interval '1 second' END,
+       created_at + interval '1 second' + h %% 1000 / 100.0 * interval '1 second',
+       CASE WHEN started THEN lpad((h %% {workers})::text, 32, '0')::uuid END,
+       CASE WHEN started THEN id END
+  FROM ({made}) AS made
+ CROSS JOIN LATERAL (SELECT outcome IN ('completed', 'failed')) AS o (started)
+ CROSS JOIN LATERAL (SELECT true UNION ALL SELECT false WHERE outcome = 'failed') AS e (final)
+"""
+
+_FINISHED_COUNTS: LiteralString = """
+INSERT INTO lapinq_counts (queue_name, completed, failed, cancelled, expired)
+SELECT queue_name, count(*) FILTER (WHERE outcome = 'completed'), count(*) FILTER (WHERE outcome = 'failed'),
+       count(*) FILTER (WHERE outcome = 'cancelled'), count(*) FILTER (WHERE outcome = 'expired')
+  FROM ({made}) AS made
+ GROUP BY queue_name
+"""
+
+_ROLLUPS: LiteralString = """
+INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed)
+SELECT span, date_bin(span * interval '1 second', created_at, '2000-01-01'), queue_name,
+       count(*) FILTER (WHERE outcome IN ('completed', 'failed')), count(*) FILTER (WHERE outcome = 'completed'),
+       count(*) FILTER (WHERE outcome = 'failed')
+  FROM ({made}) AS made
+ CROSS JOIN (VALUES (60), (3600)) AS spans (span)
+ WHERE span = 3600
+    OR created_at > now() - interval '1 day'
+ GROUP BY 1, 2, 3
+"""
+
+# Of twenty that wait one is not due yet; half of those have been tried before.
+_WAITING: LiteralString = """
+WITH made AS MATERIALIZED ({made}), delayed AS (
+    INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts)
+    SELECT id, now() + h / 20 %% 86400 * interval '1 second', queue_name, -priority, h / 20 %% 2
+      FROM made
+     WHERE h %% 20 = 0
+), retried AS (
+    INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, claimed_at, finished_at, worker_id, token)
+    SELECT id, 1, false, 'failed', 'TimeoutError: timeout after ' || h %% 60 || ' s', created_at, created_at,
+           lpad((h %% {workers})::text, 32, '0')::uuid, id
+      FROM made
+     WHERE h %% 20 = 0
+       AND h / 20 %% 2 = 1
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending)
+    SELECT queue_name, count(*)
+      FROM made
+     GROUP BY queue_name
+)
+INSERT INTO lapinq_ready (queue_name, rank, id)
+SELECT queue_name, -priority, id
+  FROM made
+ WHERE h %% 20 > 0
+ ORDER BY n
+"""
+
+_RUNNING: LiteralString = """
+INSERT INTO lapinq_running (id, token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, progress,
+                            cancel_requested_at)
+SELECT id, id, lpad((n %% {workers})::text, 32, '0')::uuid, queue_name, -priority, 1, created_at + interval '1 second',
+       now() + interval '1 day', h %% 100, CASE WHEN n %% 50 = 0 THEN now() END
+  FROM ({made}) AS made
+"""
+
+# So long a lease that none is declared dead while nobody beats for it.
+_WORKERS: LiteralString = """
+INSERT INTO lapinq_workers (id, name, hostname, pid, version, queues, pool, concurrency, lease_seconds, started_at,
+                            beat_at, running)
+SELECT lpad(n::text, 32, '0')::uuid, 'seeded-' || n, 'host-' || n, 1000 + n, '0', NULL, 'processes', 20, 604800,
+       now(), now(), 20
+  FROM generate_series(0, {workers} - 1) AS n
+    ON CONFLICT (id) DO NOTHING
+"""
+
+
+@click.command()
+@click.argument("url")
+@click.option("--finished", default=10_000_000, show_default=True)
+@click.option("--waiting", default=1_000_000, show_default=True)
+@click.option("--running", default=RUNNING, show_default=True)
+@click.option("--weeks", default=6, show_default=True, help="Over which the finished ones are spread.")
+def main(url: str, finished: int, waiting: int, running: int, weeks: int) -> None:
+    """Brings the empty database at URL to the newest schema and fills it."""
+    migrate(url)
+    sys.stdout.write(f"{machine_facts()}\n")
+    begun = time.monotonic()
+    seed(url, finished, waiting, running, weeks)
+    sys.stdout.write(f"filled and analyzed in {time.monotonic() - begun:.0f} s\n")
+
+
+def seed(url: str, finished: int, waiting: int, running: int = RUNNING, weeks: int = 6) -> None:
+    """Fills the database at `url`, which has the schema and nothing in it, and vacuums it."""
+    with _connect(url) as conn:
+        conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))
+        conn.execute(sql.SQL(_WORKERS).format(workers=sql.Literal(WORKERS)))
+        row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
+        assert row is not None
+        now: int = row[0]
+    kinds = [
+        _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, _ROLLUPS), 1, finished, weeks * 7 * 86_400_000),
+        _Kind((_TASKS, _WAITING), finished + 1, waiting, WAITING_HOURS * 3_600_000),
+        _Kind((_TASKS, _RUNNING), finished + waiting + 1, running, 600_000),
+    ]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        jobs = [
+            pool.submit(_fill, url, kind, now, first)
+            for kind in kinds
+            for first in range(kind.base, kind.base + kind.rows, CHUNK)
+        ]
+        for job in jobs:
+            job.result()
+    with _connect(url) as conn:
+        conn.execute("SELECT setval('lapinq_claim_seq', 100000)")
+        conn.execute("VACUUM (ANALYZE)")
+        conn.execute("CHECKPOINT")
+
+
+class _Kind(NamedTuple):
+    """What stands in `rows` rows from number `base` on, over the last `span` milliseconds."""
+
+    statements: tuple[LiteralString, ...]
+    base: int
+    rows: int
+    span: int
+
+
+def _fill(url: str, kind: _Kind, now: int, first: int) -> None:
+    params = {
+        "first": first,
+        "last": min(first + CHUNK, kind.base + kind.rows) - 1,
+        "base": kind.base,
+        "start": now - kind.span,
+        "step": kind.span / kind.rows,
+    }
+    made, workers = sql.SQL(_MADE), sql.Literal(WORKERS)
+    with _connect(url) as conn, conn.transaction():
+        for statement in kind.statements:
+            conn.execute(sql.SQL(statement).format(made=made, workers=workers), params)
+
+
+def _connect(url: str) -> psycopg.Connection:
+    conn = psycopg.connect(url, autocommit=True)
+    # What is lost with the machine is made anew.
+    conn.execute("SET synchronous_commit = off; SET work_mem = '256MB'; SET jit = off; SET timezone = 'UTC'")
+    return conn
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The page of a task in a browser: what changes by itself, what is searched, copied and done."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+
+pytestmark = pytest.mark.http
+
+LATER = "2031-01-01T00:00:00Z"
+TASKS = "tests.support.tasks"
+NESTED = {
+    "order": {"lines": [{"sku": f"sku-{number}"} for number in range(300)]},
+    "note": "x" * 500 + "needle",
+}
+
+
+def test_a_task_that_ends_shows_its_result_without_being_asked(
+    page: Page, enqueue: Enqueue, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    task_id = enqueue(task_name="wait_for", module_path=TASKS, args=[str(gate)])
+    page.goto(f"/tasks/{task_id}")
+    expect(page.locator("h1")).to_contain_text("running")
+    expect(page.get_by_role("button", name="Ask to stop")).to_be_visible()
+    gate.touch()
+    expect(page.locator("h1")).to_contain_text("completed")
+    result = page.get_by_role("region", name=re.compile("^Result"))
+    expect(result.locator(".string")).to_have_text('"seen"')
+    expect(page.get_by_role("button", name="Ask to stop")).to_be_hidden()
+
+
+def test_a_running_task_is_asked_to_stop(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
+    task_id = enqueue(task_name="await_for", module_path=TASKS, args=[str(tmp_path / "never")])
+    page.goto(f"/tasks/{task_id}")
+    page.get_by_role("button", name="Ask to stop").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Ask await_for to stop?")
+    dialog.get_by_role("button", name="Ask to stop").click()
+    expect(page.locator("h1")).to_contain_text("cancelled")
+
+
+def test_a_task_that_waits_for_its_time_is_run_now(page: Page, enqueue: Enqueue) -> None:
+    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+    expect(page.get_by_text("It is scheduled for")).to_be_visible()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.locator("h1")).to_contain_text("completed")
+    expect(page.get_by_text("It is scheduled for")).to_be_hidden()
+
+
+def test_one_that_is_not_wanted_is_cancelled_after_a_question(page: Page, enqueue: Enqueue) -> None:
+    page.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator("h1")).to_contain_text("cancelled")
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete")).to_be_visible()
+
+
+def test_the_search_opens_and_marks_what_it_finds(page: Page, enqueue: Enqueue) -> None:
+    page.goto(f"/tasks/{enqueue(kwargs=NESTED, scheduled_at=LATER)}")
+    tree = page.get_by_role("region", name="Keyword arguments")
+    expect(tree.get_by_text('"sku-287"')).to_be_hidden()
+    page.keyboard.press("/")
+    page.keyboard.type("SKU-287")
+    expect(page.locator("#json-matches")).to_have_text("1 match")
+    expect(tree.locator("mark")).to_have_text("sku-287")
+    expect(tree.locator("mark")).to_be_visible()
+    search = page.get_by_role("searchbox")
+    search.fill("needle")
+    expect(tree.locator("mark")).to_be_visible()
+    search.fill("sku")
+    expect(page.locator("#json-matches")).to_have_text(re.compile("More than 200 matches"))
+    search.fill("no such thing")
+    expect(page.locator("#json-matches")).to_have_text("No match")
+    search.fill("")
+    expect(tree.locator("mark")).to_have_count(0)
+
+
+def test_a_long_list_is_shown_piece_by_piece(page: Page, enqueue: Enqueue) -> None:
+    page.goto(f"/tasks/{enqueue(args=[list(range(200))], scheduled_at=LATER)}")
+    tree = page.get_by_role("region", name=re.compile("^Arguments [0-9]"))
+    tree.get_by_text("[200]").click()
+    expect(tree.get_by_text("+ 150")).to_be_visible()
+    tree.get_by_text("+ 150").click()
+    expect(tree.get_by_text("+ 50")).to_be_visible()
+
+
+@pytest.mark.parametrize("number", ["1.50", "265252859812191058636308480000000", "1e3"])
+def test_numbers_stay_as_they_were_written(page: Page, enqueue: Enqueue, number: str) -> None:
+    page.goto("/")
+    read = "(text) => import(document.querySelector('script[type=module]').src.replace('app.js', 'json.js'))"
+    found = page.evaluate(
+        f"{read}.then(({{ read }}) => read(text))", f'{{"b": {number}, "1": [null, "\\u00fc"]}}'
+    )
+    assert found["entries"] == [
+        ['"b"', {"kind": "number", "text": number}],
+        [
+            '"1"',
+            {
+                "kind": "array",
+                "entries": [
+                    ["0", {"kind": "word", "text": "null"}],
+                    ["1", {"kind": "string", "text": '"ü"'}],
+                ],
+            },
+        ],
+    ]
+
+
+def test_the_command_is_copied(page: Page, enqueue: Enqueue) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/tasks/{enqueue(args=['it’s <b>'], scheduled_at=LATER)}")
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("curl ")
+    assert "it’s <b>" in copied
+
+
+def test_somebody_who_may_do_nothing_is_offered_nothing(user_page: UserPage, enqueue: Enqueue) -> None:
+    tab = user_page()
+    tab.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
+    expect(tab.locator("h1")).to_contain_text("pending")
+    expect(tab.locator("[data-to]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_kept_out(page: Page, enqueue: Enqueue, axe: CheckAccess, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # pyright: ignore[reportArgumentType]
+    failed = enqueue(
+        task_name="loads", module_path="json", args=["x"], max_retries=0, webhook_url="http://127.0.0.1:9/"
+    )
+    for task_id in (failed, enqueue(kwargs=NESTED, scheduled_at=LATER)):
+        page.goto(f"/tasks/{task_id}")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        if task_id == failed:
+            expect(page.locator("h1")).to_contain_text("failed")
+            expect(page.locator(".task-trace .exception")).to_be_visible()
+        axe(page)
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(page: Page, enqueue: Enqueue) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    for fields in (
+        {"task_name": "x" * 255, "queue_name": "y" * 255, "args": ["z" * 5000], "scheduled_at": LATER},
+        {"task_name": "loads", "module_path": "json", "args": ["x" * 3000], "max_retries": 0},
+    ):
+        page.goto(f"/tasks/{enqueue(**fields)}")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,35 @@
+"""Steering workers in a browser."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Enqueue
+
+pytestmark = pytest.mark.http
+
+
+def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueue) -> None:
+    page.goto("/workers")
+    row = page.locator("[id^=worker-]")
+    expect(row).to_have_count(1)
+    row.get_by_role("button", name="claim nothing more").click()
+    expect(page.locator("#announcement")).to_contain_text("claims nothing more")
+    expect(row.locator(".status")).to_have_text("quiet", timeout=20_000)
+    task = enqueue(task_name="gcd", args=[12, 18])
+    row.get_by_role("button", name="claim again").click()
+    expect(row.locator(".status")).to_have_text("alive", timeout=20_000)
+    page.wait_for_function(
+        "id => fetch(`api/v1/tasks/${id}`).then((answer) => answer.json())"
+        ".then((task) => task.status === 'completed')",
+        arg=task,
+    )
+
+
+def test_a_stop_is_asked_about_before(page: Page) -> None:
+    page.goto("/workers")
+    page.locator("[id^=worker-]").get_by_role("button", name="Stop").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("hands the rest back and ends")
+    dialog.get_by_role("button", name="Leave it").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("[id^=worker-] .status")).to_have_text("alive")

@@ -1,0 +1,255 @@
+"""The page of a task: what it shows to whom, and that nothing in it is run or trusted."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from html import unescape
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.domain.state import Status
+from lapinq_core.queue import work
+from lapinq_core.queue.work import Ended
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue, pause
+from tests.support.people import PASSWORD, add_user, browser
+from tests.support.running import on_connections
+
+pytestmark = pytest.mark.http
+
+Serve = Callable[..., httpx.Client]
+
+NIL = "00000000-0000-0000-0000-000000000000"
+HOSTILE = "</script><script>alert(\"1\")</script>' onload='x"
+TRACEBACK = f"""Traceback (most recent call last):
+  File "/srv/shop/{HOSTILE}.py", line 7, in send
+    mail(address)
+  File "/srv/.venv/lib/python3.12/site-packages/smtp/client.py", line 12, in mail
+    raise Refused(address)
+smtp.Refused: {HOSTILE}
+"""
+
+
+def made_of(database: str, **fields: Any) -> str:
+    [task_id] = on_connections(database, partial(enqueue, **fields))
+    return task_id
+
+
+def ended_of(database: str, queue: str, result: str | None, **fields: Any) -> str:
+    """The id of a task that completed with `result`, or failed."""
+
+    async def make(conn: Conn) -> str:
+        [task_id] = await enqueue(conn, queue_name=queue, **fields)
+        [held] = await claim(conn, await add_worker(conn), queue=queue)
+        if result is not None:
+            await complete(conn, [held], result)
+        else:
+            ended = Ended(held.id, held.token, True, True, 0, HOSTILE, TRACEBACK, logs=f"a line\n{HOSTILE}")
+            await work.settle(conn, [ended])
+        return task_id
+
+    return on_connections(database, make)
+
+
+def buttons(html: str) -> dict[str, str]:
+    """What the buttons of the page say, and what they call."""
+    found = re.findall(r'data-method="(\w+)" data-to="([^"]+)"[^>]*>([^<]+)<', html)
+    return {label: f"{method} {unquote(unescape(to))}" for method, to, label in found}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_task_of_every_status_has_its_page(
+    signed_in: httpx.Client, made: dict[Status, str], status: Status
+) -> None:
+    page = signed_in.get(f"/tasks/{made[status].upper()}")
+    assert page.status_code == 200
+    assert f'<span class="status {status}">' in page.text
+    assert made[status] in page.text
+    calls = {
+        Status.PENDING: {"Cancel", "Delete"},
+        Status.RUNNING: {"Ask to stop"},
+        Status.FAILED: {"Requeue", "Delete"},
+    }
+    assert set(buttons(page.text)) == calls.get(status, {"Delete"})
+
+
+def test_an_unknown_task_and_a_malformed_id_are_told_by_a_page(signed_in: httpx.Client) -> None:
+    for path, status in ((NIL, 404), ("x", 400), (NIL[:-1], 400), ("%00", 400), (NIL + "%0a", 400)):
+        answer = signed_in.get(f"/tasks/{path}")
+        assert answer.status_code == status, path
+        assert answer.headers["content-type"].startswith("text/html")
+    assert "there is no task with this id" in signed_in.get(f"/tasks/{NIL}").text
+
+
+def test_what_it_is_and_where_to_find_its_like(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    html = signed_in.get(
+        f"/tasks/{made_of(api_database, queue_name=f'{queue}&x', task_name='a b', priority=7, timeout_seconds=90)}"
+    ).text
+    assert 'href="../tasks?task=a%20b"' in html
+    assert f'href="../tasks?queue={queue.replace(" ", "%20")}%26x"' in html
+    assert "<dd>7</dd>" in html
+    assert "<dd>1 min</dd>" in html
+    assert "<dd>0 of 4</dd>" in html
+
+
+def test_what_users_named_and_what_tasks_said_is_escaped(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    task_id = ended_of(
+        api_database,
+        f"{queue} {HOSTILE}",
+        None,
+        task_name=HOSTILE,
+        args=[HOSTILE, {HOSTILE: [HOSTILE]}],
+        metadata={HOSTILE: HOSTILE},
+        webhook_url="https://example.org/'><b>",
+    )
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert "<script>alert" not in html
+    assert not re.search(
+        r"<style|\sstyle=|<[^>]+\son\w+=|<script(?![^>]*\ssrc=)", re.sub(r'"[^"]*"', '""', html)
+    )
+    assert "&lt;/script&gt;" in html
+    assert "1 frame of libraries and Python" in html
+    assert "Log, 2 lines" in html
+
+
+def test_a_large_result_is_shown_in_part(signed_in: httpx.Client, api_database: str, queue: str) -> None:
+    task_id = ended_of(api_database, queue, json.dumps("<" * 3_000_000))
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert len(html) < 150_000
+    assert f'href="../api/v1/tasks/{task_id}/result"' in html
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "[" * 90 + "]" * 90,
+        json.dumps([[]] * 2_600),
+        json.dumps(["&"] * 24_000),
+        json.dumps(dict.fromkeys(map(str, range(700)), 0)),
+    ],
+    ids=["deep", "many", "script", "keys"],
+)
+def test_a_result_of_any_shape_has_a_page_of_bounded_size(
+    signed_in: httpx.Client, api_database: str, queue: str, result: str
+) -> None:
+    html = signed_in.get(f"/tasks/{ended_of(api_database, queue, result)}").text
+    assert len(html) < 700_000
+
+
+def test_a_task_that_waits_says_why_and_what_to_do(
+    signed_in: httpx.Client, api_database: str, queue: str, db: psycopg.Connection
+) -> None:
+    db.execute("DELETE FROM lapinq_workers")  # those of other tests
+    task_id = made_of(api_database, queue_name=queue)
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert f"lapinq worker --queue &#39;{queue}&#39;" in html
+    on_connections(api_database, partial(pause, queue=queue))
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert "was paused" in html
+    assert buttons(html)["Resume the queue"] == f"POST api/v1/queues/{queue}/resume"
+
+
+def test_one_that_waits_for_its_time_may_be_run_now(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    task_id = made_of(api_database, queue_name=queue, scheduled_at=soon)
+    calls = buttons(signed_in.get(f"/tasks/{task_id}").text)
+    assert calls["Run now"] == f"POST api/v1/tasks/{task_id}/run"
+    assert signed_in.post(f"/{calls['Run now'].split()[1]}").status_code == 200
+    assert "Run now" not in buttons(signed_in.get(f"/tasks/{task_id}").text)
+
+
+def test_a_deletion_from_the_page_takes_that_task_alone(
+    signed_in: httpx.Client, made: dict[Status, str]
+) -> None:
+    call = buttons(signed_in.get(f"/tasks/{made[Status.COMPLETED]}").text)["Delete"]
+    assert signed_in.delete(f"/{call.removeprefix('DELETE ')}").json()["deleted"] == 1
+    assert signed_in.get(f"/tasks/{made[Status.COMPLETED]}").status_code == 404
+    assert signed_in.get(f"/tasks/{made[Status.FAILED]}").status_code == 200
+
+
+def test_what_somebody_may_not_do_is_not_offered(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    waiting = made_of(api_database, queue_name=queue, scheduled_at=soon)
+    failed = ended_of(api_database, queue, None)
+    offered = {"cancel": {"Cancel"}, "requeue": {"Run now"}, "delete": {"Delete"}, "pause": set[str]()}
+    for permission, labels in offered.items():
+        user = add_user(signed_in, "user", **{queue: [permission]})
+        with browser(signed_in, user["username"], PASSWORD) as client:
+            html = client.get(f"/tasks/{waiting}").text
+            assert set(buttons(html)) == labels
+            assert "curl " not in html
+            expected = {"Requeue"} if permission == "requeue" else labels & {"Delete"}
+            assert set(buttons(client.get(f"/tasks/{failed}").text)) == expected
+
+
+def test_it_tells_what_became_of_its_webhooks(
+    signed_in: httpx.Client, api_database: str, queue: str, db: psycopg.Connection
+) -> None:
+    task_id = ended_of(api_database, queue, "1", webhook_url="https://example.org/done")
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert "to be sent" in html
+    db.execute(
+        "UPDATE lapinq_webhooks SET state = 'given_up', failure = 'it answered 500' WHERE task_id = %s",
+        (task_id,),
+    )
+    html = signed_in.get(f"/tasks/{task_id}").text
+    assert "it answered 500" in html
+    assert re.fullmatch(r"POST api/v1/webhooks/[0-9a-f-]{36}/resend", buttons(html)["Send again"])
+
+
+def test_what_is_hidden_from_somebody_is_nowhere_on_the_page(
+    serve: Serve, api_database: str, queue: str
+) -> None:
+    server = serve(redact=("password",))
+    carried: dict[str, Any] = {
+        "kwargs": {"password": "hunter2", "to": "ada"},
+        "args": [{"Password": ["hunter2"]}],
+    }
+    small = ended_of(api_database, queue, '{"password": "hunter2"}', **carried)
+    large = ended_of(api_database, queue, json.dumps({"a": "hunter2", "b": "x" * 200_000}))
+    with browser(server) as admin:
+        sees = add_user(admin, "user", **{queue: ["payload", "enqueue"]})
+        sees_not = add_user(admin, "user", **{queue: ["enqueue"]})
+        for user, is_seen in ((sees, True), (sees_not, False)):
+            with browser(server, user["username"], PASSWORD) as client:
+                for task_id in (small, large):
+                    html = client.get(f"/tasks/{task_id}").text
+                    assert ("hunter2" in html) is is_seen
+                    assert ("[hidden]" in html) is not is_seen
+                html = client.get(f"/tasks/{small}").text
+                assert ("curl " in html) is is_seen
+                assert "ada" in html
+
+
+def test_the_command_names_the_key_where_the_api_takes_one(
+    serve: Serve, api_database: str, queue: str
+) -> None:
+    task_id = made_of(api_database, queue_name=queue)
+    for settings, is_named in (({"api_key": "topsecret"}, True), ({"require_auth": True}, True), ({}, False)):
+        with browser(serve(**settings)) as client:
+            html = client.get(f"/tasks/{task_id}").text
+            assert ("X-API-Key: …" in html) is is_named
+            assert "topsecret" not in html
+
+
+def test_nothing_changes_on_the_page_while_nothing_happens(
+    signed_in: httpx.Client, made: dict[Status, str]
+) -> None:
+    for task_id in made.values():
+        first, second = (
+            re.sub(r'data-now="[^"]*"', "", signed_in.get(f"/tasks/{task_id}").text) for _ in range(2)
+        )
+        assert first == second

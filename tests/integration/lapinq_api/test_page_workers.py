@@ -1,0 +1,74 @@
+"""The page of the workers."""
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.store import fleet
+from tests.support.factories import Conn, add_worker, claim, enqueue
+from tests.support.people import add_user, browser
+from tests.support.running import on_connections
+
+pytestmark = pytest.mark.http
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+@pytest.fixture(scope="module")
+def worker(api_database: str) -> str:
+    """The id of a live worker with a hostile name, which runs one task."""
+
+    async def make(conn: Conn) -> str:
+        made = await add_worker(conn, name=HOSTILE, queues=["video & more"], concurrency=7)
+        await enqueue(conn, queue_name="video & more", task_name="transcode")
+        await claim(conn, made, queue="video & more")
+        return made
+
+    return on_connections(api_database, make)
+
+
+def test_a_worker_is_shown_with_what_it_serves_and_holds(signed_in: httpx.Client, worker: str) -> None:
+    html = signed_in.get("/workers").text
+    assert f'id="worker-{worker}"' in html
+    assert '<span class="status completed">alive</span>' in html
+    assert '<a href="tasks?queue=video%20%26%20more">video &amp; more</a>' in html
+    assert "1 task in hand" in html
+    assert ">transcode</a>" in html
+    assert HOSTILE not in html
+
+
+def test_only_who_may_steer_is_offered_to(signed_in: httpx.Client, api: httpx.Client, worker: str) -> None:
+    place = f'data-to="api/v1/workers/{worker}/'
+    html = signed_in.get("/workers").text
+    assert f'{place}quiet"' in html
+    assert f'{place}stop"' in html
+    user = add_user(signed_in, default=["pause"])
+    with browser(api, user["username"], "correct horse") as client:
+        assert place not in client.get("/workers").text
+
+
+def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(
+    signed_in: httpx.Client, worker: str, db: psycopg.Connection
+) -> None:
+    place = f"/api/v1/workers/{worker}"
+    assert signed_in.post(f"{place}/quiet").status_code == 200
+    html = signed_in.get("/workers").text
+    assert "asked by lapinq to be quiet" in html
+    assert f'data-to="{place[1:]}/resume"' in html
+    assert signed_in.post(f"{place}/stop").status_code == 200
+    html = signed_in.get("/workers").text
+    assert "asked by lapinq to stop" in html
+    assert f'data-to="{place[1:]}' not in html
+    db.execute("UPDATE lapinq_workers SET asked_to = NULL")
+
+
+def test_without_workers_it_says_how_to_start_one(
+    signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(_conn: psycopg.AsyncConnection) -> fleet.Fleet:
+        return fleet.Fleet([], 0)
+
+    monkeypatch.setattr(fleet, "list_workers", nobody)
+    html = signed_in.get("/workers").text
+    assert "There is no worker" in html
+    assert "lapinq worker --concurrency 4" in html

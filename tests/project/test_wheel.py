@@ -115,6 +115,12 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert "lapinq_migrations/versions/0001_foundation.sql" in wanted
 
 
+def test_the_wheel_holds_the_licences_of_what_others_made(wheel: Path) -> None:
+    vendored = "lapinq_api/static/vendor"
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"{vendored}/idiomorph.LICENSE.txt", f"{vendored}/uPlot.LICENSE.txt"} <= names
+
+
 def test_the_metadata_says_who_we_are(wheel: Path) -> None:
     text = zipfile.ZipFile(wheel).read(f"lapinq-{__version__}.dist-info/METADATA").decode()
     metadata = Parser().parsestr(text)

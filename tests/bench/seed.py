@@ -116,15 +116,19 @@ SELECT queue_name, count(*) FILTER (WHERE outcome = 'completed'), count(*) FILTE
  GROUP BY queue_name
 """
 
+# As workers write them and upkeep folds them: for each queue, and under no name for all of them. Runs and waits are spread
+# over a few buckets of the histogram.
 _ROLLUPS: LiteralString = """
-INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed)
-SELECT span, date_bin(span * interval '1 second', created_at, '2000-01-01'), queue_name,
+INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)
+SELECT span, date_bin(span * interval '1 second', created_at, to_timestamp(0)), name,
        count(*) FILTER (WHERE outcome IN ('completed', 'failed')), count(*) FILTER (WHERE outcome = 'completed'),
-       count(*) FILTER (WHERE outcome = 'failed')
+       count(*) FILTER (WHERE outcome = 'failed'),
+       array_fill(0::bigint, ARRAY[12]) || array_fill(1 + count(*) / 20, ARRAY[16]),
+       array_fill(0::bigint, ARRAY[8]) || array_fill(1 + count(*) / 20, ARRAY[20])
   FROM ({made}) AS made
- CROSS JOIN (VALUES (60), (3600)) AS spans (span)
- WHERE span = 3600
-    OR created_at > now() - interval '1 day'
+ CROSS JOIN (VALUES (10, interval '3 hours'), (60, interval '3 days'), (900, interval '30 days')) AS spans (span, kept)
+ CROSS JOIN LATERAL (VALUES (queue_name), ('')) AS names (name)
+ WHERE created_at > now() - kept
  GROUP BY 1, 2, 3
 """
 

@@ -116,8 +116,8 @@ SELECT queue_name, count(*) FILTER (WHERE outcome = 'completed'), count(*) FILTE
  GROUP BY queue_name
 """
 
-# As workers write them and upkeep folds them: for each queue, and under no name for all of them. Runs and waits are spread
-# over a few buckets of the histogram.
+# As workers write them and upkeep folds them: for each queue, and under no name for all of them. Runs and waits are
+# spread over a few buckets of the histogram.
 _ROLLUPS: LiteralString = """
 INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)
 SELECT span, date_bin(span * interval '1 second', created_at, to_timestamp(0)), name,

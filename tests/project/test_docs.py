@@ -235,11 +235,11 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_lead_somewhere(page: Path) -> None:
-    for link in links(page):
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in links(path):
         target, _, anchor = link.partition("#")
-        place = (page.parent / target).resolve() if target else page
+        place = (path.parent / target).resolve() if target else path
         assert place.exists(), link
         assert place.is_relative_to(ROOT), link
         assert not anchor or anchor in anchors(place), link

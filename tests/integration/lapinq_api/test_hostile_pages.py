@@ -110,9 +110,9 @@ def test_a_login_form_that_is_none_is_refused_plainly(
     assert db.execute("SELECT count(*) FROM lapinq_sessions").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_survives_whatever_is_sent(api: httpx.Client, signed_in_here: httpx.Client, page: str) -> None:
-    path = page.replace("{digest}", "none").replace("{name:path}", "none.css").replace("{id}", "none")
+@pytest.mark.parametrize("template", PAGES)
+def test_a_page_survives_whatever_is_sent(api: httpx.Client, signed_in_here: httpx.Client, template: str) -> None:
+    path = template.replace("{digest}", "none").replace("{name:path}", "none.css").replace("{id}", "none")
     for client in (api, signed_in_here):
         for text in STRINGS.values():
             answer = _ask(client, "GET", f"{path}?next={quote(text, safe='')}&{quote(EVIL)}")
@@ -125,10 +125,10 @@ def test_a_page_survives_whatever_is_sent(api: httpx.Client, signed_in_here: htt
             assert "<script>" not in answer.text
         for method in ("PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "PROPFIND"):
             assert _ask(client, method, path).status_code in {401, 405}
-        if "{" in page:
+        if "{" in template:
             for segment in SEGMENTS.values():
                 filled = (
-                    page.replace("{digest}", "x").replace("{name:path}", segment).replace("{id}", segment)
+                    template.replace("{digest}", "x").replace("{name:path}", segment).replace("{id}", segment)
                 )
                 assert _ask(client, "GET", filled).status_code in {303, 400, 404}
     assert signed_in_here.get("/health").status_code == 200

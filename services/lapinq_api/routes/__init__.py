@@ -13,6 +13,7 @@ from lapinq_api.routes import (
     queues,
     results,
     tasks,
+    user_sessions,
     users,
     webhooks,
 )
@@ -28,6 +29,7 @@ _DESCRIBED = (
     *keys.OPERATIONS,
     *audit.OPERATIONS,
     *users.OPERATIONS,
+    *user_sessions.OPERATIONS,
     *account.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,

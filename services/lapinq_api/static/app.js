@@ -2,6 +2,7 @@
 
 import { listenForActions } from "./actions.js";
 import { drawCharts } from "./charts.js";
+import { listenForDialogs } from "./dialogs.js";
 import { listenForKeys } from "./keys.js";
 import { stayLive } from "./live.js";
 import { listenForPreferences } from "./preferences.js";
@@ -10,6 +11,7 @@ import { tellTimes } from "./times.js";
 
 tellTimes(document);
 listenForActions();
+listenForDialogs();
 listenForSelection();
 listenForKeys();
 listenForPreferences();

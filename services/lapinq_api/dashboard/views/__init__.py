@@ -1,7 +1,7 @@
 """The pages, a file each: what they show, and how that is loaded."""
 
 from lapinq_api.dashboard.view import View
-from lapinq_api.dashboard.views import overview, people
+from lapinq_api.dashboard.views import audit, overview, people, queues, webhooks
 
-VIEWS: tuple[View, ...] = (overview.VIEW, people.VIEW)
+VIEWS: tuple[View, ...] = (overview.VIEW, queues.VIEW, webhooks.VIEW, people.VIEW, audit.VIEW)
 """All that are kept live. A path with parameters stands behind the fixed ones that it would match."""

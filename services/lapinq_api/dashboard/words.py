@@ -30,7 +30,7 @@ def moment(value: datetime) -> str:
 
 
 def browser(user_agent: str | None) -> tuple[str | None, str | None]:
-    """The browser and the system that a User-Agent header names; the header itself, cut short, where it is no browser."""
+    """The browser and the system that a User-Agent header names; the header itself, cut short, of another program."""
     if not user_agent:
         return None, None
     name = next((name for mark, name in _BROWSERS if mark in user_agent), None)

@@ -55,7 +55,10 @@ def test_counts() -> None:
             "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/150.0 Mobile Safari/537.36",
             ("Chrome", "Android"),
         ),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1", ("Safari", "iOS")),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1",
+            ("Safari", "iOS"),
+        ),
     ],
 )
 def test_browsers(user_agent: str | None, found: tuple[str | None, str | None]) -> None:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "worker": ("lapinq_worker.cli:worker", "Run tasks."),
     "scheduler": ("lapinq_scheduler.cli:scheduler", "See to delayed and expired tasks and to the tables."),
     "task": ("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
+    "fleet": ("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
     "user": ("lapinq.commands.user:user", "See to the users of the dashboard."),
     "key": ("lapinq.commands.key:key", "Make, list and delete named API keys."),
     "migrate": ("lapinq.commands.migrate:migrate", "Bring the database's schema up to date."),

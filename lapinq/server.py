@@ -63,7 +63,7 @@ def companions(settings: Settings, recycle: Callable[[], None] | None = None) ->
 
     found: list[Companion] = [lambda: deliveries_companion(settings)]
     if settings.worker:
-        from lapinq_worker.worker import worker_companion
+        from lapinq_worker.companion import worker_companion
 
         found.append(lambda: worker_companion(settings, recycle))
     if settings.worker or settings.scheduler or settings.cleanup_interval:

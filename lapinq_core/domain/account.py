@@ -1,7 +1,7 @@
 """Who asks, and what they may do. Pure: where people, sessions and keys are kept is `lapinq_core.store`.
 
-An admin and the key of the settings may do everything. A user reads everything, and acts on a queue with the permission
-for it. A named key does what its scopes say, on every queue.
+An admin and the key of the settings may do everything. A user reads everything, but for the values that the settings
+hide, and acts on a queue with the permission for it. A named key does what its scopes say, on every queue.
 """
 
 from enum import StrEnum
@@ -18,13 +18,14 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a user may do on a queue."""
+    """What a user may do on a queue. `PAYLOAD` is to see, and search, what the setting `redact` hides from others."""
 
     ENQUEUE = "enqueue"
     CANCEL = "cancel"
     REQUEUE = "requeue"
     DELETE = "delete"
     PAUSE = "pause"
+    PAYLOAD = "payload"
 
 
 class Scope(StrEnum):
@@ -70,7 +71,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
             return True
         match self.kind:
             case ActorKind.KEY:
-                return scope_for(permission) in self.scopes
+                return not self.scopes.isdisjoint(scopes_for(permission))
             case ActorKind.USER:
                 return queue is not None and permission in self.permissions.get(queue, frozenset())
             case ActorKind.ANONYMOUS:
@@ -82,9 +83,18 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.kind)
 
 
-def scope_for(permission: Permission) -> Scope:
-    """The scope that a named key needs where a user needs `permission`."""
-    return Scope.ENQUEUE if permission is Permission.ENQUEUE else Scope.MANAGE
+def scopes_for(permission: Permission) -> tuple[Scope, ...]:
+    """The scopes of which a named key needs one where a user needs `permission`."""
+    match permission:
+        case Permission.ENQUEUE:
+            return (Scope.ENQUEUE,)
+        case Permission.PAYLOAD:
+            # A program that enqueues waits for results too: it would take for the value what stands in its place.
+            return (Scope.ENQUEUE, Scope.MANAGE)
+        case Permission.CANCEL | Permission.REQUEUE | Permission.DELETE | Permission.PAUSE:
+            return (Scope.MANAGE,)
+        case _:
+            assert_never(permission)
 
 
 MASTER_KEY = Actor(kind=ActorKind.KEY, name="LAPINQ_API_KEY", is_admin=True)

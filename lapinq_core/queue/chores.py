@@ -14,13 +14,14 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.queue import idempotency, upkeep
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.store import logins, sessions, webhooks, workers
+from lapinq_core.store import logins, rollups, sessions, webhooks, workers
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
 FOLD_INTERVAL_SECONDS = 5.0
+FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
@@ -52,6 +53,8 @@ async def run_chores(
         start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
         start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
         start("prune webhooks", lambda: _until_short(pool, webhooks.prune), PRUNE_INTERVAL_SECONDS)
+        start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
+        start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
         if cleanup_interval:
             start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
 
@@ -70,6 +73,11 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
 async def _forget_keys(pool: Pool) -> float | None:
     async with pool.connection() as conn:
         return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
+
+
+async def _fold_figures(pool: Pool) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
 
 
 async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:

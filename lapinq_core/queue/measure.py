@@ -1,5 +1,8 @@
 """What the metrics ask of the queues. Bounded in its answer however many queues there are, and cheap to ask often."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import msgspec
 import psycopg
 
@@ -47,3 +50,10 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
     return QueueMeasures(counts, ages, *row)
+
+
+async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:
+    """Since when the first in line of each queue has been waiting; queues with nothing ready are left out."""
+    cursor = await conn.execute(sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
+    # None: the task was deleted between two looks.
+    return {queue: since for queue, since in await cursor.fetchall() if since is not None}

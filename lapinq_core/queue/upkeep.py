@@ -1,6 +1,6 @@
 """The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import msgspec
 import psycopg
@@ -8,10 +8,12 @@ from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.decide import Complete, Drop, Fail, HandBack, Isolation, Next, Nothing, Retry, decide
+from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.retry import RetryPolicy
 from lapinq_core.queue import work
 from lapinq_core.queue.work import Ended
+from lapinq_core.store import rollups
 
 _PACKAGE = "lapinq_core.queue"
 
@@ -19,6 +21,7 @@ PASS_LIMIT = 500
 FEW = 16
 """Tasks lost with one worker, up to which each of them runs apart the next time; of more, only those lost before."""
 PARTITION_WEEKS_AHEAD = 2
+_WORKER_ID = 9  # among the columns of find_lost.sql
 
 
 async def promote(
@@ -67,13 +70,15 @@ async def rescue(
     """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
 
     Answers the ids rescued, each with the queue in which it may start at once, or None. Declaring workers dead comes
-    before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the rescuer's protocol.
+    before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the rescuer's protocol. What fails
+    for good is counted in the figures over time here, for nobody else sees the end of it.
     """
     async with conn.transaction():
         cursor = await conn.execute(sql(_PACKAGE, "find_lost"), {"limit": limit}, prepare=True)
         rows = await cursor.fetchall()
-        lost_with = Counter(row[-2] for row in rows)
+        lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[Ended] = []
+        failed: defaultdict[str, Figures] = defaultdict(Figures)
         for (
             task_id,
             token,
@@ -86,6 +91,8 @@ async def rescue(
             limit_seconds,
             worker_id,
             isolation,
+            queue,
+            is_asked_to_stop,
         ) in rows:
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
             outcome = (
@@ -96,9 +103,14 @@ async def rescue(
                     is_suspect=lost_with[worker_id] <= FEW or isolation >= Isolation.SUSPECTED,
                 )
             )
-            end = ended_as(task_id, token, decide(policy, attempt, outcome, rand))
-            ended.append(msgspec.structs.replace(end, rescued=True))
-        return await work.settle(conn, ended) if ended else {}
+            following = decide(policy, attempt, outcome, rand)
+            ended.append(msgspec.structs.replace(ended_as(task_id, token, following), rescued=True))
+            if isinstance(following, Fail) and not is_asked_to_stop:
+                failed[queue].failed += 1
+        if not ended:
+            return {}
+        await rollups.record(conn, failed)
+        return await work.settle(conn, ended)
 
 
 def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:

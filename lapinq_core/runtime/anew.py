@@ -20,15 +20,15 @@ REAP_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def beginner() -> Callable[[], NoReturn]:
-    """What begins this program anew, from any thread; or ends it, if it was told to stop.
+def beginner(is_to_end: Callable[[], bool] = was_asked_to_stop) -> Callable[[], NoReturn]:
+    """What begins this program anew, from any thread; or ends it, if it was told to stop: `is_to_end`.
 
     To be made at the start, from the directory the program was started in.
     """
     directory = os.getcwd()  # noqa: PTH109  # os.chdir takes it as it is
 
     def begin() -> NoReturn:
-        if was_asked_to_stop():
+        if is_to_end():
             log.warning("told to stop, and everything is handed back: ending")
             _flush()
             os._exit(0)

@@ -53,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key that every call of the API must carry; without one the API is open."""
     require_auth: bool = False
     """Refuse API calls that bring neither a key nor a session, also where no `api_key` is set."""
+    read_only: bool = False
+    """Refuse whatever would change something for anybody, but for logging in and out."""
+    redact: tuple[str, ...] = ()
+    """Names of keys, or globs, whose values in what tasks carry are hidden from who may not see them, by commas."""
     session_secret: str | None = None
     """Signs dashboard sessions; made at random at each start when empty, which ends those from before."""
     admin_username: str | None = None

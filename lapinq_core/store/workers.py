@@ -1,4 +1,4 @@
-"""The fleet: a row for each boot of a worker, kept alive by its beats."""
+"""The fleet: a row for each boot of a worker, kept alive by its beats. What people see of it is `fleet`."""
 
 import os
 import socket
@@ -9,7 +9,6 @@ import psycopg
 from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.store"
-_to_stop = msgspec.json.Decoder(list[tuple[str, str]])
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +21,29 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     pool: str
     concurrency: int
     lease_seconds: float
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker is: resident memory of it and its child processes, attempts that run, and that ended a second.
+
+    `is_quiet` says that it claims nothing more.
+    """
+
+    memory_bytes: int | None = None
+    running: int | None = None
+    rate: float | None = None
+    is_quiet: bool = False
+
+
+class Heard(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker is told: the tasks to stop, each as its id and the token of its claim; and what to do itself.
+
+    `asked_to` is a `lapinq_core.domain.worker.Order`, or one that only a later release knows.
+    """
+
+    to_stop: list[tuple[str, str]]
+    asked_to: str | None
+    asked_by: str | None
 
 
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
@@ -37,14 +59,11 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
-async def beat(conn: psycopg.AsyncConnection, worker_id: str) -> list[tuple[str, str]] | None:
-    """A sign of life. Answers the tasks that the worker is to stop, each as its id and the token of its claim.
-
-    None when the worker was declared dead or is unknown, which is for ever.
-    """
-    cursor = await conn.execute(sql(_PACKAGE, "beat"), {"id": worker_id}, prepare=True)
-    row = await cursor.fetchone()
-    return None if row is None else _to_stop.decode(row[0])
+async def beat(conn: psycopg.AsyncConnection, worker_id: str, condition: Condition) -> Heard | None:
+    """A sign of life. Answers what the worker is told; None when it was declared dead or is unknown, for ever."""
+    params = {"id": worker_id, **msgspec.structs.asdict(condition)}
+    row = await (await conn.execute(sql(_PACKAGE, "beat"), params, prepare=True)).fetchone()
+    return None if row is None else _heard.decode(row[0])
 
 
 async def declare_dead(conn: psycopg.AsyncConnection) -> list[tuple[str, str]]:
@@ -56,3 +75,6 @@ async def prune(conn: psycopg.AsyncConnection) -> int:
     """Forgets workers long dead; answers how many."""
     row = await (await conn.execute(sql(_PACKAGE, "prune_workers"))).fetchone()
     return row[0] if row else 0
+
+
+_heard = msgspec.json.Decoder(Heard)

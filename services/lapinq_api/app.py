@@ -1,6 +1,7 @@
 """Puts the application together: routes inside, middleware around them, the lifespan beside."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from lapinq_api.middleware.failures import Failures
 from lapinq_api.middleware.http_metrics import HttpMetrics
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
+from lapinq_api.middleware.read_only import ReadOnly
 from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
@@ -27,6 +29,8 @@ from lapinq_api.state import State
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def build_app(
@@ -38,6 +42,10 @@ def build_app(
     date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
+    if settings.redact and settings.api_key is None and not settings.require_auth:
+        log.warning(
+            "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
+        )
     middleware = [Middleware(RequestId), Middleware(SecurityHeaders)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
@@ -47,7 +55,10 @@ def build_app(
         middleware.append(Middleware(RateLimit, settings.rate_limit))
     middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
     # What is above has its headers on errors too: those that are raised below become answers here.
-    middleware += [Middleware(Failures), Middleware(SameOrigin), Middleware(Authentication, state)]
+    middleware.append(Middleware(Failures))
+    if settings.read_only:
+        middleware.append(Middleware(ReadOnly))
+    middleware += [Middleware(SameOrigin), Middleware(Authentication, state)]
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,

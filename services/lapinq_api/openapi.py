@@ -20,6 +20,7 @@ TAGS = {
     "enqueue": "Taking tasks in.",
     "tasks": "Looking at tasks, and steering them.",
     "queues": "Looking at queues, pausing and resuming them.",
+    "workers": "Looking at workers, quieting and stopping them.",
     "webhooks": "The calls that tell of ended tasks.",
     "keys": "Named API keys. For admins.",
     "audit": "What people and keys changed. For admins.",
@@ -47,7 +48,10 @@ _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 _SHARED_ERRORS = {
     400: ("BadRequest", "A value is wrong, a field or parameter unknown, or the body is not JSON."),
     401: ("Unauthorized", "Nobody known asks: the API key or session is missing or wrong."),
-    403: ("Forbidden", "Who asks may not do this, or a page of another origin asks for them."),
+    403: (
+        "Forbidden",
+        "Who asks may not do this, a page of another origin asks for them, or the server is read-only.",
+    ),
     408: ("RequestTimeout", "The body did not arrive in time."),
     413: ("ContentTooLarge", "The body is larger than the server takes."),
     415: (

@@ -13,6 +13,7 @@ from lapinq_api.counted import Counted
 from lapinq_api.database import Database
 from lapinq_api.gauges import Gauges
 from lapinq_api.intake import Intake
+from lapinq_api.payloads import Payloads
 from lapinq_api.places import Places
 from lapinq_api.scrapes import Scrapes
 from lapinq_api.waiting import Waiting
@@ -58,6 +59,7 @@ class State:
         self.walks = Places(MOST_WALKS)
         self.viewers = Places(MOST_VIEWERS)
         self.passwords = Passwords()
+        self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """Keys the hashes of session tokens."""
         self.default_login: str | None = None

@@ -68,9 +68,9 @@ class Arrivals:
         return [claim for claims in waiting for claim in claims if not claim.is_transient]
 
     def withdraw(self) -> list[Claim]:
-        """Takes out the claims that still wait."""
+        """Takes out the claims that still wait, but for fire and forget, which is nowhere but here."""
         claims = self.held()
-        self._imports.clear()
+        self._imports = {task: alike for task, alike in self._imports.items() if alike[0].is_transient}
         return claims
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
-from lapinq_core.runtime.signals import stop_signals
+from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
 from lapinq_worker.queue_settings import choice_of
 from lapinq_worker.worker import Worker
 
@@ -112,7 +112,7 @@ async def _serve(settings: Settings, metrics: Metrics, *, drain: bool) -> None:
         await wait_for_schema(settings.database_url, signals.asked)
         if signals.asked.is_set():
             return
-        begin_anew = beginner()
+        begin_anew = beginner(lambda: was_asked_to_stop() or running.is_dismissed)
         running = Worker(settings, drain=drain, recycle=begin_anew, ends_tainted=not drain)
         metrics.show(running)
         task = asyncio.create_task(running.run(), name="worker")

@@ -44,7 +44,8 @@ log = logging.getLogger(__name__)
 class Fetcher:
     """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew.
 
-    `idle` is called, between two claims, when there was nothing to claim and nothing claimed is left to start or end.
+    While `is_quiet` it claims nothing, and hands back what is claimed and not begun. `idle` is called, between two
+    claims, when there was nothing to claim and nothing claimed is left to start or end.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Fetcher:
         worker_id: Callable[[], str],
         poll_interval: float,
         may_claim: Callable[[], bool],
+        is_quiet: Callable[[], bool],
         settle: Callable[[Job, Outcome, float], None],
         idle: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
         tally: Tally | None = None,
@@ -72,6 +74,7 @@ class Fetcher:
         self._margin = limits.time_limit + limits.time_limit_grace + LEASE_MARGIN_SECONDS
         self._lease = limits.time_limit + self._margin
         self._may_claim = may_claim
+        self._is_quiet = is_quiet
         self._idle = idle
         self._tally = tally or Tally()
         self._busy_look_interval = (
@@ -111,7 +114,9 @@ class Fetcher:
 
     def withdraw(self) -> list[Claim]:
         """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
-        claims = [*self._returning, *self._arrivals.withdraw()]
+        unknown = self._arrivals.withdraw()
+        self._tally.withdrawn(unknown)
+        claims = [*self._returning, *unknown]
         self._returning.clear()
         return claims
 
@@ -153,7 +158,7 @@ class Fetcher:
         if wanted > 0 and got == 0:
             self._lookahead.idled()
         if got == 0 or self._wanted() <= 0:
-            self._withdraw_stalled()
+            self._withdraw()
             if self._returning:
                 return
             await pause_for(self._poll_interval, self._wake, stop)
@@ -167,7 +172,7 @@ class Fetcher:
         ahead = self._lookahead.value
         self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
         in_hand = self._dispatcher.in_hand + self._arrivals.waiting
-        if in_hand > self._dispatcher.low_water or not self._may_claim():
+        if in_hand > self._dispatcher.low_water or self._is_quiet() or not self._may_claim():
             return 0
         return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
 
@@ -261,18 +266,22 @@ class Fetcher:
         )
         self._arrivals.take_in(claims, round_trip)
 
-    def _withdraw_stalled(self) -> None:
-        """What was claimed ahead and can't start, for slow tasks hold all places, may run elsewhere."""
-        waiting = self._dispatcher.waiting
-        if not waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
+    def _withdraw(self) -> None:
+        """What was claimed ahead and can't start, for slow tasks hold all places or it is not to, may run elsewhere."""
+        if self._is_quiet():
+            self._returning += self._arrivals.withdraw()
+        elif not self._dispatcher.waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
             return
-        self._lookahead.stalled()
+        else:
+            self._lookahead.stalled()
         jobs = self._dispatcher.withdraw()
         # A fire-and-forget task is nowhere but here.
         self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
-        self._returning += [job.claim for job in jobs if not job.claim.is_transient]
+        stalled = [job.claim for job in jobs if not job.claim.is_transient]
+        self._tally.withdrawn(stalled)
+        self._returning += stalled
         if self._returning:
-            log.info("handing back %d tasks that could not be started soon", len(self._returning))
+            log.info("handing back %d tasks that were not begun", len(self._returning))
 
     async def _hand_back(self, connection: psycopg.AsyncConnection) -> None:
         # Again until it succeeds: what is neither run nor handed back would wait for its deadline.

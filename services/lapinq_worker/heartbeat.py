@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.store import workers
+from lapinq_core.store.workers import Condition
 from lapinq_worker.stacks import stack_of
 from lapinq_worker.trust import Trust
 
@@ -31,7 +32,8 @@ class Heartbeat:
     """`declared_dead` is called, in the thread, when the cluster gave this worker up; the beat then ends.
 
     `asked_to_stop` is called, in the thread, with id and claim token of each task that somebody asked to stop, and
-    again with each beat while it runs.
+    again with each beat while it runs. `asked` is called, in the thread, when what the worker itself is asked to do has
+    changed, with that and who asked. `condition` says how it is, soon, and is called in the thread.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class Heartbeat:
         stuck_after: float,
         declared_dead: Callable[[], None],
         asked_to_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
+        asked: Callable[[str | None, str | None], None] = lambda _order, _by: None,
+        condition: Callable[[], Condition] = Condition,
     ) -> None:
         self._url = url
         self._worker_id = worker_id
@@ -53,6 +57,9 @@ class Heartbeat:
         self._stuck_after = stuck_after
         self._declared_dead = declared_dead
         self._asked_to_stop = asked_to_stop
+        self._asked = asked
+        self._order: str | None = None
+        self._condition = condition
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
@@ -90,9 +97,9 @@ class Heartbeat:
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
-            pause = self._interval
+            pause = 0.0
             while not self._stop.wait(pause):
-                pause = self._interval
+                pause, order = self._interval, self._order
                 if time.monotonic() - self._loop_turned > self._stuck_after:
                     log.error(
                         "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
@@ -114,6 +121,8 @@ class Heartbeat:
                         log.error("this worker was declared dead; it begins anew")
                         self._declared_dead()
                     break
+                if self._order != order:
+                    pause = min(self._interval, RETRY_SECONDS)  # so that what comes of it is soon told
             runner.run(self._disconnect())
 
     async def _beat(self) -> bool:
@@ -140,10 +149,15 @@ class Heartbeat:
 
     async def _send(self) -> bool:
         self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        to_stop = await workers.beat(self._connection, self._worker_id)
-        for task_id, token in to_stop or ():
+        heard = await workers.beat(self._connection, self._worker_id, self._condition())
+        if heard is None:
+            return False
+        for task_id, token in heard.to_stop:
             self._asked_to_stop(task_id, token)
-        return to_stop is not None
+        if heard.asked_to != self._order:
+            self._order = heard.asked_to
+            self._asked(heard.asked_to, heard.asked_by)
+        return True
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,10 +1,11 @@
-"""A worker's place in the fleet: its id, its heartbeat, and beginning anew.
+"""A worker's place in the fleet: its id, its heartbeat, what it is asked to do, and beginning anew.
 
 A worker that the cluster declared dead (it was cut off or paused for longer than its lease) drops what it holds, for
-others have it by now, and registers again under a new id.
+others have it by now, and registers again under a new id. What the old one was asked to do does not hold for the new.
 """
 
 import asyncio
+import logging
 import os
 import socket
 import time
@@ -18,19 +19,23 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.domain.version import __version__
+from lapinq_core.domain.worker import Order
 from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.store import workers
-from lapinq_core.store.workers import WorkerRecord
+from lapinq_core.store.workers import Condition, WorkerRecord
 from lapinq_worker.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
 
 
 class Membership:
     """One event loop owns it.
 
-    `dropped` is called when all that is held was lost, `back` when the worker is a member again; `asked_to_stop` gets
-    id and claim token of tasks that are to be stopped. All on the event loop; `noticed_stop` gets the same as
-    `asked_to_stop` before, in another thread.
+    `dropped` is called when all that is held was lost, `back` when the worker is a member again or `is_quiet` has
+    changed, `dismissed` when it is asked to end; `asked_to_stop` gets id and claim token of tasks that are to be
+    stopped. All on the event loop; `noticed_stop` gets the same as `asked_to_stop` before, in another thread, where
+    `condition` is asked how the worker is.
     """
 
     def __init__(
@@ -42,6 +47,8 @@ class Membership:
         *,
         dropped: Callable[[], None],
         back: Callable[[], None],
+        dismissed: Callable[[], None],
+        condition: Callable[[], Condition],
         asked_to_stop: Callable[[str, str], None],
         noticed_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
     ) -> None:
@@ -51,6 +58,8 @@ class Membership:
         self._queues = queues
         self._dropped = dropped
         self._back = back
+        self._dismissed = dismissed
+        self._condition = condition
         self._asked_to_stop = asked_to_stop
         self._noticed_stop = noticed_stop
         self._loop = asyncio.get_running_loop()
@@ -60,6 +69,7 @@ class Membership:
         self.id = str(uuid.uuid4())
         self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
         self.is_member = False
+        self.is_quiet = False  # somebody asked it to claim nothing more
         self._heartbeat = self._new_heartbeat()
 
     @property
@@ -131,11 +141,13 @@ class Membership:
             stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
             declared_dead=partial(self._on_loop(self._begin_anew), self.id),
             asked_to_stop=self._stop_is_asked,
+            asked=partial(self._on_loop(self._follow), self.id),
+            condition=self._condition,
         )
 
     def _on_loop(self, call: Callable[..., None]) -> Callable[..., None]:
         # For the heartbeat's thread.
-        def soon(*args: str) -> None:
+        def soon(*args: str | None) -> None:
             with suppress(RuntimeError):  # the loop is closed: the process is ending
                 self._loop.call_soon_threadsafe(call, *args)
 
@@ -145,10 +157,26 @@ class Membership:
         self._noticed_stop(task_id, token)
         self._on_loop(self._asked_to_stop)(task_id, token)
 
+    def _follow(self, worker: str, order: str | None, by: str | None) -> None:
+        if worker != self.id:
+            return  # it was of the life before
+        match order:
+            case Order.STOP:
+                log.info("%s asked this worker to stop", by)
+                self._dismissed()
+            case Order.QUIET | None if self.is_quiet != (order is not None):
+                log.info(
+                    "%s asked this worker to %s", by, "claim nothing more" if order else "go on claiming"
+                )
+                self.is_quiet = order is not None
+                self._back()
+            case _:
+                pass  # nothing new, or what only a later release knows
+
     def _begin_anew(self, worker: str) -> None:
         if worker != self.id:
             return  # told by two
-        self.is_member = False
+        self.is_member = self.is_quiet = False
         self._dropped()
         self.id = str(uuid.uuid4())
         self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")

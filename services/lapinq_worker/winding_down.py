@@ -18,7 +18,9 @@ from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.fetcher import Fetcher
 from lapinq_worker.membership import Membership
+from lapinq_worker.recorder import Recorder
 from lapinq_worker.settler import Settler
+from lapinq_worker.tally import Tally
 
 INTERRUPT_SECONDS = 5.0
 FLUSH_SECONDS = 10.0
@@ -38,6 +40,8 @@ class WindingDown:
         settler: Settler,
         notifier: Notifier,
         interrupt: Callable[[Outcome], None],
+        tally: Tally,
+        recorder: Recorder,
     ) -> None:
         self._pool = pool
         self._membership = membership
@@ -46,6 +50,8 @@ class WindingDown:
         self._settler = settler
         self._notifier = notifier
         self._interrupt = interrupt
+        self._tally = tally
+        self._recorder = recorder
 
     async def run(self, grace: float, insisted: asyncio.Event) -> None:
         """Waits for running tasks up to `grace` seconds, or until `insisted` is set."""
@@ -59,10 +65,13 @@ class WindingDown:
             await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
         await _insist("write the last outcomes", self._settler.flushed)
         self._membership.stop_beating()
-        await _insist("sign off", self._membership.leave)
+        if await _insist("sign off", self._membership.leave):
+            await _insist("write the last figures", self._recorder.flush)
 
     async def _hand_back_waiting(self) -> None:
-        claims = [job.claim for job in self._dispatcher.withdraw() if not job.claim.is_transient]
+        unstarted = [job.claim for job in self._dispatcher.withdraw()]
+        self._tally.withdrawn(unstarted)
+        claims = [claim for claim in unstarted if not claim.is_transient]
         claims += self._fetcher.withdraw()
 
         async def hand_back() -> None:
@@ -76,8 +85,11 @@ class WindingDown:
             await _insist(f"hand back {len(claims)} tasks", hand_back)
 
 
-async def _insist(what: str, turn: Callable[[], Awaitable[None]]) -> None:
-    """Calls `turn` until it succeeds or `FLUSH_SECONDS` are over; what is left then is rescued by others."""
+async def _insist(what: str, turn: Callable[[], Awaitable[object]]) -> bool:
+    """Calls `turn` until it succeeds, or `FLUSH_SECONDS` are over: then it answers False.
+
+    What is left of tasks then is rescued by others.
+    """
 
     async def once() -> None:
         await turn()
@@ -88,3 +100,5 @@ async def _insist(what: str, turn: Callable[[], Awaitable[None]]) -> None:
             await run_every(what, once, interval=0.0, stop=asyncio.Event(), expected=is_away)
     except TimeoutError:
         log.warning("could not %s", what)
+        return False
+    return True

@@ -5,8 +5,7 @@ over, or when it is told again, it hands back what still runs, and ends.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 
@@ -38,9 +37,11 @@ from lapinq_worker.pools.threads import ThreadPool
 from lapinq_worker.progress import ProgressReporter
 from lapinq_worker.queue_settings import choice_of
 from lapinq_worker.rates import log_rates, wants_rates
+from lapinq_worker.recorder import Recorder
 from lapinq_worker.rescuer import Rescuer
 from lapinq_worker.settler import Settler
 from lapinq_worker.tally import Tally
+from lapinq_worker.vitals import Vitals
 from lapinq_worker.waited import Waited
 from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
 
@@ -53,7 +54,8 @@ LOOP_TICK_SECONDS = 0.5
 class Worker:
     """One worker on the running event loop. `run` may be called once.
 
-    With `drain` it stops by itself when its queues are empty.
+    With `drain` it stops by itself when its queues are empty. `is_dismissed` says that somebody asked it to stop, by
+    way of the database.
     """
 
     def __init__(
@@ -73,6 +75,8 @@ class Worker:
         choice = choice_of(settings)
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
+        self._was_told = False
+        self.is_dismissed = False
         self._ends_tainted = ends_tainted
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
@@ -85,6 +89,8 @@ class Worker:
             choice.named,
             dropped=self._drop_all,
             back=self._back,
+            dismissed=self._dismiss,
+            condition=lambda: self._vitals.look(),
             asked_to_stop=self._stop_task,
             noticed_stop=self._stop_is_asked,
         )
@@ -108,6 +114,9 @@ class Worker:
         )
         self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
         self._children = ProcessPool(self._dispatcher, settings, limits)
+        self._vitals = Vitals(
+            self._dispatcher, self._children.pids, lambda: self._membership.is_quiet or self._stop.is_set()
+        )
         self._pools: list[EventLoopPool | ProcessPool | ThreadPool] = [self._coroutines, self._children]
         self._dispatcher.use(self._children, isolated=self._children)
         if settings.worker_pool == "threads":
@@ -125,6 +134,7 @@ class Worker:
             self._host,
             worker_id=lambda: self._membership.id,
             poll_interval=settings.worker_poll_interval,
+            is_quiet=lambda: self._membership.is_quiet,
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             settle=self._settler.add,
             idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
@@ -146,6 +156,7 @@ class Worker:
             self._settler,
             self._rescuer,
         )
+        self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
         fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
         self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
 
@@ -155,11 +166,12 @@ class Worker:
 
         It claims nothing more, lets all that runs come to its end, and stops.
         """
-        return self._ends_tainted and self._coroutines.left_behind > 0
+        return self._ends_tainted and self._coroutines.left_behind > 0 and not self.is_dismissed
 
     def stop(self) -> None:
         """First call: finish what runs. Second: hand it back now."""
-        (self._insisted if self._stop.is_set() else self._stop).set()
+        (self._insisted if self._was_told else self._stop).set()
+        self._was_told = True
 
     def collect(self) -> Iterable[Metric]:
         """What it counts, for the metrics; any thread may ask."""
@@ -202,6 +214,7 @@ class Worker:
             asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
             asyncio.create_task(self._progress.run(), name="progress"),
             asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self._recorder.run(), name="recorder"),
             *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),
         ]
         fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
@@ -242,6 +255,8 @@ class Worker:
             self._settler,
             self._notifier,
             self._interrupt,
+            self._tally,
+            self._recorder,
         )
         await winding_down.run(self._settings.shutdown_grace, self._insisted)
 
@@ -253,6 +268,10 @@ class Worker:
     def _back(self) -> None:
         self._dispatcher.start_what_fits()
         self._fetcher.woken("")
+
+    def _dismiss(self) -> None:
+        self.is_dismissed = True
+        self._stop.set()
 
     def _interrupt(self, outcome: Outcome) -> None:
         for pool in self._pools:
@@ -276,18 +295,3 @@ class Worker:
 
     def _may_start(self) -> bool:
         return self._membership.is_current and not self._stop.is_set()
-
-
-@asynccontextmanager
-async def worker_companion(
-    settings: Settings, recycle: Callable[[], None] | None = None
-) -> AsyncGenerator[Worker]:
-    """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end."""
-    worker = Worker(settings, recycle=recycle)
-    # A group, so that a worker that fails ends the context instead of dying unnoticed.
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run(), name="worker")
-        try:
-            yield worker
-        finally:
-            worker.stop()

@@ -102,7 +102,7 @@ def test_the_secrets_that_may_be_files_are_named() -> None:
 def test_the_pages_name_no_variable_that_is_not_read() -> None:
     known = {variable(field) for field in Settings.__struct_fields__}
     known |= {f"{variable(field)}_FILE" for field in SECRETS}
-    tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL"}
+    tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL", "LAPINQ_TEST_BROWSER"}
     named = {
         (name_of(page), name)
         for page in PAGES

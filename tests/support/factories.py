@@ -14,7 +14,7 @@ from lapinq_core.domain.task import NewTask
 from lapinq_core.queue import inspect, intake, work
 from lapinq_core.store import workers
 from lapinq_core.store.audit import Author
-from lapinq_core.store.workers import WorkerRecord
+from lapinq_core.store.workers import Condition, WorkerRecord
 
 Conn = psycopg.AsyncConnection
 
@@ -51,6 +51,12 @@ async def add_worker(conn: Conn, **values: Any) -> str:
     record = WorkerRecord(**{**defaults, **values})
     await workers.register(conn, record)
     return record.id
+
+
+async def beat(conn: Conn, worker: str, **condition: Any) -> list[tuple[str, str]] | None:
+    """The tasks that the worker hears it is to stop, with their tokens; None when it was given up."""
+    heard = await workers.beat(conn, worker, Condition(**condition))
+    return None if heard is None else heard.to_stop
 
 
 async def claim(

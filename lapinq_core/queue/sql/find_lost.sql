@@ -6,7 +6,7 @@ SELECT r.id::text, r.token::text, r.attempt, t.max_retries, t.retry_delay, t.ret
        coalesce(w.name, r.worker_id::text) AS worker,
        (w.id IS NOT NULL AND w.dead_at IS NULL) AS timed_out,
        coalesce(t.timeout_seconds, extract(epoch FROM lapinq_now() - r.claimed_at)::float8) AS limit_seconds,
-       r.worker_id::text, r.isolation
+       r.worker_id::text, r.isolation, r.queue_name, (r.cancel_requested_at IS NOT NULL) AS is_asked_to_stop
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id
   LEFT JOIN lapinq_workers w ON w.id = r.worker_id

@@ -1,15 +1,22 @@
--- A worker's sign of life. Answers the tasks it is to stop, a JSON array of pairs of id and token. No row comes back when
--- it was declared dead: then its tasks are no longer its own.
--- Locks its own row. Relies on lapinq_running_cancel_requested.
+-- A worker's sign of life, with how it is. Answers the tasks it is to stop, as pairs of id and token, what it is asked to
+-- do, and by whom: one JSON array. No row comes back when it was declared dead: then its tasks are no longer its own.
+-- Locks its own row. Relies on lapinq_running_cancel_requested. No index holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
-       SET beat_at = lapinq_now()
+       SET beat_at = lapinq_now(),
+           memory_bytes = %(memory_bytes)s::bigint,
+           running = %(running)s::integer,
+           rate = %(rate)s::double precision,
+           is_quiet = %(is_quiet)s::boolean
      WHERE id = %(id)s::uuid
        AND dead_at IS NULL
-    RETURNING id
+    RETURNING id, asked_to, asked_by
 )
-SELECT (SELECT coalesce(json_agg(json_build_array(r.id, r.token)), '[]')
-          FROM lapinq_running r
-         WHERE r.worker_id = beat.id
-           AND r.cancel_requested_at IS NOT NULL)::text
+SELECT json_build_array(
+           (SELECT coalesce(json_agg(json_build_array(r.id, r.token)), '[]')
+              FROM lapinq_running r
+             WHERE r.worker_id = beat.id
+               AND r.cancel_requested_at IS NOT NULL),
+           beat.asked_to,
+           beat.asked_by)::text
   FROM beat

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.request_id import SCOPE_KEY
-from lapinq_core.domain.account import Actor, ActorKind, Permission, scope_for
+from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.store.audit import Author, Entry
 
 ACTOR_KEY = "lapinq.actor"
@@ -38,7 +38,7 @@ def refusal_of(actor: Actor, what: str) -> Refused:
 
 def _what(actor: Actor, permission: Permission, queue: str | None) -> str:
     if actor.kind is ActorKind.KEY:
-        return f"{permission}: that takes a key with the scope {scope_for(permission)}"
+        return f"{permission}: that takes a key with the scope {' or '.join(scopes_for(permission))}"
     return f"{permission} on every queue at once" if queue is None else f"{permission} on the queue {queue}"
 
 

@@ -7,7 +7,7 @@ import msgspec
 from starlette.types import Scope
 
 from lapinq_api.dashboard.texts import COOKIE, choose_locale
-from lapinq_core.domain.account import Actor, Permission
+from lapinq_core.domain.account import Actor, ActorKind, Permission
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +18,14 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     grants: frozenset[tuple[str, Permission]]
     is_read_only: bool
     """Whether the server lets nobody change anything."""
+
+    @property
+    def actor(self) -> Actor:
+        """Somebody without a name who may do the same."""
+        permissions: dict[str, frozenset[Permission]] = {}
+        for queue, one in self.grants:
+            permissions[queue] = permissions.get(queue, frozenset()) | {one}
+        return Actor(kind=ActorKind.USER, name="a viewer", is_admin=self.is_admin, permissions=permissions)
 
     def may(self, permission: Permission, queue: str | None) -> bool:
         """Whether a page offers that; None is all queues at once. The API decides for itself."""

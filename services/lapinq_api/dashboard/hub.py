@@ -108,7 +108,8 @@ class Feed:
             return
         self.problem = None
         for audience in tuple(self.audiences):
-            parts = self._view.render_parts(values, audience)
+            payloads = self._state.payloads.for_(audience.actor)
+            parts = self._view.render_parts({**values, "payloads": payloads}, audience)
             before = self._shown.get(audience)
             if before is None or before.parts != parts:
                 self._shown[audience] = Shown(parts)

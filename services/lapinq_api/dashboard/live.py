@@ -25,10 +25,11 @@ from lapinq_api.dashboard.live_filters import change
 from lapinq_api.dashboard.page import audience_for
 from lapinq_api.dashboard.published import PUBLISHED
 from lapinq_api.dashboard.view import Asked, View, Views
-from lapinq_api.errors import Overloaded
+from lapinq_api.errors import Overloaded, Refused
 from lapinq_api.middleware.same_origin import is_same_origin
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.store.sessions import Session
@@ -92,6 +93,7 @@ class _Viewer:
         self._changed = asyncio.Event()  # what is watched
         self._gone = asyncio.Event()
         self._user: dict[str, str] = {}
+        self._payloads = state.payloads.for_(_STRANGER)
 
     async def run(self) -> None:
         token = await self._authenticated()
@@ -116,10 +118,14 @@ class _Viewer:
         if message.get("type") != "auth" or not isinstance(token, str):
             return None
         try:
-            return token if await find_session(self._state, token) else None
+            session = await find_session(self._state, token)
         except DatabaseUnavailable:
             await self._close(TRY_AGAIN_LATER, "the database is away")
             return None
+        if session is None:
+            return None
+        self._payloads = self._state.payloads.for_(session.actor)
+        return token
 
     async def _show(self, token: str) -> None:
         """Shows what is watched, anew whenever that or the rights of the viewer change."""
@@ -135,8 +141,12 @@ class _Viewer:
             if session is None:
                 await self._close(POLICY_VIOLATION, "the session has ended")
                 return
+            self._payloads = self._state.payloads.for_(session.actor)
             view, asked = self._watched
             self._changed.clear()
+            if view is PUBLISHED:
+                # What they may search may have been taken from them since they asked.
+                asked = Asked({}, self._payloads.searchable(asked.query))
             audience = audience_for(self._state, self._socket.scope, session.actor)
             if view.needs_admin and not audience.is_admin:
                 await self._send({"error": "only an admin may see this page"})
@@ -197,21 +207,24 @@ class _Viewer:
                     self._watched = self._watching(await self._receive())
                 except InvalidValue as error:
                     await self._send({"error": f"{error.loc or 'the message'} {error.msg}"})
+                except Refused as error:
+                    await self._send({"error": str(error)})
                 else:
                     self._changed.set()
         except (WebSocketDisconnect, TimeoutError):
             self._gone.set()
 
     def _watching(self, message: dict[str, Any]) -> tuple[View, Asked]:
-        """What is to be watched after `message`. Raises `InvalidValue`."""
+        """What is to be watched after `message`. Raises `InvalidValue`, `Refused`."""
         if message.get("type") == "watch":
             page = message.get("page")
             if not isinstance(page, str):
                 raise InvalidValue("page", "must be a string")
             return self._views.find(f"/{page.lstrip('/')}")
         view, asked = self._watched
-        filters = dict(asked.query) if view is PUBLISHED else {}
-        return PUBLISHED, Asked({}, change(filters, message))
+        filters = change(dict(asked.query) if view is PUBLISHED else {}, message)
+        self._payloads.check_search(filters)
+        return PUBLISHED, Asked({}, filters)
 
     async def _receive(self) -> dict[str, Any]:
         """A message. Raises `InvalidValue` for anything but a small JSON object."""
@@ -248,4 +261,5 @@ def _problem(error: Exception) -> dict[str, Any]:
     return {"away": True} if isinstance(error, DatabaseUnavailable) else {"error": str(error)}
 
 
+_STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
 _message = msgspec.json.Decoder(dict[str, Any])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import msgspec
@@ -22,7 +22,9 @@ from lapinq_api.middleware.path import route_path
 from lapinq_api.state import State
 from lapinq_core.domain.account import Actor
 from lapinq_core.domain.version import __version__
-from lapinq_core.store.sessions import Session
+
+if TYPE_CHECKING:
+    from lapinq_core.store.sessions import Session
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -93,14 +95,17 @@ def page_of(
     """As `page`, for whoever is logged in: with what they may go to, and the warnings that concern them."""
     session: Session | None = request.scope.get(SESSION_KEY)  # None: somebody with the key of the settings
     audience = audience_for(state, request.scope, actor_of(request))
-    server = server_of(request)
-    return _answer(request.scope, template, audience, status, None, viewer=session, server=server, **values)
+    shared = {
+        "viewer": session,
+        "server": server_of(request),
+        "payloads": state.payloads.for_(audience.actor),
+    }
+    return _answer(request.scope, template, audience, status, None, **shared, **values)
 
 
 def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
     """`actor`, who looks by this request or socket."""
-    del state
-    return audience_of(actor, locale_of(scope), is_read_only=False)
+    return audience_of(actor, locale_of(scope), is_read_only=state.settings.read_only)
 
 
 def fragment(template: str, audience: Audience, /, **values: Any) -> str:

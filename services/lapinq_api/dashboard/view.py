@@ -35,7 +35,8 @@ class Asked(msgspec.Struct, frozen=True):
 Loader = Callable[[State, Asked], Awaitable[dict[str, Any]]]
 """What the templates of a page are filled with. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
 
-It does not know for whom: what differs from one to the next is decided in the templates, by `audience`.
+It does not know for whom: what differs from one to the next is decided in the templates, by `audience`, and by
+`payloads` (`lapinq_api.payloads.PayloadView`), which hides what somebody may not see.
 """
 
 

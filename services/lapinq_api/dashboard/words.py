@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 _STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
 
 
@@ -40,7 +42,36 @@ def browser(user_agent: str | None) -> tuple[str | None, str | None]:
     return name, next((name for mark, name in _SYSTEMS if mark in user_agent), None)
 
 
-FILTERS = {"seconds": seconds, "thousands": thousands, "moment": moment}
+def json(value: object) -> str:
+    """As JSON, for an attribute that a script reads."""
+    return msgspec.json.encode(value).decode()
+
+
+def size(value: int | None) -> str:
+    """An amount of memory: "512 B", "14 MiB", "1.5 GiB"; a dash for None."""
+    if value is None:
+        return "–"
+    amount, unit = float(value), "B"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
+
+
+def rate(value: float) -> str:
+    """How many in a unit of time: "0", "0.5", "1 234"."""
+    return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
+
+
+FILTERS = {
+    "bytes": size,
+    "json": json,
+    "rate": rate,
+    "seconds": seconds,
+    "thousands": thousands,
+    "moment": moment,
+}
 """For the templates."""
 
 _LONGEST_AGENT = 60

@@ -16,6 +16,7 @@ from lapinq_api.routes import (
     user_sessions,
     users,
     webhooks,
+    workers,
 )
 
 _DESCRIBED = (
@@ -25,6 +26,7 @@ _DESCRIBED = (
     *tasks.OPERATIONS,
     *results.OPERATIONS,
     *queues.OPERATIONS,
+    *workers.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,
     *audit.OPERATIONS,

@@ -43,8 +43,9 @@ class Requeued(msgspec.Struct, omit_defaults=True):
 
 async def delete_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
-    require(request, Permission.DELETE, query.get("queue"))
+    actor = require(request, Permission.DELETE, query.get("queue"))
     chosen, is_dry = read_filter(query), flag("dry_run", query.get("dry_run"))
+    state.payloads.for_(actor).check_search(query)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry:
         found = await walk(state, request, chosen, _count)
@@ -56,10 +57,11 @@ async def delete_tasks(state: State, request: Request) -> Response:
 
 async def requeue_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
-    require(request, Permission.REQUEUE, query.get("queue"))
+    actor = require(request, Permission.REQUEUE, query.get("queue"))
     if query.get("status", Status.FAILED) != Status.FAILED:
         raise InvalidValue("status", "must be failed: no other tasks are let wait again")
     chosen = msgspec.structs.replace(read_filter(query), status=Status.FAILED)
+    state.payloads.for_(actor).check_search(query)
     is_dry = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     if is_dry:

@@ -4,6 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.auth.caller import actor_of
 from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Handler, Needs, Operation, query_of
@@ -29,20 +30,23 @@ from lapinq_core.queue.filters import TaskFilter
 
 async def list_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
-    return await _page(state, query, read_filter(query))
+    return await _page(state, request, query, read_filter(query))
 
 
 async def list_failed(state: State, request: Request) -> Response:
     query = query_of(request)
-    return await _page(state, query, msgspec.structs.replace(read_filter(query), status=Status.FAILED))
+    chosen = msgspec.structs.replace(read_filter(query), status=Status.FAILED)
+    return await _page(state, request, query, chosen)
 
 
-async def _page(state: State, query: dict[str, str], chosen: TaskFilter) -> Response:
+async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
+    view = state.payloads.for_(actor_of(request))
+    view.check_search(query)
     objects, last = await state.database.within(
         LIST_BUDGET_SECONDS, inspect.list_tasks, chosen, read_limit(query)
     )
     headers = {CURSOR_HEADER: cursor_after(last)} if last else None
-    return Json(f"[{','.join(objects)}]".encode(), headers=headers)
+    return Json(await view.encoded(f"[{','.join(objects)}]"), headers=headers)
 
 
 def _tasks(of: Handler) -> Answer:

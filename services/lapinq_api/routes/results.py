@@ -7,6 +7,7 @@ from starlette.responses import Response
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.objects import ResultObject
+from lapinq_api.payloads import about_task
 from lapinq_api.query import seconds
 from lapinq_api.state import State
 from lapinq_api.task_path import TASK_ID, task_id, unknown_task
@@ -24,15 +25,18 @@ class NotFinished(msgspec.Struct):
 
 
 async def get_result(state: State, request: Request) -> Response:
+    which = task_id(request)
     wait = seconds("wait", query_of(request).get("wait"), highest=LONGEST_WAIT_SECONDS)
     if wait:
-        found = await state.waiting.result(task_id(request), wait, lambda: _gone(request))
+        found = await state.waiting.result(which, wait, lambda: _gone(request))
     else:
-        found = await state.database.run(inspect.get_result, task_id(request))
+        found = await state.database.run(inspect.get_result, which)
     if found is None:
         raise unknown_task()
     status, result = found
-    return Json(result.encode() if status in FINAL else NotFinished("task not finished", status))
+    if status not in FINAL:
+        return Json(NotFinished("task not finished", status))
+    return Json(await about_task(state, request, which, result))
 
 
 async def _gone(request: Request) -> None:

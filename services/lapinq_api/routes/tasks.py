@@ -3,9 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lapinq_api.auth.caller import actor_of
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.objects import AttemptObject, TaskObject
+from lapinq_api.payloads import about_task
 from lapinq_api.routes.steering import (
     CLAIM,
     Moved,
@@ -24,14 +26,15 @@ async def get_task(state: State, request: Request) -> Response:
     found = await state.database.run(inspect.get_task, task_id(request))
     if found is None:
         raise unknown_task()
-    return Json(found.encode())
+    return Json(await state.payloads.for_(actor_of(request)).encoded(found))
 
 
 async def get_attempts(state: State, request: Request) -> Response:
-    found = await state.database.run(inspect.get_attempts, task_id(request))
+    which = task_id(request)
+    found = await state.database.run(inspect.get_attempts, which)
     if found is None:
         raise unknown_task()
-    return Json(found.encode())
+    return Json(await about_task(state, request, which, found))
 
 
 OPERATIONS = (

@@ -243,7 +243,7 @@ OPERATIONS = (
         body=NewUser,
         answers={
             201: Answer(
-                description="The new user, who may read everything.",
+                description="The new user, without a permission.",
                 body=UserObject,
                 links={
                     name: {"id": "$response.body#/id"}

@@ -1,10 +1,14 @@
 """How a job ends that was running in a child process when that ended."""
 
+import asyncio
 import signal
+from collections.abc import Sequence
 
 from lapinq_core.domain.outcome import Died, Interrupted, Outcome
 from lapinq_worker.job import Job
 from lapinq_worker.pools.child_process import ChildProcess
+
+EXIT_GRACE_SECONDS = 1.0
 
 
 def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
@@ -17,6 +21,18 @@ def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
         return outcome
     # It had just begun when the process was killed because of the one before.
     return child.interruption or Interrupted()
+
+
+async def end_all(children: Sequence[ChildProcess]) -> None:
+    """Has them end, by force where they don't at once."""
+    for child in children:
+        child.hang_up()
+    ends = [asyncio.create_task(child.exited()) for child in children]
+    if ends:
+        await asyncio.wait(ends, timeout=EXIT_GRACE_SECONDS)
+    await asyncio.gather(*(child.end() for child in children), return_exceptions=True)
+    for end in ends:
+        end.cancel()
 
 
 def _how(code: int) -> str:

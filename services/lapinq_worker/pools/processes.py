@@ -21,7 +21,7 @@ from lapinq_worker.job import Job
 from lapinq_worker.limits import Limits
 from lapinq_worker.pools.apart import Apart
 from lapinq_worker.pools.calls import greeting_of
-from lapinq_worker.pools.child_end import ending_of
+from lapinq_worker.pools.child_end import EXIT_GRACE_SECONDS, end_all, ending_of
 from lapinq_worker.pools.child_process import ChildProcess
 from lapinq_worker.pools.child_watch import LOOK_SECONDS, is_worn_out, look_after
 from lapinq_worker.pools.frames import Report, frame
@@ -30,7 +30,6 @@ from lapinq_worker.pools.verdict import verdict
 
 START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
 START_RETRY_SECONDS = 1.0
-EXIT_GRACE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +140,10 @@ class ProcessPool:
     def held(self) -> list[tuple[Job, Outcome, float]]:
         """Everything in it, as it is to be settled when nothing more can be learned of it; for another thread."""
         return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh, *self._apart.todo])
+
+    def pids(self) -> list[int]:
+        """The children's process ids; any thread may ask."""
+        return [child.pid for child in (*self._idle, *self._busy, *self._dying)]
 
     def halt(self) -> None:
         """Kills all children, from another thread while the event loop is stuck."""
@@ -283,15 +286,8 @@ class ProcessPool:
         self._stopped = True
         for task in self._tasks:
             task.cancel()
-        children = [*self._idle, *self._busy, *self._dying]
-        for child in children:
-            child.hang_up()
-        ends = [asyncio.create_task(child.exited()) for child in children]
-        if ends:
-            await asyncio.wait(ends, timeout=EXIT_GRACE_SECONDS)
-        await asyncio.gather(*(child.end() for child in children), *self._tasks, return_exceptions=True)
-        for end in ends:
-            end.cancel()
+        await end_all([*self._idle, *self._busy, *self._dying])
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _track(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(coroutine)

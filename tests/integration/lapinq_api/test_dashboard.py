@@ -38,7 +38,7 @@ def test_an_empty_installation_says_how_to_begin(signed_in: httpx.Client, db: ps
 def test_it_shows_queues(signed_in: httpx.Client, filled: dict[Status, str]) -> None:
     assert filled
     html = signed_in.get("/").text
-    assert '<th scope="row" role="rowheader">mail</th>' in html
+    assert '<a href="tasks?queue=mail">mail</a></th>' in html
     assert "Traceback" not in html
 
 
@@ -68,6 +68,7 @@ def test_the_files_of_the_page_are_there_and_may_be_kept(signed_in: httpx.Client
         "mark.svg",
         "pages.css",
         "theme.js",
+        "uPlot.min.css",
     }
     for address in addresses:
         file = signed_in.get(f"/{address}")

@@ -158,6 +158,8 @@ def _names(
     if "/keys/" in path:
         key = admin.post("/api/v1/keys", json={"name": f"of {path}", "scopes": ["read"]})
         return {"id": str(key.json()["id"])}
+    if "/workers/" in path:
+        return {"id": _worker(db)}
     if "/queues/" in path:
         return {"name": "hostile"}
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
@@ -171,6 +173,17 @@ def _webhook(db: psycopg.Connection, task_id: str) -> str:
         " due_at) VALUES (%s, 'default', 'send', 'https://example.org', 'completed', 1, now(), now(),"
         " now() + interval '1 day') RETURNING id::text",
         (task_id,),
+    ).fetchone()
+    assert found is not None
+    return found[0]
+
+
+def _worker(db: psycopg.Connection) -> str:
+    """The id of a worker that is alive."""
+    found = db.execute(
+        "INSERT INTO lapinq_workers (id, name, hostname, pid, version, pool, concurrency, lease_seconds, started_at,"
+        " beat_at) VALUES (gen_random_uuid(), 'hostile', 'h', 1, '0', 'threads', 1, 30, now(), now())"
+        " RETURNING id::text"
     ).fetchone()
     assert found is not None
     return found[0]

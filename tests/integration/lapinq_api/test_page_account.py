@@ -14,7 +14,7 @@ HOSTILE = '"><script>alert(1)</script>'
 
 def test_it_says_what_one_may_do(signed_in: httpx.Client) -> None:
     assert "You are lapinq, an admin: you may do everything." in signed_in.get("/account").text
-    someone, nobody = add_user(signed_in, **{HOSTILE: ["pause", "cancel"]}), add_user(signed_in)
+    someone, nobody = add_user(signed_in, "user", **{HOSTILE: ["pause", "cancel"]}), add_user(signed_in)
     with browser(signed_in, someone["username"], PASSWORD) as client:
         page = client.get("/account").text
         assert "<script>alert" not in page

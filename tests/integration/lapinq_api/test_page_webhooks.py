@@ -62,7 +62,7 @@ def test_who_may_not_send_one_again_is_not_offered_to(
     signed_in: httpx.Client, api_database: str, queue: str
 ) -> None:
     completed(api_database, URL, queue_name=queue)
-    may, may_not = (add_user(signed_in, **{queue: [word]}) for word in ("requeue", "cancel"))
+    may, may_not = (add_user(signed_in, "user", **{queue: [word]}) for word in ("requeue", "cancel"))
     for person, is_offered in ((may, True), (may_not, False)):
         with browser(signed_in, person["username"], PASSWORD) as client:
             (found,) = rows(client, queue=queue)

@@ -22,6 +22,7 @@ from lapinq_core.domain.account import Permission, Scope
 from lapinq_core.domain.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.queue.test_inspect import one_of_each
+from tests.support.factories import add_worker
 from tests.support.running import on_connections
 from tests.support.serving import serving
 
@@ -41,8 +42,11 @@ class Act(StrEnum):
     REQUEUE = auto()
     DELETE = auto()
     PAUSE = auto()
+    STEER_WORKERS = auto()
     ADMINISTER = auto()
     OWN_ACCOUNT = auto()
+    SEE_PAYLOADS = auto()
+    """What the setting `redact` hides: no operation of its own, but more to be seen in those that read."""
 
 
 class Try(msgspec.Struct):
@@ -54,7 +58,8 @@ class Try(msgspec.Struct):
     body: Any = None
 
 
-# {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up.
+# {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {worker} is
+# one that is alive.
 TRIES = {
     "POST /api/v1/enqueue": Try(Act.ENQUEUE, "/api/v1/enqueue", 201, TASK),
     "POST /api/v1/enqueue/batch": Try(Act.ENQUEUE, "/api/v1/enqueue/batch", 201, [TASK]),
@@ -74,6 +79,11 @@ TRIES = {
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
+    "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200),
+    "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200),
+    "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200),
+    "POST /api/v1/workers/{id}/resume": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200),
+    "POST /api/v1/workers/{id}/stop": Try(Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404),
     "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?limit=1", 200),
     "GET /api/v1/webhooks/{id}": Try(Act.READ, "/api/v1/webhooks/{webhook}", 200),
     "POST /api/v1/webhooks/{id}/resend": Try(Act.REQUEUE, "/api/v1/webhooks/{webhook}/resend", 200),
@@ -103,9 +113,16 @@ TRIES = {
 }
 
 BY_SCOPE = {
-    Scope.ENQUEUE: {Act.ENQUEUE},
+    Scope.ENQUEUE: {Act.ENQUEUE, Act.SEE_PAYLOADS},
     Scope.READ: {Act.READ},
-    Scope.MANAGE: {Act.CANCEL, Act.REQUEUE, Act.DELETE, Act.PAUSE},
+    Scope.MANAGE: {
+        Act.CANCEL,
+        Act.REQUEUE,
+        Act.DELETE,
+        Act.PAUSE,
+        Act.STEER_WORKERS,
+        Act.SEE_PAYLOADS,
+    },
 }
 BY_PERMISSION = {
     Permission.ENQUEUE: Act.ENQUEUE,
@@ -113,6 +130,7 @@ BY_PERMISSION = {
     Permission.REQUEUE: Act.REQUEUE,
     Permission.DELETE: Act.DELETE,
     Permission.PAUSE: Act.PAUSE,
+    Permission.PAYLOAD: Act.SEE_PAYLOADS,
 }
 EVERYTHING = set(Act)
 
@@ -130,7 +148,15 @@ class Caller(msgspec.Struct):
 
 
 def callers() -> Iterator[tuple[str, Caller]]:
-    open_to_all = {Act.READ, Act.ENQUEUE, Act.CANCEL, Act.REQUEUE, Act.PAUSE}
+    open_to_all = {
+        Act.READ,
+        Act.ENQUEUE,
+        Act.CANCEL,
+        Act.REQUEUE,
+        Act.PAUSE,
+        Act.STEER_WORKERS,
+        Act.SEE_PAYLOADS,
+    }
     yield "anybody, open API", Caller(open_to_all, 401, is_open=True)
     yield "anybody, closed API", Caller(set(), 401)
     yield "LAPINQ_API_KEY", Caller(EVERYTHING - {Act.OWN_ACCOUNT}, 403, master=True)
@@ -158,6 +184,7 @@ class Stage(msgspec.Struct):
     headers: dict[str, dict[str, str]]
     made: dict[Status, str]
     webhook: str
+    worker: str
 
     def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
         client = self.open if CALLERS[name].is_open else self.closed
@@ -168,14 +195,17 @@ class Stage(msgspec.Struct):
 @pytest.fixture(scope="module")
 def stage(api_database: str) -> Iterator[Stage]:
     made = on_connections(api_database, partial(one_of_each, queue=QUEUE))
-    closed = Settings(database_url=api_database, api_key="master", session_secret=SECRET)
+    open_to_all = Settings(database_url=api_database, session_secret=SECRET, redact=("args",))
+    closed = msgspec.structs.replace(open_to_all, api_key="master")
     with (
-        serving(build_app(Settings(database_url=api_database, session_secret=SECRET))) as open_client,
+        serving(build_app(open_to_all)) as open_client,
         serving(build_app(closed)) as closed_client,
         psycopg.connect(api_database, autocommit=True) as conn,
     ):
         headers = {name: headers_of(conn, closed_client, name, caller) for name, caller in CALLERS.items()}
-        yield Stage(open_client, closed_client, headers, made, add_webhook(conn, made[Status.COMPLETED]))
+        webhook = add_webhook(conn, made[Status.COMPLETED])
+        worker = on_connections(api_database, add_worker)
+        yield Stage(open_client, closed_client, headers, made, webhook, worker)
 
 
 def headers_of(conn: psycopg.Connection, client: httpx.Client, name: str, caller: Caller) -> dict[str, str]:
@@ -229,7 +259,7 @@ def test_every_operation_has_its_expectation() -> None:
 def test_who_may_call_it(stage: Stage, operation: str) -> None:
     tried = TRIES[operation]
     method = operation.partition(" ")[0]
-    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook)
+    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker)
     expected: dict[str, int] = {}
     for name, caller in CALLERS.items():
         allowed = tried.act in caller.may or tried.act is Act.LOOK_AT_THE_SERVER
@@ -246,6 +276,26 @@ def test_who_may_call_it(stage: Stage, operation: str) -> None:
             assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
 
 
+def test_every_permission_has_its_expectation() -> None:
+    assert set(BY_PERMISSION) == set(Permission)
+    assert set(BY_SCOPE) == set(Scope)
+
+
+def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
+    readers = [name for name, caller in CALLERS.items() if Act.READ in caller.may]
+    assert len(readers) > 10
+    for name in readers:
+        sees = Act.SEE_PAYLOADS in CALLERS[name].may
+        task = stage.call(name, "GET", f"/api/v1/tasks/{stage.made[Status.COMPLETED]}").json()
+        assert task["args"] == ([1, 1] if sees else ["[hidden]", "[hidden]"]), name
+        searched = stage.call(name, "GET", f"/api/v1/tasks?queue={QUEUE}&args=1&limit=1")
+        assert searched.status_code == (200 if sees else 403), name
+        # Not even where they may: for all queues at once a user would have to be an admin.
+        is_user = CALLERS[name].role == "user"
+        searched = stage.call(name, "GET", "/api/v1/tasks?args=1&limit=1")
+        assert searched.status_code == (200 if sees and not is_user else 403), name
+
+
 def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
     pending, failed = stage.made[Status.PENDING], stage.made[Status.FAILED]
     refused = [
@@ -256,9 +306,11 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
         assert stage.call(name, "DELETE", f"/api/v1/tasks/{pending}").status_code in {401, 403}
         assert stage.call(name, "POST", f"/api/v1/tasks/{failed}/requeue").status_code in {401, 403}
         assert stage.call(name, "POST", "/api/v1/queues/untouched/pause").status_code in {401, 403}
+        assert stage.call(name, "POST", f"/api/v1/workers/{stage.worker}/stop").status_code in {401, 403}
     for task_id, status in ((pending, "pending"), (failed, "failed")):
         assert stage.call("admin", "GET", f"/api/v1/tasks/{task_id}").json()["status"] == status
     assert stage.call("admin", "GET", "/api/v1/queues/untouched").status_code == 404
+    assert stage.call("admin", "GET", f"/api/v1/workers/{stage.worker}").json()["asked_to"] != "stop"
 
 
 def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:
@@ -281,6 +333,15 @@ def test_a_permission_on_a_queue_is_none_on_all_of_them(stage: Stage) -> None:
     refused = stage.call("user who may enqueue here", "POST", "/api/v1/enqueue/batch", batch)
     assert refused.status_code == 403
     assert refused.json()["error"] == "user who may enqueue here may not enqueue on the queue video"
+
+
+def test_who_may_pause_a_queue_is_told_that_workers_are_not_theirs(stage: Stage) -> None:
+    for name in ("user who may pause here", "key with read"):
+        refused = stage.call(name, "POST", f"/api/v1/workers/{stage.worker}/quiet")
+        assert refused.status_code == 403
+        assert refused.json()["error"].startswith(
+            f"{name} may not quiet, resume or stop workers: that takes "
+        )
 
 
 def test_what_a_user_does_is_noted_as_theirs(stage: Stage) -> None:

@@ -201,10 +201,11 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
             await desk.hand_in(tasks.await_at, gate.path)
             await gate.begun()
             late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
+            began = time.perf_counter()
             claims = await work.claim(
                 desk.conn, "default", 1, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
             )
-            worker._fetcher._hand_over(claims, 0.01)
+            worker._fetcher._hand_over(claims, time.perf_counter() - began)
             await desk.until(
                 "SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL"
             )

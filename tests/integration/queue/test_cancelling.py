@@ -17,6 +17,7 @@ from tests.support.factories import (
     Conn,
     add_worker,
     attempts,
+    beat,
     claim,
     complete,
     counts,
@@ -84,16 +85,16 @@ def test_the_worker_is_told_at_once_and_with_each_beat(database: str) -> None:
         worker, other = await add_worker(conn), await add_worker(conn)
         one, two = await claim(conn, worker, 2)
         (theirs,) = await claim(conn, other)
-        assert await workers.beat(conn, worker) == []
+        assert await beat(conn, worker) == []
         await control.request_cancel(conn, two.id)
         await control.request_cancel(conn, theirs.id)
         heard = [note.payload async for note in listening.notifies(timeout=10, stop_after=2)]
         assert heard == [f"{two.id} {two.token}", f"{theirs.id} {theirs.token}"]
         for _ in range(2):
-            assert await workers.beat(conn, worker) == [(two.id, two.token)]
+            assert await beat(conn, worker) == [(two.id, two.token)]
         await complete(conn, [two])
-        assert await workers.beat(conn, worker) == []
-        assert await workers.beat(conn, other) == [(theirs.id, theirs.token)]
+        assert await beat(conn, worker) == []
+        assert await beat(conn, other) == [(theirs.id, theirs.token)]
         assert one.id < two.id
 
     on_connections(database, test, 2)
@@ -107,8 +108,8 @@ def test_a_dead_worker_is_told_nothing(database: str) -> None:
         await control.request_cancel(conn, task)
         await make_late(conn, worker)
         await workers.declare_dead(conn)
-        assert await workers.beat(conn, worker) is None
-        assert await workers.beat(conn, new_id()) is None
+        assert await beat(conn, worker) is None
+        assert await beat(conn, new_id()) is None
 
     on_connections(database, test)
 
@@ -243,7 +244,7 @@ def test_a_request_for_an_old_claim_never_touches_a_later_one(database: str) -> 
             request = asyncio.ensure_future(control.request_cancel(asking, task))
             await eventually_async(lambda: is_held_up(looking, asking))
         assert await request is False
-        assert await workers.beat(worker_side, worker) == []
+        assert await beat(worker_side, worker) == []
         assert await complete(worker_side, [new]) == 1
         assert await status(worker_side, task) == "completed"
         check_invariants(database, [task])
@@ -262,7 +263,7 @@ def test_the_word_of_a_request_names_the_claim_that_ran(database: str) -> None:
         await control.request_cancel(conn, task)
         heard = [note.payload async for note in listening.notifies(timeout=10, stop_after=1)]
         assert heard == [f"{task} {new.token}"]
-        assert await workers.beat(conn, worker) == [(task, new.token)]
+        assert await beat(conn, worker) == [(task, new.token)]
         assert new.token != old.token
 
     on_connections(database, test, 2)
@@ -278,7 +279,7 @@ def test_a_request_goes_with_the_lease_it_was_for(database: str) -> None:
         await work.settle(conn, [ended_as(other.id, other.token, Retry(0.0, "again"))])
         (again,) = await claim(conn, worker)
         assert again.id == ids[1]
-        assert await workers.beat(conn, worker) == []
+        assert await beat(conn, worker) == []
         cursor = await conn.execute(
             "SELECT count(*) FROM lapinq_running WHERE cancel_requested_at IS NOT NULL"
         )

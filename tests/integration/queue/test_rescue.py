@@ -3,8 +3,11 @@
 import asyncio
 
 from lapinq_core.domain.decide import Isolation
+from lapinq_core.domain.figures import ALL_QUEUES, SPANS
+from lapinq_core.queue import control
 from lapinq_core.queue.upkeep import FEW
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.figures import sums
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
 
@@ -144,5 +147,26 @@ def test_of_many_that_were_lost_together_only_those_lost_before_run_apart(databa
         await lose("many")
         assert await isolation("many") == {Isolation.SUSPECTED, Isolation.OWN_PROCESS}
         assert len(few) < len(many)
+
+    on_connections(database, test)
+
+
+def test_what_fails_with_its_worker_is_counted_as_failed(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 2, max_retries=0, queue_name="video")
+        await enqueue(conn, 3, queue_name="video")
+        (asked_to_stop,) = await enqueue(conn, max_retries=0, queue_name="video")
+        await enqueue(conn, max_retries=0)
+        worker = await add_worker(conn)
+        await claim(conn, worker, 10, "video")
+        await claim(conn, worker)
+        await control.request_cancel(conn, asked_to_stop)
+        await make_late(conn, worker)
+        assert len(await rescue_all(conn)) == 7
+        assert await status(conn, asked_to_stop) == "cancelled"
+        for span in SPANS:
+            assert await sums(conn, "video", span) == (0, 0, 2, 0, 0)
+            assert await sums(conn, "default", span) == (0, 0, 1, 0, 0)
+            assert await sums(conn, ALL_QUEUES, span) == (0, 0, 3, 0, 0)
 
     on_connections(database, test)

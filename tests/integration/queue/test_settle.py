@@ -10,8 +10,7 @@ from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.decide import Fail, HandBack, Retry
 from lapinq_core.queue import control, upkeep, work
 from lapinq_core.queue.upkeep import ended_as
-from lapinq_core.store import workers
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
 from tests.support.invariants import check_invariants
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
@@ -57,7 +56,7 @@ def test_a_stale_workers_result_changes_nothing(database: str) -> None:
         assert await work.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == {}
         assert await work.release(stale, old) == set()
         beat_at = await beats(living, old_worker)
-        await workers.beat(stale, old_worker)
+        await beat(stale, old_worker)
         assert await beats(living, old_worker) == beat_at
         assert await status(living, task) == "running"
 

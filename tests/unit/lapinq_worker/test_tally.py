@@ -3,6 +3,8 @@
 import pytest
 
 from lapinq_core.domain.decide import decide
+from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.histogram import percentiles
 from lapinq_core.domain.outcome import (
     Cancelled,
     Committed,
@@ -110,3 +112,55 @@ def test_an_end_without_a_retry_left_is_a_failure() -> None:
     policy = RetryPolicy(0, 10.0, True)
     for outcome in (Raised("no"), Interrupted()):
         assert outcome_of(outcome, decide(policy, 1, outcome, 0.5)) == "failed"
+
+
+def test_figures_are_what_happened_since_they_were_taken() -> None:
+    tally = Tally()
+    tally.claimed([make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)])
+    tally.claimed([make_claim(id="", queue_name=queue) for queue in ("a", "b")])
+    tally.completions += [("a", "add", 0.002)] * 30 + [("b", "send", 0.2)]
+    tally.ended(make_claim(queue_name="a"), "completed", 0.5)
+    tally.ended(make_claim(queue_name="a"), "failed", 0.5)
+    tally.ended(make_claim(queue_name="a"), "retried", 0.5)
+    taken = tally.take_figures()
+    a, b = taken["a"], taken["b"]
+    assert (a.started, a.completed, a.failed, sum(a.runs), sum(a.waits)) == (4, 31, 1, 33, 2)
+    assert (b.started, b.completed, b.failed, sum(b.runs), sum(b.waits)) == (1, 1, 0, 1, 0)
+    assert percentiles(a.runs, (0.5,)) == [pytest.approx(0.002, rel=0.34)]
+    assert percentiles(a.waits, (0.0, 1.0)) == pytest.approx([0.004, 3.0], rel=0.34)
+    assert tally.take_figures() == {}
+
+
+def test_figures_given_back_are_taken_with_the_next() -> None:
+    tally = Tally()
+    tally.completions += [("a", "add", 0.002)] * 3
+    tally.give_back(tally.take_figures())
+    tally.completions += [("a", "add", 0.002), ("b", "add", 0.002)]
+    taken = tally.take_figures()
+    assert {queue: (each.completed, sum(each.runs)) for queue, each in taken.items()} == {
+        "a": (4, 4),
+        "b": (1, 1),
+    }
+
+
+def test_what_goes_without_having_begun_was_not_started() -> None:
+    tally, claims = Tally(), [make_claim(queue_name="a") for _ in range(5)]
+    tally.claimed(claims)
+    tally.withdrawn(claims[:2])
+    tally.ended(claims[2], "handed_back", 0.0)
+    tally.ended(claims[3], "handed_back", 0.5)
+    tally.ended(claims[4], "cancelled", 0.0)
+    figures = tally.take_figures()["a"]
+    assert (figures.started, sum(figures.runs)) == (1, 1)
+
+
+def test_of_ten_thousand_queues_the_figures_of_some_hundreds_are_kept() -> None:
+    tally = Tally()
+    for n in range(10_000):
+        tally.completions.append((f"queue {n}", "add", 0.001))
+        tally.claimed([make_claim(queue_name=f"queue {n}", waited=0.001)])
+    taken = tally.take_figures()
+    assert len(taken) == 201
+    assert taken["other"].completed == 9_800
+    total = Figures.total(taken.values())
+    assert (total.started, total.completed, sum(total.runs), sum(total.waits)) == (10_000,) * 4

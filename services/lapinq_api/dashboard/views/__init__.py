@@ -1,7 +1,14 @@
 """The pages, a file each: what they show, and how that is loaded."""
 
 from lapinq_api.dashboard.view import View
-from lapinq_api.dashboard.views import audit, overview, people, queues, webhooks
+from lapinq_api.dashboard.views import audit, overview, people, queues, webhooks, workers
 
-VIEWS: tuple[View, ...] = (overview.VIEW, queues.VIEW, webhooks.VIEW, people.VIEW, audit.VIEW)
+VIEWS: tuple[View, ...] = (
+    overview.VIEW,
+    queues.VIEW,
+    workers.VIEW,
+    webhooks.VIEW,
+    people.VIEW,
+    audit.VIEW,
+)
 """All that are kept live. A path with parameters stands behind the fixed ones that it would match."""

@@ -1,19 +1,36 @@
-"""The first page: what there is and how it goes."""
+"""The first page: what there is, how fast it goes, and what somebody must look at."""
 
 from typing import Any
 
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
-from lapinq_core.queue import inspect
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.figures import Window
+from lapinq_core.queue import inspect, measure
 from lapinq_core.queue.inspect import QueueCounts
+from lapinq_core.store import rollups
+
+MOST_QUEUES = 100
+"""Shown here, the fullest first; the page of queues has them all."""
 
 _STATUSES = QueueCounts.__struct_fields__[1:]
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
-    del asked
-    queues = await state.database.run(inspect.count_queues)
-    return {"queues": queues, "total": total_of(queues)}
+    window = _window(asked.query.get("window", Window.HOUR))
+    run = state.database.run
+    queues = await run(inspect.count_queues)
+    shown = sorted(queues, key=_fullness)[:MOST_QUEUES]
+    return {
+        "window": window,
+        "windows": list(Window),
+        "queues": shown,
+        "left_out": len(queues) - len(shown),
+        "total": total_of(queues),
+        "since": await run(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
+        "rates": await run(rollups.rates),
+        "series": await run(rollups.series, window),
+    }
 
 
 def total_of(queues: list[QueueCounts]) -> dict[str, int]:
@@ -21,10 +38,22 @@ def total_of(queues: list[QueueCounts]) -> dict[str, int]:
     return {status: sum(getattr(queue, status) for queue in queues) for status in _STATUSES}
 
 
+def _window(text: str) -> Window:
+    if text not in set(Window):
+        raise InvalidValue("window", f"must be one of {', '.join(Window)}")
+    return Window(text)
+
+
+def _fullness(queue: QueueCounts) -> tuple[int, int, str]:
+    ended = queue.completed + queue.failed + queue.cancelled + queue.expired
+    return -(queue.pending + queue.running), -ended, queue.queue_name
+
+
 VIEW = View(
     path="/",
     template="overview.html",
     here="overview",
     load=load,
-    parts=("overview-totals", "overview-queues"),
+    parts=("overview-totals", "overview-charts", "overview-queues"),
+    parameters=frozenset({"window"}),
 )

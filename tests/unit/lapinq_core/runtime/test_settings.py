@@ -31,6 +31,8 @@ TEXTS: dict[str, tuple[str, object]] = {
     "admin_username": ("ada", "ada"),
     "admin_password": ("correct horse", "correct horse"),
     "require_auth": ("yes", True),
+    "read_only": ("on", True),
+    "redact": ("password, *token*", ("password", "*token*")),
     "cors_origins": ("https://a.example, http://b:3000", ("https://a.example", "http://b:3000")),
     "trusted_proxies": ("10.0.0.0/8,::1", ("10.0.0.0/8", "::1")),
     "rate_limit": ("600", 600),

@@ -1,0 +1,89 @@
+"""`lapinq fleet`: look at workers, quiet and stop them, straight on the database."""
+
+import uuid
+
+import click
+
+from lapinq.commands._direct import author, database_flags, run
+from lapinq.commands._task_text import json_text
+from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.worker import Order
+from lapinq_core.store import fleet as workers
+from lapinq_core.store.fleet import WorkerDetails
+
+
+class _WorkerId(click.ParamType[str]):
+    name = "worker_id"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(uuid.UUID(str(value)))
+        except ValueError:
+            self.fail(f"{value!r} is not a UUID", param, ctx)
+
+
+_worker_id = click.argument("worker_id", type=_WorkerId())
+
+
+@click.group()
+def fleet() -> None:
+    """List, quiet, resume and stop workers."""
+
+
+@fleet.command("list")
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+@database_flags
+def list_workers(as_json: bool, **given: object) -> None:
+    """List the workers, the living first."""
+    found = run(given, workers.list_workers)
+    if as_json:
+        click.echo(json_text(encode(found).decode()))
+        return
+    for worker in found.workers:
+        click.echo(_line(worker))
+    if found.more:
+        click.echo(f"and {found.more} more")
+
+
+@fleet.command()
+@_worker_id
+@database_flags
+def quiet(worker_id: str, **given: object) -> None:
+    """Let a worker claim nothing more; what it runs ends as usual."""
+    _ask(given, worker_id, Order.QUIET)
+    click.echo(f"asked {worker_id} to claim nothing more")
+
+
+@fleet.command()
+@_worker_id
+@database_flags
+def resume(worker_id: str, **given: object) -> None:
+    """Let a quiet worker claim again."""
+    _ask(given, worker_id, None)
+    click.echo(f"asked {worker_id} to go on claiming")
+
+
+@fleet.command()
+@_worker_id
+@database_flags
+def stop(worker_id: str, **given: object) -> None:
+    """Stop a worker as SIGTERM does: what it runs gets its time to end."""
+    _ask(given, worker_id, Order.STOP)
+    click.echo(f"asked {worker_id} to stop")
+
+
+def _ask(given: dict[str, object], worker_id: str, order: Order | None) -> None:
+    run(given, lambda conn: workers.ask(conn, worker_id, order, by=author()))
+
+
+def _line(worker: WorkerDetails) -> str:
+    running = "?" if worker.running is None else worker.running
+    memory = "" if worker.memory_bytes is None else f"  {worker.memory_bytes / 2**20:.0f} MiB"
+    asked = f"  asked to {worker.asked_to} by {_plain(worker.asked_by or '')}" if worker.asked_to else ""
+    load = f"{running} of {worker.concurrency} running"
+    return f"{worker.id}  {worker.state:<8}  {_plain(worker.name):<24}  {load:<18}{memory}{asked}"
+
+
+def _plain(text: str) -> str:
+    """It comes from elsewhere, and a terminal obeys some characters."""
+    return "".join(one if one.isprintable() else "?" for one in text)

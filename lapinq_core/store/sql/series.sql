@@ -1,0 +1,53 @@
+-- What happened at each of `points` points in time, `width` seconds apart: one row a point, the oldest first, with the
+-- time it begins in seconds since 1970, how many seconds it covers, the sums of what started, completed and failed, and
+-- the histograms of runs and waits, NULL where there are none. `queue` is one queue, or '' for all together.
+-- It ends with the last 10 s that are over. What lies in spans of `span` seconds that are over is read from those rows,
+-- the rest from those of 10 s. Locks nothing. Relies on lapinq_rollups_since.
+WITH clock AS MATERIALIZED (
+    SELECT until, width, span_ends,
+           date_bin(width, until - interval '10 seconds', to_timestamp(0)) AS last,
+           date_bin(width, until - interval '10 seconds', to_timestamp(0))
+               - (%(points)s::integer - 1) * width AS first
+      FROM (SELECT date_bin('10 seconds', lapinq_now(), to_timestamp(0)) AS until,
+                   date_bin(make_interval(secs => %(span)s::integer), lapinq_now(), to_timestamp(0)) AS span_ends,
+                   make_interval(secs => %(width)s::integer) AS width) AS ends
+), seen AS MATERIALIZED (
+    SELECT date_bin(c.width, r.since, to_timestamp(0)) AS at, r.started, r.completed, r.failed, r.runs, r.waits
+      FROM clock c
+     CROSS JOIN LATERAL (
+           SELECT *
+             FROM lapinq_rollups
+            WHERE span = %(span)s::integer
+              AND since >= c.first
+              AND since < c.span_ends
+              AND queue_name = %(queue)s::text
+           UNION ALL
+           SELECT *
+             FROM lapinq_rollups
+            WHERE span = 10
+              AND since >= c.span_ends
+              AND since < c.until
+              AND queue_name = %(queue)s::text) AS r
+), sums AS (
+    SELECT at, sum(started) AS started, sum(completed) AS completed, sum(failed) AS failed
+      FROM seen
+     GROUP BY at
+), buckets AS (
+    SELECT at, place, sum(run)::bigint AS run, sum(wait)::bigint AS wait
+      FROM seen
+     CROSS JOIN LATERAL unnest(runs, waits) WITH ORDINALITY AS u (run, wait, place)
+     GROUP BY at, place
+), histograms AS (
+    SELECT at,
+           array_agg(coalesce(run, 0) ORDER BY place) AS runs,
+           array_agg(coalesce(wait, 0) ORDER BY place) AS waits
+      FROM buckets
+     GROUP BY at
+)
+SELECT extract(epoch FROM p.at)::bigint, extract(epoch FROM least(c.until - p.at, c.width))::integer,
+       coalesce(s.started, 0)::bigint, coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, h.runs, h.waits
+  FROM clock c
+ CROSS JOIN LATERAL generate_series(c.first, c.last, c.width) AS p (at)
+  LEFT JOIN sums s ON s.at = p.at
+  LEFT JOIN histograms h ON h.at = p.at
+ ORDER BY p.at

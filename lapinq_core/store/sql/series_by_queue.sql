@@ -1,0 +1,39 @@
+-- What the busiest queues completed at points in time `width` seconds apart, from `first` until `until` (seconds since
+-- 1970): rows of a queue, a point and a sum, those of zero left out. The `most` queues that completed most are told
+-- apart, the busiest first; all others are one whose name is NULL, and come last. Reads rows of `span` seconds, where such
+-- a span is not over yet those of 10 s. Locks nothing. Relies on lapinq_rollups_since.
+WITH clock AS MATERIALIZED (
+    SELECT to_timestamp(%(first)s::bigint) AS first, to_timestamp(%(until)s::bigint) AS until,
+           date_bin(make_interval(secs => %(span)s::integer), to_timestamp(%(until)s::bigint), to_timestamp(0))
+               AS span_ends,
+           make_interval(secs => %(width)s::integer) AS width
+), sums AS MATERIALIZED (
+    SELECT r.queue_name, date_bin(c.width, r.since, to_timestamp(0)) AS at, sum(r.completed) AS completed
+      FROM clock c
+     CROSS JOIN LATERAL (
+           SELECT queue_name, since, completed
+             FROM lapinq_rollups
+            WHERE span = %(span)s::integer
+              AND since >= c.first
+              AND since < c.span_ends
+           UNION ALL
+           SELECT queue_name, since, completed
+             FROM lapinq_rollups
+            WHERE span = 10
+              AND since >= c.span_ends
+              AND since < c.until) AS r
+     WHERE r.queue_name <> ''
+       AND r.completed > 0
+     GROUP BY r.queue_name, date_bin(c.width, r.since, to_timestamp(0))
+), placed AS (
+    SELECT queue_name, least(row_number() OVER (ORDER BY sum(completed) DESC, queue_name),
+                             %(most)s::integer + 1) AS place
+      FROM sums
+     GROUP BY queue_name
+)
+SELECT CASE WHEN place <= %(most)s::integer THEN min(queue_name) END AS told_apart, extract(epoch FROM at)::bigint,
+       sum(completed)::bigint
+  FROM sums
+  JOIN placed USING (queue_name)
+ GROUP BY place, at
+ ORDER BY place, at

@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# Sourced after venv.sh, once the virtual environment is entered. `want_browser` installs Debian's Chromium where there is
+# no browser for the browser tests and that is possible: for root, with apt-get. Without one these tests are left out, or
+# fail where CI is set.
+
+want_browser() {
+    (cd "$root" && python -m tests.support.browser >/dev/null 2>&1) && return
+    if [ -n "${LAPINQ_TEST_BROWSER-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        without_browser "there is no browser: as root, 'apt-get install chromium' gets one"
+        return
+    fi
+    say "installing the Debian package chromium, for the browser tests"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        chromium fonts-dejavu-core; } >&2 || true
+    (cd "$root" && python -m tests.support.browser >/dev/null) ||
+        without_browser "could not install the Debian package chromium; the lines above say why"
+}
+
+without_browser() {
+    [ -z "${CI-}" ] || fail "$1"
+    say "$1; the browser tests are left out"
+}

@@ -1,0 +1,15 @@
+"""The workers: how they are, what they run, and what may be asked of them."""
+
+from typing import Any
+
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.state import State
+from lapinq_core.store import fleet
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    del asked
+    return {"fleet": await state.database.run(fleet.list_workers)}
+
+
+VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))

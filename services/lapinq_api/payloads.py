@@ -1,0 +1,158 @@
+"""What of a task's payload whoever asks is shown, and whether they may search it.
+
+Objects come from the database as JSON text. As long as nothing is hidden from the one who asks they are passed on as
+they are; only else are they taken apart, row by row, for a person may see what is in some queues and not in others.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.requests import Request
+
+from lapinq_api.auth.caller import actor_of
+from lapinq_api.errors import Refused
+from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
+from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor
+from lapinq_core.queue import inspect
+
+if TYPE_CHECKING:
+    from lapinq_api.state import State
+
+_LARGE = 64 * 1024
+"""Characters from which on text is masked in a thread: it would hold up everybody else."""
+
+
+class Payloads:
+    """Made once, of the setting `redact`."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._redactor = Redactor(patterns) if patterns else None
+
+    def for_(self, actor: Actor) -> "PayloadView":
+        """What `actor` is shown."""
+        sees_all = self._redactor is None or actor.may(Permission.PAYLOAD, None)
+        return PayloadView(actor, None if sees_all else self._redactor)
+
+
+class PayloadView:
+    """Tasks as `actor` may see them. `redactor` is None where nothing is hidden from them."""
+
+    def __init__(self, actor: Actor, redactor: Redactor | None) -> None:
+        self._actor = actor
+        self._redactor = redactor
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is hidden from them, whatever the queue."""
+        return self._redactor is None
+
+    def hides(self, queue: str | None) -> bool:
+        """Whether values are hidden from them in tasks of `queue`; None is all queues at once, or one not known."""
+        return self._redactor is not None and not self._actor.may(Permission.PAYLOAD, queue)
+
+    def may_search(self, queue: str | None) -> bool:
+        """Whether they may look for tasks of `queue`, None is all of them, by what these carry.
+
+        Who is told which tasks contain a text can guess what is hidden from them, letter by letter.
+        """
+        return not self.hides(queue)
+
+    def check_search(self, filters: Mapping[str, str]) -> None:
+        """Returns when they may use `filters`, texts by name, of which `queue` narrows them. Raises `Refused` (403)."""
+        queue = filters.get("queue")
+        searched = [name for name in PAYLOAD_FIELDS if name in filters]
+        if searched and not self.may_search(queue):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                f"{self._actor.name} may not search {' and '.join(searched)} {self._lack(queue)}",
+            )
+
+    def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
+        """`filters` without those that they may not use."""
+        if self.may_search(filters.get("queue")):
+            return dict(filters)
+        return {name: text for name, text in filters.items() if name not in PAYLOAD_FIELDS}
+
+    def mask_object(self, shown: dict[str, Any], queue: str | None = None) -> dict[str, Any]:
+        """A decoded object of a task, an attempt or a result as they may see it; `shown` itself is left as it is.
+
+        `queue` is that of the task, for an object which does not name it. Where nobody says, all is hidden that may be.
+        """
+        if self._redactor is None or not self.hides(shown.get("queue_name", queue)):
+            return shown
+        redactor = self._redactor
+        return {
+            name: redactor.mask_field(name, value) if name in PAYLOAD_FIELDS else value
+            for name, value in shown.items()
+        }
+
+    async def encoded(self, text: str, queue: str | None = None) -> bytes:
+        """As `mask_object`, for JSON text of one object or a list of them."""
+        if self._redactor is None:
+            return text.encode()
+        if len(text) < _LARGE:
+            return self._masked(self._redactor, text, queue)
+        return await asyncio.to_thread(self._masked, self._redactor, text, queue)
+
+    def _masked(self, redactor: Redactor, text: str, queue: str | None) -> bytes:
+        found: dict[str, Any] | list[dict[str, Any]]
+        try:
+            found = _objects.decode(text)
+        except msgspec.DecodeError:
+            # Half of a surrogate pair, in a row that somebody wrote around us. The slower reader doesn't mind it.
+            return self._masked_slowly(text, queue)
+        rows = [found] if isinstance(found, dict) else found
+        for one in rows:
+            named = one.get("queue_name")
+            if self.hides(queue if named is None else msgspec.json.decode(named, type=str)):
+                # Only the payload is decoded; every other value stays as it was written.
+                one.update(
+                    {name: _mask_raw(redactor, name, one[name]) for name in PAYLOAD_FIELDS if name in one}
+                )
+        return msgspec.json.encode(found)
+
+    def _masked_slowly(self, text: str, queue: str | None) -> bytes:
+        found: dict[str, Any] | list[dict[str, Any]] = json.loads(text)
+        if isinstance(found, dict):
+            return json.dumps(self.mask_object(found, queue)).encode()
+        return json.dumps([self.mask_object(one, queue) for one in found]).encode()
+
+    def _lack(self, queue: str | None) -> str:
+        if self._actor.kind is ActorKind.KEY:
+            return f"of tasks: that takes a key with the scope {' or '.join(scopes_for(Permission.PAYLOAD))}"
+        if queue is None:
+            return (
+                f"on every queue at once: name a queue on which they have the permission {Permission.PAYLOAD}"
+            )
+        return f"on the queue {queue}: that takes the permission {Permission.PAYLOAD}"
+
+
+async def about_task(state: "State", request: Request, task_id: str, text: str) -> bytes:
+    """`text`, JSON about a task which does not name its queue, as the sender of `request` may see it.
+
+    Only where something may be hidden from them is the queue looked up.
+    """
+    view = state.payloads.for_(actor_of(request))
+    if view.is_whole:
+        return text.encode()
+    names = await state.database.run(inspect.get_names, task_id)
+    return await view.encoded(text, names.queue_name if names else None)
+
+
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
+
+
+def _mask_raw(redactor: Redactor, name: str, raw: msgspec.Raw) -> Any:
+    try:
+        value = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return _UNREADABLE[name]  # a number beyond any double, say
+    masked = redactor.mask_field(name, value)
+    return raw if masked is value else masked
+
+
+_UNREADABLE: dict[str, Any] = {"args": [HIDDEN], "kwargs": {}, "result": HIDDEN_TEXT, "metadata": None}

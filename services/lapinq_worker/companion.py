@@ -1,0 +1,35 @@
+"""A worker inside another program."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from lapinq_core.runtime.settings import Settings
+from lapinq_worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def worker_companion(
+    settings: Settings, recycle: Callable[[], None] | None = None
+) -> AsyncGenerator[Worker]:
+    """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end.
+
+    One that somebody asked to stop stays stopped until then.
+    """
+    worker = Worker(settings, recycle=recycle)
+    # A group, so that a worker that fails ends the context instead of dying unnoticed.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_run(worker), name="worker")
+        try:
+            yield worker
+        finally:
+            worker.stop()
+
+
+async def _run(worker: Worker) -> None:
+    await worker.run()
+    if worker.is_dismissed:
+        log.info("the worker has stopped, as it was asked to; a new start of this program starts it again")

@@ -1,0 +1,184 @@
+"""Fixtures of the browser tests: a real server, and a real Chromium of the system that looks at it.
+
+They are pytest-playwright's, of another scope: while Playwright runs, its event loop is the running one of this thread,
+and `asyncio.run` refuses to work. So it lasts as long as this package, and no test in here may call `asyncio.run`.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
+
+from tests.support import browser as chromium
+from tests.support import people, postgres
+from tests.support.processes import ApiProcess
+from tests.support.troubles import Troubles
+
+NewContext = Callable[..., BrowserContext]
+UserPage = Callable[..., Page]
+Enqueue = Callable[..., str]
+CheckAccess = Callable[[Page], None]
+
+TIMEOUT_MS = 10_000
+GRAVE = {"serious", "critical"}
+AXE_OPTIONS = '{"resultTypes": ["violations"]}'
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Without a browser the tests are left out, or fail where they are demanded."""
+    program = chromium.find()
+    if program is None:
+        (pytest.fail if chromium.is_demanded() else pytest.skip)(
+            f"there is no browser: {chromium.HOW_TO_GET_ONE}"
+        )
+    return {**browser_type_launch_args, "executable_path": program, "args": list(chromium.FLAGS)}
+
+
+@pytest.fixture(scope="package")
+def playwright(browser_type_launch_args: dict[str, Any]) -> Generator[Playwright]:
+    del browser_type_launch_args  # there is a browser
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser_type(playwright: Playwright) -> BrowserType:
+    return playwright.chromium
+
+
+@pytest.fixture(scope="package")
+def browser(browser_type: BrowserType, browser_type_launch_args: dict[str, Any]) -> Generator[Browser]:
+    launched = browser_type.launch(**browser_type_launch_args)
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="package")
+def browser_context_args() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def server_database(postgres_url: str, template_database: str) -> Generator[str]:
+    """The database of the module's server."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server(server_database: str) -> Generator[ApiProcess]:
+    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.tasks`."""
+    with ApiProcess(server_database, "--worker") as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def admin(server: ApiProcess) -> Generator[httpx.Client]:
+    """A client of the server that isn't a browser, logged in as the first user."""
+    with httpx.Client(base_url=server.url, timeout=15, trust_env=False) as client:
+        people.log_in(client)
+        yield client
+
+
+@pytest.fixture
+def troubles() -> Generator[Troubles]:
+    """What goes wrong in any page of the test, which fails it unless it says that it expects that."""
+    gathered = Troubles()
+    yield gathered
+    assert not gathered.unexpected()
+
+
+@pytest.fixture
+def new_context(new_context: NewContext, server: ApiProcess, troubles: Troubles) -> Generator[NewContext]:
+    """Opens a window with cookies of its own, not logged in; addresses may begin with the slash."""
+
+    def make(**arguments: Any) -> BrowserContext:
+        opened = new_context(**{"base_url": server.url, **arguments})
+        opened.set_default_timeout(TIMEOUT_MS)
+        troubles.watch(opened)
+        return opened
+
+    yield make
+    troubles.gather()
+
+
+@pytest.fixture
+def context(new_context: NewContext, server: ApiProcess) -> BrowserContext:
+    """A window of the first user, an admin, in a session of the test's own."""
+    return logged_in(new_context(), server, "lapinq", "lapinq")
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab of the first user, an admin; nothing was opened in it."""
+    return context.new_page()
+
+
+@pytest.fixture
+def stranger(new_context: NewContext) -> Page:
+    """A tab of somebody who is not logged in."""
+    return new_context().new_page()
+
+
+@pytest.fixture
+def user_page(new_context: NewContext, server: ApiProcess, admin: httpx.Client) -> UserPage:
+    """Opens a tab of a new user with these permissions: `user_page({"video": ["enqueue"]})`."""
+
+    def open_tab(permissions: Mapping[str, Sequence[str]] | None = None, role: str = "user") -> Page:
+        granted = {queue: list(may) for queue, may in (permissions or {}).items()}
+        user = people.add_user(admin, role, **granted)
+        return logged_in(new_context(), server, user["username"], people.PASSWORD).new_page()
+
+    return open_tab
+
+
+@pytest.fixture
+def enqueue(admin: httpx.Client) -> Enqueue:
+    """Enqueues a task, `math.factorial(5)` where the fields don't say otherwise, and answers its id."""
+
+    def send(**fields: object) -> str:
+        body = {"module_path": "math", "task_name": "factorial", "args": [5], **fields}
+        answer = admin.post("/api/v1/enqueue", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["task_id"]
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def axe() -> CheckAccess:
+    """Asserts that a page, as it is, keeps nobody out who uses it by other means than most."""
+
+    def check(page: Page) -> None:
+        page.evaluate(AXE_SCRIPT)
+        found: list[dict[str, Any]] = page.evaluate(f"axe.run({AXE_OPTIONS}).then((all) => all.violations)")
+        grave = [
+            f"{one['id']}: {one['help']}: {node['target']} {node['failureSummary']}"
+            for one in found
+            if one["impact"] in GRAVE
+            for node in one["nodes"]
+        ]
+        assert not grave, "\n".join(grave)
+
+    return check
+
+
+def logged_in(window: BrowserContext, server: ApiProcess, username: str, password: str) -> BrowserContext:
+    """`window`, after that person has logged in in it."""
+    with httpx.Client(base_url=server.url, timeout=15, trust_env=False) as client:
+        token = people.log_in(client, username, password)
+    window.add_cookies([{"name": "lapinq_session", "value": token, "url": server.url}])
+    return window

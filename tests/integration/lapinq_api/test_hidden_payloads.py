@@ -1,0 +1,300 @@
+"""What `LAPINQ_REDACT` hides: in every answer there is, from whom, and that nobody can search for it instead."""
+
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from lapinq_api.app import build_app
+from lapinq_api.dashboard import hub
+from lapinq_api.routes import OPERATIONS
+from lapinq_core.queue import work
+from lapinq_core.queue.work import Ended
+from lapinq_core.runtime.settings import Settings
+from tests.support.eventually import eventually
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.people import PASSWORD, add_user, log_in
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+SECRET = "hunter2"
+SEEN, UNSEEN = "mail", "video"
+"""Queues on which the user with the permission has it, and has it not."""
+CARRIED: dict[str, Any] = {
+    "args": [1, {"Password": SECRET, "to": "ada"}],
+    "kwargs": {"login": [{"password": {"deep": [SECRET]}}], "api_token": SECRET, "to": "ada"},
+    "metadata": {"password": SECRET, "tenant": 7},
+    "webhook_url": "https://example.org/",
+}
+MASKED: dict[str, Any] = {
+    "args": [1, {"Password": "[hidden]", "to": "ada"}],
+    "kwargs": {"login": [{"password": "[hidden]"}], "api_token": "[hidden]", "to": "ada"},
+    "metadata": {"password": "[hidden]", "tenant": 7},
+}
+RESULT = f'{{"password": "{SECRET}", "sum": 3}}'
+MASKED_RESULT = '{"password":"[hidden]","sum":3}'
+
+
+class Stage(msgspec.Struct):
+    """A server, those who ask it by name, and the ids of tasks by queue."""
+
+    people: dict[str, httpx.Client]
+    tasks: dict[str, dict[str, str]]
+    tokens: dict[str, str]
+    user_id: int
+
+
+async def tasks_of(conn: Conn, queue: str) -> dict[str, str]:
+    """The id of a task that is completed, of one that failed, and of one that waits; all carry the secret."""
+    completed, failed, waiting = await enqueue(conn, 3, queue_name=queue, **CARRIED)
+    held = {one.id: one for one in await claim(conn, await add_worker(conn), 2, queue)}
+    await complete(conn, [held[completed]], RESULT)
+    await work.settle(
+        conn, [Ended(failed, held[failed].token, True, True, 0, "ValueError: no", "Traceback …")]
+    )
+    return {"completed": completed, "failed": failed, "waiting": waiting}
+
+
+@pytest.fixture(scope="module")
+def stage(api_database: str) -> Iterator[Stage]:
+    tasks = {queue: on_connections(api_database, partial(tasks_of, queue=queue)) for queue in (SEEN, UNSEEN)}
+    settings = Settings(database_url=api_database, api_key="master", redact=("password", "*token*"))
+    with serving(build_app(settings)) as server, ExitStack() as clients:
+
+        def client(**headers: str) -> httpx.Client:
+            return clients.enter_context(
+                httpx.Client(base_url=server.base_url, headers=headers, timeout=15, trust_env=False)
+            )
+
+        people = {"master": client(**{"X-API-Key": "master"}), "admin": client()}
+        tokens = {"admin": log_in(people["admin"])}
+        user_id = 0
+        for name, permissions in (
+            ("without", {SEEN: ["delete", "requeue"], UNSEEN: ["delete", "requeue"]}),
+            ("with", {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}),
+        ):
+            user = add_user(people["admin"], "user", **permissions)
+            people[name] = client()
+            tokens[name] = log_in(people[name], user["username"], PASSWORD)
+            user_id = user["id"]
+        for name, scopes in (("reader", ["read"]), ("program", ["read", "enqueue"])):
+            made = people["master"].post("/api/v1/keys", json={"name": name, "scopes": scopes})
+            people[name] = client(**{"X-API-Key": made.json()["key"]})
+        yield Stage(people, tasks, tokens, user_id)
+
+
+EVERYTHING = ["master", "admin", "program"]
+NOTHING = ["without", "reader"]
+
+
+def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection) -> None:
+    [(webhook,)] = db.execute(
+        "SELECT id::text FROM lapinq_webhooks WHERE queue_name = %s LIMIT 1", (UNSEEN,)
+    ).fetchall()
+    asked = 0
+    for operation in OPERATIONS:
+        if operation.method != "GET":
+            continue
+        for which in stage.tasks[UNSEEN].values():
+            task_or_event = webhook if "webhooks" in operation.path else which
+            path = operation.path.replace("{id}", task_or_event).replace("{name:path}", UNSEEN)
+            for name in NOTHING:
+                assert SECRET not in stage.people[name].get(path).text, path
+            asked += 1
+    assert asked > 30
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_who_may_do_everything_sees_everything_wherever_it_is(stage: Stage, name: str) -> None:
+    for queue in (SEEN, UNSEEN):
+        assert shown(stage, name, queue) == {field: CARRIED[field] for field in MASKED} | {"result": RESULT}
+        assert results(stage, name, queue) == [RESULT] * 3
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_who_may_not_sees_the_rest_of_each_task(stage: Stage, name: str) -> None:
+    for queue in (SEEN, UNSEEN):
+        assert shown(stage, name, queue) == {**MASKED, "result": MASKED_RESULT}
+        assert results(stage, name, queue) == [MASKED_RESULT] * 3
+
+
+def test_a_user_sees_the_queues_that_they_have_the_permission_for(stage: Stage) -> None:
+    assert shown(stage, "with", SEEN) == {field: CARRIED[field] for field in MASKED} | {"result": RESULT}
+    assert results(stage, "with", SEEN) == [RESULT] * 3
+    assert shown(stage, "with", UNSEEN) == {**MASKED, "result": MASKED_RESULT}
+    assert results(stage, "with", UNSEEN) == [MASKED_RESULT] * 3
+
+
+def shown(stage: Stage, name: str, queue: str) -> dict[str, Any]:
+    """The payload of the completed task, which is the same by itself and in a list."""
+    client, which = stage.people[name], stage.tasks[queue]["completed"]
+    alone = client.get(f"/api/v1/tasks/{which}").json()
+    [listed] = [task for task in client.get("/api/v1/tasks").json() if task["id"] == which]
+    assert listed == alone
+    return {field: alone[field] for field in (*MASKED, "result")}
+
+
+def results(stage: Stage, name: str, queue: str) -> list[str]:
+    """The result wherever else it is: at once, to whoever waits, and in the attempts."""
+    client, path = stage.people[name], f"/api/v1/tasks/{stage.tasks[queue]['completed']}"
+    [attempt] = client.get(f"{path}/attempts").json()
+    at_once, waited = client.get(f"{path}/result").json(), client.get(f"{path}/result?wait=10").json()
+    assert at_once["status"] == "completed"
+    return [at_once["result"], waited["result"], attempt["result"]]
+
+
+def test_what_is_not_hidden_is_answered_as_it_stands(stage: Stage) -> None:
+    for task in stage.people["without"].get("/api/v1/tasks").json():
+        whole = stage.people["master"].get(f"/api/v1/tasks/{task['id']}").json()
+        assert list(task) == list(whole)
+        payload = {*MASKED, "result", "ttl_remaining"}
+        assert {key: task[key] for key in task if key not in payload} == {
+            key: whole[key] for key in whole if key not in payload
+        }
+    [failed] = stage.people["without"].get(f"/api/v1/tasks/failed?queue={UNSEEN}").json()
+    assert failed["error"] == "ValueError: no"
+    assert failed["kwargs"] == MASKED["kwargs"]
+
+
+@pytest.mark.parametrize("text", [SECRET, "h%"])
+@pytest.mark.parametrize("field", ["args", "result"])
+def test_nobody_searches_for_what_is_hidden_from_them(stage: Stage, field: str, text: str) -> None:
+    calls: tuple[tuple[str, str, dict[str, str]], ...] = (
+        ("GET", "/api/v1/tasks", {}),
+        ("DELETE", "/api/v1/tasks", {"dry_run": "true"}),
+        ("POST", "/api/v1/tasks/requeue", {"dry_run": "true"}),
+        ("DELETE", "/api/v1/tasks", {}),
+        ("POST", "/api/v1/tasks/requeue", {}),
+    )
+    for method, path, more in calls:
+        for queue in (SEEN, UNSEEN):
+            query = {"queue": queue, field: text, **more}
+            answer = stage.people["without"].request(method, path, params=query)
+            assert answer.status_code == 403
+            assert answer.json()["error"].endswith(
+                f"may not search {field} on the queue {queue}: that takes the permission payload"
+            )
+        assert stage.people["with"].request(method, path, params={**more, field: text}).status_code == 403
+        assert (
+            stage.people["with"]
+            .request(method, path, params={"queue": UNSEEN, field: text, **more})
+            .status_code
+            == 403
+        )
+    query = {"queue": SEEN, field: text, "dry_run": "true"}
+    assert stage.people["with"].delete("/api/v1/tasks", params=query).status_code == 200
+    assert stage.people["with"].get("/api/v1/tasks", params={"queue": SEEN, field: text}).status_code == 200
+    assert stage.people["reader"].get("/api/v1/tasks", params={"queue": SEEN, field: text}).status_code == 403
+    for name in EVERYTHING:
+        assert stage.people[name].get("/api/v1/tasks", params={field: text}).status_code == 200
+
+
+def test_failed_tasks_can_not_be_searched_either_but_by_their_errors(stage: Stage) -> None:
+    assert stage.people["without"].get("/api/v1/tasks/failed", params={"args": "x"}).status_code == 403
+    answer = stage.people["without"].get(
+        "/api/v1/tasks/failed", params={"error": "ValueError", "task_name": "add"}
+    )
+    assert {task["id"] for task in answer.json()} == {tasks["failed"] for tasks in stage.tasks.values()}
+
+
+def test_a_permission_holds_from_the_next_request_on(stage: Stage, db: psycopg.Connection) -> None:
+    path = f"/api/v1/tasks/{stage.tasks[SEEN]['completed']}"
+    with permissions(db, stage.user_id, {}):
+        assert stage.people["with"].get(path).json()["kwargs"] == MASKED["kwargs"]
+    assert stage.people["with"].get(path).json()["kwargs"] == CARRIED["kwargs"]
+
+
+def test_an_open_api_hides_nothing_from_strangers_but_does_from_who_is_logged_in(
+    api_database: str, stage: Stage
+) -> None:
+    path = f"/api/v1/tasks/{stage.tasks[UNSEEN]['completed']}"
+    with serving(
+        build_app(Settings(database_url=api_database, redact=("password",), session_secret="s"))
+    ) as client:
+        assert client.get(path).json()["metadata"] == CARRIED["metadata"]
+        log_in(client)
+        user = add_user(client)
+        log_in(client, user["username"], PASSWORD)
+        assert client.get(path).json()["metadata"] == MASKED["metadata"]
+
+
+def test_a_server_that_hides_and_is_open_says_so(api_database: str, caplog: pytest.LogCaptureFixture) -> None:
+    for settings, is_told in (({}, True), ({"require_auth": True}, False), ({"api_key": "k"}, False)):
+        caplog.clear()
+        build_app(Settings(database_url=api_database, redact=("password",), **settings))  # pyright: ignore[reportArgumentType]
+        assert ("LAPINQ_REDACT" in caplog.text) is is_told
+
+
+# The live page
+
+
+def test_a_viewer_may_not_search_for_what_is_hidden_from_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
+    seen, unseen = stage.tasks[SEEN]["completed"], stage.tasks[UNSEEN]["completed"]
+    with viewer(stage, "without") as socket:
+        for filters in ({"args": "x"}, {"queue": UNSEEN, "result": "x"}):
+            socket.send(json.dumps(filters))
+            assert "the permission payload" in hear(socket, "error")
+        # It changed nothing: the queue of the second one would have taken the tasks of the other away.
+        hear(socket, "table", lambda table: seen in table and unseen in table)
+    with viewer(stage, "with") as socket:
+        socket.send(json.dumps({"queue": SEEN, "args": "no such text"}))
+        hear(socket, "table", lambda table: seen not in table and unseen not in table)
+        socket.send(json.dumps({"queue": UNSEEN}))
+        assert "the permission payload" in hear(socket, "error")
+
+
+def test_a_search_ends_with_the_permission_for_it(
+    stage: Stage, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
+    seen, unseen = stage.tasks[SEEN]["completed"], stage.tasks[UNSEEN]["completed"]
+    with viewer(stage, "with") as socket:
+        socket.send(json.dumps({"queue": SEEN, "args": "no such text"}))
+        hear(socket, "table", lambda table: seen not in table)
+        with permissions(db, stage.user_id, {}):
+            hear(socket, "table", lambda table: seen in table and unseen not in table)
+
+
+@contextmanager
+def permissions(db: psycopg.Connection, user_id: int, granted: dict[str, list[str]]) -> Generator[None]:
+    """A user has these and no others for a while."""
+    change = "UPDATE lapinq_users SET permissions = %s WHERE id = %s"
+    [(before,)] = db.execute("SELECT permissions FROM lapinq_users WHERE id = %s", (user_id,)).fetchall()
+    db.execute(change, (json.dumps(granted), user_id))
+    try:
+        yield
+    finally:
+        db.execute(change, (json.dumps(before), user_id))
+
+
+@contextmanager
+def viewer(stage: Stage, name: str) -> Generator[ClientConnection]:
+    """A viewer who has been let in."""
+    base = stage.people[name].base_url
+    with connect(f"ws://{base.host}:{base.port}/ws", proxy=None) as socket:
+        socket.send(json.dumps({"type": "auth", "token": stage.tokens[name]}))
+        hear(socket, "table")
+        yield socket
+
+
+def hear(socket: ClientConnection, key: str, check: Callable[[str], bool] = bool) -> str:
+    """What is said under `key`, once it passes `check`."""
+    heard: str = ""
+
+    def listen() -> bool:
+        nonlocal heard
+        heard = json.loads(socket.recv(timeout=10)).get(key, "")
+        return bool(heard) and check(heard)
+
+    eventually(listen, 20)
+    return heard

@@ -1,0 +1,126 @@
+"""Workers over HTTP: what is told of them, and what they may be asked."""
+
+import uuid
+from functools import partial
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq.server import create_app
+from lapinq_core.domain.claim import Claim
+from tests.support.eventually import eventually
+from tests.support.factories import add_worker
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.http
+
+ORDERS = ("quiet", "resume", "stop")
+
+
+@pytest.fixture
+def worker(api_database: str) -> str:
+    """The id of a worker that is alive."""
+    return on_connections(api_database, partial(add_worker, name="box-7", queues=["mail"]))
+
+
+def path(worker: str, order: str = "") -> str:
+    return f"/api/v1/workers/{worker}{order and '/'}{order}"
+
+
+def test_one_is_shown_as_in_the_list(api: httpx.Client, worker: str) -> None:
+    alone = api.get(path(worker)).json()
+    answer = api.get("/api/v1/workers").json()
+    assert answer["more"] == 0
+    [listed] = [one for one in answer["workers"] if one["id"] == worker]
+    assert {**listed, "beat_age": 0} == {**alone, "beat_age": 0}
+    assert (alone["name"], alone["queues"], alone["state"]) == ("box-7", ["mail"], "alive")
+    assert (alone["asked_to"], alone["memory_bytes"], alone["tasks"]) == (None, None, [])
+    assert alone["started_at"].endswith("+00:00")
+
+
+def test_it_shows_what_a_worker_runs(api: httpx.Client, held: Claim) -> None:
+    [worker] = [one for one in api.get("/api/v1/workers").json()["workers"] if one["task_count"]]
+    [task] = worker["tasks"]
+    assert (task["id"], task["task_name"], task["queue_name"]) == (held.id, held.task_name, held.queue_name)
+    assert task["seconds"] >= 0
+    assert task["started_at"].endswith("+00:00")
+
+
+def test_what_it_is_asked_stands_in_the_answer_and_in_the_audit_log(
+    signed_in: httpx.Client, worker: str
+) -> None:
+    quiet = signed_in.post(path(worker, "quiet"))
+    assert quiet.status_code == 200
+    assert (quiet.json()["asked_to"], quiet.json()["asked_by"]) == ("quiet", "lapinq")
+    assert quiet.json()["asked_at"]
+    assert signed_in.post(path(worker, "resume"), json={}).json()["asked_to"] is None
+    assert signed_in.post(path(worker.upper(), "stop")).json()["asked_to"] == "stop"
+    entries = signed_in.get("/api/v1/audit", params={"target": worker}).json()
+    assert [entry["action"] for entry in entries] == ["worker.stop", "worker.resume", "worker.quiet"]
+    assert {entry["actor"]["name"] for entry in entries} == {"lapinq"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_unknown_worker_is_a_404(api: httpx.Client, order: str) -> None:
+    unknown = str(uuid.uuid4())
+    for answer in (api.get(path(unknown)), api.post(path(unknown, order))):
+        assert answer.status_code == 404
+        assert answer.json() == {"error": "there is no worker with this id"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_dead_worker_is_asked_for_nothing(
+    api: httpx.Client, worker: str, order: str, db: psycopg.Connection
+) -> None:
+    db.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (worker,))
+    answer = api.post(path(worker, order))
+    assert answer.status_code == 409
+    assert answer.json() == {"error": "this worker was declared dead"}
+    assert api.get(path(worker)).json()["state"] == "dead"
+
+
+@pytest.mark.parametrize("order", ["quiet", "resume"])
+def test_a_stop_is_not_taken_back(api: httpx.Client, worker: str, order: str) -> None:
+    assert api.post(path(worker, "stop")).status_code == 200
+    assert api.post(path(worker, "stop")).status_code == 200
+    assert api.post(path(worker, order)).status_code == 409
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_malformed_id_and_a_body_are_refused(api: httpx.Client, worker: str, order: str) -> None:
+    answer = api.post(path("x", order))
+    assert (answer.status_code, answer.json()["details"][0]["loc"]) == (400, "id")
+    assert api.post(path(worker, order), json={"reason": "x"}).status_code == 400
+    assert api.get(path(worker)).json()["asked_at"] is None
+
+
+def test_a_server_goes_on_without_its_worker_until_it_starts_anew(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LAPINQ_HEARTBEAT_INTERVAL", "0.2")
+    task = {"task_name": "factorial", "module_path": "math", "args": [3]}
+
+    def enqueue(client: httpx.Client) -> str:
+        return client.post("/api/v1/enqueue", json=task).json()["task_id"]
+
+    def workers(client: httpx.Client) -> list[dict[str, Any]]:
+        return client.get("/api/v1/workers").json()["workers"]
+
+    def status(client: httpx.Client, task_id: str) -> str:
+        return client.get(f"/api/v1/tasks/{task_id}").json()["status"]
+
+    app = create_app(database, worker=True)
+    with serving(app) as client, caplog.at_level("INFO"):
+        [worker] = eventually(lambda: workers(client))
+        assert client.post(path(worker["id"], "stop")).status_code == 200
+        eventually(lambda: "the worker has stopped, as it was asked to" in caplog.text)
+        assert workers(client) == []
+        waiting = enqueue(client)
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        assert status(client, waiting) == "pending"
+    with serving(app) as client:
+        eventually(lambda: status(client, waiting) == "completed")

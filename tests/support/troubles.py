@@ -1,0 +1,49 @@
+"""What goes wrong in a browser without anybody seeing it: errors in the console, of scripts, and of the policy."""
+
+import contextlib
+import re
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, WebError
+
+_REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy violated: ${event.violatedDirective} by ${event.blockedURI} ${event.sample}`);
+});
+"""
+
+
+class Troubles:
+    """Gathers them, from all pages of the contexts that it watches."""
+
+    def __init__(self) -> None:
+        self._contexts: list[BrowserContext] = []
+        self._found: list[str] = []
+        self._expected: list[re.Pattern[str]] = []
+
+    def watch(self, context: BrowserContext) -> None:
+        """From now on."""
+        self._contexts.append(context)
+        context.add_init_script(_REPORT_VIOLATIONS)
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+
+    def expect(self, pattern: str) -> None:
+        """What matches `pattern` anywhere is part of the test: "status of 401" where a password is wrong."""
+        self._expected.append(re.compile(pattern))
+
+    def gather(self) -> None:
+        """Waits for what the open pages have at hand, which is lost when they are closed."""
+        for page in [page for context in self._contexts for page in context.pages]:
+            with contextlib.suppress(Error):  # it went elsewhere meanwhile
+                page.evaluate("new Promise((done) => setTimeout(done))")
+
+    def unexpected(self) -> list[str]:
+        """What nobody expected."""
+        return [one for one in self._found if not any(known.search(one) for known in self._expected)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._found.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+    def _error(self, error: WebError) -> None:
+        self._found.append(f"uncaught: {error.error}")

@@ -1,0 +1,156 @@
+from typing import Any, cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor
+
+SECRET = "q0x7"
+"""What stands in every hidden value, and in nothing else: no key and no other value has a digit in it."""
+
+_words = st.text("abcdefgäß \n", max_size=8)
+_plain = st.none() | st.booleans() | _words
+_secret_leaves = _words.map(lambda word: word + SECRET)
+_secret_values = st.recursive(
+    _secret_leaves,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3) | st.dictionaries(_words, inner, min_size=1, max_size=3)
+    ),
+    max_leaves=5,
+)
+_secret_names = st.sampled_from(["password", "Password", "PASSWORD", "x_token", "Api_TOKEN_2", "token"])
+
+
+def _objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    hidden = st.dictionaries(_secret_names, _secret_values, max_size=2)
+    return st.builds(_together, st.dictionaries(_words, inner, max_size=3), hidden)
+
+
+def _together(shown: dict[str, Any], hidden: dict[str, Any]) -> dict[str, Any]:
+    return {**shown, **hidden}
+
+
+_values: st.SearchStrategy[Any] = st.recursive(
+    _plain, lambda inner: st.lists(inner, max_size=4) | _objects(inner), max_leaves=20
+)
+
+redactor = Redactor(["password", "*token*"])
+
+
+def nested(value: Any, levels: int) -> Any:
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@given(_values)
+def test_nothing_of_a_hidden_value_is_left_and_all_else_stays(value: Any) -> None:
+    before = msgspec.json.encode(value)
+    masked = redactor.mask(value)
+    assert SECRET.encode() not in msgspec.json.encode(masked)
+    assert msgspec.json.encode(value) == before
+    assert_same_but_for_hidden(value, masked)
+    assert redactor.mask(masked) == masked
+    if SECRET.encode() not in before:
+        assert masked is value
+
+
+@given(_values)
+def test_text_is_masked_as_the_value_it_stands_for(value: Any) -> None:
+    text = msgspec.json.encode(value).decode()
+    assert msgspec.json.decode(redactor.mask_text(text)) == redactor.mask(value)
+
+
+def assert_same_but_for_hidden(value: Any, masked: Any) -> None:
+    pairs: list[tuple[Any, Any]] = [(value, masked)]
+    while pairs:
+        before, after = pairs.pop()
+        match before:
+            case dict():
+                one = cast("dict[str, Any]", before)
+                assert list(after) == list(one)
+                pairs += [(HIDDEN if redactor.hides(key) else one[key], after[key]) for key in one]
+            case list():
+                several = cast("list[Any]", before)
+                assert len(after) == len(several)
+                pairs += zip(several, after, strict=True)
+            case _:
+                assert after == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_hidden"),
+    [
+        ("password", "password", True),
+        ("password", "PassWord", True),
+        ("PASSWORD", "password", True),
+        ("password", "password2", False),
+        ("password", "my password", False),
+        ("*token*", "token", True),
+        ("*token*", "Access-Token\n2", True),
+        ("card_?", "card_1", True),
+        ("card_?", "card_10", False),
+        ("a.b", "axb", False),
+        ("straße", "STRASSE", True),
+        ("*", "", True),
+        ("a|b", "a", False),
+    ],
+)
+def test_names_match_in_upper_or_lower_case_and_globs_match_many(
+    pattern: str, name: str, is_hidden: bool
+) -> None:
+    assert Redactor([pattern]).hides(name) is is_hidden
+    assert Redactor(["nothing", pattern]).hides(name) is is_hidden
+
+
+def test_without_a_pattern_nothing_is_hidden() -> None:
+    assert not Redactor([]).hides("")
+    assert not Redactor([]).hides("password")
+
+
+@pytest.mark.parametrize("value", [None, True, 0, 1.5, "", [], {}, [{"password": 1}]])
+def test_a_hidden_value_looks_the_same_whatever_it_was(value: Any) -> None:
+    assert redactor.mask({"password": value, "b": 1}) == {"password": HIDDEN, "b": 1}
+
+
+def test_what_is_nested_deeper_than_the_stack_is_masked() -> None:
+    text = msgspec.json.encode(nested({"password": SECRET}, 5_000)).decode()
+    masked = redactor.mask_text(text)
+    assert SECRET not in masked
+    assert len(masked) == len(text) - len(SECRET) + len(HIDDEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "nothing", f"{{'password': '{SECRET}'}}", f'{{"password": "{SECRET}"', '"\\ud800"', "1e999", "NaN"],
+)
+def test_text_that_is_not_json_is_hidden_whole(text: str) -> None:
+    assert redactor.mask_text(text) == HIDDEN_TEXT
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "1.0", "1e2", ' {"a" : [1, 12345678901234567890123] } ', '"password"']
+)
+def test_text_with_nothing_to_hide_stays_as_it_was_written(text: str) -> None:
+    assert redactor.mask_text(text) == text
+
+
+def test_large_numbers_beside_what_is_hidden_are_kept() -> None:
+    text = '{"password":1,"n":123456789012345678901234567890}'
+    assert redactor.mask_text(text) == '{"password":"[hidden]","n":123456789012345678901234567890}'
+
+
+def test_the_name_of_a_field_hides_all_that_is_in_it() -> None:
+    task = {"args": [1, {"a": 2}], "kwargs": {"a": [3], "b": 4}, "metadata": None, "result": '{"a":5}'}
+    whole = Redactor(["*"])
+    assert {name: whole.mask_field(name, task[name]) for name in PAYLOAD_FIELDS} == {
+        "args": [HIDDEN, HIDDEN],
+        "kwargs": {"a": HIDDEN, "b": HIDDEN},
+        "metadata": None,
+        "result": HIDDEN_TEXT,
+    }
+    assert Redactor(["args"]).mask_field("kwargs", {"args": 1, "b": 2}) == {"args": HIDDEN, "b": 2}
+    assert Redactor(["a"]).mask_field("result", task["result"]) == '{"a":"[hidden]"}'
+    assert Redactor(["a"]).mask_field("args", task["args"]) == [1, {"a": HIDDEN}]

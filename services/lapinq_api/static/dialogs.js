@@ -17,6 +17,6 @@ export function listenForDialogs() {
     if (opener) open(opener);
     else if (event.target.closest("button[data-close]")) event.target.closest("dialog").close();
   });
-  // What comes of it is said on the page.
-  document.addEventListener("submit", (event) => event.target.closest("dialog")?.close());
+  // What comes of it is said on the page. A form that closes its dialog itself is left to do so.
+  document.addEventListener("submit", (event) => event.target.matches("dialog form[data-to]") && event.target.closest("dialog").close());
 }

@@ -1,6 +1,7 @@
 """A queue as a whole: how full it is, and whether anything may start from it."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 import psycopg
@@ -10,6 +11,9 @@ from lapinq_core.store import audit
 from lapinq_core.store.audit import Author
 
 _PACKAGE = "lapinq_core.queue"
+
+MOST_REASON = 1000
+"""Characters that may say why a queue is paused."""
 
 
 class QueueState(msgspec.Struct, frozen=True):
@@ -25,6 +29,35 @@ class QueueState(msgspec.Struct, frozen=True):
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
+
+
+class QueueOrder(StrEnum):
+    """In which order queues are listed; by name among equals."""
+
+    NAME = "name"
+    PENDING = "pending"
+    RUNNING = "running"
+    FAILED = "failed"
+    PAUSED = "paused"
+    """Those that are paused first."""
+
+
+class QueueLine(QueueState, frozen=True):
+    """A queue in a list. `first_at` is when its first task in line was enqueued or became due; None where none is."""
+
+    first_at: datetime | None
+
+
+async def list_queues(
+    conn: psycopg.AsyncConnection, part: str = "", order: QueueOrder = QueueOrder.NAME, limit: int = 500
+) -> tuple[list[QueueLine], int]:
+    """The first `limit` queues that have tasks or are paused and whose name contains `part`, in capitals or not.
+
+    Answers also how many there are of them in all.
+    """
+    params = {"part": part, "order": order, "limit": limit}
+    rows = await (await conn.execute(sql(_PACKAGE, "list_queues"), params, prepare=True)).fetchall()
+    return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
 async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueState | None:

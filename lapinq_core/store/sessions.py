@@ -61,6 +61,13 @@ class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool
 
 
+class Presence(msgspec.Struct, frozen=True):
+    """How many sessions of a user hold, and when one of them was last in use, to the minute."""
+
+    count: int
+    seen_at: datetime
+
+
 class Ended(msgspec.Struct, frozen=True):
     """A session that was, and whose."""
 
@@ -128,6 +135,12 @@ async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes
     ]
 
 
+async def presences(conn: psycopg.AsyncConnection) -> dict[int, Presence]:
+    """By the ids of their users, the sessions that hold; without those who have none."""
+    rows = await (await conn.execute(sql(_PACKAGE, "count_sessions"), _LIMITS)).fetchall()
+    return {user_id: Presence(count, seen_at) for user_id, count, seen_at in rows}
+
+
 async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> Ended | None:
     """Ends the session of a token, if there is one; answers what it was."""
     cursor = await conn.execute(sql(_PACKAGE, "end_session"), {"token_hash": token_hash})
@@ -146,6 +159,12 @@ async def revoke_others(conn: psycopg.AsyncConnection, user_id: int, token_hash:
     params = {"user_id": user_id, "token_hash": token_hash}
     rows = await (await conn.execute(sql(_PACKAGE, "revoke_sessions"), params)).fetchall()
     return [row[0] for row in rows]
+
+
+async def revoke_all(conn: psycopg.AsyncConnection, user_id: int) -> tuple[str, list[str]] | None:
+    """Ends all sessions of a user; answers their name and the ids of the sessions, None for an unknown user."""
+    row = await (await conn.execute(sql(_PACKAGE, "revoke_all_sessions"), {"user_id": user_id})).fetchone()
+    return (row[0], row[1]) if row else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:

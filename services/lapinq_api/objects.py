@@ -1,16 +1,17 @@
-"""What the database answers as JSON text (`lapinq_core.queue.inspect`), described: nothing is made from these structs.
+"""What the database answers as JSON text, described: the API makes nothing from these structs, pages read it with them.
 
 The tests hold the real answers against them, field by field.
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from lapinq_api.values import Id, says
 from lapinq_core.domain.state import Status
+from lapinq_core.domain.webhook import WebhookState
 
 
 class TaskObject(msgspec.Struct, kw_only=True):
@@ -83,3 +84,24 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     finished_at: Annotated[datetime | None, says("When its end was stored.")]
     worker_id: str | None
     final: Annotated[bool, says("Whether it gave the task its status.")]
+
+
+class WebhookObject(msgspec.Struct, kw_only=True):
+    """A call that tells of an ended task, and what became of it. The database answers it as text, in this form."""
+
+    id: Annotated[Id, says("The id of the event, sent as `webhook-id` with every try.")]
+    task_id: Id
+    queue_name: str
+    task_name: str
+    url: str
+    status: Annotated[Literal["completed", "failed"], says("How the task ended.")]
+    state: WebhookState
+    tries: Annotated[int, says("Tries begun since the end of the task, or since it was sent again.")]
+    created_at: Annotated[datetime, says("When the task ended.")]
+    due_at: Annotated[
+        datetime | None,
+        says("When it is tried next, while it is pending; of one on its way, in case of no outcome."),
+    ]
+    tried_at: Annotated[datetime | None, says("When the latest try began.")]
+    answer: Annotated[int | None, says("The HTTP status that the latest try was answered with.", example=200)]
+    failure: Annotated[str | None, says("Why the latest try came to nothing.", example="it answered 500")]

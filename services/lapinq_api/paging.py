@@ -2,6 +2,7 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 
 from lapinq_api.endpoint import Parameter
 from lapinq_api.query import whole_number
@@ -41,12 +42,15 @@ def wrong_cursor() -> InvalidValue:
 
 def next_number(last: int | None) -> dict[str, str] | None:
     """The header that leads on after number `last`; None without one."""
-    if last is None:
-        return None
-    return {CURSOR_HEADER: urlsafe_b64encode(last.to_bytes(8)).rstrip(b"=").decode()}
+    return None if last is None else {CURSOR_HEADER: cursor_after_number(last)}
 
 
-def read_number(query: dict[str, str]) -> int | None:
+def cursor_after_number(last: int) -> str:
+    """What leads on after number `last`."""
+    return urlsafe_b64encode(last.to_bytes(8)).rstrip(b"=").decode()
+
+
+def read_number(query: Mapping[str, str]) -> int | None:
     """The number that a page goes on after; None for the first page. Raises `InvalidValue`."""
     text = query.get("cursor")
     if text is None:

@@ -1,4 +1,4 @@
-"""The account page: the own password and the own sessions."""
+"""The account page: one's own password, sessions and permissions, and how the dashboard looks."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,9 +6,10 @@ from starlette.routing import Route
 
 from lapinq_api.auth.sessions import session_of, token_hash_of
 from lapinq_api.dashboard.page import PageEndpoint, page_of
+from lapinq_api.dashboard.texts import COOKIE
 from lapinq_api.dashboard.words import browser
 from lapinq_api.state import State
-from lapinq_core.domain.passwords import MIN_PASSWORD
+from lapinq_core.domain.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.store import sessions
 
 
@@ -21,4 +22,13 @@ async def account_page(state: State, request: Request) -> Response:
     token_hash = token_hash_of(state, request.scope)
     found = await state.database.run(sessions.list_of, session.user_id, token_hash)
     shown = [(line, browser(line.user_agent)) for line in found]
-    return page_of(state, request, "account.html", sessions=shown, shortest=MIN_PASSWORD, here="account")
+    return page_of(
+        state,
+        request,
+        "account.html",
+        here="account",
+        sessions=shown,
+        language=request.cookies.get(COOKIE),
+        shortest=MIN_PASSWORD,
+        longest=MAX_PASSWORD,
+    )

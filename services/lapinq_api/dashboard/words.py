@@ -31,15 +31,15 @@ def moment(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def browser(user_agent: str | None) -> str:
-    """The browser and the system that a User-Agent header names, or the header itself, cut short."""
+def browser(user_agent: str | None) -> tuple[str | None, str | None]:
+    """The browser and the system that a User-Agent header names; the header itself, cut short, of another program."""
     if not user_agent:
-        return "unknown"
+        return None, None
     name = next((name for mark, name in _BROWSERS if mark in user_agent), None)
     if name is None:
-        return user_agent if len(user_agent) <= _LONGEST_AGENT else f"{user_agent[:_LONGEST_AGENT]}…"
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
-    return f"{name} on {system}" if system else name
+        is_short = len(user_agent) <= _LONGEST_AGENT
+        return (user_agent if is_short else f"{user_agent[:_LONGEST_AGENT]}…"), None
+    return name, next((name for mark, name in _SYSTEMS if mark in user_agent), None)
 
 
 def json(value: object) -> str:
@@ -71,7 +71,6 @@ FILTERS = {
     "seconds": seconds,
     "thousands": thousands,
     "moment": moment,
-    "browser": browser,
 }
 """For the templates."""
 

@@ -24,9 +24,8 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.task import check_json, check_name
 from lapinq_core.queue import inspect, queues
 from lapinq_core.queue.inspect import QueueCounts
-from lapinq_core.queue.queues import QueueState
+from lapinq_core.queue.queues import MOST_REASON, QueueState
 
-MOST_REASON = 1000
 QUEUE = Parameter(
     name="name",
     where="path",

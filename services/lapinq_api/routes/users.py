@@ -125,7 +125,7 @@ async def create_user(state: State, request: Request) -> Response:
 
 
 async def set_role(state: State, request: Request) -> Response:
-    which = _user_id(request)
+    which = user_id_of(request)
     role = _role(decode(_role_change, await _body(state, request)).role)
 
     async def change(conn: psycopg.AsyncConnection) -> tuple[Changed, User | None]:
@@ -139,7 +139,7 @@ async def set_role(state: State, request: Request) -> Response:
 
 
 async def set_permissions(state: State, request: Request) -> Response:
-    which = _user_id(request)
+    which = user_id_of(request)
     grants = check_grants("queues", decode(_permissions_change, await _body(state, request)).queues)
 
     async def change(conn: psycopg.AsyncConnection) -> User | None:
@@ -151,12 +151,12 @@ async def set_permissions(state: State, request: Request) -> Response:
 
     user = await state.database.run(change)
     if user is None:
-        raise _unknown()
+        raise unknown_user()
     return Json(_shown(user))
 
 
 async def delete_user(state: State, request: Request) -> Response:
-    which = _user_id(request)
+    which = user_id_of(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     await check_still_admin(state, request.scope)
 
@@ -191,11 +191,12 @@ def _changed(changed: Changed, user: User | None, what: str) -> User:
     if changed is Changed.LAST_ADMIN:
         raise Refused(HTTPStatus.CONFLICT, f"the last admin can't be {what}: nobody could make another")
     if user is None:
-        raise _unknown()
+        raise unknown_user()
     return user
 
 
-def _unknown() -> Refused:
+def unknown_user() -> Refused:
+    """What is raised for an id that is nobody's."""
     return Refused(HTTPStatus.NOT_FOUND, "there is no user with this id")
 
 
@@ -203,7 +204,8 @@ def _shown(user: User) -> UserObject:
     return UserObject(user.id, user.username, user.role, write_grants(user.permissions))
 
 
-def _user_id(request: Request) -> int:
+def user_id_of(request: Request) -> int:
+    """The id in the path. Raises `InvalidValue`."""
     return whole_number("id", request.path_params["id"], 0, lowest=1, highest=_LARGEST_ID)
 
 
@@ -213,7 +215,7 @@ def _role(text: str) -> Role:
     return Role(text)
 
 
-_UNKNOWN = {404: "There is no user with this id."}
+UNKNOWN = {404: "There is no user with this id."}
 _LAST_ADMIN = {409: "It is the last admin."}
 
 OPERATIONS = (
@@ -245,7 +247,7 @@ OPERATIONS = (
                 body=UserObject,
                 links={
                     name: {"id": "$response.body#/id"}
-                    for name in ("set_role", "set_permissions", "delete_user")
+                    for name in ("set_role", "set_permissions", "delete_user", "end_user_sessions")
                 },
             )
         },
@@ -262,7 +264,7 @@ OPERATIONS = (
         parameters=(USER_ID,),
         body=RoleChange,
         answers={200: Answer(description="The user as they are now.", body=UserObject)},
-        errors={**_UNKNOWN, **_LAST_ADMIN},
+        errors={**UNKNOWN, **_LAST_ADMIN},
     ),
     Operation(
         method="POST",
@@ -275,7 +277,7 @@ OPERATIONS = (
         parameters=(USER_ID,),
         body=PermissionsChange,
         answers={200: Answer(description="The user as they are now.", body=UserObject)},
-        errors=_UNKNOWN,
+        errors=UNKNOWN,
     ),
     Operation(
         method="DELETE",
@@ -287,6 +289,6 @@ OPERATIONS = (
         description="Their sessions end at once. One may delete oneself, unless one is the last admin.",
         parameters=(USER_ID,),
         answers={200: Answer(description="They are gone.", body=UserDeleted)},
-        errors={**_UNKNOWN, **_LAST_ADMIN},
+        errors={**UNKNOWN, **_LAST_ADMIN},
     ),
 )

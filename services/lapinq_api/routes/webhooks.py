@@ -1,10 +1,7 @@
 """Looking at webhooks and what became of them, and sending one again."""
 
-from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,43 +11,19 @@ from lapinq_api.codec import Json
 from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.errors import Refused
-from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit, read_number
+from lapinq_api.objects import WebhookObject
+from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
 from lapinq_api.state import State
 from lapinq_api.task_path import read_id
-from lapinq_api.values import NAME_SCHEMA, Id, says
+from lapinq_api.webhook_filters import QUEUE, STATE, TASK_ID, read_filter
 from lapinq_core.domain.account import Permission
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.task import check_name
-from lapinq_core.domain.webhook import WebhookState
 from lapinq_core.store import webhooks
-from lapinq_core.store.webhooks import WebhookFilter
-
-
-class WebhookObject(msgspec.Struct, kw_only=True):
-    """A call that tells of an ended task, and what became of it. The database answers it as text, in this form."""
-
-    id: Annotated[Id, says("The id of the event, sent as `webhook-id` with every try.")]
-    task_id: Id
-    queue_name: str
-    task_name: str
-    url: str
-    status: Annotated[Literal["completed", "failed"], says("How the task ended.")]
-    state: WebhookState
-    tries: Annotated[int, says("Tries begun since the end of the task, or since it was sent again.")]
-    created_at: Annotated[datetime, says("When the task ended.")]
-    due_at: Annotated[
-        datetime | None,
-        says("When it is tried next, while it is pending; of one on its way, in case of no outcome."),
-    ]
-    tried_at: Annotated[datetime | None, says("When the latest try began.")]
-    answer: Annotated[int | None, says("The HTTP status that the latest try was answered with.", example=200)]
-    failure: Annotated[str | None, says("Why the latest try came to nothing.", example="it answered 500")]
 
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
     objects, last = await state.database.within(
-        LIST_BUDGET_SECONDS, webhooks.list_webhooks, _filter(query), read_limit(query)
+        LIST_BUDGET_SECONDS, webhooks.list_webhooks, read_filter(query), read_limit(query)
     )
     return Json(f"[{','.join(objects)}]".encode(), headers=next_number(last))
 
@@ -75,20 +48,6 @@ async def resend_webhook(state: State, request: Request) -> Response:
     return Json(sent.encode())
 
 
-def _filter(query: dict[str, str]) -> WebhookFilter:
-    state, queue, task = (query.get(key) for key in ("state", "queue", "task_id"))
-    if state is not None and state not in set(WebhookState):
-        raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")
-    if queue is not None:
-        check_name("queue", queue)
-    return WebhookFilter(
-        state=WebhookState(state) if state else None,
-        queue=queue,
-        task_id=None if task is None else read_id("task_id", task, "a task id"),
-        before=read_number(query),
-    )
-
-
 def _event_id(request: Request) -> str:
     return read_id("id", request.path_params["id"], "the id of an event")
 
@@ -100,18 +59,6 @@ def _unknown() -> Refused:
 _EVENT_ID = Parameter(
     name="id", where="path", description="The id of an event.", schema={"type": "string", "format": "uuid"}
 )
-_FILTERS = (
-    Parameter(
-        name="state", description="Only this state.", schema={"type": "string", "enum": list(WebhookState)}
-    ),
-    Parameter(
-        name="task_id", description="Only those of this task.", schema={"type": "string", "format": "uuid"}
-    ),
-    Parameter(name="queue", description="Only those of tasks of this queue.", schema=NAME_SCHEMA),
-    LIMIT,
-    NUMBER_CURSOR,
-)
-
 OPERATIONS = (
     Operation(
         method="GET",
@@ -121,7 +68,7 @@ OPERATIONS = (
         tag="webhooks",
         summary="List webhooks, newest first",
         description="One is there for each end of a task that named a `webhook_url`, until a while after its delivery.",
-        parameters=_FILTERS,
+        parameters=(STATE, TASK_ID, QUEUE, LIMIT, NUMBER_CURSOR),
         answers={
             200: Answer(
                 description="The webhooks.",

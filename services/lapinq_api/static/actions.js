@@ -83,13 +83,16 @@ export function done(message, next) {
 }
 
 async function act(element, button) {
-  if (element.dataset.confirm && !(await ask(element.dataset.confirm, button.textContent.trim()))) return;
+  // Read now: by the time of the answer the page may have been made anew, and this be another button.
+  const { confirm, method, to, done: message, secret } = element.dataset;
+  const next = element.dataset.next ?? ("reload" in element.dataset ? "" : undefined);
+  if (confirm && !(await ask(confirm, button.textContent.trim()))) return;
   button.disabled = true;
   announce("");
   try {
-    const found = await call(element.dataset.method, element.dataset.to, content(element));
-    if ("secret" in element.dataset) showSecret(element, found);
-    else done(element.dataset.done, element.dataset.next ?? ("reload" in element.dataset ? "" : undefined));
+    const found = await call(method, to, content(element));
+    if (secret === undefined) done(message, next);
+    else showSecret(secret, found);
   } catch (error) {
     announce(error.message, true);
     document.getElementById("announcement").scrollIntoView({ block: "nearest" });
@@ -99,8 +102,8 @@ async function act(element, button) {
 }
 
 // What is shown once and never again.
-function showSecret(form, found) {
-  const place = document.getElementById(form.dataset.secret);
+function showSecret(id, found) {
+  const place = document.getElementById(id);
   place.hidden = false;
   place.querySelector("code").textContent = found.key;
   place.focus();

@@ -3,6 +3,7 @@
 import { listenForActions } from "./actions.js";
 import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
+import { listenForDialogs } from "./dialogs.js";
 import { listenForKeys } from "./keys.js";
 import { stayLive } from "./live.js";
 import { listenForPreferences } from "./preferences.js";
@@ -14,6 +15,7 @@ import { drawTrees, listenForSearch } from "./tree.js";
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tellTimes(document);
 listenForActions();
+listenForDialogs();
 listenForSelection();
 listenForKeys();
 listenForPreferences();

@@ -48,8 +48,14 @@ const callbacks = {
   beforeNodeMorphed: (node) => !(node.dataset && "mine" in node.dataset),
 };
 
+// What somebody types in is left alone; a button under the focus changes as any other.
+function isTyping() {
+  return document.activeElement?.matches("input, select, textarea") ?? false;
+}
+
 function morph(part, html) {
-  Idiomorph.morph(part, html, { morphStyle: "innerHTML", ignoreActiveValue: true, restoreFocus: true, callbacks });
+  const ignoreActiveValue = isTyping();
+  Idiomorph.morph(part, html, { morphStyle: "innerHTML", ignoreActiveValue, restoreFocus: true, callbacks });
   tellTimes(part);
   keepSelection(part);
   drawCharts(part);
@@ -65,7 +71,7 @@ function morphInPlace(part, html) {
   for (const row of next.content.querySelectorAll("tr[id]")) {
     const shown = document.getElementById(row.id);
     if (shown && part.contains(shown)) {
-      Idiomorph.morph(shown, row, { ignoreActiveValue: true, callbacks });
+      Idiomorph.morph(shown, row, { ignoreActiveValue: isTyping(), callbacks });
       tellTimes(shown);
     } else {
       waiting += 1;
@@ -75,7 +81,7 @@ function morphInPlace(part, html) {
   const note = part.querySelector("[data-waiting]");
   if (note) {
     note.hidden = !waiting;
-    note.textContent = text("waiting", { n: waiting });
+    note.textContent = text(note.dataset.waiting || "waiting", { n: waiting });
   }
 }
 

@@ -100,6 +100,7 @@ TRIES = {
         Act.ADMINISTER, "/admin/users/999999/permissions", 404, {"queues": {}}
     ),
     "DELETE /admin/users/{id}": Try(Act.ADMINISTER, "/admin/users/999999", 404),
+    "DELETE /admin/users/{id}/sessions": Try(Act.ADMINISTER, "/admin/users/999999/sessions", 404),
     "GET /me": Try(Act.OWN_ACCOUNT, "/me", 200),
     "POST /account/password": Try(Act.OWN_ACCOUNT, "/account/password", 400, {}),
     "GET /account/sessions": Try(Act.OWN_ACCOUNT, "/account/sessions", 200),

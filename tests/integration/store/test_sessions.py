@@ -180,3 +180,35 @@ def test_a_request_finds_its_session_by_the_primary_key(database: str) -> None:
         assert "Seq Scan on lapinq_sessions" not in plan
 
     on_connections(database, test)
+
+
+def test_how_many_sessions_hold_is_told_of_each_user_who_has_some(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        lisa, bob = await add_user(conn), await add_user(conn, "bob")
+        await add_user(conn, "nobody")
+        for known, name in ((lisa, "a"), (lisa, "b"), (lisa, "idle"), (bob, "c")):
+            await begin(conn, known, name)
+        await make_older(conn, "idle", "seen_at", "12 hours 1 second")
+        await make_older(conn, "a", "seen_at", "1 hour")
+        found = await sessions.presences(conn)
+        assert {user: presence.count for user, presence in found.items()} == {lisa.id: 2, bob.id: 1}
+        [latest] = [line for line in await sessions.list_of(conn, lisa.id, hashed("b")) if line.is_current]
+        assert found[lisa.id].seen_at == latest.seen_at
+
+    on_connections(database, test)
+
+
+def test_all_sessions_of_a_user_end_and_every_server_hears_of_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        lisa, bob = await add_user(conn), await add_user(conn, "bob")
+        ids = [await begin(conn, lisa, name) for name in ("a", "b")]
+        await begin(conn, bob, "c")
+        await conn.execute("LISTEN lapinq_access")
+        assert await sessions.revoke_all(conn, lisa.id) == ("lisa", sorted(map(str, ids)))
+        assert [told.payload async for told in conn.notifies(timeout=5, stop_after=1)] == [f"user {lisa.id}"]
+        assert await sessions.find(conn, hashed("a")) is None
+        assert await sessions.find(conn, hashed("c")) is not None
+        assert await sessions.revoke_all(conn, lisa.id) == ("lisa", [])
+        assert await sessions.revoke_all(conn, 999_999) is None
+
+    on_connections(database, test)

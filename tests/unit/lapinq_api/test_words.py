@@ -40,23 +40,26 @@ def test_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user_agent", "text"),
+    ("user_agent", "found"),
     [
-        (None, "unknown"),
-        ("", "unknown"),
-        ("curl/8.14.1", "curl/8.14.1"),
-        ("x" * 500, "x" * 60 + "…"),
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        (None, (None, None)),
+        ("", (None, None)),
+        ("curl/8.14.1", ("curl/8.14.1", None)),
+        ("x" * 500, ("x" * 60 + "…", None)),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", ("Firefox", "Linux")),
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/150.0.0.0 Safari/537.36 Edg/150.0",
-            "Edge on Windows",
+            ("Edge", "Windows"),
         ),
         (
             "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/150.0 Mobile Safari/537.36",
-            "Chrome on Android",
+            ("Chrome", "Android"),
         ),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1", "Safari on iOS"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1",
+            ("Safari", "iOS"),
+        ),
     ],
 )
-def test_browsers(user_agent: str | None, text: str) -> None:
-    assert browser(user_agent) == text
+def test_browsers(user_agent: str | None, found: tuple[str | None, str | None]) -> None:
+    assert browser(user_agent) == found

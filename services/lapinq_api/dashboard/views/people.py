@@ -1,19 +1,42 @@
-"""The users, for admins: who there is, and what they may do."""
+"""The users and the named API keys, for admins: who and what there is, and what each may do."""
 
 from typing import Any
 
 from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.views.queues import MOST_SHOWN
+from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission, Role
+from lapinq_core.domain.account import Permission, Role, Scope
 from lapinq_core.domain.grants import write_grants
-from lapinq_core.store import users
+from lapinq_core.domain.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
+from lapinq_core.domain.task import MAX_NAME
+from lapinq_core.queue import queues
+from lapinq_core.store import keys, sessions, users
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     del asked
-    found = await state.database.run(users.list_all)
-    shown = [{"user": user, "permissions": write_grants(user.permissions)} for user in found]
-    return {"users": shown, "roles": list(Role), "permissions": list(Permission)}
+    run = state.database.run
+    found, presences = await run(users.list_all), await run(sessions.presences)
+    known, _ = await state.database.within(
+        LIST_BUDGET_SECONDS, queues.list_queues, "", queues.QueueOrder.NAME, MOST_SHOWN
+    )
+    shown = [
+        {"user": user, "permissions": write_grants(user.permissions), "sessions": presences.get(user.id)}
+        for user in found
+    ]
+    return {
+        "users": shown,
+        "roles": list(Role),
+        "permissions": list(Permission),
+        "queues": [queue.queue_name for queue in known],
+        "keys": await run(keys.list_all),
+        "scopes": list(Scope),
+        "shortest": MIN_PASSWORD,
+        "longest": MAX_PASSWORD,
+        "longest_username": MAX_USERNAME,
+        "longest_name": MAX_NAME,
+    }
 
 
 VIEW = View(path="/admin/users", template="users.html", here="users", load=load, needs_admin=True)

@@ -1,0 +1,11 @@
+-- Ends all sessions of a user. Answers the user's name and the ids of the sessions; no row for an unknown user.
+-- Locks the rows it deletes. Relies on lapinq_sessions_user_id and lapinq_users_pkey.
+-- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+WITH ended AS (
+    DELETE FROM lapinq_sessions
+     WHERE user_id = %(user_id)s::bigint
+    RETURNING id::text AS id, pg_notify('lapinq_access', 'user ' || user_id) AS told
+)
+SELECT u.username, ARRAY(SELECT id FROM ended WHERE told IS NOT NULL ORDER BY id)
+  FROM lapinq_users u
+ WHERE u.id = %(user_id)s::bigint

@@ -1,0 +1,52 @@
+"""The audit log, for admins: what people and keys changed."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from lapinq_api.audit_filters import read_filter
+from lapinq_api.dashboard.page_links import CURSOR, page_links
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
+from lapinq_api.state import State
+from lapinq_core.store import audit
+from lapinq_core.store.audit import Recorded
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    chosen = read_filter(asked.query)
+    entries, last = await state.database.within(
+        LIST_BUDGET_SECONDS, audit.list_entries, chosen, DEFAULT_LIMIT
+    )
+    return {
+        "entries": [(entry, _details(entry)) for entry in entries],
+        "filters": asked.query,
+        "since": _typed(chosen.since),
+        "until": _typed(chosen.until),
+        "links": page_links(asked.query, None if last is None else cursor_after_number(last)),
+    }
+
+
+def _details(entry: Recorded) -> str | None:
+    """The details as they are read, JSON over several lines."""
+    if not entry.details:
+        return None
+    return msgspec.json.format(msgspec.json.encode(entry.details), indent=2).decode()
+
+
+def _typed(moment: datetime | None) -> str:
+    """`moment` as a field of the form takes it, in UTC, which is what such a field without an offset says."""
+    return "" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}"
+
+
+VIEW = View(
+    path="/admin/audit",
+    template="audit.html",
+    here="audit",
+    load=load,
+    parts=("audit-list",),
+    parameters=frozenset({"actor", "action", "target", "since", "until", CURSOR}),
+    needs_admin=True,
+)

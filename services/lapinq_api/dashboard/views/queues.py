@@ -1,0 +1,42 @@
+"""The queues: how full each is, how long its first task has waited, and whether it is paused."""
+
+from typing import Any
+
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.state import State
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.task import check_name
+from lapinq_core.queue import queues
+from lapinq_core.queue.queues import MOST_REASON, QueueOrder
+
+MOST_SHOWN = 500
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    part, order = asked.query.get("q", ""), asked.query.get("order", QueueOrder.NAME)
+    if part:
+        check_name("q", part)  # it is a part of one
+    if order not in set(QueueOrder):
+        raise InvalidValue("order", f"must be one of {', '.join(QueueOrder)}")
+    found, count = await state.database.within(
+        LIST_BUDGET_SECONDS, queues.list_queues, part, QueueOrder(order), MOST_SHOWN
+    )
+    return {
+        "queues": found,
+        "count": count,
+        "q": part,
+        "order": order,
+        "orders": list(QueueOrder),
+        "most_reason": MOST_REASON,
+    }
+
+
+VIEW = View(
+    path="/queues",
+    template="queues.html",
+    here="queues",
+    load=load,
+    parts=("queues-list",),
+    parameters=frozenset({"q", "order"}),
+)

@@ -1,0 +1,40 @@
+"""The webhooks: what was or is to be told of ended tasks, and what became of it."""
+
+from typing import Any
+
+import msgspec
+
+from lapinq_api.dashboard.page_links import CURSOR, page_links
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.objects import WebhookObject
+from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
+from lapinq_api.state import State
+from lapinq_api.webhook_filters import read_filter
+from lapinq_core.domain.webhook import WebhookState
+from lapinq_core.store import webhooks
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    chosen = read_filter(asked.query)
+    lines, last = await state.database.within(
+        LIST_BUDGET_SECONDS, webhooks.list_webhooks, chosen, DEFAULT_LIMIT
+    )
+    return {
+        "webhooks": [_line.decode(line) for line in lines],
+        "states": list(WebhookState),
+        "filters": asked.query,
+        "links": page_links(asked.query, None if last is None else cursor_after_number(last)),
+    }
+
+
+_line = msgspec.json.Decoder(WebhookObject)
+
+VIEW = View(
+    path="/webhooks",
+    template="webhooks.html",
+    here="webhooks",
+    load=load,
+    parts=("webhooks-list",),
+    parameters=frozenset({"state", "queue", "task_id", CURSOR}),
+)

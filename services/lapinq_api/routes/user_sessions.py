@@ -1,0 +1,53 @@
+"""The sessions of somebody else, over HTTP: an admin ends them all."""
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import note
+from lapinq_api.auth.sessions import check_still_admin
+from lapinq_api.body import read_no_fields
+from lapinq_api.codec import Json
+from lapinq_api.endpoint import Answer, Needs, Operation
+from lapinq_api.routes.account import SessionsEnded
+from lapinq_api.routes.users import UNKNOWN, USER_ID, unknown_user, user_id_of
+from lapinq_api.state import State
+from lapinq_core.store import audit, sessions
+
+
+async def end_user_sessions(state: State, request: Request) -> Response:
+    which = user_id_of(request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
+
+    async def revoke(conn: psycopg.AsyncConnection) -> list[str] | None:
+        async with conn.transaction():
+            found = await sessions.revoke_all(conn, which)
+            if found is None:
+                return None
+            username, ended = found
+            if ended:
+                details = {"id": which, "sessions": ended}
+                await audit.record(conn, note(request, "session.revoke", username, details))
+            return ended
+
+    ended = await state.database.run(revoke)
+    if ended is None:
+        raise unknown_user()
+    return Json(SessionsEnded(len(ended)))
+
+
+OPERATIONS = (
+    Operation(
+        method="DELETE",
+        path="/admin/users/{id}/sessions",
+        handler=end_user_sessions,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="End all sessions of a user",
+        description="They have to log in again, wherever they were logged in. Your own end too, if it is you.",
+        parameters=(USER_ID,),
+        answers={200: Answer(description="They ended at once.", body=SessionsEnded)},
+        errors=UNKNOWN,
+    ),
+)

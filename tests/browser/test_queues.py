@@ -1,0 +1,65 @@
+"""The page of the queues in a browser."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+
+pytestmark = pytest.mark.http
+
+
+def row(page: Page, queue: str) -> Locator:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=queue, exact=True))
+
+
+def test_a_queue_is_paused_with_a_reason_and_goes_on(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="mail")
+    page.goto("/queues")
+    page.get_by_role("button", name="Pause the queue mail").click()
+    dialog = page.get_by_role("dialog", name="Pause mail")
+    dialog.get_by_label("Reason").fill("out of <b>stamps</b>")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("The queue mail is paused.")).to_be_visible()
+    expect(row(page, "mail")).to_contain_text("by lapinq: out of <b>stamps</b>")
+    resume = page.get_by_role("button", name="Resume the queue mail")
+    expect(resume).to_have_text("Resume")
+    resume.click()
+    expect(page.get_by_text("The queue mail goes on.")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause the queue mail")).to_have_text("Pause")
+
+
+def test_who_thinks_better_of_it_pauses_nothing(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="video")
+    page.goto("/queues")
+    page.get_by_role("button", name="Pause the queue video").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(row(page, "video")).not_to_contain_text("paused")
+
+
+def test_a_new_queue_waits_until_it_is_asked_for(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="first")
+    page.goto("/queues")
+    row(page, "first").hover()
+    enqueue(queue_name="another")
+    note = page.get_by_role("button", name="1 more queue: show it")
+    expect(note).to_be_visible()
+    expect(row(page, "another")).to_have_count(0)
+    note.click()
+    expect(row(page, "another")).to_be_visible()
+
+
+def test_who_may_only_look_is_offered_nothing(user_page: UserPage, enqueue: Enqueue) -> None:
+    enqueue(queue_name="mail")
+    page = user_page({"mail": ["cancel"]})
+    page.goto("/queues")
+    expect(row(page, "mail")).to_be_visible()
+    expect(page.get_by_role("table").get_by_role("button")).to_have_count(0)
+
+
+def test_it_keeps_nobody_out(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
+    enqueue(queue_name="mail")
+    page.goto("/queues")
+    axe(page)
+    page.get_by_role("button", name="Pause the queue mail").click()
+    axe(page)

@@ -1,0 +1,76 @@
+"""The page of the audit log."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.support.people import PASSWORD, add_user, browser
+
+pytestmark = pytest.mark.http
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def rows(client: httpx.Client, **params: str) -> list[str]:
+    page = client.get("/admin/audit", params=params)
+    assert page.status_code == 200
+    return re.findall(r'<tr role="row" id="entry-.*?</tr>', page.text, re.DOTALL)
+
+
+def test_an_entry_tells_who_did_what_on_what_from_where(signed_in: httpx.Client, queue: str) -> None:
+    signed_in.post(f"/api/v1/queues/{queue}/pause", json={"reason": "out of stamps"})
+    (html,) = rows(signed_in, action="queue.pause", target=queue)
+    assert 'href="?actor=lapinq"' in html
+    assert 'href="?action=queue.pause"' in html
+    assert ">127.0.0.1</td>" in html
+    assert re.search(r'<time datetime="[^"]+" data-as="clock">', html)
+    assert "&#34;reason&#34;: &#34;out of stamps&#34;" in html
+    assert f'href="../tasks?queue={queue.replace(" ", "%20")}"' in html
+
+
+def test_it_is_narrowed_down_by_actor_and_time(signed_in: httpx.Client, queue: str) -> None:
+    with_key = signed_in.post("/api/v1/keys", json={"name": f"key of {queue}", "scopes": ["manage"]}).json()
+    with browser(signed_in, None) as program:
+        program.post(f"/api/v1/queues/{queue}/pause", headers={"X-API-Key": with_key["key"]})
+    (html,) = rows(signed_in, actor=f"key of {queue}")
+    assert '<span class="none">key</span>' in html
+    assert len(rows(signed_in, since="2001-01-31T12:00")) > 1
+    assert rows(signed_in, until="2001-01-31T12:00") == []
+    page = signed_in.get("/admin/audit", params={"until": "2001-01-31T13:00:05+01:00"}).text
+    assert 'name="until" value="2001-01-31T12:00:05"' in page
+    assert "No entry passes these filters." in page
+
+
+def test_what_people_called_things_is_escaped(signed_in: httpx.Client) -> None:
+    signed_in.post("/api/v1/queues/" + HOSTILE.replace("/", "%2F") + "/pause", json={"reason": HOSTILE})
+    page = signed_in.get("/admin/audit", params={"target": HOSTILE, "actor": "lapinq"}).text
+    assert "<script>alert" not in page
+    assert page.count("&lt;script&gt;alert(1)") > 2
+
+
+def test_the_older_ones_are_a_page_away(signed_in: httpx.Client, queue: str) -> None:
+    for _ in range(26):
+        signed_in.post(f"/api/v1/queues/{queue}/pause")
+        signed_in.post(f"/api/v1/queues/{queue}/resume")
+    page = signed_in.get("/admin/audit", params={"target": queue}).text
+    (older,) = re.findall(r'href="(\?[^"]+)" rel="next"', page)
+    second = signed_in.get(f"/admin/audit{older.replace('&amp;', '&')}").text
+    seen = re.findall(r'id="(entry-[^"]+)"', page), re.findall(r'id="(entry-[^"]+)"', second)
+    assert (len(seen[0]), len(seen[1]), len({*seen[0], *seen[1]})) == (50, 2, 52)
+
+
+def test_it_is_for_admins(signed_in: httpx.Client) -> None:
+    person = add_user(signed_in)
+    with browser(signed_in, person["username"], PASSWORD) as client:
+        answer = client.get("/admin/audit")
+        assert answer.status_code == 403
+        assert "This page is for admins" in answer.text
+        assert "admin/audit" not in client.get("/queues").text
+
+
+@pytest.mark.parametrize("query", ["actor=%00", "target=" + "x" * 1001, "since=yesterday", "cursor=x"])
+def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
+    answer = signed_in.get(f"/admin/audit?{query}")
+    assert answer.status_code == 400
+    assert "That is not something this page can show" in answer.text

@@ -1,0 +1,76 @@
+"""The page of the users and the named keys, and ending the sessions of somebody else."""
+
+import re
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.domain.account import Permission, Scope
+from tests.support.people import PASSWORD, add_user, browser
+
+pytestmark = pytest.mark.http
+
+HOSTILE = '"><script>alert(1)</script>'
+
+
+def row(page: httpx.Response, row_id: str) -> str:
+    assert page.status_code == 200
+    found = re.search(rf'<tr role="row" id="{row_id}">.*?</tr>', page.text, re.DOTALL)
+    assert found, row_id
+    return found[0]
+
+
+def test_every_permission_is_offered_for_a_queue_and_those_given_are_checked(signed_in: httpx.Client) -> None:
+    person = add_user(signed_in, video=["cancel", "pause"])
+    html = row(signed_in.get("/admin/users"), f"user-{person['id']}")
+    group = re.search(r'<fieldset data-queue="video">.*?</fieldset>', html, re.DOTALL)
+    assert group
+    assert re.findall(r'data-permission="(\w+)"', group[0]) == list(Permission)
+    assert re.findall(r'data-permission="(\w+)" checked', group[0]) == ["cancel", "pause"]
+    assert "1 queue<" in html
+
+
+def test_it_tells_who_is_logged_in_and_ends_that(signed_in: httpx.Client, db: psycopg.Connection) -> None:
+    person = add_user(signed_in)
+    name, which = person["username"], person["id"]
+    assert "/sessions" not in row(signed_in.get("/admin/users"), f"user-{which}")
+    with browser(signed_in, name, PASSWORD) as here, browser(signed_in, name, PASSWORD) as there:
+        html = row(signed_in.get("/admin/users"), f"user-{which}")
+        assert "2 sessions" in html
+        assert 'last seen <time datetime="' in html
+        assert f'data-method="DELETE" data-to="admin/users/{which}/sessions"' in html
+        assert signed_in.delete(f"/admin/users/{which}/sessions").json() == {"ended": 2}
+        assert here.get("/me").status_code == there.get("/me").status_code == 401
+        assert signed_in.delete(f"/admin/users/{which}/sessions").json() == {"ended": 0}
+    (noted,) = db.execute(
+        "SELECT actor, details FROM lapinq_audit WHERE action = 'session.revoke' AND target = %s", (name,)
+    ).fetchall()
+    assert noted[0] == "lapinq"
+    assert noted[1]["id"] == which
+    assert len(noted[1]["sessions"]) == 2
+
+
+def test_ones_own_sessions_are_ended_elsewhere(signed_in: httpx.Client) -> None:
+    me = signed_in.get("/me").json()["id"]
+    html = row(signed_in.get("/admin/users"), f"user-{me}")
+    assert "session" in html
+    assert f"admin/users/{me}/sessions" not in html
+
+
+def test_the_keys_are_listed_without_themselves(signed_in: httpx.Client) -> None:
+    made = signed_in.post("/api/v1/keys", json={"name": HOSTILE, "scopes": ["enqueue", "read"]}).json()
+    page = signed_in.get("/admin/users")
+    html = row(page, f"key-{made['id']}")
+    assert "enqueue, look" in html
+    assert f"…{made['hint']}" in html
+    assert "never" in html
+    assert f'data-method="DELETE" data-to="api/v1/keys/{made["id"]}"' in html
+    assert made["key"] not in page.text
+    assert "<script>alert" not in page.text
+    assert re.findall(r'name="scopes" value="(\w+)"', page.text) == list(Scope)
+
+
+def test_the_queues_there_are_are_suggested(signed_in: httpx.Client, queue: str) -> None:
+    signed_in.post(f"/api/v1/queues/{queue}/pause")
+    assert f'<option value="{queue}">' in signed_in.get("/admin/users").text

@@ -7,7 +7,16 @@ from tests.browser.conftest import CheckAccess, Enqueue
 
 pytestmark = pytest.mark.http
 
-PAGES = ["/", "/workers", "/account", "/admin/users", "/docs"]
+PAGES = [
+    "/",
+    "/tasks",
+    "/tasks?status=failed&since=1h",
+    "/failed",
+    "/workers",
+    "/account",
+    "/admin/users",
+    "/docs",
+]
 """`{id}` in an address is that of a task."""
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
 

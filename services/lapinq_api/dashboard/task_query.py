@@ -95,6 +95,12 @@ def seconds_ago(text: str | None) -> int | None:
     return int(match[1]) * int(_UNITS[match[2].lower()].total_seconds()) if match else None
 
 
+def check_text(name: str, text: str) -> None:
+    """Raises `InvalidValue` for what no filter takes."""
+    if len(text) > LONGEST_TEXT or "\0" in text:
+        raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters, and not the character NUL")
+
+
 def _status(text: str | None) -> Status | None:
     if text is None:
         return None

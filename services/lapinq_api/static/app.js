@@ -2,6 +2,7 @@
 
 import { listenForActions } from "./actions.js";
 import { drawBars } from "./bars.js";
+import { listenForBulk } from "./bulk.js";
 import { drawCharts } from "./charts.js";
 import { listenForDialogs } from "./dialogs.js";
 import { listenForKeys } from "./keys.js";
@@ -17,6 +18,7 @@ tellTimes(document);
 listenForActions();
 listenForDialogs();
 listenForSelection();
+listenForBulk();
 listenForKeys();
 listenForPreferences();
 drawCharts();

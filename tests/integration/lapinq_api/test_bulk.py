@@ -1,9 +1,7 @@
 """Deleting and requeueing many tasks over HTTP, and the list of the failed ones."""
 
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import psycopg
@@ -136,113 +134,6 @@ def test_a_user_acts_on_the_queue_they_name_and_may_act_on(
         assert client.post(REQUEUE, params={"queue": here}).json() == {"requeued": 1}
         assert client.delete(TASKS, params={"queue": here}).json() == {"deleted": 5, "skipped_running": 1}
     assert known(api, ids + other) == [made[Status.RUNNING], *other]
-
-
-# Cancelling
-
-
-def test_what_waits_is_cancelled_and_nothing_else(
-    keyed: httpx.Client, made: dict[Status, str], db: psycopg.Connection, api_database: str
-) -> None:
-    queue = queue_of(keyed, made[Status.PENDING])
-    later = keyed.post(
-        "/api/v1/enqueue",
-        json={
-            "task_name": "add",
-            "module_path": "m",
-            "queue_name": queue,
-            "scheduled_at": "2099-01-01T00:00:00Z",
-        },
-    ).json()["task_id"]
-    response = keyed.post(CANCEL, params={"queue": queue, "dry_run": "true"})
-    assert (response.status_code, response.json()) == (200, {"cancelled": 0, "matching": 2, "dry_run": True})
-    assert keyed.post(CANCEL, params={"queue": queue}).json() == {"cancelled": 2}
-    for task_id in (made[Status.PENDING], later):
-        task = keyed.get(f"{TASKS}/{task_id}").json()
-        assert (task["status"], task["completed_at"] is not None) == ("cancelled", True)
-    assert keyed.get(f"{TASKS}/{made[Status.RUNNING]}").json()["status"] == "running"
-    assert last_noted(db) == (
-        "LAPINQ_API_KEY",
-        "task.cancel_many",
-        queue,
-        {"filters": {"queue": queue}, "cancelled": 2},
-    )
-    assert keyed.post(CANCEL, params={"queue": queue, "status": "pending"}).json() == {"cancelled": 0}
-    for status in set(Status) - {Status.PENDING}:
-        response = keyed.post(CANCEL, params={"queue": queue, "status": status})
-        assert (response.status_code, response.json()["details"][0]["loc"]) == (400, "status")
-    check_invariants(api_database, [*made.values(), later])
-
-
-def test_a_user_cancels_on_the_queue_they_name_and_may_cancel_on(
-    api: httpx.Client, signed_in: httpx.Client, made: dict[Status, str]
-) -> None:
-    queue = queue_of(api, made[Status.PENDING])
-    user = add_user(signed_in, "user", **{queue: ["cancel"]})
-    with browser(api, user["username"], PASSWORD) as client:
-        assert client.post(CANCEL).status_code == 403
-        assert client.post(CANCEL, params={"queue": f"{queue} "}).status_code == 403
-        assert client.post(CANCEL, params={"queue": queue}).json() == {"cancelled": 1}
-
-
-# What only these calls are narrowed by
-
-
-def test_a_time_narrows_them(keyed: httpx.Client, queue: str, api_database: str) -> None:
-    ids = on_connections(api_database, partial(enqueue, count=1, queue_name=queue))
-    made_at = keyed.get(f"{TASKS}/{ids[0]}").json()["created_at"]
-    dry = {"queue": queue, "dry_run": "true"}
-    hour = timedelta(hours=1)
-    before, after = ((datetime.fromisoformat(made_at) + by).isoformat() for by in (-hour, hour))
-    for query, matching in (
-        ({"since": before}, 1),
-        ({"since": after}, 0),
-        ({"until": before}, 0),
-        ({"until": after}, 1),
-        ({"since": before, "until": after}, 1),
-        ({"since": after, "until": before}, 0),
-    ):
-        assert keyed.delete(TASKS, params={**dry, **query}).json()["matching"] == matching, query
-        assert keyed.post(CANCEL, params={**dry, **query}).json()["matching"] == matching, query
-    assert keyed.delete(TASKS, params={"queue": queue, "since": before}).json()["deleted"] == 1
-
-
-def test_a_worker_and_what_an_error_is_of_a_kind_with_narrow_them(
-    keyed: httpx.Client, queue: str, api_database: str
-) -> None:
-    async def run(conn: Conn) -> None:
-        for number in (1, 22):
-            await fail(conn, 1, f"ValueError: no {number}\nmore", queue_name=queue)
-        await fail(conn, 1, "ValueError: no number", queue_name=queue, task_name="adder")
-
-    on_connections(api_database, run)
-    worker = keyed.get(f"{TASKS}/failed", params={"queue": queue}).json()[0]["worker_id"]
-    for query, matching in (
-        ({"error_kind": "ValueError: no *"}, 2),
-        ({"error_kind": "ValueError: no"}, 0),
-        ({"error_kind": "ValueError: no *", "error": "22"}, 1),
-        ({"name": "add"}, 2),
-        ({"name": "adde"}, 0),
-        ({"worker": worker}, 1),
-        ({"worker": str(uuid4())}, 0),
-    ):
-        response = keyed.post(REQUEUE, params={"queue": queue, "dry_run": "true", **query})
-        assert response.json()["matching"] == matching, query
-
-
-def test_a_whole_id_is_that_task_alone(
-    keyed: httpx.Client, made: dict[Status, str], api_database: str
-) -> None:
-    task_id = made[Status.COMPLETED]
-    queue = queue_of(keyed, task_id)
-    running = {"id": made[Status.RUNNING], "queue": queue}
-    assert keyed.delete(TASKS, params=running).json() == {"deleted": 0, "skipped_running": 1}
-    assert keyed.delete(TASKS, params={"id": task_id, "queue": "other"}).json()["deleted"] == 0
-    assert keyed.delete(TASKS, params={"id": task_id, "queue": queue}).json()["deleted"] == 1
-    assert keyed.delete(TASKS, params={"id": task_id[:30], "queue": queue}).json()["deleted"] == 0
-    left = [one for one in made.values() if one != task_id]
-    assert known(keyed, list(made.values())) == left
-    check_invariants(api_database, left)
 
 
 # What is refused

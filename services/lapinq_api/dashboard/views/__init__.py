@@ -1,11 +1,13 @@
 """The pages, a file each: what they show, and how that is loaded."""
 
 from lapinq_api.dashboard.view import View
-from lapinq_api.dashboard.views import audit, overview, people, queues, task, webhooks, workers
+from lapinq_api.dashboard.views import audit, failed, overview, people, queues, task, tasks, webhooks, workers
 
 VIEWS: tuple[View, ...] = (
     overview.VIEW,
+    tasks.VIEW,
     task.VIEW,
+    failed.VIEW,
     queues.VIEW,
     workers.VIEW,
     webhooks.VIEW,

@@ -1,0 +1,80 @@
+"""What failed, grouped by queue, task and kind of error: what a person works through after something went wrong."""
+
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from lapinq_api.dashboard.task_query import check_text
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.state import State
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.state import Status
+from lapinq_core.domain.task import check_name
+from lapinq_core.queue import inspect
+from lapinq_core.queue.failures import FailedGroup, groups
+from lapinq_core.queue.filters import literally
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A group, the query string that the list of tasks and calls for many take for it, and what tells it apart.
+
+    `query` is None for errors that say nothing, which no filter names.
+    """
+
+    group: FailedGroup
+    query: str | None
+    key: str
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    queue, task_name = asked.query.get("queue"), asked.query.get("task_name")
+    if queue is not None:
+        check_name("queue", queue)
+    if task_name is not None:
+        check_text("task_name", task_name)
+    pattern = None if task_name is None else literally(task_name)
+    found = await state.database.within(LIST_BUDGET_SECONDS, groups, queue, pattern)
+    queues = await state.database.run(inspect.count_queues)
+    return {
+        **_form(asked),
+        "problem": None,
+        "queues": [one.queue_name for one in queues if one.failed or one.queue_name == queue],
+        "found": found,
+        "lines": [_line(group) for group in found.groups],
+        "is_filtered": bool(asked.query),
+    }
+
+
+def despite(asked: Asked, problem: str) -> dict[str, Any]:
+    """The form, as it was filled in."""
+    return {**_form(asked), "problem": f"{problem}.", "queues": []}
+
+
+def _form(asked: Asked) -> dict[str, Any]:
+    return {"filters": asked.query, "may": Permission}
+
+
+def _line(group: FailedGroup) -> Line:
+    chosen = {
+        "queue": group.queue_name,
+        "status": Status.FAILED,
+        "name": group.task_name,
+        "error_kind": group.kind,
+    }
+    # What is unique about it, in as many characters as are allowed in an id.
+    key = sha256("\0".join((group.queue_name, group.task_name, group.kind)).encode()).hexdigest()[:16]
+    return Line(group, urlencode(chosen) if group.kind else None, key)
+
+
+VIEW = View(
+    path="/failed",
+    template="failed.html",
+    here="failed",
+    load=load,
+    parts=("failed-groups",),
+    parameters=frozenset({"queue", "task_name"}),
+    despite=despite,
+)

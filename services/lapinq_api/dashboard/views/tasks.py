@@ -1,0 +1,170 @@
+"""The list of tasks: what a person looks for in it, and what may be done to what was found.
+
+What is looked for stands in the address as plain parameters. The search box says the same in words
+(`query_words.py`): what is typed there leads to the address with its parameters.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from lapinq_api.dashboard import query_words
+from lapinq_api.dashboard.task_query import ORDERS, bulk_query, read_search, seconds_ago
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.state import State
+from lapinq_core.domain.account import Actor, Permission
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.state import Status
+from lapinq_core.queue import inspect
+from lapinq_core.queue.search import Search, count, search
+from lapinq_core.store import worker_names
+from lapinq_core.store.worker_names import WorkerName
+
+TASKS_SHOWN = 50
+_WORDS = "q"
+_CURSOR = "cursor"
+_FILTERS = tuple(query_words.KEYS.values())
+_KEYS = {name: key for key, name in query_words.KEYS.items()}
+
+
+class Chip(msgspec.Struct, frozen=True):
+    """A filter that is on: its key and what it says, and the query string without it."""
+
+    key: str
+    text: str
+    without: str
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    parameters = _parameters(asked)
+    now = datetime.now(UTC)
+    named = parameters.get("worker")
+    chosen = read_search({name: text for name, text in parameters.items() if name != "worker"}, now)
+    worker = await _find_worker(state, named) if named else None
+    if worker is not None:
+        chosen = msgspec.structs.replace(chosen, worker=worker.id)
+        parameters["worker"] = worker.id
+    within = state.database.within
+    # Each may look for as long as a page may take.
+    found, counted, queues = await asyncio.gather(
+        within(LIST_BUDGET_SECONDS, search, chosen, TASKS_SHOWN),
+        within(LIST_BUDGET_SECONDS, count, msgspec.structs.replace(chosen, before=None)),
+        state.database.run(inspect.count_queues),
+    )
+    filters = {name: text for name, text in parameters.items() if name != _CURSOR}
+    return {
+        **_form(filters, query_words.write(filters | ({"worker": named} if named else {})), worker),
+        "problem": None,
+        "queues": [queue.queue_name for queue in queues],
+        "found": found,
+        "counted": counted,
+        "is_first": _CURSOR not in parameters,
+        "newest": urlencode(filters),
+        "older": urlencode({**filters, _CURSOR: found.more}) if found.more else None,
+        "bulk": _bulk(filters, chosen, now),
+    }
+
+
+def check(state: State, actor: Actor, asked: Asked) -> None:
+    """Whoever is told which tasks contain a text could guess what is hidden from them."""
+    state.payloads.for_(actor).check_search(_parameters(asked))
+
+
+def better(query: Mapping[str, str]) -> dict[str, str] | None:
+    """Words are said as parameters, and what a form left empty is left out."""
+    if _WORDS in query:
+        try:
+            return query_words.parse(query[_WORDS])
+        except InvalidValue:
+            return None
+    if all(query.values()):
+        return None
+    return {name: text for name, text in query.items() if text and name in PARAMETERS}
+
+
+def despite(asked: Asked, problem: str) -> dict[str, Any]:
+    """The form, as it was filled in."""
+    words = asked.query.get(_WORDS)
+    filters = {} if words else {name: text for name, text in asked.query.items() if name in _FILTERS}
+    return {
+        **_form(filters, words or query_words.write(filters), None),
+        "problem": f"{problem}.",
+        "queues": [],
+    }
+
+
+def _parameters(asked: Asked) -> dict[str, str]:
+    """What is looked for. Raises `InvalidValue`."""
+    if _WORDS in asked.query:
+        return query_words.parse(asked.query[_WORDS])
+    return {name: asked.query[name] for name in (*_FILTERS, _CURSOR) if name in asked.query}
+
+
+async def _find_worker(state: State, text: str) -> WorkerName:
+    worker = await state.database.run(worker_names.find, text) if "\0" not in text else None
+    if worker is None:
+        raise InvalidValue("worker", "must be the name of a worker that is known by now, or an id")
+    return worker
+
+
+def _form(filters: dict[str, str], words: str, worker: WorkerName | None) -> dict[str, Any]:
+    shown = {**filters, "worker": worker.name} if worker and worker.name else filters
+    return {
+        "filters": shown,
+        "words": words,
+        "chips": [
+            Chip(_KEYS[name], text, urlencode({key: value for key, value in filters.items() if key != name}))
+            for name, text in shown.items()
+        ],
+        "statuses": [
+            (
+                status,
+                urlencode({**_without(filters, "status", "sort"), **({"status": status} if status else {})}),
+            )
+            for status in (None, *Status)
+        ],
+        "longest": urlencode({**_without(filters, "status"), "sort": "longest"}),
+        "sorts": list(ORDERS),
+        "may": Permission,
+    }
+
+
+def _without(filters: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: text for name, text in filters.items() if name not in names}
+
+
+def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, Any] | None:
+    """What calls for all that is found are made of; None where there is none that says just that."""
+    query = bulk_query(filters, now)
+    if query is None:
+        return None
+    ago = {name: seconds_ago(filters.get(name)) for name in ("since", "until")}
+    return {
+        "query": urlencode(query),
+        "queue": chosen.queue,
+        # Times that move along with the clock are reckoned once somebody asks for it.
+        "ago": {name: seconds for name, seconds in ago.items() if seconds is not None},
+        "can_requeue": chosen.status in {None, Status.FAILED},
+        "can_cancel": chosen.status in {None, Status.PENDING},
+        "can_delete": chosen.status is not Status.RUNNING,
+    }
+
+
+PARAMETERS = frozenset((*_FILTERS, _CURSOR, _WORDS))
+
+VIEW = View(
+    path="/tasks",
+    template="tasks.html",
+    here="tasks",
+    load=load,
+    parts=("tasks-count", "tasks-table"),
+    parameters=PARAMETERS,
+    check=check,
+    better=better,
+    despite=despite,
+)

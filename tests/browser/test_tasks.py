@@ -1,0 +1,287 @@
+"""The list of tasks in a browser: searching, staying in place, selecting, and doing something to many."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+from tests.support.eventually import eventually
+from tests.support.troubles import Troubles
+
+pytestmark = pytest.mark.http
+
+FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
+LATER = {"scheduled_at": "2100-01-01T00:00:00Z"}
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#tasks-table tbody tr")
+
+
+def row(page: Page, task_id: str) -> Locator:
+    return page.locator(f"#task-{task_id}")
+
+
+def box(page: Page, task_id: str) -> Locator:
+    return row(page, task_id).get_by_role("checkbox")
+
+
+def status_of(admin: httpx.Client, task_id: str) -> str:
+    answer = admin.get(f"/api/v1/tasks/{task_id}")
+    return answer.json()["status"] if answer.status_code == 200 else "gone"
+
+
+def enter(page: Page, words: str) -> None:
+    search = page.get_by_role("searchbox", name="Search tasks")
+    search.fill(words)
+    search.press("Enter")
+
+
+def confirm(page: Page, question: str, button: str) -> None:
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(question)
+    dialog.get_by_role("button", name=button).click()
+
+
+# Searching
+
+
+def test_a_slash_leads_to_the_search_whose_words_stand_in_the_address(page: Page, enqueue: Enqueue) -> None:
+    wanted, other = enqueue(queue_name="search a", **LATER), enqueue(queue_name="search b", **LATER)
+    page.goto("/tasks")
+    expect(row(page, other)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search tasks")).to_be_focused()
+    page.keyboard.type('queue:"search a" fact')
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/tasks\?queue=search\+a&task_name=fact$"))
+    expect(row(page, wanted)).to_be_visible()
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="Remove the filter queue: search a").click()
+    expect(row(page, other)).to_be_visible()
+    expect(page.get_by_role("searchbox", name="Search tasks")).to_have_value("fact")
+    page.go_back()
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_role("searchbox", name="Search tasks")).to_have_value('queue:"search a" fact')
+
+
+def test_filters_are_set_in_a_form_too(page: Page, enqueue: Enqueue) -> None:
+    task_id = enqueue(queue_name="form", **FAILING)
+    page.goto("/tasks")
+    page.get_by_text("Filters", exact=True).click()
+    page.get_by_label("Queue", exact=True).fill("form")
+    page.get_by_label("Status", exact=True).select_option("failed")
+    page.get_by_role("button", name="Apply").click()
+    expect(page).to_have_url(re.compile(r"/tasks\?queue=form&status=failed$"))
+    expect(row(page, task_id)).to_be_visible()
+
+
+def test_what_is_wrong_is_said_and_what_was_typed_stays(
+    page: Page, axe: CheckAccess, troubles: Troubles
+) -> None:
+    troubles.expect("status of 400")
+    page.goto("/tasks")
+    enter(page, "colour:red")
+    expect(page.get_by_role("alert")).to_contain_text("colour is no key of a search")
+    expect(page.get_by_role("searchbox", name="Search tasks")).to_have_value("colour:red")
+    axe(page)
+
+
+# Staying live
+
+
+def test_a_row_keeps_its_place_under_the_pointer(page: Page, enqueue: Enqueue) -> None:
+    first = enqueue(queue_name="steady", **LATER)
+    page.goto("/tasks?queue=steady")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    row(page, first).hover()
+    before = row(page, first).bounding_box()
+    second = enqueue(queue_name="steady", **LATER)
+    note = page.locator("#tasks-table [data-waiting]")
+    expect(note).to_have_text("1 more task: show it")
+    after = row(page, first).bounding_box()
+    assert before is not None
+    assert after is not None
+    expect(row(page, second)).to_have_count(0)
+    assert after["y"] == before["y"]
+    page.locator("h1").hover()
+    expect(rows(page).first).to_have_id(f"task-{second}")
+
+
+def test_a_paused_list_holds(page: Page, enqueue: Enqueue) -> None:
+    first = enqueue(queue_name="paused", **LATER)
+    page.goto("/tasks?queue=paused")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    page.keyboard.press("p")
+    second = enqueue(queue_name="paused", **LATER)
+    other = page.context.new_page()
+    other.goto("/tasks?queue=paused")
+    expect(row(other, second)).to_be_visible()
+    expect(rows(page)).to_have_count(1)
+    page.keyboard.press("p")
+    expect(row(page, second)).to_be_visible()
+    expect(row(page, first)).to_be_visible()
+
+
+def test_a_selection_outlasts_what_arrives(page: Page, enqueue: Enqueue) -> None:
+    first = enqueue(queue_name="kept", **LATER)
+    page.goto("/tasks?queue=kept")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    box(page, first).check()
+    page.locator("h1").click()
+    second = enqueue(queue_name="kept", **LATER)
+    expect(row(page, second)).to_be_visible()
+    expect(box(page, first)).to_be_checked()
+    expect(box(page, second)).not_to_be_checked()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+
+
+# Selecting
+
+
+def test_a_range_is_selected_with_shift_and_a_row_with_x(page: Page, enqueue: Enqueue) -> None:
+    ids = [enqueue(queue_name="ranges", **LATER) for _ in range(5)][::-1]
+    page.goto("/tasks?queue=ranges")
+    box(page, ids[0]).click()
+    box(page, ids[2]).click(modifiers=["Shift"])
+    bar = page.get_by_role("region", name="What is selected")
+    expect(bar).to_contain_text("3 selected")
+    for _ in range(4):
+        page.keyboard.press("j")
+    row(page, ids[4]).get_by_role("link").focus()
+    page.keyboard.press("x")
+    expect(bar).to_contain_text("4 selected")
+    page.keyboard.press("x")
+    expect(bar).to_contain_text("3 selected")
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    expect(bar).to_contain_text("5 selected")
+    bar.get_by_role("button", name="Deselect").click()
+    expect(bar).to_be_hidden()
+    assert not page.locator("input[data-select]:checked").count()
+
+
+def test_what_is_selected_is_cancelled_after_a_question(
+    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess
+) -> None:
+    ids = [enqueue(queue_name="cancelling", **LATER) for _ in range(6)]
+    page.goto("/tasks?queue=cancelling")
+    for task_id in ids[:5]:
+        box(page, task_id).check()
+    axe(page)
+    bar = page.get_by_role("region", name="What is selected")
+    expect(bar.get_by_role("button", name="Requeue")).to_be_disabled()
+    bar.get_by_role("button", name="Cancel").click()
+    confirm(page, "Cancel 5 tasks?", "Leave it")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    bar.get_by_role("button", name="Cancel").click()
+    confirm(page, "Cancel 5 tasks?", "Cancel")
+    expect(page.locator("#announcement")).to_have_text("Done for 5 tasks.")
+    expect(bar).to_be_hidden()
+    assert [status_of(admin, task_id) for task_id in ids] == ["cancelled"] * 5 + ["pending"]
+    page.locator("h1").hover()
+    expect(row(page, ids[0]).locator(".status")).to_have_text("cancelled")
+
+
+def test_what_could_not_be_done_is_said_with_the_reason(
+    page: Page, enqueue: Enqueue, admin: httpx.Client, troubles: Troubles
+) -> None:
+    troubles.expect("status of 404")
+    ids = [enqueue(queue_name="refusing", **LATER) for _ in range(3)]
+    page.goto("/tasks?queue=refusing")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    page.keyboard.press("p")
+    for task_id in ids:
+        box(page, task_id).check()
+    for task_id in ids[:2]:
+        admin.delete(f"/api/v1/tasks/{task_id}")
+    bar = page.get_by_role("region", name="What is selected")
+    bar.get_by_role("button", name="Cancel").click()
+    confirm(page, "Cancel 3 tasks?", "Cancel")
+    expect(page.locator("#announcement")).to_have_text(
+        "Done for 1 task. 2 refused: Only a pending or running task can be cancelled, and this one is cancelled."
+    )
+    expect(bar).to_contain_text("2 selected")
+
+
+def test_failed_tasks_are_requeued_and_deleted_by_selection(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    ids = [enqueue(queue_name="failing", **FAILING) for _ in range(2)]
+    later = enqueue(queue_name="failing", **LATER)
+    eventually(lambda: all(status_of(admin, task_id) == "failed" for task_id in ids))
+    page.goto("/tasks?queue=failing")
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    bar = page.get_by_role("region", name="What is selected")
+    bar.get_by_role("button", name="Requeue 2").click()
+    confirm(page, "Let 2 failed tasks wait again?", "Requeue")
+    expect(page.locator("#announcement")).to_have_text("Done for 2 tasks.")
+    expect(bar).to_contain_text("1 selected")
+    bar.get_by_role("button", name="Run now").click()
+    confirm(page, "Let 1 task start now", "Run now")
+    expect(page.locator("#announcement")).to_have_text("Done for 1 task.")
+    eventually(lambda: status_of(admin, later) == "completed")
+    page.reload()
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    bar.get_by_role("button", name="Delete").click()
+    confirm(page, "Delete 3 tasks?", "Delete")
+    expect(page.locator("#announcement")).to_have_text("Done for 3 tasks.")
+    assert {status_of(admin, task_id) for task_id in (*ids, later)} == {"gone"}
+
+
+# All that match
+
+
+def test_all_that_match_are_counted_before_they_are_deleted(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    ids = [enqueue(queue_name="many", args=[f"{number}%"], **LATER) for number in range(4)]
+    other = enqueue(queue_name="many", args=["4 %"], **LATER)
+    page.goto("/tasks")
+    enter(page, 'queue:many args:%" since:1h')
+    expect(rows(page)).to_have_count(5)
+    page.get_by_text("All that match").click()
+    page.get_by_role("button", name="Cancel what waits").click()
+    confirm(page, "Cancel 5 waiting tasks that match?", "Leave it")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    enter(page, r'queue:many args:"%\"" since:1h task:fact')
+    page.get_by_text("All that match").click()
+    page.get_by_role("button", name="Delete them").click()
+    confirm(page, "Delete 5 tasks that match? Nothing is left of them.", "Delete them")
+    expect(page.locator("#announcement")).to_have_text("5 tasks are deleted.")
+    assert {status_of(admin, task_id) for task_id in (*ids, other)} == {"gone"}
+
+
+def test_nothing_is_asked_where_nothing_matches(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="nothing", **LATER)
+    page.goto("/tasks?queue=nothing")
+    page.get_by_text("All that match").click()
+    page.get_by_role("button", name="Requeue the failed ones").click()
+    expect(page.locator("#announcement")).to_have_text("No task that matches has failed.")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_somebody_without_permissions_selects_nothing(user_page: UserPage, enqueue: Enqueue) -> None:
+    task_id = enqueue(queue_name="looking", **LATER)
+    page = user_page()
+    page.goto("/tasks?queue=looking")
+    expect(row(page, task_id)).to_be_visible()
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    expect(page.get_by_text("All that match")).to_have_count(0)
+
+
+def test_somebody_does_what_they_may_on_their_queue(
+    user_page: UserPage, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    task_id = enqueue(queue_name="theirs", **LATER)
+    other = enqueue(queue_name="not theirs", **LATER)
+    page = user_page({"theirs": ["cancel", "delete"]})
+    page.goto("/tasks?task_name=factorial&status=pending")
+    for one in (task_id, other):
+        box(page, one).check()
+    bar = page.get_by_role("region", name="What is selected")
+    bar.get_by_role("button", name="Delete 1").click()
+    confirm(page, "Delete 1 task?", "Delete")
+    expect(page.locator("#announcement")).to_have_text("Done for 1 task.")
+    assert [status_of(admin, one) for one in (task_id, other)] == ["gone", "pending"]

@@ -1,0 +1,180 @@
+"""What the list of tasks offers to whom, and what it does not let anybody search for."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from lapinq_api.app import build_app
+from lapinq_core.domain.state import Status
+from lapinq_core.queue import work
+from lapinq_core.queue.work import Ended
+from lapinq_core.runtime.settings import Settings
+from tests.integration.lapinq_api.conftest import Serve
+from tests.integration.lapinq_api.test_page_tasks import TASKS, queue_of, row_of, shown, unhurried
+from tests.integration.queue.test_bulk import fail
+from tests.support.eventually import eventually
+from tests.support.factories import Conn, add_worker, claim, enqueue
+from tests.support.people import PASSWORD, add_user, browser, log_in
+from tests.support.running import on_connections
+from tests.support.serving import serving
+
+__all__ = ["unhurried"]  # a fixture of these tests too
+
+pytestmark = pytest.mark.http
+
+
+def offered(page: httpx.Response) -> set[str]:
+    return set(re.findall(r'data-(?:bulk|each)="(\w+)"', page.text))
+
+
+def test_an_admin_is_offered_everything(signed_in: httpx.Client, made: dict[Status, str]) -> None:
+    queue = queue_of(signed_in, made[Status.FAILED])
+    page = signed_in.get(TASKS, params={"queue": queue})
+    assert offered(page) == {"cancel", "requeue", "run", "delete"}
+    assert 'data-actions="requeue delete"' in row_of(page, made[Status.FAILED])
+    assert 'data-actions="cancel"' in row_of(page, made[Status.RUNNING])
+    assert 'data-actions="cancel delete"' in row_of(page, made[Status.PENDING])
+    assert 'data-actions="delete"' in row_of(page, made[Status.COMPLETED])
+
+
+def test_somebody_is_offered_what_they_may_do(
+    api: httpx.Client, signed_in: httpx.Client, made: dict[Status, str], queue: str
+) -> None:
+    here = queue_of(signed_in, made[Status.FAILED])
+    looking, requeueing = add_user(signed_in), add_user(signed_in, "user", **{here: ["requeue"]})
+    with browser(api, looking["username"], PASSWORD) as client:
+        page = client.get(TASKS, params={"queue": here})
+        assert set(shown(page)) == set(made.values())
+        assert offered(page) == set()
+        assert "data-select" not in page.text
+    with browser(api, requeueing["username"], PASSWORD) as client:
+        page = client.get(TASKS, params={"queue": here})
+        assert offered(page) == {"requeue", "run"}
+        assert 'data-actions="requeue"' in row_of(page, made[Status.FAILED])
+        assert 'data-actions=""' in row_of(page, made[Status.RUNNING])
+        assert 'data-bulk="requeue"' in page.text
+        for query in ({}, {"queue": queue}):
+            assert "data-bulk" not in client.get(TASKS, params=query).text
+
+
+def test_a_server_that_is_read_only_offers_nothing(serve: Serve, made: dict[Status, str]) -> None:
+    with browser(serve(read_only=True)) as client:
+        page = client.get(TASKS)
+        assert made[Status.FAILED] in shown(page)
+        assert offered(page) == set()
+
+
+def test_a_call_for_all_that_match_is_for_just_these(
+    signed_in: httpx.Client, queue: str, api_database: str
+) -> None:
+    async def run(conn: Conn) -> None:
+        await fail(conn, 2, "ValueError: 50% done", queue_name=queue)
+        await fail(conn, 1, "ValueError: 50 done", queue_name=queue)
+
+    on_connections(api_database, run)
+    page = signed_in.get(TASKS, params={"queue": queue, "error": "50% done", "since": "1h"})
+    assert len(shown(page)) == 2
+    [(query, since)] = re.findall(
+        r'data-bulk="delete" data-query="([^"]+)" data-since="([^"]+)"', html.unescape(page.text)
+    )
+    assert since == "3600"
+    answer = signed_in.delete(f"/api/v1/tasks?{query}&dry_run=true")
+    assert answer.json()["matching"] == 2
+    at = datetime.fromisoformat(httpx.URL(f"http://x/?{query}").params["since"])
+    assert abs(at - (datetime.now(UTC) - timedelta(hours=1))) < timedelta(minutes=1)
+
+
+def test_it_is_offered_where_it_can_be_said_and_makes_sense(signed_in: httpx.Client, queue: str) -> None:
+    def bulk(**query: str) -> set[str]:
+        page = signed_in.get(TASKS, params={"queue": queue, **query})
+        return set(re.findall(r'data-bulk="(\w+)"', page.text))
+
+    assert bulk() == {"cancel", "requeue", "delete"}
+    assert bulk(status="failed") == {"requeue", "delete"}
+    assert bulk(status="pending") == {"cancel", "delete"}
+    assert bulk(status="completed") == {"delete"}
+    assert bulk(status="running") == bulk(sort="longest") == bulk(args="%" * 501) == set()
+
+
+def test_a_task_that_is_asked_to_stop_says_so(signed_in: httpx.Client, queue: str, api_database: str) -> None:
+    async def run(conn: Conn) -> str:
+        [task_id] = await enqueue(conn, queue_name=queue)
+        await claim(conn, await add_worker(conn), queue=queue)
+        return task_id
+
+    task_id = on_connections(api_database, run)
+    signed_in.delete(f"/api/v1/tasks/{task_id}", params={"running": "true"})
+    row = row_of(signed_in.get(TASKS, params={"queue": queue}), task_id)
+    assert "stopping" in row
+    assert 'data-actions=""' in row
+
+
+def test_a_task_that_waits_for_a_retry_can_be_run_now(
+    signed_in: httpx.Client, queue: str, api_database: str
+) -> None:
+    async def run(conn: Conn) -> str:
+        [task_id] = await enqueue(conn, queue_name=queue)
+        [held] = await claim(conn, await add_worker(conn), queue=queue)
+        await work.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
+        return task_id
+
+    task_id = on_connections(api_database, run)
+    row = row_of(signed_in.get(TASKS, params={"queue": queue}), task_id)
+    assert 'data-actions="cancel run delete"' in row
+
+
+# What is hidden
+
+
+@pytest.fixture
+def hiding(api_database: str) -> Iterator[httpx.Client]:
+    with serving(
+        build_app(Settings(database_url=api_database, redact=("password",), session_secret="s"))
+    ) as client:
+        yield client
+
+
+def test_nobody_searches_for_what_is_hidden_from_them(hiding: httpx.Client, made: dict[Status, str]) -> None:
+    with browser(hiding) as admin:
+        queue = queue_of(admin, made[Status.COMPLETED])
+        with_it = add_user(admin, "user", **{queue: ["payload"]})
+        without = add_user(admin)
+        assert admin.get(TASKS, params={"args": "1"}).status_code == 200
+    with browser(hiding, without["username"], PASSWORD) as client:
+        for query in ({"args": "1"}, {"queue": queue, "result": "done"}, {"q": "args:1"}):
+            page = client.get(TASKS, params=query, follow_redirects=True)
+            assert page.status_code == 403
+            assert "may not search" in page.text
+            assert made[Status.COMPLETED] not in page.text
+        assert client.get(TASKS, params={"queue": queue, "error": "e"}).status_code == 200
+    with browser(hiding, with_it["username"], PASSWORD) as client:
+        assert client.get(TASKS, params={"queue": queue, "args": "1"}).status_code == 200
+        assert client.get(TASKS, params={"args": "1"}).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["tasks?args=1", "tasks?q=args:1", "tasks?queue={queue}&result=done"])
+def test_a_live_page_does_not_show_it_either(
+    hiding: httpx.Client, made: dict[Status, str], address: str
+) -> None:
+    with browser(hiding) as admin:
+        queue = queue_of(admin, made[Status.COMPLETED])
+        user = add_user(admin)
+    with browser(hiding, None) as client:
+        token = log_in(client, user["username"], PASSWORD)
+    base = hiding.base_url
+    with connect(f"ws://{base.host}:{base.port}/ws", proxy=None) as socket:
+        socket.send(json.dumps({"type": "auth", "token": token}))
+        socket.send(json.dumps({"type": "watch", "page": address.format(queue=queue)}))
+
+        def refused() -> bool:
+            message = json.loads(socket.recv(timeout=10))
+            assert "parts" not in message
+            return "may not search" in message.get("error", "")
+
+        eventually(refused, 20)

@@ -111,7 +111,9 @@ def test_a_login_form_that_is_none_is_refused_plainly(
 
 
 @pytest.mark.parametrize("template", PAGES)
-def test_a_page_survives_whatever_is_sent(api: httpx.Client, signed_in_here: httpx.Client, template: str) -> None:
+def test_a_page_survives_whatever_is_sent(
+    api: httpx.Client, signed_in_here: httpx.Client, template: str
+) -> None:
     path = template.replace("{digest}", "none").replace("{name:path}", "none.css").replace("{id}", "none")
     for client in (api, signed_in_here):
         for text in STRINGS.values():

@@ -3,42 +3,39 @@
 import re
 import string
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lapinq_api.dashboard.texts import DEFAULT, LOCALES, texts_in
+from tests.support.spoken import (
+    SCRIPTS,
+    SERVICE,
+    TEMPLATES,
+    asked_by,
+    literals_of,
+    matching,
+    patterns_of_script,
+    said_by_script,
+    words_of,
+)
 
-ROOT = Path(__file__).parents[2] / "services/lapinq_api"
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
-SCRIPTS = sorted((ROOT / "static").glob("*.js"))
-MODULES = sorted((ROOT / "dashboard").rglob("*.py"))
+MODULES = sorted((SERVICE / "dashboard").rglob("*.py"))
+KEYS = texts_in(DEFAULT).keys()
+OF_SCRIPTS = set(texts_in(DEFAULT).of_scripts)
 ENGLISH_PAGES = {"docs.html"}
 """What the API says of itself, which is English."""
-SAME_EVERYWHERE = {
-    "lapinq", "curl", "p50", "p95", "p99", "import", "queue", "task", "def", "return", "from", "add", "worker",
-    "concurrency", "json", "args", "kwargs", "python", "http", "https",
-}  # fmt: skip
-NO_TEXT = {"tasks-table.html": {"cancel", "requeue", "run", "delete"}}
-"""What a macro gives back for an attribute that a script reads."""
+NAMES = {"lapinq"}
+"""What is called the same everywhere."""
+CODE = {"audit.html": {"queue", "pause"}, "tasks-table.html": {"cancel", "requeue", "run", "delete"}}
+"""What is no text: an example of an action, and the names of actions, read by a script."""
+CHOICES = {"task.*": {"task.args", "task.kwargs", "task.result", "task.metadata"}}
+"""What is put together to one of a few, where the pattern alone would take in a whole section."""
 
-_NO_WORDS = (
-    r"\{#.*?#\}",
-    r"<pre.*?</pre>",
-    r"\{%.*?%\}",
-    r"\{\{.*?\}\}",
-    r"<code>.*?</code>",
-    r"<[^>]*>",
-    r"&\w+;",
-)
-_LITERAL = re.compile(r"""\bt(?:\.html|\.has)?\(\s*(["'])([\w.-]+)\1""")
-_CHOSEN = re.compile(r"""["']([\w.-]+)["'] if .{1,80}? else ["']([\w.-]+)["']""")
-_BUILT = re.compile(r"""["']([\w.]+[._])["']\s*~""")
-_ENDS = re.compile(r"""~\s*["'](\.\w+)["']""")
-_OF_A_TEMPLATE_LITERAL = re.compile(r"`(\w*)\$\{\w+\}(\w*)`")
-_OF_A_SCRIPT = re.compile(r"""\b(?:text|say)\(\s*(?:[\w.]+ \? )?["'](\w+)["'](?: : ["'](\w+)["'])?""")
+
+def name_of(path: Path) -> str:
+    return path.name
 
 
 def catalogue(locale: str) -> dict[str, str | dict[str, str]]:
@@ -51,56 +48,69 @@ def catalogue(locale: str) -> dict[str, str | dict[str, str]]:
             else:
                 found[prefix + name] = value
 
-    walk(tomllib.loads((ROOT / f"texts/{locale}.toml").read_text(encoding="utf-8")), "")
+    walk(tomllib.loads((SERVICE / f"texts/{locale}.toml").read_text(encoding="utf-8")), "")
     return found
 
 
-def places(text: str | dict[str, str]) -> list[set[str]]:
-    forms = [text] if isinstance(text, str) else [text["one"], text["other"]]
-    return [{name for _, name, _, _ in string.Formatter().parse(form) if name} for form in forms]
+def forms(text: str | dict[str, str]) -> list[str]:
+    return [text] if isinstance(text, str) else [text["one"], text["other"]]
 
 
-def keys_in_templates() -> Iterator[tuple[str, str]]:
-    for path in TEMPLATES:
-        for _, key in _LITERAL.findall(path.read_text()):
-            if not key.endswith((".", "_")):
-                yield path.name, key
+def places(text: str | dict[str, str]) -> set[str]:
+    """What is to be filled in, in any of the forms."""
+    return {
+        name for form in forms(text) for _, name, _, _ in string.Formatter().parse(form) if name is not None
+    }
 
 
-def prefixes() -> set[str]:
-    """Beginnings of keys that templates put together."""
-    return {prefix for path in TEMPLATES for prefix in _BUILT.findall(path.read_text())}
+def meant(pattern: str) -> set[str]:
+    return CHOICES.get(pattern) or matching(pattern, KEYS)
 
 
-def test_every_text_of_a_template_is_there() -> None:
-    texts = texts_in(DEFAULT)
-    assert [found for found in keys_in_templates() if not texts.has(found[1])] == []
-    for prefix in prefixes():
-        assert any(key.startswith(prefix) for key in texts.keys()), prefix  # noqa: SIM118  # of no mapping
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_every_text_of_a_template_is_there(path: Path) -> None:
+    for asked in asked_by(path):
+        assert asked.keys <= KEYS
+        assert asked.pattern is None or meant(asked.pattern), asked.pattern
+        assert asked.pattern is None or meant(asked.pattern) <= KEYS
 
 
-def test_every_text_of_a_script_is_there() -> None:
-    texts = texts_in(DEFAULT).of_scripts
-    for path in SCRIPTS:
-        for pair in _OF_A_SCRIPT.findall(path.read_text()):
-            assert {key for key in pair if key} <= texts.keys(), path.name
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_every_text_of_a_template_gets_what_it_takes(path: Path) -> None:
+    english = catalogue(DEFAULT)
+    for asked in asked_by(path):
+        for key in asked.keys:
+            text = english[key]
+            chosen_by = set[str]() if isinstance(text, str) else {"n"}
+            assert places(text) | chosen_by <= asked.values, key
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_every_text_of_a_script_is_there(path: Path) -> None:
+    assert said_by_script(path) <= OF_SCRIPTS
+    for pattern in patterns_of_script(path):
+        assert matching(pattern, OF_SCRIPTS), pattern
 
 
 def test_no_text_is_left_over() -> None:
-    everything = "\n".join(path.read_text() for path in (*TEMPLATES, *SCRIPTS, *MODULES))
-    built = prefixes()
-    shapes = [
-        pair for path in SCRIPTS for pair in _OF_A_TEMPLATE_LITERAL.findall(path.read_text()) if any(pair)
-    ]
-    unused = [
-        key
-        for key in catalogue(DEFAULT)
-        if not any(key.startswith(prefix) for prefix in built)
-        and not any(key.endswith(suffix) for suffix in _ENDS.findall(everything))
-        and not any(key.startswith(f"script.{begin}") and key.endswith(end) for begin, end in shapes)
-        and not re.search(rf"""["'`]{re.escape(key.removeprefix("script."))}["'`]""", everything)
-    ]
-    assert unused == []
+    said = {word for path in (*TEMPLATES, *MODULES) for word in literals_of(path)}
+    for path in TEMPLATES:
+        for asked in asked_by(path):
+            said |= meant(asked.pattern) if asked.pattern else asked.keys
+    by_scripts = {word for path in (*SCRIPTS, *TEMPLATES) for word in literals_of(path)}
+    for path in SCRIPTS:
+        for pattern in patterns_of_script(path):
+            by_scripts |= matching(pattern, OF_SCRIPTS)
+    assert sorted(KEYS - said - {f"script.{word}" for word in by_scripts}) == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_texts_are_plain(locale: str) -> None:
+    # They stand in attributes too: what is markup is filled in.
+    for key, text in catalogue(locale).items():
+        for form in forms(text):
+            assert form == form.strip() != "", key
+            assert not re.search(r"[<>]|&#?\w+;", form), key
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -109,7 +119,19 @@ def test_all_languages_say_the_same(locale: str) -> None:
     assert other.keys() == english.keys()
     for key, text in english.items():
         assert type(other[key]) is type(text), key
-        assert set[str]().union(*places(other[key])) == set[str]().union(*places(text)), key
+        assert places(other[key]) == places(text), key
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_is_typed_is_the_same_in_every_language(locale: str) -> None:
+    typed = re.compile(r"\blapinq (?:worker|scheduler|server)(?: --\w+)?|\bLAPINQ_\w+|\b[a-z]+_[a-z_]+\b")
+
+    def commands(text: str | dict[str, str]) -> list[set[str]]:
+        return [set(typed.findall(re.sub(r"\{\w+\}", "", form))) for form in forms(text)]
+
+    english, other = catalogue(DEFAULT), catalogue(locale)
+    for key, text in english.items():
+        assert commands(other[key]) == commands(text), key
 
 
 def test_the_second_language_is_no_copy_of_the_first() -> None:
@@ -120,12 +142,6 @@ def test_the_second_language_is_no_copy_of_the_first() -> None:
     assert same == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in TEMPLATES if path.name not in ENGLISH_PAGES], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", [path for path in TEMPLATES if path.name not in ENGLISH_PAGES], ids=name_of)
 def test_templates_have_no_words_of_their_own(path: Path) -> None:
-    bare = path.read_text()
-    for piece in _NO_WORDS:
-        bare = re.sub(piece, " ", bare, flags=re.DOTALL)
-    words = set(re.findall(r"[A-Za-z]{2,}", bare)) - SAME_EVERYWHERE - NO_TEXT.get(path.name, set())
-    assert words == set()
+    assert words_of(path) - NAMES - CODE.get(path.name, set()) == set()

@@ -1,0 +1,229 @@
+"""Those who watch the same share one look, for as long as somebody watches."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from lapinq_api.app import build_app
+from lapinq_api.dashboard import hub, live
+from lapinq_api.dashboard.audience import Audience
+from lapinq_api.dashboard.hub import Feed, Hub
+from lapinq_api.dashboard.view import Asked, View, Views
+from lapinq_api.errors import Refused
+from lapinq_api.state import State
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.queue import inspect
+from lapinq_core.runtime.settings import Settings
+from tests.support.eventually import eventually_async
+from tests.support.people import log_in
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.http
+
+NOTHING = Asked({}, {})
+ENGLISH = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
+SPANISH = Audience(locale="es", is_admin=True, grants=frozenset(), is_read_only=False)
+
+
+class Looks:
+    """A page that counts how often it is loaded, and fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failure: Exception | None = None
+        self.view = View(
+            path="/",
+            template="",
+            here="",
+            load=self._load,
+            parts=("overview-totals",),
+            parameters=frozenset({"a"}),
+        )
+
+    async def _load(self, state: State, asked: Asked) -> dict[str, Any]:
+        del asked
+        self.count += 1
+        if self.failure:
+            raise self.failure
+        queues = await state.database.run(inspect.count_queues)
+        return {"total": {"pending": sum(queue.pending for queue in queues)}}
+
+
+@pytest.fixture(autouse=True)
+def _only_when_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr(hub, "LEAST_INTERVAL_SECONDS", 0.01)
+
+
+def with_state(url: str, test: Callable[[State, Looks], Awaitable[None]]) -> None:
+    """Runs `test` while an application on that database lives."""
+
+    async def run() -> None:
+        app = build_app(Settings(database_url=url))
+        async with app.router.lifespan_context(app), asyncio.timeout(30):
+            await test(app.state.shared, Looks())
+
+    asyncio.run(run())
+
+
+async def looked(feed: Feed, count: int) -> None:
+    async def check() -> bool:
+        return feed.look_count >= count
+
+    await eventually_async(check)
+
+
+def test_viewers_of_the_same_share_one_look(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        feeds = Hub(state)
+        with ExitStack() as watching:
+            first, *others = [
+                watching.enter_context(feeds.watching(looks.view, NOTHING, ENGLISH)) for _ in range(50)
+            ]
+            assert all(other is first for other in others)
+            await looked(first, 1)
+            late = watching.enter_context(feeds.watching(looks.view, NOTHING, ENGLISH))
+            assert late is first
+            assert late.shown_to(ENGLISH) is not None
+            assert looks.count == 1
+
+    with_state(database, test)
+
+
+def test_who_is_shown_something_else_is_rendered_from_the_same_look(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        feeds = Hub(state)
+        with feeds.watching(looks.view, NOTHING, ENGLISH) as feed:
+            with feeds.watching(looks.view, NOTHING, SPANISH) as other:
+                assert other is feed
+                await looked(feed, 1)
+                assert looks.count == 1
+                assert feed.shown_to(ENGLISH) is not None
+                assert feed.shown_to(SPANISH) is not None
+            assert feed.shown_to(SPANISH) is None
+            # Whoever comes late is looked for at once.
+            with feeds.watching(looks.view, NOTHING, SPANISH):
+                await looked(feed, 2)
+                assert feed.shown_to(SPANISH) is not None
+
+    with_state(database, test)
+
+
+def test_another_question_is_another_look(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        feeds = Hub(state)
+        asked = looks.view.asked({}, {"a": "1"})
+        with (
+            feeds.watching(looks.view, NOTHING, ENGLISH) as one,
+            feeds.watching(looks.view, asked, ENGLISH) as other,
+        ):
+            assert one is not other
+            await looked(one, 1)
+            await looked(other, 1)
+            assert looks.count == 2
+
+    with_state(database, test)
+
+
+def test_a_feed_ends_with_its_last_viewer(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        feeds = Hub(state)
+        with feeds.watching(looks.view, NOTHING, ENGLISH) as feed:
+            with feeds.watching(looks.view, NOTHING, ENGLISH):
+                await looked(feed, 1)
+            task = feed.task
+            assert task is not None
+            state.changes.heard("")
+            await looked(feed, 2)
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()
+        with feeds.watching(looks.view, NOTHING, ENGLISH) as anew:
+            assert anew is not feed
+            await looked(anew, 1)
+
+    with_state(database, test)
+
+
+def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(database: str) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
+            await looked(feed, 1)
+            shown = feed.shown_to(ENGLISH)
+            state.changes.heard("")
+            await looked(feed, 2)
+            assert looks.count == 2
+            assert feed.shown_to(ENGLISH) is shown  # so nobody is sent anything
+
+    with_state(database, test)
+
+
+@pytest.mark.parametrize("failure", [DatabaseUnavailable("away"), Refused(404, "there is no such task")])
+def test_a_look_that_fails_says_why_and_is_over_with_the_next(database: str, failure: Exception) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        looks.failure = failure
+        with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
+            await looked(feed, 1)
+            assert feed.problem is failure
+            assert feed.shown_to(ENGLISH) is None
+            looks.failure = None
+            state.changes.heard("")
+            await looked(feed, 2)
+            assert feed.problem is None
+            assert feed.shown_to(ENGLISH) is not None
+
+    with_state(database, test)
+
+
+def test_a_look_that_breaks_is_logged_and_others_follow(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(state: State, looks: Looks) -> None:
+        looks.failure = ZeroDivisionError("a bug")
+        with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
+            await looked(feed, 1)
+            looks.failure = None
+            state.changes.heard("")
+            await looked(feed, 2)
+            assert feed.shown_to(ENGLISH) is not None
+
+    with caplog.at_level(logging.ERROR, hub.__name__):
+        with_state(database, test)
+    assert [record.getMessage() for record in caplog.records] == ["a page could not be made for its viewers"]
+
+
+def test_whoever_was_told_of_a_problem_is_shown_the_page_when_it_is_over(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.1)
+    looks = Looks()
+    app = build_app(Settings(database_url=database))
+    app.router.routes[:] = [
+        *(route for route in app.router.routes if getattr(route, "path", None) != "/ws"),
+        *live.routes(app.state.shared, Views((looks.view,))),
+    ]
+    with serving(app) as client:
+        address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"
+        with connect(
+            address, additional_headers={"Cookie": f"lapinq_session={log_in(client)}"}, proxy=None
+        ) as socket:
+
+            def hear_of(word: str) -> dict[str, Any]:
+                while word not in (said := json.loads(socket.recv(timeout=10))):
+                    pass
+                return said
+
+            socket.send(json.dumps({"type": "auth"}))
+            socket.send(json.dumps({"type": "watch", "page": ""}))
+            before = hear_of("parts")
+            looks.failure = Refused(404, "there is no such task")
+            assert hear_of("error") == {"error": "there is no such task"}
+            looks.failure = DatabaseUnavailable("away")
+            hear_of("away")
+            looks.failure = None
+            assert hear_of("parts") == before  # though nothing changed

@@ -12,6 +12,7 @@ from lapinq_api.endpoint import Parameter
 from lapinq_api.query import moment
 from lapinq_api.task_filters import (
     ARGS,
+    BEGIN_OF_ID,
     ERROR,
     LONGEST_TEXT,
     QUEUE,
@@ -101,7 +102,7 @@ FILTERS = (
     Parameter(
         name="id",
         description="Only tasks whose id begins so; a whole id is that task alone.",
-        schema={"type": "string", "pattern": "^[0-9a-fA-F-]{1,36}$"},
+        schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
     ),
     Parameter(
         name="worker",

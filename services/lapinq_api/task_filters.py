@@ -38,7 +38,7 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
 def ids_beginning_with(text: str) -> tuple[str, str]:
     """The lowest and the highest id that begin so. Raises `InvalidValue`."""
     text = text.strip().lower()
-    if not _BEGIN.fullmatch(text) or not _SHAPE.fullmatch(text + _LOWEST_ID[len(text) :]):
+    if not _BEGIN.fullmatch(text):
         raise InvalidValue("id", "must be the beginning of a task id")
     return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
 
@@ -68,8 +68,9 @@ def _read_cursor(text: str) -> str:
 
 _LOWEST_ID = "00000000-0000-0000-0000-000000000000"
 _HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-_BEGIN = re.compile(r"[0-9a-f-]{1,36}")
-_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
+"""What an id may begin with, as a pattern."""
+_BEGIN = re.compile(BEGIN_OF_ID)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
 TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
 

@@ -17,6 +17,7 @@ from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.test_permissions import QUEUE, TRIES, Act, add_webhook
 from tests.integration.queue.test_inspect import one_of_each
+from tests.support.factories import add_worker
 from tests.support.people import log_in
 from tests.support.running import on_connections
 from tests.support.serving import serving
@@ -34,6 +35,7 @@ class Stage(msgspec.Struct):
     session: httpx.Client
     made: dict[Status, str]
     webhook: str
+    worker: str
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,8 @@ def stage(api_database: str) -> Iterator[Stage]:
     ):
         keyed.headers["X-API-Key"] = "master"
         log_in(session)
-        yield Stage(keyed, session, made, add_webhook(conn, made[Status.COMPLETED]))
+        worker = on_connections(api_database, add_worker)
+        yield Stage(keyed, session, made, add_webhook(conn, made[Status.COMPLETED]), worker)
 
 
 def everything(db: psycopg.Connection) -> dict[str, list[Any]]:
@@ -68,7 +71,7 @@ def test_an_operation_answers_as_anywhere_or_is_refused(
     stage: Stage, db: psycopg.Connection, operation: str
 ) -> None:
     tried, method = TRIES[operation], operation.partition(" ")[0]
-    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook)
+    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker)
     before = everything(db)
     for client in (stage.keyed, stage.session):
         answer = client.request(method, path, json=tried.body, headers={"Accept": "application/json"})

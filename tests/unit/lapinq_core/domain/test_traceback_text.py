@@ -1,7 +1,6 @@
 """Tracebacks as Python writes them, read back; and that whatever else comes is left as it is."""
 
 import json
-import os
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +35,7 @@ def while_handling() -> None:
     try:
         fail()
     except ValueError:
-        os.environ.pop("NO SUCH VARIABLE")
+        dict[str, str]().pop("NO SUCH NAME")
 
 
 def grouped() -> None:

@@ -162,7 +162,7 @@ def test_an_installed_lapinq_runs_a_task(installed: Path, empty: str, tmp_path: 
         assert eventually(lambda: call(result).get("result"), timeout=30) == "2432902008176640000"
         with httpx.Client(base_url=address, trust_env=False) as browser:
             log_in(browser)
-            assert "factorial" in browser.get("/").text
+            assert "factorial" in browser.get("/tasks").text
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tests.support import postgres
 from tests.support.people import log_in
 from tests.support.processes import ApiProcess, WorkerProcess
 
+DELAYS = 10
 TASK = {"module_path": "math", "task_name": "gcd", "args": [12, 18], "queue_name": "bench"}
 
 
@@ -47,6 +48,7 @@ async def _measure(api: ApiProcess, token: str, viewers: int, seconds: float, ra
     await asyncio.sleep(3)
     alone = await _cost(api.pid, seconds)
     print(f"nobody looks: {alone:.3f} of a core at {rate} tasks/s")
+    memory = _resident_bytes(api.pid)
     address = f"{api.url.replace('http', 'ws', 1)}/ws"
     sockets = [await connect(address, proxy=None) for _ in range(viewers)]
     counts = [0, 0]  # messages, bytes
@@ -58,12 +60,16 @@ async def _measure(api: ApiProcess, token: str, viewers: int, seconds: float, ra
     counts[:] = 0, 0
     watched = await _cost(api.pid, seconds)
     print(f"{viewers} look:   {watched:.3f} of a core, {watched - alone:+.3f}")
+    print(f"{(_resident_bytes(api.pid) - memory) / viewers / 1024:.0f} KiB of memory for each")
     print(
         f"{counts[0] / seconds / viewers:.2f} messages a second to each, "
         f"{counts[1] / seconds / 2**20:.2f} MiB/s in all before compression"
     )
     enqueuing.cancel()
-    delays = [await _delay(api.url, address, token, number) for number in range(10)]
+    for _ in range(min(DELAYS, viewers)):  # for there may be as many as there are places
+        readers.pop().cancel()
+        await sockets.pop().close()
+    delays = [await _delay(api.url, address, token, number) for number in range(DELAYS)]
     print(
         f"told of a new queue after {1000 * statistics.median(delays):.0f} ms, {1000 * max(delays):.0f} at most"
     )
@@ -116,6 +122,10 @@ async def _delay(url: str, address: str, token: str, number: int) -> float:
 def _processor_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ SELECT span, date_bin(span * interval '1 second', now(), to_timestamp(0)) - n * 
        array_fill(0::bigint, ARRAY[10])
            || ARRAY[amount / 6, amount / 3, amount / 3, amount / 9, amount / 40, amount / 90]
   FROM (VALUES (10, 360), (60, 1440), (900, 700)) AS spans (span, points)
- CROSS JOIN LATERAL generate_series(2, points) AS n
+ CROSS JOIN LATERAL generate_series(1, points) AS n
  CROSS JOIN (VALUES ('', 10), ('mail', 5), ('pictures', 3), ('video', 1), ('reports', 1)) AS queues (name, share)
  CROSS JOIN LATERAL (SELECT (span * share * (1.3 + sin(n * span / 4000.0) + 0.25 * random()) / 4)::bigint) AS a (amount)
 """

@@ -47,6 +47,7 @@ def test_g_and_a_letter_goes_to_a_page(page: Page, letter: str, path: str, troub
 
 def test_keys_in_a_field_are_text(page: Page) -> None:
     page.goto("/admin/users")
+    page.get_by_text("A new user", exact=True).click()
     field = page.get_by_label("Username")
     field.focus()
     page.keyboard.type("g?t")

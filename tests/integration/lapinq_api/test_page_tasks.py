@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from lapinq_api.dashboard.views.tasks import TASKS_SHOWN
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.state import Status
 from lapinq_core.queue import work
+from lapinq_core.queue.search import Found
 from tests.integration.queue.test_bulk import fail
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.running import on_connections
@@ -27,8 +29,8 @@ HOSTILE = '"><script>alert(1)</script>'
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search has all the time it takes, also on a busy machine."""
-    for name in ("search", "count"):
-        monkeypatch.setattr(tasks, name, partial(getattr(tasks, name), seconds=5.0))
+    monkeypatch.setattr(tasks, "SEARCH_SECONDS", 5.0)
+    monkeypatch.setattr(tasks, "count", partial(tasks.count, seconds=5.0))
 
 
 def shown(page: httpx.Response) -> list[str]:
@@ -210,7 +212,7 @@ def test_a_search_that_ran_out_of_time_says_how_far_it_came_and_leads_on(
     signed_in: httpx.Client, queue: str, monkeypatch: pytest.MonkeyPatch, api_database: str
 ) -> None:
     on_connections(api_database, partial(enqueue, count=3, queue_name=queue))
-    monkeypatch.setattr(tasks, "search", partial(tasks.search, seconds=0.0))
+    monkeypatch.setattr(tasks, "SEARCH_SECONDS", 0.0)
     monkeypatch.setattr(tasks, "count", partial(tasks.count, seconds=0.0))
     page = signed_in.get(TASKS, params={"queue": queue, "args": "nothing"})
     assert page.status_code == 200
@@ -279,3 +281,22 @@ def test_ids_tell_when_a_task_was_enqueued(signed_in: httpx.Client, queue: str, 
     page = signed_in.get(TASKS, params={"queue": queue, "until": "2023-11-15"})
     assert shown(page) == [str(old)]
     assert shown(signed_in.get(TASKS, params={"queue": queue, "since": "2023-11-15"})) == []
+
+
+def test_whoever_searches_further_is_given_more_time(
+    signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    reached = "01a20000-0000-7000-8000-000000000000"
+
+    async def short(*_: object, seconds: float) -> Found:
+        given.append(seconds)
+        return Found([], reached, datetime.now(UTC))
+
+    monkeypatch.setattr(tasks, "search", short)
+    page = signed_in.get("/tasks?task_name=none").text
+    link = f"tasks?task_name=none&amp;cursor={reached}&amp;far=1"
+    assert f'href="{link}"' in page
+    assert signed_in.get("/tasks?task_name=none&far=1").status_code == 200  # without a page before it
+    assert signed_in.get(f"/{link.replace('&amp;', '&')}").status_code == 200
+    assert given == [given[0], given[0], tasks.FAR_SECONDS]

@@ -153,9 +153,11 @@ def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> N
             assert counted.looks <= 2 * intervals + 4
             assert counted.claims <= 2 * intervals + 4
             await resume(desk.conn, "still")
-            resumed = time.monotonic()
+            looks = counted.looks
+            await desk.ended(*waiting[:1])
+            # How soon that is goes by what a look costs here; that one of the next looks finds them does not.
+            assert counted.looks - looks <= 3
             await desk.ended(*waiting)
-            assert time.monotonic() - resumed < 5.0
 
     at_desk(database, test)
 

@@ -21,13 +21,16 @@ from lapinq_core.domain.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.state import Status
 from lapinq_core.queue import inspect
-from lapinq_core.queue.search import Search, count, search
+from lapinq_core.queue.search import SEARCH_SECONDS, Search, count, search
 from lapinq_core.store import worker_names
 from lapinq_core.store.worker_names import WorkerName
 
 TASKS_SHOWN = 50
 _WORDS = "q"
 _CURSOR = "cursor"
+_FAR = "far"
+FAR_SECONDS = 1.2
+"""How long it looks for somebody who said to search further."""
 _FILTERS = tuple(query_words.KEYS.values())
 _KEYS = {name: key for key, name in query_words.KEYS.items()}
 
@@ -52,11 +55,12 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     within = state.database.within
     # Each may look for as long as a page may take.
     found, counted, queues = await asyncio.gather(
-        within(LIST_BUDGET_SECONDS, search, chosen, TASKS_SHOWN),
+        within(LIST_BUDGET_SECONDS, search, chosen, TASKS_SHOWN, seconds=_patience(asked)),
         within(LIST_BUDGET_SECONDS, count, msgspec.structs.replace(chosen, before=None)),
         state.database.run(inspect.count_queues),
     )
     filters = {name: text for name, text in parameters.items() if name != _CURSOR}
+    further = {_CURSOR: found.more, **({_FAR: "1"} if found.looked_back_to else {})}
     return {
         **_form(filters, query_words.write(filters | ({"worker": named} if named else {})), worker),
         "problem": None,
@@ -65,7 +69,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "counted": counted,
         "is_first": _CURSOR not in parameters,
         "newest": urlencode(filters),
-        "older": urlencode({**filters, _CURSOR: found.more}) if found.more else None,
+        "older": urlencode({**filters, **further}) if found.more else None,
         "bulk": _bulk(filters, chosen, now),
     }
 
@@ -103,6 +107,11 @@ def _parameters(asked: Asked) -> dict[str, str]:
     if _WORDS in asked.query:
         return query_words.parse(asked.query[_WORDS])
     return {name: asked.query[name] for name in (*_FILTERS, _CURSOR) if name in asked.query}
+
+
+def _patience(asked: Asked) -> float:
+    """How long to look, in seconds."""
+    return FAR_SECONDS if {_FAR, _CURSOR} <= asked.query.keys() else SEARCH_SECONDS
 
 
 async def _find_worker(state: State, text: str) -> WorkerName:
@@ -155,7 +164,7 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     }
 
 
-PARAMETERS = frozenset((*_FILTERS, _CURSOR, _WORDS))
+PARAMETERS = frozenset((*_FILTERS, _CURSOR, _FAR, _WORDS))
 
 VIEW = View(
     path="/tasks",

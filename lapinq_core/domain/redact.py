@@ -56,10 +56,10 @@ class Redactor:
         """As `mask`, for a value given as JSON text. What is not JSON is hidden whole: nobody can look into it."""
         try:
             value = msgspec.json.decode(text)
+            masked = self.mask(value)
+            return text if masked is value else msgspec.json.encode(masked).decode()
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return HIDDEN_TEXT
-        masked = self.mask(value)
-        return text if masked is value else msgspec.json.encode(masked).decode()
 
     def mask_field(self, name: str, value: Any) -> Any:
         """The value of one of `PAYLOAD_FIELDS`, which keeps its type: a list stays a list, JSON text stays JSON text.

@@ -116,10 +116,12 @@ def test_a_hidden_value_looks_the_same_whatever_it_was(value: Any) -> None:
 
 
 def test_what_is_nested_deeper_than_the_stack_is_masked() -> None:
-    text = msgspec.json.encode(nested({"password": SECRET}, 5_000)).decode()
+    inner = msgspec.json.encode({"password": SECRET}).decode()
+    text = f"{'[' * 5_000}{inner}{']' * 5_000}"
     masked = redactor.mask_text(text)
     assert SECRET not in masked
-    assert len(masked) == len(text) - len(SECRET) + len(HIDDEN)
+    # How deep it can be looked into is Python's business: 3.11 counts what C code does against its own limit.
+    assert masked == HIDDEN_TEXT or len(masked) == len(text) - len(SECRET) + len(HIDDEN)
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,7 @@ CREATE TABLE lapinq_running (
     cancel_requested_at timestamp with time zone,
     isolation           smallint NOT NULL DEFAULT 0,
     has_webhook         boolean,
+    logs                text,
     CONSTRAINT lapinq_running_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_running_progress_check CHECK (((progress >= 0) AND (progress <= 100)))
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);

@@ -90,6 +90,7 @@ running = sa.Table(
     sa.Column("cancel_requested_at", _timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("has_webhook", sa.Boolean),
+    sa.Column("logs", sa.Text),
     sa.CheckConstraint("progress BETWEEN 0 AND 100", name="lapinq_running_progress_check"),
     sa.Index(
         "lapinq_running_cancel_requested",

@@ -168,6 +168,17 @@ async def report_progress(
     return {row[0] for row in await cursor.fetchall()}
 
 
+async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, str, str]]) -> set[str]:
+    """Notes what running attempts logged of late: id, token and lines of each, in ascending order of id.
+
+    Answers the ids that were ours.
+    """
+    ids, tokens, texts = (list(column) for column in zip(*logs, strict=True))
+    params = {"ids": ids, "tokens": tokens, "logs": texts}
+    cursor = await conn.execute(sql(_PACKAGE, "report_logs"), params, prepare=True)
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
     """Hands back tasks that were never started, to the places they came from; answers their queues."""
     claims = sorted(claims, key=lambda claim: claim.id)

@@ -46,6 +46,7 @@ class Job:
         "host",
         "is_cancelled",
         "is_committed",
+        "is_ended",
         "is_lost",
         "log",
         "said",
@@ -62,6 +63,7 @@ class Job:
         self.started = 0.0  # time.perf_counter, set by the pool
         self.is_cancelled = False  # somebody asked for its stop
         self.is_committed = False  # it ended itself, in a transaction of its own
+        self.is_ended = False  # and what it logged is on its way with that
         self.is_lost = False  # it was given to another worker
         self.log: AttemptLog | None = None
         self.said: tuple[int, str | None] | None = None  # the last word on its progress
@@ -143,6 +145,14 @@ class Job:
         if self.log is None:
             self.log = AttemptLog()
         self.log.add(line)
+        self.host.note_log(self)
+
+    def end_log(self) -> str | None:
+        """What it logged, to be stored with its end; None for nothing."""
+        if self.log is None:
+            return None
+        self.is_ended = True
+        return self.log.text()
 
     def log_text(self) -> str | None:
         """What it logged so far, None for nothing."""

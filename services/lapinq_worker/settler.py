@@ -97,7 +97,7 @@ class Settler:
                 self._tally.ended(claim, FAILED, seconds)
                 log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
             return
-        logs = job.log_text()
+        logs = job.end_log()
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
             self._done.append((claim.id, claim.token, outcome.result, seconds, logs))

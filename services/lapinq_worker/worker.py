@@ -28,6 +28,7 @@ from lapinq_worker.fetcher import Fetcher
 from lapinq_worker.functions import Functions
 from lapinq_worker.host import Host
 from lapinq_worker.limits import limits_of
+from lapinq_worker.live_logs import LiveLogs
 from lapinq_worker.loop_guard import guard_of
 from lapinq_worker.membership import Membership
 from lapinq_worker.metrics import WorkerMetrics
@@ -95,6 +96,7 @@ class Worker:
             noticed_stop=self._stop_is_asked,
         )
         self._progress = ProgressReporter(self._pool)
+        self._live_logs = LiveLogs(self._pool)
         self._tally = tally = Tally()
         self._settler = Settler(
             url, self._notifier.wake, before=self._progress.flush, waited=self._waited, tally=tally
@@ -110,6 +112,7 @@ class Worker:
             limits,
             database_url=url,
             note_progress=self._progress.note,
+            note_log=self._live_logs.note,
             lease_is_current=lambda: self._membership.is_current,
         )
         self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
@@ -145,7 +148,6 @@ class Worker:
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
         self._rescuer = Rescuer(self._pool, lambda: self._membership.is_calm, self._notifier.wake)
-
         self._metrics = WorkerMetrics(
             tally,
             self._pool,
@@ -213,6 +215,7 @@ class Worker:
             asyncio.create_task(self._notifier.run(), name="notifier"),
             asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
             asyncio.create_task(self._progress.run(), name="progress"),
+            asyncio.create_task(self._live_logs.run(), name="live logs"),
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
             *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),

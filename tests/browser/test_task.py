@@ -33,6 +33,17 @@ def test_a_task_that_ends_shows_its_result_without_being_asked(
     expect(page.get_by_role("button", name="Ask to stop")).to_be_hidden()
 
 
+def test_what_a_task_logs_is_shown_while_it_runs(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    task = enqueue(
+        module_path="tests.support.talkative", task_name="say_and_wait", args=["half way", str(gate)]
+    )
+    page.goto(f"/tasks/{task}")
+    expect(page.locator(".task-logs pre")).to_contain_text("half way")
+    gate.touch()
+    expect(page.locator(".task-logs pre")).to_contain_text("the last word")
+
+
 def test_a_running_task_is_asked_to_stop(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
     task_id = enqueue(task_name="await_for", module_path=TASKS, args=[str(tmp_path / "never")])
     page.goto(f"/tasks/{task_id}")

@@ -15,7 +15,7 @@ WITH known AS MATERIALIZED (
            claimed_at AS started_at, finished_at, worker_id, final
       FROM ended
     UNION ALL
-    SELECT attempt, 'running', NULL, NULL, NULL, NULL, progress, progress_message, NULL, claimed_at, NULL, worker_id,
+    SELECT attempt, 'running', NULL, NULL, NULL, logs, progress, progress_message, NULL, claimed_at, NULL, worker_id,
            false
       FROM lapinq_running
      WHERE id = %(id)s::uuid

@@ -9,7 +9,7 @@ WITH ended AS MATERIALIZED (
      ORDER BY e.finished_at DESC
      LIMIT %(limit)s::integer
 ), shown AS (
-    SELECT 0 AS place, attempt, 'running' AS outcome, NULL AS error, NULL AS traceback, NULL AS logs, false AS has_logs,
+    SELECT 0 AS place, attempt, 'running' AS outcome, NULL AS error, NULL AS traceback, logs, logs IS NOT NULL AS has_logs,
            NULL::float8 AS run_seconds, claimed_at, NULL::timestamptz AS finished_at, worker_id
       FROM lapinq_running
      WHERE id = %(id)s::uuid

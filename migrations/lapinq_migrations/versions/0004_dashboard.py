@@ -21,6 +21,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(
         """
+        ALTER TABLE lapinq_running DROP COLUMN logs;
         ALTER TABLE lapinq_workers DROP COLUMN memory_bytes, DROP COLUMN running, DROP COLUMN rate,
             DROP COLUMN is_quiet, DROP COLUMN asked_to, DROP COLUMN asked_by, DROP COLUMN asked_at;
         DROP TABLE lapinq_rollups;

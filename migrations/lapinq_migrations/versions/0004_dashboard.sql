@@ -16,6 +16,9 @@ CREATE TABLE lapinq_rollups (
 
 CREATE INDEX lapinq_rollups_since ON lapinq_rollups (span, since);
 
+-- The latest lines that a running attempt logged; all of them are stored with its end.
+ALTER TABLE lapinq_running ADD COLUMN logs text;
+
 -- What a worker says of itself with each beat: resident memory of it and its child processes, attempts running, attempts
 -- ended a second since the beat before. And what a person asked of it: to claim nothing more, or to end.
 ALTER TABLE lapinq_workers

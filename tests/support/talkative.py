@@ -1,0 +1,28 @@
+"""Tasks that log, and go on until somebody lets them."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from lapinq import current_task
+
+
+def say_and_wait(words: str, open_at: str) -> None:
+    """Logs `words`, and ends once there is a file at `open_at`."""
+    current_task().log.info("%s", words)
+    while not Path(open_at).exists():
+        time.sleep(0.02)
+    current_task().log.info("the last word")
+
+
+async def asay_and_wait(words: str, open_at: str) -> None:
+    """The same as a coroutine."""
+    current_task().log.info("%s", words)
+    while not Path(open_at).exists():  # noqa: ASYNC110, ASYNC240  # a file sets no event, and takes no time
+        await asyncio.sleep(0.02)
+    current_task().log.info("the last word")
+
+
+async def asay(words: str) -> None:
+    """Logs and ends."""
+    current_task().log.info("%s", words)

@@ -80,7 +80,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 Change = Callable[
     [psycopg.AsyncConnection, Walk, Window, Entry, int | None], Coroutine[Any, Any, Step | None]
 ]
-"""The form of `delete_tasks`, `requeue_tasks` and `cancel_tasks`."""
+"""The form of `delete_tasks`, `requeue_tasks`, `cancel_tasks` and `run_tasks`."""
 
 
 async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | None:
@@ -129,6 +129,16 @@ async def cancel_tasks(
     The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
     """
     return await _change(conn, sql(_PACKAGE, "cancel_tasks"), walk, window, "cancelled", entry, entry_id)
+
+
+async def run_tasks(
+    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+) -> Step | None:
+    """Lets what passes and waits for its time start now; None when it stopped and changed nothing.
+
+    The walk must look for delayed tasks. `entry` as in `delete_tasks`, with the number `released`.
+    """
+    return await _change(conn, sql(_PACKAGE, "run_tasks"), walk, window, "released", entry, entry_id)
 
 
 async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, window: Window) -> Step | None:

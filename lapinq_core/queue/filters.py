@@ -19,11 +19,12 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     `name` is a task name as it stands, `error_kind` what `kind_of` makes of an error, `worker` the id of the worker
     that runs a task or ended it. `before` is the id that a list goes on from, `first` and `last` are the lowest and the
     highest that pass. A result or an error is that of the end of a task: with one of them nothing passes that has not
-    ended.
+    ended. With `is_delayed` a walk takes those alone that wait for their time.
     """
 
     queue: str | None = None
     status: Status | None = None
+    is_delayed: bool | None = None
     task_name: str | None = None
     name: str | None = None
     module: str | None = None
@@ -132,6 +133,8 @@ def _join_end(chosen: TaskFilter) -> LiteralString:
 
 
 def _walked(chosen: TaskFilter) -> LiteralString:
+    if chosen.is_delayed:
+        return "(SELECT id FROM lapinq_delayed) AS held"
     match chosen.status:
         case None:
             return "lapinq_tasks"

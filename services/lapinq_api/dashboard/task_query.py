@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from lapinq_api.bulk_filters import check_kind, read_bulk_filter, read_worker_id, with_pattern
 from lapinq_api.task_filters import LONGEST_TEXT, ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
@@ -48,9 +50,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         since=moment_of("since", parameters.get("since"), now),
         until=moment_of("until", parameters.get("until"), now),
         order=_order(parameters.get("sort")),
-        **texts,
     )
-    return with_pattern(chosen)
+    return with_pattern(msgspec.structs.replace(chosen, **texts))
 
 
 def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] | None:

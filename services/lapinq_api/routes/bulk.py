@@ -50,6 +50,14 @@ class Cancelled(msgspec.Struct, omit_defaults=True):
     dry_run: bool = False
 
 
+class Released(msgspec.Struct, omit_defaults=True):
+    """How many tasks may start now. Of a dry run: `matching` is how many would."""
+
+    released: int
+    matching: int | None = None
+    dry_run: bool = False
+
+
 async def delete_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
     actor = require(request, Permission.DELETE, query.get("queue"))
@@ -96,6 +104,23 @@ async def cancel_tasks(state: State, request: Request) -> Response:
     entry = _entry(request, "task.cancel_many", query)
     found = await walk(state, request, chosen, _noting(bulk.cancel_tasks, entry))
     return Json(Cancelled(found.done))
+
+
+async def run_tasks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    actor = require(request, Permission.REQUEUE, query.get("queue"))
+    if query.get("status", Status.PENDING) != Status.PENDING:
+        raise InvalidValue("status", "must be pending: no other tasks wait for their time")
+    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.PENDING, is_delayed=True)
+    state.payloads.for_(actor).check_search(query)
+    is_dry = flag("dry_run", query.get("dry_run"))
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if is_dry:
+        found = await walk(state, request, chosen, _count)
+        return Json(Released(0, matching=found.done, dry_run=True))
+    entry = _entry(request, "task.run_many", query)
+    found = await walk(state, request, chosen, _noting(bulk.run_tasks, entry))
+    return Json(Released(found.done))
 
 
 def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
@@ -179,5 +204,20 @@ OPERATIONS = (
         ),
         parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
         answers={200: Answer(description="How many were cancelled.", body=Cancelled)},
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/run",
+        handler=run_tasks,
+        needs=Needs.PERMISSION,
+        tag="tasks",
+        summary="Let many tasks that wait for their time start now",
+        description=(
+            "Lets every pending task that passes the filters and is scheduled for later, or waits for a retry, start"
+            " now, in the order in which they were enqueued. A user needs the permission `requeue` on the queue that is"
+            " named. It is done in small steps: what was let start before a failure is."
+        ),
+        parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
+        answers={200: Answer(description="How many may start now.", body=Released)},
     ),
 )

@@ -9,6 +9,7 @@ import { now } from "./times.js";
 const GIVE_UP_MS = 600000;
 const CALLS = {
   cancel: { method: "POST", to: "api/v1/tasks/cancel", done: "cancelled" },
+  run: { method: "POST", to: "api/v1/tasks/run", done: "released" },
   requeue: { method: "POST", to: "api/v1/tasks/requeue", done: "requeued" },
   delete: { method: "DELETE", to: "api/v1/tasks", done: "deleted" },
 };

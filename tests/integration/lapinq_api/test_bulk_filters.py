@@ -54,6 +54,22 @@ def test_what_waits_is_cancelled_and_nothing_else(
     check_invariants(api_database, [*made.values(), later])
 
 
+def test_what_is_delayed_may_start_now_and_nothing_else(keyed: httpx.Client, db: psycopg.Connection) -> None:
+    queue = "not yet due"
+    body = {"task_name": "add", "module_path": "m", "queue_name": queue}
+    later = {**body, "scheduled_at": "2099-01-01T00:00:00Z"}
+    assert keyed.post("/api/v1/enqueue/batch", json=[later, body, later]).status_code == 201
+    run = f"{TASKS}/run"
+    response = keyed.post(run, params={"queue": queue, "dry_run": "true"})
+    assert (response.status_code, response.json()) == (200, {"released": 0, "matching": 2, "dry_run": True})
+    assert keyed.post(run, params={"queue": queue}).json() == {"released": 2}
+    assert last_noted(db)[1:] == ("task.run_many", queue, {"filters": {"queue": queue}, "released": 2})
+    assert keyed.post(run, params={"queue": queue, "status": "pending"}).json() == {"released": 0}
+    for status in set(Status) - {Status.PENDING}:
+        response = keyed.post(run, params={"queue": queue, "status": status})
+        assert (response.status_code, response.json()["details"][0]["loc"]) == (400, "status")
+
+
 def test_a_user_cancels_on_the_queue_they_name_and_may_cancel_on(
     api: httpx.Client, signed_in: httpx.Client, made: dict[Status, str]
 ) -> None:

@@ -67,6 +67,7 @@ TRIES = {
     "GET /api/v1/tasks/failed": Try(Act.READ, "/api/v1/tasks/failed?limit=1", 200),
     "DELETE /api/v1/tasks": Try(Act.DELETE, "/api/v1/tasks?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/requeue": Try(Act.REQUEUE, "/api/v1/tasks/requeue?queue=mail&dry_run=true", 200),
+    "POST /api/v1/tasks/run": Try(Act.REQUEUE, "/api/v1/tasks/run?queue=mail&dry_run=true", 200),
     "POST /api/v1/tasks/cancel": Try(Act.CANCEL, "/api/v1/tasks/cancel?queue=mail&dry_run=true", 200),
     "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),

@@ -95,9 +95,9 @@ def test_it_is_offered_where_it_can_be_said_and_makes_sense(signed_in: httpx.Cli
         page = signed_in.get(TASKS, params={"queue": queue, **query})
         return set(re.findall(r'data-bulk="(\w+)"', page.text))
 
-    assert bulk() == {"cancel", "requeue", "delete"}
+    assert bulk() == {"cancel", "requeue", "run", "delete"}
     assert bulk(status="failed") == {"requeue", "delete"}
-    assert bulk(status="pending") == {"cancel", "delete"}
+    assert bulk(status="pending") == {"cancel", "run", "delete"}
     assert bulk(status="completed") == {"delete"}
     assert bulk(status="running") == bulk(sort="longest") == bulk(args="%" * 501) == set()
 

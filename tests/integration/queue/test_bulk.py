@@ -1,5 +1,6 @@
 """Deleting and requeueing many tasks: which ones, in which steps, and what is noted."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -274,5 +275,29 @@ def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str) -> None:
         assert await counts(conn) == {"cancelled": 1}
         assert (await noted(conn))[-1] == {"filters": {}, "cancelled": 1}
         check_invariants(database, [task_id])
+
+    on_connections(database, test)
+
+
+def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_moves(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        delayed = await enqueue(conn, 3, scheduled_at=later, priority=5)
+        ready = await enqueue(conn, 2)
+        walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, is_delayed=True))
+        assert walk is not None
+        counted = await bulk.count_tasks(conn, walk, Window(size=9))
+        assert counted is not None
+        assert counted.done == 3
+        step = await bulk.run_tasks(conn, walk, Window(size=9), ENTRY)
+        assert step is not None
+        assert (step.done, step.left, step.queues) == (3, [], ["default"])
+        claims = await claim(conn, await add_worker(conn), limit=9)
+        assert [one.id for one in claims] == [*delayed, *ready]
+        assert (await noted(conn))[-1] == {"filters": {}, "released": 3}
+        again = await bulk.run_tasks(conn, walk, Window(size=9), ENTRY)
+        assert again is not None
+        assert again.done == 0
+        check_invariants(database, [*delayed, *ready])
 
     on_connections(database, test)

@@ -26,7 +26,8 @@ SHOWN_TO_ALL = {
 }  # fmt: skip
 WORDS_ABOUT_IT = {"error", "traceback", "logs"}
 OPEN_TO_ALL = {
-    "queue", "status", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first", "last",
+    "queue", "status", "is_delayed", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first",
+    "last",
 }  # fmt: skip
 
 

@@ -1,0 +1,36 @@
+-- Lets, of the tasks in a window, those that pass and wait for their time start now, as run_now.sql does with one, in the
+-- order of their ids. {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
+-- locked), the queues in which something waits, the last id of the window and how many it had.
+-- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
+-- two walks wait for each other; then their rows in delayed, waiting for whoever moves one, who then wins.
+-- Relies on the primary keys and the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    {looked}
+), picked AS MATERIALIZED (
+    {picked}
+), locked AS MATERIALIZED (
+    SELECT t.id
+      FROM picked p
+      JOIN lapinq_tasks t ON t.id = p.id
+     WHERE NOT p.is_running
+     ORDER BY t.id
+       FOR UPDATE OF t SKIP LOCKED
+), gone AS (
+    DELETE FROM lapinq_delayed d
+     USING locked l
+     WHERE d.id = l.id
+    RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
+), entered AS (
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
+    SELECT queue_name, rank, id, starts, expires_at, isolation
+      FROM gone
+     ORDER BY id
+    RETURNING id, queue_name
+)
+SELECT (SELECT count(*) FROM entered),
+       0::bigint,
+       (SELECT coalesce(array_agg(id::text), '{{}}') FROM picked WHERE id NOT IN (SELECT id FROM entered)),
+       (SELECT coalesce(array_agg(DISTINCT queue_name), '{{}}') FROM entered),
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1),
+       (SELECT count(*) FROM looked)

@@ -35,6 +35,7 @@ class Answer(msgspec.Struct):
     says_when_to_retry: bool
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("take_away", [Proxy.cut, Proxy.swallow], ids=["refused", "silent"])
 def test_three_hundred_enqueues_a_second_are_all_refused_in_time(
     database: str, take_away: Callable[[Proxy], None]

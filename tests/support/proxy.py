@@ -127,3 +127,6 @@ async def _finish(server: asyncio.Server) -> None:
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+    # What was aborted closes its socket in a later turn of the loop.
+    for _ in range(3):
+        await asyncio.sleep(0)

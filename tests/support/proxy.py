@@ -66,6 +66,13 @@ class Proxy:
         if self._mode == "refuse":
             writer.transport.abort()
             return
+        try:
+            await self._forward(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._host.startswith("/"):
             there = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
         else:
@@ -76,6 +83,9 @@ class Proxy:
             await asyncio.gather(
                 self._pump(reader, there[1], said), self._pump(there[0], writer, said, is_answer=True)
             )
+        except asyncio.CancelledError:
+            there[1].transport.abort()
+            raise
         finally:
             self._open -= {writer, there[1]}
 
@@ -123,10 +133,15 @@ def proxy(url: str) -> Generator[Proxy]:
 
 async def _finish(server: asyncio.Server) -> None:
     server.close()
+    await _turns()  # a connection that was just accepted is nobody's until its task has begun
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
-    # What was aborted closes its socket in a later turn of the loop.
-    for _ in range(3):
+    await _turns()  # what was aborted closes its socket in a later turn of the loop
+
+
+async def _turns() -> None:
+    """As many turns of the loop as it takes from accepting a connection to having aborted it, and some more."""
+    for _ in range(20):
         await asyncio.sleep(0)

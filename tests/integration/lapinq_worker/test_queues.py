@@ -140,9 +140,10 @@ def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> N
         async with working(database, worker_poll_interval=0.25) as worker:
             await until(lambda: worker._listener.connected)
             # Until it has looked, hints are followed, and how soon it looks goes by what a look costs on this machine.
-            while "still" not in worker._fetcher._choice._paused:
-                await notify(desk.conn, ["still"])
-                await asyncio.sleep(0.005)
+            async with asyncio.timeout(30):
+                while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
+                    await notify(desk.conn, ["still"])
+                    await asyncio.sleep(0.005)
             counted = Statements(worker)
             began = time.monotonic()
             # Somebody goes on handing in tasks, and the workers are told of each.

@@ -157,7 +157,7 @@ def test_a_signal_for_an_earlier_call_does_nothing(run_on_uvloop: Run, tmp_path:
     async def test() -> None:
         async with processes(limit=1, time_limit_grace=NEVER) as bench:
             pid = int(value((await bench.run(make_job(tasks.process_id)))[0]))
-            assert await bench.run(limited(1.5, child_tasks.work_around, 5.0)) == [Completed('"interrupted"')]
+            assert await bench.run(limited(0.5, child_tasks.work_around, 5.0)) == [Completed('"interrupted"')]
             os.kill(pid, signal.SIGUSR2)  # while it is idle
             job = make_job(child_tasks.work_around, 0.5)
             bench.dispatcher.offer([job])

@@ -1,3 +1,4 @@
+import sys
 from typing import Any, cast
 
 import msgspec
@@ -121,7 +122,8 @@ def test_what_is_nested_deeper_than_the_stack_is_masked() -> None:
     masked = redactor.mask_text(text)
     assert SECRET not in masked
     # How deep it can be looked into is Python's business: 3.11 counts what C code does against its own limit.
-    assert masked == HIDDEN_TEXT or len(masked) == len(text) - len(SECRET) + len(HIDDEN)
+    is_hidden_whole = masked == HIDDEN_TEXT and sys.version_info < (3, 12)
+    assert is_hidden_whole or len(masked) == len(text) - len(SECRET) + len(HIDDEN)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""From wall clocks to instants and back, where clocks are put forward and back.
+
+A wall clock is a datetime without a zone, an instant one in UTC. `zoneinfo` knows the offset of either, but not when it
+changes next: that is found by looking once a day, and then by halving. Changes that are taken back within a day are
+not seen; there are none since 1900.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lapinq_core.domain.errors import InvalidValue
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+MAX_NAME = 64
+_NONE = timedelta()
+
+_NAME = re.compile(r"[A-Za-z][\w+-]*(/[\w+-]+)*", re.ASCII)
+# Files beside the zones: other zones by where one is, or with seconds that no clock shows.
+_NO_NAME = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
+
+
+def read_timezone(name: str) -> ZoneInfo:
+    """The zone of that IANA name. Raises `InvalidValue`."""
+    try:
+        if len(name) <= MAX_NAME and _NAME.fullmatch(name) and not _NO_NAME.fullmatch(name):
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    raise InvalidValue(
+        "timezone", f"{name[:MAX_NAME]!r} is no time zone; its name is one like Europe/Madrid or UTC"
+    )
+
+
+def offset_at(instant: datetime, zone: ZoneInfo) -> timedelta:
+    """How far the wall clock of `zone` is ahead of UTC at `instant`."""
+    return instant.astimezone(zone).utcoffset() or _NONE
+
+
+def wall_clock(instant: datetime, zone: ZoneInfo) -> datetime:
+    """What the clocks of `zone` show at `instant`."""
+    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When clocks show `wall` for the first time; for one that they skip, the instant at which they do."""
+    offset = wall.replace(tzinfo=zone).utcoffset() or _NONE
+    instant = (wall - offset).replace(tzinfo=UTC)
+    later = offset_at(instant, zone)
+    if later == offset:
+        return instant
+    return first_change(instant + offset - later, instant, zone) or instant
+
+
+def end_of_fold(instant: datetime, zone: ZoneInfo) -> datetime | None:
+    """The wall clock up to which hours are being repeated at `instant`, or None when they are not."""
+    local = instant.astimezone(zone)
+    if not local.fold:
+        return None
+    first = local.replace(fold=0).astimezone(UTC)
+    change = first_change(first, instant, zone) or instant
+    return (change + offset_at(first, zone)).replace(tzinfo=None)
+
+
+def first_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
+    """The first instant after `start`, up to `end`, at which another offset holds. Both are whole seconds."""
+    offset = offset_at(start, zone)
+    while start < end:
+        probe = min(start + DAY, end)
+        if offset_at(probe, zone) != offset:
+            return _halve(start, probe, offset, zone)
+        start = probe
+    return None
+
+
+def _halve(before: datetime, after: datetime, offset: timedelta, zone: ZoneInfo) -> datetime:
+    while after - before > SECOND:
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        if offset_at(middle, zone) == offset:
+            before = middle
+        else:
+            after = middle
+    return after

@@ -211,6 +211,57 @@ CREATE TABLE lapinq_running (
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_running_cancel_requested ON lapinq_running USING btree (worker_id) WHERE (cancel_requested_at IS NOT NULL);
 
+CREATE TABLE lapinq_schedule_slots (
+    schedule_id bigint NOT NULL,
+    task_id     uuid NOT NULL,
+    CONSTRAINT lapinq_schedule_slots_pkey PRIMARY KEY (schedule_id),
+    CONSTRAINT lapinq_schedule_slots_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES lapinq_schedules(id) ON DELETE CASCADE
+);
+
+CREATE TABLE lapinq_schedules (
+    id              bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    name            text NOT NULL,
+    task_name       text NOT NULL,
+    module_path     text NOT NULL,
+    queue_name      text NOT NULL,
+    args            json NOT NULL,
+    kwargs          json NOT NULL,
+    max_retries     integer NOT NULL,
+    priority        integer NOT NULL,
+    retry_delay     double precision NOT NULL,
+    retry_backoff   boolean NOT NULL,
+    ttl_seconds     double precision,
+    metadata        jsonb,
+    webhook_url     text,
+    timeout_seconds double precision,
+    cron            text,
+    every_seconds   integer,
+    timezone        text NOT NULL,
+    anchor_at       timestamp with time zone NOT NULL,
+    starts_at       timestamp with time zone,
+    ends_at         timestamp with time zone,
+    jitter          double precision NOT NULL,
+    misfire         text NOT NULL,
+    misfire_limit   integer NOT NULL,
+    overlap         text NOT NULL,
+    paused_at       timestamp with time zone,
+    paused_by       text,
+    pause_reason    text,
+    source          text,
+    version         integer NOT NULL DEFAULT 1,
+    next_fire_at    timestamp with time zone,
+    created_at      timestamp with time zone NOT NULL,
+    updated_at      timestamp with time zone NOT NULL,
+    updated_by      text NOT NULL,
+    CONSTRAINT lapinq_schedules_misfire_check CHECK ((misfire = ANY (ARRAY['latest'::text, 'skip'::text, 'all'::text]))),
+    CONSTRAINT lapinq_schedules_name_key UNIQUE (name),
+    CONSTRAINT lapinq_schedules_overlap_check CHECK ((overlap = ANY (ARRAY['allow'::text, 'skip'::text, 'queue_one'::text, 'cancel_previous'::text]))),
+    CONSTRAINT lapinq_schedules_paused_check CHECK (((paused_at IS NULL) OR (next_fire_at IS NULL))),
+    CONSTRAINT lapinq_schedules_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_schedules_when_check CHECK ((num_nonnulls(cron, every_seconds) = 1))
+);
+CREATE INDEX lapinq_schedules_next_fire_at ON lapinq_schedules USING btree (next_fire_at, id) WHERE (next_fire_at IS NOT NULL);
+
 CREATE TABLE lapinq_schema_version (
     version_num character varying(32) NOT NULL,
     CONSTRAINT lapinq_schema_version_pkc PRIMARY KEY (version_num)
@@ -253,6 +304,22 @@ CREATE TABLE lapinq_tasks (
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE TABLE lapinq_tasks_default PARTITION OF lapinq_tasks DEFAULT;
+
+CREATE TABLE lapinq_ticks (
+    schedule_id bigint NOT NULL,
+    fire_at     timestamp with time zone NOT NULL,
+    fired_at    timestamp with time zone NOT NULL,
+    outcome     text NOT NULL,
+    task_id     uuid,
+    missed_from timestamp with time zone,
+    fired_by    text,
+    CONSTRAINT lapinq_ticks_outcome_check CHECK ((outcome = ANY (ARRAY['enqueued'::text, 'held'::text, 'skipped'::text, 'missed'::text]))),
+    CONSTRAINT lapinq_ticks_pkey PRIMARY KEY (schedule_id, fire_at),
+    CONSTRAINT lapinq_ticks_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES lapinq_schedules(id) ON DELETE CASCADE
+);
+CREATE INDEX lapinq_ticks_fired_at ON lapinq_ticks USING btree (fired_at);
+CREATE UNIQUE INDEX lapinq_ticks_held ON lapinq_ticks USING btree (schedule_id) WHERE (outcome = 'held'::text);
+CREATE INDEX lapinq_ticks_task_id ON lapinq_ticks USING btree (task_id) WHERE (task_id IS NOT NULL);
 
 CREATE UNLOGGED TABLE lapinq_transient (
     seq             bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),

@@ -70,6 +70,10 @@ def companions(settings: Settings, recycle: Callable[[], None] | None = None) ->
         from lapinq_scheduler.scheduler import scheduler_companion
 
         found.append(lambda: scheduler_companion(settings))
+    if settings.scheduler:
+        from lapinq_scheduler.cron import cron_companion
+
+        found.append(lambda: cron_companion(settings))
     return found
 
 

@@ -1,12 +1,138 @@
-"""What every schedule is made of: a rule that says when the next time comes."""
+"""What is done about the ticks of a schedule: which of those that are due count as missed, and which run.
 
-from datetime import datetime
-from typing import Protocol
+A tick is dealt with on time when that is within `GRACE` of its planned instant. The others were missed, for no scheduler
+or no database was there, and the schedule's policy says what becomes of them.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Protocol, assert_never
+
+import msgspec
+
+GRACE = timedelta(seconds=60)
 
 
-class Ticks(Protocol):
-    """A rule of times, `Cron` or `Interval`. It has no clock: whoever asks says from when."""
+class Misfire(StrEnum):
+    """What becomes of ticks that were missed."""
+
+    LATEST = "latest"
+    """The last of them runs, unless one that was not missed does."""
+    SKIP = "skip"
+    ALL = "all"
+    """All of them run, but no more than a limit, the latest."""
+
+
+class Overlap(StrEnum):
+    """What becomes of a tick while the run before it has not ended."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    QUEUE_ONE = "queue_one"
+    """It waits for that run to end; one tick does, further ones are skipped."""
+    CANCEL_PREVIOUS = "cancel_previous"
+    """That run is cancelled, and the tick waits for it to end, in place of one that waits already."""
+
+
+class TickOutcome(StrEnum):
+    """What was done about a tick."""
+
+    ENQUEUED = "enqueued"
+    HELD = "held"
+    """It waits for the run before it to end."""
+    SKIPPED = "skipped"
+    """The run before it had not ended, or the schedule was paused while it was held."""
+    MISSED = "missed"
+
+
+class Series(Protocol):
+    """Instants in ascending order, at least a second apart."""
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first time strictly after `moment`, in UTC, or None when there is none to come."""
+        """The first after `moment`."""
         ...
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What is due: the planned instants that run, in ascending order, and the next one after now.
+
+    `missed_from` is the first of those before them that don't run, and `missed_until` the last of all of them when none
+    runs.
+    """
+
+    fire: list[datetime]
+    following: datetime | None
+    missed_from: datetime | None = None
+    missed_until: datetime | None = None
+
+
+def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, limit: int) -> Due:
+    """What is due at `now`, of what was planned from `first` on, which is not after it.
+
+    The work is bounded however much was missed: it takes time with the logarithm of that, and with `limit`.
+    """
+    on_time = list(_between(series, max(first, now - GRACE), now))
+    following = series.after(now)
+    if on_time and on_time[0] == first:
+        return Due(on_time, following)
+    match misfire:
+        case Misfire.LATEST:
+            fire = on_time or _newest(series, first, now, 1)
+        case Misfire.SKIP:
+            fire = on_time
+        case Misfire.ALL:
+            fire = _newest(series, first, now, len(on_time) + limit)
+        case _:
+            assert_never(misfire)
+    if not fire:
+        # None at all where the series is another now, by a change of the time zone's rules, say.
+        last = _newest(series, first, now, 1)
+        return Due([], following, first, last[0]) if last else Due([], following)
+    return Due(fire, following, first if fire[0] > first else None)
+
+
+def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> list[TickOutcome]:
+    """What becomes of `count` ticks in a row; with `is_free` no run of the schedule is under way.
+
+    With `CANCEL_PREVIOUS` the last one may be held in place of one that is held already.
+    """
+    if overlap is Overlap.ALLOW:
+        return [TickOutcome.ENQUEUED] * count
+    first = TickOutcome.ENQUEUED if is_free and not has_held else TickOutcome.SKIPPED
+    match overlap:
+        case Overlap.SKIP:
+            return [first, *[TickOutcome.SKIPPED] * (count - 1)]
+        case Overlap.QUEUE_ONE:
+            fates = [first] if first is TickOutcome.ENQUEUED else []
+            if not has_held and len(fates) < count:
+                fates.append(TickOutcome.HELD)
+            return fates + [TickOutcome.SKIPPED] * (count - len(fates))
+        case Overlap.CANCEL_PREVIOUS:
+            last = first if first is TickOutcome.ENQUEUED else TickOutcome.HELD
+            return [TickOutcome.SKIPPED] * (count - 1) + [last]
+        case _:
+            assert_never(overlap)
+
+
+def _newest(series: Series, first: datetime, now: datetime, count: int) -> list[datetime]:
+    """The last `count` instants between `first` and `now`, both inclusive; fewer when there are no more."""
+    if len(found := list(islice(_between(series, first, now), count))) < count:
+        return found
+    early, late = first, now
+    while late - early > timedelta(seconds=1):
+        middle = early + (late - early) / 2
+        if len(list(islice(_between(series, middle, now), count))) < count:
+            late = middle
+        else:
+            early = middle
+    return list(_between(series, early, now))[-count:]
+
+
+def _between(series: Series, first: datetime, last: datetime) -> Iterator[datetime]:
+    """The instants from `first` to `last`, both inclusive."""
+    moment = series.after(first - datetime.resolution)
+    while moment is not None and moment <= last:
+        yield moment
+        moment = series.after(moment)

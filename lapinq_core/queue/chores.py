@@ -14,7 +14,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.queue import idempotency, upkeep
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.store import logins, rollups, sessions, webhooks, workers
+from lapinq_core.store import logins, rollups, sessions, ticks, webhooks, workers
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
@@ -53,6 +53,7 @@ async def run_chores(
         start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
         start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
         start("prune webhooks", lambda: _until_short(pool, webhooks.prune), PRUNE_INTERVAL_SECONDS)
+        start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
         start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
         start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
         if cleanup_interval:

@@ -26,13 +26,15 @@ class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; None is all queues that are not told apart.
 
     `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `overdue` is
-    how late the first delayed task is, `webhooks_overdue` the first webhook that waits.
+    how late the first delayed task is, `webhooks_overdue` the first webhook that waits, `schedules_overdue` the first
+    tick of a schedule.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
     overdue: float
     webhooks_overdue: float
+    schedules_overdue: float
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:

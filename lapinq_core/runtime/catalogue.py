@@ -66,6 +66,11 @@ OVERDUE = Measure(
 WEBHOOKS_OVERDUE = Measure(
     "lapinq_webhooks_overdue_seconds", "gauge", "Seconds since the first webhook that waits was due"
 )
+SCHEDULES_OVERDUE = Measure(
+    "lapinq_schedules_overdue_seconds",
+    "gauge",
+    "Seconds since the first tick that nobody has dealt with was due",
+)
 DATABASE_UP = Measure("lapinq_database_up", "gauge", "Whether the database answered for this scrape")
 BREAKER_OPEN = Measure(
     "lapinq_database_breaker_open",
@@ -117,6 +122,15 @@ LISTENING = Measure("lapinq_listener_connected", "gauge", "Whether notifications
 
 WEBHOOK_TRIES = Measure(
     "lapinq_webhook_tries_total", "counter", "Tries to deliver a webhook, by what came of them", ("outcome",)
+)
+
+# Who fires schedules
+
+TICKS = Measure(
+    "lapinq_schedule_ticks_total", "counter", "Ticks of schedules, by what was done", ("outcome",)
+)
+TICK_LATENESS = Measure(
+    "lapinq_schedule_lateness_seconds", "histogram", "Seconds from the planned instant of a tick to its task"
 )
 
 # Every part of a process

@@ -1,4 +1,4 @@
-"""What a person must see, as data: work that nobody does, webhooks that nobody delivers, and what slows everything."""
+"""What a person must see, as data: what nobody does, runs, delivers or fires, and what slows everything."""
 
 import msgspec
 import psycopg
@@ -13,6 +13,8 @@ GIVEN_UP_SECONDS = 24 * 3600.0
 """Webhooks that were given up are told of for so long."""
 OVERDUE_SECONDS = 60.0
 """Webhooks that wait longer are delivered by nobody."""
+LATE_SECONDS = 30.0
+"""Ticks of schedules that wait longer are dealt with by nobody."""
 SNAPSHOT_SECONDS = 600.0
 """Dead rows that are kept for longer slow down claims."""
 SNAPSHOT_TRANSACTIONS = 10_000_000
@@ -49,11 +51,13 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to tell; numbers of webhooks are at most `MOST_WEBHOOKS`.
 
     `unserved` are the fullest, `MOST_QUEUES` at the most. `has_worker`: one is alive and claims.
+    `schedules_late` is for how many seconds the first tick has been due, None where none is late.
     `overdue_seconds` is how long the webhook that waits longest has been due.
     """
 
     unserved: list[UnservedQueue]
     has_worker: bool
+    schedules_late: float | None
     webhooks_given_up: int
     webhooks_overdue: int
     overdue_seconds: float | None
@@ -65,13 +69,19 @@ async def look(conn: psycopg.AsyncConnection) -> Alerts:
     """All that there is to tell now."""
     cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MOST_QUEUES}, prepare=True)
     unserved = [UnservedQueue(*row) for row in await cursor.fetchall()]
-    params = {"given_up": GIVEN_UP_SECONDS, "overdue": OVERDUE_SECONDS, "most": MOST_WEBHOOKS}
+    params = {
+        "given_up": GIVEN_UP_SECONDS,
+        "overdue": OVERDUE_SECONDS,
+        "late": LATE_SECONDS,
+        "most": MOST_WEBHOOKS,
+    }
     row = await (await conn.execute(sql(_PACKAGE, "alerts"), params, prepare=True)).fetchone()
     assert row is not None
-    has_worker, given_up, overdue, overdue_seconds, usernames = row
+    has_worker, schedules_late, given_up, overdue, overdue_seconds, usernames = row
     return Alerts(
         unserved=unserved,
         has_worker=has_worker,
+        schedules_late=schedules_late,
         webhooks_given_up=given_up,
         webhooks_overdue=overdue,
         overdue_seconds=overdue_seconds,

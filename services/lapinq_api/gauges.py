@@ -80,4 +80,5 @@ def families_of(measures: QueueMeasures | None) -> list[Metric]:
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
         catalogue.OVERDUE.is_at(measures.overdue),
         catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
+        catalogue.SCHEDULES_OVERDUE.is_at(measures.schedules_overdue),
     ]

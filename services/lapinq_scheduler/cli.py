@@ -15,6 +15,7 @@ from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
+from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.deliveries import run_deliveries
 from lapinq_scheduler.scheduler import run_scheduler
 
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 @flags.option("log_level", help="Least severe log lines to write.")
 @flags.option("json_log", help="Write log lines as JSON objects.")
 def scheduler(**given: object) -> None:
-    """See to delayed and expired tasks, webhooks and the tables. Any number may run."""
+    """Fire schedules; see to delayed and expired tasks, webhooks and the tables. Any number may run."""
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
@@ -55,6 +56,7 @@ async def _serve(settings: Settings, metrics: Metrics) -> None:
         log.info("scheduler started")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
+            group.create_task(run_cron(settings, signals.asked, metrics), name="fire schedules")
             group.create_task(run_deliveries(settings, signals.asked, metrics), name="deliver webhooks")
     log.info("stopped")
 

@@ -1,6 +1,6 @@
 """What a scheduler, and who delivers webhooks, shows at a scrape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 from prometheus_client.core import Metric
@@ -8,11 +8,16 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.domain.ticks import TickOutcome
 from lapinq_core.domain.webhook import WebhookState
+from lapinq_core.queue.firing import Dealt
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.runtime.tallies import Histogram
 
 PART = "scheduler"
+CRON_PART = "cron"
+LATENESS_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0)
 
 
 class SchedulerMetrics:
@@ -26,6 +31,29 @@ class SchedulerMetrics:
     def collect(self) -> Iterator[Metric]:
         yield from self.times.collect()
         yield from connection_metrics(PART, self._pool, self._notifier)
+
+
+class CronMetrics:
+    """Of who fires schedules in one process. `times` are those of its looks."""
+
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection], notifier: Notifier) -> None:
+        self.times = LoopTimes(CRON_PART)
+        self._pool = pool
+        self._notifier = notifier
+        self._ticks = {(outcome.value,): 0 for outcome in TickOutcome}
+        self._lateness = Histogram(LATENESS_BOUNDS)
+
+    def dealt_with(self, ticks: Sequence[Dealt]) -> None:
+        """These ticks were dealt with here."""
+        for tick in ticks:
+            self._ticks[tick.outcome.value,] += 1
+        self._lateness.observe_all([tick.late_by for tick in ticks])
+
+    def collect(self) -> Iterator[Metric]:
+        yield catalogue.TICKS.of(self._ticks)
+        yield catalogue.TICK_LATENESS.of_histograms({(): self._lateness})
+        yield from self.times.collect()
+        yield from connection_metrics(CRON_PART, self._pool, self._notifier)
 
 
 class DeliveryMetrics:

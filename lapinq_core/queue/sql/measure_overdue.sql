@@ -1,10 +1,17 @@
--- Seconds since the first delayed task was due, and since the first webhook that waits was; 0 when none is.
--- Locks nothing. Relies on lapinq_delayed_due_at and lapinq_webhooks_due_at, of which it reads the first entries.
+-- Seconds since the first delayed task was due, the first webhook that waits, and the first tick of a schedule; 0 when
+-- none is. Locks nothing. Relies on lapinq_delayed_due_at, lapinq_webhooks_due_at and lapinq_schedules_next_fire_at, of
+-- which it reads the first entries.
 SELECT coalesce(greatest(date_part('epoch', lapinq_now() - (SELECT due_at FROM lapinq_delayed ORDER BY due_at LIMIT 1)),
                          0), 0),
        coalesce(greatest(date_part('epoch', lapinq_now() - (SELECT due_at
                                                               FROM lapinq_webhooks
                                                              WHERE state = 'pending'
                                                              ORDER BY due_at
+                                                             LIMIT 1)),
+                         0), 0),
+       coalesce(greatest(date_part('epoch', lapinq_now() - (SELECT next_fire_at
+                                                              FROM lapinq_schedules
+                                                             WHERE next_fire_at IS NOT NULL
+                                                             ORDER BY next_fire_at
                                                              LIMIT 1)),
                          0), 0)

@@ -1,11 +1,18 @@
--- Whether a worker is alive and claims; webhooks given up in the last `given_up` seconds, and those overdue by more than
--- `overdue`, both at most `most`, and for how many seconds the first is; whose password is the one that everybody knows.
--- Locks nothing. Relies on lapinq_webhooks_ended and lapinq_webhooks_due_at; scans workers and users, who are few.
+-- Whether a worker is alive and claims; how late the first tick is that is due for more than `late` seconds; webhooks
+-- given up in the last `given_up` seconds, and those overdue by more than `overdue`, both at most `most`, and for how many
+-- seconds the first is; whose password is the one that everybody knows.
+-- Locks nothing. Relies on lapinq_schedules_next_fire_at, lapinq_webhooks_ended and lapinq_webhooks_due_at; scans workers
+-- and users, who are few.
 SELECT EXISTS (SELECT
                  FROM lapinq_workers
                 WHERE dead_at IS NULL
                   AND NOT is_quiet
                   AND beat_at >= lapinq_now() - lease_seconds * interval '1 second'),
+       (SELECT date_part('epoch', lapinq_now() - next_fire_at)
+          FROM lapinq_schedules
+         WHERE next_fire_at < lapinq_now() - %(late)s::float8 * interval '1 second'
+         ORDER BY next_fire_at
+         LIMIT 1),
        (SELECT count(*)
           FROM (SELECT
                   FROM lapinq_webhooks

@@ -14,8 +14,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from lapinq_core.db.access_tables import metadata
 from lapinq_core.db.migrate import current_revision, head_revision, migrate
+from lapinq_core.db.schedule_tables import metadata
 from lapinq_core.domain.decide import Isolation, Retry
 from lapinq_core.queue import control, work
 from lapinq_core.queue.upkeep import ended_as

@@ -90,6 +90,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         return Alerts(
             unserved=[UnservedQueue("</li>", 2, 3.0, True)],
             has_worker=False,
+            schedules_late=45.0,
             webhooks_given_up=1,
             webhooks_overdue=2,
             overdue_seconds=90.0,
@@ -107,6 +108,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         "all workers that serve it are quiet",
         "1 webhook was given up",
         "2 webhooks are overdue",
+        "A schedule has been due for 45",
         "psql, process 17",
         "has held a snapshot for 20 min",
         "The prepared transaction gone",

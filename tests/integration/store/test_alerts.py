@@ -12,6 +12,7 @@ from tests.support.running import on_connections
 NOTHING = Alerts(
     unserved=[],
     has_worker=True,
+    schedules_late=None,
     webhooks_given_up=0,
     webhooks_overdue=0,
     overdue_seconds=None,

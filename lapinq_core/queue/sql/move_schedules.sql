@@ -1,0 +1,6 @@
+-- Moves schedules on to their next planned instant, those that nobody has moved or changed since they were read.
+-- Locks them; the caller has them locked already. Relies on lapinq_schedules_pkey.
+UPDATE lapinq_schedules s
+   SET next_fire_at = i.following
+  FROM json_to_recordset(%(moves)s::json) AS i (id bigint, version integer, fire_at timestamptz, following timestamptz)
+ WHERE s.id = i.id AND s.version = i.version AND s.next_fire_at = i.fire_at

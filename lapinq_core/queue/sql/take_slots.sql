@@ -1,0 +1,3 @@
+-- Takes the slot of each schedule for a run. Fails when one is taken: lapinq_schedule_slots_pkey decides.
+INSERT INTO lapinq_schedule_slots (schedule_id, task_id)
+SELECT * FROM unnest(%(ids)s::bigint[], %(tasks)s::uuid[])

@@ -1,4 +1,4 @@
-"""What a schedule says: which task is enqueued, when, and what happens to ticks that are late or meet the run before."""
+"""What a schedule says: which task is enqueued, when, and what becomes of ticks that are late or meet a run."""
 
 import hashlib
 import math

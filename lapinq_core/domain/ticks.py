@@ -1,7 +1,7 @@
 """What is done about the ticks of a schedule: which of those that are due count as missed, and which run.
 
-A tick is dealt with on time when that is within `GRACE` of its planned instant. The others were missed, for no scheduler
-or no database was there, and the schedule's policy says what becomes of them.
+A tick is dealt with on time when that is within `GRACE` of its planned instant. The others were missed, for no
+scheduler or no database was there, and the schedule's policy says what becomes of them.
 """
 
 from collections.abc import Iterator

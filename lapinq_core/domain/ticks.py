@@ -94,7 +94,7 @@ def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, 
 
 
 def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> list[TickOutcome]:
-    """What becomes of `count` ticks in a row; with `is_free` no run of the schedule is under way.
+    """What becomes of `count` ticks in a row, one at least; with `is_free` no run of the schedule is under way.
 
     With `CANCEL_PREVIOUS` the last one may be held in place of one that is held already.
     """

@@ -85,7 +85,7 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
         return set()
     held = {row["id"]: (row.pop("fire_at"), as_schedule(row)) for row in rows}
     async with conn.transaction():
-        locked = await _lock(conn, [schedule for _, schedule in held.values()])
+        locked = await lock(conn, [schedule for _, schedule in held.values()])
         free = [state.id for state in await slots(conn, locked) if state.running is None]
         task_ids = dict(zip(free, new_ids(len(free)), strict=True))
         released = await _all(
@@ -185,7 +185,7 @@ def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:
 
 async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple[list[Dealt], set[str]]:
     async with conn.transaction():
-        locked = set(await _lock(conn, [firing.schedule for firing in batch]))
+        locked = set(await lock(conn, [firing.schedule for firing in batch]))
         firings = [firing for firing in batch if firing.schedule.id in locked]
         if not firings:
             return [], set()
@@ -242,7 +242,8 @@ def _planned(firings: Sequence[_Firing]) -> Iterator[Tick]:
             )
 
 
-async def _lock(conn: psycopg.AsyncConnection, found: Sequence[Schedule]) -> list[int]:
+async def lock(conn: psycopg.AsyncConnection, found: Sequence[Schedule]) -> list[int]:
+    """Locks those that have the version they were read with and that nobody else holds; answers their ids."""
     params = {"ids": [one.id for one in found], "versions": [one.version for one in found]}
     return [row[0] for row in await _all(conn, "lock_schedules", **params)]
 

@@ -1,4 +1,4 @@
-"""Runs the command line in a process that kills itself with SIGKILL at a given step of a task's way.
+"""Runs the command line in a process that kills itself with SIGKILL at a given step of a task's way, or of a tick's.
 
 `python -m tests.support.dying STEP worker …`. The step is wrapped around the product's functions from outside, so that
 the product itself knows nothing of it.
@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from lapinq.cli import main as lapinq
-from lapinq_core.queue import work
+from lapinq_core.queue import firing, intake, work
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.settler import Settler
 
@@ -37,6 +37,11 @@ class Step(StrEnum):
     COMPLETED = "after the completion"
     BEFORE_SETTLE = "before a failure is written"
     SETTLED = "after a failure is written"
+    TICK_SEEN = "with a tick seen that is due"
+    TICK_LOCKED = "with the schedule of a tick locked"
+    TICK_NOTED = "with a tick noted and not committed"
+    TICK_STORED = "with the task of a tick stored and not committed"
+    TICK_COMMITTED = "after the commit of a tick"
 
 
 def arm(step: Step) -> None:
@@ -63,6 +68,16 @@ def arm(step: Step) -> None:
             work.settle = _die
         case Step.SETTLED:
             work.settle = _answered(work.settle)
+        case Step.TICK_SEEN:
+            firing.fire = _die
+        case Step.TICK_LOCKED:
+            firing.lock = _answered(firing.lock)
+        case Step.TICK_NOTED:
+            firing.judge_overlaps = _die
+        case Step.TICK_STORED:
+            intake.enqueue = _answered(intake.enqueue)
+        case Step.TICK_COMMITTED:
+            firing.fire = _answered(firing.fire, lambda answer: bool(answer[0]))
 
 
 def _die(*_: Any, **__: Any) -> Any:
@@ -81,11 +96,11 @@ def _sent(verb: Verb) -> Verb:
     return send_and_die
 
 
-def _answered(verb: Verb) -> Verb:
+def _answered(verb: Verb, is_step: Callable[[Any], bool] = bool) -> Verb:
     async def await_and_die(*args: Any, **kwargs: Any) -> Any:
         answer = await verb(*args, **kwargs)
         # A look that found nothing is no step of a task.
-        return _die() if answer else answer
+        return _die() if is_step(answer) else answer
 
     return await_and_die
 

@@ -31,6 +31,9 @@ class Guard(StrEnum):
     RELEASE_CANCEL_REQUEST = "release-cancel-request"
     CLAIM_SKIP_LOCKED = "claim-skip-locked"
     RESCUE_SKIP_LOCKED = "rescue-skip-locked"
+    TICK_KEY = "tick-key"
+    SCHEDULE_VERSION = "schedule-version"
+    OVERLAP_SLOT = "overlap-slot"
     QUIET_PERIOD = "quiet-period"
 
 
@@ -53,6 +56,19 @@ _REPLACED = {
     ),
     Guard.CLAIM_SKIP_LOCKED: ("lapinq_core.queue", "claim", _SKIP_LOCKED, ""),
     Guard.RESCUE_SKIP_LOCKED: ("lapinq_core.queue", "find_lost", _SKIP_LOCKED, ""),
+    Guard.TICK_KEY: (
+        "lapinq_core.queue",
+        "insert_ticks",
+        r"DO NOTHING",
+        "DO UPDATE SET task_id = excluded.task_id",
+    ),
+    Guard.SCHEDULE_VERSION: ("lapinq_core.queue", "lock_schedules", r" AND i\.version = s\.version", ""),
+    Guard.OVERLAP_SLOT: (
+        "lapinq_core.queue",
+        "free_slots",
+        r"AND NOT EXISTS \(SELECT FROM lapinq_running WHERE id = s\.task_id\)",
+        "",
+    ),
 }
 """For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
 

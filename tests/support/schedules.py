@@ -1,7 +1,13 @@
 """Schedules for tests, and moving the one clock of the database on which they go."""
 
+import asyncio
+from datetime import datetime
 from typing import Any
 
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.pool import connect
 from lapinq_core.domain.schedule import Definition
 from lapinq_core.store import schedules
 from lapinq_core.store.schedules import Schedule
@@ -51,3 +57,56 @@ async def task_ids(conn: Conn, name: str = "nightly") -> list[str]:
         (name,),
     )
     return [task_id for (task_id,) in await cursor.fetchall()]
+
+
+class Clock:
+    """The clock of a database that runs `factor` times as fast from `start` on."""
+
+    def __init__(self, url: str, start: datetime, factor: float) -> None:
+        self._url = url
+        with psycopg.connect(url) as conn:
+            conn.execute(
+                psql.SQL(
+                    "CREATE OR REPLACE FUNCTION lapinq_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
+                    " AS 'SELECT timestamptz {start} + (statement_timestamp() - timestamptz {began}) * {factor}'"
+                ).format(
+                    start=psql.SQL(f"''{start.isoformat()}''"),
+                    began=psql.SQL(f"''{_now(conn).isoformat()}''"),
+                    factor=psql.Literal(factor),
+                )
+            )
+
+    def now(self) -> datetime:
+        """What it shows."""
+        with psycopg.connect(self._url) as conn:
+            row = conn.execute("SELECT lapinq_now()").fetchone()
+        assert row is not None
+        return row[0]
+
+
+def _now(conn: psycopg.Connection) -> datetime:
+    row = conn.execute("SELECT statement_timestamp()").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def add_schedules(url: str, *definitions: Definition) -> None:
+    """Stores them."""
+
+    async def run() -> None:
+        async with await connect(url, "test") as conn:
+            for one in definitions:
+                await schedules.create(conn, one, by=SOMEBODY)
+
+    asyncio.run(run())
+
+
+def planned(url: str, name: str) -> list[datetime]:
+    """The planned instants of a schedule's tasks, in ascending order."""
+    with psycopg.connect(url) as conn:
+        cursor = conn.execute(
+            "SELECT (metadata->>'planned_at')::timestamptz FROM lapinq_tasks WHERE metadata->>'schedule' = %s"
+            " ORDER BY 1",
+            (name,),
+        )
+        return [at for (at,) in cursor]

@@ -39,9 +39,18 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
     directory.chmod(0o755)
     try:
         with EmbeddedDatabase(directory / "data", pg_bin or (Path(named) if named else None)).use() as url:
+            _hurry(url)
             yield url
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _hurry(url: str) -> None:
+    """Lets commits not wait for the disk: tests of crashes have servers of their own."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("ALTER SYSTEM SET fsync = off")
+        conn.execute("ALTER SYSTEM SET full_page_writes = off")
+        conn.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager

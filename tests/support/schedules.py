@@ -66,14 +66,14 @@ class Clock:
         self._url = url
         with psycopg.connect(url) as conn:
             conn.execute(
+                "CREATE TABLE lapinq_test_clock AS SELECT %s AS start, statement_timestamp() AS began",
+                (start,),
+            )
+            conn.execute(
                 psql.SQL(
                     "CREATE OR REPLACE FUNCTION lapinq_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
-                    " AS 'SELECT timestamptz {start} + (statement_timestamp() - timestamptz {began}) * {factor}'"
-                ).format(
-                    start=psql.SQL(f"''{start.isoformat()}''"),
-                    began=psql.SQL(f"''{_now(conn).isoformat()}''"),
-                    factor=psql.Literal(factor),
-                )
+                    " AS 'SELECT start + (statement_timestamp() - began) * {} FROM lapinq_test_clock'"
+                ).format(psql.Literal(factor))
             )
 
     def now(self) -> datetime:
@@ -82,12 +82,6 @@ class Clock:
             row = conn.execute("SELECT lapinq_now()").fetchone()
         assert row is not None
         return row[0]
-
-
-def _now(conn: psycopg.Connection) -> datetime:
-    row = conn.execute("SELECT statement_timestamp()").fetchone()
-    assert row is not None
-    return row[0]
 
 
 def add_schedules(url: str, *definitions: Definition) -> None:

@@ -124,14 +124,27 @@ async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tu
         schedule = await schedules.get_schedule(conn, name)
         if schedule is None:
             raise UnknownSchedule
-        ticks, queues = await _deal(conn, [_Firing(schedule, Due([now], None), now, by.actor)])
-        [tick] = ticks  # one instant of the clock is asked for once: the schedule is locked
+        tick, queues = await _run_at(conn, schedule, now, by)
         if tick.outcome is TickOutcome.SKIPPED:
             assert tick.blocked_by is not None
             raise StillRuns(tick.blocked_by)
         task_id = tick.task_id if tick.outcome is TickOutcome.ENQUEUED else None
+        if tick.outcome is TickOutcome.HELD:
+            await schedules.tell(conn)
         await audit.record(conn, by.did("schedule.run", name, {"task_id": task_id}))
-    return RunTick(fire_at=now, outcome=tick.outcome, task_id=task_id), queues
+    return RunTick(fire_at=tick.fire_at, outcome=tick.outcome, task_id=task_id), queues
+
+
+async def _run_at(
+    conn: psycopg.AsyncConnection, schedule: Schedule, now: datetime, by: Author
+) -> tuple[Tick, set[str]]:
+    """Deals with a tick that nobody planned, at `now` or, if that is taken, as soon after it as can be."""
+    fire_at = now
+    while True:
+        ticks, queues = await _deal(conn, [_Firing(schedule, Due([fire_at], None), now, by.actor)])
+        if ticks:
+            return ticks[0], queues
+        fire_at += datetime.resolution
 
 
 class _Firing(msgspec.Struct, frozen=True):

@@ -115,7 +115,7 @@ async def create(
         if await (await conn.execute(sql(_PACKAGE, "create_schedule"), params)).fetchone() is None:
             raise ScheduleExists
         await audit.record(conn, by.did("schedule.create", checked.name, _told(checked)))
-        await _tell(conn)
+        await tell(conn)
         return await _existing(conn, checked.name)
 
 
@@ -155,7 +155,7 @@ async def change(
         params |= {"id": found.id, "version": found.version}
         await conn.execute(sql(_PACKAGE, "change_schedule"), params)
         await audit.record(conn, by.did("schedule.change", name, differences(before, checked)))
-        await _tell(conn)
+        await tell(conn)
         return await _existing(conn, name)
 
 
@@ -190,7 +190,7 @@ async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Sch
         params = {"id": found.id, "next_fire_at": when(found, found.anchor_at).after(now)}
         if await (await conn.execute(sql(_PACKAGE, "resume_schedule"), params)).fetchone() is not None:
             await audit.record(conn, by.did("schedule.resume", name))
-            await _tell(conn)
+            await tell(conn)
         return await _existing(conn, name)
 
 
@@ -232,7 +232,8 @@ async def _now(conn: psycopg.AsyncConnection) -> datetime:
     return row[0]
 
 
-async def _tell(conn: psycopg.AsyncConnection) -> None:
+async def tell(conn: psycopg.AsyncConnection) -> None:
+    """Has schedulers look, once the transaction of `conn` is committed."""
     # Inside the transaction, which is what makes it be sent with the commit: unlike tasks schedules change rarely.
     await conn.execute("SELECT pg_notify(%s, '')", (SCHEDULES_CHANNEL,))
 

@@ -37,13 +37,20 @@ log = logging.getLogger(__name__)
 
 
 class StillRuns(LapinqError):
-    """The run before has not ended, and the schedule lets none overlap; `task_id` is that run."""
+    """The run before has not ended, and the schedule lets none overlap; `task_id` is that run.
 
-    def __init__(self, task_id: str) -> None:
-        super().__init__(f"the run before, task {task_id}, has not ended")
+    It is None where that run has ended, and a tick that waited for it is about to start.
+    """
+
+    def __init__(self, task_id: str | None) -> None:
+        super().__init__(
+            "a tick that waited for the run before is about to start"
+            if task_id is None
+            else f"the run before, task {task_id}, has not ended"
+        )
         self.task_id = task_id
 
-    def __reduce__(self) -> tuple[type["StillRuns"], tuple[str]]:
+    def __reduce__(self) -> tuple[type["StillRuns"], tuple[str | None]]:
         return type(self), (self.task_id,)
 
 
@@ -126,7 +133,6 @@ async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tu
             raise UnknownSchedule
         tick, queues = await _run_at(conn, schedule, now, by)
         if tick.outcome is TickOutcome.SKIPPED:
-            assert tick.blocked_by is not None
             raise StillRuns(tick.blocked_by)
         task_id = tick.task_id if tick.outcome is TickOutcome.ENQUEUED else None
         if tick.outcome is TickOutcome.HELD:

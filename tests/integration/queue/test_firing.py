@@ -231,6 +231,24 @@ def test_a_run_can_be_asked_for(database: str) -> None:
     on_connections(database, test)
 
 
+def test_a_run_is_refused_while_a_tick_that_waited_is_about_to_start(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await set_clock(conn, NOON)
+        await add_schedule(conn, overlap="queue_one")
+        for minute in (1, 2):
+            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
+            await firing.fire_due(conn)
+        await end_all(conn)
+        await set_clock(conn, "2026-03-02 12:02:10+00")
+        with pytest.raises(StillRuns, match="about to start") as refused:
+            await firing.run_now(conn, "nightly", by=SOMEBODY)
+        assert refused.value.task_id is None
+        assert await firing.release_held(conn) == {"default"}
+        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued"]
+
+    on_connections(database, test)
+
+
 def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(database: str) -> None:
     async def test(conn: Conn) -> None:
         await set_clock(conn, NOON)

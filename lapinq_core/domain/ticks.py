@@ -117,16 +117,28 @@ def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> 
 
 
 def _newest(series: Series, first: datetime, now: datetime, count: int) -> list[datetime]:
-    """The last `count` instants between `first` and `now`, both inclusive; fewer when there are no more."""
-    if len(found := list(islice(_between(series, first, now), count))) < count:
-        return found
-    early, late = first, now
+    """The last `count` instants between `first` and `now`, both inclusive; fewer when there are no more.
+
+    It looks back four times as far until there are enough, and where there are far too many then it halves the time.
+    """
+
+    def has_enough(since: datetime) -> bool:
+        return len(list(islice(_between(series, since, now), count))) == count
+
+    span = GRACE
+    while now - span > first and not has_enough(now - span):
+        span *= 4
+    early, late = max(first, now - span), now
+    few = 8 * count + 60
+    found = list(islice(_between(series, early, now), few))
+    if len(found) < few:
+        return found[-count:]
     while late - early > timedelta(seconds=1):
         middle = early + (late - early) / 2
-        if len(list(islice(_between(series, middle, now), count))) < count:
-            late = middle
-        else:
+        if has_enough(middle):
             early = middle
+        else:
+            late = middle
     return list(_between(series, early, now))[-count:]
 
 

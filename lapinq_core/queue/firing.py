@@ -6,6 +6,7 @@ take the slot, if runs must not overlap; store the task; move the schedule on. A
 nothing behind, and the next look of any other finds the tick due still.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
@@ -61,6 +62,14 @@ class Dealt(msgspec.Struct, frozen=True):
     late_by: float
 
 
+class Outlook(msgspec.Struct, frozen=True):
+    """In how many seconds the next tick falls due, None when none will; whether one is due, whether one is held."""
+
+    next_in: float | None
+    has_due: bool
+    has_held: bool
+
+
 class RunTick(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a run that somebody asked for; `task_id` is null while it waits for the run before it to end."""
 
@@ -113,11 +122,11 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
         return await intake.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set()
 
 
-async def until_next(conn: psycopg.AsyncConnection) -> tuple[float | None, bool]:
-    """Seconds until a tick is due, None when none will be; and whether some tick waits for a run to end."""
+async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
+    """What comes next."""
     row = await (await conn.execute(sql(_PACKAGE, "next_tick"), prepare=True)).fetchone()
     assert row is not None
-    return row[0], row[1]
+    return Outlook(*row)
 
 
 async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tuple[RunTick, set[str]]:
@@ -167,26 +176,30 @@ async def due_pages(conn: psycopg.AsyncConnection) -> AsyncIterator[list[_Firing
     after: tuple[Any, int] = ("-infinity", 0)
     while True:
         rows = await _rows(conn, "due_schedules", after_at=after[0], after_id=after[1], limit=PAGE)
-        if rows:
-            yield list(_firings(rows))
+        page: list[_Firing] = []
+        for row in rows:
+            page += _firing(row)
+            # Working out instants takes a while, and others share the event loop.
+            await asyncio.sleep(0)
+        if page:
+            yield page
         if len(rows) < PAGE:
             return
         after = rows[-1]["next_fire_at"], rows[-1]["id"]
 
 
-def _firings(rows: Sequence[dict[str, Any]]) -> Iterator[_Firing]:
-    for row in rows:
-        columns = dict(row)
-        now = columns.pop("now")
-        schedule = as_schedule(columns)
-        assert schedule.next_fire_at is not None
-        try:
-            times = when(schedule, schedule.anchor_at)
-            due = due_ticks(times, schedule.next_fire_at, now, schedule.misfire, schedule.misfire_limit)
-        except InvalidValue as error:  # a zone that this machine does not know, say
-            log.error("the schedule %s can't be worked out here, and is left: %s", schedule.name, error)  # noqa: TRY400
-        else:
-            yield _Firing(schedule, due, now)
+def _firing(row: dict[str, Any]) -> list[_Firing]:
+    """What is due of the schedule in a row; nothing where that can't be told."""
+    now = row["now"]
+    schedule = as_schedule({name: value for name, value in row.items() if name != "now"})
+    assert schedule.next_fire_at is not None
+    try:
+        times = when(schedule, schedule.anchor_at)
+        due = due_ticks(times, schedule.next_fire_at, now, schedule.misfire, schedule.misfire_limit)
+    except InvalidValue as error:  # a zone that this machine does not know, say
+        log.error("the schedule %s can't be worked out here, and is left: %s", schedule.name, error)  # noqa: TRY400
+        return []
+    return [_Firing(schedule, due, now)]
 
 
 def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:

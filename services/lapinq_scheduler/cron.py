@@ -29,8 +29,9 @@ DEAF_SECONDS = 1.0
 """Longest sleep while notifications are not heard."""
 HELD_SECONDS = 0.25
 """Longest sleep while a tick waits for a run to end."""
-AGAIN_SECONDS = 0.25
-"""Before the next look when what was due was left: somebody else deals with it, or it can't be worked out here."""
+FIRST_AGAIN_SECONDS = 0.1
+LAST_AGAIN_SECONDS = 15.0
+"""Before the next looks when what is due was left: somebody else deals with it, or it can't be worked out here."""
 
 
 async def run_cron(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
@@ -96,6 +97,7 @@ class _Cron:
         self._metrics = metrics
         self._longest = longest
         self._pause = 0.0
+        self._again = FIRST_AGAIN_SECONDS
         self._observe = metrics.times.of("fire schedules")
         self._changed = asyncio.Event()
         listener.subscribe(SCHEDULES_CHANNEL, lambda _: self._changed.set())
@@ -125,10 +127,17 @@ class _Cron:
                 queues |= await firing.release_held(conn)
             self._notifier.wake(woken | queues)
             self._metrics.dealt_with(dealt)
-            next_in, is_held = await firing.until_next(conn)
-        pause = self._longest if self._listener.connected else min(self._longest, DEAF_SECONDS)
-        if is_held:
-            pause = min(pause, HELD_SECONDS)
-        if next_in is not None:
-            pause = min(pause, next_in if next_in > 0 or dealt else AGAIN_SECONDS)
-        return max(pause, 0.0)
+            outlook = await firing.look_ahead(conn)
+        pauses = [self._longest]
+        if not self._listener.connected:
+            pauses.append(DEAF_SECONDS)
+        if outlook.has_held:
+            pauses.append(HELD_SECONDS)
+        if outlook.next_in is not None:
+            pauses.append(outlook.next_in)
+        if not outlook.has_due or dealt:
+            self._again = FIRST_AGAIN_SECONDS
+        if outlook.has_due:
+            pauses.append(self._again)
+            self._again = min(2 * self._again, LAST_AGAIN_SECONDS)
+        return min(pauses)

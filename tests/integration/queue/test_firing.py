@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lapinq_core.queue import firing
-from lapinq_core.queue.firing import StillRuns
+from lapinq_core.queue.firing import Outlook, StillRuns
 from lapinq_core.store import schedules
 from lapinq_core.store.schedules import UnknownSchedule
 from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, status
@@ -156,7 +156,7 @@ def test_one_tick_waits_for_a_run_and_further_ones_are_skipped(database: str) ->
             await firing.fire_due(conn)
         assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "held", "skipped"]
         assert await firing.release_held(conn) == set()
-        assert (await firing.until_next(conn))[1]
+        assert (await firing.look_ahead(conn)).has_held
         await end_all(conn)
         assert await firing.release_held(conn) == {"default"}
         assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued", "skipped"]
@@ -281,6 +281,6 @@ def test_an_end_that_has_come_ends_the_schedule(database: str) -> None:
         found = await schedules.get_schedule(conn, "nightly")
         assert found is not None
         assert found.state == "ended"
-        assert await firing.until_next(conn) == (None, False)
+        assert await firing.look_ahead(conn) == Outlook(None, has_due=False, has_held=False)
 
     on_connections(database, test)

@@ -153,15 +153,15 @@ def _range(field: Field, item: str, seed: str) -> Sequence[int]:
         if last is None:
             numbers = range(start, (field.high if step else start) + 1)
         else:
-            numbers = _between(field, start, _number(field, item, last), last)
+            numbers = _between(field, start, _number(field, item, last), first != last == "7")
     return numbers[:: _step(field, item, step, len(numbers))] if step else numbers
 
 
-def _between(field: Field, start: int, end: int, written: str) -> Sequence[int]:
+def _between(field: Field, start: int, end: int, is_to_seven: bool) -> Sequence[int]:
+    if field is WEEKDAY and is_to_seven:
+        return (*range(start, field.high + 1), 0)
     if start <= end:
         return range(start, end + 1)
-    if field is WEEKDAY and written == "7":
-        return (*range(start, field.high + 1), 0)
     return (*range(start, field.high + 1), *range(field.low, end + 1))
 
 
@@ -170,8 +170,8 @@ def _hashed(
 ) -> Sequence[int]:
     first = field.low if low is None else _number(field, item, low)
     last = field.high if high is None else _number(field, item, high)
-    if first > last:
-        raise _wrong(field, item, "the range of H must rise")
+    if first > last or (field is WEEKDAY and high == "7"):
+        raise _wrong(field, item, f"the range of H must rise, within {field.low}-{field.high}")
     drawn = last if high is not None else field.highest_hash or last
     size = drawn - first + 1
     digest = blake2b(f"{field.name}:{seed}".encode(errors="surrogatepass"), digest_size=8).digest()

@@ -22,6 +22,15 @@ def cron(expression: str, timezone: str = "UTC") -> Cron:
     return read_cron(expression, timezone, seed="backup")
 
 
+def refused(expression: str, timezone: str) -> str | None:
+    """Which of the two is refused, if one is."""
+    try:
+        cron(expression, timezone)
+    except InvalidValue as error:
+        return error.loc
+    return None
+
+
 def ticks(expression: str, timezone: str, start: str, end: str) -> list[str]:
     """The times between two of `timezone`, as its clocks show them, with their offset."""
     zone = ZoneInfo(timezone)
@@ -201,8 +210,25 @@ def test_at_the_end_of_time_there_is_none(expression: str, timezone: str) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Mars/Base", "Europe", "europe/madrid/", "/etc/passwd", "../UTC", "UTC\0", "posix/UTC", "right/UTC"]
-    + ["localtime", "Factory", "posixrules", "tzdata.zi", "zone.tab", "Europe/Madrid ", "x" * 1000, "Ümlaut"],
+    [
+        "",
+        "Mars/Base",
+        "Europe",
+        "europe/madrid/",
+        "/etc/passwd",
+        "../UTC",
+        "UTC\0",
+        "posix/UTC",
+        "right/UTC",
+        "localtime",
+        "Factory",
+        "posixrules",
+        "tzdata.zi",
+        "zone.tab",
+        "Europe/Madrid ",
+        "x" * 1000,
+        "Ümlaut",
+    ],
 )
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(InvalidValue) as caught:
@@ -212,10 +238,7 @@ def test_an_unknown_time_zone_is_refused(name: str) -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_a_time_zone_or_refused(name: str) -> None:
-    try:
-        read_cron("* * * * *", name, seed="x")
-    except InvalidValue as error:
-        assert error.loc == "timezone"
+    assert refused("* * * * *", name) in {None, "timezone"}
 
 
 # The rule, minute by minute
@@ -233,7 +256,9 @@ def subsets(low: int, high: int) -> st.SearchStrategy[str]:
 weekdays = st.sampled_from(["*", "*", "mon", "sat,sun", "*/2", "fri#1", "tue#3,mon", "friL"])
 days = st.sampled_from(["*", "*", "1", "L", "L,15", "*/2", "28-3"])
 expressions = st.tuples(subsets(0, 59), subsets(0, 23), days, st.just("*"), weekdays).map(" ".join)
-starts = st.datetimes(datetime(1980, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+starts = st.integers(0, 60 * 365 * 86_400).map(
+    lambda passed: datetime(1980, 1, 1, tzinfo=UTC) + timedelta(seconds=passed)
+)
 
 
 @settings(deadline=None)
@@ -241,18 +266,13 @@ starts = st.datetimes(datetime(1980, 1, 1), datetime(2040, 1, 1), timezones=st.j
 def test_no_time_is_missed_and_none_made_up_where_clocks_change(
     timezone: str, expression: str, moment: datetime
 ) -> None:
-    change = first_change(
-        moment.replace(second=0, microsecond=0), moment + timedelta(days=800), ZoneInfo(timezone)
-    )
+    change = first_change(moment, moment + timedelta(days=800), ZoneInfo(timezone))
     assume(change is not None)
     assert change is not None
     start, end = change - timedelta(hours=3), change + timedelta(hours=27)
     assume(not start.astimezone(ZoneInfo(timezone)).fold)
-    try:
-        rule = cron(expression, timezone)
-    except InvalidValue as error:
-        assert "never comes" in error.msg
-        return
+    assume(refused(expression, timezone) is None)
+    rule = cron(expression, timezone)
     found = list(walk(rule, start, end))
     assert all(before < after for before, after in pairwise(found))
     assert found == (slow_real if rule.fields.has_star_hour else slow_fixed)(rule, start, end)
@@ -301,10 +321,8 @@ def matches(fields: Fields, wall: datetime) -> bool:
 @settings(deadline=None)
 @given(st.sampled_from(ZONES), expressions, st.dates(date(1980, 1, 1), date(2040, 1, 1)))
 def test_who_asks_in_between_is_told_the_same(timezone: str, expression: str, day: date) -> None:
-    try:
-        rule = cron(expression, timezone)
-    except InvalidValue:
-        return
+    assume(refused(expression, timezone) is None)
+    rule = cron(expression, timezone)
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     tick = rule.after(start)
     assert tick is not None

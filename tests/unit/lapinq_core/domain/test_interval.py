@@ -9,7 +9,9 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import Interval, interval_in_words, interval_text, read_interval
 from lapinq_core.domain.retry import MAX_SECONDS
 
-moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+moments = st.integers(0, 2**32 * 1000).map(
+    lambda passed: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=passed)
+)
 intervals = st.integers(1, MAX_SECONDS)
 
 
@@ -23,7 +25,26 @@ def test_an_interval_is_whole_numbers_of_units(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    "|5|m|0s|0h0m|30m1h|1m1m|1.5h|-5m|1h 30m|1H|1y|1ms|٣s|5m\n|3652d12h1s|999999999w|9999999999s".split("|"),
+    [
+        "",
+        "5",
+        "m",
+        "0s",
+        "0h0m",
+        "30m1h",
+        "1m1m",
+        "1.5h",
+        "-5m",
+        "1h 30m",
+        "1H",
+        "1y",
+        "1ms",
+        "٣s",
+        "5m\n",
+        "3652d12h1s",
+        "999999999w",
+        "9999999999s",
+    ],
 )
 def test_what_is_no_interval_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue) as caught:

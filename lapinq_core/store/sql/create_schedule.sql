@@ -1,4 +1,5 @@
 -- Stores a new schedule; no row when there is one of that name.
+-- Locks what it inserts; one of that name that another transaction is inserting is waited for.
 INSERT INTO lapinq_schedules (name, task_name, module_path, queue_name, args, kwargs, cron, every_seconds, timezone,
                               starts_at, ends_at, jitter, misfire, misfire_limit, overlap, max_retries, priority,
                               ttl_seconds, metadata, retry_delay, retry_backoff, webhook_url, timeout_seconds, anchor_at,

@@ -6,6 +6,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.store import alerts
 from lapinq_core.store.alerts import Alerts
 from tests.integration.queue.test_plans import nodes, plan
+from tests.support import schedules
 from tests.support.factories import Conn, add_worker, enqueue, make_late, pause
 from tests.support.running import on_connections
 
@@ -19,6 +20,14 @@ NOTHING = Alerts(
     old_snapshots=[],
     default_passwords=[],
 )
+
+
+async def add_schedule(conn: Conn, late: str) -> None:
+    """One that is due for so long."""
+    await schedules.add_schedule(conn, late)
+    await conn.execute(
+        "UPDATE lapinq_schedules SET next_fire_at = lapinq_now() - %s::interval WHERE name = %s", (late, late)
+    )
 
 
 async def unserved(conn: Conn) -> list[str]:
@@ -98,6 +107,18 @@ def test_only_the_fullest_queues_are_told(database: str) -> None:
     on_connections(database, test)
 
 
+def test_a_schedule_that_nobody_fires_is_told(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_schedule(conn, "20 seconds")
+        assert (await alerts.look(conn)).schedules_late is None
+        await add_schedule(conn, "10 minutes")
+        late = (await alerts.look(conn)).schedules_late
+        assert late is not None
+        assert 600 <= late < 700
+
+    on_connections(database, test)
+
+
 def test_webhooks_given_up_of_late_and_those_overdue_are_counted(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_webhook(conn, "given_up", tried="1 hour", due="1 hour")
@@ -150,7 +171,7 @@ def test_looking_reads_the_webhooks_by_their_indexes(database: str) -> None:
             (20_000,),
         )
         await conn.execute("ANALYZE lapinq_webhooks")
-        params: dict[str, Any] = {"given_up": 86400.0, "overdue": 60.0, "most": 1000}
+        params: dict[str, Any] = {"given_up": 86400.0, "overdue": 60.0, "late": 30.0, "most": 1000}
         found = nodes(await plan(conn, "alerts", params, "lapinq_core.store"))
         scans = [node for node in found if node.get("Relation Name") == "lapinq_webhooks"]
         assert {scan["Node Type"] for scan in scans}.isdisjoint({"Seq Scan"})

@@ -55,6 +55,11 @@ from lapinq_core.runtime.settings import load_settings
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
 )
+@flags.option(
+    "keep",
+    help="How long ended tasks are kept: 30d, or failed=90d for one status; audit=52w for the audit log. May be"
+    " repeated; for ever by default.",
+)
 @flags.option("scheduler", help="Run the scheduler in this process.")
 @flags.option("scheduler_interval", help="Longest sleep of the scheduler between two looks, in seconds.")
 def server(concurrency: int | None, **given: object) -> None:

@@ -32,13 +32,13 @@ STEP_SECONDS = 5.0
 
 # Each statement goes row by row through known indexes, also where statistics say that a table is small. A lock is
 # waited for no longer than others should wait for those that the step holds already.
-_STEP_SETTINGS = psql.SQL(
+STEP_SETTINGS = psql.SQL(
     "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off;"
     " SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
     " SET LOCAL jit = off"
 ).format(psql.Literal(f"{STEP_SECONDS:g}s"))
 
-_STOPPED = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, pg.QueryCanceled)
+STOPPED = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, pg.QueryCanceled)
 
 
 class Walk(msgspec.Struct, frozen=True):
@@ -146,7 +146,7 @@ async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, window: Window)
     try:
         async with conn.transaction():
             return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, window)
-    except _STOPPED:
+    except STOPPED:
         return None
 
 
@@ -170,12 +170,12 @@ async def _change(
             else:
                 await audit.amend(conn, entry_id, counted, step.done)
             return msgspec.structs.replace(step, entry_id=entry_id)
-    except _STOPPED:
+    except STOPPED:
         return None
 
 
 async def _look(conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, window: Window) -> Step:
-    await conn.execute(_STEP_SETTINGS)
+    await conn.execute(STEP_SETTINGS)
     looked = walk_ids(walk.chosen, window.size) if window.ids is None else these_ids(walk.chosen)
     query = psql.SQL(statement).format(looked=looked, picked=pick_looked_at(walk.chosen))
     params = {

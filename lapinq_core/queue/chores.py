@@ -11,7 +11,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.domain.retention import FOR_EVER, Retention
 from lapinq_core.queue import idempotency, upkeep
+from lapinq_core.queue.retaining import ROUND_INTERVAL_SECONDS, Retaining
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.store import logins, rollups, sessions, ticks, webhooks, workers
@@ -28,11 +30,17 @@ FORGET_INTERVAL_SECONDS = 60.0
 
 
 async def run_chores(
-    pool: Pool, notifier: Notifier, stop: asyncio.Event, times: LoopTimes, *, cleanup_interval: float
+    pool: Pool,
+    notifier: Notifier,
+    stop: asyncio.Event,
+    times: LoopTimes,
+    *,
+    cleanup_interval: float,
+    keep: Retention = FOR_EVER,
 ) -> None:
     """Runs every chore until `stop` is set, and tells `times` of each pass.
 
-    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out.
+    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says.
     """
     async with asyncio.TaskGroup() as group:
 
@@ -58,6 +66,8 @@ async def run_chores(
         start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
         if cleanup_interval:
             start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
+        if keep != FOR_EVER:
+            start("retain", Retaining(pool, keep).turn, ROUND_INTERVAL_SECONDS)
 
 
 async def _promote(pool: Pool, notifier: Notifier) -> float:

@@ -16,6 +16,7 @@ from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.domain.passwords import DEFAULT_USERNAME, check_password, check_username
+from lapinq_core.domain.retention import read_keep
 from lapinq_core.domain.webhook import read_secret
 from lapinq_core.domain.webhook_target import read_allowed
 
@@ -133,6 +134,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest sleep of the scheduler between two looks, in seconds."""
     cleanup_interval: SecondsOrOff = 0.0
     """Seconds between two deletions of finished tasks past their time to live; 0 is off."""
+    keep: tuple[str, ...] = ()
+    """How long ended tasks are kept, as `30d` or by status as `failed=90d`, and the audit log, separated by commas."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log lines to write."""
@@ -184,6 +187,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     _check_first_user(settings)
     _check_list(settings, "cors_origins", read_origins)
     _check_list(settings, "trusted_proxies", read_networks)
+    _check_list(settings, "keep", read_keep, name="--keep" if overrides.get("keep") else "LAPINQ_KEEP")
     _check_entries(settings, "webhook_secret", read_secret)
     _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))
     return settings
@@ -194,12 +198,14 @@ def parse_setting(field: str, raw: object, name: str) -> object:
     return _convert(name, raw, _HINTS[field])
 
 
-def _check_list(settings: Settings, field: str, read: Callable[[tuple[str, ...]], object]) -> None:
-    """Raises `SettingsError` for a list that `read` refuses."""
+def _check_list(
+    settings: Settings, field: str, read: Callable[[tuple[str, ...]], object], *, name: str | None = None
+) -> None:
+    """Raises `SettingsError`, which names the variable or else `name`, for a list that `read` refuses."""
     try:
         read(getattr(settings, field))
     except InvalidValue as error:
-        raise SettingsError(f"{variable(field)}: {error.msg}") from error
+        raise SettingsError(f"{name or variable(field)}: {error.msg}") from error
 
 
 def _check_entries(settings: Settings, field: str, read: Callable[[str], object]) -> None:

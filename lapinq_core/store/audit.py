@@ -13,6 +13,8 @@ from lapinq_core.store.audit_filters import AuditFilter, conditions
 
 _PACKAGE = "lapinq_core.store"
 
+PRUNE_LIMIT = 500
+
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a change, and from where."""
@@ -91,6 +93,13 @@ async def list_entries(
         for entry_id, at, kind, actor_id, actor, *rest in rows[:limit]
     ]
     return entries, entries[-1].id if len(rows) > limit else None
+
+
+async def prune(conn: psycopg.AsyncConnection, keep: int, limit: int = PRUNE_LIMIT) -> int:
+    """Deletes the oldest entries, at most `limit`, that are `keep` seconds old or older; answers how many."""
+    params = {"keep": keep, "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_audit"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
 
 
 def _json(value: dict[str, Any] | None) -> str | None:

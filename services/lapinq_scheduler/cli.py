@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
 )
+@flags.option(
+    "keep",
+    help="How long ended tasks are kept: 30d, or failed=90d for one status; audit=52w for the audit log. May be"
+    " repeated; for ever by default.",
+)
 @flags.metrics()
 @flags.option("data_dir", help="Directory of the embedded database.")
 @flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")

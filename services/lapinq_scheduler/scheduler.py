@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
+from lapinq_core.domain.retention import read_keep
 from lapinq_core.queue.chores import run_chores
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
@@ -28,7 +29,14 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     notifying = asyncio.create_task(notifier.run(), name="notifier")
     try:
         with metrics.showing(shown):
-            await run_chores(pool, notifier, stop, shown.times, cleanup_interval=settings.cleanup_interval)
+            await run_chores(
+                pool,
+                notifier,
+                stop,
+                shown.times,
+                cleanup_interval=settings.cleanup_interval,
+                keep=read_keep(settings.keep),
+            )
     finally:
         notifying.cancel()
         await asyncio.wait([notifying])

@@ -9,7 +9,7 @@ from psycopg import sql as psql
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.state import Status
 from lapinq_core.queue import bulk
-from lapinq_core.queue.bulk import _STEP_SETTINGS, Walk  # pyright: ignore[reportPrivateUsage]
+from lapinq_core.queue.bulk import STEP_SETTINGS, Walk
 from lapinq_core.queue.filters import TaskFilter, containing, pick_looked_at, these_ids, walk_ids
 from tests.integration.queue.test_plans import blocks, nodes, scanned_whole, touched
 from tests.support.factories import Conn
@@ -120,7 +120,7 @@ async def plan(conn: Conn, verb: str, walk: Walk, ids: list[str] | None) -> dict
     }
     async with conn.transaction(force_rollback=True):
         await conn.execute("SET LOCAL session_replication_role = replica")
-        await conn.execute(_STEP_SETTINGS)
+        await conn.execute(STEP_SETTINGS)
         explained = psql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}").format(statement)
         row = await (await conn.execute(explained, params)).fetchone()
     assert row is not None

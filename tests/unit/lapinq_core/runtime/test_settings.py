@@ -66,6 +66,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "scheduler": ("true", True),
     "scheduler_interval": ("30", 30.0),
     "cleanup_interval": ("300", 300.0),
+    "keep": ("completed=7d, 30d", ("completed=7d", "30d")),
     "log_level": ("debug", "debug"),
     "json_log": ("on", True),
 }
@@ -169,6 +170,13 @@ def test_a_value_that_cannot_be_is_refused_with_the_name_of_its_variable(field: 
 def test_a_wrong_override_is_refused_with_the_name_of_its_flag() -> None:
     with pytest.raises(SettingsError, match=r"^--worker-concurrency: expected `int` <= 10000"):
         load_settings({}, worker_concurrency=50_000)
+
+
+def test_a_wrong_time_to_keep_is_told_by_its_entry_and_by_where_it_was_given() -> None:
+    with pytest.raises(SettingsError, match=r"^LAPINQ_KEEP: 'failed=9x': expected a time such as"):
+        load_settings({"LAPINQ_KEEP": "30d,failed=9x"})
+    with pytest.raises(SettingsError, match=r"^--keep: 'failed=9x': expected a time such as"):
+        load_settings({"LAPINQ_KEEP": "30d"}, keep=("completed=7d", "failed=9x"))
 
 
 def test_a_single_setting_is_read_under_the_name_it_was_given() -> None:

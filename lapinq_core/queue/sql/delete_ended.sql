@@ -1,0 +1,67 @@
+-- Deletes tasks that ended as `status` at least `keep` seconds ago, of the `limit` final attempts that follow `after` in
+-- the order of ids: what was asked and every attempt. Among all final attempts it looks for completed tasks, which most
+-- are; for others among those with their outcome. Ids made less than `keep` seconds ago are not looked at, for a task ends
+-- after it was made. Answers how many it deleted, how many it looked at, and the last of these.
+-- Locks task rows, ascending and skipping locked ones, then their final attempts: a task that is requeued meanwhile has
+-- none and stays. Relies on lapinq_attempts_final, of which it reads nothing but the index where the outcome is another,
+-- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`.
+WITH looked AS MATERIALIZED (
+    (SELECT task_id AS id, outcome
+       FROM lapinq_attempts
+      WHERE %(status)s::text = 'completed'
+        AND final
+        AND task_id > %(after)s::uuid
+        AND task_id < (lpad(to_hex((extract(epoch FROM lapinq_now()) * 1000 - %(keep)s::bigint * 1000)::bigint), 12, '0')
+                       || repeat('0', 20))::uuid
+      ORDER BY task_id
+      LIMIT %(limit)s::integer)
+    UNION ALL
+    (SELECT task_id, outcome
+       FROM lapinq_attempts
+      WHERE final
+        AND outcome <> 'completed'
+        AND outcome = %(status)s::text
+        AND task_id > %(after)s::uuid
+        AND task_id < (lpad(to_hex((extract(epoch FROM lapinq_now()) * 1000 - %(keep)s::bigint * 1000)::bigint), 12, '0')
+                       || repeat('0', 20))::uuid
+      ORDER BY task_id
+      LIMIT %(limit)s::integer)
+), locked AS MATERIALIZED (
+    SELECT t.id, t.queue_name
+      FROM looked l
+      JOIN lapinq_attempts a ON a.task_id = l.id AND a.final
+      JOIN lapinq_tasks t ON t.id = l.id
+     WHERE l.outcome = %(status)s::text
+       AND a.finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
+     ORDER BY t.id
+       FOR UPDATE OF t SKIP LOCKED
+), ended AS (
+    DELETE FROM lapinq_attempts a
+     USING locked l
+     WHERE a.task_id = l.id
+       AND a.final
+       AND a.outcome = %(status)s::text
+       AND a.finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
+    RETURNING l.id, l.queue_name
+), gone AS (
+    DELETE FROM lapinq_tasks t
+     USING ended e
+     WHERE t.id = e.id
+), forgotten AS (
+    DELETE FROM lapinq_attempts a
+     USING ended e
+     WHERE a.task_id = e.id
+       AND NOT a.final
+), counted AS (
+    INSERT INTO lapinq_counts (queue_name, completed, failed, cancelled, expired)
+    SELECT queue_name,
+           CASE WHEN %(status)s::text = 'completed' THEN -count(*) ELSE 0 END,
+           CASE WHEN %(status)s::text = 'failed' THEN -count(*) ELSE 0 END,
+           CASE WHEN %(status)s::text = 'cancelled' THEN -count(*) ELSE 0 END,
+           CASE WHEN %(status)s::text = 'expired' THEN -count(*) ELSE 0 END
+      FROM ended
+     GROUP BY queue_name
+)
+SELECT (SELECT count(*) FROM ended),
+       (SELECT count(*) FROM looked),
+       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1)

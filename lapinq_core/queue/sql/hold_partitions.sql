@@ -1,0 +1,2 @@
+-- Whether this transaction may make or drop partitions: one at a time does, for `lapinq_ensure_partitions` asks the same.
+SELECT pg_try_advisory_xact_lock(hashtext('lapinq_ensure_partitions'))

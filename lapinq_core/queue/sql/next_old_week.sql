@@ -1,0 +1,21 @@
+-- The first week after `after` (its Monday, as YYYYMMDD) that ended `keep` seconds and a day ago or longer, the day for
+-- clocks that are behind, and of which nothing waits or runs: with its first id and the first one after it.
+-- Locks nothing. Relies on the primary keys of ready, delayed and running, one look a week each.
+SELECT week, lower_id::text, upper_id::text
+  FROM (SELECT right(c.relname, 8) AS week, to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS since
+          FROM pg_inherits i
+          JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'lapinq_tasks'::regclass
+           AND c.relname ~ '^lapinq_tasks_[0-9]{8}$') AS weeks
+ CROSS JOIN LATERAL (
+       SELECT (lpad(to_hex((extract(epoch FROM since) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid AS lower_id,
+              (lpad(to_hex((extract(epoch FROM since + interval '7 days') * 1000)::bigint), 12, '0')
+               || repeat('0', 20))::uuid AS upper_id) AS ids
+ WHERE week > %(after)s::text
+   AND since + interval '8 days' <= lapinq_now() - %(keep)s::bigint * interval '1 second'
+   AND to_regclass('lapinq_attempts_' || week) IS NOT NULL
+   AND NOT EXISTS (SELECT FROM lapinq_ready WHERE id >= lower_id AND id < upper_id)
+   AND NOT EXISTS (SELECT FROM lapinq_delayed WHERE id >= lower_id AND id < upper_id)
+   AND NOT EXISTS (SELECT FROM lapinq_running WHERE id >= lower_id AND id < upper_id)
+ ORDER BY week
+ LIMIT 1

@@ -38,36 +38,41 @@ async def run_chores(
     cleanup_interval: float,
     keep: Retention = FOR_EVER,
 ) -> None:
-    """Runs every chore until `stop` is set, and tells `times` of each pass.
+    """Runs every chore until `stop` is set, and tells `times` of each pass, and of the end.
 
     `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says.
     """
-    async with asyncio.TaskGroup() as group:
+    try:
+        async with asyncio.TaskGroup() as group:
 
-        def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
-            group.create_task(
-                run_every(
-                    name, chore, interval=interval, stop=stop, expected=is_away, observe=times.of(name)
-                ),
-                name=name,
+            def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
+                group.create_task(
+                    run_every(
+                        name, chore, interval=interval, stop=stop, expected=is_away, observe=times.of(name)
+                    ),
+                    name=name,
+                )
+
+            start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
+            start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
+            start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
+            start(
+                "make partitions", lambda: _once(pool, upkeep.ensure_partitions), PARTITION_INTERVAL_SECONDS
             )
-
-        start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
-        start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
-        start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
-        start("make partitions", lambda: _once(pool, upkeep.ensure_partitions), PARTITION_INTERVAL_SECONDS)
-        start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
-        start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
-        start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
-        start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
-        start("prune webhooks", lambda: _until_short(pool, webhooks.prune), PRUNE_INTERVAL_SECONDS)
-        start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
-        start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
-        start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
-        if cleanup_interval:
-            start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
-        if keep != FOR_EVER:
-            start("retain", Retaining(pool, keep).turn, ROUND_INTERVAL_SECONDS)
+            start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
+            start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
+            start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune webhooks", lambda: _until_short(pool, webhooks.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
+            start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
+            start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
+            if cleanup_interval:
+                start("clean up", lambda: _until_short(pool, upkeep.cleanup), cleanup_interval)
+            if keep != FOR_EVER:
+                start("retain", Retaining(pool, keep).turn, ROUND_INTERVAL_SECONDS)
+    finally:
+        times.end()
 
 
 async def _promote(pool: Pool, notifier: Notifier) -> float:

@@ -141,6 +141,12 @@ CHORES = Measure(
 CHORE_FAILURES = Measure(
     "lapinq_chore_failures_total", "counter", "Passes of the upkeep that failed", ("part", "chore")
 )
+CHORE_LAG = Measure(
+    "lapinq_chore_lag_seconds",
+    "gauge",
+    "Seconds since the next pass of the upkeep was to begin",
+    ("part", "chore"),
+)
 POOL_CONNECTIONS = Measure(
     "lapinq_database_pool_connections", "gauge", "Connections of the pool", ("part", "state")
 )

@@ -1,5 +1,6 @@
-"""How long the turns of loops take, and how many fail, for the metrics."""
+"""How long the turns of loops take, how many fail, and how late the next one is, for the metrics."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -8,32 +9,47 @@ from prometheus_client.core import Metric
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.tallies import Histograms
 
-Observe = Callable[[float, bool], None]
-"""Told after each turn how many seconds it took, and whether it failed."""
+Observe = Callable[[float, float | None], None]
+"""Told after each turn how many seconds it took, and in how many the next one is to begin; None when it failed."""
 
 BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 
 
 class LoopTimes:
-    """Of the loops of one part of a process."""
+    """Of the loops of one part of a process.
+
+    A loop lags by the time since its next turn was to begin: while that turn is under way, while turns fail, and while
+    the loop is held up. So what has never ended well lags since the loop was named.
+    """
 
     def __init__(self, part: str) -> None:
         self._part = part
         self._times: Histograms[tuple[str, ...]] = Histograms(BOUNDS)
         self._failures: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._due: dict[tuple[str, ...], float] = {}  # when the next turn is to begin, by time.monotonic
 
     def of(self, loop: str) -> Observe:
         """What `run_every` is to tell of the loop with this name."""
         labels = (self._part, loop)
         times = self._times[labels]
         self._failures[labels] = 0
+        self._due[labels] = time.monotonic()
 
-        def observe(seconds: float, failed: bool) -> None:
+        def observe(seconds: float, pause: float | None) -> None:
             times.observe(seconds)
-            self._failures[labels] += failed
+            if pause is None:
+                self._failures[labels] += 1
+            elif labels in self._due:
+                self._due[labels] = time.monotonic() + pause
 
         return observe
 
+    def end(self) -> None:
+        """The loops are being stopped: none of them lags from now on."""
+        self._due.clear()
+
     def collect(self) -> Iterator[Metric]:
+        now = time.monotonic()
         yield catalogue.CHORES.of_histograms(self._times)
         yield catalogue.CHORE_FAILURES.of(self._failures)
+        yield catalogue.CHORE_LAG.of({loop: max(0.0, now - due) for loop, due in list(self._due.items())})

@@ -26,13 +26,13 @@ async def run_every(
     stop: asyncio.Event,
     deadline: float = 60.0,
     expected: Callable[[BaseException], bool] = lambda _: False,
-    observe: Callable[[float, bool], None] = lambda _seconds, _failed: None,
+    observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
 ) -> None:
     """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
 
     A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
     grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback.
-    `observe` is told of each turn how many seconds it took, and whether it failed.
+    `observe` is told of each turn how many seconds it took, and how long it pauses now; None when it failed.
     """
     backoff = FIRST_BACKOFF_SECONDS
     while not stop.is_set():
@@ -43,15 +43,15 @@ async def run_every(
         except StopLoop:
             return
         except Exception as error:  # a loop's turn: the loop must go on
-            observe(time.perf_counter() - began, True)
+            observe(time.perf_counter() - began, None)
             if expected(error):
                 log.warning("%s: %s: %s; trying again in %.1f s", name, type(error).__name__, error, backoff)
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
             pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
         else:
-            observe(time.perf_counter() - began, False)
             pause = interval if pause is None else pause
+            observe(time.perf_counter() - began, pause)
             backoff = FIRST_BACKOFF_SECONDS
         await pause_for(pause, stop)
 

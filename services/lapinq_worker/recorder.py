@@ -7,26 +7,26 @@ gets lost, what it wrote may be written twice.
 
 import asyncio
 import random
-from collections.abc import Callable
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.domain.figures import FLUSH_SECONDS
+from lapinq_core.runtime.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.store import rollups
 from lapinq_worker.tally import Tally
 
 
 class Recorder:
-    """One event loop owns it. `observe` is told of each turn how many seconds it took, and whether it failed."""
+    """One event loop owns it. `observe` is told of each turn, as by `run_every`."""
 
     def __init__(
         self,
         pool: AsyncConnectionPool[psycopg.AsyncConnection],
         tally: Tally,
-        observe: Callable[[float, bool], None],
+        observe: Observe,
     ) -> None:
         self._pool = pool
         self._tally = tally

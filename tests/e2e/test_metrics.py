@@ -120,6 +120,7 @@ def test_a_scheduler_shows_its_chores(database: str) -> None:
         url = metrics_url(scheduler)
         labels = {"part": "scheduler", "chore": "promote"}
         eventually(lambda: (scrape(url).value("lapinq_chore_seconds_count", **labels) or 0) >= 1)
+        eventually(lambda: scrape(url).value("lapinq_chore_lag_seconds", **labels) == 0)
         assert scrape(url).value("lapinq_database_pool_waiting", part="scheduler") == 0
         eventually(lambda: scrape(url).value("lapinq_webhook_tries_total", outcome="delivered") == 0)
 

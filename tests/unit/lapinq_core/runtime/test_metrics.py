@@ -39,9 +39,9 @@ def test_it_shows_the_process_and_the_version() -> None:
 
 def test_what_parts_have_in_common_is_one_metric() -> None:
     metrics, worker, scheduler = Metrics(), LoopTimes("worker"), LoopTimes("scheduler")
-    for part, failed in ((worker, True), (scheduler, False)):
+    for part, pause in ((worker, None), (scheduler, 60.0)):
         metrics.show(part)
-        part.of("promote")(0.002, failed)
+        part.of("promote")(0.002, pause)
     seen = scrape(metrics)
     assert metrics.text()[0].count(b"# TYPE lapinq_chore_seconds ") == 1
     assert seen.value("lapinq_chore_failures_total", part="worker", chore="promote") == 1

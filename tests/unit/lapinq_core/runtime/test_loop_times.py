@@ -1,0 +1,116 @@
+"""How far loops are behind: by their turns, as `run_every` makes them, and by what the gauge says of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.metrics import Metrics
+from tests.support.eventually import eventually_async
+from tests.support.scraping import Scraped
+
+
+def lag(times: LoopTimes) -> float | None:
+    metrics = Metrics()
+    metrics.show(times)
+    return Scraped(metrics.text()[0].decode()).value("lapinq_chore_lag_seconds", part="worker", chore="chore")
+
+
+def while_it_runs(
+    turn: Callable[[], Awaitable[float | None]], check: Callable[[LoopTimes], Awaitable[None]]
+) -> None:
+    """Runs `check` beside a loop with this turn, which pauses for an hour unless the turn says otherwise."""
+
+    async def main() -> None:
+        stop, times = asyncio.Event(), LoopTimes("worker")
+        loop = asyncio.create_task(
+            run_every("chore", turn, interval=3600.0, stop=stop, observe=times.of("chore"))
+        )
+        try:
+            await check(times)
+        finally:
+            stop.set()
+            loop.cancel()
+            await asyncio.wait([loop])
+
+    asyncio.run(main())
+
+
+async def grows(times: LoopTimes) -> None:
+    before = lag(times)
+    assert before is not None
+
+    async def has_grown() -> bool:
+        return (lag(times) or 0) > before + 0.1
+
+    await eventually_async(has_grown)
+
+
+def test_a_loop_that_pauses_as_planned_does_not_lag() -> None:
+    turned = asyncio.Event()
+
+    async def turn() -> None:
+        turned.set()
+
+    async def check(times: LoopTimes) -> None:
+        await turned.wait()
+
+        async def is_level() -> bool:
+            return lag(times) == 0
+
+        await eventually_async(is_level)
+
+    while_it_runs(turn, check)
+
+
+def test_a_loop_lags_from_when_its_next_turn_was_to_begin() -> None:
+    times = LoopTimes("worker")
+    observe = times.of("chore")
+    assert 0 <= (lag(times) or 0) < 1
+    observe(0.1, 60.0)
+    assert lag(times) == 0
+    observe(0.1, -5.0)
+    assert 5 <= (lag(times) or 0) < 6
+
+
+def test_a_loop_whose_turn_does_not_end_lags_more_and_more() -> None:
+    async def turn() -> None:
+        await asyncio.Event().wait()
+
+    while_it_runs(turn, grows)
+
+
+def test_a_loop_whose_turns_fail_lags_more_and_more() -> None:
+    async def turn() -> None:
+        raise ValueError("no")
+
+    while_it_runs(turn, grows)
+
+
+def test_a_loop_that_gets_well_lags_no_more() -> None:
+    fails = True
+
+    async def turn() -> None:
+        if fails:
+            raise ValueError("no")
+
+    async def check(times: LoopTimes) -> None:
+        nonlocal fails
+        await grows(times)
+        fails = False
+
+        async def is_level() -> bool:
+            return lag(times) == 0
+
+        await eventually_async(is_level)
+
+    while_it_runs(turn, check)
+
+
+def test_loops_that_are_being_stopped_do_not_lag() -> None:
+    times = LoopTimes("worker")
+    observe = times.of("chore")
+    observe(0.1, -5.0)
+    times.end()
+    observe(0.1, 1.0)
+    assert lag(times) is None

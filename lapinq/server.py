@@ -55,21 +55,19 @@ def create_app(
 
 
 def companions(settings: Settings, recycle: Callable[[], None] | None = None) -> list[Companion]:
-    """What runs beside the API in the same process: who delivers webhooks, a worker, and whoever sees to the upkeep.
+    """What runs beside the API in the same process: who delivers webhooks and who sees to the upkeep, and a worker if
+    asked to.
 
     `recycle` begins the program anew, where it is ours to do that.
     """
     from lapinq_scheduler.deliveries import deliveries_companion
+    from lapinq_scheduler.scheduler import scheduler_companion
 
-    found: list[Companion] = [lambda: deliveries_companion(settings)]
+    found: list[Companion] = [lambda: deliveries_companion(settings), lambda: scheduler_companion(settings)]
     if settings.worker:
         from lapinq_worker.companion import worker_companion
 
         found.append(lambda: worker_companion(settings, recycle))
-    if settings.worker or settings.scheduler or settings.cleanup_interval:
-        from lapinq_scheduler.scheduler import scheduler_companion
-
-        found.append(lambda: scheduler_companion(settings))
     if settings.scheduler:
         from lapinq_scheduler.cron import cron_companion
 

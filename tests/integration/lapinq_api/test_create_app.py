@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
@@ -66,6 +67,20 @@ def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_data
         assert client.get("/api/v1/queues").json()[0]["completed"] == 1
     with psycopg.connect(empty_database) as conn:
         assert conn.execute("SELECT count(*) FROM lapinq_workers").fetchone() == (0,)
+
+
+def test_a_server_without_worker_and_scheduler_sees_to_what_is_due_and_what_expires(database: str) -> None:
+    with serving(create_app(database)) as client, psycopg.connect(database, autocommit=True) as conn:
+        task = {"task_name": "factorial", "module_path": "math", "args": [20]}
+        soon = (datetime.now(UTC) + timedelta(seconds=0.3)).isoformat()
+        due = client.post("/api/v1/enqueue", json={**task, "scheduled_at": soon}).json()["task_id"]
+        short = client.post("/api/v1/enqueue", json={**task, "ttl_seconds": 0.1}).json()["task_id"]
+        eventually(
+            lambda: conn.execute("SELECT FROM lapinq_ready WHERE id = %s", [due]).fetchone() is not None
+        )
+        result = eventually(lambda: _finished(client, short))
+        assert result is not None
+        assert result["status"] == "expired"
 
 
 def test_the_environment_holds_where_a_parameter_is_left_out(

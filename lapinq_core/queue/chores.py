@@ -13,6 +13,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.retention import FOR_EVER, Retention
 from lapinq_core.queue import idempotency, upkeep
+from lapinq_core.queue.alarm import Alarm
 from lapinq_core.queue.retaining import ROUND_INTERVAL_SECONDS, Retaining
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
@@ -36,24 +37,42 @@ async def run_chores(
     times: LoopTimes,
     *,
     cleanup_interval: float,
+    alarm: Alarm | None = None,
     keep: Retention = FOR_EVER,
 ) -> None:
     """Runs every chore until `stop` is set, and tells `times` of each pass, and of the end.
 
-    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says.
+    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says. When
+    `alarm` rings delayed tasks are looked at at once.
     """
     try:
         async with asyncio.TaskGroup() as group:
 
-            def start(name: str, chore: Callable[[], Awaitable[float | None]], interval: float) -> None:
+            def start(
+                name: str,
+                chore: Callable[[], Awaitable[float | None]],
+                interval: float,
+                wake: asyncio.Event | None = None,
+            ) -> None:
                 group.create_task(
                     run_every(
-                        name, chore, interval=interval, stop=stop, expected=is_away, observe=times.of(name)
+                        name,
+                        chore,
+                        interval=interval,
+                        stop=stop,
+                        expected=is_away,
+                        observe=times.of(name),
+                        wake=wake,
                     ),
                     name=name,
                 )
 
-            start("promote", lambda: _promote(pool, notifier), PROMOTE_INTERVAL_SECONDS)
+            start(
+                "promote",
+                lambda: _promote(pool, notifier),
+                PROMOTE_INTERVAL_SECONDS,
+                alarm.rung if alarm else None,
+            )
             start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
             start(

@@ -17,7 +17,7 @@ from psycopg import sql as psql
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.task import NewTask
-from lapinq_core.queue.intake import enqueue
+from lapinq_core.queue.intake import Taken, take_in
 
 _PACKAGE = "lapinq_core.queue"
 
@@ -64,11 +64,11 @@ class KeyHeld(LapinqError):
 
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[list[Earlier | KeyHeld | None], set[str]]:
+) -> tuple[list[Earlier | KeyHeld | None], Taken]:
     """Stores the tasks of `requests` in one transaction, but for those whose key was used before, or is held.
 
     Answers for each the request before it, `KeyHeld` where that has not ended yet, None where its tasks are stored now;
-    and the queues in which something may start. `conn` is in autocommit mode. Raises the driver's errors; then nothing
+    and what is to be told of these. `conn` is in autocommit mode. Raises the driver's errors; then nothing
     is stored.
     """
     answers: list[Earlier | KeyHeld | None] = [None] * len(requests)
@@ -78,13 +78,13 @@ async def enqueue_once(
         for n in held:
             answers[n] = KeyHeld()
         tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
-        woken = await enqueue(conn, tasks) if tasks else set[str]()
+        taken = await take_in(conn, tasks) if tasks else Taken()
         if rest:
             found = await _find(conn, {key.name for _, key in rest})
             for n, key in rest:
                 digest, ids = found[key.name]
                 answers[n] = Earlier(ids, digest == key.digest)
-    return answers, woken
+    return answers, taken
 
 
 async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:

@@ -11,22 +11,39 @@ from lapinq_core.domain.task import NewTask
 _PACKAGE = "lapinq_core.queue"
 
 
-async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
-    """Stores `tasks`, all or none, and answers the queues in which a worker may now find something to start.
+class Taken(msgspec.Struct, frozen=True):
+    """What storing tasks leaves to be told, after the commit.
+
+    In `queues` a worker may now find something to start; the first of the delayed tasks is due in `due_in` seconds,
+    None when there are none (`lapinq_core.queue.alarm`).
+    """
+
+    queues: set[str] = msgspec.field(default_factory=set[str])
+    due_in: float | None = None
+
+
+async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Taken:
+    """Stores `tasks`, all or none.
 
     The values are expected to have passed `check_task`, the ids to ascend. Waking workers is the caller's part, after
     the commit (`lapinq_core.db.notifier`). Raises the driver's errors.
     """
     kept = [task for task in tasks if not task.is_transient]
-    woken: set[str] = set()
-    if kept:
-        woken.update(await _insert(conn, "enqueue", kept))
+    taken = await _insert(conn, "enqueue", kept) if kept else Taken()
     if len(kept) < len(tasks):
-        woken.update(await _insert(conn, "enqueue_transient", [task for task in tasks if task.is_transient]))
-    return woken
+        transient = await _insert(conn, "enqueue_transient", [task for task in tasks if task.is_transient])
+        taken = Taken(taken.queues | transient.queues, taken.due_in)
+    return taken
 
 
-async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: Sequence[NewTask]) -> list[str]:
+async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
+    """As `take_in`; answers the queues in which a worker may now find something to start."""
+    return (await take_in(conn, tasks)).queues
+
+
+async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: Sequence[NewTask]) -> Taken:
     payload = msgspec.json.encode(tasks).decode()
-    cursor = await conn.execute(sql(_PACKAGE, verb), {"tasks": payload}, prepare=True)
-    return [row[0] for row in await cursor.fetchall()]
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"tasks": payload}, prepare=True)).fetchone()
+    assert row is not None
+    queues, due_in = row
+    return Taken(set(queues), due_in)

@@ -156,7 +156,7 @@ POOL_WAITING = Measure(
 NOTIFICATIONS = Measure(
     "lapinq_notifications_total",
     "counter",
-    "Notifications sent: queues that have work, and ends of tasks that are waited for",
+    "Notifications sent: queues that have work, delayed tasks due soon, and ends that are waited for",
     ("part",),
 )
 

@@ -27,15 +27,21 @@ async def run_every(
     deadline: float = 60.0,
     expected: Callable[[BaseException], bool] = lambda _: False,
     observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
+    wake: asyncio.Event | None = None,
 ) -> None:
     """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
 
     A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
     grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback.
     `observe` is told of each turn how many seconds it took, and how long it pauses now; None when it failed.
+    A pause ends when `wake` is set, other than after a failure; it is cleared before each turn.
     """
     backoff = FIRST_BACKOFF_SECONDS
     while not stop.is_set():
+        wakers = [stop]
+        if wake is not None:
+            wakers.append(wake)
+            wake.clear()
         began = time.perf_counter()
         try:
             async with asyncio.timeout(deadline):
@@ -49,11 +55,12 @@ async def run_every(
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
             pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
+            wakers = [stop]
         else:
             pause = interval if pause is None else pause
             observe(time.perf_counter() - began, pause)
             backoff = FIRST_BACKOFF_SECONDS
-        await pause_for(pause, stop)
+        await pause_for(pause, *wakers)
 
 
 async def pause_for(seconds: float, *events: asyncio.Event) -> None:

@@ -20,8 +20,9 @@ from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.task import NewTask
+from lapinq_core.queue.alarm import announce
 from lapinq_core.queue.idempotency import Asked, Earlier, Key, KeyHeld, enqueue_once
-from lapinq_core.queue.intake import enqueue
+from lapinq_core.queue.intake import Taken, take_in
 
 MOST_AT_ONCE = 500
 MOST_KEYS_AT_ONCE = 100
@@ -39,11 +40,17 @@ LEAST_TRY_SECONDS = 0.3
 
 
 class Intake:
-    """Takes tasks in for as long as `group` lives. Of one event loop."""
+    """Takes tasks in for as long as `group` lives. Of one event loop.
 
-    def __init__(self, database: Database, notifier: Notifier, group: asyncio.TaskGroup) -> None:
+    `notifier` wakes workers, `delayed` those who make delayed tasks ready.
+    """
+
+    def __init__(
+        self, database: Database, notifier: Notifier, delayed: Notifier, group: asyncio.TaskGroup
+    ) -> None:
         self._database = database
         self._notifier = notifier
+        self._delayed = delayed
         self._group = group
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry] = deque()
@@ -71,14 +78,18 @@ class Intake:
         until = self._loop.time() + BUDGET_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while True:
-            [answer], woken = await self._database.within(budget, store, [Asked(tasks, key)])
+            [answer], taken = await self._database.within(budget, store, [Asked(tasks, key)])
             if not isinstance(answer, KeyHeld):
-                self._notifier.wake(woken)
+                self._tell(taken)
                 return answer
             if self._loop.time() + pause + LEAST_TRY_SECONDS > until:
                 raise answer
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE_SECONDS)
+
+    def _tell(self, taken: Taken) -> None:
+        self._notifier.wake(taken.queues)
+        announce(self._delayed, taken.due_in)
 
     def _take_in(self, entry: "_Entry") -> None:
         self._waiting.append(entry)
@@ -110,7 +121,7 @@ class Intake:
         try:
             if budget <= 0:
                 raise DatabaseUnavailable("no answer in time")
-            answers, woken = await self._database.within(budget, store, [entry.asked for entry in entries])
+            answers, taken = await self._database.within(budget, store, [entry.asked for entry in entries])
         except ValueRefused as error:
             if len(entries) == 1:
                 entries[0].refuse(error)
@@ -123,7 +134,7 @@ class Intake:
             for entry in entries:
                 entry.refuse(error)
         else:
-            self._notifier.wake(woken)
+            self._tell(taken)
             for entry, answer in zip(entries, answers, strict=True):
                 if isinstance(answer, KeyHeld):
                     self._pause(entry, answer)
@@ -147,7 +158,7 @@ class Intake:
 
 async def store(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[Sequence[Earlier | KeyHeld | None], set[str]]:
+) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
     """Stores the tasks of all requests or none, but for those whose key was used before or is held.
 
     Answers as `enqueue_once`.
@@ -157,9 +168,9 @@ async def store(
     tasks = [task for one in requests for task in one.tasks]
     stored = [None] * len(requests)
     if len({task.is_transient for task in tasks}) == 1:
-        return stored, await enqueue(conn, tasks)  # one statement, which is a transaction by itself
+        return stored, await take_in(conn, tasks)  # one statement, which is a transaction by itself
     async with conn.transaction():
-        return stored, await enqueue(conn, tasks)
+        return stored, await take_in(conn, tasks)
 
 
 class _Entry(msgspec.Struct, gc=False):

@@ -25,6 +25,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.queue.alarm import delayed_notifier
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.runtime.metrics import Metrics, Source
 from lapinq_core.store.keys import ACCESS_CHANNEL
@@ -67,6 +68,7 @@ def make_lifespan(
                 listener = Listener(
                     settings.listen_database_url or settings.database_url, "lapinq-api listen"
                 )
+                delayed = delayed_notifier(database.pool)
                 interest = Notifier(database.pool, WAIT_CHANNEL, joined)
                 waiting = Waiting(database, interest.wake, state.stopping)
                 listener.subscribe(DONE_CHANNEL, waiting.heard)
@@ -78,6 +80,7 @@ def make_lifespan(
                 listener.subscribe(ACCESS_CHANNEL, accesses.heard)
                 endless = [
                     group.create_task(notifier.run()),
+                    group.create_task(delayed.run()),
                     group.create_task(database.breaker.run()),
                     group.create_task(interest.run()),
                     group.create_task(waiting.run()),
@@ -94,11 +97,11 @@ def make_lifespan(
                     for companion in companions
                 ]
                 kept = [group.create_task(keeper.run()) for keeper in keepers]
-                gauges = Gauges(database, (notifier, interest), listener)
+                gauges = Gauges(database, (notifier, delayed, interest), listener)
                 state.connect(
                     Connected(
                         database=database,
-                        intake=Intake(database, notifier, group),
+                        intake=Intake(database, notifier, delayed, group),
                         notifier=notifier,
                         listener=listener,
                         waiting=waiting,

@@ -7,6 +7,7 @@ from prometheus_client.core import Metric
 from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.connection_metrics import connection_metrics
+from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ticks import TickOutcome
 from lapinq_core.domain.webhook import WebhookState
@@ -23,13 +24,17 @@ LATENESS_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0)
 class SchedulerMetrics:
     """Of one scheduler. `times` are those of its chores."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection], notifier: Notifier) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool[psycopg.AsyncConnection], notifier: Notifier, listener: Listener
+    ) -> None:
         self.times = LoopTimes(PART)
         self._pool = pool
         self._notifier = notifier
+        self._listener = listener
 
     def collect(self) -> Iterator[Metric]:
         yield from self.times.collect()
+        yield catalogue.LISTENING.of({(PART,): self._listener.connected})
         yield from connection_metrics(PART, self._pool, self._notifier)
 
 

@@ -7,9 +7,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.retention import read_keep
+from lapinq_core.queue.alarm import DELAYED_CHANNEL, Alarm
 from lapinq_core.queue.chores import run_chores
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
@@ -24,9 +26,15 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
-    shown = SchedulerMetrics(pool, notifier)
+    alarm = Alarm()
+    listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-scheduler listen")
+    listener.subscribe(DELAYED_CHANNEL, alarm.heard)
+    shown = SchedulerMetrics(pool, notifier, listener)
     await pool.open()
-    notifying = asyncio.create_task(notifier.run(), name="notifier")
+    beside = [
+        asyncio.create_task(notifier.run(), name="notifier"),
+        asyncio.create_task(listener.run(stop), name="listener"),
+    ]
     try:
         with metrics.showing(shown):
             await run_chores(
@@ -35,11 +43,13 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
                 stop,
                 shown.times,
                 cleanup_interval=settings.cleanup_interval,
+                alarm=alarm,
                 keep=read_keep(settings.keep),
             )
     finally:
-        notifying.cancel()
-        await asyncio.wait([notifying])
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await pool.close()
 
 

@@ -4,6 +4,7 @@ A worker judges others only while it is calm (see `heartbeat`). Any number may d
 LOCKED, and every change matches the token it was read with.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -11,7 +12,10 @@ from collections.abc import Callable, Iterable
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from lapinq_core.db.errors import is_away
 from lapinq_core.queue import upkeep
+from lapinq_core.runtime.loop_times import Observe
+from lapinq_core.runtime.loops import run_every
 from lapinq_core.store import workers
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,12 @@ class Rescuer:
         self._is_calm = is_calm
         self._wake = wake
         self.rescued_count = 0
+
+    async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
+        """Sweeps every `interval` seconds until `stop` is set, and tells `observe` of each."""
+        await run_every(
+            "rescuer", self.sweep, interval=interval, stop=stop, expected=is_away, observe=observe
+        )
 
     async def sweep(self) -> float | None:
         """One pass, for `run_every`: at once again when there was more than a pass takes."""

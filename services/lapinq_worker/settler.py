@@ -11,7 +11,6 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import accumulate
 from typing import assert_never
 
 import msgspec
@@ -26,6 +25,7 @@ from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
 from lapinq_core.queue.work import Ended
 from lapinq_worker.end_log import log_end
+from lapinq_worker.end_sizes import Done, fitting, size_of_done, size_of_end
 from lapinq_worker.job import Job
 from lapinq_worker.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.waited import Waited
@@ -38,8 +38,6 @@ STATEMENT_DEADLINE_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
 
-_Done = tuple[str, str, str, float, str | None]  # id, token, result, seconds, logs
-
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
 
 # What the database says of a value in the statement, and not of itself: sent again it would say the same.
@@ -47,26 +45,28 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
 
 
 class Settler:
-    """One event loop owns it. `wake` gets the queues in which a retried task may start at once; `before` is called with
-    the connection before anything is written on it; `waited` hears of the ends that are written;
-    `tally` counts all ends for the metrics."""
+    """One event loop owns it. `wake` gets the queues in which a retried task may start at once, `soon` the seconds in
+    which another one will be due; `before` is called with the connection before anything is written on it; `waited`
+    hears of the ends that are written; `tally` counts all ends for the metrics."""
 
     def __init__(
         self,
         url: str,
         wake: Callable[[Iterable[str]], None],
         *,
+        soon: Callable[[float], None] = lambda _seconds: None,
         before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
         waited: Waited | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
         self._wake = wake
+        self._soon = soon
         self._before = before
         self._waited = waited
         self._tally = tally or Tally()
         self._completions = self._tally.completions
-        self._done: list[_Done] = []
+        self._done: list[Done] = []
         self._ended: list[Ended] = []
         self._characters = 0  # of the results, errors and logs that wait
         self._some = asyncio.Event()
@@ -127,23 +127,25 @@ class Settler:
         match following:
             case Complete(result=result):
                 self._done.append((claim.id, claim.token, result, seconds, logs))
-                self._characters += _size_of_done(self._done[-1])
+                self._characters += size_of_done(self._done[-1])
                 self.completed_count += 1
             case Fail() | Retry() | HandBack() | Drop():
                 end = ended_as(claim.id, claim.token, following, seconds)
                 if logs is not None:
                     end = msgspec.structs.replace(end, logs=logs)
                 self._ended.append(end)
-                self._characters += _size_of_end(end)
+                self._characters += size_of_end(end)
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
                 log_end(claim, end)
+                if end.delay > 0:
+                    self._soon(end.delay)
             case Nothing():
                 pass
             case _:
                 assert_never(following)
 
-    def waiting(self) -> tuple[list[_Done], list[Ended]]:
+    def waiting(self) -> tuple[list[Done], list[Ended]]:
         """What is not written yet; any thread may ask."""
         return self._done[:], self._ended[:]
 
@@ -152,7 +154,7 @@ class Settler:
         done, ended = other.waiting()
         self._done += done
         self._ended += ended
-        self._characters = sum(map(_size_of_done, self._done)) + sum(map(_size_of_end, self._ended))
+        self._characters = sum(map(size_of_done, self._done)) + sum(map(size_of_end, self._ended))
 
     async def write_all(self, batch_seconds: float) -> None:
         """Writes everything taken in, instead of `run`; raises when that fails or a batch takes longer than that, and
@@ -197,32 +199,32 @@ class Settler:
         if done := self._next_done():
             await self._complete(connection, done)
             del self._done[: len(done)]
-            self._characters -= sum(map(_size_of_done, done))
+            self._characters -= sum(map(size_of_done, done))
             if self._waited:
                 self._waited.ended(one[0] for one in done)
         if ended := self._next_ended():
             await self._settle(connection, ended)
             del self._ended[: len(ended)]
-            self._characters -= sum(map(_size_of_end, ended))
+            self._characters -= sum(map(size_of_end, ended))
             if self._waited:
                 self._waited.ended(end.id for end in ended)
         if not self._done and not self._ended:
             self._some.clear()
             self._empty.set()
 
-    def _next_done(self) -> list[_Done]:
+    def _next_done(self) -> list[Done]:
         done = self._done[:MAX_BATCH]
-        return (
-            done if self._characters <= MAX_BATCH_CHARACTERS else done[: _fitting(map(_size_of_done, done))]
-        )
+        if self._characters <= MAX_BATCH_CHARACTERS:
+            return done
+        return done[: fitting(map(size_of_done, done), MAX_BATCH_CHARACTERS)]
 
     def _next_ended(self) -> list[Ended]:
         ended = self._ended[:MAX_BATCH]
-        return (
-            ended if self._characters <= MAX_BATCH_CHARACTERS else ended[: _fitting(map(_size_of_end, ended))]
-        )
+        if self._characters <= MAX_BATCH_CHARACTERS:
+            return ended
+        return ended[: fitting(map(size_of_end, ended), MAX_BATCH_CHARACTERS)]
 
-    async def _complete(self, connection: psycopg.AsyncConnection, done: list[_Done]) -> None:
+    async def _complete(self, connection: psycopg.AsyncConnection, done: list[Done]) -> None:
         ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
         if not any(logs):
             logs = ()
@@ -284,16 +286,3 @@ class Settler:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
-
-
-def _size_of_done(one: _Done) -> int:
-    return len(one[2]) + (len(one[4]) if one[4] else 0)
-
-
-def _size_of_end(end: Ended) -> int:
-    return sum(len(text) for text in (end.error, end.traceback, end.logs) if text)
-
-
-def _fitting(sizes: Iterable[int]) -> int:
-    """How many go into one statement: one at least."""
-    return max(1, sum(size <= MAX_BATCH_CHARACTERS for size in accumulate(sizes)))

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 
-from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import READY_CHANNEL, WAIT_CHANNEL, Notifier, done_notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
+from lapinq_core.queue.alarm import DELAYED_CHANNEL, Alarm
 from lapinq_core.queue.chores import run_chores
 from lapinq_core.queue.control import CANCEL_CHANNEL
-from lapinq_core.runtime.loops import run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.banner import say_what_it_serves
 from lapinq_worker.canceller import Canceller
@@ -83,6 +82,7 @@ class Worker:
         self._notifier = Notifier(self._pool)
         self._done_notifier = done_notifier(self._pool)
         self._waited = Waited(self._done_notifier.wake)
+        self._alarm = Alarm()
         self._membership = Membership(
             url,
             self._pool,
@@ -92,14 +92,19 @@ class Worker:
             back=self._back,
             dismissed=self._dismiss,
             condition=lambda: self._vitals.look(),
-            asked_to_stop=self._stop_task,
+            asked_to_stop=lambda task_id, token: self._canceller.stop(task_id, token),
             noticed_stop=self._stop_is_asked,
         )
         self._progress = ProgressReporter(self._pool)
         self._live_logs = LiveLogs(self._pool)
         self._tally = tally = Tally()
         self._settler = Settler(
-            url, self._notifier.wake, before=self._progress.flush, waited=self._waited, tally=tally
+            url,
+            self._notifier.wake,
+            soon=self._alarm.ring_in,
+            before=self._progress.flush,
+            waited=self._waited,
+            tally=tally,
         )
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
@@ -147,6 +152,7 @@ class Worker:
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
+        self._listener.subscribe(DELAYED_CHANNEL, self._alarm.heard)
         self._rescuer = Rescuer(self._pool, lambda: self._membership.is_calm, self._notifier.wake)
         self._metrics = WorkerMetrics(
             tally,
@@ -201,14 +207,10 @@ class Worker:
             self._stop,
             self._metrics.times,
             cleanup_interval=settings.cleanup_interval,
+            alarm=self._alarm,
         )
-        sweep = run_every(
-            "rescuer",
-            self._rescuer.sweep,
-            interval=settings.stale_recovery_interval,
-            stop=self._stop,
-            expected=is_away,
-            observe=self._metrics.times.of("rescuer"),
+        sweeps = self._rescuer.run(
+            self._stop, settings.stale_recovery_interval, self._metrics.times.of("rescuer")
         )
         until_the_end = [
             asyncio.create_task(self._settler.run(), name="settler"),
@@ -224,7 +226,7 @@ class Worker:
         until_stop = [
             asyncio.create_task(self._listener.run(self._stop), name="listener"),
             asyncio.create_task(chores, name="chores"),
-            asyncio.create_task(sweep, name="rescuer"),
+            asyncio.create_task(sweeps, name="rescuer"),
         ]
         if wants_rates(settings):
             rates = log_rates(self._dispatcher, self._settler, as_json=settings.json_log)
@@ -289,9 +291,6 @@ class Worker:
             if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)
-
-    def _stop_task(self, task_id: str, token: str) -> None:
-        self._canceller.stop(task_id, token)
 
     def _stop_is_asked(self, task_id: str, token: str) -> None:
         self._guard.asked_to_stop(task_id, token)

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import click
 
-from tests.bench import backlog, drain, enqueue, latency
+from tests.bench import backlog, delayed, drain, enqueue, latency
 from tests.bench.contender import Contender, Processes
 from tests.bench.facts import machine_facts, version_facts
 from tests.bench.figures import Case, Reading, summed_up
@@ -30,6 +30,7 @@ _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,
     "backlog": backlog.cases,
     "latency": latency.cases,
+    "delayed": delayed.cases,
     "batch": enqueue.batch_cases,
     "single": enqueue.single_cases,
 }
@@ -59,7 +60,7 @@ def main(
     pg_bin: Path | None,
     **given: object,
 ) -> None:
-    """Measures drain, also beside a long queue, start latency, batch and single enqueue."""
+    """Measures drain, also beside a long queue, start latency, of delayed tasks too, batch and single enqueue."""
     signal.signal(signal.SIGTERM, _terminated)
     wanted = only.split(",") if only else list(_CASES)
     if unknown := set(wanted) - set(_CASES):

@@ -1,15 +1,17 @@
 """Hands in tasks by lapinq's own verbs, as a program with a connection to the database does.
 
 `python -m tests.bench.lapinq_producer VERB FUNCTION NUMBER…`, with the database in DATABASE_URL; prints what it did as
-JSON. The last verb goes through HTTP, and its first number is a port.
+JSON. The verbs that end with `-http` go through HTTP, and their first number is a port.
 """
 
 import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import psycopg
 import uvloop
 
@@ -69,11 +71,44 @@ async def _latency_http(_url: str, function: str, port: float, count: float) -> 
         await pacing.now_and_then(int(count), put)
 
 
+async def _delayed(url: str, function: str, count: float) -> None:
+    async with await connect(url, "bench") as conn:
+
+        async def put(due_ns: int) -> None:
+            task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[due_ns])
+            await intake.enqueue(conn, [msgspec.structs.replace(task, scheduled_at=_time(due_ns))])
+
+        await pacing.for_later(int(count), put)
+
+
+async def _delayed_http(_url: str, function: str, port: float, count: float) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port:.0f}") as http:
+
+        async def put(due_ns: int) -> None:
+            body = {"task_name": function, "module_path": MODULE, "args": [due_ns]}
+            body["scheduled_at"] = _time(due_ns).isoformat()
+            (await http.post("/api/v1/enqueue", json=body)).raise_for_status()
+
+        await pacing.for_later(int(count), put)
+
+
+def _time(at_ns: int) -> datetime:
+    """The microsecond after `at_ns`: the database knows no finer."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at_ns // 1000 + 1)
+
+
 def _tasks(function: str, count: int) -> list[NewTask]:
     return [NewTask(id=task_id, task_name=function, module_path=MODULE) for task_id in new_ids(count)]
 
 
 if __name__ == "__main__":
-    verbs = {"bulk": _bulk, "single": _single, "latency": _latency, "latency-http": _latency_http}
+    verbs = {
+        "bulk": _bulk,
+        "single": _single,
+        "latency": _latency,
+        "latency-http": _latency_http,
+        "delayed": _delayed,
+        "delayed-http": _delayed_http,
+    }
     verb, name, *numbers = sys.argv[1:]
     uvloop.run(verbs[verb](os.environ["DATABASE_URL"], name, *map(float, numbers)))

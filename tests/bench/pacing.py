@@ -11,6 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 GAP_SECONDS = (0.020, 0.030)
+QUIET_GAP_SECONDS = (0.05, 0.15)
+AHEAD_SECONDS = (0.02, 2.0)
 
 
 async def in_batches(tasks: int, size: int, put: Callable[[int], Awaitable[object]]) -> None:
@@ -44,6 +46,16 @@ async def now_and_then(count: int, put: Callable[[int], Awaitable[object]]) -> N
     for _ in range(count):
         await asyncio.sleep(random.uniform(*GAP_SECONDS))
         await put(time.time_ns())
+    _say(count, time.perf_counter() - started)
+
+
+async def for_later(count: int, put: Callable[[int], Awaitable[object]]) -> None:
+    """`count` single tasks by `put(due_ns)`, with the time each is for: half of them in less than 0.2 s."""
+    started = time.perf_counter()
+    for _ in range(count):
+        await asyncio.sleep(random.uniform(*QUIET_GAP_SECONDS))
+        soonest, latest = AHEAD_SECONDS
+        await put(time.time_ns() + int(soonest * (latest / soonest) ** random.random() * 1e9))
     _say(count, time.perf_counter() - started)
 
 

@@ -1,5 +1,6 @@
 -- Stores new tasks: what was asked, a row in ready or delayed, and the count. All or nothing.
--- Takes one JSON array of objects in ascending order of id; answers the queues in which something may start at once.
+-- Takes one JSON array of objects in ascending order of id; answers the queues in which something may start at once, and
+-- in how many seconds the first of the delayed ones is due (NULL: there is none).
 -- Locks nothing that exists.
 WITH input AS MATERIALIZED (
     SELECT i.*,
@@ -21,6 +22,7 @@ WITH input AS MATERIALIZED (
     SELECT id, scheduled_at, queue_name, -priority::bigint, expires_at
       FROM input
      WHERE scheduled_at > lapinq_now()
+    RETURNING due_at
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending)
     SELECT queue_name, count(*)
@@ -34,4 +36,5 @@ WITH input AS MATERIALIZED (
      ORDER BY id
     RETURNING queue_name
 )
-SELECT DISTINCT queue_name FROM entered
+SELECT (SELECT coalesce(array_agg(DISTINCT queue_name), '{}') FROM entered),
+       (SELECT date_part('epoch', min(due_at) - lapinq_now()) FROM delayed)

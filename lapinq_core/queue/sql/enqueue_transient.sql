@@ -11,4 +11,4 @@ WITH entered AS (
      ORDER BY id
     RETURNING queue_name
 )
-SELECT DISTINCT queue_name FROM entered
+SELECT array_agg(DISTINCT queue_name), NULL::float8 FROM entered

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.task import NewTask
+from lapinq_core.queue.alarm import DELAYED_CHANNEL
 
 Serve = Callable[..., httpx.Client]
 
@@ -234,7 +235,7 @@ def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(
         await pool.open()
         try:
             async with asyncio.TaskGroup() as group:
-                intake = Intake(pool, Notifier(pool.pool), group)
+                intake = Intake(pool, Notifier(pool.pool), Notifier(pool.pool), group)
                 tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(50)]
                 for bad in (3, 4, 31):
                     tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
@@ -250,6 +251,24 @@ def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(
     with psycopg.connect(database) as conn:
         assert conn.execute("SELECT count(*) FROM lapinq_tasks").fetchone() == (47,)
         assert conn.execute("SELECT sum(pending) FROM lapinq_counts").fetchone() == (47,)
+
+
+def test_who_makes_delayed_tasks_ready_is_told_of_what_is_due_soon(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    def scheduled(seconds: float) -> dict[str, object]:
+        return _task(scheduled_at=(datetime.now(UTC) + timedelta(seconds=seconds)).isoformat())
+
+    db.execute(f"LISTEN {DELAYED_CHANNEL}")
+    try:
+        for body in (_task(), scheduled(60), scheduled(-60), scheduled(0.8)):
+            assert api.post("/api/v1/enqueue", json=body).status_code == 201
+        assert api.post("/api/v1/enqueue/batch", json=[_task(), scheduled(0.7)]).status_code == 201
+        heard = [float(note.payload) for note in db.notifies(timeout=5, stop_after=2)]
+        assert all(0 < seconds <= 0.8 for seconds in heard)
+        assert len(heard) == 2
+    finally:
+        db.execute(f"UNLISTEN {DELAYED_CHANNEL}")
 
 
 def test_workers_are_woken_after_the_commit(api: httpx.Client, db: psycopg.Connection) -> None:

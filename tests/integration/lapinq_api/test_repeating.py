@@ -181,7 +181,7 @@ def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_
         await pool.open()
         try:
             async with asyncio.TaskGroup() as group:
-                intake = Intake(pool, Notifier(pool.pool), group)
+                intake = Intake(pool, Notifier(pool.pool), Notifier(pool.pool), group)
                 tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(60)]
                 for bad in (3, 4, 30):
                     tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.domain.ids import new_ids
+from lapinq_core.queue import chores
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
 from tests.support import tasks
 from tests.support.invariants import check_invariants
@@ -42,6 +43,25 @@ def test_coroutines_and_plain_functions_run(database: str, pool: str) -> None:
         ]
         check_invariants(database, ids)
 
+    at_desk(database, test)
+
+
+def test_a_short_retry_delay_is_kept_though_nobody_looks_meanwhile(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            task = await desk.hand_in(tasks.afail, "no good", max_retries=2, retry_delay=0.3)
+            (ended,) = await desk.ended(task)
+            assert (ended.status, ended.attempts) == ("failed", 3)
+            passed = await desk.value(
+                "SELECT extract(epoch FROM max(claimed_at) - min(finished_at))::float8 FROM lapinq_attempts"
+                " WHERE task_id = %s",
+                task,
+            )
+            assert passed >= 0.6
+
+    monkeypatch.setattr(chores, "PROMOTE_INTERVAL_SECONDS", 3600.0)
     at_desk(database, test)
 
 

@@ -29,9 +29,9 @@ def asked(key: str | None, digest: bytes = b"one", **values: object) -> Asked:
 def test_some_are_new_and_some_were_there_and_some_are_others(database: str) -> None:
     async def test(conn: Conn) -> None:
         first = [asked("a"), asked(None), asked("b")]
-        answers, queues = await enqueue_once(conn, first)
+        answers, taken = await enqueue_once(conn, first)
         assert answers == [None, None, None]
-        assert queues == {"default"}
+        assert taken.queues == {"default"}
         again = [asked("b"), asked("a", b"two"), asked("c"), asked(None), asked("c"), asked("c", b"two")]
         answers, _ = await enqueue_once(conn, again)
         assert answers == [

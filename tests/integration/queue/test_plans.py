@@ -177,6 +177,38 @@ def test_promotion_and_expiry_go_by_their_indexes(database: str) -> None:
     on_connections(database, test)
 
 
+def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await fill(conn)
+        async with conn.transaction():
+            await conn.execute("SET LOCAL session_replication_role = replica")
+            await conn.execute(
+                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT gen_random_uuid(),"
+                " lapinq_now() + interval '1 year' + n * interval '1 second', 'default', 0"
+                " FROM generate_series(1, 100000) n"
+            )
+        params = {
+            "worker": worker,
+            "token": str(uuid.uuid4()),
+            "lease": 310.0,
+            "margin": 10.0,
+            "max_rank": 2**40,
+        }
+        params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
+        for analyzed in (False, True):
+            if analyzed:
+                await conn.execute("ANALYZE lapinq_delayed")
+            found = await plan(conn, "promote", {"limit": 500})
+            assert scanned_whole(found) == []
+            # Whether something is due, and when the next one will be.
+            assert touched(found) <= 1
+            assert blocks(found) < 20
+            tables = {node.get("Relation Name") for node in nodes(await plan(conn, "claim", params))}
+            assert "lapinq_delayed" not in tables
+
+    on_connections(database, test)
+
+
 @pytest.mark.parametrize("verb", ["request_cancel", "set_progress", "running_claim", "attempts"])
 def test_a_single_running_task_is_found_by_its_key(database: str, verb: str) -> None:
     async def test(conn: Conn, plain: Conn) -> None:

@@ -12,7 +12,9 @@ from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
 Turn = Callable[[], Awaitable[float | None]]
 
 
-def run(turn: Turn, stop: asyncio.Event, **options: float | Callable[[BaseException], bool]) -> None:
+def run(
+    turn: Turn, stop: asyncio.Event, **options: float | asyncio.Event | Callable[[BaseException], bool]
+) -> None:
     async def main() -> None:
         async with asyncio.timeout(10):
             await run_every("chore", turn, stop=stop, **{"interval": 0.0, **options})  # pyright: ignore[reportArgumentType]
@@ -38,6 +40,31 @@ def test_it_turns_until_it_is_stopped() -> None:
     stop, seen = asyncio.Event(), list[int]()
     run(turns_until(stop, 5, lambda n: seen.append(n)), stop)
     assert seen == [1, 2, 3, 4, 5]
+
+
+def test_a_pause_ends_when_the_loop_is_woken() -> None:
+    stop, wake, seen = asyncio.Event(), asyncio.Event(), list[int]()
+
+    def look(n: int) -> float:
+        seen.append(n)
+        if n < 3:
+            wake.set()  # while the turn is under way: it may have missed what this is about
+        return 3600.0 if n < 3 else 0.0
+
+    run(turns_until(stop, 4, look), stop, wake=wake)
+    assert seen == [1, 2, 3, 4]
+
+
+def test_waking_shortens_no_pause_after_a_failure() -> None:
+    stop, wake, seen = asyncio.Event(), asyncio.Event(), list[float]()
+
+    def fail(_: int) -> None:
+        seen.append(time.monotonic())
+        wake.set()
+        raise ValueError("no")
+
+    run(turns_until(stop, 2, fail), stop, wake=wake)
+    assert seen[1] - seen[0] >= 0.19
 
 
 def test_a_stop_before_the_first_turn_means_no_turn() -> None:

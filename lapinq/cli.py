@@ -12,7 +12,10 @@ _COMMANDS = {
         "Serve the API and the dashboard, with a worker if asked to.",
     ),
     "worker": ("lapinq_worker.cli:worker", "Run tasks."),
-    "scheduler": ("lapinq_scheduler.cli:scheduler", "Fire schedules; see to delayed and expired tasks, webhooks and the tables."),
+    "scheduler": (
+        "lapinq_scheduler.cli:scheduler",
+        "Fire schedules; see to delayed and expired tasks, webhooks and the tables.",
+    ),
     "task": ("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
     "fleet": ("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
     "user": ("lapinq.commands.user:user", "See to the users of the dashboard."),

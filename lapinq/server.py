@@ -55,8 +55,8 @@ def create_app(
 
 
 def companions(settings: Settings, recycle: Callable[[], None] | None = None) -> list[Companion]:
-    """What runs beside the API in the same process: who delivers webhooks and who sees to the upkeep, and a worker if
-    asked to.
+    """What runs beside the API in the same process: who delivers webhooks, who sees to the upkeep and, if asked to, a
+    worker and who fires schedules.
 
     `recycle` begins the program anew, where it is ours to do that.
     """

@@ -82,7 +82,10 @@ class When(msgspec.Struct, frozen=True):
         """The first planned instant after `moment`; None when there is none any more."""
         if self.starts_at is not None and moment < self.starts_at:
             moment = self.starts_at - _INSTANT
-        found = self.series.after(moment)
+        try:
+            found = self.series.after(moment)
+        except OverflowError:
+            return None  # after the year 9999
         return None if found is None or (self.ends_at is not None and found > self.ends_at) else found
 
 

@@ -144,8 +144,7 @@ def check_definition(definition: Definition, now: datetime) -> Definition:
     check_task(task_of(definition, new_id()), now)
     if definition.ttl_seconds == 0:
         raise InvalidValue("ttl_seconds", "must be more than 0: the tasks of a schedule are kept")
-    if (definition.cron is None) == (definition.every is None):
-        raise InvalidValue("cron", "must be given, or every, and not both")
+    check_one_of_both(definition.cron, definition.every)
     if not (math.isfinite(definition.jitter) and 0 <= definition.jitter <= MAX_JITTER):
         raise InvalidValue("jitter", f"must be a number of seconds between 0 and {MAX_JITTER}")
     if not 1 <= definition.misfire_limit <= MAX_MISFIRE_LIMIT:
@@ -157,6 +156,14 @@ def check_definition(definition: Definition, now: datetime) -> Definition:
     )
     _check_comes(checked, now)
     return checked
+
+
+def check_one_of_both(cron: str | None, every: str | None) -> None:
+    """Returns when exactly one of them is there. Raises `InvalidValue`."""
+    if cron is None and every is None:
+        raise InvalidValue("cron", "must be given, or every")
+    if cron is not None and every is not None:
+        raise InvalidValue("every", "must not be given beside cron")
 
 
 def check_schedule_name(name: str) -> None:

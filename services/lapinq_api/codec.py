@@ -1,9 +1,10 @@
 """JSON in and out: the response class, and decoding that refuses with the place and the reason."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -12,7 +13,11 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.task import MAX_DEPTH
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+_LARGE_BYTES = 64 * 1024
+"""Bodies from here on are decoded in a thread: they would hold up everybody else."""
 
 
 class Json(Response):
@@ -52,6 +57,13 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise InvalidValue("", "is not valid JSON: it is not encoded in UTF-8") from error
     except RecursionError as error:
         raise InvalidValue("", f"must not be nested more than {MAX_DEPTH} levels deep") from error
+
+
+async def off_loop_if_large(body: bytes, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `read` answers, called in a thread where `body` is so large that it takes long."""
+    if len(body) < _LARGE_BYTES:
+        return read(*args, **kwargs)
+    return await asyncio.to_thread(read, *args, **kwargs)
 
 
 _PLACE = re.compile(r"(?P<what>.*) - at `(?P<place>\$[^`]*)`", re.DOTALL)

@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 from lapinq_api.codec import Json
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.queue.firing import StillRuns
 from lapinq_core.queue.idempotency import KeyHeld
+from lapinq_core.store.schedules import OtherVersion, ScheduleExists, UnknownSchedule
 
 RETRY_AFTER_SECONDS = 1
 _LONGEST_SHOWN = 200
@@ -57,6 +59,12 @@ def answer(error: Exception) -> Json | None:
             return _later("the server has more to do than it can hold")
         case KeyHeld():
             return _later("another request with the same Idempotency-Key is under way")
+        case UnknownSchedule():
+            return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
+        case ScheduleExists():
+            return sentence(HTTPStatus.CONFLICT, "there is a schedule of this name already")
+        case OtherVersion() | StillRuns():
+            return sentence(HTTPStatus.CONFLICT, str(error))
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
             return sentence(HTTPStatus.NOT_FOUND, "there is nothing at this path")
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):

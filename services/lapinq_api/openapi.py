@@ -20,6 +20,7 @@ TAGS = {
     "enqueue": "Taking tasks in.",
     "tasks": "Looking at tasks, and steering them.",
     "queues": "Looking at queues, pausing and resuming them.",
+    "schedules": "Tasks that are enqueued again and again: when, and what became of it.",
     "workers": "Looking at workers, quieting and stopping them.",
     "webhooks": "The calls that tell of ended tasks.",
     "keys": "Named API keys. For admins.",
@@ -32,7 +33,8 @@ TAGS = {
 
 _ABOUT = """\
 Bodies are JSON in UTF-8. Unknown fields and unknown query parameters are refused by name; types are strict: `"3"`,
-`3.0` and `true` are no integers. In a request a field that is null counts as left out.
+`3.0` and `true` are no integers. In a request a field that is null counts as left out. (Where a schedule
+is changed, null stands for what a new one would have.)
 
 Every error has the same body: `error` is a sentence for people, and `details`, where a value is to blame, says which.
 Every answer carries `X-Request-ID`, by which the server's log knows the request: the caller's own, where that has up to

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from lapinq_api.auth.caller import actor_of
 from lapinq_api.errors import Refused
 from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor
 from lapinq_core.queue import inspect
 
@@ -70,6 +71,19 @@ class PayloadView:
                 HTTPStatus.FORBIDDEN,
                 f"{self._actor.name} may not search {' and '.join(searched)} {self._lack(queue)}",
             )
+
+    def check_holds_no_mask(self, queue: str | None, given: Mapping[str, Any]) -> None:
+        """Returns when `given`, new values by field, hold nothing that stands for what is hidden from them in `queue`.
+
+        Who writes back what they were shown would put the mask in the place of the value. Raises `InvalidValue`.
+        """
+        if not self.hides(queue):
+            return
+        for name in PAYLOAD_FIELDS:
+            if name in given and HIDDEN_TEXT.encode() in msgspec.json.encode(given[name]):
+                raise InvalidValue(
+                    name, f"must not hold {HIDDEN}, which stands for what you may not see: leave it out"
+                )
 
     def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
         """`filters` without those that they may not use."""

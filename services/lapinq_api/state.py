@@ -25,6 +25,8 @@ from lapinq_core.runtime.settings import Settings
 
 MOST_WALKS = 2
 """Deletions and requeues of many tasks, at a time."""
+MOST_PREVIEWS = 4
+"""Of schedules, at a time: the threads are for others too."""
 MOST_VIEWERS = 500
 """Of the live page, at a time."""
 MOST_LOOKS = 2
@@ -57,6 +59,7 @@ class State:
         self.metrics.show(self.counted)
         self.scrapes = Scrapes(self.metrics)
         self.walks = Places(MOST_WALKS)
+        self.previews = Places(MOST_PREVIEWS)
         self.viewers = Places(MOST_VIEWERS)
         self.passwords = Passwords()
         self.payloads = Payloads(settings.redact)

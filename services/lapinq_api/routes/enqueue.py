@@ -1,10 +1,8 @@
 """Taking tasks in over HTTP, one by one and in batches."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -12,7 +10,7 @@ from starlette.responses import Response
 
 from lapinq_api.auth.caller import require
 from lapinq_api.body import read_json
-from lapinq_api.codec import Json, decode
+from lapinq_api.codec import Json, decode, off_loop_if_large
 from lapinq_api.endpoint import Answer, Needs, Operation
 from lapinq_api.middleware.request_id import SCOPE_KEY
 from lapinq_api.repeating import CONFLICT, HEADERS, IDEMPOTENCY_KEY, REPLAYED, ids_of, key_name, key_of
@@ -38,11 +36,6 @@ from lapinq_core.domain.task import NewTask, check_task
 from lapinq_core.importing import is_allowed
 
 MOST_IN_BATCH = 1000
-_LARGE_BYTES = 64 * 1024
-"""Bodies from here on are decoded in a thread: they would hold up everybody else."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -117,11 +110,9 @@ async def enqueue(state: State, request: Request) -> Response:
     name = key_name(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with state.admission.hold(len(body)):
-        task = await _off_loop_if_large(
-            body, _read_one, body, state.settings.allowed_modules, _id_of(request)
-        )
+        task = await off_loop_if_large(body, _read_one, body, state.settings.allowed_modules, _id_of(request))
         require(request, Permission.ENQUEUE, task.queue_name)
-        key = None if name is None else await _off_loop_if_large(body, key_of, name, _ONE, body)
+        key = None if name is None else await off_loop_if_large(body, key_of, name, _ONE, body)
         earlier = await state.intake.put(task, len(body), key)
     if earlier is not None:
         [task_id] = ids_of(earlier)
@@ -137,12 +128,12 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     limit = state.settings.max_batch_payload_size
     body = await read_json(request.scope, request.receive, limit, state.admission)
     with state.admission.hold(len(body)):
-        tasks = await _off_loop_if_large(
+        tasks = await off_loop_if_large(
             body, _read_batch, body, state.settings.allowed_modules, _id_of(request)
         )
         for queue in {task.queue_name for task in tasks}:
             require(request, Permission.ENQUEUE, queue)
-        key = None if name is None else await _off_loop_if_large(body, key_of, name, _MANY, body)
+        key = None if name is None else await off_loop_if_large(body, key_of, name, _MANY, body)
         earlier = await state.intake.put_all(tasks, len(body), key) if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
@@ -156,12 +147,6 @@ _MANY = "POST /api/v1/enqueue/batch"
 
 _one = msgspec.json.Decoder(EnqueueRequest)
 _batch = msgspec.json.Decoder(list[EnqueueRequest])
-
-
-async def _off_loop_if_large(body: bytes, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    if len(body) < _LARGE_BYTES:
-        return read(*args, **kwargs)
-    return await asyncio.to_thread(read, *args, **kwargs)
 
 
 def _id_of(request: Request) -> str:

@@ -6,25 +6,23 @@ path, such as `..`, are out of reach.
 """
 
 from http import HTTPStatus
-from typing import Annotated
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.caller import author_of, require
 from lapinq_api.body import read_json_if_any, read_no_fields
-from lapinq_api.codec import Json, decode
+from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.errors import Refused
+from lapinq_api.pause_request import PauseRequest, read_reason
 from lapinq_api.state import State
-from lapinq_api.values import NAME_SCHEMA, says
+from lapinq_api.values import NAME_SCHEMA
 from lapinq_core.domain.account import Permission
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.task import check_json, check_name
+from lapinq_core.domain.task import check_name
 from lapinq_core.queue import inspect, queues
 from lapinq_core.queue.inspect import QueueCounts
-from lapinq_core.queue.queues import MOST_REASON, QueueState
+from lapinq_core.queue.queues import QueueState
 
 QUEUE = Parameter(
     name="name",
@@ -32,16 +30,6 @@ QUEUE = Parameter(
     description="The name of a queue.",
     schema={**NAME_SCHEMA, "examples": ["default"]},
 )
-
-
-class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Why a queue is paused, for whoever wonders later."""
-
-    reason: Annotated[
-        str | None,
-        says(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
-        msgspec.Meta(extra_json_schema={"maxLength": MOST_REASON}),
-    ] = None
 
 
 async def list_queues(state: State, request: Request) -> Response:
@@ -61,7 +49,7 @@ async def pause_queue(state: State, request: Request) -> Response:
     body = await read_json_if_any(
         request.scope, request.receive, state.settings.max_payload_size, state.admission
     )
-    reason = _read_reason(body)
+    reason = read_reason(body)
     return Json(await state.database.run(queues.pause, queue, reason, by=author_of(request)))
 
 
@@ -75,18 +63,6 @@ async def resume_queue(state: State, request: Request) -> Response:
     if found is None:
         raise _unknown_queue()
     return Json(found)
-
-
-_request = msgspec.json.Decoder(PauseRequest)
-
-
-def _read_reason(body: bytes) -> str | None:
-    reason = decode(_request, body).reason if body else None
-    if reason is not None:
-        if len(reason) > MOST_REASON:
-            raise InvalidValue("reason", f"must have at most {MOST_REASON} characters")
-        check_json("reason", reason)
-    return reason or None
 
 
 def _queue(request: Request) -> str:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import httpx
 import psycopg
@@ -18,11 +19,13 @@ from tests.support import postgres
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.people import browser
 from tests.support.running import on_connections
+from tests.support.schedules_over_http import create
 from tests.support.serving import serving
 
 Serve = Callable[..., httpx.Client]
 
 _names = (f"queue {number}" for number in itertools.count())
+_schedules = (f"schedule {number}" for number in itertools.count())
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,18 @@ def keyed(api_database: str) -> Iterator[httpx.Client]:
 def queue() -> str:
     """The name of a queue of the test's own."""
     return next(_names)
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of a schedule of the test's own."""
+    return next(_schedules)
+
+
+@pytest.fixture
+def schedule(api: httpx.Client, name: str) -> dict[str, Any]:
+    """A schedule of this name, as it was answered."""
+    return create(api, name)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.support.eventually import eventually
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.people import PASSWORD, add_user, log_in
 from tests.support.running import on_connections
+from tests.support.schedules import add_schedule
 from tests.support.serving import serving
 
 SECRET = "hunter2"
@@ -65,6 +66,7 @@ async def tasks_of(conn: Conn, queue: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def stage(api_database: str) -> Iterator[Stage]:
     tasks = {queue: on_connections(api_database, partial(tasks_of, queue=queue)) for queue in (SEEN, UNSEEN)}
+    on_connections(api_database, partial(add_schedule, queue_name=UNSEEN, **CARRIED))
     settings = Settings(database_url=api_database, api_key="master", redact=("password", "*token*"))
     with serving(build_app(settings)) as server, ExitStack() as clients:
 
@@ -104,11 +106,25 @@ def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection
             continue
         for which in stage.tasks[UNSEEN].values():
             task_or_event = webhook if "webhooks" in operation.path else which
-            path = operation.path.replace("{id}", task_or_event).replace("{name:path}", UNSEEN)
+            path = (
+                operation.path.replace("{id}", task_or_event)
+                .replace("{name:path}", UNSEEN)
+                .replace("{name}", "nightly")
+            )
             for name in NOTHING:
                 assert SECRET not in stage.people[name].get(path).text, path
             asked += 1
     assert asked > 30
+
+
+def test_schedules_are_shown_as_their_tasks_are(stage: Stage) -> None:
+    for name in (*EVERYTHING, *NOTHING, "with"):
+        alone = stage.people[name].get("/api/v1/schedules/nightly").json()
+        assert {field: alone[field] for field in MASKED} == {
+            field: (CARRIED if name in EVERYTHING else MASKED)[field] for field in MASKED
+        }
+        assert alone["webhook_url"] == CARRIED["webhook_url"]
+        assert stage.people[name].get("/api/v1/schedules").json() == [alone]
 
 
 @pytest.mark.parametrize("name", EVERYTHING)

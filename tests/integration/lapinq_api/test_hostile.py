@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -28,6 +29,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
     "PauseRequest": {"reason": "hostile"},
+    "ScheduleRequest": {"name": "hostile", "task_name": "send", "module_path": "app.mail", "cron": "@daily"},
+    "ScheduleChange": {"version": 1, "priority": 1},
     "KeyRequest": {"name": "hostile", "scopes": ["read"]},
     "NewUser": {"username": "hostile", "password": "correct horse", "role": "user"},
     "RoleChange": {"role": "user"},
@@ -160,6 +163,11 @@ def _names(
         return {"id": str(key.json()["id"])}
     if "/workers/" in path:
         return {"id": _worker(db)}
+    if "/schedules/" in path:
+        name = f"hostile {operation.handler.__name__}"
+        made = admin.post("/api/v1/schedules", json={**BODIES["ScheduleRequest"], "name": name})
+        assert made.status_code == 201, made.text
+        return {"name": quote(name)}
     if "/queues/" in path:
         return {"name": "hostile"}
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum, auto
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -29,6 +30,14 @@ from tests.support.serving import serving
 SECRET = "the secret of the sessions"
 QUEUE, OTHER_QUEUE = "mail", "video"
 NIL = "00000000-0000-0000-0000-000000000000"
+SCHEDULE = {
+    "name": "nightly",
+    "task_name": "send",
+    "module_path": "app.mail",
+    "queue_name": QUEUE,
+    "cron": "0 3 * * *",
+    "kwargs": {"args": "hidden"},
+}
 TASK = {"task_name": "send", "module_path": "app.mail", "queue_name": QUEUE}
 
 
@@ -59,7 +68,7 @@ class Try(msgspec.Struct):
 
 
 # {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {worker} is
-# one that is alive.
+# one that is alive; {own} is a schedule of that queue which nobody else calls for, and `nightly` one for all.
 TRIES = {
     "POST /api/v1/enqueue": Try(Act.ENQUEUE, "/api/v1/enqueue", 201, TASK),
     "POST /api/v1/enqueue/batch": Try(Act.ENQUEUE, "/api/v1/enqueue/batch", 201, [TASK]),
@@ -82,6 +91,18 @@ TRIES = {
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
+    "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?limit=1", 200),
+    "POST /api/v1/schedules": Try(Act.ENQUEUE, "/api/v1/schedules", 409, SCHEDULE),
+    "GET /api/v1/schedules/preview": Try(Act.READ, "/api/v1/schedules/preview?cron=@daily", 200),
+    "GET /api/v1/schedules/{name}": Try(Act.READ, "/api/v1/schedules/nightly", 200),
+    "PATCH /api/v1/schedules/{name}": Try(
+        Act.ENQUEUE, "/api/v1/schedules/nightly", 409, {"version": 999_999, "priority": 1}
+    ),
+    "DELETE /api/v1/schedules/{name}": Try(Act.ENQUEUE, "/api/v1/schedules/{own}", 200),
+    "POST /api/v1/schedules/{name}/pause": Try(Act.PAUSE, "/api/v1/schedules/nightly/pause", 200),
+    "POST /api/v1/schedules/{name}/resume": Try(Act.PAUSE, "/api/v1/schedules/nightly/resume", 200),
+    "POST /api/v1/schedules/{name}/run": Try(Act.ENQUEUE, "/api/v1/schedules/nightly/run", 201),
+    "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, "/api/v1/schedules/nightly/ticks?limit=1", 200),
     "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200),
     "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200),
     "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200),
@@ -189,6 +210,15 @@ class Stage(msgspec.Struct):
     webhook: str
     worker: str
 
+    def path(self, tried: Try, name: str) -> str:
+        """The path that somebody calls."""
+        return tried.path.format(
+            done=self.made[Status.COMPLETED],
+            webhook=self.webhook,
+            worker=self.worker,
+            own=quote(f"of {name}"),
+        )
+
     def call(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
         client = self.open if CALLERS[name].is_open else self.closed
         headers = {"Accept": "application/json", **self.headers[name]}
@@ -208,6 +238,9 @@ def stage(api_database: str) -> Iterator[Stage]:
         headers = {name: headers_of(conn, closed_client, name, caller) for name, caller in CALLERS.items()}
         webhook = add_webhook(conn, made[Status.COMPLETED])
         worker = on_connections(api_database, add_worker)
+        for name in ("nightly", *(f"of {caller}" for caller in CALLERS)):
+            created = open_client.post("/api/v1/schedules", json={**SCHEDULE, "name": name})
+            assert created.status_code == 201, created.text
         yield Stage(open_client, closed_client, headers, made, webhook, worker)
 
 
@@ -262,14 +295,13 @@ def test_every_operation_has_its_expectation() -> None:
 def test_who_may_call_it(stage: Stage, operation: str) -> None:
     tried = TRIES[operation]
     method = operation.partition(" ")[0]
-    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker)
     expected: dict[str, int] = {}
     for name, caller in CALLERS.items():
         allowed = tried.act in caller.may or tried.act is Act.LOOK_AT_THE_SERVER
         # Outside of the API a named key is not even looked at.
         refusal = 401 if caller.scopes and not tried.path.startswith("/api/") else caller.refusal
         expected[name] = tried.status if allowed else refusal
-    answers = {name: stage.call(name, method, path, tried.body) for name in CALLERS}
+    answers = {name: stage.call(name, method, stage.path(tried, name), tried.body) for name in CALLERS}
     assert {name: answer.status_code for name, answer in answers.items()} == expected
     for name, answer in answers.items():
         if answer.status_code in {401, 403}:
@@ -291,6 +323,10 @@ def test_who_is_shown_what_is_hidden_and_may_search_it(stage: Stage) -> None:
         sees = Act.SEE_PAYLOADS in CALLERS[name].may
         task = stage.call(name, "GET", f"/api/v1/tasks/{stage.made[Status.COMPLETED]}").json()
         assert task["args"] == ([1, 1] if sees else ["[hidden]", "[hidden]"]), name
+        schedule = stage.call(name, "GET", "/api/v1/schedules/nightly").json()
+        assert schedule["kwargs"] == {"args": "hidden" if sees else "[hidden]"}, name
+        listed = stage.call(name, "GET", f"/api/v1/schedules?queue={QUEUE}").json()
+        assert {one["kwargs"]["args"] for one in listed} == set(schedule["kwargs"].values()), name
         searched = stage.call(name, "GET", f"/api/v1/tasks?queue={QUEUE}&args=1&limit=1")
         assert searched.status_code == (200 if sees else 403), name
         # Not even where they may: for all queues at once a user would have to be an admin.
@@ -311,10 +347,12 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
         assert stage.call(name, "POST", f"/api/v1/tasks/{pending}/run").status_code in {401, 403}
         assert stage.call(name, "POST", "/api/v1/queues/untouched/pause").status_code in {401, 403}
         assert stage.call(name, "POST", f"/api/v1/workers/{stage.worker}/stop").status_code in {401, 403}
+        assert stage.call(name, "POST", "/api/v1/schedules/nightly/pause").status_code in {401, 403}
     for task_id, status in ((pending, "pending"), (failed, "failed")):
         assert stage.call("admin", "GET", f"/api/v1/tasks/{task_id}").json()["status"] == status
     assert stage.call("admin", "GET", "/api/v1/queues/untouched").status_code == 404
     assert stage.call("admin", "GET", f"/api/v1/workers/{stage.worker}").json()["asked_to"] != "stop"
+    assert stage.call("admin", "GET", "/api/v1/schedules/nightly").json()["state"] == "active"
 
 
 def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:

@@ -15,11 +15,12 @@ from lapinq_api.middleware.same_origin import SAFE_METHODS
 from lapinq_core.domain.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.test_permissions import QUEUE, TRIES, Act, add_webhook
+from tests.integration.lapinq_api.test_permissions import QUEUE, SCHEDULE, TRIES, Act, add_webhook
 from tests.integration.queue.test_inspect import one_of_each
 from tests.support.factories import add_worker
 from tests.support.people import log_in
 from tests.support.running import on_connections
+from tests.support.schedules import add_schedule
 from tests.support.serving import serving
 
 REFUSAL = {"error": "this server is read-only: it changes nothing"}
@@ -50,6 +51,7 @@ def stage(api_database: str) -> Iterator[Stage]:
         keyed.headers["X-API-Key"] = "master"
         log_in(session)
         worker = on_connections(api_database, add_worker)
+        on_connections(api_database, partial(add_schedule, **SCHEDULE))
         yield Stage(keyed, session, made, add_webhook(conn, made[Status.COMPLETED]), worker)
 
 
@@ -71,7 +73,9 @@ def test_an_operation_answers_as_anywhere_or_is_refused(
     stage: Stage, db: psycopg.Connection, operation: str
 ) -> None:
     tried, method = TRIES[operation], operation.partition(" ")[0]
-    path = tried.path.format(done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker)
+    path = tried.path.format(
+        done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker, own="nightly"
+    )
     before = everything(db)
     for client in (stage.keyed, stage.session):
         answer = client.request(method, path, json=tried.body, headers={"Accept": "application/json"})
@@ -94,6 +98,8 @@ def test_what_would_change_something_elsewhere_changes_nothing(stage: Stage, db:
         ("POST", "/api/v1/tasks/requeue"),
         ("POST", f"/api/v1/tasks/{failed}/requeue"),
         ("POST", "/api/v1/queues/mail/pause"),
+        ("POST", "/api/v1/schedules/nightly/run"),
+        ("DELETE", "/api/v1/schedules/nightly"),
         ("DELETE", "/account/sessions"),
         ("POST", "/"),
         ("PUT", "/a/path/that/is/none"),

@@ -6,10 +6,11 @@ from pathlib import Path
 from starlette.routing import Route, WebSocketRoute
 
 from lapinq_api.app import build_app
+from lapinq_api.pause_request import PauseRequest
 from lapinq_api.routes.enqueue import EnqueueRequest
 from lapinq_api.routes.keys import KeyRequest
-from lapinq_api.routes.queues import PauseRequest
 from lapinq_api.routes.steering import ProgressRequest
+from lapinq_api.schedule_request import ScheduleChange, ScheduleRequest
 from lapinq_core.runtime.settings import Settings
 
 PAGES = Path(__file__).parents[3] / "docs/reference"
@@ -31,6 +32,13 @@ def test_every_route_is_in_the_reference() -> None:
 
 
 def test_every_field_of_a_request_is_in_the_reference() -> None:
-    for request in (EnqueueRequest, ProgressRequest, PauseRequest, KeyRequest):
+    for request in (
+        EnqueueRequest,
+        ProgressRequest,
+        PauseRequest,
+        KeyRequest,
+        ScheduleRequest,
+        ScheduleChange,
+    ):
         for field in request.__struct_fields__:
             assert f"| `{field}` |" in REFERENCE

@@ -7,7 +7,9 @@ import pytest
 from lapinq_api.errors import Refused
 from lapinq_api.objects import AttemptObject, ResultObject, TaskObject
 from lapinq_api.payloads import Payloads, PayloadView
+from lapinq_api.schedule_object import ScheduleObject
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor, ActorKind, Permission, Scope
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.redact import HIDDEN, PAYLOAD_FIELDS
 from lapinq_core.queue.filters import TaskFilter
 
@@ -40,6 +42,26 @@ def test_every_field_that_is_shown_is_a_payload_or_meant_for_all() -> None:
     for shown in (TaskObject, ResultObject, AttemptObject):
         fields = set(shown.__struct_fields__)
         assert fields <= SHOWN_TO_ALL | WORDS_ABOUT_IT | set(PAYLOAD_FIELDS)
+
+
+def test_every_field_of_a_schedule_is_a_payload_or_meant_for_all() -> None:
+    of_schedules = {
+        "name", "cron", "every", "timezone", "starts_at", "ends_at", "jitter", "misfire", "misfire_limit", "overlap",
+        "state", "description", "next_fire_at", "last", "paused_at", "paused_by", "pause_reason", "source", "version",
+        "updated_at", "updated_by",
+    }  # fmt: skip
+    assert set(ScheduleObject.__struct_fields__) <= SHOWN_TO_ALL | of_schedules | set(PAYLOAD_FIELDS)
+
+
+def test_what_stands_for_a_hidden_value_is_not_written_back() -> None:
+    masks = {"args": [1, {"a": [HIDDEN]}], "kwargs": {"password": HIDDEN}, "metadata": {"a": {"b": HIDDEN}}}
+    for field, value in masks.items():
+        with pytest.raises(InvalidValue, match=f"{field}: must not hold"):
+            payloads.for_(LISA).check_holds_no_mask("video", {field: value})
+        payloads.for_(LISA).check_holds_no_mask("mail", {field: value})
+        payloads.for_(MASTER_KEY).check_holds_no_mask("video", {field: value})
+        Payloads(()).for_(READER).check_holds_no_mask("video", {field: value})
+    payloads.for_(LISA).check_holds_no_mask("video", {"args": ["is [hidden] here"], "pause_reason": HIDDEN})
 
 
 def test_every_filter_on_a_payload_is_one_that_may_be_refused() -> None:

@@ -1,0 +1,121 @@
+"""Trying out when a schedule would come, before there is one."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.codec import Json
+from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.query import moment, whole_number
+from lapinq_api.schedule_request import CRON_SCHEMA, EVERY_SCHEMA, ZONE_SCHEMA
+from lapinq_api.state import State
+from lapinq_api.values import SCHEDULE_NAME_SCHEMA, says
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.local_time import read_timezone
+from lapinq_core.domain.preview import PlannedTime, next_times
+from lapinq_core.domain.schedule import Definition, anchor_of, check_one_of_both, check_schedule_name, when
+from lapinq_core.domain.schedule_words import sentence_of
+
+MOST_TIMES = 100
+_DEFAULT_TIMES = 5
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """When a schedule would come."""
+
+    description: Annotated[str, says("In words.", example="At 09:00, Monday through Friday")]
+    times: Annotated[list[PlannedTime], says("Fewer than asked for where no more come.")]
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    definition: Definition
+    after: datetime
+    count: int
+
+
+async def preview_schedule(state: State, request: Request) -> Response:
+    asked = _read(query_of(request), datetime.now(UTC))
+    with state.previews.take():
+        # Dates that hardly ever come are looked for day by day.
+        return Json(await asyncio.to_thread(_preview, asked))
+
+
+def _preview(asked: _Asked) -> Preview:
+    definition = asked.definition
+    times = when(definition, anchor_of(definition, asked.after))
+    zone = read_timezone(definition.timezone)
+    return Preview(sentence_of(definition), next_times(times, asked.after, asked.count, zone))
+
+
+def _read(query: Mapping[str, str], now: datetime) -> _Asked:
+    """What is asked for. Raises `InvalidValue`, but not yet for an expression or interval that can't be read."""
+    name, zone = query.get("name", ""), query.get("timezone", "UTC")
+    if "name" in query:
+        check_schedule_name(name)
+    read_timezone(zone)
+    count = whole_number("count", query.get("count"), _DEFAULT_TIMES, lowest=1, highest=MOST_TIMES)
+    starts, ends = moment("starts_at", query.get("starts_at")), moment("ends_at", query.get("ends_at"))
+    if starts is not None and ends is not None and ends < starts:
+        raise InvalidValue("ends_at", "must not be before starts_at")
+    after = moment("after", query.get("after"))
+    check_one_of_both(query.get("cron"), query.get("every"))
+    definition = Definition(
+        name=name,
+        task_name="",
+        module_path="",
+        cron=query.get("cron"),
+        every=query.get("every"),
+        timezone=zone,
+        starts_at=starts,
+        ends_at=ends,
+    )
+    return _Asked(definition, now if after is None else after, count)
+
+
+def _text(name: str, description: str, schema: Mapping[str, object]) -> Parameter:
+    return Parameter(name=name, description=description, schema={"type": "string", **schema})
+
+
+def _time(name: str, description: str) -> Parameter:
+    return _text(name, description, {"format": "date-time"})
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/schedules/preview",
+        handler=preview_schedule,
+        needs=Needs.READ,
+        tag="schedules",
+        summary="Try out when a schedule would come",
+        description="Nothing is stored. Exactly one of `cron` and `every` is needed.",
+        parameters=(
+            _text("cron", "A cron expression.", {**CRON_SCHEMA, "examples": ["0 9 * * 1-5"]}),
+            _text("every", "An interval, such as 1h30m.", EVERY_SCHEMA),
+            _text(
+                "timezone",
+                "The zone whose clocks `cron` goes by, an IANA name.",
+                {**ZONE_SCHEMA, "default": "UTC"},
+            ),
+            Parameter(
+                name="count",
+                description="How many times to answer.",
+                schema={"type": "integer", "minimum": 1, "maximum": MOST_TIMES, "default": _DEFAULT_TIMES},
+            ),
+            _time("starts_at", "No time before this; UTC without an offset. An interval counts from it."),
+            _time("ends_at", "No time after this."),
+            _time("after", "Only times after this one; left out, after now."),
+            _text(
+                "name",
+                "The name of the schedule, by which `H` in an expression is chosen.",
+                SCHEDULE_NAME_SCHEMA,
+            ),
+        ),
+        answers={200: Answer(description="What it means, and its next times.", body=Preview)},
+    ),
+)

@@ -1,0 +1,185 @@
+"""Steering one schedule over HTTP, pausing it, resuming it, running it now; and looking at its history."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import author_of
+from lapinq_api.body import read_json_if_any, read_no_fields
+from lapinq_api.codec import Json
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.endpoint import Answer, Needs, Operation, query_of
+from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit, read_number
+from lapinq_api.pause_request import PauseRequest, read_reason
+from lapinq_api.routes.schedules import UNKNOWN, answer_with
+from lapinq_api.schedule_object import ScheduleObject, Shown, with_latest
+from lapinq_api.schedule_path import NAME, act, refuse_early, schedule_name
+from lapinq_api.state import State
+from lapinq_api.task_path import links_to_task
+from lapinq_core.domain.account import Permission
+from lapinq_core.queue import firing
+from lapinq_core.queue.firing import RunTick
+from lapinq_core.store import schedules, ticks
+from lapinq_core.store.schedules import Schedule, UnknownSchedule
+from lapinq_core.store.ticks import Tick
+
+
+async def pause_schedule(state: State, request: Request) -> Response:
+    name = schedule_name(request)
+    refuse_early(request, Permission.PAUSE)
+    reason = read_reason(
+        await read_json_if_any(
+            request.scope, request.receive, state.settings.max_payload_size, state.admission
+        )
+    )
+
+    async def pause(conn: psycopg.AsyncConnection, _: Schedule) -> list[Shown]:
+        return await with_latest(conn, [await schedules.pause(conn, name, reason, by=author_of(request))])
+
+    return await answer_with(state, request, await act(state, request, Permission.PAUSE, name, pause))
+
+
+async def resume_schedule(state: State, request: Request) -> Response:
+    name = schedule_name(request)
+    refuse_early(request, Permission.PAUSE)
+    await _read_no_fields(state, request)
+
+    async def resume(conn: psycopg.AsyncConnection, _: Schedule) -> list[Shown]:
+        return await with_latest(conn, [await schedules.resume(conn, name, by=author_of(request))])
+
+    return await answer_with(state, request, await act(state, request, Permission.PAUSE, name, resume))
+
+
+async def run_schedule(state: State, request: Request) -> Response:
+    name = schedule_name(request)
+    refuse_early(request, Permission.ENQUEUE)
+    await _read_no_fields(state, request)
+
+    async def run(conn: psycopg.AsyncConnection, _: Schedule) -> tuple[RunTick, set[str]]:
+        return await firing.run_now(conn, name, by=author_of(request))
+
+    tick, queues = await act(state, request, Permission.ENQUEUE, name, run)
+    state.notifier.wake(queues)
+    return Json(tick, HTTPStatus.CREATED)
+
+
+async def list_ticks(state: State, request: Request) -> Response:
+    query = query_of(request)
+    limit = read_limit(query)
+    found = await state.database.within(
+        LIST_BUDGET_SECONDS, _history, schedule_name(request), limit + 1, _read_before(query)
+    )
+    last = _number_of(found[limit - 1].fire_at) if len(found) > limit else None
+    return Json(found[:limit], headers=next_number(last))
+
+
+async def _history(
+    conn: psycopg.AsyncConnection, name: str, limit: int, before: datetime | None
+) -> list[Tick]:
+    found = await schedules.get_schedule(conn, name)
+    if found is None:
+        raise UnknownSchedule
+    return (await ticks.list_ticks(conn, [found.id], limit, before))[found.id]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIT = timedelta(microseconds=1)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _UNIT
+
+
+def _number_of(moment: datetime) -> int:
+    return (moment - _EPOCH) // _UNIT
+
+
+def _read_before(query: Mapping[str, str]) -> datetime | None:
+    """What a page goes on before; any number is of some moment. Raises `InvalidValue`."""
+    number = read_number(query)
+    return None if number is None else _EPOCH + min(max(number, 0), _LAST) * _UNIT
+
+
+async def _read_no_fields(state: State, request: Request) -> None:
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+
+
+_NEEDS_PAUSE = "A user needs the permission `pause` on the queue."
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/schedules/{name}/pause",
+        handler=pause_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Pause a schedule",
+        description=(
+            "From the answer on no tick of it makes a task, and a tick that waits for the run before is dropped; tasks"
+            " that are there go on. One that is paused already keeps the first to have paused it, and their reason."
+            f" {_NEEDS_PAUSE}"
+        ),
+        parameters=(NAME,),
+        body=PauseRequest,
+        body_is_optional=True,
+        answers={200: Answer(description="The schedule is paused.", body=ScheduleObject)},
+        errors=UNKNOWN,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/schedules/{name}/resume",
+        handler=resume_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Let a paused schedule go on",
+        description=f"With the next tick from now on: nothing is made up for. {_NEEDS_PAUSE}",
+        parameters=(NAME,),
+        answers={200: Answer(description="The schedule is not paused.", body=ScheduleObject)},
+        errors=UNKNOWN,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/schedules/{name}/run",
+        handler=run_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Run a schedule once, now",
+        description=(
+            "Besides what is planned, and also while it is paused. What it does about runs that overlap holds for this"
+            " one too: it is `held`, and has no task yet, where it waits. A user needs the permission `enqueue` on the"
+            " queue."
+        ),
+        parameters=(NAME,),
+        answers={
+            201: Answer(
+                description="Its task is stored, or waits for the run before to end.",
+                body=RunTick,
+                links=links_to_task("$response.body#/task_id"),
+            )
+        },
+        errors={**UNKNOWN, 409: "The run before has not ended, and the schedule skips such ticks."},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/schedules/{name}/ticks",
+        handler=list_ticks,
+        needs=Needs.READ,
+        tag="schedules",
+        summary="The history of a schedule, newest first",
+        description=(
+            f"Each tick that was dealt with, for {ticks.KEPT_SECONDS // 86_400} days, and the last"
+            f" {ticks.KEPT_COUNT} in any case."
+        ),
+        parameters=(NAME, LIMIT, NUMBER_CURSOR),
+        answers={
+            200: Answer(
+                description="The ticks.",
+                body=list[Tick],
+                headers=CURSOR_HEADERS,
+                links=links_to_task("$response.body#/0/task_id"),
+            )
+        },
+        errors=UNKNOWN,
+    ),
+)

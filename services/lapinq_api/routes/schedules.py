@@ -1,0 +1,203 @@
+"""Schedules over HTTP: which there are, making, changing and deleting them."""
+
+from http import HTTPStatus
+
+import msgspec
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.auth.caller import actor_of, author_of, require
+from lapinq_api.body import read_json, read_no_fields
+from lapinq_api.codec import Json, off_loop_if_large
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.endpoint import Answer, Needs, Operation, query_of
+from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
+from lapinq_api.schedule_filters import (
+    CURSOR,
+    NAME_PART,
+    QUEUE,
+    SOURCE,
+    STATE,
+    cursor_after_name,
+    read_after,
+    read_filter,
+)
+from lapinq_api.schedule_object import ScheduleObject, Shown, objects, with_latest
+from lapinq_api.schedule_path import NAME, act, links_to_schedule, refuse_early, schedule_name
+from lapinq_api.schedule_request import ScheduleChange, ScheduleRequest, read_change, read_definition
+from lapinq_api.state import State
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.task import check_name
+from lapinq_core.store import schedules
+from lapinq_core.store.schedules import Schedule, ScheduleFilter, UnknownSchedule
+
+
+class ScheduleDeleted(msgspec.Struct):
+    """The name that the schedule had."""
+
+    name: str
+    deleted: bool = True
+
+
+async def list_schedules(state: State, request: Request) -> Response:
+    query = query_of(request)
+    found, last = await state.database.within(
+        LIST_BUDGET_SECONDS, _page, read_filter(query), read_limit(query), read_after(query)
+    )
+    headers = None if last is None else {CURSOR_HEADER: cursor_after_name(last)}
+    return Json(await objects(found, state.payloads.for_(actor_of(request))), headers=headers)
+
+
+async def create_schedule(state: State, request: Request) -> Response:
+    refuse_early(request, Permission.ENQUEUE)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    with state.admission.hold(len(body)):
+        definition = await off_loop_if_large(body, read_definition, body, state.settings.allowed_modules)
+    check_name("queue_name", definition.queue_name)
+    require(request, Permission.ENQUEUE, definition.queue_name)
+    made = await state.database.run(schedules.create, definition, by=author_of(request))
+    return await answer_with(state, request, [(made, None)], HTTPStatus.CREATED)
+
+
+async def get_schedule(state: State, request: Request) -> Response:
+    return await answer_with(state, request, await state.database.run(_one, schedule_name(request)))
+
+
+async def change_schedule(state: State, request: Request) -> Response:
+    name = schedule_name(request)
+    refuse_early(request, Permission.ENQUEUE)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    with state.admission.hold(len(body)):
+        version, changes = await off_loop_if_large(body, read_change, body, state.settings.allowed_modules)
+    if "queue_name" in changes:
+        check_name("queue_name", changes["queue_name"])
+        require(request, Permission.ENQUEUE, changes["queue_name"])
+    view = state.payloads.for_(actor_of(request))
+
+    async def change(conn: psycopg.AsyncConnection, found: Schedule) -> list[Shown]:
+        view.check_holds_no_mask(found.queue_name, changes)
+        changed = await schedules.change(conn, name, changes, version, by=author_of(request))
+        return await with_latest(conn, [changed])
+
+    return await answer_with(state, request, await act(state, request, Permission.ENQUEUE, name, change))
+
+
+async def delete_schedule(state: State, request: Request) -> Response:
+    name = schedule_name(request)
+    refuse_early(request, Permission.ENQUEUE)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+
+    async def delete(conn: psycopg.AsyncConnection, _: Schedule) -> None:
+        await schedules.delete(conn, name, by=author_of(request))
+
+    await act(state, request, Permission.ENQUEUE, name, delete)
+    return Json(ScheduleDeleted(name))
+
+
+async def answer_with(
+    state: State, request: Request, found: list[Shown], status: int = HTTPStatus.OK
+) -> Response:
+    """The one schedule in `found`, as the sender of `request` may see it."""
+    [shown] = await objects(found, state.payloads.for_(actor_of(request)))
+    return Json(shown, status)
+
+
+async def _page(
+    conn: psycopg.AsyncConnection, chosen: ScheduleFilter, limit: int, after: str | None
+) -> tuple[list[Shown], str | None]:
+    found, last = await schedules.list_schedules(conn, chosen, limit, after)
+    return await with_latest(conn, found), last
+
+
+async def _one(conn: psycopg.AsyncConnection, name: str) -> list[Shown]:
+    found = await schedules.get_schedule(conn, name)
+    if found is None:
+        raise UnknownSchedule
+    return await with_latest(conn, [found])
+
+
+UNKNOWN = {404: "There is no schedule of this name."}
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/schedules",
+        handler=list_schedules,
+        needs=Needs.READ,
+        tag="schedules",
+        summary="List schedules, by name",
+        parameters=(QUEUE, NAME_PART, STATE, SOURCE, LIMIT, CURSOR),
+        answers={
+            200: Answer(
+                description="The schedules.",
+                body=list[ScheduleObject],
+                headers=CURSOR_HEADERS,
+                links={
+                    "list_schedules": {"cursor": "$response.header.X-Next-Cursor"},
+                    **links_to_schedule("$response.body#/0/name"),
+                },
+            )
+        },
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/schedules",
+        handler=create_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Create a schedule",
+        description="A user needs the permission `enqueue` on the queue.",
+        body=ScheduleRequest,
+        answers={
+            201: Answer(
+                description="The schedule is stored.",
+                body=ScheduleObject,
+                links=links_to_schedule("$response.body#/name"),
+            )
+        },
+        errors={409: "There is a schedule of this name already."},
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/schedules/{name}",
+        handler=get_schedule,
+        needs=Needs.READ,
+        tag="schedules",
+        summary="One schedule",
+        parameters=(NAME,),
+        answers={200: Answer(description="The schedule.", body=ScheduleObject)},
+        errors=UNKNOWN,
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/v1/schedules/{name}",
+        handler=change_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Change a schedule",
+        description=(
+            "A field that is left out stays as it is; one that is null gets what a new schedule would have. What is due"
+            " stays due, unless times are changed. A user needs the permission `enqueue` on the queue, and on a new one"
+            " too. Whoever is not shown what it carries leaves that out: a mask is refused."
+        ),
+        parameters=(NAME,),
+        body=ScheduleChange,
+        answers={200: Answer(description="The schedule as it is now.", body=ScheduleObject)},
+        errors={**UNKNOWN, 409: "It has another version: somebody changed it meanwhile."},
+    ),
+    Operation(
+        method="DELETE",
+        path="/api/v1/schedules/{name}",
+        handler=delete_schedule,
+        needs=Needs.PERMISSION,
+        tag="schedules",
+        summary="Delete a schedule",
+        description=(
+            "With its history; the tasks that it enqueued stay. A user needs the permission `enqueue` on the queue."
+        ),
+        parameters=(NAME,),
+        answers={200: Answer(description="The schedule is deleted.", body=ScheduleDeleted)},
+        errors=UNKNOWN,
+    ),
+)

@@ -1,0 +1,121 @@
+"""Trying out over HTTP when a schedule would come."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+PATH = "/api/v1/schedules/preview"
+
+
+def preview(client: httpx.Client, **params: Any) -> dict[str, Any]:
+    answer = client.get(PATH, params=params)
+    assert answer.status_code == 200, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+def test_it_tells_in_words_and_on_both_clocks(api: httpx.Client) -> None:
+    shown = preview(api, cron="0 9 * * 1-5", timezone="Europe/Madrid", count=3, after="2026-03-26T12:00:00Z")
+    assert shown == {
+        "description": "At 09:00, Monday through Friday",
+        "times": [
+            {"at": "2026-03-27T08:00:00+00:00", "local": "2026-03-27T09:00:00+01:00"},
+            {"at": "2026-03-30T07:00:00+00:00", "local": "2026-03-30T09:00:00+02:00"},
+            {"at": "2026-03-31T07:00:00+00:00", "local": "2026-03-31T09:00:00+02:00"},
+        ],
+    }
+
+
+def test_an_interval_counts_from_the_start(api: httpx.Client) -> None:
+    shown = preview(api, every="1h30m", starts_at="2090-01-01", ends_at="2090-01-01T03:00:00Z")
+    assert shown["description"] == "Every 1 hour and 30 minutes"
+    assert [one["at"][11:16] for one in shown["times"]] == ["00:00", "01:30", "03:00"]
+
+
+def test_left_out_it_is_five_times_from_now_on_in_utc(api: httpx.Client) -> None:
+    times = preview(api, cron="* * * * *")["times"]
+    assert len(times) == 5
+    assert all(one["at"] == one["local"] for one in times)
+    assert len(preview(api, cron="* * * * *", count=100)["times"]) == 100
+
+
+def test_no_more_times_than_there_are(api: httpx.Client) -> None:
+    assert preview(api, cron="@daily", after="2090-01-01", ends_at="2090-01-01T12:00:00Z")["times"] == []
+    for params in ({"cron": "@daily"}, {"every": "1w"}):
+        for after, zone in (
+            ("9999-12-30T12:00:00Z", "UTC"),
+            ("9999-12-30T12:00:00Z", "Asia/Tokyo"),
+            ("9999-12-31T23:59:59Z", "America/Bogota"),
+        ):
+            assert len(preview(api, **params, after=after, timezone=zone)["times"]) <= 2
+        assert len(preview(api, **params, after="0001-01-01", timezone="Asia/Tokyo")["times"]) == 5
+
+
+def test_what_is_hashed_goes_by_the_name_as_in_a_schedule(api: httpx.Client, name: str) -> None:
+    body = {"name": name, "task_name": "send", "module_path": "app", "cron": "H H * * *"}
+    made = api.post("/api/v1/schedules", json=body).json()
+    shown = preview(api, cron="H H * * *", name=name)
+    assert shown["times"][0]["at"] == made["next_fire_at"]
+    assert shown["description"] == made["description"]
+    assert len({preview(api, cron="H H * * *", name=f"{name} {n}")["description"] for n in range(9)}) > 5
+
+
+WRONG: list[tuple[dict[str, str], str, str]] = [
+    ({}, "cron", "must be given, or every"),
+    ({"cron": "@daily", "every": "1h"}, "every", "must not be given beside cron"),
+    ({"cron": "61 * * * *"}, "cron", "61"),
+    ({"cron": ""}, "cron", ""),
+    ({"cron": "0 0 31 2 *"}, "cron", "never comes"),
+    ({"cron": "*" * 300}, "cron", ""),
+    ({"every": "0s"}, "every", "must be between 1s"),
+    ({"every": "9" * 5000 + "w"}, "every", "whole numbers"),
+    ({"cron": "@daily", "timezone": "Mars"}, "timezone", "no time zone"),
+    ({"cron": "@daily", "timezone": "../../etc/passwd"}, "timezone", "no time zone"),
+    ({"cron": "@daily", "count": "0"}, "count", "between 1 and 100"),
+    ({"cron": "@daily", "count": "101"}, "count", "between 1 and 100"),
+    ({"cron": "@daily", "after": "soon"}, "after", "ISO 8601"),
+    ({"cron": "@daily", "starts_at": "0"}, "starts_at", "ISO 8601"),
+    ({"cron": "@daily", "starts_at": "2091-01-01", "ends_at": "2090-01-01"}, "ends_at", "not be before starts_at"),
+    ({"cron": "@daily", "name": "a/b"}, "name", "without a slash"),
+    ({"cron": "@daily", "seed": "x"}, "seed", "is not a known parameter"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("params", "loc", "said"), WRONG, ids=[str(wrong[0])[:60] for wrong in WRONG])
+def test_a_wrong_value_is_refused_by_name(
+    api: httpx.Client, params: dict[str, str], loc: str, said: str
+) -> None:
+    refused = api.get(PATH, params=params)
+    assert refused.status_code == 400, refused.text
+    [detail] = refused.json()["details"]
+    assert detail["loc"] == loc
+    assert said in detail["msg"]
+
+
+HOSTILE = (
+    "0 0 29 2 1#5",
+    "28 31 */21 31 1,3,5,7,8,10,12 0#5",
+    "* * * 29 2 1#5",
+    "59 59 23 31 12 5#5",
+    ",".join(["0-59/7"] * 30) + " 0 29 2 */7",
+)
+"""Expressions that come once in decades, or take long to read."""
+
+
+def test_nobody_waits_for_an_expression_that_is_hard_to_work_out(api: httpx.Client) -> None:
+    def ask(expression: str) -> int:
+        params = {"cron": expression, "count": 100, "timezone": "Antarctica/Troll"}
+        return api.get(PATH, params=params).status_code
+
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        asked = [pool.submit(ask, expression) for expression in HOSTILE * 4]
+        waits: list[float] = []
+        while not all(one.done() for one in asked):
+            began = time.monotonic()
+            assert api.get("/livez").status_code == 200
+            waits.append(time.monotonic() - began)
+    assert {one.result() for one in asked} <= {200, 503}
+    assert max(waits, default=0) < 1

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.schedule import task_at
 from lapinq_core.queue import firing
 from lapinq_core.queue.firing import Outlook, StillRuns
 from lapinq_core.store import schedules
@@ -262,6 +264,14 @@ def test_a_task_becomes_due_within_the_jitter_and_always_at_the_same_offset(data
         offsets = [offset for (offset,) in await cursor.fetchall()]
         assert all(0 <= offset <= 30 for offset in offsets)
         assert len(set(offsets)) == 20
+        found = await schedules.get_schedule(conn, "s0")
+        assert found is not None
+        at = datetime(2026, 3, 2, 12, 1, tzinfo=UTC)
+        again = task_at(found, at, new_id()).scheduled_at
+        cursor = await conn.execute(
+            "SELECT scheduled_at FROM lapinq_tasks WHERE metadata->>'schedule' = 's0'"
+        )
+        assert await cursor.fetchall() == [(again,)]
 
     on_connections(database, test)
 

@@ -105,6 +105,7 @@ HOSTILE = (
 """Expressions that come once in decades, or take long to read."""
 
 
+@pytest.mark.alone
 def test_nobody_waits_for_an_expression_that_is_hard_to_work_out(api: httpx.Client) -> None:
     def ask(expression: str) -> int:
         params = {"cron": expression, "count": 100, "timezone": "Antarctica/Troll"}

@@ -18,11 +18,10 @@ from lapinq_api.endpoint import Needs
 from lapinq_api.openapi import TAGS, describe, shared_errors
 from lapinq_api.reference import reference
 from lapinq_api.routes import OPERATIONS
-from lapinq_api.schedule_request import ScheduleChange, ScheduleRequest
 from lapinq_api.values import DOTTED, NAME_SCHEMA, SCHEDULE_NAME_SCHEMA, TRIMMED
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.passwords import check_username
-from lapinq_core.domain.schedule import Definition, check_schedule_name
+from lapinq_core.domain.schedule import check_schedule_name
 from lapinq_core.domain.task import NewTask, check_module_path, check_name, check_task
 
 DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))
@@ -233,55 +232,6 @@ def test_the_schema_of_a_field_takes_what_the_check_takes(field: str) -> None:
     for value in bad:
         with pytest.raises((InvalidValue, msgspec.ValidationError)):
             check_task(msgspec.convert({"id": "", **base, field: value}, NewTask), datetime.now(UTC))
-
-
-@pytest.mark.parametrize("name", ["ScheduleRequest", "ScheduleChange"])
-@pytest.mark.parametrize("field", [field for field in VALUES if field in Definition.__struct_fields__])
-def test_a_field_of_a_schedule_has_the_bounds_that_it_has_of_a_task(name: str, field: str) -> None:
-    bounds = [DOCUMENT["components"]["schemas"][one]["properties"][field] for one in ("EnqueueRequest", name)]
-    if field == "ttl_seconds":  # 0 is fire and forget, which there is no schedule for
-        bounds = [
-            {**one, "minimum": 0, "exclusiveMinimum": 0} for one in (bound["anyOf"][0] for bound in bounds)
-        ]
-    words = {"description", "examples", "default"}
-    task, schedule = ({key: one[key] for key in one if key not in words} for one in bounds)
-    assert task == schedule
-
-
-def test_a_schedule_is_created_and_changed_by_the_fields_of_its_definition() -> None:
-    fields = Definition.__struct_fields__
-    assert ScheduleRequest.__struct_fields__ == fields
-    assert set(ScheduleChange.__struct_fields__) == {*fields, "version"} - {"name"}
-    given = DOCUMENT["components"]["schemas"]["ScheduleRequest"]["properties"]
-    defaults = {one.name: one.default for one in msgspec.structs.fields(Definition)}
-    for name, schema in given.items():
-        if "default" in schema and defaults[name] is not msgspec.NODEFAULT:
-            assert schema["default"] == defaults[name]
-
-
-SCHEDULE_VALUES: dict[str, tuple[list[Any], list[Any]]] = {
-    "cron": (["@daily", "0 9 * * 1-5", None], ["", "*" * 256, 5]),
-    "every": (["1h30m", "1w2d", None], ["", "1m1h", "1.5h", "1 h", 60]),
-    "timezone": (["UTC", "Europe/Madrid", "Etc/GMT+3", None], ["", "/etc/passwd", "Europe/", "a b", 1]),
-    "jitter": ([0, 1.5, 86_400, None], [-1, 86_401, "1"]),
-    "misfire": (["latest", "skip", "all", None], ["ALL", "", 1]),
-    "misfire_limit": ([1, 1000, None], [0, 1001, "1"]),
-    "overlap": (["allow", "skip", "queue_one", "cancel_previous", None], ["none", True]),
-    "ttl_seconds": ([0.5, None], [0, -1]),
-    "starts_at": (["2030-01-31T12:00:00Z", None], ["soon", 5]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("field", SCHEDULE_VALUES)
-def test_the_schema_of_a_schedule_bounds_its_values(field: str) -> None:
-    good, bad = SCHEDULE_VALUES[field]
-    for name, base in (
-        ("ScheduleRequest", {"name": "n", "task_name": "t", "module_path": "m"}),
-        ("ScheduleChange", {"version": 1}),
-    ):
-        fits = validator({"$ref": f"#/components/schemas/{name}"}).is_valid
-        assert [value for value in good if not fits({**base, field: value})] == []
-        assert [value for value in bad if fits({**base, field: value})] == []
 
 
 def test_every_field_of_an_enqueue_has_values_here() -> None:

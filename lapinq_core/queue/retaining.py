@@ -65,6 +65,10 @@ class Retaining:
 
     async def _drop(self, conn: psycopg.AsyncConnection, place: _Place) -> _Place:
         week = await retention.drop_week(conn, self._keep, place)
+        if isinstance(week, retention.Busy):
+            # Not to be passed over: its tasks would be deleted one by one.
+            self._has_stopped = True
+            return place
         return None if week is None else week.name
 
     async def _delete(

@@ -46,6 +46,10 @@ class Week(msgspec.Struct, frozen=True):
     is_gone: bool
 
 
+class Busy(msgspec.Struct, frozen=True):
+    """Somebody else makes or drops partitions at the moment."""
+
+
 async def delete_ended(
     conn: psycopg.AsyncConnection, status: Status, keep: int, after: str | None = None, limit: int = WINDOW
 ) -> Window | None:
@@ -64,10 +68,12 @@ async def delete_ended(
     return None
 
 
-async def drop_week(conn: psycopg.AsyncConnection, keep: Retention, after: str | None = None) -> Week | None:
+async def drop_week(
+    conn: psycopg.AsyncConnection, keep: Retention, after: str | None = None
+) -> Week | Busy | None:
     """Drops the next week after `after` (the name of one) that is old enough, if all of its tasks may go.
 
-    None when there is none, when somebody else is at it, and where tasks of some status are kept for ever.
+    None when there is none, and where tasks of some status are kept for ever.
     """
     if keep.longest is None:
         return None
@@ -75,7 +81,7 @@ async def drop_week(conn: psycopg.AsyncConnection, keep: Retention, after: str |
         await conn.execute(_WEEK_SETTINGS)
         held = await (await conn.execute(sql(_PACKAGE, "hold_partitions"))).fetchone()
         if held != (True,):
-            return None
+            return Busy()
         params = {"after": after or "", "keep": keep.longest}
         row = await (await conn.execute(sql(_PACKAGE, "next_old_week"), params)).fetchone()
         if row is None:

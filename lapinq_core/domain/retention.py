@@ -1,11 +1,11 @@
 """How long what is over is kept: a span for each final status, and one for the audit log."""
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import read_interval
 from lapinq_core.domain.state import FINAL, Status
 
 AUDIT = "audit"
@@ -63,12 +63,7 @@ def read_keep(entries: Sequence[str]) -> Retention:
 
 def _read_span(text: str) -> int | None:
     """Seconds that a text such as `1w2d` stands for; None where it is none."""
-    match = _SPAN.fullmatch(text)
-    return (
-        sum(int(match[unit] or 0) * seconds for unit, seconds in _UNITS.items()) if match and text else None
-    )
-
-
-# A span is read here and nowhere else, whole numbers with falling units.
-_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60}
-_SPAN = re.compile("".join(rf"(?:(?P<{unit}>\d{{1,9}}){unit})?" for unit in _UNITS), re.ASCII)
+    try:
+        return read_interval(text)
+    except InvalidValue:
+        return None

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from lapinq._connection import Connection
 from lapinq._handling import check_retry_options, check_timeout, make_handling
-from lapinq.task import Task, TaskOptions
+from lapinq.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
+    from typing import Unpack
 
     from lapinq import _requests
     from lapinq._handling import NoRetryFor
+    from lapinq._options import TaskOptions
+    from lapinq._scheduling import ScheduleDecorator, ScheduleOptions
     from lapinq_core.domain.handling import Handling
     from lapinq_core.domain.middleware import Middleware
     from lapinq_core.domain.retry import RetrySchedule
@@ -119,6 +122,27 @@ class QueueBase(Generic[C]):
         if name is None or isinstance(name, str):
             return TaskDecorator(self, self._connection, name, options, handling)
         return Task(name, self, self._connection, options=options, handling=handling)
+
+    def cron(self, expression: str, tz: str = "UTC", **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
+        """Have a task enqueued at the times of a cron expression, read in the time zone `tz`.
+
+        On a function it makes it a task, as `@queue.task` does; above `@queue.task(...)` that task is enqueued with its
+        options. `args` and `kwargs` are the arguments. Nothing is enqueued until a scheduler is told the module. The
+        other options are those of a schedule: `name`, `starts_at`, `ends_at`, `jitter`, `misfire`, `misfire_limit` and
+        `overlap`.
+
+        Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for what can't be, most of it when it decorates.
+        """
+        from lapinq._scheduling import ScheduleDecorator, make_plan
+
+        return ScheduleDecorator(self, make_plan({"cron": expression, "timezone": tz}, options))
+
+    def every(self, interval: str, **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
+        """As `cron`, at intervals such as "15m" or "1h30m". They are counted from `starts_at`, else from when the
+        schedule was first stored."""
+        from lapinq._scheduling import ScheduleDecorator, make_plan
+
+        return ScheduleDecorator(self, make_plan({"every": interval}, options))
 
 
 class TaskDecorator:

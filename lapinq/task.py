@@ -6,24 +6,25 @@ import functools
 import inspect
 import sys
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from lapinq import _requests
 from lapinq._encoding import encode
 from lapinq._handling import check_retry_options, check_timeout, implied_retries
 from lapinq._naming import default_name, importable_module, is_local
+from lapinq._options import TaskOptions
 from lapinq._refusals import log_refusal
 from lapinq.errors import TaskNotImportable
 from lapinq.handle import TaskRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
     from typing import Self, Unpack
 
     import httpx
 
     from lapinq._connection import Connection
+    from lapinq._scheduling import Declared, Plan
     from lapinq_core.domain.handling import Handling
     from lapinq_core.domain.middleware import Entries
 
@@ -32,22 +33,6 @@ R = TypeVar("R", covariant=True)
 
 # What makes an object look like a function to `inspect`, so that a coroutine function is still known as one.
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
-
-
-class TaskOptions(TypedDict, total=False):
-    """How a task is enqueued. None leaves it to the queue, or to the server's default."""
-
-    queue_name: str | None
-    scheduled_at: str | datetime | None
-    max_retries: int | None
-    priority: int | None
-    ttl_seconds: float | None
-    metadata: dict[str, Any] | None
-    retry_delay: float | None
-    retry_backoff: bool | None
-    webhook_url: str | None
-    timeout: float | None
-    idempotency_key: str | None
 
 
 class Task(Generic[P, R]):
@@ -64,6 +49,7 @@ class Task(Generic[P, R]):
         __wrapped__: Callable[P, R]
         __lapinq_task__: str
         __lapinq_handling__: Handling
+        __lapinq_schedules__: tuple[Declared, ...]
         task_name: str
 
     def __init__(
@@ -75,8 +61,12 @@ class Task(Generic[P, R]):
         name: str | None = None,
         options: TaskOptions | None = None,
         handling: Handling | None = None,
+        plans: tuple[Plan, ...] | None = None,
     ) -> None:
-        """`connection` belongs to the queue. Raises TypeError for what is no function."""
+        """`connection` belongs to the queue; `plans` are by default those of a task that is made another.
+
+        Raises TypeError for what is no function.
+        """
         plain = _plain_function(function)
         functools.update_wrapper(self, plain)
         for attribute in _FUNCTION_LIKE:
@@ -89,11 +79,19 @@ class Task(Generic[P, R]):
         self._options: TaskOptions = options or {}
         self._found_in: str | None = None
         # A function that wraps another task brings along what that one had.
-        for inherited in ("__lapinq_handling__", "_signature"):
+        for inherited in ("__lapinq_handling__", "__lapinq_schedules__", "_signature"):
             vars(self).pop(inherited, None)
         self._handling = handling
         if handling is not None:
             self.__lapinq_handling__ = handling  # where a worker looks for it
+        if plans is None:
+            plans = tuple(declared.plan for declared in getattr(function, "__lapinq_schedules__", ()))
+        self._plans = plans
+        if plans:
+            from lapinq._scheduling import declare
+
+            # Where a scheduler looks for them.
+            self.__lapinq_schedules__ = declare(plans, self._planned, plain.__module__)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.__wrapped__(*args, **kwargs)
@@ -143,14 +141,11 @@ class Task(Generic[P, R]):
         check_retry_options(self._handling, changes)
         check_timeout(changes)
         _requests.check_key(changes.get("idempotency_key"))
-        return Task(
-            self.__wrapped__,
-            self._queue,
-            self._connection,
-            name=self.task_name,
-            options={**self._options, **changes},
-            handling=self._handling,
-        )
+        return self._copy({**self._options, **changes}, ())
+
+    def scheduled(self, plan: Plan) -> Task[P, R]:
+        """A copy that has this schedule besides its others: what `queue.cron` and `queue.every` do."""
+        return self._copy(self._options, (*self._plans, plan))
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
@@ -165,6 +160,17 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
 
+    def _copy(self, options: TaskOptions, plans: tuple[Plan, ...]) -> Task[P, R]:
+        return Task(
+            self.__wrapped__,
+            self._queue,
+            self._connection,
+            name=self.task_name,
+            options=options,
+            handling=self._handling,
+            plans=plans,
+        )
+
     def _send(self, entry: dict[str, Any]) -> TaskRef:
         call = _requests.enqueue(self._queue, self._encoded(entry), self._options.get("idempotency_key"))
         return self._ref(self._connection.send(call), is_async=False)
@@ -173,7 +179,16 @@ class Task(Generic[P, R]):
         call = _requests.enqueue(self._queue, self._encoded(entry), self._options.get("idempotency_key"))
         return self._ref(await self._connection.asend(call), is_async=True)
 
-    def _checked_entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _planned(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], module_path: str = ""
+    ) -> dict[str, Any]:
+        """What is enqueued at each tick. With `module_path` nobody looks whether a worker finds the function."""
+        entry = self._checked_entry(args, kwargs, module_path)
+        return _requests.completed(self._queue, self._encoded(entry))
+
+    def _checked_entry(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], module_path: str = ""
+    ) -> dict[str, Any]:
         self._check_arguments(args, kwargs)
         options = {option: value for option, value in self._options.items() if value is not None}
         options.pop("idempotency_key", None)  # it names the request and not the task
@@ -183,7 +198,7 @@ class Task(Generic[P, R]):
             options["max_retries"] = retries
         return {
             "task_name": self.task_name,
-            "module_path": self._module_path(),
+            "module_path": module_path or self._module_path(),
             "args": list(args),
             "kwargs": dict(kwargs),
             **options,

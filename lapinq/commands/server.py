@@ -9,6 +9,7 @@ import click
 from lapinq.server import companions
 from lapinq_api.cli import run, serving_flags
 from lapinq_core.db.startup import explained
+from lapinq_core.declaring import declared_in
 from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.anew import beginner
@@ -61,6 +62,11 @@ from lapinq_core.runtime.settings import load_settings
     " repeated; for ever by default.",
 )
 @flags.option("scheduler", help="Run the scheduler in this process.")
+@flags.option(
+    "schedule_modules",
+    "--schedules",
+    help="Module whose declared schedules that scheduler stores at the start; may be repeated.",
+)
 @flags.option("scheduler_interval", help="Longest sleep of the scheduler between two looks, in seconds.")
 def server(concurrency: int | None, **given: object) -> None:
     """Serve the API and the dashboard; with --worker run tasks too.
@@ -77,4 +83,6 @@ def server(concurrency: int | None, **given: object) -> None:
 
             choice_of(settings)  # which says what is wrong with them
             prepare_imports(settings.worker_imports)
+        if settings.scheduler:
+            declared_in(settings.schedule_modules)  # which says what is wrong with them
         sys.exit(run(settings, partial(companions, recycle=beginner()), migrates=True))

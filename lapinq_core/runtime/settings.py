@@ -132,6 +132,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Run the scheduler inside the server."""
     scheduler_interval: Seconds = 60.0
     """Longest sleep of the scheduler between two looks, in seconds."""
+    schedule_modules: tuple[str, ...] = ()
+    """Modules whose declared schedules the scheduler stores at its start, separated by commas."""
     cleanup_interval: SecondsOrOff = 0.0
     """Seconds between two deletions of finished tasks past their time to live; 0 is off."""
     keep: tuple[str, ...] = ()

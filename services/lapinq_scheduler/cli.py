@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 
 import click
 import msgspec
@@ -15,8 +16,10 @@ from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
+from lapinq_core.store.comparing import Wanted
 from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.deliveries import run_deliveries
+from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,11 @@ log = logging.getLogger(__name__)
 @click.command()
 @flags.option("database_url", help="PostgreSQL to work on; without one the embedded PostgreSQL is used.")
 @flags.option("scheduler_interval", help="Longest sleep between two looks, in seconds.")
+@flags.option(
+    "schedule_modules",
+    "--schedules",
+    help="Module whose declared schedules are stored at the start; may be repeated.",
+)
 @flags.option(
     "cleanup_interval",
     help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
@@ -44,9 +52,10 @@ def scheduler(**given: object) -> None:
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
+        wanted = declarations(settings.schedule_modules)
         metrics = Metrics()
         with serving_metrics(settings, metrics), database(settings) as url:
-            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url), metrics))
+            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url), metrics, wanted))
 
 
 def main() -> None:
@@ -54,14 +63,14 @@ def main() -> None:
     scheduler()
 
 
-async def _serve(settings: Settings, metrics: Metrics) -> None:
+async def _serve(settings: Settings, metrics: Metrics, wanted: Sequence[Wanted]) -> None:
     assert settings.database_url is not None
     with stop_signals() as signals:
         await wait_for_schema(settings.database_url, signals.asked)
         log.info("scheduler started")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
-            group.create_task(run_cron(settings, signals.asked, metrics), name="fire schedules")
+            group.create_task(run_cron(settings, signals.asked, metrics, wanted), name="fire schedules")
             group.create_task(run_deliveries(settings, signals.asked, metrics), name="deliver webhooks")
     log.info("stopped")
 

@@ -6,7 +6,7 @@ the listener the sleep is short.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -20,8 +20,10 @@ from lapinq_core.queue import firing
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.store.comparing import Wanted
 from lapinq_core.store.schedules import SCHEDULES_CHANNEL
 from lapinq_scheduler.metrics import CronMetrics
+from lapinq_scheduler.registering import declarations, register
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
@@ -34,8 +36,13 @@ LAST_AGAIN_SECONDS = 15.0
 """Before the next looks when what is due was left: somebody else deals with it, or it can't be worked out here."""
 
 
-async def run_cron(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
-    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile."""
+async def run_cron(
+    settings: Settings, stop: asyncio.Event, metrics: Metrics, wanted: Sequence[Wanted] = ()
+) -> None:
+    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile.
+
+    `wanted` is what the modules in the settings declare, which is stored before anything is fired.
+    """
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-cron", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
@@ -49,6 +56,7 @@ async def run_cron(settings: Settings, stop: asyncio.Event, metrics: Metrics) ->
     ]
     try:
         with metrics.showing(shown):
+            await register(pool, wanted, settings.schedule_modules, stop)
             await run_every(
                 "fire schedules",
                 cron.turn,
@@ -66,11 +74,15 @@ async def run_cron(settings: Settings, stop: asyncio.Event, metrics: Metrics) ->
 
 @asynccontextmanager
 async def cron_companion(settings: Settings) -> AsyncGenerator[Metrics]:
-    """Fires schedules on the current event loop while the context lasts."""
+    """Fires schedules on the current event loop while the context lasts, and stores first what modules declare.
+
+    Raises `lapinq_core.declaring.NotDeclared` for a module that can't be told.
+    """
+    wanted = declarations(settings.schedule_modules)
     stop = asyncio.Event()
     metrics = Metrics()
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_cron(settings, stop, metrics), name="fire schedules")
+        group.create_task(run_cron(settings, stop, metrics, wanted), name="fire schedules")
         try:
             yield metrics
         finally:

@@ -11,12 +11,14 @@ import pytest
 
 import lapinq
 from lapinq import errors
+from lapinq._scheduling import ScheduleOptions
 from lapinq.task import TaskOptions
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()
 GUIDE = (DOCS / "guide" / "client.md").read_text()
 MIDDLEWARE = (DOCS / "guide" / "middleware.md").read_text()
+SCHEDULES = (DOCS / "guide" / "schedules-in-code.md").read_text()
 
 
 def public_names(kind: type[Any]) -> set[str]:
@@ -49,6 +51,12 @@ def test_the_reference_names_every_option_and_error() -> None:
     assert missing == set()
 
 
+def test_the_reference_names_every_option_of_a_schedule() -> None:
+    section = REFERENCE.partition("## Schedules")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == {"tz", *ScheduleOptions.__annotations__}
+
+
 def test_the_reference_shows_the_signatures() -> None:
     shown = " ".join(REFERENCE.split())
     for name, default in inspect.signature(lapinq.TaskQueue).parameters.items():
@@ -60,8 +68,8 @@ def test_the_samples_of_the_guide_are_python(sample: str) -> None:
     compile(sample, "guide", "exec")
 
 
-@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", MIDDLEWARE, re.DOTALL))
-def test_the_samples_of_middleware_run(sample: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", MIDDLEWARE + SCHEDULES, re.DOTALL))
+def test_the_samples_of_middleware_and_schedules_run(sample: str, tmp_path: Path) -> None:
     (tmp_path / "sample.py").write_text(sample)
     done = subprocess.run(
         [sys.executable, "-W", "error", "sample.py"],

@@ -48,6 +48,18 @@ async def fetch(url: str) -> bytes:
     return url.encode()
 
 
+@queue.cron("*/5 * * * *", tz="Europe/Madrid")
+def refresh() -> int:
+    return 1
+
+
+@queue.every("15m", name="often", args=[1], jitter=2.5, starts_at=datetime(2026, 1, 1))
+@async_queue.cron("@daily", name="daily", kwargs={"a": 1}, misfire="all", misfire_limit=5, overlap="skip")
+@queue.task(priority=5)
+async def planned(a: int, b: str = "") -> str:
+    return b * a
+
+
 class Mailer:
     @staticmethod
     @queue.task
@@ -102,6 +114,10 @@ value: Any = keyed.result(timeout=5)
 name: str = add.task_name
 urgent: TaskRef = sub.options(priority=9, scheduled_at="2026-01-01T00:00:00Z", queue_name=None).queue(1, 2)
 
+fresh: Task[[], int] = refresh
+fresh_value: int = refresh()
+planned_ref: TaskRef = planned.queue(1, b="x")
+
 
 def of_unknown_type(function: Any) -> None:
     # Said to be unknown, as strict mode does, but not said to be wrong.
@@ -146,6 +162,12 @@ limited.options(timeout="1")  # error: reportArgumentType
 limited.options(retry=[1])  # error: reportCallIssue
 queue.task(retry=5)  # error: reportArgumentType
 queue.task(no_retry_for=KeyError())  # error: reportArgumentType
+refresh.queue(1)  # error: reportCallIssue
+planned.queue("1")  # error: reportArgumentType
+queue.cron(5)  # error: reportArgumentType
+queue.cron("@daily", jitter="1")  # error: reportArgumentType
+queue.cron("@daily", priority=5)  # error: reportCallIssue
+queue.every("1h", tz="UTC")  # error: reportCallIssue
 TaskQueue(middleware=[Timing])  # error: reportArgumentType
 
 

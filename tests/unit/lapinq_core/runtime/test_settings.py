@@ -65,6 +65,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "metrics_host": ("0.0.0.0", "0.0.0.0"),
     "scheduler": ("true", True),
     "scheduler_interval": ("30", 30.0),
+    "schedule_modules": ("app.tasks, lib.jobs", ("app.tasks", "lib.jobs")),
     "cleanup_interval": ("300", 300.0),
     "keep": ("completed=7d, 30d", ("completed=7d", "30d")),
     "log_level": ("debug", "debug"),

@@ -17,6 +17,7 @@ _COMMANDS = {
         "Fire schedules; see to delayed and expired tasks, webhooks and the tables.",
     ),
     "task": ("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
+    "schedule": ("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
     "fleet": ("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
     "user": ("lapinq.commands.user:user", "See to the users of the dashboard."),
     "key": ("lapinq.commands.key:key", "Make, list and delete named API keys."),

@@ -14,7 +14,7 @@ _NO_TEXT = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 def task_text(task: dict[str, Any]) -> str:
     """A line for each field. `task` is what the API answers."""
-    return "\n".join(_field(name, value) for name, value in task.items())
+    return "\n".join(field_text(name, value) for name, value in task.items())
 
 
 def attempts_text(attempts: list[dict[str, Any]]) -> str:
@@ -45,19 +45,19 @@ def _attempt(one: dict[str, Any]) -> Iterator[str]:
 
 
 def _inner(name: str, value: object) -> str:
-    return textwrap.indent(_field(name, value), "  ")
+    return textwrap.indent(field_text(name, value), "  ")
 
 
-def _field(name: str, value: object) -> str:
+def field_text(name: str, value: object) -> str:
     """A line; where the value has several, the others stand below its first: none can pass for another field."""
     shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    lines = "" if value is None else _plain(shown).rstrip().replace("\n", f"\n{'':<{_WIDTH}} ")
+    lines = "" if value is None else plain(shown).rstrip().replace("\n", f"\n{'':<{_WIDTH}} ")
     return f"{name:<{_WIDTH}} {lines}".rstrip()
 
 
 def _text(name: str, text: str) -> Iterator[str]:
     """A text of one line beside its name, a longer one below it."""
-    lines = _plain(text).rstrip("\n")
+    lines = plain(text).rstrip("\n")
     if "\n" not in lines:
         yield f"  {name:<{_WIDTH}} {lines}"
         return
@@ -65,7 +65,7 @@ def _text(name: str, text: str) -> Iterator[str]:
     yield textwrap.indent(lines, "    ")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """`text` with its control characters spelled out: a task must not steer the terminal of who looks at it."""
     if text.isprintable():
         return text

@@ -4,6 +4,8 @@ FAILED = 1
 """It could not do what it was asked to; standard error says why."""
 USAGE = 2
 """A flag or an environment variable is wrong."""
+CHANGES = 2
+"""It was asked to tell so that something changed, or would."""
 NO_DATABASE = 3
 """No database was named, and there are no PostgreSQL programs to run an embedded one with."""
 INSISTED = 130

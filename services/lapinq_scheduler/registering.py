@@ -78,7 +78,7 @@ def _log(steps: Sequence[Step]) -> None:
             log.info("schedule %s: %s", step.name, step.action)
         if step.action is Action.ELSEWHERE:
             log.error(
-                "schedule %s is kept in %s, and is left as it is",
+                "schedule %s is kept in %s, and is left as it is; `lapinq schedule apply --force` takes it over",
                 step.name,
                 step.source or "no module or file",
             )

@@ -4,6 +4,7 @@ import inspect
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import lapinq
 from lapinq import errors
 from lapinq._scheduling import ScheduleOptions
 from lapinq.task import TaskOptions
+from lapinq_core.domain.schedule_file import read_file
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()
@@ -55,6 +57,11 @@ def test_the_reference_names_every_option_of_a_schedule() -> None:
     section = REFERENCE.partition("## Schedules")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", "".join(rows))) == {"tz", *ScheduleOptions.__annotations__}
+
+
+@pytest.mark.parametrize("sample", re.findall(r"```toml\n(.*?)```", SCHEDULES, re.DOTALL))
+def test_a_file_of_schedules_in_the_guide_can_be_applied(sample: str) -> None:
+    assert read_file(sample, "toml", datetime.now(UTC)).entries
 
 
 def test_the_reference_shows_the_signatures() -> None:

@@ -1,0 +1,88 @@
+"""`lapinq schedule apply`: the stored schedules become those of a file or of a module."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import psycopg
+
+from lapinq.commands._direct import author, database_flags, run
+from lapinq.commands._schedule_text import steps_text
+from lapinq.commands._task_text import json_text
+from lapinq_core.db.startup import explained
+from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.schedule_file import MODULE, read_file
+from lapinq_core.runtime import exits
+from lapinq_core.store import applying
+from lapinq_core.store.applying import KeptElsewhere
+from lapinq_core.store.comparing import Gone, Others, Step, Wanted
+from lapinq_scheduler.registering import declarations
+
+
+class _Failed(click.ClickException):
+    exit_code = exits.FAILED
+
+
+@click.command()
+@click.argument("file_or_module")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--prune", is_flag=True, help="Delete the schedules of this file or module that it has no longer."
+)
+@click.option(
+    "--force", is_flag=True, help="Take over schedules that are kept elsewhere or were made by hand."
+)
+@click.option(
+    "--exit-code", "tells", is_flag=True, help="Exit with 2 when something changed or would change."
+)
+@click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+@database_flags
+def apply(
+    file_or_module: str,
+    is_dry: bool,
+    prune: bool,
+    force: bool,
+    tells: bool,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Make the stored schedules those of a TOML or JSON file, or those that a module declares: all of them or none."""
+    with explained():
+        source, wanted = _wanted(file_or_module)
+    gone = Gone.PAUSED if source.startswith(MODULE) else Gone.LEFT
+
+    async def verb(conn: psycopg.AsyncConnection) -> list[Step]:
+        try:
+            return await applying.apply(
+                conn,
+                wanted,
+                [source],
+                by=author(),
+                gone=Gone.DELETED if prune else gone,
+                others=Others.TAKEN if force else Others.REFUSED,
+                is_dry=is_dry,
+            )
+        except KeptElsewhere as error:
+            raise _Failed(f"{error}; --force takes them over") from error
+
+    steps = run(given, verb)
+    click.echo(json_text(encode(steps).decode()) if as_json else steps_text(steps, is_dry=is_dry))
+    if tells and any(step.changes_something for step in steps):
+        sys.exit(exits.CHANGES)
+
+
+def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
+    path = Path(file_or_module)
+    if not (path.is_file() or path.suffix in (".toml", ".json")):
+        return MODULE + file_or_module, declarations([file_or_module])
+    try:
+        written = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _Failed(f"{path} can't be read: {error}") from error
+    file = read_file(written, "json" if path.suffix == ".json" else "toml", datetime.now(UTC))
+    # Of the path the last part alone, which is the same wherever the file lies.
+    source = file.source or path.name
+    return source, [
+        Wanted(definition=entry.definition, source=source, enabled=entry.enabled) for entry in file.entries
+    ]

@@ -1,0 +1,224 @@
+"""`lapinq schedule`: look at schedules and steer them, straight on the database."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+import msgspec
+import psycopg
+
+from lapinq.commands import _schedule_text as text
+from lapinq.commands._direct import author, database_flags, run
+from lapinq.commands._schedule_apply import apply
+from lapinq.commands._task_text import json_text
+from lapinq_core.db.notifier import notify
+from lapinq_core.db.startup import explained
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.json_times import encode
+from lapinq_core.domain.schedule import Definition, ScheduleState, check_definition
+from lapinq_core.queue import firing
+from lapinq_core.queue.firing import RunTick
+from lapinq_core.runtime import exits
+from lapinq_core.store import schedules, ticks
+from lapinq_core.store.schedules import Schedule, ScheduleFilter, UnknownSchedule
+from lapinq_core.store.ticks import Tick
+
+T = TypeVar("T")
+
+_MAX_LIMIT = 1000
+_SHOWN_TICKS = 10
+_HASH = re.compile(r"\bh\b", re.IGNORECASE)
+
+
+class _Failed(click.ClickException):
+    exit_code = exits.FAILED
+
+
+_name = click.argument("name")
+_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def schedule() -> None:
+    """List, show, apply, pause and run schedules."""
+
+
+schedule.add_command(apply)
+
+
+@schedule.command("list")
+@click.option("--queue", "-q", help="Only schedules whose tasks go into this queue.")
+@click.option("--name", "-n", "part", help="Only those with this in their name or their task's name.")
+@click.option(
+    "--state",
+    "-s",
+    type=click.Choice([state.value for state in ScheduleState]),
+    help="Only schedules in this state.",
+)
+@click.option(
+    "--limit",
+    "-l",
+    type=click.IntRange(1, _MAX_LIMIT),
+    default=50,
+    show_default=True,
+    help="Most schedules to show.",
+)
+@_as_json
+@database_flags
+def list_schedules(
+    queue: str | None, part: str | None, state: str | None, limit: int, as_json: bool, **given: object
+) -> None:
+    """List schedules by name, with when each comes next and how its last run went."""
+    chosen = ScheduleFilter(queue=queue, part=part, state=ScheduleState(state) if state else None)
+
+    async def verb(conn: psycopg.AsyncConnection) -> tuple[list[Schedule], bool, dict[int, list[Tick]]]:
+        found, more = await schedules.list_schedules(conn, chosen, limit)
+        return found, more is not None, await ticks.list_ticks(conn, [one.id for one in found], 1)
+
+    found, has_more, last = run(given, verb)
+    if as_json:
+        click.echo(_json([_object(one, last[one.id]) for one in found]))
+        return
+    now = datetime.now(UTC)
+    for one in found:
+        click.echo(text.schedule_line(one, next(iter(last[one.id]), None), now))
+    if has_more:
+        click.echo("and more; --limit shows them")
+
+
+@schedule.command()
+@_name
+@_as_json
+@database_flags
+def show(name: str, as_json: bool, **given: object) -> None:
+    """Show everything about a schedule, with its last ticks."""
+
+    async def verb(conn: psycopg.AsyncConnection) -> tuple[Schedule, list[Tick]]:
+        found = await _existing(conn, name)
+        return found, (await ticks.list_ticks(conn, [found.id], _SHOWN_TICKS))[found.id]
+
+    found, last = _run(given, name, verb)
+    if as_json:
+        click.echo(_json(_object(found, last)))
+        return
+    click.echo(text.schedule_text(found, datetime.now(UTC)))
+    if last:
+        click.echo("\nticks")
+        for tick in last:
+            click.echo(f"  {text.tick_line(tick)}")
+
+
+@schedule.command("next")
+@click.argument("name", required=False)
+@click.option("--count", "-n", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many.")
+@click.option("--cron", help="This expression instead of what is stored; where it has H, NAME decides.")
+@click.option("--every", help="This interval instead of what is stored, from now on.")
+@click.option("--tz", default="UTC", show_default=True, help="Time zone of --cron.")
+@database_flags
+def next_(
+    name: str | None, count: int, cron: str | None, every: str | None, tz: str, **given: object
+) -> None:
+    """Show when a schedule comes next, or when an expression would."""
+    now = datetime.now(UTC)
+    if cron is None and every is None:
+        if name is None:
+            raise click.UsageError("give the NAME of a schedule, or --cron or --every")
+        found = _run(given, name, lambda conn: _existing(conn, name))
+        definition, anchor = found.definition, found.anchor_at
+        if found.state is ScheduleState.PAUSED:
+            click.echo("It is paused; if it were not:")
+    else:
+        if cron is not None and name is None and _HASH.search(cron):
+            raise click.UsageError("what H stands for goes by the name of the schedule: give NAME as well")
+        anchor = now.replace(microsecond=0)
+        definition = Definition(
+            name=name or "x", task_name="x", module_path="x", cron=cron, every=every, timezone=tz
+        )
+        try:
+            check_definition(definition, now)
+        except InvalidValue as error:
+            raise click.BadParameter(error.msg, param_hint=_FLAGS.get(error.loc)) from error
+    click.echo(text.sentence(definition))
+    with explained():
+        for moment in text.next_times(definition, anchor, now, count):
+            click.echo(text.time_line(moment, definition.timezone, now))
+
+
+_FLAGS = {"cron": "--cron", "every": "--every", "timezone": "--tz", "name": "NAME"}
+
+
+@schedule.command()
+@_name
+@database_flags
+def enable(name: str, **given: object) -> None:
+    """Let a paused schedule fire again, from now on."""
+    found = _run(given, name, lambda conn: schedules.resume(conn, name, by=author()))
+    comes = "" if found.next_fire_at is None else f", next {text.utc(found.next_fire_at)}"
+    click.echo(f"enabled {name}{comes}")
+
+
+@schedule.command()
+@_name
+@click.option("--reason", "-r", help="Why, for others to read.")
+@database_flags
+def disable(name: str, reason: str | None, **given: object) -> None:
+    """Let a schedule fire no more until it is enabled."""
+    _run(given, name, lambda conn: schedules.pause(conn, name, reason, by=author()))
+    click.echo(f"disabled {name}")
+
+
+@schedule.command("run")
+@_name
+@database_flags
+def run_(name: str, **given: object) -> None:
+    """Run a schedule once now, besides what is planned. Prints the id of the task."""
+
+    async def verb(conn: psycopg.AsyncConnection) -> RunTick:
+        tick, queues = await firing.run_now(conn, name, by=author())
+        await notify(conn, sorted(queues))
+        return tick
+
+    tick = _run(given, name, verb)
+    click.echo(tick.task_id or f"{name} waits for the run before it to end, and runs then")
+
+
+@schedule.command()
+@_name
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
+@database_flags
+def delete(name: str, is_sure: bool, **given: object) -> None:
+    """Delete a schedule with its history; the tasks that it enqueued stay."""
+    if not is_sure:
+        click.confirm(f"Delete schedule {name} with its history?", abort=True, err=True)
+    _run(given, name, lambda conn: schedules.delete(conn, name, by=author()))
+    click.echo(f"deleted {name}")
+
+
+def _run(given: dict[str, object], name: str, verb: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
+    """As `run`, for a schedule that must exist."""
+
+    async def call(conn: psycopg.AsyncConnection) -> T:
+        try:
+            return await verb(conn)
+        except UnknownSchedule as error:
+            raise _Failed(f"no schedule {name}") from error
+
+    return run(given, call)
+
+
+async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
+    found = await schedules.get_schedule(conn, name)
+    if found is None:
+        raise UnknownSchedule
+    return found
+
+
+def _object(found: Schedule, last: list[Tick]) -> dict[str, Any]:
+    fields = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "id"}
+    return {**fields, "state": found.state, "says": text.sentence(found), "ticks": last}
+
+
+def _json(value: object) -> str:
+    return json_text(encode(value).decode())

@@ -1,0 +1,238 @@
+"""`lapinq schedule` on a real database, and schedules in code with a real scheduler and worker."""
+
+import json
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.command_line import ME, lapinq, noted
+from tests.support.eventually import eventually
+from tests.support.processes import ApiProcess, Program, WorkerProcess
+from tests.support.running import on_connections
+from tests.support.schedules import add_schedule
+
+MODULE = "tests.support.planned"
+
+TWO = """
+[[schedules]]
+name = "nightly"
+task_name = "add"
+module_path = "tests.support.tasks"
+args = [1, 2]
+cron = "0 3 * * *"
+timezone = "Europe/Madrid"
+
+[[schedules]]
+name = "tick"
+task_name = "add"
+module_path = "tests.support.tasks"
+args = [1, 2]
+every = "15m"
+overlap = "skip"
+"""
+
+
+def said(database: str, *arguments: str, code: int = 0) -> str:
+    """What the command printed, where it ended with that code."""
+    done = lapinq(database, "schedule", *arguments)
+    assert done.returncode == code, done.stderr
+    assert bool(done.stderr) == (code == 1 or (code == 2 and not done.stdout)), done.stderr
+    return done.stdout or done.stderr
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "jobs.toml"
+    path.write_text(TWO)
+    return path
+
+
+def test_a_file_is_applied_once_and_what_it_has_no_longer_is_deleted_on_demand(
+    database: str, file: Path
+) -> None:
+    created = ["created    nightly", "created    tick"]
+    dry = said(database, "apply", str(file), "--dry-run")
+    assert dry.splitlines() == [*created, "2 created (nothing was written)"]
+    assert noted(database) == []
+    assert said(database, "apply", str(file), "--dry-run", "--exit-code", code=2) == dry
+    assert said(database, "apply", str(file)).splitlines() == [*created, "2 created"]
+    assert [entry[:4] for entry in noted(database)] == [
+        (*ME, "schedule.create", "nightly"),
+        (*ME, "schedule.create", "tick"),
+    ]
+    again = said(database, "apply", str(file), "--exit-code")
+    assert again.splitlines()[-1] == "nothing changed: 2 unchanged"
+
+    file.write_text(TWO.partition('[[schedules]]\nname = "tick"')[0].replace("0 3", "30 4"))
+    assert said(database, "apply", str(file)).splitlines() == [
+        "changed    nightly",
+        "           cron: 0 3 * * * → 30 4 * * *",
+        "gone       tick  (no longer there, and left as it is; --prune deletes it)",
+        "1 changed, 1 gone",
+    ]
+    steps = json.loads(said(database, "apply", str(file), "--prune", "--json"))
+    assert [(step["name"], step["action"]) for step in steps] == [
+        ("nightly", "unchanged"),
+        ("tick", "deleted"),
+    ]
+
+
+def test_everything_wrong_with_a_file_is_told_and_nothing_is_written(database: str, file: Path) -> None:
+    file.write_text(
+        TWO.replace("Europe/Madrid", "Mars").replace('every = "15m"', 'every = "soon"\nprioritty = 1')
+    )
+    told = said(database, "apply", str(file), code=1).splitlines()
+    assert [line.removeprefix("Error: ").split(": ")[:2] for line in told] == [
+        ["nightly", "timezone"],
+        ["tick", "prioritty"],
+        ["tick", "every"],
+    ]
+    assert "can't be read" in said(database, "apply", str(file.with_name("none.json")), code=1)
+    assert noted(database) == []
+
+
+def test_one_that_is_kept_elsewhere_is_taken_over_by_force_only(database: str, file: Path) -> None:
+    on_connections(database, partial(add_schedule, name="tick"))
+    refused = said(database, "apply", str(file), code=1)
+    assert "kept elsewhere: tick (by hand); --force takes them over" in refused
+    forced = said(database, "apply", str(file), "--force")
+    assert "           source: none → jobs.toml\n" in forced
+    assert said(database, "list", "--name", "nix") == ""
+
+
+def test_schedules_are_listed_and_shown(database: str, file: Path) -> None:
+    said(database, "apply", str(file))
+    nightly, tick = said(database, "list").splitlines()
+    assert nightly.startswith("nightly                       active  0 3 * * * Europe/Madrid")
+    assert " UTC in " in nightly
+    assert tick.startswith("tick                          active  every 15m ")
+    ran = said(database, "run", "tick").strip()
+    assert said(database, "list", "-n", "TICK").rstrip().endswith("enqueued, pending")
+    assert said(database, "list", "--limit", "1").splitlines()[1:] == ["and more; --limit shows them"]
+    assert said(database, "list", "--queue", "other") == ""
+
+    said(database, "disable", "tick", "--reason", "the disk\x1b is full")
+    [active] = said(database, "list", "--state", "active").splitlines()
+    assert active.startswith("nightly ")
+    lines = said(database, "show", "tick").splitlines()
+    assert "says              Every 15 minutes" in lines
+    assert r"pause_reason      the disk\x1b is full" in lines
+    assert f"paused_by         {ME[1]}" in lines
+    assert lines[-2] == "ticks"
+    assert lines[-1].endswith(f"UTC  enqueued  asked for by {ME[1]}  {ran}  pending")
+    shown = json.loads(said(database, "show", "nightly", "--json"))
+    assert (shown["says"], shown["state"], shown["source"]) == (
+        "At 03:00, Europe/Madrid",
+        "active",
+        "jobs.toml",
+    )
+    assert datetime.fromisoformat(shown["next_fire_at"]) > datetime.now(UTC)
+    [listed] = json.loads(said(database, "list", "-n", "tick", "-j"))
+    assert listed["ticks"][0]["task_id"] == ran
+
+
+def test_a_schedule_is_paused_resumed_run_and_deleted(database: str, file: Path) -> None:
+    said(database, "apply", str(file))
+    assert said(database, "disable", "tick") == "disabled tick\n"
+    assert said(database, "enable", "tick").startswith("enabled tick, next ")
+    task_id = said(database, "run", "tick").strip()
+    assert said(database, "run", "tick", code=1) == (
+        f"Error: the run before, task {task_id}, has not ended\n"
+    )
+    assert lapinq(database, "schedule", "delete", "tick").returncode == 1  # nobody answers whether to
+    assert said(database, "delete", "tick", "--yes") == "deleted tick\n"
+    for verb in ("show", "next", "enable", "disable", "run"):
+        assert said(database, verb, "tick", code=1) == "Error: no schedule tick\n"
+    assert said(database, "delete", "tick", "-y", code=1) == "Error: no schedule tick\n"
+    assert [entry[2] for entry in noted(database)[2:]] == [
+        f"schedule.{verb}" for verb in ("pause", "resume", "run", "delete")
+    ]
+
+
+def test_a_run_that_waits_says_so_and_one_that_does_not_wakes_a_worker(database: str) -> None:
+    on_connections(database, partial(add_schedule, name="held", every="1w", overlap="queue_one"))
+    first = said(database, "run", "held").strip()
+    assert "waits for the run before it to end" in said(database, "run", "held")
+    with WorkerProcess(database, "--poll-interval", "600"):
+        eventually(lambda: status(database, first) == "completed", 20)
+        on_connections(database, partial(add_schedule, name="woken", every="1w"))
+        woken = said(database, "run", "woken").strip()
+        eventually(lambda: status(database, woken) == "completed", 20)
+
+
+def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: str, file: Path) -> None:
+    said(database, "apply", str(file))
+    heading, *times = said(database, "next", "nightly", "-n", "3").splitlines()
+    assert heading == "At 03:00, Europe/Madrid"
+    assert [line.split("  ")[1][11:19] for line in times] == ["03:00:00"] * 3
+    said(database, "disable", "tick")
+    assert said(database, "next", "tick").splitlines()[:2] == [
+        "It is paused; if it were not:",
+        "Every 15 minutes",
+    ]
+    heading, *times = said(
+        database, "next", "--cron", "0 9 * * mon-fri", "--tz", "Europe/Madrid"
+    ).splitlines()
+    assert heading == "At 09:00, Monday through Friday, Europe/Madrid"
+    assert len(times) == 5
+    assert len(said(database, "next", "--every", "15m", "-n", "2").splitlines()) == 3
+    hashed = [said(database, "next", "x", "--cron", "H * * * *").splitlines()[0] for _ in range(2)]
+    assert len(set(hashed)) == 1
+    for wrong, why in (
+        ((), "give the NAME"),
+        (("--cron", "H * * * *"), "give NAME as well"),
+        (("--cron", "61 * * * *"), "Invalid value for --cron: "),
+        (("--cron", "@daily", "--tz", "Mars"), "Invalid value for --tz: "),
+        (("--every", "soon"), "Invalid value for --every: "),
+    ):
+        assert why in said(database, "next", *wrong, code=2)
+
+
+def test_a_scheduler_stores_what_a_module_declares_and_a_worker_runs_it(database: str) -> None:
+    with (
+        Program("scheduler", "--database-url", database, "--schedules", MODULE) as scheduler,
+        WorkerProcess(database),
+    ):
+        scheduler.said(rf"schedule {MODULE}.add: created")
+        eventually(lambda: completed(database) >= 2, 30)
+        assert scheduler.stop() == 0
+    shown = json.loads(said(database, "show", f"{MODULE}.add", "--json"))
+    assert (shown["source"], shown["updated_by"]) == (f"module:{MODULE}", MODULE)
+    assert said(database, "apply", MODULE).splitlines()[-1] == "nothing changed: 3 unchanged"
+
+
+def test_a_server_with_a_scheduler_does_the_same(database: str) -> None:
+    with ApiProcess(database, "--worker", "--scheduler", env={"LAPINQ_SCHEDULE_MODULES": MODULE}) as server:
+        assert server.url
+        eventually(lambda: completed(database) >= 1, 30)
+
+
+@pytest.mark.parametrize("command", [("scheduler",), ("server", "--scheduler", "--port", "0")])
+def test_a_module_that_cannot_be_imported_ends_the_start_with_a_sentence(
+    database: str, command: tuple[str, ...]
+) -> None:
+    done = lapinq(database, *command, "--schedules", "tests.support.broken_module")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: schedules of module 'tests.support.broken_module': importing it raises"
+        " ModuleNotFoundError: No module named 'no_such_dependency'"
+    ]
+
+
+def completed(database: str) -> int:
+    """How many tasks of the module's schedule have completed with the sum."""
+    with psycopg.connect(database) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM lapinq_attempts a JOIN lapinq_tasks t ON t.id = a.task_id"
+            " WHERE t.metadata->>'schedule' = %s AND a.outcome = 'completed' AND t.priority = 2",
+            [f"{MODULE}.add"],
+        ).fetchone()
+    return row[0] if row else 0
+
+
+def status(database: str, task_id: str) -> str:
+    done = lapinq(database, "task", "get", task_id, "--json")
+    return json.loads(done.stdout)["status"]

@@ -1,0 +1,70 @@
+"""Schedules as text for people."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lapinq.commands._schedule_text import in_text, next_times, steps_text, tick_line, time_line
+from lapinq_core.domain.schedule import Definition
+from lapinq_core.domain.state import Status
+from lapinq_core.domain.ticks import TickOutcome
+from lapinq_core.store.comparing import Action, Step
+from lapinq_core.store.ticks import Tick
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "now"),
+        (-90, "now"),
+        (59, "in 59 s"),
+        (300, "in 5 m"),
+        (93_784, "in 1 d 2 h"),
+        (86_405, "in 1 d 5 s"),
+    ],
+)
+def test_how_long_it_is_until_then_is_told_in_two_units(seconds: float, text: str) -> None:
+    assert in_text(NOW + timedelta(seconds=seconds), NOW) == text
+
+
+def test_a_time_is_told_in_utc_and_in_the_zone() -> None:
+    assert time_line(NOW, "Asia/Kolkata", NOW) == "2026-03-02 12:00:00 UTC  2026-03-02 17:30:00 +0530  now"
+
+
+def test_the_next_times_end_with_the_schedule() -> None:
+    ends = NOW + timedelta(hours=2)
+    definition = Definition(name="x", task_name="x", module_path="x", every="1h", ends_at=ends)
+    assert next_times(definition, NOW, NOW, 5) == [NOW + timedelta(hours=1), ends]
+
+
+def test_a_tick_says_what_was_done_about_it_and_its_task() -> None:
+    tick = Tick(
+        fire_at=NOW,
+        fired_at=NOW + timedelta(seconds=0.25),
+        late_by=0.25,
+        outcome=TickOutcome.ENQUEUED,
+        task_id="id",
+        missed_from=NOW - timedelta(hours=1),
+        fired_by=None,
+        status=Status.FAILED,
+    )
+    assert tick_line(tick) == (
+        "2026-03-02 12:00:00 UTC  enqueued  0.2 s late  id  failed  none since 2026-03-02 11:00:00 UTC"
+    )
+
+
+def test_names_and_values_cannot_steer_the_terminal() -> None:
+    step = Step(name="a\x1b[2J", action=Action.CHANGED, changes={"cron": ["\x07", None], "args": "changed"})
+    assert steps_text([step], is_dry=False) == (
+        "changed    a\\x1b[2J\n           cron: \\x07 → none\n           args: changed\n1 changed"
+    )
+
+
+def test_that_there_is_nothing_to_change_is_said() -> None:
+    same = Step(name="a", action=Action.UNCHANGED)
+    assert steps_text([same], is_dry=True).endswith(
+        "\nnothing would change: 1 unchanged (nothing was written)"
+    )
+    assert steps_text([], is_dry=False) == "nothing changed: no schedules"

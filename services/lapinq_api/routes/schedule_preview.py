@@ -15,6 +15,7 @@ from lapinq_api.query import moment, whole_number
 from lapinq_api.schedule_request import CRON_SCHEMA, EVERY_SCHEMA, ZONE_SCHEMA
 from lapinq_api.state import State
 from lapinq_api.values import SCHEDULE_NAME_SCHEMA, says
+from lapinq_core.domain.cron_languages import LANGUAGES
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.local_time import read_timezone
 from lapinq_core.domain.preview import PlannedTime, next_times
@@ -23,6 +24,7 @@ from lapinq_core.domain.schedule_words import sentence_of
 
 MOST_TIMES = 100
 _DEFAULT_TIMES = 5
+_DEFAULT_LANGUAGE = "en"
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -36,6 +38,7 @@ class _Asked(msgspec.Struct, frozen=True):
     definition: Definition
     after: datetime
     count: int
+    language: str
 
 
 async def preview_schedule(state: State, request: Request) -> Response:
@@ -49,7 +52,7 @@ def _preview(asked: _Asked) -> Preview:
     definition = asked.definition
     times = when(definition, anchor_of(definition, asked.after))
     zone = read_timezone(definition.timezone)
-    return Preview(sentence_of(definition), next_times(times, asked.after, asked.count, zone))
+    return Preview(sentence_of(definition, asked.language), next_times(times, asked.after, asked.count, zone))
 
 
 def _read(query: Mapping[str, str], now: datetime) -> _Asked:
@@ -63,6 +66,9 @@ def _read(query: Mapping[str, str], now: datetime) -> _Asked:
     if starts is not None and ends is not None and ends < starts:
         raise InvalidValue("ends_at", "must not be before starts_at")
     after = moment("after", query.get("after"))
+    language = query.get("language", _DEFAULT_LANGUAGE)
+    if language not in LANGUAGES:
+        raise InvalidValue("language", f"must be one of {', '.join(LANGUAGES)}")
     check_one_of_both(query.get("cron"), query.get("every"))
     definition = Definition(
         name=name,
@@ -74,7 +80,7 @@ def _read(query: Mapping[str, str], now: datetime) -> _Asked:
         starts_at=starts,
         ends_at=ends,
     )
-    return _Asked(definition, now if after is None else after, count)
+    return _Asked(definition, now if after is None else after, count, language)
 
 
 def _text(name: str, description: str, schema: Mapping[str, object]) -> Parameter:
@@ -114,6 +120,11 @@ OPERATIONS = (
                 "name",
                 "The name of the schedule, by which `H` in an expression is chosen.",
                 SCHEDULE_NAME_SCHEMA,
+            ),
+            _text(
+                "language",
+                "The language of the description.",
+                {"enum": list(LANGUAGES), "default": _DEFAULT_LANGUAGE},
             ),
         ),
         answers={200: Answer(description="What it means, and its next times.", body=Preview)},

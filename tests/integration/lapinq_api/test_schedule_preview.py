@@ -29,6 +29,10 @@ def test_it_tells_in_words_and_on_both_clocks(api: httpx.Client) -> None:
     }
 
 
+def test_it_speaks_the_language_asked_for(api: httpx.Client) -> None:
+    assert preview(api, every="15m", language="es")["description"] == "Cada 15 minutos"
+
+
 def test_an_interval_counts_from_the_start(api: httpx.Client) -> None:
     shown = preview(api, every="1h30m", starts_at="2090-01-01", ends_at="2090-01-01T03:00:00Z")
     assert shown["description"] == "Every 1 hour and 30 minutes"
@@ -80,6 +84,7 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"cron": "@daily", "starts_at": "0"}, "starts_at", "ISO 8601"),
     ({"cron": "@daily", "starts_at": "2091-01-01", "ends_at": "2090-01-01"}, "ends_at", "not be before starts_at"),
     ({"cron": "@daily", "name": "a/b"}, "name", "without a slash"),
+    ({"cron": "@daily", "language": "fr"}, "language", "must be one of en, es"),
     ({"cron": "@daily", "seed": "x"}, "seed", "is not a known parameter"),
 ]  # fmt: skip
 

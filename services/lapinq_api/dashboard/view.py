@@ -6,7 +6,7 @@ same load and the same templates.
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 from starlette.routing import compile_path
@@ -99,10 +99,10 @@ class Views:
             raise InvalidValue("page", f"must have at most {LONGEST_ADDRESS} characters")
         try:
             parts = urlsplit(address)
-            query = dict(parse_qsl(parts.query, max_num_fields=MOST_PARAMETERS))
+            path, query = unquote(parts.path), dict(parse_qsl(parts.query, max_num_fields=MOST_PARAMETERS))
         except ValueError as error:
             raise InvalidValue("page", "must be the address of a page") from error
         for pattern, view in self._views:
-            if match := pattern.match(parts.path):
+            if match := pattern.match(path):
                 return view, view.asked(match.groupdict(), query)
         raise InvalidValue("page", "is none of the dashboard")

@@ -1,6 +1,8 @@
-"""What a task was given and what it gave back, as a page shows it to whoever looks."""
+"""What a task was given and what it gave back, as a page shows it to whoever looks; and what a schedule gives."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -10,7 +12,7 @@ from lapinq_api.dashboard import json_tree
 from lapinq_api.dashboard.curl import enqueue_again
 from lapinq_api.payloads import PayloadView
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
-from lapinq_core.queue.closeup import CloseUp, Value
+from lapinq_core.queue.closeup import PART_CHARACTERS, WHOLE_BYTES, CloseUp, Value
 
 _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 
@@ -27,36 +29,26 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payload:
-    """The values of a task: made once a look, and asked for by each audience."""
+    """The values of a task or of a schedule: made once a look, and asked for by each audience."""
 
-    def __init__(self, task: CloseUp, *, takes_key: bool) -> None:
-        """`takes_key` says whether the API asks for one."""
-        self._task = task
-        self._takes_key = takes_key
+    def __init__(self, queue_name: str, values: Mapping[str, Value | None]) -> None:
+        """`values` are by the name of their field, None where there is none."""
+        self._queue_name = queue_name
+        self._values = {
+            name: value
+            for name, value in values.items()
+            if value is not None and value.text != _EMPTY.get(name)
+        }
 
     def shown_to(self, payloads: PayloadView) -> list[Shown]:
         """The values as they may see them: the arguments, and of the others those that hold anything."""
-        if not payloads.hides(self._task.queue_name):
+        if not payloads.hides(self._queue_name):
             return self._shown
         return [_shown(name, self._masked(name, value, payloads)) for name, value in self._values.items()]
 
     def is_hidden(self, payloads: PayloadView) -> bool:
         """Whether something in it is hidden from them."""
         return self.shown_to(payloads) != self._shown
-
-    def curl(self, server: str) -> str | None:
-        """The command that enqueues the task again at `server`; None where it would be too long."""
-        return enqueue_again(self._task, server, takes_key=self._takes_key)
-
-    @cached_property
-    def _values(self) -> dict[str, Value]:
-        task = self._task
-        named = {"args": task.args, "kwargs": task.kwargs, RESULT: task.result, "metadata": task.metadata}
-        return {
-            name: value
-            for name, value in named.items()
-            if value is not None and value.text != _EMPTY.get(name)
-        }
 
     @cached_property
     def _shown(self) -> list[Shown]:
@@ -71,11 +63,37 @@ class Payload:
             found = value.text if name == RESULT else msgspec.json.decode(value.text)
         except msgspec.DecodeError:
             return _HIDDEN
-        masked = payloads.mask_object({name: found}, self._task.queue_name)[name]
+        masked = payloads.mask_object({name: found}, self._queue_name)[name]
         if masked is found:
             return value
         text: str = masked if name == RESULT else msgspec.json.encode(masked).decode()
         return Value(text, len(text.encode()))
+
+
+class TaskPayload(Payload):
+    """Those of a task."""
+
+    def __init__(self, task: CloseUp, *, takes_key: bool) -> None:
+        """`takes_key` says whether the API asks for one."""
+        super().__init__(
+            task.queue_name,
+            {"args": task.args, "kwargs": task.kwargs, RESULT: task.result, "metadata": task.metadata},
+        )
+        self._task = task
+        self._takes_key = takes_key
+
+    def curl(self, server: str) -> str | None:
+        """The command that enqueues the task again at `server`; None where it would be too long."""
+        return enqueue_again(self._task, server, takes_key=self._takes_key)
+
+
+def value_of(content: Any) -> Value | None:
+    """A decoded value as it is shown; None for none."""
+    if content is None:
+        return None
+    text = msgspec.json.encode(content).decode()
+    size = len(text.encode())
+    return Value(text if size <= WHOLE_BYTES else text[:PART_CHARACTERS], size)
 
 
 def _shown(name: str, value: Value) -> Shown:

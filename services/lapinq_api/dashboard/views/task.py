@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from lapinq_api.dashboard.payload import Payload
+from lapinq_api.dashboard.payload import TaskPayload
 from lapinq_api.dashboard.timeline import StepKind, bar_of, steps_of
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.routes.webhooks import WebhookObject
@@ -43,7 +43,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "reason": reason,
         "reason_kind": reason.__struct_config__.tag if reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
-        "payload": Payload(task, takes_key=_takes_key(state)),
+        "payload": TaskPayload(task, takes_key=_takes_key(state)),
     }
 
 

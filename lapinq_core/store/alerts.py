@@ -90,6 +90,13 @@ async def look(conn: psycopg.AsyncConnection) -> Alerts:
     )
 
 
+async def schedules_late(conn: psycopg.AsyncConnection) -> float | None:
+    """That one alone."""
+    params = {"late": LATE_SECONDS}
+    row = await (await conn.execute(sql(_PACKAGE, "schedules_late"), params, prepare=True)).fetchone()
+    return None if row is None else row[0]
+
+
 async def find_old_snapshots(
     conn: psycopg.AsyncConnection,
     seconds: float = SNAPSHOT_SECONDS,

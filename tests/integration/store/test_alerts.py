@@ -111,10 +111,12 @@ def test_a_schedule_that_nobody_fires_is_told(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_schedule(conn, "20 seconds")
         assert (await alerts.look(conn)).schedules_late is None
+        assert await alerts.schedules_late(conn) is None
         await add_schedule(conn, "10 minutes")
         late = (await alerts.look(conn)).schedules_late
         assert late is not None
         assert 600 <= late < 700
+        assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
 
     on_connections(database, test)
 

@@ -54,6 +54,7 @@ PAGES = (
     "/failed",
     "/failed?queue={queue}",
     "/queues",
+    "/schedules",
     "/workers",
     "/webhooks",
     "/admin/users",

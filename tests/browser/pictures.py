@@ -40,6 +40,34 @@ SELECT span, date_bin(span * interval '1 second', now(), to_timestamp(0)) - n * 
  CROSS JOIN LATERAL (SELECT (span * share * (1.3 + sin(n * span / 4000.0) + 0.25 * random()) / 4)::bigint) AS a (amount)
 """
 
+PAST_RUNS = """
+INSERT INTO lapinq_ticks (schedule_id, fire_at, fired_at, outcome, task_id)
+SELECT s.id, t.fire_at, t.fire_at + interval '7 milliseconds' * t.n,
+       CASE n WHEN 4 THEN 'missed' WHEN 9 THEN 'skipped' ELSE 'enqueued' END,
+       CASE WHEN n NOT IN (4, 9) THEN t.task_id END
+  FROM lapinq_schedules AS s
+ CROSS JOIN LATERAL (
+       SELECT n, date_trunc('day', now()) - (n - 1) * interval '1 day' + interval '2 hours' AS fire_at,
+              (SELECT task_id FROM lapinq_attempts
+                WHERE final AND outcome = CASE WHEN n IN (7, 13) THEN 'failed' ELSE 'completed' END
+                ORDER BY task_id OFFSET n LIMIT 1) AS task_id
+         FROM generate_series(1, 20) AS n) AS t
+ WHERE s.name IN ('nightly-report', 'prune-pictures')
+"""
+"""Nights in which other tasks stand for the runs."""
+SCHEDULES: tuple[dict[str, Any], ...] = (
+    {"name": "nightly-report", "task_name": "nightly_report", "queue_name": "reports", "cron": "0 3 * * *"},
+    {"name": "prune-pictures", "task_name": "thumbnail", "queue_name": "pictures", "cron": "0 3 * * *"},
+    {"name": "refresh-banner", "task_name": "thumbnail", "queue_name": "pictures", "every": "2s"},
+    {
+        "name": "remind-of-carts",
+        "task_name": "send_receipt",
+        "queue_name": "mail",
+        "cron": "*/15 8-20 * * 1-5",
+    },
+    {"name": "weekly-video", "task_name": "transcode", "queue_name": "video", "cron": "30 6 * * 1"},
+)
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -88,6 +116,7 @@ def _take(
 def _fill(client: httpx.Client, database: str) -> Iterator[tuple[str, str]]:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute(HISTORY)
+    _add_schedules(client)
     for _ in range(6):
         tasks = [*_orders(40)]
         assert client.post("/api/v1/enqueue/batch", json=tasks).status_code == 201
@@ -110,6 +139,8 @@ def _fill(client: httpx.Client, database: str) -> Iterator[tuple[str, str]]:
     )
     client.post("/api/v1/enqueue/batch", json=[*_orders(60)])
     time.sleep(6)
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(PAST_RUNS)
     yield "overview", "/?window=1h"
     yield "tasks", "/tasks"
     yield "search", "/tasks?queue=mail&status=failed"
@@ -118,11 +149,27 @@ def _fill(client: httpx.Client, database: str) -> Iterator[tuple[str, str]]:
     yield "task-failed", f"/tasks/{failing}"
     yield "failed", "/failed"
     yield "queues", "/queues"
+    yield "schedules", "/schedules"
+    yield "schedule", "/schedules/nightly-report"
+    yield "schedule-form", "/schedules/nightly-report/edit"
     yield "workers", "/workers"
     yield "webhooks", "/webhooks"
     yield "users", "/admin/users"
     yield "audit", "/admin/audit"
     yield "account", "/account"
+
+
+def _add_schedules(client: httpx.Client) -> None:
+    for one in SCHEDULES:
+        body = {
+            "module_path": "tests.support.shop",
+            "timezone": "Europe/Madrid",
+            "args": ["yesterday" if one["queue_name"] == "reports" else "banner.png"],
+            "overlap": "skip",
+            **one,
+        }
+        assert client.post("/api/v1/schedules", json=body).status_code == 201
+    client.post("/api/v1/schedules/weekly-video/pause", json={"reason": "the studio is closed in November"})
 
 
 def _orders(count: int) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What holds of every page: nobody is kept out, a phone shows it whole, and nothing goes wrong in its console."""
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,6 +15,10 @@ PAGES = [
     "/tasks?status=failed&since=1h",
     "/tasks/{id}",
     "/queues",
+    "/schedules",
+    "/schedules/new",
+    "/schedules/{schedule}",
+    "/schedules/{schedule}/edit",
     "/workers",
     "/failed",
     "/webhooks",
@@ -22,26 +27,47 @@ PAGES = [
     "/admin/audit",
     "/docs",
 ]
-"""`{id}` in an address is that of a task."""
+"""`{id}` in an address is that of a task, `{schedule}` the name of a schedule."""
 WIDTHS = (1280, 1000, 901, 900, 768, 701, 390, 320)
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
 TOLD = {"webhook_url": "https://nowhere.invalid/a/rather/long/path/of/a/webhook/that/is/shown/in/a/list"}
 
+LONG_NAME = "a-schedule-with-a-rather-long-name-in-which-no-space-stands-to-break-it"
+SCHEDULED = {
+    "task_name": "loads",
+    "module_path": "json",
+    "args": ["no JSON"],
+    "max_retries": 0,
+    "queue_name": "a queue with a rather long name",
+    "cron": "1,2,3,5,8,13,21,34,55 */2 1-7,15-21 1,4,7,10 1-5",
+}
+
 
 @pytest.fixture(scope="module")
-def task() -> dict[str, str]:
-    """The id of a task, once there is one."""
+def found() -> dict[str, str]:
+    """The id of a task, and the name of a schedule, once there are some."""
     return {}
 
 
 @pytest.fixture
-def address(request: pytest.FixtureRequest, task: dict[str, str], enqueue: Enqueue) -> str:
-    """The page, on a server on which some tasks have succeeded, failed, and wait."""
-    if not task:
+def address(
+    request: pytest.FixtureRequest, found: dict[str, str], enqueue: Enqueue, admin: httpx.Client
+) -> str:
+    """The page, on a server on which some tasks have succeeded, failed, and wait, and a schedule has run and waits."""
+    if not found:
         enqueue(queue_name="mail")
         enqueue(queue_name="mail", scheduled_at="2100-01-01T00:00:00Z")
-        task["id"] = enqueue(queue_name="a queue with a rather long name", **FAILING, **TOLD)
-    return request.param.format(**task)
+        found["id"] = enqueue(queue_name="a queue with a rather long name", **FAILING, **TOLD)
+        for name, timezone in (("nightly", "UTC"), (LONG_NAME, "America/Argentina/ComodRivadavia")):
+            answer = admin.post("/api/v1/schedules", json={"name": name, "timezone": timezone, **SCHEDULED})
+            assert answer.status_code == 201, answer.text
+            for _ in range(20):
+                admin.post(f"/api/v1/schedules/{name}/run")
+            admin.post(
+                f"/api/v1/schedules/{name}/pause", json={"reason": "the warehouse is being moved " * 3}
+            )
+        found["schedule"] = LONG_NAME
+    return request.param.format(**found)
 
 
 @pytest.mark.parametrize("address", PAGES, indirect=True)

@@ -15,6 +15,7 @@ from lapinq_api.auth.caller import actor_of
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard import static, words
 from lapinq_api.dashboard.audience import Audience, audience_of, locale_of
+from lapinq_api.dashboard.marks import strip
 from lapinq_api.dashboard.server_address import server_of
 from lapinq_api.dashboard.texts import LOCALES, texts_in
 from lapinq_api.endpoint import Handler
@@ -50,6 +51,7 @@ _PAGES = (
     ("", "overview"),
     ("tasks", "tasks"),
     ("queues", "queues"),
+    ("schedules", "schedules"),
     ("workers", "workers"),
     ("failed", "failed"),
     ("webhooks", "webhooks"),
@@ -57,7 +59,13 @@ _PAGES = (
     ("admin/audit", "audit"),
     ("docs", "api"),
 )
-_FOR_ALL = {"static": static.address, "version": __version__, "locales": LOCALES, "pages": _PAGES}
+_FOR_ALL = {
+    "static": static.address,
+    "version": __version__,
+    "locales": LOCALES,
+    "pages": _PAGES,
+    "strip": strip,
+}
 _STRANGER = {
     locale: Audience(locale=locale, is_admin=False, grants=frozenset(), is_read_only=False)
     for locale in LOCALES

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from lapinq_core.domain.schedule_words import sentence_of
+
 _STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
 
 
@@ -29,6 +31,11 @@ def thousands(value: int) -> str:
 def moment(value: datetime) -> str:
     """A point in time to the second."""
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local(text: str) -> str:
+    """What clocks show, of ISO 8601: "2026-11-25 10:00:00 +01:00"."""
+    return f"{text[:10]} {text[11:19]} {text[19:]}"
 
 
 def browser(user_agent: str | None) -> tuple[str | None, str | None]:
@@ -67,8 +74,10 @@ def rate(value: float) -> str:
 FILTERS = {
     "bytes": size,
     "json": json,
+    "local": local,
     "rate": rate,
     "seconds": seconds,
+    "sentence": sentence_of,
     "thousands": thousands,
     "moment": moment,
 }

@@ -25,8 +25,20 @@ from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
 
 _OF_SCRIPTS = ("/me", "/account/sessions")
-_PAGES = ("/", "/me", "/tasks", "/queues", "/workers", "/failed", "/webhooks", "/admin", "/account", "/ws")
-_BELOW = ("/tasks/", "/admin/", "/account/")
+_PAGES = (
+    "/",
+    "/me",
+    "/tasks",
+    "/queues",
+    "/schedules",
+    "/workers",
+    "/failed",
+    "/webhooks",
+    "/admin",
+    "/account",
+    "/ws",
+)
+_BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
 
 
 class Authentication:

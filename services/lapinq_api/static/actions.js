@@ -34,7 +34,8 @@ function content(element) {
   return JSON.stringify("grants" in element.dataset ? grants(element) : fields(element));
 }
 
-// The answer of the API as an object. Throws an Error with the sentence to show when it is none that succeeded.
+// The answer of the API as an object. Throws an Error with the sentence to show when it is none that succeeded; what it
+// knows besides are the `status`, and in `details` which values were not right.
 export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
   let answer;
   try {
@@ -54,7 +55,8 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
   const found = await answer.json().catch(() => ({}));
   if (!answer.ok) {
     const sentence = found.error ?? answer.statusText;
-    throw new Error(`${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`);
+    const error = new Error(`${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`);
+    throw Object.assign(error, { status: answer.status, details: found.details ?? [] });
   }
   return found;
 }

@@ -9,6 +9,7 @@ import { listenForKeys } from "./keys.js";
 import { stayLive } from "./live.js";
 import { listenForPreferences } from "./preferences.js";
 import { listenForSelection } from "./selection.js";
+import { listenForStrips } from "./strips.js";
 import { tellTimes } from "./times.js";
 import { drawTrees, listenForSearch } from "./tree.js";
 
@@ -18,6 +19,7 @@ tellTimes(document);
 listenForActions();
 listenForDialogs();
 listenForSelection();
+listenForStrips();
 listenForBulk();
 listenForKeys();
 listenForPreferences();

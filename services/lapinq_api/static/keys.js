@@ -4,7 +4,7 @@
 import { root } from "./page.js";
 
 const GO_MS = 1500;
-const PAGES = { o: "", t: "tasks", q: "queues", w: "workers", f: "failed", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
+const PAGES = { o: "", t: "tasks", q: "queues", s: "schedules", w: "workers", f: "failed", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
 let going = 0;
 
 function isTyping(event) {

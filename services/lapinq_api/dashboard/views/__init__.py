@@ -1,7 +1,20 @@
 """The pages, a file each: what they show, and how that is loaded."""
 
 from lapinq_api.dashboard.view import View
-from lapinq_api.dashboard.views import audit, failed, overview, people, queues, task, tasks, webhooks, workers
+from lapinq_api.dashboard.views import (
+    audit,
+    failed,
+    overview,
+    people,
+    queues,
+    schedule,
+    schedule_form,
+    schedules,
+    task,
+    tasks,
+    webhooks,
+    workers,
+)
 
 VIEWS: tuple[View, ...] = (
     overview.VIEW,
@@ -9,6 +22,10 @@ VIEWS: tuple[View, ...] = (
     task.VIEW,
     failed.VIEW,
     queues.VIEW,
+    schedules.VIEW,
+    schedule_form.NEW,
+    schedule_form.EDIT,
+    schedule.VIEW,
     workers.VIEW,
     webhooks.VIEW,
     people.VIEW,

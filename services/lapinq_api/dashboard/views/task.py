@@ -16,7 +16,7 @@ from lapinq_core.domain.traceback_text import Frame, Owner, Trace, read_tracebac
 from lapinq_core.queue import closeup
 from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
 from lapinq_core.queue.explain import Reason, explain
-from lapinq_core.store import webhooks
+from lapinq_core.store import schedules, webhooks
 from lapinq_core.store.webhooks import WebhookFilter
 
 MOST_WEBHOOKS = 20
@@ -30,7 +30,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     found = await state.database.run(_look, task_id)
     if found is None:
         raise unknown_task()
-    task, attempts, is_cut, told, reason = found
+    task, attempts, is_cut, told, reason, schedule_name = found
     steps = steps_of(task, attempts, is_cut=is_cut)
     return {
         "task": task,
@@ -40,6 +40,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "is_cut": is_cut,
         "traces": {one: _grouped(read_traceback(one.traceback)) for one in attempts if one.traceback},
         "webhooks": told,
+        "schedule_name": schedule_name,
         "reason": reason,
         "reason_kind": reason.__struct_config__.tag if reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
@@ -49,7 +50,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 async def _look(
     conn: psycopg.AsyncConnection, task_id: str
-) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None] | None:
+) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None, str | None] | None:
     """All that the page shows, by one connection; what changes in between is put right by the next look."""
     task = await closeup.get(conn, task_id)
     if task is None:
@@ -59,7 +60,24 @@ async def _look(
     if task.webhook_url is not None:
         told, _ = await webhooks.list_webhooks(conn, WebhookFilter(task_id=task_id), MOST_WEBHOOKS)
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
-    return task, attempts, is_cut, decoded, await explain(conn, task_id)
+    named = _schedule_of(task)
+    if named is not None and await schedules.get_schedule(conn, named) is None:
+        named = None  # deleted, or never there: anybody may write that into the metadata of a task
+    return task, attempts, is_cut, decoded, await explain(conn, task_id), named
+
+
+def _schedule_of(task: CloseUp) -> str | None:
+    """The schedule that the task says it is of."""
+    if task.metadata is None or not task.metadata.is_whole or '"schedule"' not in task.metadata.text:
+        return None
+    try:
+        return msgspec.json.decode(task.metadata.text, type=_Metadata).schedule
+    except msgspec.DecodeError:
+        return None
+
+
+class _Metadata(msgspec.Struct):
+    schedule: str | None = None
 
 
 def _takes_key(state: State) -> bool:

@@ -1,0 +1,53 @@
+"""The latest runs of a schedule as a strip of marks, made of plain markup: a page may have a thousand of them."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from lapinq_api.dashboard.texts import Texts
+from lapinq_api.dashboard.words import moment
+from lapinq_core.domain.state import Status
+from lapinq_core.domain.ticks import TickOutcome
+from lapinq_core.store.ticks import Tick
+
+_GONE = "gone"
+
+
+def strip(texts: Texts, up: str, name: str, ticks: Sequence[Tick]) -> Markup:
+    """The marks of `ticks`, the last one first, as a list with that one at the end; nothing for none.
+
+    Each leads to its task where there is one. Tab reaches the last link alone, and `strips.js` the others from there.
+    """
+    if not ticks:
+        return Markup()
+    words = {key: escape(text) for key, text in _said(texts).items()}
+    is_reached, marks = False, list[str]()
+    for tick in ticks:
+        kind = _kind(tick)
+        told = f"{moment(tick.fire_at)}: {words[kind]}"
+        if tick.status is None or tick.task_id is None:
+            marks.append(
+                f'<li><span class="mark {kind}" role="img" aria-label="{told}" title="{told}"></span></li>'
+            )
+            continue
+        order = ' tabindex="-1"' if is_reached else ""
+        is_reached = True
+        marks.append(
+            f'<li><a class="mark {kind}" href="{up}tasks/{tick.task_id}" title="{told}"{order}></a></li>'
+        )
+    label = escape(texts("schedules.runs_of", name=name))
+    return Markup(f'<ul class="strip" aria-label="{label}" data-strip>{"".join(reversed(marks))}</ul>')  # noqa: S704
+
+
+def _kind(tick: Tick) -> str:
+    """Its look: a status of its task, or what was done about it."""
+    if tick.outcome is not TickOutcome.ENQUEUED:
+        return tick.outcome
+    return _GONE if tick.status is None else tick.status
+
+
+def _said(texts: Texts) -> dict[str, str]:
+    """In words, by look."""
+    outcomes = {one.value: texts(f"schedules.outcome.{one}") for one in TickOutcome}
+    statuses = {one.value: texts(f"status.{one}") for one in Status}
+    return {**outcomes, **statuses, _GONE: texts("schedules.gone")}

@@ -1,0 +1,96 @@
+"""One schedule: what it enqueues and when, what it does about runs that are late or overlap, and how its runs went."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from lapinq_api.dashboard.page_links import CURSOR, page_links
+from lapinq_api.dashboard.payload import Payload, value_of
+from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.paging import DEFAULT_LIMIT, wrong_cursor
+from lapinq_api.state import State
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.local_time import read_timezone
+from lapinq_core.domain.preview import PlannedTime, next_times
+from lapinq_core.domain.schedule import when
+from lapinq_core.queue.queues import MOST_REASON
+from lapinq_core.store import schedules, ticks
+from lapinq_core.store.alerts import LATE_SECONDS
+from lapinq_core.store.schedules import Schedule
+from lapinq_core.store.ticks import Tick
+
+RUNS_TOLD = 5
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    name = read_name(asked.params)
+    before = _read_cursor(asked.query.get(CURSOR))
+    found = await state.database.run(_look, name, before)
+    if found is None:
+        raise unknown_schedule()
+    schedule, history = found
+    now = datetime.now(UTC)
+    shown = history[:DEFAULT_LIMIT]
+    more = shown[-1].fire_at.astimezone(UTC).isoformat() if len(history) > DEFAULT_LIMIT else None
+    return {
+        "schedule": schedule,
+        "late": late_by(schedule, now),
+        "runs": await asyncio.to_thread(runs_of, schedule, now),
+        "ticks": shown,
+        "links": page_links(asked.query, more),
+        "payload": Payload(
+            schedule.queue_name,
+            {field: value_of(getattr(schedule, field)) for field in ("args", "kwargs", "metadata")},
+        ),
+        "most_reason": MOST_REASON,
+    }
+
+
+async def _look(
+    conn: psycopg.AsyncConnection, name: str, before: datetime | None
+) -> tuple[Schedule, list[Tick]] | None:
+    schedule = await schedules.get_schedule(conn, name)
+    if schedule is None:
+        return None
+    history = await ticks.list_ticks(conn, [schedule.id], DEFAULT_LIMIT + 1, before)
+    return schedule, history[schedule.id]
+
+
+def late_by(schedule: Schedule, now: datetime) -> float | None:
+    """For how many seconds a tick of it has been due that nobody deals with; None when none is."""
+    if schedule.next_fire_at is None:
+        return None
+    seconds = (now - schedule.next_fire_at).total_seconds()
+    return seconds if seconds > LATE_SECONDS else None
+
+
+def runs_of(schedule: Schedule, now: datetime) -> list[PlannedTime]:
+    """The next planned instants, also of a schedule that is paused; none where they can't be worked out here."""
+    try:
+        times, zone = when(schedule, schedule.anchor_at), read_timezone(schedule.timezone)
+    except InvalidValue:
+        return []
+    return next_times(times, (schedule.next_fire_at or now) - datetime.resolution, RUNS_TOLD, zone)
+
+
+def _read_cursor(text: str | None) -> datetime | None:
+    """The planned instant that a page of the history goes on before. Raises `InvalidValue`."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise wrong_cursor() from None
+
+
+VIEW = View(
+    path="/schedules/{name}",
+    template="schedule.html",
+    here="schedules",
+    load=load,
+    parts=("schedule-head", "schedule-runs", "schedule-ticks", "schedule-payload", "schedule-facts"),
+    parameters=frozenset({CURSOR}),
+)

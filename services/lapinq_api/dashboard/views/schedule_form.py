@@ -1,0 +1,96 @@
+"""The form in which a schedule is written, a new one or one that is there. What is wrong in it the API says."""
+
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+
+from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.payloads import PayloadView
+from lapinq_api.state import State
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.local_time import read_timezone
+from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS
+from lapinq_core.domain.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
+from lapinq_core.domain.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
+from lapinq_core.domain.ticks import Misfire, Overlap
+from lapinq_core.queue import inspect
+from lapinq_core.store import schedules
+from lapinq_core.store.schedules import Schedule
+
+
+class Typed:
+    """The JSON values of a schedule as somebody types them."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+
+    def text(self, name: str, payloads: PayloadView) -> str | None:
+        """One of them, empty where there is nothing in it; None where something in it is hidden from them."""
+        value = getattr(self._definition, name)
+        if not value:
+            return ""
+        if payloads.mask_object({name: value}, self._definition.queue_name)[name] is not value:
+            return None
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+async def load_new(state: State, asked: Asked) -> dict[str, Any]:
+    del asked
+    return await _values(state, None)
+
+
+async def load_edit(state: State, asked: Asked) -> dict[str, Any]:
+    found = await state.database.run(schedules.get_schedule, read_name(asked.params))
+    if found is None:
+        raise unknown_schedule()
+    return await _values(state, found)
+
+
+async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
+    written = schedule or _BLANK
+    queues = await state.database.run(inspect.count_queues)
+    return {
+        "schedule": schedule,
+        "written": written,
+        "typed": Typed(written),
+        "queues": [queue.queue_name for queue in queues],
+        "timezones": timezones(),
+        "misfires": list(Misfire),
+        "overlaps": list(Overlap),
+        "most": _MOST,
+        "may": Permission,
+    }
+
+
+@cache
+def timezones() -> list[str]:
+    """The names of all that a schedule may have."""
+    return sorted(name for name in available_timezones() if _is_known(name))
+
+
+def _is_known(name: str) -> bool:
+    try:
+        read_timezone(name)
+    except InvalidValue:
+        return False
+    return True
+
+
+_BLANK = Definition(name="", task_name="", module_path="")
+_MOST = {
+    "name": MAX_NAME,
+    "module": MAX_MODULE_PATH,
+    "url": MAX_URL,
+    "jitter": MAX_JITTER,
+    "misfire": MAX_MISFIRE_LIMIT,
+    "retries": MAX_RETRIES,
+    "seconds": MAX_SECONDS,
+}
+
+_TEMPLATE = "schedule-form.html"
+NEW = View(path="/schedules/new", template=_TEMPLATE, here="schedules", load=load_new)
+EDIT = View(path="/schedules/{name}/edit", template=_TEMPLATE, here="schedules", load=load_edit)

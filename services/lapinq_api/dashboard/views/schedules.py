@@ -1,0 +1,61 @@
+"""The schedules: when each comes, how its latest runs went, and whether it is paused."""
+
+from typing import Any
+
+import msgspec
+import psycopg
+
+from lapinq_api.dashboard.page_links import CURSOR, page_links
+from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.database import LIST_BUDGET_SECONDS
+from lapinq_api.paging import DEFAULT_LIMIT
+from lapinq_api.schedule_filters import cursor_after_name, read_after, read_filter
+from lapinq_api.state import State
+from lapinq_core.domain.account import Permission
+from lapinq_core.domain.schedule import ScheduleState
+from lapinq_core.queue.queues import MOST_REASON
+from lapinq_core.store import alerts, schedules, ticks
+from lapinq_core.store.schedules import Schedule, ScheduleFilter
+from lapinq_core.store.ticks import Tick
+
+TICKS_SHOWN = 20
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A schedule with its latest ticks, the last one first."""
+
+    schedule: Schedule
+    ticks: list[Tick]
+
+
+async def load(state: State, asked: Asked) -> dict[str, Any]:
+    chosen, after = read_filter(asked.query), read_after(asked.query)
+    lines, last, late = await state.database.within(LIST_BUDGET_SECONDS, _look, chosen, after)
+    return {
+        "lines": lines,
+        "late": late,
+        "states": list(ScheduleState),
+        "filters": asked.query,
+        "links": page_links(asked.query, None if last is None else cursor_after_name(last)),
+        "most_reason": MOST_REASON,
+        "may": Permission,
+    }
+
+
+async def _look(
+    conn: psycopg.AsyncConnection, chosen: ScheduleFilter, after: str | None
+) -> tuple[list[Line], str | None, float | None]:
+    """The page, what the next one goes on after, and for how long a tick has been due that nobody deals with."""
+    found, last = await schedules.list_schedules(conn, chosen, DEFAULT_LIMIT, after)
+    history = await ticks.list_ticks(conn, [one.id for one in found], TICKS_SHOWN)
+    return [Line(one, history[one.id]) for one in found], last, await alerts.schedules_late(conn)
+
+
+VIEW = View(
+    path="/schedules",
+    template="schedules.html",
+    here="schedules",
+    load=load,
+    parts=("schedules-late", "schedules-list"),
+    parameters=frozenset({"name", "queue", "state", CURSOR}),
+)

@@ -1,0 +1,139 @@
+// The form of a schedule. What is wrong is said at its field, here what can be seen here, and what the API says. A change
+// is made to one version: who comes second is told who was first, and takes over theirs without losing what they typed.
+
+import { call, done } from "./actions.js";
+import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
+import { announce, root, text } from "./page.js";
+import { before, encoded, fieldsOf, give, giveBelow, isAside, isTouched, problemOf, typed } from "./schedule-fields.js";
+import { isPreviewed, preview } from "./schedule-preview.js";
+
+const CONFLICT = 409;
+
+const form = document.querySelector(".schedule-form");
+let theirs = null; // the form as somebody else's change made it
+
+// Shows one of the two fields that say when.
+function choose() {
+  for (const name of ["cron", "every"]) {
+    const isChosen = form.elements.by.value === name;
+    form.elements[name].closest("[data-field]").hidden = !isChosen;
+    form.elements[name].required = isChosen;
+    if (!isChosen) clearWrong(form, name);
+  }
+}
+
+function isSent(field) {
+  if (isAside(field)) return false;
+  if (form.dataset.version) return isTouched(field);
+  return typed(field) !== "";
+}
+
+function check() {
+  for (const field of fieldsOf(form)) {
+    const problem = isAside(field) ? null : problemOf(field);
+    if (problem) tellWrong(form, field.name, problem);
+    else clearWrong(form, field.name);
+  }
+  return !showFirstWrong(form);
+}
+
+function body() {
+  const members = fieldsOf(form).filter(isSent).map((field) => `${JSON.stringify(field.name)}: ${encoded(field)}`);
+  if (form.dataset.version) members.push(`"version": ${form.dataset.version}`);
+  return `{${members.join(", ")}}`;
+}
+
+function refuse(error) {
+  const told = (error.details ?? []).filter(({ loc, msg }) => tellWrong(form, fieldOf(loc), sentence(msg)));
+  if (told.length && showFirstWrong(form)) return;
+  announce(error.message, true);
+  document.getElementById("announcement").scrollIntoView({ block: "nearest" });
+}
+
+async function send() {
+  const name = form.dataset.schedule || typed(form.elements.name);
+  const address = `schedules/${encodeURIComponent(name)}`;
+  if (form.dataset.version) await call("PATCH", `api/v1/${address}`, body());
+  else await call("POST", "api/v1/schedules", body());
+  done(text(form.dataset.version ? "schedule_changed" : "schedule_made", { name }), address);
+}
+
+async function submit(event) {
+  event.preventDefault();
+  announce("");
+  if (!check()) return;
+  const button = form.querySelector("button[type=submit]");
+  button.disabled = true;
+  try {
+    await send();
+  } catch (error) {
+    if (error.status === CONFLICT && form.dataset.version) await showConflict(error);
+    else refuse(error);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// What there is now is read from this very page, as it is made for this viewer.
+async function readTheirs() {
+  const answer = await fetch(location.href);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return answer.ok ? page.querySelector(".schedule-form") : null;
+}
+
+async function showConflict(error) {
+  theirs = await readTheirs().catch(() => null);
+  if (!theirs) {
+    refuse(error);
+    return;
+  }
+  const place = document.getElementById("conflict");
+  place.querySelector("h2").textContent = text("changed_by", { who: theirs.dataset.changedBy });
+  place.hidden = false;
+  place.focus();
+}
+
+function note(field, value) {
+  const place = document.getElementById(`wrong-${field.name}`);
+  place.textContent = text("theirs", { value: value || "–" });
+  place.hidden = false;
+}
+
+// What the viewer did not touch becomes what it is now; at what both changed it says so.
+function takeOver() {
+  const wanted = form.elements.by.value;
+  const wasSwitched = !form.elements[wanted].defaultValue;
+  for (const field of fieldsOf(form)) {
+    const other = theirs.elements[field.name];
+    if (!other) {
+      field.closest("[data-field]").remove(); // not shown to this viewer any more
+      continue;
+    }
+    const [old, now] = [before(field), before(other)];
+    const isMine = isTouched(field) && typed(field) !== now;
+    if (isMine) giveBelow(field, now);
+    else give(field, now);
+    if (isMine && old !== now) note(field, now);
+  }
+  if (!wasSwitched && !isTouched(form.elements[wanted])) form.elements.by.value = theirs.elements.by.value;
+  form.dataset.version = theirs.dataset.version;
+  document.getElementById("conflict").hidden = true;
+  choose();
+  preview(form);
+  announce(text("taken_over"));
+  fieldsOf(form).find((field) => !isAside(field)).focus();
+}
+
+if (form) {
+  choose();
+  preview(form);
+  form.querySelector("button[type=submit]").disabled = false; // without this script it would send the form elsewhere
+  form.addEventListener("submit", submit);
+  form.addEventListener("input", (event) => {
+    if (event.target.name === "by") choose();
+    else if (event.target.dataset.kind) clearWrong(form, event.target.name);
+    if (isPreviewed(event.target.name)) preview(form);
+  });
+  document.querySelector("[data-take-over]").addEventListener("click", takeOver);
+  addEventListener("pageshow", choose); // a browser that comes back to the page marks what was marked
+}

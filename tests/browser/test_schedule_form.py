@@ -1,0 +1,219 @@
+"""The form of a schedule in a browser: what it says while somebody types, and what becomes of it."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+
+from tests.browser.conftest import CheckAccess, NewContext, UserPage
+from tests.browser.test_schedules import AddSchedule, add_schedule
+from tests.support.troubles import Troubles
+
+__all__ = ["add_schedule"]  # a fixture of these tests too
+
+pytestmark = pytest.mark.http
+
+LINE = re.compile(r"^\d{4}-\d\d-\d\d 09:00:00 \+0[12]:00$")
+
+
+def preview(page: Page) -> Locator:
+    return page.locator("#preview")
+
+
+def wrong(page: Page, name: str) -> Locator:
+    return page.locator(f"#wrong-{name}")
+
+
+def field(page: Page, label: str) -> Locator:
+    return page.get_by_role("textbox", name=label, exact=True).or_(
+        page.get_by_role("combobox", name=label, exact=True)
+    )
+
+
+def stored(admin: httpx.Client, name: str) -> dict[str, Any]:
+    return admin.get(f"/api/v1/schedules/{name}").json()
+
+
+def test_one_is_made_and_seen_beforehand(page: Page, admin: httpx.Client) -> None:
+    page.goto("/schedules")
+    page.get_by_role("link", name="New schedule").first.click()
+    field(page, "Name").fill("made here")
+    field(page, "Task").fill("factorial")
+    field(page, "Module").fill("math")
+    field(page, "Arguments").fill("[12345678901234567890]")
+    field(page, "Cron expression").fill("0 9 * * 1-5")
+    field(page, "Time zone").fill("Europe/Madrid")
+    expect(preview(page)).to_contain_text("At 09:00, Monday through Friday")
+    expect(preview(page).get_by_role("listitem").filter(has_text=LINE)).to_have_count(5)
+    page.get_by_text("More:").click()
+    page.get_by_label("While the run before has not ended").select_option("skip")
+    page.get_by_label("Starts (UTC)").fill("2090-01-01T10:00:00")
+    page.get_by_role("button", name="Create schedule").click()
+    expect(page).to_have_url(re.compile("/schedules/made%20here$"))
+    expect(page.get_by_text("The schedule made here is there.")).to_be_visible()
+    made = stored(admin, "made here")
+    # No number is lost in a script.
+    assert "12345678901234567890" in admin.get("/api/v1/schedules/made here").text
+    assert (made["cron"], made["timezone"], made["overlap"]) == ("0 9 * * 1-5", "Europe/Madrid", "skip")
+    assert made["starts_at"] in {"2090-01-01T10:00:00Z", "2090-01-01T10:00:00+00:00"}
+
+
+def test_a_wrong_expression_is_told_at_its_field(page: Page, troubles: Troubles) -> None:
+    troubles.expect("status of 400")
+    page.goto("/schedules/new")
+    cron = field(page, "Cron expression")
+    cron.fill("0 25 * * *")
+    expect(wrong(page, "cron")).to_contain_text("25")
+    expect(cron).to_have_attribute("aria-invalid", "true")
+    cron.fill("0 5 * * *")
+    expect(wrong(page, "cron")).to_be_hidden()
+    expect(preview(page)).to_contain_text("At 05:00")
+    field(page, "Time zone").fill("Mars/Olympus")
+    expect(wrong(page, "timezone")).to_contain_text("Mars/Olympus")
+    page.get_by_label("Interval", exact=True).first.check()
+    expect(cron).to_be_hidden()
+    field(page, "Interval").fill("soon")
+    field(page, "Time zone").fill("UTC")
+    expect(wrong(page, "every")).to_contain_text("15m")
+    field(page, "Interval").fill("1h30m")
+    expect(preview(page)).to_contain_text("Every 1 hour and 30 minutes")
+
+
+def test_an_old_answer_is_dropped(page: Page) -> None:
+    page.goto("/schedules/new")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "cron=0+1" in route.request.url:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/schedules/preview?*", hold)
+    cron = field(page, "Cron expression")
+    with page.expect_request(lambda request: "cron=0+1" in request.url):
+        cron.fill("0 1 * * *")
+    cron.fill("0 2 * * *")
+    expect(preview(page)).to_contain_text("At 02:00")
+    with page.expect_response(lambda answer: "cron=0+1" in answer.url):
+        held[0].continue_()
+    page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true)))")
+    expect(preview(page)).to_contain_text("At 02:00")
+
+
+def test_what_is_wrong_is_told_at_each_field_and_the_first_has_the_focus(
+    page: Page, troubles: Troubles, add_schedule: AddSchedule
+) -> None:
+    troubles.expect("status of 4(00|09)")
+    add_schedule("taken")
+    page.goto("/schedules/new")
+    save = page.get_by_role("button", name="Create schedule")
+    save.click()
+    expect(field(page, "Name")).to_be_focused()
+    for name in ("name", "task_name", "module_path", "cron"):
+        expect(wrong(page, name)).not_to_be_empty()
+    for label, text in (
+        ("Name", "a/b"),
+        ("Task", "x"),
+        ("Module", "no module"),
+        ("Cron expression", "@daily"),
+    ):
+        field(page, label).fill(text)
+    field(page, "Arguments").fill("{}")
+    field(page, "Keyword arguments").fill("{nothing}")
+    save.click()
+    expect(wrong(page, "args")).to_have_text("It must be a list: [1, 2]")
+    expect(wrong(page, "kwargs")).to_contain_text("This is no JSON")
+    expect(field(page, "Arguments")).to_be_focused()
+    field(page, "Arguments").fill("")
+    field(page, "Keyword arguments").fill("")
+    save.click()
+    expect(wrong(page, "name")).to_contain_text("without a slash")
+    expect(field(page, "Name")).to_be_focused()
+    field(page, "Name").fill("taken")
+    save.click()
+    expect(wrong(page, "module_path")).to_contain_text("dotted Python module name")
+    field(page, "Module").fill("math")
+    # What is folded away is opened.
+    page.get_by_text("More:").click()
+    page.get_by_label("Retries", exact=True).fill("-1")
+    page.get_by_text("More:").click()
+    save.click()
+    expect(page.get_by_label("Retries", exact=True)).to_be_focused()
+    page.get_by_label("Retries", exact=True).fill("1")
+    save.click()
+    expect(page.get_by_text("There is a schedule of this name already.")).to_be_visible()
+
+
+def test_a_change_sends_what_was_changed(page: Page, admin: httpx.Client, add_schedule: AddSchedule) -> None:
+    address = add_schedule("edited", priority=3, starts_at="2090-01-01T10:00:00Z", metadata={"a": 1.5})
+    sent: list[Any] = []
+    page.on(
+        "request", lambda request: sent.append(request.post_data_json) if request.method == "PATCH" else None
+    )
+    page.goto(address)
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Interval", exact=True).first.check()
+    field(page, "Interval").fill("2h")
+    page.get_by_text("More:").click()
+    field(page, "Metadata").fill("")
+    page.get_by_label("Double the wait").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The schedule edited is changed.")).to_be_visible()
+    assert sent == [{"every": "2h", "metadata": None, "retry_backoff": False, "version": 1}]
+    now = stored(admin, "edited")
+    assert (now["cron"], now["every"], now["metadata"], now["priority"]) == (None, "2h", None, 3)
+
+
+def test_who_comes_second_takes_over_and_keeps_what_they_typed(
+    page: Page, admin: httpx.Client, user_page: UserPage, troubles: Troubles, add_schedule: AddSchedule
+) -> None:
+    troubles.expect("status of 409")
+    address = add_schedule("shared", queue_name="mail")
+    page.goto(f"{address}/edit")
+    other = user_page({"mail": ["enqueue"]})
+    other.goto(f"{address}/edit")
+    field(other, "Cron expression").fill("0 7 * * *")
+    field(other, "Arguments").fill("[7]")
+    other.get_by_role("button", name="Save").click()
+    expect(other.get_by_text("The schedule shared is changed.")).to_be_visible()
+    field(page, "Time zone").fill("Europe/Madrid")
+    field(page, "Arguments").fill("[8]")
+    save = page.get_by_role("button", name="Save")
+    save.click()
+    conflict = page.locator("#conflict")
+    expect(conflict).to_be_focused()
+    expect(conflict).to_contain_text(re.compile(r"person \d+ changed this schedule in the meantime"))
+    conflict.get_by_role("button").click()
+    expect(conflict).to_be_hidden()
+    expect(field(page, "Cron expression")).to_have_value("0 7 * * *")
+    expect(field(page, "Arguments")).to_have_value("[8]")
+    expect(field(page, "Time zone")).to_have_value("Europe/Madrid")
+    expect(wrong(page, "args")).to_contain_text(re.compile(r"It was changed to: \[\s*7\s*\]"))
+    save.click()
+    expect(page.get_by_text("The schedule shared is changed.")).to_be_visible()
+    now = stored(admin, "shared")
+    assert (now["cron"], now["timezone"], now["args"]) == ("0 7 * * *", "Europe/Madrid", [8])
+
+
+def test_without_a_script_nothing_is_sent(new_context: NewContext, context: BrowserContext) -> None:
+    plain = new_context(java_script_enabled=False)
+    plain.add_cookies(context.cookies())  # pyright: ignore[reportArgumentType]  # of one it answers what it takes
+    page = plain.new_page()
+    page.goto("/schedules/new")
+    expect(page.get_by_role("button", name="Create schedule")).to_be_disabled()
+    plain.close()  # nothing can be asked of a page without scripts
+
+
+def test_what_it_says_keeps_nobody_out(page: Page, axe: CheckAccess, troubles: Troubles) -> None:
+    troubles.expect("status of 400")
+    page.goto("/schedules/new")
+    page.get_by_text("More:").click()
+    field(page, "Cron expression").fill("never")
+    expect(wrong(page, "cron")).to_be_visible()
+    page.get_by_role("button", name="Create schedule").click()
+    axe(page)
+    page.emulate_media(color_scheme="dark")
+    axe(page)

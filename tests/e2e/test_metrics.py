@@ -132,7 +132,7 @@ def test_a_server_shows_the_worker_and_the_scheduler_in_it(database: str) -> Non
         eventually(lambda: has_ended(url), timeout=30)
         seen = scrape(url)
         check(seen)
-        assert seen.labels("lapinq_chore_seconds_count", "part") == {"worker", "scheduler"}
+        assert seen.labels("lapinq_chore_seconds_count", "part") == {"worker", "scheduler", "cron"}
         assert seen.labels("lapinq_webhook_tries_total", "outcome") == {"delivered", "failed", "given_up"}
         assert seen.labels("lapinq_database_pool_waiting", "part") == {"api", "worker", "scheduler"}
 

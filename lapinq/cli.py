@@ -21,6 +21,7 @@ _COMMANDS = {
     "fleet": ("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
     "user": ("lapinq.commands.user:user", "See to the users of the dashboard."),
     "key": ("lapinq.commands.key:key", "Make, list and delete named API keys."),
+    "health": ("lapinq.commands.health:health", "Ask whether a daemon on this machine is well."),
     "migrate": ("lapinq.commands.migrate:migrate", "Bring the database's schema up to date."),
     "db": ("lapinq.commands.db:db", "Start, stop and use the embedded PostgreSQL."),
 }

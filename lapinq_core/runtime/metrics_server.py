@@ -1,9 +1,10 @@
-"""Serves the metrics of a program that has no HTTP server: a worker, a scheduler.
+"""Serves the metrics of a program that has no HTTP server, a worker or a scheduler, and answers probes of it.
 
 In threads of its own, so that it answers while the event loop is held up by a task. At most a few requests at
 once, each bounded in time; beyond them a connection is closed unanswered.
 """
 
+import json
 import logging
 import socket
 import socketserver
@@ -16,6 +17,7 @@ from typing import Any
 
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings
 
 MOST_AT_ONCE = 4
@@ -31,12 +33,15 @@ class CannotServeMetrics(LapinqError):
 
 
 @contextmanager
-def serving_metrics(settings: Settings, metrics: Metrics) -> Generator[None]:
-    """Serves `metrics` where `settings` say so, while the context lasts. Raises `CannotServeMetrics`."""
+def serving_metrics(settings: Settings, metrics: Metrics, probes: Probes) -> Generator[None]:
+    """Serves `metrics`, and what `probes` tell, where `settings` say so while the context lasts.
+
+    Raises `CannotServeMetrics`.
+    """
     if settings.metrics_port is None:
         yield
         return
-    server = _listen(settings.metrics_host, settings.metrics_port, metrics)
+    server = _listen(settings.metrics_host, settings.metrics_port, metrics, probes)
     thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="metrics", daemon=True)
     thread.start()
     try:
@@ -48,12 +53,12 @@ def serving_metrics(settings: Settings, metrics: Metrics) -> Generator[None]:
         server.server_close()
 
 
-def _listen(host: str, port: int, metrics: Metrics) -> "_Server":
+def _listen(host: str, port: int, metrics: Metrics, probes: Probes) -> "_Server":
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return _Server(family, address, metrics)
+        return _Server(family, address, metrics, probes)
     except OSError as error:
         why = error.strerror or str(error)
         raise CannotServeMetrics(
@@ -67,9 +72,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, family: int, address: Any, metrics: Metrics) -> None:
+    def __init__(self, family: int, address: Any, metrics: Metrics, probes: Probes) -> None:
         self.address_family = family
         self.metrics = metrics
+        self.probes = probes
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
         super().__init__(address, _Handler)
 
@@ -99,12 +105,26 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:  # the name that the library looks for
-        if self.path.partition("?")[0] != "/metrics":
-            self.send_error(HTTPStatus.NOT_FOUND, "the metrics are at /metrics")
-            return
         assert isinstance(self.server, _Server)
-        body, content_type = self.server.metrics.text(self.headers.get("Accept", ""))
-        self.send_response(HTTPStatus.OK)
+        probes = self.server.probes
+        match self.path.partition("?")[0]:
+            case "/metrics":
+                self._answer(HTTPStatus.OK, *self.server.metrics.text(self.headers.get("Accept", "")))
+            case "/livez":
+                self._probe("ok", "stuck", probes.what_ails_it())
+            case "/readyz":
+                self._probe("ready", "unready", probes.what_keeps_it())
+            case _:
+                self.send_error(HTTPStatus.NOT_FOUND, "here are /metrics, /livez and /readyz")
+
+    def _probe(self, well: str, ill: str, reason: str | None) -> None:
+        # As the API answers them.
+        told = {"status": well} if reason is None else {"status": ill, "reason": reason}
+        status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
+        self._answer(status, json.dumps(told).encode(), "application/json")
+
+    def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -10,10 +10,11 @@ import msgspec
 import uvloop
 
 from lapinq_core.db.startup import database, explained, wait_for_schema
-from lapinq_core.runtime import flags
+from lapinq_core.runtime import catalogue, flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
+from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_core.store.comparing import Wanted
@@ -21,6 +22,11 @@ from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.deliveries import run_deliveries
 from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
+
+STUCK_SECONDS = 60.0
+"""Nothing here holds up the event loop: one that has not turned for so long never will."""
+LAG_SECONDS = 90.0
+"""More than a pass may take before it is given up (`lapinq_core.runtime.loops`)."""
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +59,9 @@ def scheduler(**given: object) -> None:
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
         wanted = declarations(settings.schedule_modules)
-        metrics = Metrics()
-        with serving_metrics(settings, metrics), database(settings) as url:
-            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url), metrics, wanted))
+        metrics, probes = Metrics(), Probes(STUCK_SECONDS)
+        with serving_metrics(settings, metrics, probes), database(settings) as url:
+            uvloop.run(_serve(msgspec.structs.replace(settings, database_url=url), metrics, probes, wanted))
 
 
 def main() -> None:
@@ -63,16 +69,29 @@ def main() -> None:
     scheduler()
 
 
-async def _serve(settings: Settings, metrics: Metrics, wanted: Sequence[Wanted]) -> None:
+async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: Sequence[Wanted]) -> None:
     assert settings.database_url is not None
-    with stop_signals() as signals:
+    with stop_signals() as signals, probes.beating():
         await wait_for_schema(settings.database_url, signals.asked)
+        probes.started(lambda: "it is stopping" if signals.asked.is_set() else _what_lags(metrics))
         log.info("scheduler started")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
             group.create_task(run_cron(settings, signals.asked, metrics, wanted), name="fire schedules")
             group.create_task(run_deliveries(settings, signals.asked, metrics), name="deliver webhooks")
     log.info("stopped")
+
+
+def _what_lags(metrics: Metrics) -> str | None:
+    """The chore that is furthest behind, as a reason; None while all get on."""
+    lags = [
+        (sample.value, sample.labels["chore"])
+        for family in metrics.collect()
+        if family.name == catalogue.CHORE_LAG.name
+        for sample in family.samples
+    ]
+    lag, chore = max(lags, default=(0.0, ""))
+    return f"its chore {chore!r} is {lag:.0f} s behind" if lag > LAG_SECONDS else None
 
 
 if __name__ == "__main__":

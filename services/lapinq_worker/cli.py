@@ -17,6 +17,7 @@ from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
+from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
 from lapinq_worker.queue_settings import choice_of
@@ -95,9 +96,10 @@ def worker(*, drain: bool, reloads: bool, **given: object) -> None:
                 raise SettingsError("--reload never ends by itself, --drain does: leave out either")
             _reload(settings)
         prepare_imports(settings.worker_imports)
-        metrics = Metrics()
-        with serving_metrics(settings, metrics), database(settings) as url:
-            run_main(_serve(msgspec.structs.replace(settings, database_url=url), metrics, drain=drain))
+        metrics, probes = Metrics(), Probes(settings.worker_timeout + settings.lease_seconds)
+        with serving_metrics(settings, metrics, probes), database(settings) as url:
+            settings = msgspec.structs.replace(settings, database_url=url)
+            run_main(_serve(settings, metrics, probes, drain=drain))
         end_without_threads()
 
 
@@ -106,15 +108,16 @@ def main() -> None:
     worker()
 
 
-async def _serve(settings: Settings, metrics: Metrics, *, drain: bool) -> None:
+async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain: bool) -> None:
     assert settings.database_url is not None
-    with stop_signals() as signals:
+    with stop_signals() as signals, probes.beating():
         await wait_for_schema(settings.database_url, signals.asked)
         if signals.asked.is_set():
             return
         begin_anew = beginner(lambda: was_asked_to_stop() or running.is_dismissed)
         running = Worker(settings, drain=drain, recycle=begin_anew, ends_tainted=not drain)
         metrics.show(running)
+        probes.started(running.what_keeps_it)
         task = asyncio.create_task(running.run(), name="worker")
         for event in (signals.asked, signals.insisted):
             told = asyncio.create_task(event.wait())

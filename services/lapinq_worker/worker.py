@@ -52,11 +52,8 @@ LOOP_TICK_SECONDS = 0.5
 
 
 class Worker:
-    """One worker on the running event loop. `run` may be called once.
-
-    With `drain` it stops by itself when its queues are empty. `is_dismissed` says that somebody asked it to stop, by
-    way of the database.
-    """
+    """One worker on the running event loop. `run` may be called once. `is_dismissed` says that somebody asked it to
+    stop, by way of the database."""
 
     def __init__(
         self,
@@ -180,6 +177,12 @@ class Worker:
         """First call: finish what runs. Second: hand it back now."""
         (self._insisted if self._was_told else self._stop).set()
         self._was_told = True
+
+    def what_keeps_it(self) -> str | None:
+        """Why it can't take on tasks now; None when it can. Any thread may ask."""
+        if self._stop.is_set():
+            return "it is stopping"
+        return None if self._membership.is_current else "the database has not confirmed lately that it lives"
 
     def collect(self) -> Iterable[Metric]:
         """What it counts, for the metrics; any thread may ask."""

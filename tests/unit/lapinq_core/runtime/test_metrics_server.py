@@ -10,6 +10,7 @@ import pytest
 
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import MOST_AT_ONCE, CannotServeMetrics, serving_metrics
+from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.scraping import Scraped
@@ -19,7 +20,7 @@ from tests.support.scraping import Scraped
 def url(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
     """Where one serves on a free port."""
     caplog.set_level(logging.INFO)
-    with serving_metrics(Settings(metrics_port=0), Metrics()):
+    with serving_metrics(Settings(metrics_port=0), Metrics(), Probes(60.0)):
         found = re.search(r"http://127\.0\.0\.1:\d+", caplog.text)
         assert found, caplog.text
         yield found[0]
@@ -41,6 +42,24 @@ def test_it_serves_nothing_else(url: str) -> None:
     assert httpx.post(f"{url}/metrics", trust_env=False).status_code == 501
     head = httpx.head(f"{url}/metrics", trust_env=False)
     assert (head.status_code, head.content) == (200, b"")
+
+
+def test_probes_are_answered_beside_the_metrics(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    probes = Probes(60.0)
+    with serving_metrics(Settings(metrics_port=0), Metrics(), probes):
+        found = re.search(r"http://127\.0\.0\.1:\d+", caplog.text)
+        assert found, caplog.text
+
+        def ask(path: str) -> tuple[int, dict[str, str]]:
+            response = httpx.get(f"{found[0]}{path}", trust_env=False)
+            return response.status_code, response.json()
+
+        assert ask("/livez") == (200, {"status": "ok"})
+        reason = "it is starting, or waits for the database"
+        assert ask("/readyz") == (503, {"status": "unready", "reason": reason})
+        probes.started(lambda: None)
+        assert ask("/readyz?verbose") == (200, {"status": "ready"})
 
 
 def test_openmetrics_is_given_to_whoever_asks_for_it(url: str) -> None:
@@ -78,7 +97,7 @@ def answers(url: str) -> bool:
 
 def test_nothing_listens_after_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with serving_metrics(Settings(metrics_port=0), Metrics()):
+    with serving_metrics(Settings(metrics_port=0), Metrics(), Probes(60.0)):
         url = re.findall(r"http://[\d.]+:\d+", caplog.text)[-1]
         assert answers(url)
     with pytest.raises(ConnectionRefusedError):
@@ -87,14 +106,14 @@ def test_nothing_listens_after_its_end(caplog: pytest.LogCaptureFixture) -> None
 
 def test_without_a_port_nothing_is_served(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    with serving_metrics(Settings(), Metrics()):
+    with serving_metrics(Settings(), Metrics(), Probes(60.0)):
         assert caplog.text == ""
 
 
 def test_a_port_that_is_taken_is_said_plainly(url: str) -> None:
     with (
         pytest.raises(CannotServeMetrics, match=rf"port {port_of(url)} of 127.0.0.1: address already in use"),
-        serving_metrics(Settings(metrics_port=port_of(url)), Metrics()),
+        serving_metrics(Settings(metrics_port=port_of(url)), Metrics(), Probes(60.0)),
     ):
         raise AssertionError("it served on a port that is taken")
 
@@ -102,7 +121,7 @@ def test_a_port_that_is_taken_is_said_plainly(url: str) -> None:
 def test_a_host_that_is_none_is_said_plainly() -> None:
     with (
         pytest.raises(CannotServeMetrics, match=r"port 0 of nowhere\.invalid"),
-        serving_metrics(Settings(metrics_port=0, metrics_host="nowhere.invalid"), Metrics()),
+        serving_metrics(Settings(metrics_port=0, metrics_host="nowhere.invalid"), Metrics(), Probes(60.0)),
     ):
         raise AssertionError("it served on a host that is none")
 
@@ -110,7 +129,7 @@ def test_a_host_that_is_none_is_said_plainly() -> None:
 def test_it_serves_on_ipv6(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     try:
-        with serving_metrics(Settings(metrics_port=0, metrics_host="::1"), Metrics()):
+        with serving_metrics(Settings(metrics_port=0, metrics_host="::1"), Metrics(), Probes(60.0)):
             found = re.search(r"http://\[::1\]:\d+", caplog.text)
             assert found, caplog.text
             assert answers(found[0])

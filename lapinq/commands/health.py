@@ -1,0 +1,77 @@
+"""`lapinq health`: what a container's health check runs. It is called every few seconds, so it imports little."""
+
+import os
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+import click
+
+from lapinq_core.runtime.settings import Settings, SettingsError, parse_setting, variable
+
+METRICS_PORT = 9100
+MAX_ANSWER = 64 * 1024
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not listened on
+
+
+@click.command()
+@click.argument("daemon", type=click.Choice(["api", "worker", "scheduler"]))
+@click.option("--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it lives.")
+@click.option("--url", help="Where it serves HTTP, instead of what the environment's settings say.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds to wait for it.",
+)
+def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None:
+    """Ask the API, or a worker or scheduler that serves metrics, whether it is well.
+
+    Exits with 0 when it is, with 1 when it is not or does not answer. A worker or scheduler is looked for at the port
+    of LAPINQ_METRICS_PORT, 9100 when that is empty; the API at LAPINQ_PORT.
+    """
+    try:
+        told = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(told)
+
+
+def _address_of(daemon: str) -> str:
+    """Where the settings say that it serves HTTP. Raises `SettingsError`."""
+    if daemon == "api":
+        host, port = _setting("host"), _setting("port")
+    else:
+        host, port = _setting("metrics_host"), _setting("metrics_port") or METRICS_PORT
+    host = _HERE.get(str(host), str(host))
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _setting(field: str) -> object:
+    # Only these: a health check has no use for secrets, and reads no file.
+    name = variable(field)
+    given = os.environ.get(name)
+    return parse_setting(field, given, name) if given else getattr(Settings(), field)
+
+
+def _ask(address: str, path: str, timeout: float) -> str:
+    """What it says when it is well. Raises `ClickException` when it is not, `SettingsError` for what is no address."""
+    try:
+        parts = urlsplit(address)
+        kind = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+    except (KeyError, ValueError, HTTPException):
+        raise SettingsError(f"{address} is no URL such as http://127.0.0.1:8001") from None
+    try:
+        connection.request("GET", parts.path.rstrip("/") + path)
+        response = connection.getresponse()
+        body = response.read(MAX_ANSWER).decode(errors="replace").strip()
+    except (OSError, HTTPException) as error:
+        raise click.ClickException(
+            f"no answer from {address}{path}: {error or type(error).__name__}"
+        ) from error
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise click.ClickException(f"{address}{path} answers {response.status}: {body}")
+    return body

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from lapinq_core.runtime.settings import Settings, SettingsError, parse_setting, variable
+from lapinq_core.runtime.settings import SettingsError, load_settings
 
 METRICS_PORT = 9100
 MAX_ANSWER = 64 * 1024
@@ -14,7 +14,7 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # 
 
 
 @click.command()
-@click.argument("daemon", type=click.Choice(["api", "worker", "scheduler"]))
+@click.argument("daemon", metavar="DAEMON", type=click.Choice(["api", "worker", "scheduler"]))
 @click.option("--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it lives.")
 @click.option("--url", help="Where it serves HTTP, instead of what the environment's settings say.")
 @click.option(
@@ -25,7 +25,7 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # 
     help="Seconds to wait for it.",
 )
 def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None:
-    """Ask the API, or a worker or scheduler that serves metrics, whether it is well.
+    """Ask DAEMON, which is api, worker or scheduler, whether it is well.
 
     Exits with 0 when it is, with 1 when it is not or does not answer. A worker or scheduler is looked for at the port
     of LAPINQ_METRICS_PORT, 9100 when that is empty; the API at LAPINQ_PORT.
@@ -39,19 +39,12 @@ def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None
 
 def _address_of(daemon: str) -> str:
     """Where the settings say that it serves HTTP. Raises `SettingsError`."""
-    if daemon == "api":
-        host, port = _setting("host"), _setting("port")
-    else:
-        host, port = _setting("metrics_host"), _setting("metrics_port") or METRICS_PORT
-    host = _HERE.get(str(host), str(host))
+    settings = load_settings(os.environ)
+    host, port = settings.host, settings.port
+    if daemon != "api":
+        host, port = settings.metrics_host, settings.metrics_port or METRICS_PORT
+    host = _HERE.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _setting(field: str) -> object:
-    # Only these: a health check has no use for secrets, and reads no file.
-    name = variable(field)
-    given = os.environ.get(name)
-    return parse_setting(field, given, name) if given else getattr(Settings(), field)
 
 
 def _ask(address: str, path: str, timeout: float) -> str:

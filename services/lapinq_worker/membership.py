@@ -77,6 +77,10 @@ class Membership:
         """Whether the worker holds what it claimed, for all it knows."""
         return self.is_member and self._heartbeat.is_current
 
+    def what_keeps_it(self) -> str | None:
+        """Why the worker may claim nothing now; None when it may."""
+        return None if self.is_current else "the database has not confirmed lately that it lives"
+
     @property
     def is_calm(self) -> bool:
         """Whether it may judge others."""

@@ -180,9 +180,7 @@ class Worker:
 
     def what_keeps_it(self) -> str | None:
         """Why it can't take on tasks now; None when it can. Any thread may ask."""
-        if self._stop.is_set():
-            return "it is stopping"
-        return None if self._membership.is_current else "the database has not confirmed lately that it lives"
+        return "it is stopping" if self._stop.is_set() else self._membership.what_keeps_it()
 
     def collect(self) -> Iterable[Metric]:
         """What it counts, for the metrics; any thread may ask."""

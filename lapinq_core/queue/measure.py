@@ -8,6 +8,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.state import Status
+from lapinq_core.queue.backlog import paused
 
 _PACKAGE = "lapinq_core.queue"
 
@@ -25,13 +26,14 @@ _STATUSES = (
 class QueueMeasures(msgspec.Struct, frozen=True):
     """`counts` are by queue; None is all queues that are not told apart.
 
-    `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `overdue` is
-    how late the first delayed task is, `webhooks_overdue` the first webhook that waits, `schedules_overdue` the first
-    tick of a schedule.
+    `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `paused` are
+    those that are told apart and paused. `overdue` is how late the first delayed task is, `webhooks_overdue` the first
+    webhook that waits, `schedules_overdue` the first tick of a schedule.
     """
 
     counts: dict[str | None, dict[Status, int]]
     ages: dict[str, float]
+    paused: frozenset[str]
     overdue: float
     webhooks_overdue: float
     schedules_overdue: float
@@ -49,9 +51,10 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
         cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": waiting}, prepare=True)
         # None: the task was deleted between two looks.
         ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
+    held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
-    return QueueMeasures(counts, ages, *row)
+    return QueueMeasures(counts, ages, held, *row)
 
 
 async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:

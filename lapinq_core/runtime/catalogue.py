@@ -58,6 +58,7 @@ OLDEST_READY = Measure(
     "Seconds since the first task in line was enqueued or became due",
     ("queue",),
 )
+PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1; there for queues that are paused", ("queue",))
 OVERDUE = Measure(
     "lapinq_delayed_overdue_seconds",
     "gauge",

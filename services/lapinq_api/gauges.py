@@ -78,6 +78,7 @@ def families_of(measures: QueueMeasures | None) -> list[Metric]:
         catalogue.DATABASE_UP.is_at(1),
         catalogue.TASKS.of(tasks),
         catalogue.OLDEST_READY.of({(queue,): age for queue, age in measures.ages.items()}),
+        catalogue.PAUSED.of({(queue,): 1 for queue in measures.paused}),
         catalogue.OVERDUE.is_at(measures.overdue),
         catalogue.WEBHOOKS_OVERDUE.is_at(measures.webhooks_overdue),
         catalogue.SCHEDULES_OVERDUE.is_at(measures.schedules_overdue),

@@ -90,6 +90,18 @@ def test_the_age_is_that_of_the_first_in_line(database: str) -> None:
     on_connections(database, test)
 
 
+def test_paused_queues_are_those_that_are_told_apart(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for name, count in {"a": 3, "b": 3, "small": 1}.items():
+            await enqueue(conn, count, queue_name=name)
+        for name in ("a", "small", "without tasks"):
+            await pause(conn, name)
+        assert (await measure(conn, 200)).paused == {"a", "small"}
+        assert (await measure(conn, 2)).paused == {"a"}
+
+    on_connections(database, test)
+
+
 def test_a_delayed_task_counts_from_when_it_was_due(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, queue_name="a", scheduled_at=datetime.now(UTC) - timedelta(seconds=30))

@@ -1,29 +1,19 @@
-"""What is built is complete, and works where nothing else of ours is."""
+"""What is built is complete, and holds nothing else."""
 
-import json
-import os
 import re
-import subprocess
 import sys
 import tarfile
-import urllib.request
-import venv
 import zipfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from email.message import Message
 from email.parser import Parser
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from lapinq_core.domain.version import __version__
-from tests.support import postgres
-from tests.support.eventually import eventually
-from tests.support.people import log_in
+from tests.support.packages import ROOT, build, run, sdist_in, wheel_in
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "lapinq",
     "lapinq_core",
@@ -32,71 +22,28 @@ PACKAGES = {
     "lapinq_scheduler",
     "lapinq_migrations",
 }
-INSTALL_SECONDS = 600
+INFO = f"lapinq-{__version__}.dist-info"
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory with the source distribution, and the wheel that was made of it."""
-    target = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(ROOT))
-    return target
+    return build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
 def wheel(built: Path) -> Path:
-    (path,) = built.glob("*.whl")
-    return path
+    return wheel_in(built)
 
 
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a virtual environment that holds the wheel and what it asks for, and nothing else."""
-    place = tmp_path_factory.mktemp("installed") / "venv"
-    venv.create(place, with_pip=True)
-    run(
-        str(place / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        str(wheel),
-    )
-    return place / "bin"
-
-
-@pytest.fixture
-def empty(postgres_url: str) -> Generator[str]:
-    """The URL of a database with nothing in it."""
-    with postgres.private_database(postgres_url) as url:
-        yield url
-
-
-def run(*command: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """What the program prints; its errors fail the test."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=outside(env or {}),
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def outside(extra: dict[str, str]) -> dict[str, str]:
-    """The environment without what leads into this project."""
-    ours = re.compile(r"PYTHON|VIRTUAL_ENV|LAPINQ_|DATABASE_URL|PYTEST")
-    return {name: value for name, value in os.environ.items() if not ours.match(name)} | extra
+def metadata(wheel: Path) -> Message:
+    return Parser().parsestr(zipfile.ZipFile(wheel).read(f"{INFO}/METADATA").decode())
 
 
 def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
+    # No tests, no scripts, no deploy.
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert tops == PACKAGES | {f"lapinq-{__version__}.dist-info"}
+    assert tops == PACKAGES | {INFO}
 
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
@@ -115,89 +62,60 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert "lapinq_migrations/versions/0001_foundation.sql" in wanted
 
 
-def test_the_wheel_holds_the_licences_of_what_others_made(wheel: Path) -> None:
-    vendored = "lapinq_api/static/vendor"
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"{vendored}/idiomorph.LICENSE.txt", f"{vendored}/uPlot.LICENSE.txt"} <= names
+def test_the_licences_come_along_ours_and_those_of_what_others_made(built: Path, wheel: Path) -> None:
+    others = {path.name for path in (ROOT / "services/lapinq_api/static/vendor").glob("*.LICENSE.txt")}
+    assert others >= {"idiomorph.LICENSE.txt", "uPlot.LICENSE.txt"}
+    vendored = {f"lapinq_api/static/vendor/{name}" for name in others}
+    assert {f"{INFO}/licenses/LICENSE", *vendored} <= set(zipfile.ZipFile(wheel).namelist())
+    assert {"LICENSE", *(f"services/{name}" for name in vendored)} <= set(names_in(sdist_in(built)))
 
 
 def test_the_metadata_says_who_we_are(wheel: Path) -> None:
-    text = zipfile.ZipFile(wheel).read(f"lapinq-{__version__}.dist-info/METADATA").decode()
-    metadata = Parser().parsestr(text)
-    assert metadata["Name"] == "lapinq"
-    assert metadata["Version"] == __version__
-    assert metadata["License-Expression"] == "MIT"
-    assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata["Description-Content-Type"] == "text/markdown"
-    assert "A task queue" in metadata.get_payload()
-    assert "embedded" in metadata.get_all("Provides-Extra", [])
+    told = metadata(wheel)
+    assert told["Name"] == "lapinq"
+    assert told["Version"] == __version__
+    assert told["License-Expression"] == "MIT"
+    assert told["Requires-Python"] == ">=3.11"
+    assert told["Description-Content-Type"] == "text/markdown"
+    assert "A task queue" in told.get_payload()
+    assert "embedded" in told.get_all("Provides-Extra", [])
+
+
+def test_the_metadata_leads_to_the_project(wheel: Path) -> None:
+    urls = dict(each.split(", ") for each in metadata(wheel).get_all("Project-URL", []))
+    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues", "Security"}
+    files = {name: re.search(r"/blob/main/(.+)$", url) for name, url in urls.items()}
+    assert {name for name, found in files.items() if found} == {"Changelog", "Security"}
+    assert all((ROOT / found[1]).is_file() for found in files.values() if found)
 
 
 def test_the_source_distribution_can_run_the_tests(built: Path) -> None:
-    (path,) = built.glob("*.tar.gz")
-    with tarfile.open(path) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
+    names = set(names_in(sdist_in(built)))
     assert {"pyproject.toml", "LICENSE", "README.md", "tests/conftest.py", "docs/schema.sql"} <= names
     assert not [name for name in names if name.startswith((".venv", ".git/", "dist/"))]
 
 
-def test_an_installed_lapinq_says_its_version(installed: Path, tmp_path: Path) -> None:
-    assert run(str(installed / "lapinq"), "--version", cwd=tmp_path).split()[-1] == __version__
-    assert (
-        run(str(installed / "python"), "-m", "lapinq", "--version", cwd=tmp_path).split()[-1] == __version__
-    )
-    for program in ("lapinq-api", "lapinq-worker", "lapinq-scheduler"):
-        assert "--database-url" in run(str(installed / program), "--help", cwd=tmp_path)
+def test_built_once_more_it_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    def digests(name: str) -> dict[str, str]:
+        place = tmp_path / name
+        command = ["hatchling", "build", "--directory", str(place)]
+        run(sys.executable, "-m", *command, env={"SOURCE_DATE_EPOCH": "1700000000"}, cwd=ROOT)
+        return {path.name: sha256(path.read_bytes()).hexdigest() for path in place.iterdir()}
+
+    first = digests("first")
+    assert len(first) == 2
+    assert digests("second") == first
+    # And of the source distribution the same wheel is made as of the clone.
+    with tarfile.open(sdist_in(tmp_path / "first")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    source = tmp_path / f"lapinq-{__version__}"
+    command = ["hatchling", "build", "--target", "wheel", "--directory", str(tmp_path / "third")]
+    run(sys.executable, "-m", *command, env={"SOURCE_DATE_EPOCH": "1700000000"}, cwd=source)
+    wheel = wheel_in(tmp_path / "third")
+    assert sha256(wheel.read_bytes()).hexdigest() == first[wheel.name]
 
 
-def test_an_installed_lapinq_runs_a_task(installed: Path, empty: str, tmp_path: Path) -> None:
-    assert "schema is at" in run(
-        str(installed / "lapinq"), "migrate", env={"DATABASE_URL": empty}, cwd=tmp_path
-    )
-    with served(installed, empty, tmp_path) as address:
-        task = call(
-            f"{address}api/v1/enqueue", {"module_path": "math", "task_name": "factorial", "args": [20]}
-        )
-        result = f"{address}api/v1/tasks/{task['task_id']}/result"
-        assert eventually(lambda: call(result).get("result"), timeout=30) == "2432902008176640000"
-        with httpx.Client(base_url=address, trust_env=False) as browser:
-            log_in(browser)
-            assert "factorial" in browser.get("/tasks").text
-
-
-@contextmanager
-def served(installed: Path, database: str, cwd: Path) -> Generator[str]:
-    """The address of a server with a worker, of the installed package."""
-    errors = cwd / "stderr"
-    with (
-        errors.open("w") as log,
-        subprocess.Popen(
-            [str(installed / "lapinq"), "server", "--worker", "--port", "0"],
-            env=outside({"DATABASE_URL": database}),
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            said = server.stdout.readline()
-            address = re.search(r"http://\S+", said)
-            assert address, said + errors.read_text()
-            yield address[0]
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-    assert server.returncode == 0, errors.read_text()
-
-
-def call(url: str, body: object = None) -> dict[str, Any]:
-    """The JSON that comes back."""
-    request = urllib.request.Request(
-        url,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:
-        return json.load(response)
+def names_in(path: Path) -> list[str]:
+    """The files of a source distribution, by their place in the clone."""
+    with tarfile.open(path) as archive:
+        return [name.partition("/")[2] for name in archive.getnames()]

@@ -1,0 +1,136 @@
+"""Writes what a wheel of lapinq is made of and depends on, as a CycloneDX document:
+`python scripts/sbom.py WHEEL SITE_PACKAGES >FILE`.
+
+The versions are those that are installed in SITE_PACKAGES, so what is installed there from deploy/lock is what is told.
+Only what lapinq leads to is listed, without its extras; and the browser libraries that lie in the wheel itself, which
+nobody finds who looks at installed packages only. The same input gives the same bytes.
+"""
+
+import json
+import os
+import sys
+import uuid
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = "lapinq"
+VENDORED = "lapinq_api/static/vendor/vendored.json"
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/lapinq/lapinq")
+
+Json = dict[str, Any]
+Found = tuple[str, frozenset[str]]
+"""A package and the extras of it that are asked for."""
+
+
+def document(wheel: Path, site_packages: Path) -> Json:
+    installed = {canonicalize_name(each.name): each for each in distributions(path=[str(site_packages)])}
+    edges = reachable(installed)
+    own = {**component(installed[ROOT]), "hashes": [{"alg": "SHA-256", "content": digest(wheel)}]}
+    vendored = list(libraries(wheel))
+    graph = {purl(installed[name]): sorted(purl(installed[each]) for each in edges[name]) for name in edges}
+    graph[own["bom-ref"]] = sorted([*graph[own["bom-ref"]], *(each["bom-ref"] for each in vendored)])
+    graph |= {each["bom-ref"]: [] for each in vendored}
+    others = [component(installed[name]) for name in edges if name != ROOT]
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, own['hashes'][0]['content'])}",
+        "version": 1,
+        "metadata": {"timestamp": built_at(), "component": own},
+        "components": sorted([*others, *vendored], key=lambda each: each["bom-ref"]),
+        "dependencies": [{"ref": ref, "dependsOn": graph[ref]} for ref in sorted(graph)],
+    }
+
+
+def reachable(installed: dict[str, Distribution]) -> dict[str, set[str]]:
+    """The packages that lapinq leads to, itself among them, each with those that it needs."""
+    edges: dict[str, set[str]] = {}
+    todo: list[Found] = [(ROOT, frozenset())]
+    seen: set[Found] = set()
+    while todo:
+        found = todo.pop()
+        if found in seen:
+            continue
+        seen.add(found)
+        name, extras = found
+        needed = list(needs(installed[name], extras))
+        edges.setdefault(name, set()).update(each for each, _ in needed if each != name)
+        todo += needed
+    return edges
+
+
+def needs(distribution: Distribution, extras: frozenset[str]) -> Iterator[Found]:
+    """What it needs on this system, with those extras."""
+    for text in distribution.requires or ():
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras | {""}):
+            yield canonicalize_name(requirement.name), frozenset(requirement.extras)
+
+
+def component(distribution: Distribution) -> Json:
+    metadata = distribution.metadata
+    about: Json = {
+        "type": "library",
+        "bom-ref": purl(distribution),
+        "name": distribution.name,
+        "version": distribution.version,
+        "purl": purl(distribution),
+    }
+    if summary := metadata.get("Summary"):
+        about["description"] = summary
+    if expression := metadata.get("License-Expression"):
+        about["licenses"] = [{"expression": expression}]
+    elif named := metadata.get("License") or classified(metadata.get_all("Classifier", [])):
+        about["licenses"] = [{"license": {"name": named.partition("\n")[0]}}]
+    return about
+
+
+def classified(classifiers: list[str]) -> str | None:
+    """The licence by the classifiers, for packages that name it nowhere else."""
+    named = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: ")]
+    return " or ".join(named) or None
+
+
+def libraries(wheel: Path) -> Iterator[Json]:
+    """The browser libraries in the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        listed = json.loads(archive.read(VENDORED))
+    for each in listed:
+        ref = f"pkg:npm/{each['package']}@{each['version']}"
+        yield {
+            "type": "library",
+            "bom-ref": ref,
+            "name": each["package"],
+            "version": each["version"],
+            "purl": ref,
+            "licenses": [{"license": {"id": each["licence"]}}],
+        }
+
+
+def purl(distribution: Distribution) -> str:
+    return f"pkg:pypi/{canonicalize_name(distribution.name)}@{distribution.version}"
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def built_at() -> str:
+    """The time of the commit, which SOURCE_DATE_EPOCH tells; else now."""
+    told = os.environ.get("SOURCE_DATE_EPOCH")
+    time = datetime.fromtimestamp(int(told), UTC) if told else datetime.now(UTC)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+if __name__ == "__main__":
+    print(json.dumps(document(Path(sys.argv[1]), Path(sys.argv[2])), indent=2))

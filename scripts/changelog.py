@@ -13,9 +13,9 @@ _SECTION = re.compile(r"^## \[([^\]]+)\](?: - \d{4}-\d\d-\d\d)?$", re.MULTILINE)
 
 def sections(text: str) -> list[tuple[str, str]]:
     """The sections, the newest first: the version, or "Unreleased", and what stands below that heading."""
-    found = list(_SECTION.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
-    return [(match[1], text[match.end() : end].strip()) for match, end in zip(found, ends, strict=True)]
+    # Split at headings that catch the version: what stands before the first, then the two by turns.
+    _, *parts = _SECTION.split(text)
+    return [(version, said.strip()) for version, said in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def notes(text: str, version: str) -> str:

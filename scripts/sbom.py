@@ -31,9 +31,11 @@ Found = tuple[str, frozenset[str]]
 
 
 def document(wheel: Path, site_packages: Path) -> Json:
-    installed = {canonicalize_name(each.name): each for each in distributions(path=[str(site_packages)])}
+    found = distributions(path=[str(site_packages)])
+    installed: dict[str, Distribution] = {canonicalize_name(each.name): each for each in found}
     edges = reachable(installed)
-    own = {**component(installed[ROOT]), "hashes": [{"alg": "SHA-256", "content": digest(wheel)}]}
+    own = component(installed[ROOT])
+    own["hashes"] = [{"alg": "SHA-256", "content": digest(wheel)}]
     vendored = list(libraries(wheel))
     graph = {purl(installed[name]): sorted(purl(installed[each]) for each in edges[name]) for name in edges}
     graph[own["bom-ref"]] = sorted([*graph[own["bom-ref"]], *(each["bom-ref"] for each in vendored)])
@@ -43,7 +45,7 @@ def document(wheel: Path, site_packages: Path) -> Json:
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, own['hashes'][0]['content'])}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest(wheel))}",
         "version": 1,
         "metadata": {"timestamp": built_at(), "component": own},
         "components": sorted([*others, *vendored], key=lambda each: each["bom-ref"]),
@@ -78,7 +80,6 @@ def needs(distribution: Distribution, extras: frozenset[str]) -> Iterator[Found]
 
 
 def component(distribution: Distribution) -> Json:
-    metadata = distribution.metadata
     about: Json = {
         "type": "library",
         "bom-ref": purl(distribution),
@@ -86,13 +87,23 @@ def component(distribution: Distribution) -> Json:
         "version": distribution.version,
         "purl": purl(distribution),
     }
-    if summary := metadata.get("Summary"):
+    if summary := told(distribution, "Summary"):
         about["description"] = summary
-    if expression := metadata.get("License-Expression"):
+    if expression := told(distribution, "License-Expression"):
         about["licenses"] = [{"expression": expression}]
-    elif named := metadata.get("License") or classified(metadata.get_all("Classifier", [])):
+    elif named := told(distribution, "License") or classified(told_all(distribution, "Classifier")):
         about["licenses"] = [{"license": {"name": named.partition("\n")[0]}}]
     return about
+
+
+def told(distribution: Distribution, field: str) -> str | None:
+    """What its metadata says in that field."""
+    return next(iter(told_all(distribution, field)), None)
+
+
+def told_all(distribution: Distribution, field: str) -> list[str]:
+    """The same for a field that may be there several times."""
+    return distribution.metadata.get_all(field) or []
 
 
 def classified(classifiers: list[str]) -> str | None:

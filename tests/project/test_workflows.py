@@ -54,6 +54,15 @@ def test_a_workflow_calls_scripts_and_tests_that_exist() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_image_that_is_built_is_signed() -> None:
+    text = WORKFLOWS["images"]
+    (built,) = re.findall(r"IMAGES: (.+)", text)
+    signed = re.findall(
+        r"subject-name: \$\{\{ env.REGISTRY \}\}/(\S+)\n\s+subject-digest: .*\.(\S+) \}\}", text
+    )
+    assert signed == [(name, name) for name in built.split()]
+
+
 def test_every_python_that_is_named_is_tested() -> None:
     named = re.findall(r"Python :: (3\.\d+)", "".join(PROJECT["classifiers"]))
     for name in ("ci", "publish"):

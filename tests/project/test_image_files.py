@@ -1,0 +1,167 @@
+"""What can be told of the images without building them; `./scripts/image` builds and runs them."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from lapinq_core.domain.version import __version__
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
+PAGE = (ROOT / "docs" / "operate" / "containers.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = sorted((ROOT / "deploy" / "lock").glob("*.txt"))
+FINAL = {"lapinq-api", "lapinq-worker", "lapinq-scheduler", "lapinq"}
+
+
+def stages() -> dict[str, list[str]]:
+    """The instructions of each stage, a line each, with its FROM first."""
+    text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE).replace("\\\n", "")
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in filter(None, text.splitlines()):
+        if begun := re.match(r"FROM \S+ AS (\S+)$", line):
+            name = begun[1]
+        if name:
+            found.setdefault(name, []).append(re.sub(r"\s+", " ", line))
+    return found
+
+
+def arguments(stage: str, instruction: str) -> list[str]:
+    """What follows that instruction in the stage and those it comes from, its own last."""
+    lines = stages()[stage]
+    parent = lines[0].split()[1]
+    inherited = arguments(parent, instruction) if parent in stages() else []
+    return inherited + [line.partition(" ")[2] for line in lines if line.startswith(f"{instruction} ")]
+
+
+class Entry(NamedTuple):
+    """A package of a lock."""
+
+    version: str
+    hashes: list[str]
+    is_asked_for: bool
+    """By pyproject.toml itself."""
+
+
+def locked(path: Path) -> dict[str, Entry]:
+    """The packages by name."""
+    found: dict[str, Entry] = {}
+    for text in re.split(r"\n(?=\S)", path.read_text()):
+        if named := re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", text):
+            hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}", text)
+            asked = " lapinq (pyproject.toml)" in text
+            found[canonicalize_name(named[1])] = Entry(named[2], hashes, asked)
+    return found
+
+
+def test_there_are_the_four_images() -> None:
+    named = {match[1] for match in re.finditer(r"`ghcr\.io/lapinq/([a-z-]+)`", PAGE)}
+    assert named == FINAL
+    assert set(stages()) >= FINAL
+
+
+def test_the_base_is_named_by_its_digest() -> None:
+    (base,) = re.findall(r"^ARG BASE=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert re.fullmatch(r"docker\.io/library/python:3\.13\.\d+-slim-trixie@sha256:[0-9a-f]{64}", base)
+    outside = {lines[0].split()[1] for lines in stages().values()} - set(stages())
+    assert outside == {"${BASE}"}
+
+
+@pytest.mark.parametrize("target", sorted(FINAL))
+def test_an_image_runs_as_an_ordinary_user_and_can_be_asked_how_it_is(target: str) -> None:
+    assert arguments(target, "USER")[-1] == "10001:10001"
+    assert arguments(target, "WORKDIR")[-1] == "/app"
+    assert arguments(target, "STOPSIGNAL")[-1] == "SIGTERM"
+    role = {"lapinq": "api"}.get(target, target.removeprefix("lapinq-"))
+    _, check = arguments(target, "HEALTHCHECK")[-1].split("CMD ")
+    assert json.loads(check) == ["lapinq", "health", role]
+    program = json.loads(arguments(target, "ENTRYPOINT")[-1])
+    assert program[-1] == target
+
+
+def test_the_images_differ_in_what_they_say_only() -> None:
+    for target in FINAL:
+        lines = stages()[target]
+        assert lines[0] == f"FROM runtime AS {target}"
+        assert not [line for line in lines if line.split()[0] in {"RUN", "COPY", "ADD"}]
+
+
+def test_what_runs_tasks_has_an_init_before_it() -> None:
+    for target in ("lapinq-worker", "lapinq"):
+        program = json.loads(arguments(target, "ENTRYPOINT")[-1])
+        assert program[:3] == ["dumb-init", "--single-child", "--"]
+
+
+def test_no_secret_comes_in() -> None:
+    assert not re.search(r"^ADD ", DOCKERFILE, re.MULTILINE)
+    given = re.findall(r"^(?:ARG|ENV) .*", DOCKERFILE, re.MULTILINE)
+    assert not [line for line in given if re.search(r"SECRET|PASSWORD|TOKEN|API_KEY|DATABASE_URL", line)]
+    assert IGNORED[1] == "*"  # the builder sees what is named after it
+    shown = {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
+    copied = {
+        source.rstrip("/")
+        for lines in stages().values()
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    }
+    for source in copied:
+        assert any(source == name or source.startswith(f"{name}/") for name in shown), source
+    for name in shown:
+        assert any(source == name or source.startswith(f"{name}/") for source in copied), name
+
+
+def test_the_builder_is_shown_what_the_wheel_is_made_of() -> None:
+    shown = {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.partition("/")[0] for package in packages} <= shown
+    assert {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"]} <= shown
+
+
+def test_the_lock_fits_what_lapinq_asks_for() -> None:
+    held = locked(ROOT / "deploy" / "lock" / "image.txt")
+    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+    names = {canonicalize_name(requirement.name) for requirement in wanted}
+    assert {name for name, entry in held.items() if entry.is_asked_for} == names, "run ./scripts/lock"
+    for requirement in wanted:
+        version = held[canonicalize_name(requirement.name)].version
+        assert requirement.specifier.contains(version, prereleases=True), (
+            f"{requirement}: {version} is locked"
+        )
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+def test_everything_that_is_installed_has_hashes(path: Path) -> None:
+    held = locked(path)
+    assert held
+    assert [name for name, entry in held.items() if not entry.hashes] == []
+    for line in path.with_suffix(".in").read_text().splitlines():
+        if named := line.partition("#")[0].strip():
+            assert canonicalize_name(Requirement(named).name) in held
+
+
+def test_the_page_shows_how_to_derive_a_worker_in_two_lines() -> None:
+    shown = re.findall(r"^```dockerfile\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert shown[0].splitlines() == [f"FROM ghcr.io/lapinq/lapinq-worker:{__version__}", "COPY . /app"]
+    assert set(re.findall(r"(?:lapinq(?:-\w+)?):(\d[\w.]*)", PAGE)) == {__version__}
+
+
+def test_the_page_names_the_uv_that_is_locked() -> None:
+    held = locked(ROOT / "deploy" / "lock" / "build.txt")
+    assert f"ghcr.io/astral-sh/uv:{held['uv'].version}," in PAGE
+
+
+def test_the_page_tells_what_the_images_set() -> None:
+    for target in sorted(FINAL):
+        for setting in " ".join(arguments(target, "ENV")).split():
+            name, _, value = setting.partition("=")
+            if name.startswith("LAPINQ_"):
+                assert re.search(rf"`{name}`.* \|.*\b{re.escape(value)}\b", PAGE), setting

@@ -1,6 +1,7 @@
 """The three daemons as containers, on a database: tasks, schedules, health, an outage, and their stop."""
 
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -94,7 +95,13 @@ def run_daemons(setting: Setting, transcript: Transcript) -> None:
             for name in ("api_key", "session_secret", "admin_password")
         }
         api = fleet.start(name_of("lapinq-api"), LAPINQ_PORT=str(setting.api_port), **files)
-        worker = fleet.start(DERIVED, "--import", "shop", LAPINQ_METRICS_PORT=str(setting.worker_port))
+        lease = {
+            "LAPINQ_HEARTBEAT_INTERVAL": "2",
+            "LAPINQ_LEASE_SECONDS": "8",
+        }  # so that an outage shows soon
+        worker = fleet.start(
+            DERIVED, "--import", "shop", LAPINQ_METRICS_PORT=str(setting.worker_port), **lease
+        )
         scheduler = fleet.start(name_of("lapinq-scheduler"), LAPINQ_METRICS_PORT=str(setting.scheduler_port))
         daemons = {"api": api, "worker": worker, "scheduler": scheduler}
         for container in daemons.values():
@@ -197,16 +204,18 @@ def _fire_a_schedule(fleet: Fleet) -> None:
 
 def _take_the_database_away(fleet: Fleet, daemons: dict[str, Container]) -> None:
     for role, container in daemons.items():
-        ready = container.run("lapinq", "health", role, "--ready")
+        ready = _ready(container, role)
         fleet.transcript.check(f"{role} is ready", _last(ready.stdout), holds=ready.returncode == 0)
     fleet.setting.database.cut()
+    for role in ("api", "worker"):  # a scheduler may be away for longer before it matters
+        unready = _holds(lambda r=role: _ready(daemons[r], r).returncode == 1)
+        seen = _last(_ready(daemons[role], role).stderr)
+        fleet.transcript.check(f"{role} is not ready while the database is away", seen, holds=unready)
     for role, container in daemons.items():
-        unready = _holds(lambda c=container, r=role: c.run("lapinq", "health", r, "--ready").returncode == 1)
-        fleet.transcript.check(f"{role} is not ready while the database is away", "", holds=unready)
         fleet.transcript.check(f"{role} is healthy all the same", "", holds=container.is_healthy())
     fleet.setting.database.heal()
     for role, container in daemons.items():
-        ready = _holds(lambda c=container, r=role: c.run("lapinq", "health", r, "--ready").returncode == 0)
+        ready = _holds(lambda c=container, r=role: _ready(c, r).returncode == 0)
         fleet.transcript.check(f"{role} is ready when it is back", "", holds=ready)
     task = fleet.result(fleet.enqueue("thumbnail", "b.jpg"))
     fleet.transcript.check("a task after that", task["result"], holds=task["status"] == "completed")
@@ -222,6 +231,10 @@ def _stop(fleet: Fleet, worker: Container) -> None:
         f"code {code} after {seconds:.1f} s of {STOP_SECONDS}, the task is {task['status']}",
         holds=code == 0 and task["status"] == "completed" and seconds < STOP_SECONDS,
     )
+
+
+def _ready(container: Container, role: str) -> subprocess.CompletedProcess[str]:
+    return container.run("lapinq", "health", role, "--ready")
 
 
 def _holds(check: Callable[[], bool]) -> bool:

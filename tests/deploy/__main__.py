@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tests.deploy.base import find_base
-from tests.deploy.building import build_all, build_derived
+from tests.deploy.building import build_again, build_all, build_derived
 from tests.deploy.contents import look_at_images
 from tests.deploy.facts import machine
 from tests.deploy.podman import PodmanError
@@ -42,6 +42,7 @@ def _try_all(base: str | None, transcript: Transcript) -> None:
         base, said = find_base()
     transcript.note(f"base: {said}")
     build_all(base, transcript)
+    build_again(base, transcript)
     build_derived(base, transcript)
     transcript.part("What is in them")
     look_at_images(transcript)

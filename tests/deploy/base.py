@@ -6,6 +6,7 @@ authorities' certificates, time zones, and pip.
 
 import os
 import re
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -64,7 +65,14 @@ def _make() -> None:
         )
 
 
-def authorities() -> list[str]:
-    """Options of a build for a machine whose network is looked into: builders are to believe what it believes."""
-    bundle = os.environ.get("SSL_CERT_FILE")
-    return ["--volume", f"{bundle}:/etc/ssl/certs/ca-certificates.crt:ro"] if bundle else []
+def of_this_machine() -> list[str]:
+    """Options of a build: it believes the authorities that this machine believes, which in some networks are others,
+    and has the limits that we have, for it may not be allowed to raise them.
+    """
+    options: list[str] = []
+    if bundle := os.environ.get("SSL_CERT_FILE"):
+        options += ["--volume", f"{bundle}:/etc/ssl/certs/ca-certificates.crt:ro"]
+    for name, limit in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+        _, hard = resource.getrlimit(limit)
+        options += ["--ulimit", f"{name}={hard}:{hard}"]
+    return options

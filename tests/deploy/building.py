@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lapinq_core.domain.version import __version__
-from tests.deploy.base import DOCKERFILE, ROOT, authorities
-from tests.deploy.podman import command, podman
+from tests.deploy.base import DOCKERFILE, ROOT, of_this_machine
+from tests.deploy.podman import command, inspect, podman
 from tests.deploy.transcript import Transcript
 
 TARGETS = ("lapinq-api", "lapinq-worker", "lapinq-scheduler", "lapinq")
@@ -29,6 +30,16 @@ def build_all(base: str, transcript: Transcript) -> None:
     for target in TARGETS:
         with transcript.timed(f"build {target}"):
             _build(ROOT, DOCKERFILE, name_of(target), base=base, target=target)
+
+
+def build_again(base: str, transcript: Transcript) -> None:
+    """Builds one of them without what was built before; the layers must be the same, to the byte."""
+    again = "localhost/lapinq-again"
+    with transcript.timed("build lapinq-worker again, from nothing"):
+        _build(ROOT, DOCKERFILE, again, base=base, target="lapinq-worker", anew=True)
+    first, second = (inspect(name)["RootFS"]["Layers"] for name in (name_of("lapinq-worker"), again))
+    same = sum(one == other for one, other in zip(first, second, strict=False))
+    transcript.check("the layers are the same", f"{same} of {len(first)}", holds=first == second)
 
 
 def build_derived(base: str, transcript: Transcript) -> None:
@@ -58,16 +69,24 @@ def revision() -> tuple[str, str]:
 
 
 def _build(
-    context: Path, dockerfile: Path, name: str, *, base: str | None = None, target: str | None = None
+    context: Path,
+    dockerfile: Path,
+    name: str,
+    *,
+    base: str | None = None,
+    target: str | None = None,
+    anew: bool = False,
 ) -> None:
     commit, seconds = revision()
-    facts = {"BASE": base, "VERSION": __version__, "REVISION": commit} if base else {}
+    created = datetime.fromtimestamp(int(seconds), UTC).isoformat()
+    facts = {"BASE": base, "VERSION": __version__, "REVISION": commit, "CREATED": created} if base else {}
     command(
         *("buildah", "build", "--quiet", "--format", "docker", "--layers", "--pull=never"),
         *("--network", "host", "--isolation", "chroot", "--timestamp", seconds),
-        *authorities(),
+        *of_this_machine(),
         *(f"--build-arg={key}={value}" for key, value in facts.items()),
         *(["--target", target] if target else []),
+        *(["--no-cache"] if anew else []),
         *("--file", str(dockerfile), "--tag", name, str(context)),
     )
 

@@ -195,7 +195,7 @@ def _fire_a_schedule(fleet: Fleet) -> None:
 
     def completed() -> int:
         answer = fleet.api.get("/api/v1/schedules/each-second/ticks").raise_for_status().json()
-        return sum(tick["status"] == "completed" for tick in answer["ticks"])
+        return sum(tick["status"] == "completed" for tick in answer)
 
     fired = _holds(lambda: completed() >= 2)
     fleet.transcript.check("a schedule fires each second", f"{completed()} tasks completed", holds=fired)

@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,8 +50,7 @@ def build_derived(base: str, transcript: Transcript) -> None:
     two_lines, with_packages = snippets()
     with transcript.timed(f"build a worker of one's own: {' / '.join(two_lines.splitlines())}"):
         _build_from(two_lines, DERIVED)
-    _provide_uv(with_packages, base)
-    with transcript.timed("build one with packages of its own"):
+    with _uv_provided(with_packages, base), transcript.timed("build one with packages of its own"):
         _build_from(with_packages, DERIVED_WITH_PACKAGES)
 
 
@@ -101,11 +101,13 @@ def _build_from(text: str, name: str) -> None:
         _build(context, context / "Dockerfile", name)
 
 
-def _provide_uv(text: str, base: str) -> None:
-    """Gives the builder the image of uv that the page names, made of PyPI's uv where no registry answers."""
+@contextmanager
+def _uv_provided(text: str, base: str) -> Generator[None]:
+    """The builder has the image of uv that the page names; where no registry answers, one made of PyPI's uv."""
     found = re.search(r"from=(ghcr\.io/astral-sh/uv:[\w.]+)", text)
     assert found, "the second Dockerfile names no image of uv"
     if podman("pull", "--quiet", "--retry", "0", found[1], check=False).returncode == 0:
+        yield
         return
     with tempfile.TemporaryDirectory(prefix="lapinq-uv-") as folder:
         file = Path(folder) / "Dockerfile"
@@ -113,3 +115,7 @@ def _provide_uv(text: str, base: str) -> None:
         _build(ROOT, DOCKERFILE, tools, base=base, target="tools")
         file.write_text(f"FROM {tools} AS tools\nFROM scratch\nCOPY --from=tools /tools/bin/uv /uv\n")
         _build(Path(folder), file, found[1])
+    try:
+        yield
+    finally:
+        podman("untag", found[1], check=False)

@@ -40,9 +40,9 @@ def find_base() -> tuple[str, str]:
         podman("pull", "--quiet", "--retry", "0", name)
     except PodmanError:
         if podman("image", "exists", MADE, check=False).returncode == 0:
-            return MADE, f"{name} is out of reach; {MADE} was made before"
+            return MADE, f"{MADE}, made before, for no registry answers"
         _make()
-        return MADE, f"{name} is out of reach; made {MADE} of Debian trixie"
+        return MADE, f"{MADE}, made of Debian trixie, for no registry answers"
     return name, name
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 _HEAD = """\
 # A recorded run of the images
 
-Written by `./scripts/image --record {path}`, which builds the [images](containers.md), runs them with podman and
-looks at what they do. Times are those of the machine it ran on.
+Written by `./scripts/image --record {path}`, which builds [the images](containers.md),
+runs them with podman and looks at what they do. Times are those of the machine it ran on.
 
 ```text
 """

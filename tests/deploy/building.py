@@ -20,7 +20,7 @@ APP = Path(__file__).parent / "app"
 DERIVED = "localhost/shop-worker"
 DERIVED_WITH_PACKAGES = "localhost/shop-worker-with-packages"
 FILE_TIME = 1580601600
-"""Of every file in the images, so that what stays the same does so to the byte; the time of the wheel's files too."""
+"""Of every file in the images, whatever the commit, so that layers that were built before can be used again."""
 
 
 def name_of(target: str) -> str:

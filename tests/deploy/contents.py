@@ -46,8 +46,8 @@ def look_at_images(transcript: Transcript) -> None:
         f"{len(layers['lapinq'])} of them",
         holds=len(set(layers.values())) == 1,
     )
-    sizes = podman("history", "--human=false", "--format", "{{.Size}}", name_of("lapinq")).stdout.split()
-    told = ", ".join(f"{int(size) / 1e6:.1f}" for size in reversed(sizes) if int(size))
+    history = json.loads(podman("history", "--format", "json", name_of("lapinq")).stdout)
+    told = ", ".join(f"{step['size'] / 1e6:.1f}" for step in reversed(history) if step["size"])
     transcript.note(f"from the base on they have {told} MB: tidying, packages, lapinq")
     for target, image in known.items():
         _look_at_config(target, image["Config"], transcript)

@@ -1,0 +1,76 @@
+"""Validates the custom resources among the manifests on standard input, with the models that PyPI has of them.
+
+Those of Kubernetes itself are left to kubernetes-validate. Says which kinds nobody has a model of; fails when a resource
+does not fit, or has a field that its model doesn't know.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import yaml
+
+# Comes with the models, in a group of dependencies that type checkers do without.
+pydantic: Any = importlib.import_module("pydantic")
+
+MODELS = {
+    "keda.sh/v1alpha1": "cloudcoil.models.keda.v1alpha1",
+    "monitoring.coreos.com/v1": "cloudcoil.models.prometheus_operator.v1",
+}
+OF_KUBERNETES = (".k8s.io/", "apps/", "autoscaling/", "batch/", "policy/")
+
+
+def main() -> int:
+    """Prints a line a resource, and answers the exit code."""
+    troubles = 0
+    for resource in yaml.safe_load_all(sys.stdin):
+        version, kind, name = resource["apiVersion"], resource["kind"], resource["metadata"]["name"]
+        if "/" not in version or any(part in version for part in OF_KUBERNETES):
+            continue
+        if (model := model_of(version, kind)) is None:
+            print(f"skipped: there is no model of {version} {kind} ({name})")
+            continue
+        found = [*troubles_of(model, resource)]
+        troubles += len(found)
+        for trouble in found:
+            print(f"{kind} {name}: {trouble}")
+        if not found:
+            print(f"{kind} {name} fits {version}")
+    return 1 if troubles else 0
+
+
+def model_of(version: str, kind: str) -> Any:
+    """The model of a kind; None where there is none."""
+    if version not in MODELS:
+        return None
+    return getattr(importlib.import_module(MODELS[version]), kind, None)
+
+
+def troubles_of(model: Any, resource: Any) -> list[str]:
+    """What does not fit: values of the wrong kind, and fields that would be dropped."""
+    try:
+        kept = model.model_validate(resource).model_dump(by_alias=True, exclude_unset=True, mode="json")
+    except pydantic.ValidationError as error:
+        return [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    return [f"unknown field {path}" for path in dropped(resource, kept, "")]
+
+
+def dropped(given: Any, kept: Any, path: str) -> list[str]:
+    """The paths of `given` that are not in `kept`."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        return [
+            lost
+            for key, value in given.items()
+            for lost in (dropped(value, kept[key], f"{path}.{key}") if key in kept else [f"{path}.{key}"])
+        ]
+    if isinstance(given, list) and isinstance(kept, list):
+        return [
+            lost
+            for index, (value, other) in enumerate(zip(given, kept, strict=True))
+            for lost in dropped(value, other, f"{path}[{index}]")
+        ]
+    return []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,309 @@
+"""The manifests in deploy/k8s fit lapinq, its settings and each other. Whether Kubernetes takes them is looked at by
+./scripts/check --deploy.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from lapinq_api.serving import REQUESTS_GRACE_SECONDS
+from lapinq_core.db import pool
+from lapinq_core.domain.version import __version__
+from lapinq_core.runtime.settings import SECRETS, Settings, load_settings, variable
+from tests.support.manifests import (
+    BASE,
+    COMPONENTS,
+    K8S,
+    OVERLAYS,
+    ROOT,
+    Resource,
+    container,
+    everything,
+    find,
+    kustomization,
+    literals,
+    patches,
+    pods,
+    resources,
+)
+
+PODS = dict(pods())
+OURS = {"lapinq-api", "lapinq-worker", "lapinq-scheduler"}
+DIRECTORIES = [BASE, *sorted(COMPONENTS.iterdir()), *sorted(OVERLAYS.iterdir())]
+PAGE = (ROOT / "docs" / "operate" / "kubernetes.md").read_text()
+SECRETS_PATH = "/run/secrets/lapinq"
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(K8S))
+
+
+def environment(deployment: str) -> dict[str, str]:
+    """The environment of its container, but for what is known only when it runs."""
+    only = container(deployment)
+    maps = literals(BASE)
+    given: dict[str, str] = {}
+    for source in only["envFrom"]:
+        given |= maps[source["configMapRef"]["name"]]
+    return given | {one["name"]: one["value"] for one in only["env"] if "value" in one}
+
+
+def with_component(component: str, deployment: str) -> dict[str, str]:
+    return environment(deployment) | literals(COMPONENTS / component).get(deployment, {})
+
+
+# Every pod
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_pod_fits_the_restricted_standard(name: str) -> None:
+    pod = PODS[name]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False, "a Service called lapinq would set LAPINQ_PORT"
+    context = pod["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert context["runAsUser"] == context["fsGroup"] > 0
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    for one in pod["containers"]:
+        assert one["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert "/tmp" in {mount["mountPath"] for mount in one["volumeMounts"]}  # noqa: S108  # in the container
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_a_container_says_what_it_takes(name: str) -> None:
+    for one in PODS[name]["containers"]:
+        assert set(one["resources"]["requests"]) == {"cpu", "memory"}
+        assert set(one["resources"]["limits"]) == {"memory"}, "a limit of the processor stops heartbeats too"
+
+
+@pytest.mark.parametrize("name", [name for name in PODS if name.startswith("lapinq-")])
+def test_a_secret_file_of_a_variable_is_mounted_and_no_other(name: str) -> None:
+    (secrets,) = [one["secret"] for one in PODS[name]["volumes"] if one.get("secret", {}).get("secretName") == "lapinq"] or [
+        {"items": []}
+    ]
+    mounted = {f"{SECRETS_PATH}/{item['path']}" for item in secrets["items"]}
+    (only,) = PODS[name]["containers"]
+    assert mounted == {one["value"] for one in only.get("env", ()) if one["name"].endswith("_FILE")}
+
+
+# What is lapinq's own
+
+
+@pytest.mark.parametrize("name", [*sorted(OURS), "lapinq-migrate"])
+def test_the_environment_is_one_that_lapinq_reads(name: str, tmp_path: Path) -> None:
+    given = environment(name)
+    named = {one["name"] for one in container(name)["env"]} | set(given)
+    known = {variable(field) for field in Settings.__struct_fields__}
+    assert named <= known | {f"{variable(field)}_FILE" for field in SECRETS}
+    load_settings(readable(given, tmp_path))
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES, ids=name_of)
+def test_what_is_added_to_the_settings_is_read_too(directory: Path, tmp_path: Path) -> None:
+    known = {variable(field) for field in Settings.__struct_fields__}
+    for given in literals(directory).values():
+        assert set(given) <= known
+        load_settings(given)
+    for generator in kustomization(directory).get("secretGenerator", ()):
+        if generator["name"] == "lapinq":
+            keys = dict(literal.split("=", 1) for literal in generator["literals"])
+            given = {("" if key == "database_url" else "LAPINQ_") + key.upper(): value for key, value in keys.items()}
+            assert set(given) <= known
+            load_settings(given)
+
+
+def readable(given: dict[str, str], directory: Path) -> dict[str, str]:
+    """`given` with secret files that are there."""
+    files = {name: directory / Path(path).name for name, path in given.items() if name.endswith("_FILE")}
+    for path in files.values():
+        path.write_text("something-long-enough")
+    return given | {name: str(path) for name, path in files.items()}
+
+
+@pytest.mark.parametrize(("name", "setting"), [
+    ("lapinq-api", "LAPINQ_PORT"),
+    ("lapinq-worker", "LAPINQ_METRICS_PORT"),
+    ("lapinq-scheduler", "LAPINQ_METRICS_PORT"),
+])
+def test_probes_ask_where_it_listens(name: str, setting: str) -> None:
+    only = container(name)
+    ports = {port["name"]: port["containerPort"] for port in only["ports"]}
+    for probe in PROBES:
+        assert ports[only[probe]["httpGet"]["port"]] == int(environment(name)[setting])
+        assert only[probe]["httpGet"]["path"] == ("/readyz" if probe == "readinessProbe" else "/livez")
+    host = "LAPINQ_HOST" if setting == "LAPINQ_PORT" else "LAPINQ_METRICS_HOST"
+    assert environment(name)[host] == "0.0.0.0"  # noqa: S104  # in the container
+
+
+def test_running_tasks_get_their_time_before_a_worker_is_killed() -> None:
+    grace = float(environment("lapinq-worker")["LAPINQ_SHUTDOWN_GRACE"])
+    assert PODS["lapinq-worker"]["terminationGracePeriodSeconds"] >= grace + 15
+
+
+def test_requests_get_their_time_before_an_api_is_killed() -> None:
+    waits = container("lapinq-api")["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert PODS["lapinq-api"]["terminationGracePeriodSeconds"] >= waits + REQUESTS_GRACE_SECONDS + 10
+
+
+def test_images_are_ours_with_the_tag_of_this_version() -> None:
+    images = {name: container(name)["image"] for name in OURS}
+    assert images == {name: f"ghcr.io/lapinq/{name}" for name in OURS}
+    assert container("lapinq-migrate")["image"] == images["lapinq-api"]
+    tags = {image["name"]: image["newTag"] for image in kustomization(OVERLAYS / "prod")["images"]}
+    assert tags == dict.fromkeys(images.values(), __version__)
+    assert {image["name"] for image in kustomization(OVERLAYS / "dev")["images"]} == set(images.values())
+
+
+def test_others_images_have_a_tag() -> None:
+    for name in PODS.keys() - OURS - {"lapinq-migrate"}:
+        for one in PODS[name]["containers"]:
+            assert re.search(r":[\w.-]+$", one["image"])
+
+
+# What belongs together
+
+
+def selects(selector: Resource, labels: dict[str, str]) -> bool:
+    return selector.get("matchLabels", {}).items() <= labels.items() and all(
+        expression["operator"] == "In" and labels.get(expression["key"]) in expression["values"]
+        for expression in selector.get("matchExpressions", ())
+    )
+
+
+def labels_of_pods() -> dict[str, dict[str, str]]:
+    return {
+        resource["metadata"]["name"]: resource["spec"]["template"]["metadata"]["labels"]
+        for resource in everything()
+        if resource["kind"] in {"Deployment", "StatefulSet", "Job"}
+    }
+
+
+def test_selectors_find_their_pods() -> None:
+    labels = labels_of_pods()
+    for resource in everything():
+        kind, name, spec = resource["kind"], resource["metadata"]["name"], resource.get("spec", {})
+        if kind == "Service":
+            assert [pod for pod in labels if spec["selector"].items() <= labels[pod].items()] == [name]
+        elif kind in {"Deployment", "StatefulSet", "PodDisruptionBudget"}:
+            assert [pod for pod in labels if selects(spec["selector"], labels[pod])] == [name]
+        elif kind == "NetworkPolicy":
+            assert any(selects(spec["podSelector"], labels[pod]) for pod in labels), name
+        for spread in spec.get("template", {}).get("spec", {}).get("topologySpreadConstraints", ()):
+            assert selects(spread["labelSelector"], labels[name])
+
+
+def test_what_runs_for_ever_is_spread_and_has_a_budget_that_lets_drains_end() -> None:
+    for resource in resources(BASE) + resources(COMPONENTS):
+        if resource["kind"] != "Deployment":
+            continue
+        assert resource["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        budget = find("PodDisruptionBudget", resource["metadata"]["name"])["spec"]
+        assert budget["maxUnavailable"]
+        assert "minAvailable" not in budget
+        assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_two_schedulers_run() -> None:
+    assert find("Deployment", "lapinq-scheduler")["spec"]["replicas"] == 2
+
+
+def test_who_is_scaled_has_no_number_of_replicas_that_an_apply_would_set_back() -> None:
+    scaled = find("HorizontalPodAutoscaler", "lapinq-api")["spec"]["scaleTargetRef"]["name"]
+    assert "replicas" not in find("Deployment", scaled)["spec"]
+    assert find("ScaledObject", "lapinq-worker")["spec"]["scaleTargetRef"]["name"] == "lapinq-worker"
+    assert {"op": "remove", "path": "/spec/replicas"} in patches(COMPONENTS / "keda")["Deployment", "lapinq-worker"]
+
+
+def test_nothing_passes_that_no_policy_lets_through() -> None:
+    denied = find("NetworkPolicy", "lapinq-deny-all")["spec"]
+    assert denied == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "lapinq"}},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+    for name, labels in labels_of_pods().items():
+        assert selects(denied["podSelector"], labels) is name.startswith("lapinq-")
+
+
+# Components
+
+
+def test_scaling_in_lets_a_task_of_the_usual_time_limit_end() -> None:
+    given = with_component("keda", "lapinq-worker")
+    settings = load_settings(given | {"DATABASE_URL_FILE": ""})
+    assert settings.shutdown_grace >= settings.worker_timeout + settings.time_limit_grace
+    (grace,) = [
+        step["value"]
+        for step in patches(COMPONENTS / "keda")["Deployment", "lapinq-worker"]
+        if step["path"].endswith("/terminationGracePeriodSeconds")
+    ]
+    assert grace >= settings.shutdown_grace + 15
+
+
+def test_those_who_stay_have_a_place_for_all_that_runs() -> None:
+    (trigger,) = find("ScaledObject", "lapinq-worker")["spec"]["triggers"]
+    places = environment("lapinq-worker")["LAPINQ_WORKER_CONCURRENCY"]
+    assert trigger["metadata"]["targetQueryValue"] == places
+
+
+def test_the_pooler_sets_what_lapinq_sets_on_its_connections() -> None:
+    text = (COMPONENTS / "pooler" / "databases.ini").read_text()
+    found = re.search(r"connect_query='([^']*)'", text)
+    assert found
+    given = dict(one.removeprefix("SET ").split(" = ") for one in found[1].split("; "))
+    assert given == {
+        "statement_timeout": f"{pool.STATEMENT_TIMEOUT_SECONDS * 1000:.0f}",
+        "lock_timeout": f"{pool.LOCK_TIMEOUT_SECONDS * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{pool.IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
+        "timezone": "UTC",
+    }
+
+
+def test_the_pooler_keeps_as_many_statements_as_lapinq_prepares(conn: psycopg.Connection) -> None:
+    text = (COMPONENTS / "pooler" / "pgbouncer.ini").read_text()
+    found = re.search(r"^max_prepared_statements = (\d+)$", text, re.MULTILINE)
+    assert found
+    assert conn.prepared_max is not None
+    assert int(found[1]) >= conn.prepared_max
+    assert "\npool_mode = transaction\n" in text
+
+
+def test_those_who_go_through_the_pooler_listen_to_the_database_itself() -> None:
+    steps: list[Any] = yaml.safe_load((COMPONENTS / "pooler" / "through-the-pooler.yaml").read_text())
+    values = [step["value"] for step in steps]
+    assert {"name": "DATABASE_URL_FILE", "value": f"{SECRETS_PATH}/pooler_database_url"} in values
+    assert {"name": "LAPINQ_LISTEN_DATABASE_URL_FILE", "value": f"{SECRETS_PATH}/database_url"} in values
+    for name in ("lapinq-api", "lapinq-scheduler"):
+        assert container(name)["env"][0]["name"] == "DATABASE_URL_FILE", "it is replaced by its place"
+        assert PODS[name]["volumes"][0]["secret"]["secretName"] == "lapinq"
+
+
+def test_the_operators_rules_are_ours() -> None:
+    rules = ROOT / "deploy" / "prometheus" / "lapinq.rules.yml"
+    made = find("PrometheusRule", "lapinq")["spec"]
+    assert made == yaml.safe_load(rules.read_text()), "run scripts/rules"
+
+
+# The page
+
+
+@pytest.mark.parametrize("policy", [one for one in everything() if one["kind"] == "NetworkPolicy"], ids=lambda one: one["metadata"]["name"])
+def test_the_page_tells_of_every_policy(policy: Resource) -> None:
+    assert f"| `{policy['metadata']['name']}` |" in PAGE
+
+
+def test_the_page_tells_of_every_component_overlay_and_key() -> None:
+    assert {path.name for path in COMPONENTS.iterdir()} == set(re.findall(r"^\| `components/(\w+)` \|", PAGE, re.MULTILINE))
+    assert {path.name for path in OVERLAYS.iterdir()} == set(re.findall(r"^\| `overlays/(\w+)` \|", PAGE, re.MULTILINE))
+    keys = {
+        item["key"] for pod in PODS.values() for volume in pod.get("volumes", ()) for item in volume.get("secret", {}).get("items", ())
+    }
+    assert keys | {"webhook_secret", "pooler_database_url"} == set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))

@@ -1,7 +1,7 @@
-# shellcheck shell=bash
-# Sourced after venv.sh, once the virtual environment is entered. `want_browser` installs Debian's Chromium where there is
-# no browser for the browser tests and that is possible: for root, with apt-get. Without one these tests are left out, or
-# fail where CI is set.
+# shellcheck shell=bash disable=SC2154
+# Sourced after venv.sh, which says what `root` is, once the virtual environment is entered. `want_browser` installs
+# Debian's Chromium where there is no browser for the browser tests and that is possible: for root, with apt-get. Without
+# one these tests are left out, or fail where CI is set.
 
 want_browser() {
     (cd "$root" && python -m tests.support.browser >/dev/null 2>&1) && return

@@ -1,7 +1,7 @@
 """Validates the custom resources among the manifests on standard input, with the models that PyPI has of them.
 
-Those of Kubernetes itself are left to kubernetes-validate. Says which kinds nobody has a model of; fails when a resource
-does not fit, or has a field that its model doesn't know.
+Those of Kubernetes itself are left to kubernetes-validate. Says which kinds nobody has a model of; fails when a
+resource does not fit, or has a field that its model doesn't know.
 """
 
 import importlib

@@ -39,7 +39,7 @@ fill_venv() {
     fi
     # pip knows groups from 25.1 on.
     install "$venv" --upgrade 'pip>=25.1'
-    install "$venv" --editable "$root[embedded]" "${groups[@]}"
+    install "$venv" --editable "${root}[embedded]" "${groups[@]}"
 }
 
 install() {

@@ -52,15 +52,14 @@ def test_a_long_queue_is_not_counted_to_its_end(database: str) -> None:
         await enqueue(conn, 10, queue_name="short")
         await enqueue(conn, 1, queue_name="long")
         await enqueue(conn, 1, queue_name="paused")
-        await crowd(conn, "long", 50_000)
-        await crowd(conn, "paused", 50_000)
+        await crowd(conn, "long", 20_000)
+        await crowd(conn, "paused", 20_000)
         await pause(conn, "paused")
-        for _ in range(2):
-            assert await ask(conn) == 1010
-            plan = await plan_of(conn)
-            assert touched(plan) < 5000, plan
-            await conn.execute("ANALYZE")
-        scans = {node.get("Index Name") for node in nodes(plan) if node.get("Relation Name") == "lapinq_ready"}
-        assert scans == {"lapinq_ready_claim"}
+        await conn.execute("ANALYZE lapinq_ready, lapinq_counts, lapinq_queues")
+        assert await ask(conn) == 1010
+        plan = await plan_of(conn)
+        assert touched(plan) < 3000, plan
+        scans = [node for node in nodes(plan) if node.get("Relation Name") == "lapinq_ready"]
+        assert {scan.get("Index Name") for scan in scans} == {"lapinq_ready_claim"}
 
     on_connections(database, test)

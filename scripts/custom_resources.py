@@ -6,11 +6,11 @@ resource does not fit, or has a field that its model doesn't know.
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
-# Comes with the models, in a group of dependencies that type checkers do without.
+# Comes with the models, in no environment that type checkers know.
 pydantic: Any = importlib.import_module("pydantic")
 
 MODELS = {
@@ -57,19 +57,19 @@ def troubles_of(model: Any, resource: Any) -> list[str]:
 
 def dropped(given: Any, kept: Any, path: str) -> list[str]:
     """The paths of `given` that are not in `kept`."""
-    if isinstance(given, dict) and isinstance(kept, dict):
-        return [
-            lost
-            for key, value in given.items()
-            for lost in (dropped(value, kept[key], f"{path}.{key}") if key in kept else [f"{path}.{key}"])
-        ]
-    if isinstance(given, list) and isinstance(kept, list):
-        return [
-            lost
-            for index, (value, other) in enumerate(zip(given, kept, strict=True))
-            for lost in dropped(value, other, f"{path}[{index}]")
-        ]
-    return []
+    others = members(kept)
+    return [
+        lost
+        for key, value in members(given).items()
+        for lost in (dropped(value, others[key], f"{path}.{key}") if key in others else [f"{path}.{key}"])
+    ]
+
+
+def members(value: Any) -> dict[Any, Any]:
+    """What is in an object or a list, by key or place."""
+    if isinstance(value, dict):
+        return cast("dict[Any, Any]", value)
+    return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}
 
 
 if __name__ == "__main__":

@@ -25,25 +25,20 @@ def pooler(database: str, directory: Path) -> Generator[str]:
     at = conninfo_to_dict(database)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    configuration, databases, users = (
-        directory / name for name in ("pgbouncer.ini", "databases.ini", "userlist.txt")
-    )
-    given = (COMPONENTS / "pooler" / "databases.ini").read_text()
     place = f"host={at['host']} port={at['port']} dbname={at['dbname']} user={at['user']}"
-    # What follows wins over what the configuration said before it includes this.
-    databases.write_text(
-        f"{given.replace('host=postgres port=5432 dbname=lapinq', place)}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-        f"listen_port = {port}\nauth_type = any\ndefault_pool_size = {POOL_SIZE}\n"
-    )
-    users.write_text("")
-    text = (COMPONENTS / "pooler" / "pgbouncer.ini").read_text()
-    for path in (databases, users):
-        text = text.replace(f"/etc/pgbouncer{'-users' if path is users else ''}/{path.name}", str(path))
-    configuration.write_text(text)
+    own = f"listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\ndefault_pool_size = {POOL_SIZE}\n"
+    for path in sorted((COMPONENTS / "pooler").glob("*.ini")):
+        text = own if path.name == "more.ini" else path.read_text()
+        text = text.replace("host=postgres port=5432 dbname=lapinq", place)
+        text = text.replace("/etc/pgbouncer-users/", f"{directory}/").replace(
+            "/etc/pgbouncer/", f"{directory}/"
+        )
+        (directory / path.name).write_text(text)
+    (directory / "userlist.txt").write_text("")
     # It refuses to run as root; the owner of the database's socket may pass to it.
     owner = Path(str(at["host"])).stat()
     process = subprocess.Popen(
-        [PROGRAM, "-q", str(configuration)],
+        [PROGRAM, "-q", str(directory / "pgbouncer.ini")],
         user=owner.st_uid if os.geteuid() == 0 else None,
         group=owner.st_gid if os.geteuid() == 0 else None,
         extra_groups=[] if os.geteuid() == 0 else None,

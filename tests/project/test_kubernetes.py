@@ -4,14 +4,10 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-import yaml
 
 from lapinq_api.serving import REQUESTS_GRACE_SECONDS
-from lapinq_core.db import pool
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime.settings import SECRETS, Settings, load_settings, variable
 from tests.support.manifests import (
@@ -22,6 +18,7 @@ from tests.support.manifests import (
     ROOT,
     Resource,
     container,
+    environment,
     everything,
     find,
     kustomization,
@@ -41,20 +38,6 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(K8S))
-
-
-def environment(deployment: str) -> dict[str, str]:
-    """The environment of its container, but for what is known only when it runs."""
-    only = container(deployment)
-    maps = literals(BASE)
-    given: dict[str, str] = {}
-    for source in only["envFrom"]:
-        given |= maps[source["configMapRef"]["name"]]
-    return given | {one["name"]: one["value"] for one in only["env"] if "value" in one}
-
-
-def with_component(component: str, deployment: str) -> dict[str, str]:
-    return environment(deployment) | literals(COMPONENTS / component).get(deployment, {})
 
 
 # Every pod
@@ -239,65 +222,6 @@ def test_nothing_passes_that_no_policy_lets_through() -> None:
     }
     for name, labels in labels_of_pods().items():
         assert selects(denied["podSelector"], labels) is name.startswith("lapinq-")
-
-
-# Components
-
-
-def test_scaling_in_lets_a_task_of_the_usual_time_limit_end() -> None:
-    given = with_component("keda", "lapinq-worker")
-    settings = load_settings(given | {"DATABASE_URL_FILE": ""})
-    assert settings.shutdown_grace >= settings.worker_timeout + settings.time_limit_grace
-    (grace,) = [
-        step["value"]
-        for step in patches(COMPONENTS / "keda")["Deployment", "lapinq-worker"]
-        if step["path"].endswith("/terminationGracePeriodSeconds")
-    ]
-    assert grace >= settings.shutdown_grace + 15
-
-
-def test_those_who_stay_have_a_place_for_all_that_runs() -> None:
-    (trigger,) = find("ScaledObject", "lapinq-worker")["spec"]["triggers"]
-    places = environment("lapinq-worker")["LAPINQ_WORKER_CONCURRENCY"]
-    assert trigger["metadata"]["targetQueryValue"] == places
-
-
-def test_the_pooler_sets_what_lapinq_sets_on_its_connections() -> None:
-    text = (COMPONENTS / "pooler" / "databases.ini").read_text()
-    found = re.search(r"connect_query='([^']*)'", text)
-    assert found
-    given = dict(one.removeprefix("SET ").split(" = ") for one in found[1].split("; "))
-    assert given == {
-        "statement_timeout": f"{pool.STATEMENT_TIMEOUT_SECONDS * 1000:.0f}",
-        "lock_timeout": f"{pool.LOCK_TIMEOUT_SECONDS * 1000:.0f}",
-        "idle_in_transaction_session_timeout": f"{pool.IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
-        "timezone": "UTC",
-    }
-
-
-def test_the_pooler_keeps_as_many_statements_as_lapinq_prepares(conn: psycopg.Connection) -> None:
-    text = (COMPONENTS / "pooler" / "pgbouncer.ini").read_text()
-    found = re.search(r"^max_prepared_statements = (\d+)$", text, re.MULTILINE)
-    assert found
-    assert conn.prepared_max is not None
-    assert int(found[1]) >= conn.prepared_max
-    assert "\npool_mode = transaction\n" in text
-
-
-def test_those_who_go_through_the_pooler_listen_to_the_database_itself() -> None:
-    steps: list[Any] = yaml.safe_load((COMPONENTS / "pooler" / "through-the-pooler.yaml").read_text())
-    values = [step["value"] for step in steps]
-    assert {"name": "DATABASE_URL_FILE", "value": f"{SECRETS_PATH}/pooler_database_url"} in values
-    assert {"name": "LAPINQ_LISTEN_DATABASE_URL_FILE", "value": f"{SECRETS_PATH}/database_url"} in values
-    for name in ("lapinq-api", "lapinq-scheduler"):
-        assert container(name)["env"][0]["name"] == "DATABASE_URL_FILE", "it is replaced by its place"
-        assert PODS[name]["volumes"][0]["secret"]["secretName"] == "lapinq"
-
-
-def test_the_operators_rules_are_ours() -> None:
-    rules = ROOT / "deploy" / "prometheus" / "lapinq.rules.yml"
-    made = find("PrometheusRule", "lapinq")["spec"]
-    assert made == yaml.safe_load(rules.read_text()), "run scripts/rules"
 
 
 # The page

@@ -64,6 +64,16 @@ def container(deployment: str) -> Resource:
     return only
 
 
+def environment(deployment: str) -> dict[str, str]:
+    """The environment of its container, but for what is known only when it runs."""
+    only = container(deployment)
+    maps = literals(BASE)
+    given: dict[str, str] = {}
+    for source in only["envFrom"]:
+        given |= maps[source["configMapRef"]["name"]]
+    return given | {one["name"]: one["value"] for one in only["env"] if "value" in one}
+
+
 def patches(directory: Path) -> dict[tuple[str, str], list[Resource]]:
     """The JSON patches of a directory, by the kind and name they are for."""
     return {

@@ -26,5 +26,8 @@ def migrate(lock_wait: float, **given: object) -> None:
     with explained():
         settings = load_settings(os.environ, **given)
         with database(settings) as url:
+            if settings.database_url and not given["database_url"]:
+                # Through a pooler the lock would stay with a session that outlives this command.
+                url = settings.listen_database_url or url
             before, after = run_migrations(url, lock_wait=lock_wait)
     click.echo(f"schema is at {after}" + ("" if before == after else f" (was {before or 'not installed'})"))

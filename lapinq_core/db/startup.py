@@ -73,11 +73,12 @@ def _kept_up(lease: "Lease") -> Generator[None]:
         watcher.join(timeout=WATCH_JOIN_SECONDS)
 
 
-def prepare_schema(url: str, *, migrates: bool) -> None:
+def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -> None:
     """Sees to it that the database at `url` has the schema of this release or a later one.
 
-    With `migrates` it is brought up to date, else `SchemaError` says what to run. Raises
-    `DatabaseUnavailable` when it is away, `MigrationBusy` when another process takes long to migrate it.
+    With `migrates` it is brought up to date, at `direct_url` where `url` leads through a pooler, else `SchemaError`
+    says what to run. Raises `DatabaseUnavailable` when it is away, `MigrationBusy` when another process takes long
+    to migrate it.
     """
     head = head_revision()
     with translated():
@@ -92,7 +93,7 @@ def prepare_schema(url: str, *, migrates: bool) -> None:
             "lapinq isn't installed in this database" if current is None else f"its schema is at {current}"
         )
         raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
-    migrate(url)
+    migrate(direct_url or url)
 
 
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     """libpq URL of the database; without one the embedded PostgreSQL is used."""
     listen_database_url: str | None = None
-    """Where to LISTEN when `database_url` leads through a pooler that can't."""
+    """The same database past the pooler that `database_url` leads through, for what takes a session of its own."""
     data_dir: Path | None = None
     """Directory of the embedded database."""
     pg_bin: Path | None = None

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from lapinq_core.domain.errors import LapinqError
 from lapinq_core.queue.alarm import delayed_notifier
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.runtime.metrics import Metrics, Source
+from lapinq_core.runtime.settings import Settings
 from lapinq_core.store.keys import ACCESS_CHANNEL
 
 Companion = Callable[[], AbstractAsyncContextManager[object]]
@@ -87,7 +89,7 @@ def make_lifespan(
                     group.create_task(listener.run(stop)),
                     group.create_task(keys.run(stop)),
                 ]
-                schema = _Schema(database, settings.database_url, migrates=migrates)
+                schema = _Schema(database, settings, migrates=migrates)
                 group.create_task(schema.run(stop))
                 first_user = FirstUser(state, schema.ready)
                 group.create_task(first_user.run(stop))
@@ -137,10 +139,15 @@ def make_lifespan(
 class _Schema:
     """Goes on trying until the schema is there, and lets requests through from then on."""
 
-    def __init__(self, database: Database, url: str, *, migrates: bool) -> None:
+    def __init__(self, database: Database, settings: Settings, *, migrates: bool) -> None:
+        assert settings.database_url is not None, "the caller resolves the database"
         self._database = database
-        self._url = url
-        self._migrates = migrates
+        self._prepare = partial(
+            prepare_schema,
+            settings.database_url,
+            migrates=migrates,
+            direct_url=settings.listen_database_url,
+        )
         self._attempted = asyncio.Event()
         self.ready = asyncio.Event()
 
@@ -153,7 +160,7 @@ class _Schema:
         pause, said = FIRST_PAUSE_SECONDS, ""
         while not stop.is_set():
             try:
-                await asyncio.to_thread(prepare_schema, self._url, migrates=self._migrates)
+                await asyncio.to_thread(self._prepare)
             except LapinqError as error:
                 if str(error) != said:
                     log.warning("answering 503 until the database can be used: %s", error)

@@ -68,7 +68,7 @@ class Worker:
         behind a coroutine that refused to end, and the caller begins anew: see `is_tainted`."""
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
-        url = settings.database_url
+        url, direct = settings.database_url, settings.listen_database_url or settings.database_url
         choice = choice_of(settings)
         self._stop = asyncio.Event()
         self._insisted = asyncio.Event()
@@ -96,7 +96,7 @@ class Worker:
         self._live_logs = LiveLogs(self._pool)
         self._tally = tally = Tally()
         self._settler = Settler(
-            url,
+            direct,
             self._notifier.wake,
             soon=self._alarm.ring_in,
             before=self._progress.flush,
@@ -130,7 +130,7 @@ class Worker:
             self._dispatcher.use(threads, isolated=self._children)
         self._canceller = Canceller(self._dispatcher, self._pools, self._settler.add)
         self._fetcher = Fetcher(
-            url,
+            direct,
             choice,
             self._dispatcher,
             Functions(
@@ -145,7 +145,7 @@ class Worker:
             idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
             tally=tally,
         )
-        self._listener = Listener(settings.listen_database_url or url, "lapinq-worker listen")
+        self._listener = Listener(direct, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
@@ -162,7 +162,7 @@ class Worker:
             self._rescuer,
         )
         self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
-        fence = Fence(url, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
+        fence = Fence(direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
         self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
 
     @property

@@ -10,8 +10,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg.rows import scalar_row
 
+from lapinq.commands.migrate import migrate as migrate_command
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.migrate import MigrationBusy, current_revision, head_revision, migrate
 from lapinq_core.domain.errors import LapinqError
@@ -233,3 +235,18 @@ def insert_id(connection: psycopg.Connection, task: uuid.UUID) -> None:
 
 def partition_of(connection: psycopg.Connection, task: uuid.UUID) -> str:
     return one(connection, "SELECT tableoid::regclass::text FROM lapinq_tasks WHERE id = %s", task)[0]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_command_migrates_what_its_flag_names_or_else_goes_past_the_pooler(
+    empty: str, postgres_url: str, is_named: bool
+) -> None:
+    # Nothing of ours is in the one that it is not to touch.
+    env = {"DATABASE_URL": postgres_url, "LAPINQ_LISTEN_DATABASE_URL": postgres_url if is_named else empty}
+    flags = ["--database-url", empty] if is_named else []
+    done = CliRunner().invoke(migrate_command, flags, env=env)
+    assert done.exit_code == 0, done.output
+    with connect(empty) as connection:
+        assert current_revision(connection) == head_revision()
+    with connect(postgres_url) as connection:
+        assert current_revision(connection) is None

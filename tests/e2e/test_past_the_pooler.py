@@ -1,0 +1,120 @@
+"""All daemons go through PgBouncer in transaction mode, and what takes a session of its own goes past it."""
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.support import postgres
+from tests.support.eventually import eventually
+from tests.support.invariants import check_invariants, statuses
+from tests.support.pgbouncer import POOL_SIZE, PROGRAM, pooler
+from tests.support.processes import Program
+from tests.support.starts import starts
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
+
+AS_SET_BY_THE_POOLER = {
+    "statement_timeout": "30000",
+    "lock_timeout": "5000",
+    "idle_in_transaction_session_timeout": "60000",
+    "TimeZone": "UTC",
+    # What the connections that claim and settle change must not show anywhere.
+    "enable_seqscan": "on",
+    "enable_bitmapscan": "on",
+    "enable_hashjoin": "on",
+    "enable_mergejoin": "on",
+    "jit": "on",
+}
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Generator[str]:
+    """The URL of a database with nothing in it."""
+    with postgres.private_database(postgres_url) as url:
+        yield url
+
+
+def through(pooled: str, direct: str) -> dict[str, str]:
+    """The settings of a daemon behind a pooler."""
+    return {"DATABASE_URL": pooled, "LAPINQ_LISTEN_DATABASE_URL": direct}
+
+
+def test_tasks_schedules_and_cancelling_work_and_no_setting_leaks(database: str, tmp_path: Path) -> None:
+    with pooler(database) as pooled, ExitStack() as stack:
+        env = through(pooled, database)
+        api = stack.enter_context(Program("server", "--port", "0", env=env))
+        workers = [
+            stack.enter_context(Program("worker", "--concurrency", "20", "--shutdown-grace", "2", env=env))
+            for _ in range(2)
+        ]
+        stack.enter_context(Program("scheduler", env=env))
+        url = api.said(r"http://[\w.:]+").group(0)
+        client = stack.enter_context(httpx.Client(base_url=f"{url}/api/v1", trust_env=False, timeout=30))
+
+        schedule = {
+            "name": "often",
+            "module_path": "tests.support.tasks",
+            "task_name": "anoop",
+            "every": "1s",
+        }
+        assert client.post("/schedules", json=schedule).status_code == 201
+        endless = client.post("/enqueue", json=task("amark", str(tmp_path), "endless", 600)).json()["task_id"]
+        eventually(lambda: starts(tmp_path), 30)
+        quick = [task("aadd", 1, 1), task("add", 1, 1), task("afail", "so")]
+        ids = [
+            task_id
+            for _ in range(2)
+            for task_id in client.post("/enqueue/batch", json=quick * 250).json()["task_ids"]
+        ]
+        soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+        delayed = client.post("/enqueue", json=task("aadd", 2, 3) | {"scheduled_at": soon}).json()["task_id"]
+        assert client.get(f"/tasks/{delayed}/result?wait=20").json()["result"] == "5"
+        client.delete(f"/tasks/{endless}?running=true")
+        assert client.get(f"/tasks/{endless}/result?wait=20").json()["status"] == "cancelled"
+        eventually(lambda: client.get("/schedules/often/ticks").json(), 20)
+        client.post("/schedules/often/pause")
+        eventually(lambda: not {"pending", "running"} & statuses(database).keys(), 30)
+
+        found = statuses(database)
+        assert (found["failed"], found["cancelled"]) == (500, 1)
+        assert settings_of_all(pooled) == [AS_SET_BY_THE_POOLER] * POOL_SIZE
+        # Whoever has a session that somebody else uses as well says so.
+        said = "".join(program.output for program in [api, *workers])
+        assert "Traceback" not in said
+        check_invariants(database, [*ids, delayed, endless])
+
+
+def task(name: str, *args: object) -> dict[str, object]:
+    return {"module_path": "tests.support.tasks", "task_name": name, "args": args, "max_retries": 0}
+
+
+def settings_of_all(pooled: str) -> list[dict[str, str]]:
+    """What holds on each of the connections that the pooler has to the server."""
+    ask = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+    with ExitStack() as stack:
+        # Each is in a transaction from its first statement on, and keeps its connection until the end.
+        conns = [stack.enter_context(psycopg.connect(pooled)) for _ in range(POOL_SIZE)]
+        return [dict(conn.execute(ask, [list(AS_SET_BY_THE_POOLER)]).fetchall()) for conn in conns]
+
+
+@pytest.mark.parametrize("command", ["migrate", "server"])
+def test_migrating_goes_past_the_pooler(empty: str, command: str) -> None:
+    with pooler(empty) as pooled:
+        env = through(pooled, empty)
+        if command == "migrate":
+            with Program("migrate", env=env) as program:
+                assert program.wait() == 0, program.output
+        else:
+            with Program("server", "--port", "0", env=env) as program:
+                program.said("dashboard http")
+        assert statuses(empty) == {}
+        with psycopg.connect(empty) as conn:
+            # Taken through the pooler it would be held by a connection that goes on, and keep others from migrating.
+            assert conn.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
+                0,
+            )

@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 1.0
 WATCH_JOIN_SECONDS = 60.0
+LOOK_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +82,7 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
     says what to run. Raises `DatabaseUnavailable` when it is away, `MigrationBusy` when another process takes long
     to migrate it.
     """
-    head = head_revision()
-    with translated():
-        connection = connect_sync(url, "lapinq-startup")
-    with connection, translated():
-        current = current_revision(connection)
+    head, current = head_revision(), _revision_at(url)
     # Revisions are numbered in order; a release runs on the schema of the next one too.
     if current is not None and current >= head:
         return
@@ -94,6 +92,28 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
         )
         raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
     migrate(direct_url or url)
+
+
+def _revision_at(url: str) -> str | None:
+    """As `current_revision`. Raises `DatabaseUnavailable`, also when there is no answer within `LOOK_SECONDS`.
+
+    A pooler may take a connection and leave it waiting for one to the database, which nothing interrupts. So the look
+    has a thread to itself, and is left alone when it takes too long; a program that is told to stop need not wait.
+    """
+    answer: Future[str | None] = Future()
+
+    def look() -> None:
+        try:
+            with translated(), connect_sync(url, "lapinq-startup") as connection:
+                answer.set_result(current_revision(connection))
+        except Exception as error:  # noqa: BLE001  # raised where it is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=look, name="lapinq startup", daemon=True).start()
+    try:
+        return answer.result(LOOK_SECONDS)
+    except TimeoutError:
+        raise DatabaseUnavailable(f"the database did not answer within {LOOK_SECONDS:g} s") from None
 
 
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """All daemons go through PgBouncer in transaction mode, and what takes a session of its own goes past it."""
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support import postgres
+from lapinq import TaskQueue
+from tests.support import postgres, tasks
+from tests.support.daemons import Daemon
 from tests.support.eventually import eventually
 from tests.support.invariants import check_invariants, statuses
 from tests.support.pgbouncer import POOL_SIZE, PROGRAM, pooler
@@ -87,6 +90,35 @@ def test_tasks_schedules_and_cancelling_work_and_no_setting_leaks(database: str,
         said = "".join(program.output for program in [api, *workers])
         assert "Traceback" not in said
         check_invariants(database, [*ids, delayed, endless])
+
+
+def test_many_share_three_connections(database: str) -> None:
+    count, size = 200, 3
+    with pooler(database, size) as pooled, ExitStack() as stack:
+        env = through(pooled, database)
+        apis = [stack.enter_context(Daemon("lapinq-api", "--port", "0", env=env)) for _ in range(2)]
+        others = [
+            stack.enter_context(Daemon(name, env=env)) for name in ("lapinq-worker", "lapinq-scheduler")
+        ]
+        urls = [api.url for api in apis]
+        for url in urls:
+            eventually(lambda url=url: httpx.get(f"{url}/readyz", trust_env=False).status_code == 200, 30)
+
+        def run(number: int) -> str:
+            with TaskQueue(urls[number % 2]) as queue:
+                return queue.task(tasks.aadd).queue(number, 1).wait(timeout=30)["result"]
+
+        with ThreadPoolExecutor(16) as threads:
+            assert [int(value) for value in threads.map(run, range(count))] == [n + 1 for n in range(count)]
+        with psycopg.connect(database) as conn:
+            kept = conn.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND application_name !~ 'listen|claim|settle'"
+            ).fetchone()
+        assert kept is not None
+        assert kept[0] <= size
+        for program in (*apis, *others):
+            assert program.stop() == 0, program.output
 
 
 def task(name: str, *args: object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The components in deploy/k8s fit the base, lapinq and what they are copies of."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -52,6 +53,19 @@ def test_the_pooler_keeps_as_many_statements_as_lapinq_prepares(conn: psycopg.Co
     assert conn.prepared_max is not None
     assert int(found[1]) >= conn.prepared_max
     assert "\npool_mode = transaction\n" in text
+
+
+def test_the_pooler_is_set_up_as_that_of_compose_is() -> None:
+    assert own_settings(COMPONENTS / "pooler" / "pgbouncer.ini") == own_settings(
+        ROOT / "deploy" / "compose" / "pgbouncer.ini"
+    )
+
+
+def own_settings(path: Path) -> dict[str, str]:
+    """What it says of the pooler itself, but for where its users are."""
+    lines = path.read_text().partition("\n[pgbouncer]\n")[2].splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip() != "auth_file"}
 
 
 def test_those_who_go_through_the_pooler_listen_to_the_database_itself() -> None:

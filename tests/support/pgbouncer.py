@@ -25,15 +25,15 @@ POOL_SIZE = 20
 
 
 @contextmanager
-def pooler(url: str) -> Generator[str]:
-    """The URL of the database at `url`, through a pooler that lives as long as the context."""
+def pooler(url: str, size: int = POOL_SIZE) -> Generator[str]:
+    """The URL of the database at `url`, through a pooler of `size` that lives as long as the context."""
     assert PROGRAM is not None
     directory = Path(tempfile.mkdtemp(prefix="lapinq-pgbouncer-"))
     try:
         user = _user(url)
         if os.geteuid() == 0:
             os.chown(directory, user, -1)
-        (directory / "pgbouncer.ini").write_text(_config(url, directory))
+        (directory / "pgbouncer.ini").write_text(_config(url, directory, size))
         (directory / "pgbouncer.ini").chmod(0o644)
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -54,7 +54,7 @@ def pooler(url: str) -> Generator[str]:
         shutil.rmtree(directory)
 
 
-def _config(url: str, directory: Path) -> str:
+def _config(url: str, directory: Path, size: int) -> str:
     """Ours, but for where things are and who may come in: everybody who gets to the socket."""
     target = conninfo_to_dict(url)
     place = " ".join(
@@ -67,7 +67,11 @@ def _config(url: str, directory: Path) -> str:
     config = configparser.ConfigParser(interpolation=None)
     config.read_string(text)
     config["pgbouncer"].update(
-        listen_addr="", listen_port=str(PORT), unix_socket_dir=str(directory), auth_type="any"
+        listen_addr="",
+        listen_port=str(PORT),
+        unix_socket_dir=str(directory),
+        auth_type="any",
+        default_pool_size=str(size),
     )
     del config["pgbouncer"]["auth_file"]
     written = io.StringIO()

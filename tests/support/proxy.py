@@ -22,6 +22,7 @@ class Proxy:
         self._mode: Mode = "pass"
         self._open: set[asyncio.StreamWriter] = set()
         self._last_words: bytes | None = None
+        self._swallowed_words: bytes | None = None
         self.url = ""
         self.cuts = 0
 
@@ -43,6 +44,10 @@ class Proxy:
         `cuts` counts how often that happened.
         """
         self._last_words = words
+
+    def swallow_after(self, words: bytes) -> None:
+        """As `swallow`, from when `words` are sent over a connection; they arrive, and their answer does not."""
+        self._swallowed_words = words
 
     async def start(self) -> asyncio.Server:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -107,7 +112,10 @@ class Proxy:
                 if not is_answer and self._last_words is not None and self._last_words in data:
                     self._last_words = None
                     said.set()
-                if self._mode == "pass":
+                passes = self._mode == "pass"
+                if not is_answer and self._swallowed_words is not None and self._swallowed_words in data:
+                    self._swallowed_words, self._mode = None, "swallow"
+                if passes:
                     writer.write(data)
                     await writer.drain()
         writer.close()

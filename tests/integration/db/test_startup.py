@@ -1,0 +1,30 @@
+"""A database that takes connections and does not answer, as a pooler does that has none to it left."""
+
+import pytest
+
+from lapinq_core.db import startup
+from lapinq_core.db.errors import DatabaseUnavailable
+from tests.support.processes import Program
+from tests.support.proxy import proxy
+
+FIRST_LOOK = b"to_regclass"
+
+
+def test_the_first_look_at_the_schema_has_a_limit(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "LOOK_SECONDS", 0.5)
+    with proxy(database) as between:
+        between.swallow_after(FIRST_LOOK)
+        with pytest.raises(DatabaseUnavailable, match=r"did not answer within 0\.5 s"):
+            startup.prepare_schema(between.url, migrates=False)
+        between.heal()
+        startup.prepare_schema(between.url, migrates=False)
+
+
+@pytest.mark.parametrize("command", ["server", "worker", "scheduler"])
+def test_a_program_that_waits_for_it_can_be_stopped(database: str, command: str) -> None:
+    with proxy(database) as between:
+        between.swallow_after(FIRST_LOOK)
+        port = ["--port", "0"] if command == "server" else []
+        with Program(command, *port, env={"DATABASE_URL": between.url}) as program:
+            program.said("did not answer within")
+            assert program.stop() == 0, program.output

@@ -217,7 +217,8 @@ def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:
 
 async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple[list[Dealt], set[str]]:
     async with conn.transaction():
-        locked = set(await lock(conn, [firing.schedule for firing in batch]))
+        # At the instant that was read: who was held up for longer than ticks are kept must not find their keys free.
+        locked = set(await lock(conn, [firing.schedule for firing in batch], at_its_instant=True))
         firings = [firing for firing in batch if firing.schedule.id in locked]
         if not firings:
             return [], set()
@@ -274,9 +275,16 @@ def _planned(firings: Sequence[_Firing]) -> Iterator[Tick]:
             )
 
 
-async def lock(conn: psycopg.AsyncConnection, found: Sequence[Schedule]) -> list[int]:
-    """Locks those that have the version they were read with and that nobody else holds; answers their ids."""
-    params = {"ids": [one.id for one in found], "versions": [one.version for one in found]}
+async def lock(
+    conn: psycopg.AsyncConnection, found: Sequence[Schedule], *, at_its_instant: bool = False
+) -> list[int]:
+    """Locks those that have the version they were read with, and their next instant too where that is asked for, and
+    that nobody else holds; answers their ids."""
+    params = {
+        "ids": [one.id for one in found],
+        "versions": [one.version for one in found],
+        "at": [one.next_fire_at if at_its_instant else None for one in found],
+    }
     return [row[0] for row in await _all(conn, "lock_schedules", **params)]
 
 

@@ -72,6 +72,14 @@ _REPLACED = {
 }
 """For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
 
+_AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
+_BESIDE = {
+    # Who comes second finds the schedule moved on, too, and a paused one without a next instant.
+    Guard.TICK_KEY: _AT_ITS_INSTANT,
+    Guard.SCHEDULE_VERSION: _AT_ITS_INSTANT,
+}
+"""Further guards that hold against the same, taken out together with the first."""
+
 
 def remove(guard: Guard) -> None:
     """Takes `guard` out of this process. Whatever reads statements must not have been imported yet."""
@@ -82,6 +90,8 @@ def remove(guard: Guard) -> None:
         Trust.is_calm = _always
     else:
         statements.sql = _without(statements.sql, *_REPLACED[guard])
+        if guard in _BESIDE:
+            statements.sql = _without(statements.sql, *_BESIDE[guard])
 
 
 def _without(

@@ -74,6 +74,23 @@ def test_of_two_that_saw_the_same_tick_one_makes_its_task(database: str) -> None
     on_connections(database, test, count=2)
 
 
+def test_a_tick_whose_history_is_gone_is_not_dealt_with_anew(database: str) -> None:
+    """A scheduler was held up, between reading the schedule and locking it, for longer than ticks are kept."""
+
+    async def test(one: Conn, other: Conn) -> None:
+        await set_clock(one, NOON)
+        await add_schedule(one)
+        await set_clock(one, "2026-03-02 12:01:00+00")
+        pages = firing.due_pages(other)
+        seen = await anext(pages)
+        assert len((await firing.fire_due(one))[0]) == 1
+        await one.execute("DELETE FROM lapinq_ticks")
+        assert await firing.fire(other, seen) == ([], set())
+        assert len(await task_ids(one)) == 1
+
+    on_connections(database, test, count=2)
+
+
 def test_many_at_once_make_one_task_a_tick(database: str) -> None:
     async def test(*conns: Conn) -> None:
         await set_clock(conns[0], NOON)

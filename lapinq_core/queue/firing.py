@@ -280,11 +280,8 @@ async def lock(
 ) -> list[int]:
     """Locks those that have the version they were read with, and their next instant too where that is asked for, and
     that nobody else holds; answers their ids."""
-    params = {
-        "ids": [one.id for one in found],
-        "versions": [one.version for one in found],
-        "at": [one.next_fire_at if at_its_instant else None for one in found],
-    }
+    at = [one.next_fire_at if at_its_instant else None for one in found]
+    params = {"ids": [one.id for one in found], "versions": [one.version for one in found], "at": at}
     return [row[0] for row in await _all(conn, "lock_schedules", **params)]
 
 

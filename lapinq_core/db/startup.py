@@ -105,7 +105,8 @@ def _revision_at(url: str) -> str | None:
     def look() -> None:
         try:
             with translated(), connect_sync(url, "lapinq-startup") as connection:
-                answer.set_result(current_revision(connection))
+                revision = current_revision(connection)
+            answer.set_result(revision)
         except Exception as error:  # noqa: BLE001  # raised where it is waited for
             answer.set_exception(error)
 

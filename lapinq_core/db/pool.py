@@ -4,6 +4,11 @@ All are in autocommit mode: a statement is its own transaction unless the caller
 """
 
 import asyncio
+import os
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import sql
@@ -89,11 +94,42 @@ def connect_sync(url: str, name: str) -> psycopg.Connection:
     """As `connect`, for code that runs in a thread of its own."""
     connection = psycopg.connect(conninfo(url, name), autocommit=True)
     try:
-        connection.execute(_session_settings({}))
+        with ended_after(connection, CONNECT_TIMEOUT_SECONDS):
+            connection.execute(_session_settings({}))
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[None]:
+    """Cuts `connection` off when what is done in the context takes longer, which then raises psycopg.OperationalError.
+
+    A thread that waits for a server which takes connections and does not answer can't be interrupted in another way.
+    """
+    lock, is_over, is_cut = threading.Lock(), threading.Event(), threading.Event()
+
+    def cut() -> None:
+        with lock, suppress(OSError, psycopg.Error):
+            if not is_over.is_set():
+                is_cut.set()
+                with socket.socket(fileno=os.dup(connection.fileno())) as peer:
+                    peer.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if is_cut.is_set():
+            raise psycopg.OperationalError(f"the database did not answer within {seconds:g} s") from error
+        raise
+    finally:
+        timer.cancel()
+        with lock:
+            is_over.set()
 
 
 def make_pool(

@@ -5,7 +5,6 @@ import logging
 import sys
 import threading
 from collections.abc import Generator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import psycopg
 
 from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
-from lapinq_core.db.pool import connect_sync, conninfo
+from lapinq_core.db.pool import connect_sync, conninfo, ended_after
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.loops import StopLoop, run_every
@@ -97,24 +96,15 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
 def _revision_at(url: str) -> str | None:
     """As `current_revision`. Raises `DatabaseUnavailable`, also when there is no answer within `LOOK_SECONDS`.
 
-    A pooler may take a connection and leave it waiting for one to the database, which nothing interrupts. So the look
-    has a thread to itself, and is left alone when it takes too long; a program that is told to stop need not wait.
+    A pooler may take a connection and leave it waiting for one to the database: a program that is told to stop need not
+    wait for it, and no look is left behind.
     """
-    answer: Future[str | None] = Future()
-
-    def look() -> None:
-        try:
-            with translated(), connect_sync(url, "lapinq-startup") as connection:
-                revision = current_revision(connection)
-            answer.set_result(revision)
-        except Exception as error:  # noqa: BLE001  # raised where it is waited for
-            answer.set_exception(error)
-
-    threading.Thread(target=look, name="lapinq startup", daemon=True).start()
-    try:
-        return answer.result(LOOK_SECONDS)
-    except TimeoutError:
-        raise DatabaseUnavailable(f"the database did not answer within {LOOK_SECONDS:g} s") from None
+    with (
+        translated(),
+        connect_sync(url, "lapinq-startup") as connection,
+        ended_after(connection, LOOK_SECONDS),
+    ):
+        return current_revision(connection)
 
 
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:

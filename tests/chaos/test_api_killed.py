@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import httpx
 import psycopg
+import pytest
 
 from tests.support.eventually import eventually
 from tests.support.invariants import check_invariants
@@ -23,6 +24,8 @@ MOST_LATER_SECONDS = 0.1
 TASK: dict[str, Any] = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, 2]}
 
 
+# A request has 2 s, which a server that is not killed keeps where nothing else asks for the machine.
+@pytest.mark.alone
 def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(database: str) -> None:
     chance = random.Random(28)
     taken: dict[str, list[str]] = {}
@@ -34,14 +37,13 @@ def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(
                 kill_at = time.monotonic() + chance.uniform(0, MOST_LATER_SECONDS)
                 eventually(lambda kill_at=kill_at: time.monotonic() > kill_at, interval=0.001)
                 doomed.kill()
-            assert len(cut_off.unknown) >= CLIENTS
+            assert len(cut_off.unknown) == CLIENTS
             taken |= cut_off.taken
             unknown += cut_off.unknown
         # Whoever got no answer asks the other server again, with the same key.
         with httpx.Client(base_url=survivor.url, timeout=30, trust_env=False) as client:
-            repeated = {name: post(client, name) for name in [*unknown, *spared.unknown] if is_keyed(name)}
-    # Its only client has a key, so whatever it got no answer to was asked again.
-    assert set(spared.unknown) <= set(repeated)
+            repeated = {name: post(client, name) for name in unknown if is_keyed(name)}
+    assert not spared.unknown
     taken |= spared.taken | repeated
 
     with psycopg.connect(database) as conn:
@@ -96,12 +98,6 @@ class Batches:
                 except httpx.TransportError:
                     self.unknown.append(name)
                     return
-                except Unanswered:
-                    self.unknown.append(name)
-
-
-class Unanswered(Exception):
-    """The database did not answer the server in time, which on a busy machine may be: the batch is stored or not."""
 
 
 def is_keyed(name: str) -> bool:
@@ -117,8 +113,6 @@ def post(client: httpx.Client, name: str) -> list[str]:
     ]
     headers = {"Idempotency-Key": name} if is_keyed(name) else {}
     answer = client.post("/api/v1/enqueue/batch", json=tasks, headers=headers)
-    if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        raise Unanswered
     assert answer.status_code == HTTPStatus.CREATED, answer.text
     ids = [task_id for task_id in answer.json()["task_ids"] if task_id]
     assert len(ids) == BATCH - TRANSIENT

@@ -1,4 +1,4 @@
-"""Ticks become tasks: once each, by the policies for what was missed and for what overlaps."""
+"""Ticks become tasks: once each, and by the policy for what was missed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -8,20 +8,14 @@ import pytest
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.schedule import task_at
 from lapinq_core.queue import firing
-from lapinq_core.queue.firing import Outlook, StillRuns
+from lapinq_core.queue.firing import Outlook
 from lapinq_core.store import schedules
-from lapinq_core.store.schedules import UnknownSchedule
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, status
+from tests.support.factories import SOMEBODY, Conn, status
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
 from tests.support.schedules import add_schedule, set_clock, task_ids, ticks
 
 NOON = "2026-03-02 12:00:00+00"
-
-
-async def end_all(conn: Conn) -> None:
-    """Whatever is ready runs and completes."""
-    await complete(conn, await claim(conn, await add_worker(conn), 100))
 
 
 def test_a_tick_makes_one_task_and_moves_the_schedule_on(database: str) -> None:
@@ -57,8 +51,10 @@ def test_a_tick_makes_one_task_and_moves_the_schedule_on(database: str) -> None:
     check_invariants(database, [])
 
 
-def test_of_two_that_saw_the_same_tick_one_makes_its_task(database: str) -> None:
-    """The second has read the schedule before the first committed, and deals with it afterwards."""
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "pruned"])
+def test_of_two_that_saw_the_same_tick_one_makes_its_task(database: str, *, is_kept: bool) -> None:
+    """The second has read the schedule before the first committed, and deals with it afterwards: also when that is so
+    long afterwards that the tick is not kept any more."""
 
     async def test(one: Conn, other: Conn) -> None:
         await set_clock(one, NOON)
@@ -67,26 +63,12 @@ def test_of_two_that_saw_the_same_tick_one_makes_its_task(database: str) -> None
         pages = firing.due_pages(other)
         seen = await anext(pages)
         assert len((await firing.fire_due(one))[0]) == 1
-        assert await firing.fire(other, seen) == ([], set())
-        assert len(await task_ids(one)) == 1
         assert await ticks(one) == [("2026-03-02 12:01:00", "enqueued")]
-
-    on_connections(database, test, count=2)
-
-
-def test_a_tick_whose_history_is_gone_is_not_dealt_with_anew(database: str) -> None:
-    """A scheduler was held up, between reading the schedule and locking it, for longer than ticks are kept."""
-
-    async def test(one: Conn, other: Conn) -> None:
-        await set_clock(one, NOON)
-        await add_schedule(one)
-        await set_clock(one, "2026-03-02 12:01:00+00")
-        pages = firing.due_pages(other)
-        seen = await anext(pages)
-        assert len((await firing.fire_due(one))[0]) == 1
-        await one.execute("DELETE FROM lapinq_ticks")
+        if not is_kept:
+            await one.execute("DELETE FROM lapinq_ticks")
         assert await firing.fire(other, seen) == ([], set())
         assert len(await task_ids(one)) == 1
+        assert len(await ticks(one)) == is_kept
 
     on_connections(database, test, count=2)
 
@@ -146,124 +128,6 @@ def test_what_was_missed_follows_the_policy(
         await set_clock(conn, "2026-03-02 16:00:30+00")
         await firing.fire_due(conn)
         assert (await ticks(conn))[-1] == ("2026-03-02 16:00:00", "enqueued")
-
-    on_connections(database, test)
-
-
-def test_a_tick_that_meets_a_run_is_skipped_until_it_has_ended(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="skip")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await end_all(conn)
-        await set_clock(conn, "2026-03-02 12:03:00+00")
-        await firing.fire_due(conn)
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped", "enqueued"]
-        assert len(await task_ids(conn)) == 2
-
-    on_connections(database, test)
-
-
-def test_one_tick_waits_for_a_run_and_further_ones_are_skipped(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="queue_one")
-        for minute in (1, 2, 3):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "held", "skipped"]
-        assert await firing.release_held(conn) == set()
-        assert (await firing.look_ahead(conn)).has_held
-        await end_all(conn)
-        assert await firing.release_held(conn) == {"default"}
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued", "skipped"]
-        assert len(await task_ids(conn)) == 2
-        assert await firing.release_held(conn) == set()
-
-    on_connections(database, test)
-    check_invariants(database, [])
-
-
-def test_the_previous_run_is_cancelled_and_the_tick_waits_for_its_end(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="cancel_previous")
-        await set_clock(conn, "2026-03-02 12:01:00+00")
-        await firing.fire_due(conn)
-        [held] = await claim(conn, await add_worker(conn))
-        for minute in (2, 3):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped", "held"]
-        cursor = await conn.execute("SELECT cancel_requested_at IS NOT NULL FROM lapinq_running")
-        assert await cursor.fetchall() == [(True,)]
-        assert await firing.release_held(conn) == set()
-        await complete(conn, [held])
-        assert await firing.release_held(conn) == {"default"}
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped", "enqueued"]
-        # One that waits ends at once.
-        await set_clock(conn, "2026-03-02 12:04:00+00")
-        await firing.fire_due(conn)
-        assert await firing.release_held(conn) == {"default"}
-        assert [await status(conn, task) for task in await task_ids(conn)] == [
-            "completed",
-            "cancelled",
-            "pending",
-        ]
-
-    on_connections(database, test)
-    check_invariants(database, [])
-
-
-def test_a_held_tick_of_a_paused_schedule_is_skipped(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="queue_one")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await schedules.pause(conn, "nightly", None, by=SOMEBODY)
-        await end_all(conn)
-        assert await firing.release_held(conn) == set()
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "skipped"]
-
-    on_connections(database, test)
-
-
-def test_a_run_can_be_asked_for(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="skip")
-        await schedules.pause(conn, "nightly", None, by=SOMEBODY)
-        tick, woken = await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert (tick.outcome, woken) == ("enqueued", {"default"})
-        assert await task_ids(conn) == [tick.task_id]
-        await set_clock(conn, "2026-03-02 12:00:10+00")
-        with pytest.raises(StillRuns, match=str(tick.task_id)):
-            await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert len(await ticks(conn)) == 1
-        with pytest.raises(UnknownSchedule):
-            await firing.run_now(conn, "weekly", by=SOMEBODY)
-
-    on_connections(database, test)
-
-
-def test_a_run_is_refused_while_a_tick_that_waited_is_about_to_start(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await set_clock(conn, NOON)
-        await add_schedule(conn, overlap="queue_one")
-        for minute in (1, 2):
-            await set_clock(conn, f"2026-03-02 12:{minute:02}:00+00")
-            await firing.fire_due(conn)
-        await end_all(conn)
-        await set_clock(conn, "2026-03-02 12:02:10+00")
-        with pytest.raises(StillRuns, match="about to start") as refused:
-            await firing.run_now(conn, "nightly", by=SOMEBODY)
-        assert refused.value.task_id is None
-        assert await firing.release_held(conn) == {"default"}
-        assert [outcome for _, outcome in await ticks(conn)] == ["enqueued", "enqueued"]
 
     on_connections(database, test)
 

@@ -32,10 +32,13 @@ class Guard(StrEnum):
     CLAIM_SKIP_LOCKED = "claim-skip-locked"
     RESCUE_SKIP_LOCKED = "rescue-skip-locked"
     TICK_KEY = "tick-key"
+    TICK_INSTANT = "tick-instant"
     SCHEDULE_VERSION = "schedule-version"
     OVERLAP_SLOT = "overlap-slot"
     QUIET_PERIOD = "quiet-period"
 
+
+_AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 
 _REPLACED = {
     Guard.COMPLETE_TOKEN: ("lapinq_core.queue", "complete", _TOKEN, "true"),
@@ -62,6 +65,7 @@ _REPLACED = {
         r"DO NOTHING",
         "DO UPDATE SET task_id = excluded.task_id",
     ),
+    Guard.TICK_INSTANT: _AT_ITS_INSTANT,
     Guard.SCHEDULE_VERSION: ("lapinq_core.queue", "lock_schedules", r" AND i\.version = s\.version", ""),
     Guard.OVERLAP_SLOT: (
         "lapinq_core.queue",
@@ -72,7 +76,6 @@ _REPLACED = {
 }
 """For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
 
-_AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 _BESIDE = {
     # Who comes second finds the schedule moved on, too, and a paused one without a next instant.
     Guard.TICK_KEY: _AT_ITS_INSTANT,

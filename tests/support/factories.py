@@ -11,7 +11,7 @@ from lapinq_core.domain.account import ActorKind
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import inspect, intake, work
+from lapinq_core.queue import inspect, intake, upkeep, work
 from lapinq_core.store import workers
 from lapinq_core.store.audit import Author
 from lapinq_core.store.workers import Condition, WorkerRecord
@@ -84,6 +84,12 @@ async def status(conn: Conn, task_id: str) -> str | None:
     cursor = await conn.execute("SELECT status FROM lapinq_task_details WHERE id = %s", (task_id,))
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def make_delayed_ready(conn: Conn) -> None:
+    """The one delayed task has come due, and is made ready."""
+    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
+    assert (await upkeep.promote(conn))[0] == 1
 
 
 async def make_late(conn: Conn, worker: str) -> None:

@@ -1,4 +1,4 @@
-"""What a claim brings and keeps: time limits, isolation, the number of the claim; and paused queues."""
+"""What a claim brings and keeps: time limits, isolation, the number of the claim."""
 
 import uuid
 from datetime import UTC, datetime
@@ -8,22 +8,18 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.decide import Fail, HandBack, Isolation, Retry
-from lapinq_core.queue import upkeep, work
+from lapinq_core.domain.decide import HandBack, Isolation, Retry
+from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
-from lapinq_core.queue.work import LOWEST_MARK
 from tests.support.factories import (
     Conn,
     add_worker,
     attempts,
     claim,
     enqueue,
+    make_delayed_ready,
     make_late,
-    pause,
-    resume,
-    status,
 )
-from tests.support.invariants import check_invariants
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
 
@@ -168,7 +164,7 @@ def test_isolation_goes_with_the_task_and_only_grows(database: str) -> None:
         await work.settle(
             conn, [ended_as(task, held.token, Retry(3600.0, "died", isolation=Isolation.FRESH_PROCESS))]
         )
-        await make_due(conn)
+        await make_delayed_ready(conn)
         held = await next_claim(Isolation.FRESH_PROCESS)
         # Neither a mere failure, nor a lost worker, nor a snooze takes any of it back.
         await work.settle(conn, [ended_as(task, held.token, Retry(0.0, "no"))])
@@ -178,7 +174,7 @@ def test_isolation_goes_with_the_task_and_only_grows(database: str) -> None:
         )
         held = await next_claim(Isolation.FRESH_PROCESS)
         await work.settle(conn, [ended_as(task, held.token, HandBack("snoozed for 60 s", 60.0))])
-        await make_due(conn)
+        await make_delayed_ready(conn)
         await next_claim(Isolation.FRESH_PROCESS)
 
     on_connections(database, test)
@@ -197,91 +193,6 @@ def test_a_task_whose_worker_was_lost_runs_in_a_process_of_its_own(database: str
     on_connections(database, test)
 
 
-async def make_due(conn: Conn) -> None:
-    await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-    assert (await upkeep.promote(conn))[0] == 1
-
-
-@pytest.mark.parametrize("max_retries", [0, 1])
-def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_retries: int) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, max_retries=max_retries)
-        worker = await add_worker(conn)
-        for _ in range(3):
-            (held,) = await claim(conn, worker)
-            assert held.attempt == 1
-            snooze = HandBack("snoozed for 3600 s", 3600.0)
-            assert await work.settle(conn, [ended_as(task, held.token, snooze)]) == {task: None}
-            assert await status(conn, task) == "pending"
-            assert await claim(conn, worker) == []
-            row = await (
-                await conn.execute(
-                    "SELECT extract(epoch FROM due_at - lapinq_now())::float8, starts FROM lapinq_delayed"
-                )
-            ).fetchone()
-            assert row is not None
-            assert 3500 < row[0] <= 3600
-            assert row[1] == 0
-            await make_due(conn)
-        (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        shown = await attempts(conn, task)
-        assert [each["outcome"] for each in shown] == ["released"] * 3 + ["failed"]
-        assert {each["attempt"] for each in shown} == {1}
-        check_invariants(database, [task])
-
-    on_connections(database, test)
-
-
-def test_a_snoozed_task_still_expires(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        (task,) = await enqueue(conn, ttl_seconds=1000)
-        (held,) = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [ended_as(task, held.token, HandBack("snoozed", 3600.0))])
-        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await upkeep.expire(conn) == 1
-        assert await status(conn, task) == "expired"
-        check_invariants(database, [task])
-
-    on_connections(database, test)
-
-
-def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        paused = await enqueue(conn, 2, queue_name="paused")
-        await enqueue(conn, queue_name="other")
-        worker = await add_worker(conn)
-        marks: dict[str, tuple[int, int]] = {"paused": LOWEST_MARK, "other": LOWEST_MARK}
-        await pause(conn, "paused")
-        assert await claim(conn, worker, 5, "paused") == []
-        assert await work.discover(conn) == {"other": 0}
-        assert await work.heads(conn, marks) == {"other": 0}
-        assert len(await claim(conn, worker, 5, "other")) == 1
-        assert [await status(conn, task) for task in paused] == ["pending"] * 2
-
-        await resume(conn, "paused")
-        assert await work.discover(conn) == {"paused": 0}
-        assert await work.heads(conn, marks) == {"paused": 0}
-        assert [held.id for held in await claim(conn, worker, 5, "paused")] == paused
-
-    on_connections(database, test)
-
-
-def test_what_runs_of_a_queue_that_is_paused_meanwhile_ends_as_usual(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        ids = await enqueue(conn, 2)
-        worker = await add_worker(conn)
-        one, other = await claim(conn, worker, 2)
-        await pause(conn, "default")
-        await work.settle(conn, [ended_as(one.id, one.token, Retry(0.0, "again"))])
-        await work.release(conn, [other])
-        assert await claim(conn, worker, 2) == []
-        await resume(conn, "default")
-        assert sorted(held.id for held in await claim(conn, worker, 2)) == ids
-
-    on_connections(database, test)
-
-
 def test_fire_and_forget_brings_its_limit_its_metadata_and_its_queue(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, queue_name="video", ttl_seconds=0, timeout_seconds=2.5, metadata={"a": 1})
@@ -295,19 +206,5 @@ def test_fire_and_forget_brings_its_limit_its_metadata_and_its_queue(database: s
             assert one.is_transient
             assert (one.attempt, one.max_retries, one.claim_seq, one.enqueued_at) == (1, 0, 0, None)
             assert (one.isolation, one.expires_in, one.token) == (0, None, "")
-
-    on_connections(database, test)
-
-
-@pytest.mark.parametrize("queues", [None, ["paused", "other"]])
-def test_fire_and_forget_waits_in_a_paused_queue_too(database: str, queues: list[str] | None) -> None:
-    async def test(conn: Conn) -> None:
-        for queue in ("paused", "other"):
-            await enqueue(conn, queue_name=queue, ttl_seconds=0)
-        await pause(conn, "paused")
-        assert [held.queue_name for held in await work.claim_transient(conn, queues, 5)] == ["other"]
-        assert await work.claim_transient(conn, queues, 5) == []
-        await resume(conn, "paused")
-        assert [held.queue_name for held in await work.claim_transient(conn, queues, 5)] == ["paused"]
 
     on_connections(database, test)

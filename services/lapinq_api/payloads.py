@@ -85,6 +85,18 @@ class PayloadView:
                     name, f"must not hold {HIDDEN}, which stands for what you may not see: leave it out"
                 )
 
+    def check_move(self, old: str, new: str) -> None:
+        """Returns when they may move what carries a payload between these queues. Raises `Refused` (403).
+
+        They may not where the move itself would show them what is hidden.
+        """
+        if self.hides(old) and not self.hides(new):
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                f"{self._actor.name} may not move it from the queue {old}, where values are hidden from them,"
+                f" to {new}, where they are shown",
+            )
+
     def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
         """`filters` without those that they may not use."""
         if self.may_search(filters.get("queue")):

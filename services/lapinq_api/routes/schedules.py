@@ -76,6 +76,7 @@ async def change_schedule(state: State, request: Request) -> Response:
     view = state.payloads.for_(actor_of(request))
 
     async def change(conn: psycopg.AsyncConnection, found: Schedule) -> list[Shown]:
+        view.check_move(found.queue_name, changes.get("queue_name", found.queue_name))
         view.check_holds_no_mask(found.queue_name, changes)
         changed = await schedules.change(conn, name, changes, version, by=author_of(request))
         return await with_latest(conn, [changed])
@@ -179,7 +180,8 @@ OPERATIONS = (
         description=(
             "A field that is left out stays as it is; one that is null gets what a new schedule would have. What is due"
             " stays due, unless times are changed. A user needs the permission `enqueue` on the queue, and on a new one"
-            " too. Whoever is not shown what it carries leaves that out: a mask is refused."
+            " too. Whoever is not shown what it carries leaves that out, for a mask is refused, and can't move it to a"
+            " queue where it would be shown to them."
         ),
         parameters=(NAME,),
         body=ScheduleChange,

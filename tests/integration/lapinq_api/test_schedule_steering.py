@@ -283,6 +283,30 @@ def test_a_mask_is_not_written_back(serve: Serve, name: str) -> None:
     assert client.patch(path(name), json={"version": 2, "args": ["[hidden]"]}).json()["args"] == ["[hidden]"]
 
 
+def test_a_schedule_is_not_moved_to_where_its_hidden_values_would_be_seen(serve: Serve, name: str) -> None:
+    client = serve(api_key="master", session_secret="s", redact=("password",))
+    client.headers["X-API-Key"] = "master"
+    hidden, also_hidden, seen = f"{name} hidden", f"{name} also hidden", f"{name} seen"
+    create(client, name, queue_name=hidden, kwargs={"password": "hunter2"})
+    user = add_user(
+        client,
+        "user",
+        **{hidden: ["enqueue"], also_hidden: ["enqueue"], seen: ["enqueue", "payload"]},
+    )
+    with browser(client, user["username"], PASSWORD) as person:
+        refused = person.patch(path(name), json={"version": 1, "queue_name": seen, "priority": 3})
+        assert (refused.status_code, refused.json()["error"]) == (
+            403,
+            f"{user['username']} may not move it from the queue {hidden}, where values are hidden from them,"
+            f" to {seen}, where they are shown",
+        )
+        assert person.get(path(name)).json()["kwargs"] == {"password": "[hidden]"}
+        moved = person.patch(path(name), json={"version": 1, "queue_name": also_hidden}).json()
+        assert (moved["queue_name"], moved["kwargs"]) == (also_hidden, {"password": "[hidden]"})
+        assert "hunter2" not in person.get(path(name)).text
+    assert client.patch(path(name), json={"version": 2, "queue_name": seen}).json()["queue_name"] == seen
+
+
 def test_a_run_of_what_is_never_planned_again_is_possible(
     api: httpx.Client, db: psycopg.Connection, name: str
 ) -> None:

@@ -1,11 +1,26 @@
--- Counts a try to log in, in a window that begins with its first one. Answers how many there were, this one too, and in
--- how many seconds the window ends. Locks the row of the key, so that tries at the same moment are all counted.
--- Relies on lapinq_login_tries_pkey.
-INSERT INTO lapinq_login_tries AS t (key, since, tries)
-VALUES (%(key)s::text, lapinq_now(), 1)
-    ON CONFLICT (key) DO UPDATE
-   SET since = CASE WHEN t.since > lapinq_now() - make_interval(secs => %(window)s::float8)
-                    THEN t.since ELSE lapinq_now() END,
-       tries = CASE WHEN t.since > lapinq_now() - make_interval(secs => %(window)s::float8)
-                    THEN least(t.tries + 1, 1000000) ELSE 1 END
-RETURNING t.tries, extract(epoch FROM t.since - lapinq_now())::float8 + %(window)s::float8
+-- Counts a try at a password, in a window that begins with its first one. Answers in how many seconds the window ends when
+-- there were `most` tries before, and null when there were fewer. A try beyond `most` is not written. Locks the row of the
+-- key, so that tries at the same moment are all counted. Relies on lapinq_login_tries_pkey.
+WITH used_up AS MATERIALIZED (
+    SELECT since
+      FROM lapinq_login_tries
+     WHERE key = %(key)s::text
+       AND tries >= %(most)s::integer
+       AND since > lapinq_now() - make_interval(secs => %(window)s::float8)
+), counted AS (
+    INSERT INTO lapinq_login_tries AS t (key, since, tries)
+    SELECT %(key)s::text, lapinq_now(), 1
+     WHERE NOT EXISTS (SELECT FROM used_up)
+        ON CONFLICT (key) DO UPDATE
+       SET since = CASE WHEN t.since > lapinq_now() - make_interval(secs => %(window)s::float8)
+                        THEN t.since ELSE lapinq_now() END,
+           tries = CASE WHEN t.since > lapinq_now() - make_interval(secs => %(window)s::float8)
+                        THEN least(t.tries + 1, 1000000) ELSE 1 END
+    RETURNING t.since, t.tries > %(most)s::integer AS is_too_many
+), found AS (
+    SELECT since, true AS is_too_many FROM used_up
+     UNION ALL
+    SELECT since, is_too_many FROM counted
+)
+SELECT CASE WHEN is_too_many THEN extract(epoch FROM since - lapinq_now())::float8 + %(window)s::float8 END
+  FROM found

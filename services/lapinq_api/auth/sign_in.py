@@ -34,7 +34,7 @@ async def sign_in(state: State, request: Request, username: str, password: str) 
 
     Raises `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
     """
-    tried = await throttle.count_try(state, request.scope, username)
+    tried = await throttle.count_login(state, request.scope, username)
     # Twice, for the hash may have been changed while it was looked at, by a login that hashed the password anew.
     for _ in range(2):
         known = await _credentials(state, username)
@@ -67,7 +67,7 @@ async def _begin(state: State, request: Request, known: Credentials, tried: Trie
             details = {"session": session}
             if old is not None and (ended := await sessions.end(conn, hash_of(state, old))) is not None:
                 details |= {"in_place_of": ended.id, "of": ended.username}
-            await logins.succeeded(conn, tried.name, tried.address)
+            await logins.succeeded(conn, tried)
             request.scope[ACTOR_KEY] = Actor(kind=ActorKind.USER, id=known.id, name=known.username)
             await audit.record(conn, note(request, "session.login", known.username, details))
             return token
@@ -111,7 +111,7 @@ async def change_password(state: State, request: Request, current: str, new: str
     """
     session = session_of(request.scope)
     check_password("new_password", new, session.username)
-    tried = await throttle.count_try(state, request.scope, session.username)
+    tried = await throttle.count_guess(state, session)
     known = await _credentials(state, session.username)
     verdict = await state.passwords.check(current, known.password_hash if known else None)
     if known is None or not verdict.is_right:
@@ -125,7 +125,7 @@ async def change_password(state: State, request: Request, current: str, new: str
             if not await users.set_password(conn, known, new_hash):
                 return None
             ended = await sessions.revoke_others(conn, known.id, token_hash)
-            await logins.succeeded(conn, tried.name, tried.address)
+            await logins.succeeded(conn, tried)
             entry = note(request, "account.password", known.username, {"sessions_ended": len(ended)})
             await audit.record(conn, entry)
             return len(ended)

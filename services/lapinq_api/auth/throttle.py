@@ -4,7 +4,6 @@ import hmac
 import math
 from typing import TYPE_CHECKING
 
-import msgspec
 import psycopg
 from starlette.types import Scope
 
@@ -12,20 +11,18 @@ from lapinq_api.errors import Refused
 from lapinq_api.middleware.rate_limit import source_of
 from lapinq_core.domain.passwords import could_be_username
 from lapinq_core.store import logins, users
+from lapinq_core.store.logins import Counter
+from lapinq_core.store.sessions import Session
 
 if TYPE_CHECKING:
     from lapinq_api.state import State
 
-
-class Tried(msgspec.Struct, frozen=True):
-    """A try that was counted, by the keys of its name and its address."""
-
-    name: str
-    address: str
+Tried = tuple[Counter, ...]
+"""What a try was counted under."""
 
 
 class TooManyTries(Refused):
-    """More logins were tried than may be; `seconds` until one may be again."""
+    """More passwords were tried than may be; `seconds` until one may be again."""
 
     def __init__(self, seconds: float) -> None:
         wait = max(math.ceil(seconds), 1)
@@ -36,16 +33,22 @@ class TooManyTries(Refused):
         )
 
 
-async def count_try(state: "State", scope: Scope, username: str) -> Tried:
-    """Counts a try at the password of `username`, before anybody looks at it. Raises `TooManyTries`."""
+async def count_login(state: "State", scope: Scope, username: str) -> Tried:
+    """Counts a login as `username`, before anybody looks at the password. Raises `TooManyTries`."""
     client = scope.get("client")
-    address = f"address:{source_of(client[0]) if client else 'unknown'}"
+    address = source_of(client[0]) if client else "unknown"
 
     async def count(conn: psycopg.AsyncConnection) -> tuple[Tried, float | None]:
         # As the database does it when it looks for the name: else each way to write it would have tries of its own.
         name = await users.folded(conn, username) if could_be_username(username) else username
-        tried = Tried(f"name:{_blind(state, name)}", address)
-        return tried, await logins.count_try(conn, tried.name, tried.address)
+        tried = (
+            Counter(f"address:{address}", logins.MOST_BY_ADDRESS),
+            Counter(
+                f"pair:{_blind(state, f'{address} {name}')}", logins.MOST_BY_NAME_AND_ADDRESS, forgets=True
+            ),
+            Counter(f"name:{_blind(state, name)}", logins.MOST_BY_NAME),
+        )
+        return tried, await logins.count_try(conn, tried)
 
     tried, wait = await state.database.run(count)
     if wait is not None:
@@ -53,10 +56,19 @@ async def count_try(state: "State", scope: Scope, username: str) -> Tried:
     return tried
 
 
-def _blind(state: "State", name: str) -> str:
-    """The name without the name: what is typed there by mistake may be a password.
+async def count_guess(state: "State", session: Session) -> Tried:
+    """Counts a try at the current password of whoever is logged in, by their session alone. Raises `TooManyTries`."""
+    tried = (Counter(f"session:{session.id}", logins.MOST_BY_SESSION, forgets=True),)
+    wait = await state.database.run(logins.count_try, tried)
+    if wait is not None:
+        raise TooManyTries(wait)
+    return tried
+
+
+def _blind(state: "State", text: str) -> str:
+    """What is counted without the name: what is typed there by mistake may be a password.
 
     Keyed by the secret of the settings, which all replicas share, so that nobody who reads the table can try words.
     """
     secret = (state.settings.session_secret or "").encode()
-    return hmac.digest(secret, name.encode("utf-8", "replace"), "sha256").hex()
+    return hmac.digest(secret, text.encode("utf-8", "replace"), "sha256").hex()

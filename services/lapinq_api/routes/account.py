@@ -25,6 +25,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.grants import write_grants
 from lapinq_core.domain.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.store import audit, sessions
+from lapinq_core.store.logins import MOST_BY_SESSION
 
 SESSION_ID = Parameter(
     name="id",
@@ -168,7 +169,10 @@ OPERATIONS = (
         needs=Needs.SESSION,
         tag="account",
         summary="Change your password",
-        description="Ends all your other sessions. Wrong guesses at the current one count as failed logins.",
+        description=(
+            f"Ends all your other sessions. After {MOST_BY_SESSION} wrong guesses at the current one a session can't"
+            " change it for a while."
+        ),
         body=PasswordChange,
         answers={200: Answer(description="It is changed.", body=PasswordChanged)},
         errors={403: "The current password is wrong.", 429: "Too many guesses, or too many requests."},

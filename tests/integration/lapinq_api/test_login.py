@@ -11,7 +11,12 @@ from passlib.context import CryptContext
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store.logins import MOST_BY_ADDRESS, MOST_BY_NAME
+from lapinq_core.store.logins import (
+    MOST_BY_ADDRESS,
+    MOST_BY_NAME,
+    MOST_BY_NAME_AND_ADDRESS,
+    MOST_BY_SESSION,
+)
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import PASSWORD, add_user, browser, log_in
 from tests.support.serving import serving
@@ -187,12 +192,30 @@ def test_logging_in_anew_ends_the_session_before_and_out_the_one_there_is(
     assert row == (0,)
 
 
-def test_tries_are_throttled_by_name_across_two_servers(api: httpx.Client, serve: Serve) -> None:
+def test_a_stranger_who_guesses_keeps_nobody_from_logging_in_or_changing_their_password(serve: Serve) -> None:
+    server = serve(session_secret="s", trusted_proxies=("127.0.0.1",))
+    with browser(server) as admin:
+        user = add_user(admin)
+    with browser(server, None) as owner, browser(server, None) as stranger:
+        owner.headers["X-Forwarded-For"] = "203.0.113.1"
+        stranger.headers["X-Forwarded-For"] = "203.0.113.2"
+        log_in(owner, user["username"], PASSWORD)
+        form = {"username": user["username"], "password": "wrong"}
+        statuses = [
+            stranger.post("/login", data=form).status_code for _ in range(MOST_BY_NAME_AND_ADDRESS + 1)
+        ]
+        assert statuses == [401] * MOST_BY_NAME_AND_ADDRESS + [429]
+        change = {"current_password": PASSWORD, "new_password": "another horse"}
+        assert owner.post("/account/password", json=change).status_code == 200
+        log_in(owner, user["username"], "another horse")
+
+
+def test_tries_are_throttled_by_name_and_address_across_two_servers(api: httpx.Client, serve: Serve) -> None:
     with browser(api) as admin:
         user = add_user(admin)
     other = serve()
     wrong = {"username": user["username"].upper(), "password": "wrong"}
-    for number in range(MOST_BY_NAME):
+    for number in range(MOST_BY_NAME_AND_ADDRESS):
         answer = (api, other)[number % 2].post("/login", data=wrong)
         assert answer.status_code == 401
     for server in (api, other):
@@ -236,28 +259,47 @@ def test_tries_are_throttled_by_address_and_the_password_is_not_looked_at(api_da
 def test_successes_lock_nobody_out(api: httpx.Client) -> None:
     with browser(api, None) as client:
         client.post("/login", data={**RIGHT, "password": "wrong"})
-        for _ in range(MOST_BY_NAME + 2):
+        for _ in range(MOST_BY_NAME_AND_ADDRESS + 2):
             log_in(client)
+
+
+def test_guesses_from_many_addresses_end_at_the_cap_of_the_name(serve: Serve, db: psycopg.Connection) -> None:
+    server = serve(trusted_proxies=("127.0.0.1",))
+
+    def guess(address: str) -> int:
+        return server.post(
+            "/login", data={**RIGHT, "password": "wrong"}, headers={"X-Forwarded-For": address}
+        ).status_code
+
+    assert guess("203.0.113.1") == 401
+    db.execute("UPDATE lapinq_login_tries SET tries = %s WHERE key LIKE 'name:%%'", (MOST_BY_NAME - 1,))
+    assert [guess("203.0.113.2"), guess("203.0.113.3")] == [401, 429]
 
 
 def test_what_is_typed_for_a_name_is_not_kept(api: httpx.Client, db: psycopg.Connection) -> None:
     api.post("/login", data={"username": "my secret password", "password": "x"})
     rows = db.execute("SELECT key FROM lapinq_login_tries").fetchall()
-    assert len(rows) == 2
+    assert len(rows) == 3
     assert not any("secret" in row[0] for row in rows)
 
 
-def test_guesses_at_the_current_password_are_throttled_like_logins(api: httpx.Client) -> None:
+def test_guesses_at_the_current_password_are_throttled_by_session(api: httpx.Client) -> None:
     with browser(api) as admin:
         user = add_user(admin)
     with browser(api, user["username"], PASSWORD) as client:
         guess = {"current_password": "wrong", "new_password": "something new"}
-        statuses = [client.post("/account/password", json=guess).status_code for _ in range(MOST_BY_NAME + 1)]
-        assert statuses == [403] * MOST_BY_NAME + [429]
+        statuses = [
+            client.post("/account/password", json=guess).status_code for _ in range(MOST_BY_SESSION + 1)
+        ]
+        assert statuses == [403] * MOST_BY_SESSION + [429]
         right = client.post("/account/password", json={**guess, "current_password": PASSWORD})
         assert right.status_code == 429
         assert int(right.headers["retry-after"]) > 0
         assert client.get("/me").status_code == 200
+        log_in(client, user["username"], PASSWORD)
+        assert (
+            client.post("/account/password", json={**guess, "current_password": PASSWORD}).status_code == 200
+        )
 
 
 def test_a_password_kept_at_another_cost_is_hashed_anew_by_logins_at_the_same_moment(

@@ -8,6 +8,7 @@ from lapinq_core.domain.account import Role
 from lapinq_core.queue.chores import run_chores
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.store import logins, sessions, users
+from lapinq_core.store.logins import Counter
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn
 from tests.support.running import on_connections
@@ -19,11 +20,11 @@ def test_the_chores_take_away_what_is_over_and_leave_the_rest(database: str) -> 
         known = await users.credentials(conn, "lisa")
         assert known is not None
         await sessions.create(conn, b"old", known, address=None, user_agent=None)
-        await logins.count_try(conn, "old name", "old address")
+        await logins.count_try(conn, [Counter("old name", 10), Counter("old address", 10)])
         await conn.execute("UPDATE lapinq_sessions SET seen_at = lapinq_now() - interval '13 hours'")
         await conn.execute("UPDATE lapinq_login_tries SET since = lapinq_now() - interval '16 minutes'")
         await sessions.create(conn, b"new", known, address=None, user_agent=None)
-        await logins.count_try(conn, "new name", "new address")
+        await logins.count_try(conn, [Counter("new name", 10), Counter("new address", 10)])
 
         async def is_pruned() -> bool:
             left = await (

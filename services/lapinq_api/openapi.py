@@ -108,7 +108,7 @@ _SECURITY: dict[str, Schema] = {
         "type": "apiKey",
         "in": "cookie",
         "name": "lapinq_session",
-        "description": "Somebody who logged in at `/login`.",
+        "description": "Somebody who logged in at `/login`; over TLS the cookie is `__Host-lapinq_session`.",
     },
 }
 

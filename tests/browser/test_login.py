@@ -1,10 +1,15 @@
 """Logging in and out in a browser."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import NewContext
+from tests.support.certificate import self_signed
+from tests.support.processes import ApiProcess
+from tests.support.tls_proxy import tls_proxy
 from tests.support.troubles import Troubles
 
 pytestmark = pytest.mark.http
@@ -31,3 +36,24 @@ def test_a_wrong_password_is_told_and_may_be_tried_again(stranger: Page, trouble
     stranger.get_by_label("Password").fill("lapinq")
     stranger.get_by_label("Password").press("Enter")
     expect(stranger).to_have_title("Overview · lapinq")
+
+
+def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
+    new_context: NewContext, server: ApiProcess, tmp_path: Path
+) -> None:
+    with tls_proxy(server.url, self_signed(tmp_path)) as url:
+        window = new_context(base_url=url, ignore_https_errors=True)
+        page = window.new_page()
+        page.goto("/login")
+        page.get_by_label("Username").fill("lapinq")
+        page.get_by_label("Password").fill("lapinq")
+        page.get_by_label("Password").press("Enter")
+        expect(page).to_have_title("Overview · lapinq")
+        assert [cookie.get("name") for cookie in window.cookies()] == ["__Host-lapinq_session"]
+        with page.expect_websocket() as socket:
+            page.reload()
+        socket.value.wait_for_event("framereceived")
+        page.goto("/logout")
+        expect(page).to_have_url(re.compile(r"/login$"))
+        assert window.cookies() == []
+        window.close()

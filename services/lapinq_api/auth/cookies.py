@@ -1,4 +1,9 @@
-"""The cookie that a session's token travels in."""
+"""The cookie that a session's token travels in.
+
+Its name is `lapinq_session`, and `__Host-lapinq_session` where the browser came by TLS. Browsers accept the latter only
+from this very host and over TLS, while any sister host may set the former. So where a request brings the guarded one,
+the other is not read, whatever is in either. Below a prefix the name is the plain one: the other is for a whole host.
+"""
 
 import re
 from http.cookies import SimpleCookie
@@ -11,16 +16,22 @@ from lapinq_api.middleware.path import prefix_of
 from lapinq_core.store.sessions import ABSOLUTE_SECONDS
 
 COOKIE = "lapinq_session"
+GUARDED_COOKIE = f"__Host-{COOKIE}"
 
 
 def token_in(scope: Scope) -> str | None:
     """The token that a request brings in its cookie; None without one, or where it is nothing of ours."""
-    for name, value in scope["headers"]:
-        if name == b"cookie" and _NAME in value:
-            found = _TOKEN.search(value)
-            if found:
-                return found[1].decode()
-    return None
+    cookies = _cookies(scope)
+    if not prefix_of(scope) and any(_GUARDED_NAME.search(value) for value in cookies):
+        return _first(_GUARDED, cookies)
+    return _first(_PLAIN, cookies)
+
+
+def tokens_in(scope: Scope) -> list[str]:
+    """The first token by either name: all that a browser may be logged in by."""
+    cookies = _cookies(scope)
+    names = (_PLAIN,) if prefix_of(scope) else (_GUARDED, _PLAIN)
+    return [token for name in names if (token := _first(name, cookies)) is not None]
 
 
 def is_token(text: str) -> bool:
@@ -30,27 +41,48 @@ def is_token(text: str) -> bool:
 
 def set_token(response: Response, request: Request, token: str) -> None:
     """Has the browser keep `token`, out of reach of scripts and of requests that other sites make it send."""
-    _set(response, request, token, int(ABSOLUTE_SECONDS))
+    if _is_guarded(request.scope):
+        _set(response, request.scope, GUARDED_COOKIE, token, int(ABSOLUTE_SECONDS))
+        _set(response, request.scope, COOKIE, "", 0)
+    else:
+        _set(response, request.scope, COOKIE, token, int(ABSOLUTE_SECONDS))
 
 
 def clear_token(response: Response, request: Request) -> None:
-    """Has the browser forget the token."""
-    _set(response, request, "", 0)
+    """Has the browser forget the token, by both names."""
+    if _is_guarded(request.scope):
+        _set(response, request.scope, GUARDED_COOKIE, "", 0)
+    _set(response, request.scope, COOKIE, "", 0)
 
 
-def _set(response: Response, request: Request, value: str, max_age: int) -> None:
+def _set(response: Response, scope: Scope, name: str, value: str, max_age: int) -> None:
     cookie: SimpleCookie = SimpleCookie()
-    cookie[COOKIE] = value
-    morsel = cookie[COOKIE]
+    cookie[name] = value
+    morsel = cookie[name]
     morsel["max-age"] = max_age
-    morsel["path"] = prefix_of(request.scope) or "/"
+    morsel["path"] = prefix_of(scope) or "/"
     morsel["httponly"] = True
     morsel["samesite"] = "Lax"
-    if request.scope["scheme"] == "https":
+    if scope["scheme"] == "https":
         morsel["secure"] = True
     response.raw_headers.append((b"set-cookie", morsel.OutputString().encode("latin-1")))
 
 
+def _is_guarded(scope: Scope) -> bool:
+    return scope["scheme"] == "https" and not prefix_of(scope)
+
+
+def _cookies(scope: Scope) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == b"cookie" and _NAME in value]
+
+
+def _first(pattern: re.Pattern[bytes], cookies: list[bytes]) -> str | None:
+    return next((found[1].decode() for value in cookies if (found := pattern.search(value))), None)
+
+
 _NAME = COOKIE.encode()
-_TOKEN = re.compile(rb"(?:^|;)\s*" + _NAME + rb"=([A-Za-z0-9_-]{43})\s*(?=;|$)")
+_VALUE = rb"([A-Za-z0-9_-]{43})\s*(?=;|$)"
+_GUARDED_NAME = re.compile(rb"(?:^|;)\s*__Host-" + _NAME + rb"=")
+_GUARDED = re.compile(_GUARDED_NAME.pattern + _VALUE)
+_PLAIN = re.compile(rb"(?:^|;)\s*" + _NAME + rb"=" + _VALUE)
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")

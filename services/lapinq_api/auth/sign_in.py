@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from lapinq_api.auth import throttle
 from lapinq_api.auth.caller import ACTOR_KEY, note
-from lapinq_api.auth.cookies import token_in
+from lapinq_api.auth.cookies import token_in, tokens_in
 from lapinq_api.auth.passwords import Verdict
 from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
 from lapinq_api.auth.throttle import Tried
@@ -86,21 +86,21 @@ async def _rehash(state: State, known: Credentials, verdict: Verdict) -> None:
 
 
 async def sign_out(state: State, request: Request) -> None:
-    """Ends the session that the request comes with, if any."""
-    token = token_in(request.scope)
-    if token is None:
-        return
-    token_hash = hash_of(state, token)
+    """Ends every session that the request comes with."""
+    hashes = [hash_of(state, token) for token in tokens_in(request.scope)]
 
     async def finish(conn: psycopg.AsyncConnection) -> None:
-        async with conn.transaction():
-            ended = await sessions.end(conn, token_hash)
-            if ended is not None:
+        for token_hash in hashes:
+            async with conn.transaction():
+                ended = await sessions.end(conn, token_hash)
+                if ended is None:
+                    continue
                 actor = Actor(kind=ActorKind.USER, id=ended.user_id, name=ended.username)
                 request.scope[ACTOR_KEY] = actor
                 await audit.record(conn, note(request, "session.logout", actor.name, {"session": ended.id}))
 
-    await state.database.run(finish)
+    if hashes:
+        await state.database.run(finish)
 
 
 async def change_password(state: State, request: Request, current: str, new: str) -> int:

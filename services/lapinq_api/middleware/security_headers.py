@@ -18,8 +18,12 @@ _HEADERS = (
 )
 
 
+_OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"), *_HEADERS)
+"""Of this host alone: what its sisters can keep is not for us to promise."""
+
+
 class SecurityHeaders:
-    """Adds what is missing. Whether browsers must come by https is left to whoever ends the TLS: it is for a host."""
+    """Adds what is missing; that browsers have to come by TLS from now on, to those who do."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,15 +33,17 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        is_tls = scope["scheme"] == "https"
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                message["headers"] = [*headers, *_missing(tuple([name for name, _ in headers]))]
+                message["headers"] = [*headers, *_missing(is_tls, tuple([name for name, _ in headers]))]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-@lru_cache(maxsize=64)  # answers come with the same few names again and again
-def _missing(there: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple(pair for pair in _HEADERS if pair[0] not in there)
+@lru_cache(maxsize=128)  # answers come with the same few names again and again
+def _missing(is_tls: bool, there: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple(pair for pair in (_OVER_TLS if is_tls else _HEADERS) if pair[0] not in there)

@@ -229,3 +229,24 @@ def test_behind_a_proxy_with_tls_the_cookie_is_for_https_alone(
     answer = client.post("/login", data=form, headers={"X-Forwarded-Proto": "https"})
     assert answer.status_code == 303
     assert ("secure" in answer.headers["set-cookie"].lower()) is is_secure
+    assert answer.headers.get("strict-transport-security") == ("max-age=31536000" if is_secure else None)
+    name, _, token = answer.headers["set-cookie"].partition(";")[0].partition("=")
+    assert name == ("__Host-lapinq_session" if is_secure else "lapinq_session")
+    cookie = {"Cookie": f"lapinq_session={'x' * 43}; __Host-lapinq_session={token}"}
+    assert client.get("/me", headers=cookie).status_code == 200
+
+
+def test_logging_out_ends_the_sessions_of_both_cookies(serve: Serve) -> None:
+    client = serve(trusted_proxies=("127.0.0.1",))
+    tls = {"X-Forwarded-Proto": "https"}
+    tokens: list[str] = []
+    for headers in ({}, tls):
+        answer = client.post("/login", data={"username": "lapinq", "password": "lapinq"}, headers=headers)
+        tokens.append(answer.headers["set-cookie"].partition(";")[0].partition("=")[2])
+        client.cookies.clear()
+    both = {"Cookie": f"lapinq_session={tokens[0]}; __Host-lapinq_session={tokens[1]}", **tls}
+    answer = client.post("/logout", headers=both)
+    cleared = answer.headers.get_list("set-cookie")
+    assert [cookie.partition("=")[0] for cookie in cleared] == ["__Host-lapinq_session", "lapinq_session"]
+    for token in tokens:
+        assert client.get("/me", headers={"Cookie": f"lapinq_session={token}"}).status_code == 401

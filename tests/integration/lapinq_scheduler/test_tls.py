@@ -1,12 +1,11 @@
 """Webhooks to servers with a certificate, which is checked."""
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.support.certificate import self_signed
 from tests.support.delivering import completed, delivering, outbox
 from tests.support.eventually import eventually
 from tests.support.receiver import receiving
@@ -14,19 +13,7 @@ from tests.support.receiver import receiving
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A file with a key and a certificate for `localhost` that signs itself."""
-    program = shutil.which("openssl")
-    if program is None:
-        pytest.skip("makes its certificate with openssl")
-    key, file = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
-    subprocess.run(
-        [program, *asked.split(), "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", file],
-        check=True,
-        capture_output=True,
-    )
-    file.write_text(file.read_text() + key.read_text())
-    return file
+    return self_signed(tmp_path)
 
 
 def context(certificate: Path) -> ssl.SSLContext:

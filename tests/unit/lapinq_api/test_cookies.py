@@ -5,11 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from lapinq_api.auth.cookies import clear_token, is_token, set_token, token_in
+from lapinq_api.auth.cookies import clear_token, is_token, set_token, token_in, tokens_in
 from lapinq_api.auth.sessions import new_token
 from lapinq_api.dashboard.redirect import to_login
 
 TOKEN = "A" * 42 + "-"
+PLANTED = "B" * 43
 
 
 def scope(*cookies: bytes, **values: object) -> Scope:
@@ -61,23 +62,63 @@ def test_what_is_no_token_is_none(cookie: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("cookie", "token"),
     [
-        ({}, "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax"),
-        ({"scheme": "https"}, "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax; Secure"),
-        ({"root_path": "/tasks"}, "HttpOnly; Max-Age=604800; Path=/tasks; SameSite=Lax"),
+        (f"__Host-lapinq_session={TOKEN}", TOKEN),
+        (f"lapinq_session={PLANTED}; __Host-lapinq_session={TOKEN}", TOKEN),
+        (f"__Host-lapinq_session={TOKEN}; lapinq_session={PLANTED}", TOKEN),
+        (f"lapinq_session={PLANTED}; __Host-lapinq_session=expired", None),
+        (f"lapinq_session={TOKEN}; x=__Host-lapinq_session=1", TOKEN),
+        (f"__host-lapinq_session={PLANTED}; lapinq_session={TOKEN}", TOKEN),
     ],
 )
-def test_it_is_kept_from_scripts_and_other_sites(given: dict[str, str], expected: str) -> None:
+def test_what_other_hosts_can_set_does_not_override_what_they_can_not(cookie: str, token: str | None) -> None:
+    assert token_in(scope(cookie.encode())) == token
+    first, _, second = cookie.partition("; ")
+    assert token_in(scope(first.encode(), second.encode())) == token
+
+
+def test_all_that_a_browser_may_be_logged_in_by_is_found() -> None:
+    cookie = f"lapinq_session={PLANTED}; lapinq_session={PLANTED}; __Host-lapinq_session={TOKEN}"
+    assert tokens_in(scope(cookie.encode())) == [TOKEN, PLANTED]
+    assert tokens_in(scope(b"lapinq_session=short")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "cleared"),
+    [
+        ({}, [f"lapinq_session={TOKEN}; HttpOnly; Max-Age=604800; Path=/; SameSite=Lax"], ["lapinq_session"]),
+        (
+            {"scheme": "https"},
+            [
+                f"__Host-lapinq_session={TOKEN}; HttpOnly; Max-Age=604800; Path=/; SameSite=Lax; Secure",
+                'lapinq_session=""; HttpOnly; Max-Age=0; Path=/; SameSite=Lax; Secure',
+            ],
+            ["__Host-lapinq_session", "lapinq_session"],
+        ),
+        (
+            {"root_path": "/tasks"},
+            [f"lapinq_session={TOKEN}; HttpOnly; Max-Age=604800; Path=/tasks; SameSite=Lax"],
+            ["lapinq_session"],
+        ),
+        (
+            {"root_path": "/tasks", "scheme": "https"},
+            [f"lapinq_session={TOKEN}; HttpOnly; Max-Age=604800; Path=/tasks; SameSite=Lax; Secure"],
+            ["lapinq_session"],
+        ),
+    ],
+)
+def test_it_is_kept_from_scripts_and_other_sites(
+    given: dict[str, str], expected: list[str], cleared: list[str]
+) -> None:
     request = Request(scope(**given))
     response = Response()
     set_token(response, request, TOKEN)
-    assert response.headers["set-cookie"] == f"lapinq_session={TOKEN}; {expected}"
+    assert response.headers.getlist("set-cookie") == expected
     response = Response()
     clear_token(response, request)
-    value, _, flags = response.headers["set-cookie"].partition("; ")
-    assert value in {"lapinq_session=", 'lapinq_session=""'}
-    assert flags == expected.replace("604800", "0")
+    flags = expected[0].partition("; ")[2].replace("604800", "0")
+    assert response.headers.getlist("set-cookie") == [f'{name}=""; {flags}' for name in cleared]
 
 
 @pytest.mark.parametrize(

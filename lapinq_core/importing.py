@@ -8,10 +8,10 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from lapinq_core.domain.allow_list import has_private_part, is_allowed, is_defined_in, is_module
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.handling import HANDLING, Handling
 from lapinq_core.domain.middleware import Middleware
@@ -22,6 +22,13 @@ MARK = "__lapinq_task__"
 
 class TaskNotFound(LapinqError):
     """The function of a task can't be found."""
+
+
+class TaskNotAllowed(TaskNotFound):
+    """`LAPINQ_ALLOWED_MODULES` does not let a task call this."""
+
+    def __init__(self, what: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{what} LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})")
 
 
 class MiddlewareNotUsable(LapinqError):
@@ -35,11 +42,6 @@ class Found(NamedTuple):
     handling: Handling | None
 
 
-def is_allowed(module_path: str, allowed: Sequence[str]) -> bool:
-    """Whether `module_path` matches one of the glob patterns; no pattern allows all."""
-    return not allowed or any(fnmatchcase(module_path, pattern) for pattern in allowed)
-
-
 def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Callable[..., Any]:
     """As `find`, the function alone."""
     return find(module_path, task_name, allowed).function
@@ -48,12 +50,14 @@ def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Ca
 def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found:
     """What a task asks for. Imports its module, which runs the user's code and may take its time.
 
-    Raises `TaskNotFound` with what was searched and what is there; what the module itself raises while it is imported
-    passes through as it is.
+    Raises `TaskNotFound` with what was searched and what is there, and `TaskNotAllowed` for what the patterns `allowed`
+    don't let it call. What the module itself raises while it is imported passes through as it is.
     """
     if not is_allowed(module_path, allowed):
-        raise TaskNotFound(
-            f"module {module_path!r} is not allowed by LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})"
+        raise TaskNotAllowed(f"module {module_path!r} is not allowed by", allowed)
+    if allowed and has_private_part(task_name):
+        raise TaskNotAllowed(
+            f"{task_name!r} has a part that begins with _, which is not allowed with", allowed
         )
     if module_path == "__main__":
         raise TaskNotFound(
@@ -61,9 +65,14 @@ def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found
             " move the function into a module, or enqueue with lapinq 2, which finds the script's own name"
         )
     module = _import(module_path)
-    found = _registered(module).get(task_name) or _attribute(module, task_name)
+    found = _registered(module).get(task_name) or _attribute(module, task_name, allowed)
     if found is None:
         raise TaskNotFound(_missing(module, task_name))
+    if allowed and _mark(found) is None and not is_defined_in(found, allowed):
+        raise TaskNotAllowed(
+            f"{task_name!r} in module {module_path!r} is neither a task nor a function or class defined in a module of",
+            allowed,
+        )
     if not callable(found):
         raise TaskNotFound(
             f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
@@ -166,12 +175,16 @@ def _module_of(value: object) -> object:
     return getattr(value, "__module__", None) if _mark(value) else None
 
 
-def _attribute(module: ModuleType, task_name: str) -> Any:
+def _attribute(module: ModuleType, task_name: str, allowed: Sequence[str] = ()) -> Any:
     found: Any = module
-    for part in task_name.split("."):
+    for number, part in enumerate(task_name.split("."), 1):
         found = getattr(found, part, None)
         if found is None:
             return None
+        if allowed and is_module(found) and (number > 1 or not is_allowed(found.__name__, allowed)):
+            raise TaskNotAllowed(
+                f"{task_name!r} leads through the module {found.__name__!r}, which is not allowed by", allowed
+            )
     return found
 
 

@@ -25,11 +25,11 @@ from lapinq_api.values import (
     WebhookUrl,
     says,
 )
+from lapinq_core.domain.allow_list import check_allowed
 from lapinq_core.domain.cron_fields import MAX_EXPRESSION
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.ticks import Misfire, Overlap
-from lapinq_core.importing import is_allowed
 
 MAX_VERSION = 2**31 - 1
 MOST_BYTES = 64 * 1024
@@ -193,8 +193,7 @@ def _typed(values: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
     for name, choices in (("misfire", Misfire), ("overlap", Overlap)):
         if name in found:
             found[name] = _choice(name, found[name], choices)
-    if "module_path" in found and not is_allowed(found["module_path"], allowed):
-        raise InvalidValue("module_path", "is not one of the modules that this server allows")
+    check_allowed(allowed, module_path=found.get("module_path"), task_name=found.get("task_name"))
     for name in ("args", "kwargs", "metadata"):
         if name in found and len(msgspec.json.encode(found[name])) > MOST_BYTES:
             raise InvalidValue(name, f"must have at most {MOST_BYTES // 1024} KiB as JSON")

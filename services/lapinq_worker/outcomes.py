@@ -28,7 +28,7 @@ from lapinq_core.domain.outcome import (
     Unstorable,
 )
 from lapinq_core.domain.task import MAX_SECONDS
-from lapinq_core.importing import TaskNotFound
+from lapinq_core.importing import TaskNotAllowed, TaskNotFound
 
 MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 20_000
@@ -100,6 +100,8 @@ def raised(
     if function is not None and isinstance(error, TypeError) and _is_from_the_call(error):
         described = f"{described[:MAX_ERROR_CHARACTERS]}; {_signature(function)}"
     described = _storable(described, MAX_ERROR_CHARACTERS)
+    if isinstance(error, TaskNotAllowed):
+        return Refused(described)  # another try would be refused as well
     if isinstance(error, TaskNotFound):
         return Raised(described)  # a traceback would only show how it was searched
     # A retry that is asked for is wanted, whatever else is not to be retried.

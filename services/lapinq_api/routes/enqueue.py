@@ -30,10 +30,10 @@ from lapinq_api.values import (
     says,
 )
 from lapinq_core.domain.account import Permission
+from lapinq_core.domain.allow_list import check_allowed
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.task import NewTask, check_task
-from lapinq_core.importing import is_allowed
 
 MOST_IN_BATCH = 1000
 
@@ -197,8 +197,7 @@ def _new_task(
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
     check_task(task, now)
-    if not is_allowed(task.module_path, allowed):
-        raise InvalidValue("module_path", "is not one of the modules that this server allows")
+    check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     # So that what a task logs can be found by the request that brought it, unless the caller means something by that.
     if task.metadata is None:
         task.metadata = {"request_id": request_id}

@@ -289,3 +289,17 @@ def test_only_allowed_modules_are_taken(serve: Serve) -> None:
         assert response.status_code == status, module
         if status == 400:
             assert response.json()["details"][0]["loc"] == "module_path"
+
+
+def test_with_allowed_modules_no_part_of_a_name_is_private(serve: Serve, api: httpx.Client) -> None:
+    client = serve(allowed_modules=("app.*",))
+    for name in ("__loader__.get_data", "_send", "Mailer._send"):
+        task = _task(module_path="app.mail", task_name=name)
+        for answer in (
+            client.post("/api/v1/enqueue", json=task),
+            client.post("/api/v1/enqueue/batch", json=[task]),
+        ):
+            assert answer.status_code == 400
+            assert answer.json()["details"][0]["loc"].removeprefix("[0].") == "task_name"
+            assert "LAPINQ_ALLOWED_MODULES" in answer.json()["error"]
+        assert api.post("/api/v1/enqueue", json=task).status_code == 201

@@ -144,6 +144,12 @@ def test_modules_are_those_that_the_server_allows(serve: Serve, name: str) -> No
     ):
         assert refused.status_code == 400
         assert refused.json()["error"] == "module_path is not one of the modules that this server allows"
+    for refused in (
+        client.post(PATH, json={"name": "other", **MINIMAL, "task_name": "__loader__.get_data"}),
+        client.patch(path(name), json={"version": version, "task_name": "_send"}),
+    ):
+        assert refused.status_code == 400
+        assert refused.json()["details"][0]["loc"] == "task_name"
     assert client.patch(path(name), json={"version": version, "module_path": "app.sms"}).status_code == 200
 
 

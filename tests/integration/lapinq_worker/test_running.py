@@ -165,13 +165,17 @@ def test_a_function_that_cannot_be_found_fails_its_task_and_nothing_else(
     at_desk(database, test)
 
 
-def test_a_module_that_is_not_allowed_is_not_run(database: str) -> None:
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+def test_what_is_not_allowed_fails_without_a_retry_and_names_the_setting(database: str, pool: str) -> None:
+    elsewhere, inside = task_of(tasks.add), task_of(tasks.add, "exit 1")
+    elsewhere.module_path, inside.task_name = "os", "os.system"
+
     async def test(desk: Desk) -> None:
-        async with working(database, allowed_modules=("app.*",)):
-            (ended,) = await desk.ended(await desk.hand_in(tasks.add, 1, 1, max_retries=0))
-            assert ended.status == "failed"
-            assert ended.error is not None
-            assert "is not allowed by LAPINQ_ALLOWED_MODULES (app.*)" in ended.error
+        async with working(database, allowed_modules=("tests.*",), worker_pool=pool):
+            for task in await desk.ended(*await desk.hand_in_many([elsewhere, inside])):
+                assert (task.status, task.attempts) == ("failed", 1)
+                assert task.error is not None
+                assert "is not allowed by LAPINQ_ALLOWED_MODULES (tests.*)" in task.error
 
     at_desk(database, test)
 

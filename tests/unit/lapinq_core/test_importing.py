@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.domain.allow_list import is_allowed
 from lapinq_core.domain.handling import Handling
 from lapinq_core.domain.retry import Delays
 from lapinq_core.importing import (
     TaskNotFound,
     find,
-    is_allowed,
     prepare_imports,
     resolve,
     task_names,

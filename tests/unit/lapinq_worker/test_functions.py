@@ -13,7 +13,7 @@ import pytest
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.context import CurrentTask, running
 from lapinq_core.domain.middleware import Middleware
-from lapinq_core.domain.outcome import Raised, TimedOut
+from lapinq_core.domain.outcome import Raised, Refused, TimedOut
 from lapinq_worker.functions import Functions
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
@@ -120,9 +120,9 @@ def test_what_would_end_the_program_is_a_failure_like_others(run: Run, modules: 
 def test_a_module_that_is_not_allowed_is_told(run: Run) -> None:
     async def test() -> None:
         failure = await Functions(("app.*",), 60.0).find(make_claim())
-        assert isinstance(failure, Raised)
+        assert isinstance(failure, Refused)
         assert failure.error == (
-            "TaskNotFound: module 'tests.support.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
+            "TaskNotAllowed: module 'tests.support.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
         )
         assert failure.traceback is None
 

@@ -1,6 +1,8 @@
 -- Takes up to `limit` tasks of one queue for a worker: out of ready, into running, in order of rank and entry.
 -- Starts at the mark, the last key this worker took, so that entries deleted since are not walked again; `max_rank` keeps
--- it from passing a higher priority that waits in another queue. Tasks past their time to live are left to expire.sql.
+-- it from passing a higher priority that waits in another queue. The comparison of rows leaves out the queue: with it,
+-- beside the equality, PostgreSQL would start at the queue's first entry, dead ones included, and the mark only filter.
+-- Tasks past their time to live are left to expire.sql.
 -- A worker that is unknown or was declared dead gets nothing, and nobody gets anything of a paused queue. An attempt is
 -- overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
 -- Answers one JSON cell, an array a task; NULL for none. Here date_part costs half of extract, which goes through numeric.
@@ -10,7 +12,7 @@ WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_ready
      WHERE queue_name = %(queue)s::text
-       AND (queue_name, rank, seq) >= (%(queue)s::text, %(mark_rank)s::bigint, %(mark_seq)s::bigint)
+       AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
        AND rank <= %(max_rank)s::bigint
        AND (expires_at IS NULL OR expires_at > lapinq_now())
        AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)

@@ -1,13 +1,13 @@
 -- For each queue named, from its mark on: the rank of the first task that waits. Queues with none, and paused ones, are
 -- left out.
--- Locks nothing. Relies on lapinq_ready_claim, one look a queue.
+-- Locks nothing. Relies on lapinq_ready_claim, one look a queue; compares rows as claim.sql does.
 SELECT q.queue_name, head.rank
   FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
  CROSS JOIN LATERAL (
        SELECT r.rank
          FROM lapinq_ready r
         WHERE r.queue_name = q.queue_name
-          AND (r.queue_name, r.rank, r.seq) >= (q.queue_name, q.mark_rank, q.mark_seq)
+          AND (r.rank, r.seq) >= (q.mark_rank, q.mark_seq)
         ORDER BY r.queue_name, r.rank, r.seq
         LIMIT 1) AS head
  WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = q.queue_name AND p.paused_at IS NOT NULL)

@@ -4,8 +4,9 @@
 -- `after` on, in their order, so a pass costs the same whatever waits.
 -- Answers a row for each, and at least one row, without an id when nothing was taken; the last column is the host to go
 -- on from when there may be more.
--- Locks the rows it looks at, skipping locked ones. Relies on lapinq_webhooks_host, which the comparison of rows leaves
--- no choice but to use where by statistics another may look cheaper, and on lapinq_webhooks_due_at.
+-- Locks the rows it looks at, skipping locked ones. Relies on lapinq_webhooks_host, which the array leaves no choice but
+-- to use where by statistics another may look cheaper (with an equality any index gives its order), and on
+-- lapinq_webhooks_due_at.
 WITH RECURSIVE waiting (host, number) AS (
     (SELECT host, 1
        FROM lapinq_webhooks
@@ -33,8 +34,8 @@ WITH RECURSIVE waiting (host, number) AS (
            SELECT seq, due_at
              FROM lapinq_webhooks
             WHERE state = 'pending'
-              AND (host, due_at) >= (w.host, '-infinity'::timestamptz)
-              AND (host, due_at) <= (w.host, lapinq_now())
+              AND host = ANY (ARRAY[w.host])
+              AND due_at <= lapinq_now()
             ORDER BY host, due_at
             LIMIT coalesce(known.places, %(places_each)s::integer)
               FOR UPDATE SKIP LOCKED) AS d

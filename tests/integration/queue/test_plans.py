@@ -107,7 +107,7 @@ def test_a_claim_scans_its_index_from_the_mark(database: str) -> None:
         }
         found = nodes(await plan(conn, "claim", params))
         (scan,) = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
-        assert "ROW(queue_name, rank, seq) >= ROW(" in scan["Index Cond"]
+        assert "ROW(rank, seq) >= ROW(" in scan["Index Cond"]
         assert scan["Actual Rows"] == 500
         assert scan.get("Rows Removed by Filter", 0) == 0
         (delete,) = [node for node in found if node["Node Type"] == "Tid Scan"]

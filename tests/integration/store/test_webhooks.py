@@ -6,7 +6,7 @@ from typing import Any
 from lapinq_core.domain.webhook import NotTaken, WebhookState
 from lapinq_core.store import webhooks
 from lapinq_core.store.webhooks import Due
-from tests.integration.queue.test_plans import nodes, plan, scanned_whole, touched
+from tests.integration.queue.test_plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.factories import SOMEBODY, Conn
 from tests.support.running import on_connections
 
@@ -188,6 +188,15 @@ def test_looking_for_what_is_due_touches_little_whatever_is_there(database: str)
         await conn.execute("VACUUM ANALYZE lapinq_webhooks")
         found = await plan(conn, "take_webhooks", params, "lapinq_core.store")
         assert touched(found) <= 1
+
+        # The next tries of a receiver that is down, beside one that is due: before PostgreSQL 18 a comparison of rows
+        # ends no scan where its second column does.
+        await fill(conn, 1, 30_000)
+        await conn.execute("UPDATE lapinq_webhooks SET due_at = due_at + interval '1 day' WHERE attempt > 1")
+        await conn.execute("VACUUM ANALYZE lapinq_webhooks")
+        found = await plan(conn, "take_webhooks", params, "lapinq_core.store")
+        assert touched(found) < 10
+        assert blocks(found) < 100
 
     on_connections(database, test)
 

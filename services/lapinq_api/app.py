@@ -17,6 +17,7 @@ from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.failures import Failures
 from lapinq_api.middleware.http_metrics import HttpMetrics
+from lapinq_api.middleware.plain_path import PlainPath
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.read_only import ReadOnly
@@ -46,7 +47,7 @@ def build_app(
         log.warning(
             "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
         )
-    middleware = [Middleware(RequestId), Middleware(SecurityHeaders)]
+    middleware = [Middleware(RequestId), Middleware(SecurityHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
     if settings.cors_origins:

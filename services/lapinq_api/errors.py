@@ -14,6 +14,7 @@ from lapinq_core.queue.idempotency import KeyHeld
 from lapinq_core.store.schedules import OtherVersion, ScheduleExists, UnknownSchedule
 
 RETRY_AFTER_SECONDS = 1
+NOTHING_HERE = "there is nothing at this path"
 _LONGEST_SHOWN = 200
 
 
@@ -66,7 +67,7 @@ def answer(error: Exception) -> Json | None:
         case OtherVersion() | StillRuns():
             return sentence(HTTPStatus.CONFLICT, str(error))
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):
-            return sentence(HTTPStatus.NOT_FOUND, "there is nothing at this path")
+            return sentence(HTTPStatus.NOT_FOUND, NOTHING_HERE)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             return sentence(error.status_code, "this path does not take this method", error.headers)
         case HTTPException():

@@ -12,6 +12,7 @@ from lapinq_api.endpoint import Operation, Parameter
 from tests.support.hostile_values import (
     BY_TYPE,
     CODINGS,
+    CONTROLLED,
     HEADERS,
     MALFORMED,
     SEGMENTS,
@@ -103,6 +104,7 @@ def _paths(operation: Operation, names: dict[str, str], body: bytes | None) -> I
         schema = next(one.schema for one in operation.parameters if one.name == parameter)
         is_id = schema.get("type") == "integer" or schema.get("format") == "uuid"
         for name, segment in SEGMENTS.items():
+            is_nowhere = name in CONTROLLED
             can_be = is_id and ("%2F" in segment or (schema.get("type") == "integer" and "twelfth" in name))
             yield Case(
                 name=f"path, {parameter}: {name}",
@@ -110,8 +112,8 @@ def _paths(operation: Operation, names: dict[str, str], body: bytes | None) -> I
                 target=filled(operation.path, {**names, parameter: segment}),
                 headers=(JSON,) if body is not None else (),
                 body=body,
-                statuses=(400, 404) if can_be else REFUSED if is_id else (),
-                loc=parameter if is_id and not can_be else None,
+                statuses=(404,) if is_nowhere else (400, 404) if can_be else REFUSED if is_id else (),
+                loc=parameter if is_id and not can_be and not is_nowhere else None,
             )
 
 

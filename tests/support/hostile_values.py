@@ -25,6 +25,8 @@ SEGMENTS = {
     "right to left": quote("\u202eabc"),
     "spaces": "%20%20",
 }
+CONTROLLED = {"nul", "a new line"}
+"""Those with a control character, at which nothing lies."""
 
 # What is no text of a filter, and what is one that nothing matches: wildcards and quotes stand for themselves.
 STRINGS = {

@@ -13,6 +13,7 @@ from starlette.routing import compile_path
 
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.page import fragment
+from lapinq_api.middleware.path import has_control_character
 from lapinq_api.state import State
 from lapinq_core.domain.account import Actor
 from lapinq_core.domain.errors import InvalidValue
@@ -103,6 +104,7 @@ class Views:
         except ValueError as error:
             raise InvalidValue("page", "must be the address of a page") from error
         for pattern, view in self._views:
-            if match := pattern.match(path):
+            # A `$` in a pattern also matches before a line feed at the end.
+            if (match := pattern.match(path)) and not has_control_character(path):
                 return view, view.asked(match.groupdict(), query)
         raise InvalidValue("page", "is none of the dashboard")

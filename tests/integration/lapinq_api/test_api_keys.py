@@ -112,7 +112,7 @@ def test_a_wrong_key_is_refused_by_the_name_of_the_field(
     assert closed.get("/api/v1/keys", headers=MASTER).json() == before
 
 
-@pytest.mark.parametrize("key_id", ["x", "-1", "1.0", "9" * 19, "%00", "1%0A", "1e3", "٣"])
+@pytest.mark.parametrize("key_id", ["x", "-1", "1.0", "9" * 19, "1e3", "٣"])
 def test_an_id_that_is_none_is_refused(closed: httpx.Client, key_id: str) -> None:
     response = closed.delete(f"/api/v1/keys/{key_id}", headers=MASTER)
     assert response.status_code == 400

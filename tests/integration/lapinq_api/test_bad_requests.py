@@ -310,8 +310,8 @@ def test_a_wrong_query_of_the_list_is_refused_by_its_parameter(
 
 @pytest.mark.parametrize(
     "task_id",
-    ["1", "abc", NIL[:-1], NIL + "0", NIL.replace("-", ""), f"{{{NIL}}}", f"urn:uuid:{NIL}", "%00", "%ff", "x" * 5000,
-     "g" + NIL[1:], NIL + "%0A", "%D9%A3" * 36],
+    ["1", "abc", NIL[:-1], NIL + "0", NIL.replace("-", ""), f"{{{NIL}}}", f"urn:uuid:{NIL}", "%ff", "x" * 5000,
+     "g" + NIL[1:], "%D9%A3" * 36],
 )  # fmt: skip
 def test_a_malformed_id_is_a_400_and_an_unknown_one_a_404(api: httpx.Client, task_id: str) -> None:
     for path in (f"/api/v1/tasks/{task_id}", f"/api/v1/tasks/{task_id}/result"):

@@ -134,7 +134,7 @@ def test_a_task_that_only_says_so_leads_nowhere(signed_in: httpx.Client, api_dat
 
 
 def test_an_unknown_one_and_a_name_that_none_has_are_told_by_a_page(signed_in: httpx.Client) -> None:
-    for name, status in (("none", 404), ("%00", 400), ("x" * 256, 400), ("%20x", 400)):
+    for name, status in (("none", 404), ("x" * 256, 400), ("%20x", 400)):
         for after in ("", "/edit"):
             answer = signed_in.get(f"/schedules/{name}{after}")
             assert answer.status_code == status, name

@@ -79,7 +79,7 @@ def test_a_task_of_every_status_has_its_page(
 
 
 def test_an_unknown_task_and_a_malformed_id_are_told_by_a_page(signed_in: httpx.Client) -> None:
-    for path, status in ((NIL, 404), ("x", 400), (NIL[:-1], 400), ("%00", 400), (NIL + "%0a", 400)):
+    for path, status in ((NIL, 404), ("x", 400), (NIL[:-1], 400)):
         answer = signed_in.get(f"/tasks/{path}")
         assert answer.status_code == status, path
         assert answer.headers["content-type"].startswith("text/html")

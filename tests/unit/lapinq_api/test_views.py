@@ -55,6 +55,8 @@ def test_an_address_leads_to_a_page(
         "//",
         "/nowhere",
         "/tasks/",
+        "/tasks%0A",
+        "/tasks/a%00",
         "/tasks/a/b",
         "tasks",
         "//elsewhere.example/tasks/x/y",

@@ -110,7 +110,12 @@ def _check_type(value: bytes) -> None:
 
 
 def _too_large(limit: int) -> Refused:
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body must not be larger than {limit} bytes")
+    # Closed, for otherwise the rest would have to be read.
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body must not be larger than {limit} bytes",
+        {"Connection": "close"},
+    )
 
 
 _LONGEST_NUMBER = 18

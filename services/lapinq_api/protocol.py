@@ -4,7 +4,7 @@ A connection on which nothing is being answered is closed when no whole head of 
 one that says nothing, one that sends its headers byte by byte, one that goes on sending a body that was refused.
 (uvicorn's own shorter limit holds between two requests, as long as nothing comes at all.) While a request is being
 answered the time is the application's; `body` has a limit of its own. A client that takes nothing of what was written
-for `UNREAD_SECONDS` is cut off.
+for `UNREAD_SECONDS` is cut off, and so is one that goes on with a body which was answered before its end.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ OTHER_FILES = 256
 MOST_HEAD_BYTES = 64 * 1024
 """Of the request line and the headers; and of what stands beside the bytes of a chunked body."""
 MOST_HEADERS = 200
+MOST_REFUSED_BYTES = 1024 * 1024
+"""Of a body that come after its answer: to a login that has expired, say. Below that the connection is kept."""
 HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 30.0
 _SHORT_BYTES = 8 * 1024
@@ -55,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._piece = 0  # bytes that arrived last
         self._beside_body = 0  # bytes since then and before, but for the piece in which the request began
+        self._refused = 0  # bytes of a body since its answer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn has it
         super().connection_made(transport)
@@ -74,7 +77,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_websocket or self.transport.is_closing():
             return
         is_answering = self._is_answering()
-        if self._beside_body > MOST_HEAD_BYTES and (self._is_in_head or is_answering):
+        if self._refused > MOST_REFUSED_BYTES:
+            self._close()
+        elif self._beside_body > MOST_HEAD_BYTES and (self._is_in_head or is_answering):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
         elif not is_answering and self._head_timer is None:
             self._await_head()
@@ -83,6 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_head = True
         self._beside_body = 0
+        self._refused = 0
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
@@ -102,6 +108,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._beside_body = max(0, self._beside_body - _CHUNK_OVERHEAD * len(body))
+        if not self._is_answering():
+            self._refused += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

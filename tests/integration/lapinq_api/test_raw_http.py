@@ -22,6 +22,9 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /api/v1/queues HTTP/1.1\r\nHost: x\r\n"
 TASK = b'{"task_name":"send","module_path":"app.mail"}'
 
+MOST_TAKEN = 24 * 1024 * 1024
+"""Of a body without end: what the server takes, and what lies in the buffers of both kernels."""
+
 # What is sent, and the statuses that may come back, each of the whole conversation in order.
 CONVERSATIONS: dict[str, tuple[bytes, list[int]]] = {
     "no http at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", [400]),
@@ -187,6 +190,25 @@ def test_a_refused_body_is_not_taken_for_ever(api: httpx.Client) -> None:
         connection.sendall(POST + b"Content-Length: 1000000000\r\n\r\n")
         _trickle(connection, b"x" * 1000)
         assert _statuses(_rest(connection)) in ([413], [])
+
+
+@pytest.mark.parametrize(
+    ("server", "status"), [("api", 413), ("keyed", 401)], ids=["too large", "of a stranger"]
+)
+def test_a_body_without_end_is_cut_off_at_once_though_nobody_reads_the_answer(
+    request: pytest.FixtureRequest, server: str, status: int
+) -> None:
+    chunk = b"10000\r\n%s\r\n" % bytes(0x10000)
+    with _connected(request.getfixturevalue(server)) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+        connection.sendall(CHUNKED)
+        taken = 0
+        with suppress(ConnectionError):
+            while taken < MOST_TAKEN:
+                connection.sendall(chunk)
+                taken += len(chunk)
+        assert taken < MOST_TAKEN
+        assert _statuses(_rest(connection)) == [status]
 
 
 @pytest.mark.usefixtures("hurried")

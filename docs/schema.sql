@@ -299,6 +299,7 @@ CREATE TABLE lapinq_tasks (
     scheduled_at    timestamp with time zone,
     expires_at      timestamp with time zone,
     timeout_seconds double precision,
+    request_id      text,
     CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -332,6 +333,7 @@ CREATE UNLOGGED TABLE lapinq_transient (
     metadata        jsonb,
     due_at          timestamp with time zone NOT NULL,
     timeout_seconds double precision,
+    request_id      text,
     CONSTRAINT lapinq_transient_pkey PRIMARY KEY (queue_name, rank, seq)
 );
 
@@ -439,7 +441,8 @@ CREATE VIEW lapinq_task_details AS
     f.finished_at AS completed_at,
     t.timeout_seconds,
     r.cancel_requested_at,
-    r.seq AS claim_seq
+    r.seq AS claim_seq,
+    t.request_id
    FROM ((((lapinq_tasks t
      LEFT JOIN lapinq_attempts f ON (((f.task_id = t.id) AND f.final)))
      LEFT JOIN lapinq_running r ON ((r.id = t.id)))

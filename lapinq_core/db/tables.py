@@ -36,6 +36,7 @@ tasks = sa.Table(
     sa.Column("scheduled_at", _timestamptz),
     sa.Column("expires_at", _timestamptz),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
+    sa.Column("request_id", sa.Text),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
@@ -152,6 +153,7 @@ transient = sa.Table(
     sa.Column("metadata", JSONB),
     sa.Column("due_at", _timestamptz, nullable=False),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
+    sa.Column("request_id", sa.Text),
     prefixes=["UNLOGGED"],
 )
 

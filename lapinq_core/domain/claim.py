@@ -15,8 +15,8 @@ class Claim(msgspec.Struct, array_like=True):
     queue. `id` is empty for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds
     after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
     claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
-    claim it could have started for the first time, None where that is not known. `queue_name` and `token` are set by
-    whoever made the claim.
+    claim it could have started for the first time, None where that is not known. `request_id` is that of the request
+    which enqueued it, if one did. `queue_name` and `token` are set by whoever made the claim.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Claim(msgspec.Struct, array_like=True):
     metadata: msgspec.Raw = _NULL
     isolation: int = 0
     waited: float | None = None
+    request_id: str | None = None
     queue_name: str = ""
     token: str = ""
 

@@ -42,6 +42,8 @@ class Attempt(Protocol):
     @property
     def metadata(self) -> Mapping[str, Any]: ...
     @property
+    def request_id(self) -> str | None: ...
+    @property
     def enqueued_at(self) -> datetime | None: ...
     @property
     def deadline(self) -> datetime: ...
@@ -118,6 +120,11 @@ class CurrentTask:
     def metadata(self) -> Mapping[str, Any]:
         """What was enqueued with it."""
         return self._attempt.metadata
+
+    @property
+    def request_id(self) -> str | None:
+        """The `X-Request-ID` of the call that enqueued it; None for a task of a schedule."""
+        return self._attempt.request_id
 
     @property
     def enqueued_at(self) -> datetime | None:

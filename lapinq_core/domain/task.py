@@ -24,7 +24,8 @@ class NewTask(msgspec.Struct, kw_only=True):
     """A task as it is handed to the queue; `id` is made by the caller (`ids.new_ids`).
 
     `ttl_seconds` 0 means fire and forget: it gets no row in the history. `scheduled_at` has an offset.
-    `timeout_seconds` is how long one attempt may take; without it the worker's own limit holds.
+    `timeout_seconds` is how long one attempt may take; without it the worker's own limit holds. `request_id` is that of
+    the request which brings it, if one does.
     """
 
     id: str
@@ -42,6 +43,7 @@ class NewTask(msgspec.Struct, kw_only=True):
     retry_backoff: bool = True
     webhook_url: str | None = None
     timeout_seconds: float | None = None
+    request_id: str | None = None
 
     @property
     def is_transient(self) -> bool:

@@ -58,6 +58,7 @@ class CloseUp(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     timeout_seconds: float | None
     cancel_requested_at: datetime | None
+    request_id: str | None
     args: Value
     kwargs: Value
     metadata: Value | None

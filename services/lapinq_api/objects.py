@@ -45,6 +45,9 @@ class TaskObject(msgspec.Struct, kw_only=True):
     started_at: datetime | None
     completed_at: Annotated[datetime | None, says("When it ended, in whichever way.")]
     timeout_seconds: Annotated[float | None, says("The time limit of an attempt that it was enqueued with.")]
+    request_id: Annotated[
+        str | None, says("The `X-Request-ID` of the call that enqueued it; null for a task of a schedule.")
+    ]
 
 
 class ResultObject(msgspec.Struct, kw_only=True):

@@ -2,11 +2,8 @@
 
 import logging
 
-import msgspec
-
 from lapinq_core.domain.claim import Claim
 from lapinq_core.queue.work import Ended
-from lapinq_worker.job import decode_metadata
 
 log = logging.getLogger("lapinq_worker.settler")
 
@@ -16,8 +13,8 @@ def log_end(claim: Claim, end: Ended) -> None:
     if end.error is None:
         return
     extra: dict[str, object] = {"task": claim.id}
-    if (request_id := _request_id(claim)) is not None:
-        extra["request_id"] = request_id
+    if claim.request_id is not None:
+        extra["request_id"] = claim.request_id
     if end.cancelled:
         log.info("%s.%s is cancelled: %s", claim.module_path, claim.task_name, end.error, extra=extra)
         return
@@ -33,11 +30,3 @@ def log_end(claim: Claim, end: Ended) -> None:
         end.error,
         extra=extra,
     )
-
-
-def _request_id(claim: Claim) -> str | None:
-    try:
-        found = decode_metadata(claim.metadata).get("request_id")
-    except msgspec.DecodeError:  # written past the server, and no object
-        return None
-    return found if isinstance(found, str) else None

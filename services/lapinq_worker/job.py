@@ -120,6 +120,10 @@ class Job:
         return decode_metadata(self.claim.metadata)
 
     @property
+    def request_id(self) -> str | None:
+        return self.claim.request_id
+
+    @property
     def enqueued_at(self) -> datetime | None:
         at = self.claim.enqueued_at
         return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -47,6 +47,7 @@ def task(**values: Any) -> CloseUp:
         "completed_at": None,
         "timeout_seconds": None,
         "cancel_requested_at": None,
+        "request_id": None,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),
         "metadata": None,

@@ -127,6 +127,7 @@ def _describe() -> dict[str, object]:
         "attempt": task.attempt,
         "max_retries": task.max_retries,
         "metadata": task.metadata,
+        "request_id": task.request_id,
         "enqueued_at": task.enqueued_at,
         "deadline": task.deadline,
         "claim_seq": task.claim_seq,

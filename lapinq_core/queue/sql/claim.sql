@@ -26,7 +26,7 @@ WITH picked AS MATERIALIZED (
     RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
-           t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata,
+           t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata, t.request_id,
            greatest(t.created_at, t.scheduled_at) AS due_at,
            t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
@@ -47,6 +47,7 @@ WITH picked AS MATERIALIZED (
 SELECT json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
                                  retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
                                  timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
-                                 CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END)
+                                 CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
+                                 request_id)
                 ORDER BY rank, seq)::text
   FROM claimed

@@ -16,11 +16,11 @@ WITH picked AS MATERIALIZED (
      USING picked
      WHERE x.ctid = picked.ctid
     RETURNING x.queue_name, x.task_name, x.module_path, x.args, x.kwargs, x.rank, x.seq, x.timeout_seconds, x.metadata,
-              x.due_at
+              x.due_at, x.request_id
 )
 SELECT json_agg(json_build_array('', task_name, module_path, args, kwargs, 1, 0, 0.0, false, rank, seq, NULL,
                                  timeout_seconds, 0, NULL, metadata, 0,
-                                 date_part('epoch', lapinq_now() - due_at), queue_name)
+                                 date_part('epoch', lapinq_now() - due_at), request_id, queue_name)
                 ORDER BY CASE WHEN %(in_order)s::boolean THEN array_position(%(queues)s::text[], queue_name) END,
                          rank, seq)::text
   FROM taken

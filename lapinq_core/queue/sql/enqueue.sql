@@ -9,13 +9,15 @@ WITH input AS MATERIALIZED (
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, max_retries integer,
            priority integer, retry_delay double precision, retry_backoff boolean, ttl_seconds double precision,
-           metadata jsonb, webhook_url text, scheduled_at timestamptz, timeout_seconds double precision)
+           metadata jsonb, webhook_url text, scheduled_at timestamptz, timeout_seconds double precision,
+           request_id text)
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, ttl_seconds, metadata, webhook_url, created_at, scheduled_at,
-                              expires_at, timeout_seconds)
+                              expires_at, timeout_seconds, request_id)
     SELECT id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
-           retry_backoff, ttl_seconds, metadata, webhook_url, lapinq_now(), scheduled_at, expires_at, timeout_seconds
+           retry_backoff, ttl_seconds, metadata, webhook_url, lapinq_now(), scheduled_at, expires_at, timeout_seconds,
+           request_id
       FROM input
 ), delayed AS (
     INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at)

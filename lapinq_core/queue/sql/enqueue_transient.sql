@@ -2,12 +2,13 @@
 -- Takes one JSON array of objects; answers the queues concerned. Locks nothing that exists.
 WITH entered AS (
     INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at,
-                                  timeout_seconds)
+                                  timeout_seconds, request_id)
     SELECT queue_name, -priority::bigint, task_name, module_path, args, kwargs, metadata,
-           coalesce(scheduled_at, lapinq_now()), timeout_seconds
+           coalesce(scheduled_at, lapinq_now()), timeout_seconds, request_id
       FROM json_to_recordset(%(tasks)s::json) AS i (
            id uuid, queue_name text, task_name text, module_path text, args json, kwargs json, priority integer,
-           metadata jsonb, scheduled_at timestamptz, timeout_seconds double precision)
+           metadata jsonb, scheduled_at timestamptz, timeout_seconds double precision,
+           request_id text)
      ORDER BY id
     RETURNING queue_name
 )

@@ -6,7 +6,7 @@ SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwa
                                  date_part('epoch', t.created_at), t.metadata, r.isolation,
                                  CASE WHEN r.attempt = 1
                                       THEN date_part('epoch', r.claimed_at - greatest(t.created_at, t.scheduled_at)) END,
-                                 r.queue_name)
+                                 t.request_id, r.queue_name)
                 ORDER BY r.rank, r.seq)::text
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id

@@ -32,7 +32,8 @@ SELECT o.id::text, row_to_json(o)::text
                d.scheduled_at,
                d.started_at,
                d.completed_at,
-               d.timeout_seconds
+               d.timeout_seconds,
+               d.request_id
           FROM picked
           JOIN lapinq_task_details d ON d.id = picked.id) AS o
  ORDER BY o.id DESC

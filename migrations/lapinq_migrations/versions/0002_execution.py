@@ -16,6 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     run_script("0002_execution.sql")
+    run_script("0002_task_details.sql")
 
 
 def downgrade() -> None:

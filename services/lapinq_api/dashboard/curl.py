@@ -11,7 +11,7 @@ from lapinq_core.queue.closeup import CloseUp, Value
 LONGEST = 100_000
 """Bytes; Linux takes no argument of more than 128 KiB."""
 _KEY = "X-API-Key: …"
-_DEFAULTS = {"args": "[]", "kwargs": "{}", "metadata": "{}"}
+_DEFAULTS = {"args": "[]", "kwargs": "{}"}
 
 
 def enqueue_again(task: CloseUp, server: str, *, takes_key: bool) -> str | None:
@@ -43,17 +43,9 @@ def _body(task: CloseUp) -> str | None:
             continue
         if not value.is_whole:
             return None
-        text = _without_request_id(value.text) if name == "metadata" else value.text
-        if text.strip() != _DEFAULTS[name]:
-            fields[name] = msgspec.Raw(text.encode())
+        if value.text.strip() != _DEFAULTS.get(name):
+            fields[name] = msgspec.Raw(value.text.encode())
     return msgspec.json.encode(fields).decode()
-
-
-def _without_request_id(text: str) -> str:
-    """The metadata but for what the server itself put there; the new task gets one of its own."""
-    found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    found.pop("request_id", None)
-    return msgspec.json.encode(found).decode()
 
 
 _PLAIN = (

@@ -70,10 +70,7 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        says(
-            "Anything to keep with it. The limits are those of `args`. Without a `request_id` in it, that of the"
-            " request (`X-Request-ID`) is added."
-        ),
+        says("Anything to keep with it. The limits are those of `args`."),
     ] = None
     retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
     retry_backoff: Annotated[
@@ -196,13 +193,9 @@ def _new_task(
     task.metadata = asked.metadata
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
+    task.request_id = request_id
     check_task(task, now)
     check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
-    # So that what a task logs can be found by the request that brought it, unless the caller means something by that.
-    if task.metadata is None:
-        task.metadata = {"request_id": request_id}
-    else:
-        task.metadata.setdefault("request_id", request_id)
     return task
 
 

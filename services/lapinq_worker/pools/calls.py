@@ -36,5 +36,6 @@ def call_of(job: Job, limits: Limits) -> Call:
         limits.time_limit_of(claim),
         claim.enqueued_at,
         None if metadata == b"null" else metadata,
+        claim.request_id,
     )
     return Call(claim.module_path, claim.task_name, bytes(claim.args), bytes(claim.kwargs), details)

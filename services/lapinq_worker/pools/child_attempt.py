@@ -73,6 +73,10 @@ class ChildAttempt:
         return decode_metadata(self._details.metadata)
 
     @property
+    def request_id(self) -> str | None:
+        return self._details.request_id
+
+    @property
     def enqueued_at(self) -> datetime | None:
         at = self._details.enqueued_at
         return None if at is None else datetime.fromtimestamp(at, UTC)

@@ -68,6 +68,7 @@ class Details(msgspec.Struct, frozen=True, array_like=True):
     time_limit: float
     enqueued_at: float | None
     metadata: bytes | None
+    request_id: str | None = None
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):

@@ -44,9 +44,9 @@ def test_a_task_is_stored_with_the_published_defaults(api: httpx.Client, db: psy
         10.0,
         True,
     )
-    assert row["metadata"] == {"request_id": response.headers["x-request-id"]}
-    optional = ("ttl_seconds", "webhook_url", "scheduled_at", "timeout_seconds")
-    assert [row[field] for field in optional] == [None] * 4
+    assert row["request_id"] == response.headers["x-request-id"]
+    optional = ("metadata", "ttl_seconds", "webhook_url", "scheduled_at", "timeout_seconds")
+    assert [row[field] for field in optional] == [None] * 5
 
 
 def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connection) -> None:
@@ -68,33 +68,23 @@ def test_every_field_is_stored_as_given(api: httpx.Client, db: psycopg.Connectio
     row = _row(db, response.json()["task_id"])
     assert row["scheduled_at"] == datetime(2031, 5, 1, 10, tzinfo=UTC)
     del asked["scheduled_at"]
-    asked["metadata"]["request_id"] = response.headers["x-request-id"]
     assert {field: row[field] for field in asked} == asked
 
 
-def test_the_metadata_names_the_request_unless_the_caller_means_something_by_that(
+def test_metadata_is_kept_as_given_and_the_id_of_the_request_beside_it(
     api: httpx.Client, db: psycopg.Connection
 ) -> None:
-    batch = [
-        _task(),
-        _task(metadata={}),
-        _task(metadata={"a": 1}),
-        _task(metadata={"request_id": None}),
-        _task(metadata={"request_id": "mine"}),
-        _task(ttl_seconds=0, queue_name="with metadata"),
-    ]
+    given: list[dict[str, Any] | None] = [None, {}, {"a": 1}, {"request_id": None}, {"request_id": "mine"}]
+    batch = [_task(metadata=metadata) for metadata in given]
+    batch.append(_task(ttl_seconds=0, queue_name="with metadata"))
     ids = api.post("/api/v1/enqueue/batch", json=batch, headers={"X-Request-ID": "r-7"}).json()["task_ids"]
-    assert [_row(db, task_id)["metadata"] for task_id in ids[:-1]] == [
-        {"request_id": "r-7"},
-        {"request_id": "r-7"},
-        {"a": 1, "request_id": "r-7"},
-        {"request_id": None},
-        {"request_id": "mine"},
-    ]
+    shown = [api.get(f"/api/v1/tasks/{task_id}").json() for task_id in ids[:-1]]
+    assert [task["metadata"] for task in shown] == given
+    assert [task["request_id"] for task in shown] == ["r-7"] * len(given)
     transient = db.execute(
-        "SELECT metadata FROM lapinq_transient WHERE queue_name = 'with metadata'"
+        "SELECT metadata, request_id FROM lapinq_transient WHERE queue_name = 'with metadata'"
     ).fetchone()
-    assert transient == ({"request_id": "r-7"},)
+    assert transient == (None, "r-7")
 
 
 def test_null_counts_as_left_out(api: httpx.Client, db: psycopg.Connection) -> None:

@@ -18,7 +18,7 @@ FIELDS = [
     "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
     "max_retries", "priority", "metadata", "progress", "progress_message", "retry_delay", "retry_backoff",
     "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id", "created_at", "scheduled_at", "started_at",
-    "completed_at", "timeout_seconds",
+    "completed_at", "timeout_seconds", "request_id",
 ]  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             ttl_seconds=90,
             retry_delay=2.5,
             webhook_url="https://x/",
+            request_id="r-7",
         )
         await intake.enqueue(conn, [task])
         shown = await get(conn, task.id)
@@ -104,6 +105,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "started_at": None,
             "completed_at": None,
             "timeout_seconds": None,
+            "request_id": "r-7",
         }
 
     on_connections(database, test)

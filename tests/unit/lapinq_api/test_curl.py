@@ -35,13 +35,13 @@ def test_it_says_where_the_key_goes_and_holds_none() -> None:
     assert "-H 'X-API-Key: …'" in command
 
 
-def test_everything_that_was_said_is_said_again_but_for_when_and_the_request() -> None:
+def test_everything_that_was_said_is_said_again_but_for_when() -> None:
     command = enqueue_again(
         task(
             queue_name="default",
             args=json_value("[1, 1.50, 265252859812191058636308480000000]"),
             kwargs=json_value('{"to": "ada"}'),
-            metadata=json_value('{"request_id": "x", "tenant": 7}'),
+            metadata=json_value('{"request_id": "mine", "tenant": 7}'),
             priority=5,
             max_retries=0,
             retry_delay=2.5,
@@ -60,7 +60,7 @@ def test_everything_that_was_said_is_said_again_but_for_when_and_the_request() -
         "module_path": "app.mail",
         "args": [1, 1.5, 265252859812191058636308480000000],
         "kwargs": {"to": "ada"},
-        "metadata": {"tenant": 7},
+        "metadata": {"request_id": "mine", "tenant": 7},
         "priority": 5,
         "max_retries": 0,
         "retry_delay": 2.5,

@@ -29,6 +29,7 @@ class Recorded:
         self.attempt = 2
         self.max_retries = 3
         self.metadata: dict[str, Any] = {"a": 1}
+        self.request_id = "r-7"
         self.enqueued_at = AT
         self.deadline = AT
         self.claim_seq = 7
@@ -67,7 +68,8 @@ def test_outside_of_a_task_there_is_none() -> None:
 def test_it_tells_what_stands_behind_it(attempt: Recorded) -> None:
     task = current_task()
     assert (task.id, task.task_name, task.module_path, task.queue) == ("id-1", "add", "app.tasks", "video")
-    assert (task.attempt, task.max_retries, task.metadata, task.claim_seq) == (2, 3, {"a": 1}, 7)
+    assert (task.attempt, task.max_retries, task.metadata, task.request_id) == (2, 3, {"a": 1}, "r-7")
+    assert task.claim_seq == 7
     assert (task.enqueued_at, task.deadline) == (AT, AT)
     assert not task.cancelled
     assert not task.lease_lost

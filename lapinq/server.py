@@ -37,7 +37,7 @@ def create_app(
     """
     given = {
         "database_url": _unless(_DATABASE_URL, database_url),
-        "api_key": api_key or None,
+        "api_key": api_key,
         "session_secret": session_secret or None,
         "rate_limit": rate_limit or None,
         "worker": worker or None,

@@ -15,7 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries, Status, StillInUse, find_psql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits, flags
-from lapinq_core.runtime.settings import SettingsError, load_settings
+from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
+from lapinq_core.runtime.settings import load_settings
 
 _place = flags.group(
     flags.option("data_dir", help="Directory of the embedded database."),
@@ -141,6 +142,8 @@ def _reported() -> Generator[None]:
         match error:
             case NoBinaries():
                 sys.exit(exits.NO_DATABASE)
+            case EmptySetting():
+                sys.exit(exits.EMPTY_SETTING)
             case SettingsError():
                 sys.exit(exits.USAGE)
             case _:

@@ -16,7 +16,8 @@ from lapinq_core.db.pool import connect_sync, conninfo, ended_after
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.loops import StopLoop, run_every
-from lapinq_core.runtime.settings import Settings, SettingsError
+from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
+from lapinq_core.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from lapinq_core.db.embedded import Lease
@@ -126,7 +127,8 @@ def explained() -> Generator[None]:
     try:
         yield
     except SettingsError as error:
-        raise _stop(error, exits.USAGE) from error
+        code = exits.EMPTY_SETTING if isinstance(error, EmptySetting) else exits.USAGE
+        raise _stop(error, code) from error
     except LapinqError as error:
         from lapinq_core.db.embedded import NoBinaries
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 from msgspec.structs import fields
 
-from lapinq_core.runtime.settings import Bytes, Settings, SettingsError, parse_setting, variable
+from lapinq_core.runtime.setting_values import Bytes, SettingsError
+from lapinq_core.runtime.settings import GUARDS, Settings, parse_setting, variable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,7 +28,9 @@ def option(field: str, *names: str, help: str) -> Callable[[Command], Command]: 
     if bool in (hint, *get_args(hint)):
         return click.option("/".join((*names, f"--no-{names[0][2:]}")), field, default=None, help=text)
     if get_origin(hint) is Literal:
-        return click.option(*names, field, type=click.Choice(get_args(hint)), default=None, help=text)
+        return click.option(
+            *names, field, type=click.Choice(get_args(hint), case_sensitive=False), default=None, help=text
+        )
     multiple = get_origin(hint) is tuple
     return click.option(
         *names, field, multiple=multiple, callback=_read, metavar=_metavar(field), default=None, help=text
@@ -95,11 +98,13 @@ def _metavar(field: str) -> str:
 
 
 def _read(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> object:
+    assert param.name is not None, "options have names"
     if value == "":
+        if param.name in GUARDS:
+            return value  # which `load_settings` refuses, with the exit code for it
         raise click.BadParameter("must not be empty", ctx, param)
     if not value:
         return None
-    assert param.name is not None, "options have names"
     try:
         return parse_setting(param.name, ",".join(value) if isinstance(value, tuple) else value, "")
     except SettingsError as error:

@@ -4,32 +4,27 @@ A field `name` is read from `LAPINQ_NAME` (the database's from `DATABASE_URL`); 
 overrides and win. Secrets can also be given as the path of a file in `LAPINQ_NAME_FILE`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.domain.passwords import DEFAULT_USERNAME, check_password, check_username
 from lapinq_core.domain.retention import read_keep
 from lapinq_core.domain.webhook import read_secret
 from lapinq_core.domain.webhook_target import read_allowed
+from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
 
 _TEN_YEARS = 315_576_000
 Seconds = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
 SecondsOrOff = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
 Count = Annotated[int, Meta(ge=1)]
-Bytes = Annotated[int, Meta(ge=1, title="bytes")]
 PoolKind = Literal["processes", "threads"]
-
-
-class SettingsError(LapinqError):
-    """A setting can't be read."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_secret: str | None = None
     """Signs dashboard sessions; made at random at each start when empty, which ends those from before."""
     admin_username: str | None = None
-    """Name of the first user, made when there is none; `lapinq` when empty."""
+    """Name of the first user, made when there is none; `lapinq` when not set."""
     admin_password: str | None = None
-    """Password of the first user; `lapinq` when empty."""
+    """Password of the first user; `lapinq` when not set."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may call the API from a browser, separated by commas; `*` is any, without credentials."""
     trusted_proxies: tuple[str, ...] = ()
@@ -75,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_batch_payload_size: Count = 16 * 1024 * 1024
     """Largest body of a batch in bytes."""
     allowed_modules: tuple[str, ...] = ()
-    """Glob patterns of the modules that tasks may come from, separated by commas; empty allows any."""
+    """Glob patterns of the modules that tasks may come from, separated by commas; not set, any."""
 
     worker: bool = False
     """Run a worker inside the server."""
@@ -157,6 +152,25 @@ SECRETS = frozenset(
 )
 """The settings that may be given as `…_FILE`."""
 
+GUARDS = frozenset(
+    {
+        "api_key",
+        "require_auth",
+        "read_only",
+        "redact",
+        "admin_username",
+        "admin_password",
+        "cors_origins",
+        "trusted_proxies",
+        "rate_limit",
+        "allowed_modules",
+        "webhook_secret",
+        "webhook_allow",
+    }
+)
+"""The settings that guard something. One that is set but empty, perhaps by a shell variable without a value, is refused: it
+must not leave the door open. `session_secret` is none of them, for it is made at random when empty."""
+
 _HINTS = get_type_hints(Settings, include_extras=True)
 
 
@@ -168,18 +182,16 @@ def variable(field: str) -> str:
 def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     """Settings from `environ`, with every override that is not None in place of it.
 
-    Raises `SettingsError` with the name of the variable or flag that is wrong.
+    Raises `SettingsError` with the name of the variable or flag that is wrong, `EmptySetting` where one of `GUARDS` is
+    empty.
     """
     values = {
         field: value for field in Settings.__struct_fields__ if (value := _read(environ, field)) is not None
     }
     for field, value in overrides.items():
-        if value is not None:
-            flag = f"--{field.replace('_', '-')}"
-            if field == "api_key" and value == "":
-                # A variable of a shell that is not set, most likely. It must neither open the door nor be the key.
-                raise SettingsError(f"{flag}: the key is empty")
-            values[field] = _convert(flag, value, _HINTS[field])
+        flag = f"--{field.replace('_', '-')}"
+        if value is not None and (meant := _value(flag, field, value)) is not None:
+            values[field] = meant
     settings = Settings(**values)  # pyright: ignore[reportArgumentType]  # each value was converted to its field's type
     if settings.heartbeat_interval * 2 > settings.lease_seconds:
         raise SettingsError(
@@ -197,7 +209,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
 
 def parse_setting(field: str, raw: object, name: str) -> object:
     """The value of `field` that `raw` stands for. Raises `SettingsError`, which calls it `name`."""
-    return _convert(name, raw, _HINTS[field])
+    return convert(name, raw, _HINTS[field])
 
 
 def _check_list(
@@ -233,62 +245,27 @@ def _check_first_user(settings: Settings) -> None:
 
 def _read(environ: Mapping[str, str], field: str) -> object:
     name = variable(field)
-    raw = environ.get(name) or None
+    raw = environ.get(name)
     path = environ.get(f"{name}_FILE") if field in SECRETS else None
+    if path == "" and field in GUARDS:
+        raise EmptySetting(f"{name}_FILE")
     if path:
-        if raw is not None:
+        if raw:
             raise SettingsError(f"{name} and {name}_FILE are both set; use one")
         try:
             raw = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
             raise SettingsError(f"{name}_FILE: {error}") from error
         if not raw:
-            # Taken for "not set" it would leave the door open.
-            raise SettingsError(f"{name}_FILE: {path} is empty")
-    return None if raw is None else _convert(name, raw, _HINTS[field])
+            raise EmptySetting(f"{name}_FILE: {path}")
+    return None if raw is None else _value(name, field, raw)
 
 
-def _convert(name: str, raw: object, hint: object) -> object:
-    if isinstance(raw, str):
-        hint_args = [arg for arg in get_args(hint) if arg is not type(None)]
-        if get_origin(hint) is tuple:
-            raw = tuple(part.strip() for part in raw.split(",") if part.strip())
-        elif Path in hint_args:
-            raw = Path(raw).expanduser()
-        elif Bytes in (hint, *hint_args):
-            raw = _bytes(name, raw)
-        elif bool in (hint, *hint_args) and raw.lower() in _BOOLEANS:
-            raw = _BOOLEANS[raw.lower()]
-    if isinstance(raw, Path):
-        return raw
-    try:
-        return msgspec.convert(raw, hint, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from error
-
-
-def _bytes(name: str, text: str) -> int:
-    match = _SIZE.fullmatch(text.strip().upper())
-    size = int(float(match["number"]) * _FACTORS[match["unit"]]) if match else 0
-    if not 1 <= size <= _MOST_BYTES:
-        raise SettingsError(
-            f"{name}: expected a size in bytes, or one such as 512M, 1.5G or 2GiB, got {text!r}"
-        )
-    return size
-
-
-_SIZE = re.compile(
-    r"(?P<number>\d{1,15}|\d{1,15}\.\d{1,15}(?=\s*[KMGT]))\s*(?P<unit>[KMGT]?)(I?B)?", re.ASCII
-)
-_FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_MOST_BYTES = 2**50
-_BOOLEANS = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+def _value(name: str, field: str, raw: object) -> object:
+    """What `raw` means; None where it is empty and guards nothing. Raises `SettingsError`, which calls it `name`."""
+    if field not in GUARDS:
+        return None if raw == "" else convert(name, raw, _HINTS[field])
+    value = None if is_empty(raw) else convert(name, raw, _HINTS[field])
+    if value is None or is_empty(value):
+        raise EmptySetting(name)
+    return value

@@ -52,6 +52,9 @@ def test_it_has_exactly_the_published_parameters() -> None:
 def test_a_value_that_cannot_be_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"rate.limit"):
         create_app(rate_limit=-1)
+    with pytest.raises(SettingsError, match=r"api.key is set but empty"):
+        create_app(api_key="")
+    assert isinstance(create_app(session_secret=""), Starlette)  # made at random, as published
 
 
 def test_it_brings_an_empty_database_up_to_date_and_runs_tasks_inside(empty_database: str) -> None:

@@ -115,7 +115,10 @@ def test_a_port_that_is_taken_is_said_plainly(database: str) -> None:
     ("arguments", "env", "code", "part"),
     [
         (["--port", "x"], {}, exits.USAGE, "Invalid value for '--port'"),
-        (["--api-key", ""], {}, exits.USAGE, "Invalid value for '--api-key': must not be empty"),
+        (["--api-key", ""], {}, exits.EMPTY_SETTING, "--api-key is set but empty"),
+        ([], {"LAPINQ_API_KEY": ""}, exits.EMPTY_SETTING, "LAPINQ_API_KEY is set but empty"),
+        ([], {"LAPINQ_ALLOWED_MODULES": ","}, exits.EMPTY_SETTING, "LAPINQ_ALLOWED_MODULES is set but empty"),
+        ([], {"LAPINQ_LOG_LEVEL": "LOUD"}, exits.USAGE, "expected debug, info, warning or error, got 'LOUD'"),
         ([], {"LAPINQ_RATE_LIMIT": "many"}, exits.USAGE, "LAPINQ_RATE_LIMIT"),
         (
             ["--port", "0", "--database-url", "top:secret"],

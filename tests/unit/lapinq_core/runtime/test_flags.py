@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pytest
 from click.testing import CliRunner, Result
 
 from lapinq_core.runtime import flags
+from lapinq_core.runtime.settings import EmptySetting, load_settings
 
 _given: dict[str, Any] = {}
 
@@ -20,6 +22,8 @@ _given: dict[str, Any] = {}
 @flags.option("worker_max_memory", help="Memory.")
 @flags.option("max_result_size", help="Result.")
 @flags.option("worker_max_tasks_per_child", help="Wear.")
+@flags.option("api_key", help="Key.")
+@flags.option("allowed_modules", help="Modules.")
 @flags.database("PostgreSQL to work on")
 @flags.logging()
 def _command(**given: object) -> None:
@@ -46,6 +50,21 @@ def test_values_are_converted_to_the_type_of_their_setting() -> None:
     assert _given["worker_poll_interval"] == 1.0
     assert _given["data_dir"] == Path("~/x").expanduser()
     assert _given["log_level"] == "debug"
+
+
+def test_words_to_choose_from_are_read_without_regard_to_case() -> None:
+    assert _run("--log-level", "WARNING").exit_code == 0
+    assert _given["log_level"] == "warning"
+    refused = _run("--log-level", "LOUD").output
+    assert all(word in refused for word in ("debug", "info", "warning", "error"))
+
+
+def test_an_empty_flag_that_guards_something_is_left_to_whoever_reads_the_settings() -> None:
+    for flag, field in (("--api-key", "api_key"), ("--allowed-modules", "allowed_modules")):
+        for text in ("", " ", *((",",) if field == "allowed_modules" else ())):
+            assert _run(flag, text).exit_code == 0
+            with pytest.raises(EmptySetting, match=f"^{flag} is set but empty"):
+                load_settings({}, **_given)
 
 
 def test_a_wrong_value_is_a_usage_error_that_names_the_flag() -> None:

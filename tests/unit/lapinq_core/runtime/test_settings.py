@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from lapinq_core.runtime.settings import (
+    GUARDS,
     SECRETS,
+    EmptySetting,
     Settings,
     SettingsError,
     load_settings,
@@ -94,13 +96,66 @@ def test_an_override_wins_and_none_is_no_override(field: str) -> None:
     assert getattr(load_settings({}, **{field: meant}), field) == meant
     assert getattr(load_settings({variable(field): text}, **{field: None}), field) == meant
     default = DEFAULTS[field]
-    if default is not None:
+    if default is not None and not (field in GUARDS and default == ()):
         assert getattr(load_settings({variable(field): text}, **{field: default}), field) == default
 
 
-@pytest.mark.parametrize("field", TEXTS)
-def test_an_empty_variable_counts_as_unset(field: str) -> None:
+@pytest.mark.parametrize("field", sorted(TEXTS.keys() - GUARDS))
+def test_an_empty_variable_that_guards_nothing_counts_as_unset(field: str) -> None:
     assert load_settings({variable(field): ""}) == Settings()
+
+
+def test_what_guards_something_is_never_off_because_it_is_empty() -> None:
+    for field in GUARDS:
+        for text in ("", " ", *((",", " , ,") if DEFAULTS[field] == () else ())):
+            with pytest.raises(EmptySetting, match=f"^{variable(field)} is set but empty"):
+                load_settings({variable(field): text})
+            with pytest.raises(EmptySetting, match=f"^--{field.replace('_', '-')} is set but empty"):
+                load_settings({}, **{field: text})
+        if DEFAULTS[field] == ():
+            with pytest.raises(EmptySetting):
+                load_settings({}, **{field: ()})
+        if field in SECRETS:
+            with pytest.raises(EmptySetting, match=f"^{variable(field)}_FILE is set but empty"):
+                load_settings({f"{variable(field)}_FILE": ""})
+
+
+def test_the_settings_that_guard_something_are_these() -> None:
+    assert {
+        "api_key",
+        "require_auth",
+        "read_only",
+        "redact",
+        "admin_username",
+        "admin_password",
+        "cors_origins",
+        "trusted_proxies",
+        "rate_limit",
+        "allowed_modules",
+        "webhook_secret",
+        "webhook_allow",
+    } == GUARDS
+
+
+@pytest.mark.parametrize("text", ["INFO", "Info", "info", " info "])
+def test_words_to_choose_from_are_read_without_regard_to_case(text: str) -> None:
+    assert load_settings({"LAPINQ_LOG_LEVEL": text}).log_level == "info"
+    assert load_settings({}, log_level=text).log_level == "info"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "words"),
+    [
+        ("log_level", "LOUD", "debug, info, warning or error"),
+        ("worker_pool", "fibers", "processes or threads"),
+        ("require_auth", "maybe", "1, true, yes, on, 0, false, no or off"),
+        ("worker_rates", "maybe", "1, true, yes, on, 0, false, no or off"),
+    ],
+)
+def test_a_word_that_is_none_is_answered_with_those_there_are(field: str, text: str, words: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({variable(field): text})
+    assert str(refused.value) == f"{variable(field)}: expected {words}, got {text!r}"
 
 
 def test_the_database_has_the_name_that_everybody_uses() -> None:
@@ -300,9 +355,3 @@ def test_the_first_user_keeps_the_rules_of_all_users(given: dict[str, str], vari
     with pytest.raises(SettingsError, match=f"^{variable_named} must ") as refused:
         load_settings(given)
     assert not any(value in str(refused.value) for value in given.values() if len(value) > 6)
-
-
-def test_a_key_that_is_empty_is_refused_and_not_taken_for_one_that_everybody_has() -> None:
-    with pytest.raises(SettingsError, match=r"^--api-key: .*empty"):
-        load_settings({}, api_key="")
-    assert load_settings({"LAPINQ_API_KEY": ""}).api_key is None

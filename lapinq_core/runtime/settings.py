@@ -168,8 +168,10 @@ GUARDS = frozenset(
         "webhook_allow",
     }
 )
-"""The settings that guard something. One that is set but empty, perhaps by a shell variable without a value, is refused: it
-must not leave the door open. `session_secret` is none of them, for it is made at random when empty."""
+"""The settings that guard something: one that is set but empty is refused, for it must not leave the door open.
+
+`session_secret` is none of them, for it is made at random when empty.
+"""
 
 _HINTS = get_type_hints(Settings, include_extras=True)
 

@@ -1,10 +1,14 @@
 """What a username and a password have to be like. Pure: hashing and comparing them is the API's."""
 
+from functools import cache
+
 from lapinq_core.domain.errors import InvalidValue
 
 MAX_USERNAME = 255
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
+MOST_COMMON = 10_000
+"""Passwords that are refused because they are guessed first."""
 
 DEFAULT_USERNAME = "lapinq"
 DEFAULT_PASSWORD = "lapinq"  # noqa: S105  # everybody knows it: the first user has it until it is changed
@@ -26,13 +30,29 @@ def could_be_username(text: str) -> bool:
 
 
 def check_password(loc: str, password: str, username: str) -> None:
-    """8 to 1024 characters, and not the username. Raises `InvalidValue`."""
+    """8 to 1024 characters, not the username, and none of the most common. Raises `InvalidValue`."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise InvalidValue(loc, f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
     if not is_text(password):
         raise InvalidValue(loc, "must not contain the character NUL or half of a surrogate pair")
     if password.casefold() == username.casefold():
         raise InvalidValue(loc, "must not be the username")
+    if password.casefold() in _common():
+        raise InvalidValue(loc, f"must not be one of the {MOST_COMMON} most common passwords")
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The most common passwords, in lower case. Made at the first call: it takes a moment and 15 MB."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # see above
+
+    # A password that is also a name or a word stands in the list where its rank is best, and in no other.
+    return frozenset(
+        word
+        for ranked in FREQUENCY_LISTS.values()
+        for word in ranked[:MOST_COMMON]
+        if len(word) >= MIN_PASSWORD
+    )
 
 
 def is_text(given: str) -> bool:

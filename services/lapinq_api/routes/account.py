@@ -46,7 +46,7 @@ class Me(msgspec.Struct):
 
 
 class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
-    """A password has 8 to 1024 characters and is not the username."""
+    """A password has 8 to 1024 characters, is not the username and not common."""
 
     current_password: str
     new_password: Annotated[

@@ -65,7 +65,7 @@ USER_ID = Parameter(
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """A user to be made. A password has 8 to 1024 characters and is not the username."""
+    """A user to be made. A password has 8 to 1024 characters, is not the username and not common."""
 
     username: Username
     password: Password

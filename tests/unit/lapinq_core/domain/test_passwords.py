@@ -1,5 +1,8 @@
 """The rules of usernames and passwords."""
 
+import subprocess
+import sys
+
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
@@ -20,9 +23,23 @@ def test_a_name_that_nobody_could_tell_apart_or_read_is_refused(username: str) -
     assert refused.value.loc == "username"
 
 
-@pytest.mark.parametrize("password", ["12345678", "x" * 1024, "        ", "pässwörter", "tab\tand\nline"])
+@pytest.mark.parametrize("password", ["1234567x9", "x" * 1024, "        ", "pässwörter", "tab\tand\nline"])
 def test_a_password_of_8_to_1024_characters_will_do(password: str) -> None:
     check_password("password", password, "lisa")
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password", "PassWord1", "12345678", "iloveyou", "1q2w3e4r", "trustno1", "christopher", "Elizabeth"],
+)
+def test_a_password_that_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(InvalidValue, match="must not be one of the 10000 most common passwords"):
+        check_password("password", password, "lisa")
+
+
+def test_the_list_is_read_once_somebody_chooses_a_password() -> None:
+    program = "import sys, lapinq_core.runtime.settings; raise SystemExit('zxcvbn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

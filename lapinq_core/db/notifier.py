@@ -14,6 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
+from lapinq_core.runtime.failure_log import FailureLog
 
 READY_CHANNEL = "lapinq_ready"
 """Queues in which something may start; workers listen."""
@@ -52,6 +53,12 @@ class Notifier:
         self._least_interval = least_interval
         self._names: set[str] = set()
         self._some = asyncio.Event()
+        self._failures = FailureLog(
+            log,
+            f"could not notify on {channel}, the news will be found by polling",
+            is_away,
+            level=logging.DEBUG,
+        )
         self.sent_count = 0
 
     def wake(self, names: Iterable[str]) -> None:
@@ -70,12 +77,8 @@ class Notifier:
                 async with asyncio.timeout(SEND_DEADLINE_SECONDS), self._pool.connection() as conn:
                     await notify(conn, self._packed(names), self._channel)
                 self.sent_count += len(names)
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.debug(
-                    "could not notify on %s, the news will be found by polling: %s", self._channel, error
-                )
+            except Exception as error:  # noqa: BLE001  # a loop's turn: the next news go out all the same
+                self._failures.failed(error)
             await asyncio.sleep(self._least_interval)
 
 

@@ -32,11 +32,12 @@ async def run_every(
     """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
 
     A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
-    grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback.
+    grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback the first
+    time in a row.
     `observe` is told of each turn how many seconds it took, and how long it pauses now; None when it failed.
     A pause ends when `wake` is set, other than after a failure; it is cleared before each turn.
     """
-    backoff = FIRST_BACKOFF_SECONDS
+    backoff, told = FIRST_BACKOFF_SECONDS, ""
     while not stop.is_set():
         wakers = [stop]
         if wake is not None:
@@ -50,16 +51,18 @@ async def run_every(
             return
         except Exception as error:  # a loop's turn: the loop must go on
             observe(time.perf_counter() - began, None)
-            if expected(error):
-                log.warning("%s: %s: %s; trying again in %.1f s", name, type(error).__name__, error, backoff)
+            reason = f"{type(error).__name__}: {error}"
+            if expected(error) or reason == told:
+                log.warning("%s: %s; trying again in %.1f s", name, reason, backoff)
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
+                told = reason
             pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
             wakers = [stop]
         else:
             pause = interval if pause is None else pause
             observe(time.perf_counter() - began, pause)
-            backoff = FIRST_BACKOFF_SECONDS
+            backoff, told = FIRST_BACKOFF_SECONDS, ""
         await pause_for(pause, *wakers)
 
 

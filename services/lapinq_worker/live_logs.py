@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.queue import work
+from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_worker.job import Job
 
 INTERVAL_SECONDS = 1.0
@@ -29,6 +30,7 @@ class LiveLogs:
     def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
         self._pool = pool
         self._changed: dict[tuple[str, str], Job] = {}
+        self._failures = FailureLog(log, "what tasks log could not be sent", is_away, level=logging.DEBUG)
 
     def note(self, job: Job) -> None:
         """It logged something; returns at once."""
@@ -39,16 +41,13 @@ class LiveLogs:
         """Sends until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
-            due = self._take_due()
-            for start in range(0, len(due), MAX_BATCH):
-                try:
+            try:
+                due = self._take_due()
+                for start in range(0, len(due), MAX_BATCH):
                     async with self._pool.connection() as conn:
                         await work.report_logs(conn, due[start : start + MAX_BATCH])
-                except Exception as error:  # a loop's turn: the next lines come anyway
-                    if is_away(error):
-                        log.debug("what tasks log waits for the database: %s", error)
-                    else:
-                        log.exception("what tasks log could not be sent")
+            except Exception as error:  # noqa: BLE001  # a loop's turn: the next lines come anyway
+                self._failures.failed(error)
 
     def _take_due(self) -> list[tuple[str, str, str]]:
         """Id, token and latest lines of attempts that logged since the last turn, in ascending order of id."""

@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from lapinq_core.db.errors import is_away
 from lapinq_core.domain.claim import Claim
 from lapinq_core.queue import work
+from lapinq_core.runtime.failure_log import FailureLog
 
 INTERVAL_SECONDS = 0.25
 MAX_BATCH = 1_000
@@ -28,6 +29,7 @@ class ProgressReporter:
         self._pool = pool
         self._latest: dict[tuple[str, str], _Report] = {}
         self._under_way = asyncio.Lock()
+        self._failures = FailureLog(log, "progress could not be sent", is_away, level=logging.DEBUG)
 
     def note(self, claim: Claim, percent: int, message: str | None) -> None:
         """Takes the latest word of an attempt; returns at once."""
@@ -43,11 +45,8 @@ class ProgressReporter:
             try:
                 async with self._pool.connection() as conn:
                     await self.flush(conn)
-            except Exception as error:  # a loop's turn: the next word comes anyway
-                if is_away(error):
-                    log.debug("progress waits for the database: %s", error)
-                else:
-                    log.exception("progress could not be sent")
+            except Exception as error:  # noqa: BLE001  # a loop's turn: the next word comes anyway
+                self._failures.failed(error)
 
     async def flush(self, conn: psycopg.AsyncConnection) -> None:
         """Sends what waits now; an attempt that is about to end takes its last word with it that way.
@@ -69,7 +68,7 @@ class ProgressReporter:
             await work.report_progress(conn, reports)
         except BaseException as error:
             if isinstance(error, Exception) and not is_away(error):
-                log.warning("what %d tasks said of their progress was refused: %s", len(reports), error)
+                self._failures.failed(error)
                 return
             for report in unsent:
                 self._latest.setdefault((report[0], report[1]), report)

@@ -90,6 +90,17 @@ def test_it_survives_what_a_turn_raises(caplog: pytest.LogCaptureFixture) -> Non
     assert record.exc_info is not None
 
 
+def test_the_same_failure_again_is_logged_without_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+
+    def fail(n: int) -> None:
+        raise ValueError("a bug" if n < 3 else "another bug")
+
+    run(turns_until(stop, 3, fail), stop)
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, True]
+    assert caplog.records[1].getMessage() == "chore: ValueError: a bug; trying again in 0.4 s"
+
+
 def test_an_expected_failure_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     stop = asyncio.Event()
 

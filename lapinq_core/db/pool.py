@@ -75,7 +75,7 @@ async def _answers(host: str, port: str) -> bool:
             if host.startswith("/"):
                 reader, writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
             else:
-                reader, writer = await asyncio.open_connection(host, int(port))
+                reader, writer = await asyncio.open_connection(host, int(port or 5432))
             try:
                 writer.write(_SSL_REQUEST)
                 return bool(await reader.read(1))

@@ -63,7 +63,7 @@ class Breaker:
         while True:
             await self._doubted.wait()
             self._doubted.clear()
-            while 0 < self._failures < THRESHOLD and not await self._is_listening():
+            while 0 < self._failures < THRESHOLD and not await self._is_there():
                 self.failed("nothing listens there")
             if not self.is_open:
                 continue
@@ -73,6 +73,13 @@ class Breaker:
             log.warning("the database is back after %.1f s", time.monotonic() - since)
             self._failures = 0
             self._tripped.clear()
+
+    async def _is_there(self) -> bool:
+        try:
+            return await self._is_listening()
+        except Exception:  # as around a loop's turn: the probe tells what this would have told sooner
+            log.exception("can't see whether anything listens where the database is")
+            return True
 
     async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
         try:

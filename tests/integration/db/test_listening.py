@@ -40,6 +40,8 @@ def test_one_of_several_hosts_is_enough(database: str) -> None:
     given = conninfo_to_dict(database)
     two = make_conninfo(database, host=f"/nowhere,{given['host']}", port=f"1,{given.get('port', 5432)}")
     assert asyncio.run(is_listening(two))
+    # The port of the second one is left to its default.
+    assert not asyncio.run(is_listening("host=/nowhere,/elsewhere port=1,"))
 
 
 def test_a_host_that_is_not_named_is_taken_to_be_there() -> None:

@@ -100,3 +100,30 @@ def test_it_opens_though_something_listens() -> None:
         running.cancel()
 
     asyncio.run(run())
+
+
+def test_it_goes_on_when_it_cannot_ask_whether_anything_listens(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(breaker, "PROBE_INTERVAL_SECONDS", 0.001)
+
+    async def is_listening() -> bool:
+        raise ValueError("a bug")
+
+    async def probe() -> None:
+        pass
+
+    async def run() -> None:
+        guard = Breaker(probe, is_listening=is_listening)
+        running = asyncio.create_task(guard.run())
+        guard.failed("gone")
+        await asyncio.sleep(0)
+        guard.failed("gone")
+        guard.failed("gone")
+        async with asyncio.timeout(5):
+            while guard.is_open:  # noqa: ASYNC110  # it has no event to wait for
+                await asyncio.sleep(0.001)
+        running.cancel()
+
+    asyncio.run(run())
+    assert "a bug" in caplog.text

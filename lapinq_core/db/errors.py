@@ -14,6 +14,10 @@ class DatabaseUnavailable(LapinqError):
     """The database can't be reached, or didn't answer in time."""
 
 
+class DatabaseReadOnly(DatabaseUnavailable):
+    """The database takes no changes now: it is a standby, or was set read-only."""
+
+
 class ValueRefused(LapinqError):
     """The database can't store a value it was given."""
 
@@ -25,7 +29,10 @@ _AWAY = (
     pg.LockNotAvailable,
     pg.InsufficientResources,
     pg.OperatorIntervention,
+    # To the driver these are internal errors, and yet they pass.
     pg.ReadOnlySqlTransaction,
+    pg.IdleInTransactionSessionTimeout,
+    pg.TransactionTimeout,
     PoolTimeout,
     PoolClosed,
     TooManyRequests,
@@ -46,6 +53,8 @@ def translated() -> Generator[None]:
         yield
     except psycopg.DataError as error:
         raise ValueRefused(error.diag.message_primary or str(error)) from error
+    except pg.ReadOnlySqlTransaction as error:
+        raise DatabaseReadOnly(_one_line(error)) from error
     except _AWAY as error:
         raise DatabaseUnavailable(_one_line(error)) from error
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 import psycopg
 
 from lapinq_core.db.errors import translated
+from lapinq_core.db.pool import conninfo
 from lapinq_core.domain.errors import LapinqError
 
 LOCK_WAIT_SECONDS = 60.0
@@ -31,7 +32,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
     Waits up to `lock_wait` seconds for another process that migrates, then raises `MigrationBusy`; raises
     `DatabaseUnavailable` when the database is away.
     """
-    with translated(), psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+    with translated(), psycopg.connect(conninfo(url, "lapinq-migrate"), autocommit=True) as connection:
         _take_lock(connection, lock_wait)
         connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '10min'")
         before = current_revision(connection)

@@ -7,10 +7,12 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import psycopg
+from psycopg import errors as pg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
@@ -20,6 +22,7 @@ LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5
 LISTENING_SECONDS = 2.0
+DRAIN_INTERVAL_SECONDS = 1.0
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 """Every PostgreSQL answers it with a letter (the protocol's SSLRequest), whether or not it offers TLS."""
 
@@ -38,10 +41,14 @@ _DEFAULTS = {
 def conninfo(url: str, name: str) -> str:
     """`url` with our defaults for what it leaves open; `name` shows in `pg_stat_activity`.
 
+    Where it names several hosts, the one that takes writes is looked for.
+
     Raises psycopg.ProgrammingError where `url` can't be read.
     """
     given = conninfo_to_dict(url)
     defaults = {**_DEFAULTS, "application_name": name}
+    if "," in str(given.get("host") or given.get("hostaddr") or ""):
+        defaults["target_session_attrs"] = "read-write"
     return make_conninfo(url, **{key: value for key, value in defaults.items() if key not in given})
 
 
@@ -132,6 +139,26 @@ def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[Non
             is_over.set()
 
 
+class _Pool(AsyncConnectionPool[psycopg.AsyncConnection]):
+    """Replaces its connections when one turns out to be read-only: after a failover all may lead to a standby.
+
+    Once a second at most, for the database itself may be read-only, and must not be stormed with new connections.
+    """
+
+    _drain_after = 0.0
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
+        try:
+            async with super().connection(timeout) as conn:
+                yield conn
+        except pg.ReadOnlySqlTransaction:
+            if (now := time.monotonic()) > self._drain_after:
+                self._drain_after = now + DRAIN_INTERVAL_SECONDS
+                await self.drain()
+            raise
+
+
 def make_pool(
     url: str, name: str, size: int, *, timeout: float
 ) -> AsyncConnectionPool[psycopg.AsyncConnection]:
@@ -139,7 +166,7 @@ def make_pool(
 
     A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout.
     """
-    return AsyncConnectionPool(
+    return _Pool(
         conninfo(url, name),
         min_size=min(2, size),
         max_size=size,

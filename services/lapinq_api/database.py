@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 import psycopg
+from psycopg import errors as pg
 from psycopg_pool import AsyncConnectionPool
 
 from lapinq_api.breaker import Breaker
@@ -89,7 +90,9 @@ class Database:
             except Exception as error:
                 if is_away(error):
                     log.info("no answer from the database: %s", error)
-                    self.breaker.failed(error)
+                    # One that is read-only still answers reads.
+                    if not isinstance(error, pg.ReadOnlySqlTransaction):
+                        self.breaker.failed(error)
                 raise
         self.breaker.succeeded()
         return answer

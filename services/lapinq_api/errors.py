@@ -7,7 +7,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from lapinq_api.codec import Json
-from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
+from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.queue.firing import StillRuns
 from lapinq_core.queue.idempotency import KeyHeld
@@ -54,6 +54,8 @@ def answer(error: Exception) -> Json | None:
             return sentence(error.status, str(error), error.headers)
         case ValueRefused():
             return sentence(HTTPStatus.BAD_REQUEST, f"the database can't store a value: {error}")
+        case DatabaseReadOnly():
+            return _later("the database takes no changes at the moment")
         case DatabaseUnavailable():
             return _later("the database is away or did not answer in time")
         case Overloaded():

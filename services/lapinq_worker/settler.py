@@ -1,9 +1,13 @@
 """Writes the ends of attempts to the database, in natural batches.
 
 The first outcome goes out at once; what gathers while that is under way goes next, in one statement: quick when quiet,
-large batches when busy. While the database is away outcomes wait here, in a bounded number (`is_full` tells the
-fetcher), and are written when it is back. A statement whose answer got lost is sent again; what it had written already
-is known by its token. An outcome whose claim was lost meanwhile is dropped and counted.
+large batches when busy. While the database is away, read-only or overloaded, outcomes wait here, in a bounded number
+(`is_full` tells the fetcher), and are sent again over a new connection, in smaller batches (`unwritten`). A statement
+whose answer got lost is sent again; what it had written already is known by its token. An outcome whose claim was lost
+meanwhile is dropped and counted.
+
+Only a value that the database can't store (`REFUSED`) changes an outcome: the batch is halved until it stands alone,
+and then a failure that says so is written in its place. Any other error leaves the outcomes as they are.
 """
 
 import asyncio
@@ -11,7 +15,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 import psycopg
@@ -24,30 +28,34 @@ from lapinq_core.domain.outcome import Committed, Completed, Outcome
 from lapinq_core.queue import work
 from lapinq_core.queue.upkeep import ended_as
 from lapinq_core.queue.work import Ended
+from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_worker.end_log import log_end
-from lapinq_worker.end_sizes import Done, fitting, size_of_done, size_of_end
 from lapinq_worker.job import Job
 from lapinq_worker.tally import COMPLETED, FAILED, Tally, outcome_of
+from lapinq_worker.unwritten import Done, Unwritten, size_of_done, size_of_end
 from lapinq_worker.waited import Waited
 
-MAX_BATCH = 1_000
-MAX_BATCH_CHARACTERS = 16 * 1024 * 1024
 MAX_BACKLOG = 20_000
 MAX_BACKLOG_CHARACTERS = 256 * 1024 * 1024
 STATEMENT_DEADLINE_SECONDS = 20.0
+PROGRESS_SECONDS = 2.0
+FIRST_BACKOFF_SECONDS = 0.1
+LAST_BACKOFF_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
 
-# What the database says of a value in the statement, and not of itself: sent again it would say the same.
-_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.InternalError)
+REFUSED: type[psycopg.Error] = psycopg.DataError
+"""What the database says of a value in a statement: sent again, it would say the same."""
+
+T = TypeVar("T")
 
 
 class Settler:
     """One event loop owns it. `wake` gets the queues in which a retried task may start at once, `soon` the seconds in
-    which another one will be due; `before` is called with the connection before anything is written on it; `waited`
-    hears of the ends that are written; `tally` counts all ends for the metrics."""
+    which another one will be due; `before` is called with the connection before anything is written on it, and may
+    fail; `waited` hears of the ends that are written; `tally` counts all ends for the metrics."""
 
     def __init__(
         self,
@@ -66,13 +74,13 @@ class Settler:
         self._waited = waited
         self._tally = tally or Tally()
         self._completions = self._tally.completions
-        self._done: list[Done] = []
-        self._ended: list[Ended] = []
-        self._characters = 0  # of the results, errors and logs that wait
+        self._done = Unwritten(size_of_done)
+        self._ended = Unwritten(size_of_end)
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         self._connection: psycopg.AsyncConnection | None = None
+        self._failures = FailureLog(log, "outcomes wait to be written", is_away)
         self.lost_count = 0
         self.completed_count = 0
         self.failed_count = 0
@@ -81,7 +89,10 @@ class Settler:
     @property
     def is_full(self) -> bool:
         """Whether so many outcomes wait that no more tasks should be started."""
-        return len(self._done) + len(self._ended) > MAX_BACKLOG or self._characters > MAX_BACKLOG_CHARACTERS
+        return (
+            len(self._done) + len(self._ended) > MAX_BACKLOG
+            or self._done.characters + self._ended.characters > MAX_BACKLOG_CHARACTERS
+        )
 
     def add(
         self, job: Job, outcome: Outcome, seconds: float, *, isolation: Isolation = Isolation.NONE
@@ -100,8 +111,7 @@ class Settler:
         logs = job.end_log()
         if type(outcome) is Completed:
             # The most common end skips the general way; `decide` says the same.
-            self._done.append((claim.id, claim.token, outcome.result, seconds, logs))
-            self._characters += len(outcome.result) + (len(logs) if logs else 0)
+            self._done.add((claim.id, claim.token, outcome.result, seconds, logs))
             self._completions.append((claim.queue_name, claim.task_name, seconds))
             self.completed_count += 1
         elif job.is_committed:
@@ -126,15 +136,13 @@ class Settler:
     def _settle_as(self, claim: Claim, following: Next, seconds: float, logs: str | None) -> None:
         match following:
             case Complete(result=result):
-                self._done.append((claim.id, claim.token, result, seconds, logs))
-                self._characters += size_of_done(self._done[-1])
+                self._done.add((claim.id, claim.token, result, seconds, logs))
                 self.completed_count += 1
             case Fail() | Retry() | HandBack() | Drop():
                 end = ended_as(claim.id, claim.token, following, seconds)
                 if logs is not None:
                     end = msgspec.structs.replace(end, logs=logs)
-                self._ended.append(end)
-                self._characters += size_of_end(end)
+                self._ended.add(end)
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
                 log_end(claim, end)
@@ -147,22 +155,22 @@ class Settler:
 
     def waiting(self) -> tuple[list[Done], list[Ended]]:
         """What is not written yet; any thread may ask."""
-        return self._done[:], self._ended[:]
+        return self._done.all(), self._ended.all()
 
     def adopt(self, other: "Settler") -> None:
         """Takes in what waits in `other` too, whose event loop is stuck; should it wake up, both write the same."""
         done, ended = other.waiting()
-        self._done += done
-        self._ended += ended
-        self._characters = sum(map(size_of_done, self._done)) + sum(map(size_of_end, self._ended))
+        for one in done:
+            self._done.add(one)
+        for end in ended:
+            self._ended.add(end)
 
     async def write_all(self, batch_seconds: float) -> None:
         """Writes everything taken in, instead of `run`; raises when that fails or a batch takes longer than that, and
         can be called again, for the rest."""
         try:
             while self._done or self._ended:
-                async with asyncio.timeout(batch_seconds):
-                    await self._write_some()
+                await self._write_some(batch_seconds)
         finally:
             await self._disconnect()
 
@@ -172,97 +180,94 @@ class Settler:
 
     async def run(self) -> None:
         """Writes, until cancelled."""
-        backoff = 0.1
+        backoff = FIRST_BACKOFF_SECONDS
         try:
             while True:
                 await self._some.wait()
                 try:
-                    async with asyncio.timeout(STATEMENT_DEADLINE_SECONDS):
-                        await self._write_some()
-                    backoff = 0.1
-                except Exception as error:  # a loop's turn: outcomes must be written in the end
-                    await self._disconnect()
-                    if is_away(error):
-                        log.warning("outcomes wait for the database: %s", error)
-                    else:
-                        log.exception("outcomes could not be written")
+                    await self._write_some(STATEMENT_DEADLINE_SECONDS)
+                    backoff = FIRST_BACKOFF_SECONDS
+                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written in the end
+                    self._failures.failed(error)
                     await asyncio.sleep(backoff)
-                    backoff = min(backoff * 2, 2.0)
+                    backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
         finally:
             await self._disconnect()
 
-    async def _write_some(self) -> None:
+    async def _write_some(self, batch_seconds: float) -> None:
         self._tally.count_completions()
-        connection = self._connection or await self._connect()
-        if self._before is not None:
-            await self._before(connection)
-        if done := self._next_done():
-            await self._complete(connection, done)
-            del self._done[: len(done)]
-            self._characters -= sum(map(size_of_done, done))
-            if self._waited:
-                self._waited.ended(one[0] for one in done)
-        if ended := self._next_ended():
-            await self._settle(connection, ended)
-            del self._ended[: len(ended)]
-            self._characters -= sum(map(size_of_end, ended))
-            if self._waited:
-                self._waited.ended(end.id for end in ended)
+        await self._write(self._done, self._complete, batch_seconds)
+        await self._write(self._ended, self._settle, batch_seconds)
         if not self._done and not self._ended:
             self._some.clear()
             self._empty.set()
 
-    def _next_done(self) -> list[Done]:
-        done = self._done[:MAX_BATCH]
-        if self._characters <= MAX_BATCH_CHARACTERS:
-            return done
-        return done[: fitting(map(size_of_done, done), MAX_BATCH_CHARACTERS)]
+    async def _write(
+        self,
+        unwritten: Unwritten[T],
+        send: Callable[[psycopg.AsyncConnection, list[T]], Awaitable[Iterable[str]]],
+        seconds: float,
+    ) -> None:
+        """Writes a batch; raises when it is to be tried again later, over another connection."""
+        batch = unwritten.batch()
+        if not batch:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                connection = self._connection or await self._connect()
+                await self._write_before(connection)
+                ids = await send(connection, batch)
+        except Exception as error:
+            unwritten.failed(batch)
+            if len(batch) > 1 and not is_away(error):
+                return  # the halves go out at once, until the one to blame stands alone
+            await self._disconnect()
+            raise
+        unwritten.succeeded(batch)
+        if self._waited:
+            self._waited.ended(ids)
 
-    def _next_ended(self) -> list[Ended]:
-        ended = self._ended[:MAX_BATCH]
-        if self._characters <= MAX_BATCH_CHARACTERS:
-            return ended
-        return ended[: fitting(map(size_of_end, ended), MAX_BATCH_CHARACTERS)]
+    async def _write_before(self, connection: psycopg.AsyncConnection) -> None:
+        if self._before is not None:
+            try:
+                async with asyncio.timeout(PROGRESS_SECONDS):
+                    await self._before(connection)
+            except Exception as error:  # noqa: BLE001  # no outcome waits for it; what ails both of them is told there
+                log.debug("outcomes are written without what comes before: %s", error)
 
-    async def _complete(self, connection: psycopg.AsyncConnection, done: list[Done]) -> None:
+    async def _complete(self, connection: psycopg.AsyncConnection, done: list[Done]) -> Iterable[str]:
         ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
         if not any(logs):
             logs = ()
         try:
             ours = await work.complete(connection, ids, tokens, results, seconds, logs)
-        except _REFUSALS as error:
-            # One value that the database refuses must not keep the others from being written.
+        except REFUSED as error:
             if len(done) > 1:
-                await self._complete(connection, done[: len(done) // 2])
-                await self._complete(connection, done[len(done) // 2 :])
-                return
+                raise
             reason = error.diag.message_primary or str(error)
             following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
-            await self._settle(connection, [ended_as(ids[0], tokens[0], following, seconds[0])])
-            return
+            self._ended.add(ended_as(ids[0], tokens[0], following, seconds[0]))
+            return ()
         if ours < len(done):
             await self._count_lost(connection, ids, tokens)
+        return ids
 
-    async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> None:
+    async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> Iterable[str]:
         ended = sorted(ended, key=lambda end: end.id)
         try:
             ours = await work.settle(connection, ended)
-        except _REFUSALS as error:
-            if len(ended) > 1:
-                await self._settle(connection, ended[: len(ended) // 2])
-                await self._settle(connection, ended[len(ended) // 2 :])
-            elif ended[0].traceback is None and ended[0].error == _UNSTORABLE_ERROR:
-                # Nothing of it is the user's any more. The task is given up at its deadline, as by a worker that hangs.
-                log.exception("the end of task %s can't be written", ended[0].id)
-            else:
-                log.warning("the error of task %s can't be stored: %s", ended[0].id, error)
-                plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
-                await self._settle(connection, [plain])
-            return
+        except REFUSED as error:
+            plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
+            if len(ended) > 1 or ended[0] == plain:
+                raise
+            log.warning("the error of task %s can't be stored: %s", plain.id, error)
+            self._ended.add(plain)
+            return ()
         self._wake({queue for queue in ours.values() if queue})
         if len(ours) < len(ended):
             rest = [end for end in ended if end.id not in ours]
             await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])
+        return [end.id for end in ended]
 
     async def _count_lost(
         self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]

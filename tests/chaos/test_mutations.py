@@ -14,7 +14,7 @@ import pytest
 from tests.support.mutant import VARIABLE, Guard
 from tests.support.processes import REPOSITORY
 
-CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, OUTAGES = (
+CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAGES = (
     "tests/integration/queue/test_claim.py",
     "tests/integration/queue/test_settle.py",
     "tests/integration/queue/test_rescue.py",
@@ -22,6 +22,7 @@ CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, OUTAGES = (
     "tests/integration/queue/test_cancelling.py",
     "tests/integration/queue/test_firing.py",
     "tests/integration/queue/test_overlapping.py",
+    "tests/integration/lapinq_worker/test_settler.py",
     "tests/chaos/test_outages.py",
 )
 
@@ -73,6 +74,10 @@ NOTICED = {
     Guard.QUIET_PERIOD: (
         [f"{OUTAGES}::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease"],
         r"assert .*\bis lost\b",
+    ),
+    Guard.REFUSED_VALUES: (
+        [f"{SETTLER}::test_outcomes_wait_while_the_database_is_read_only"],
+        r"assert \[.*failed",
     ),
 }
 

@@ -12,7 +12,7 @@ from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
 from tests.support.factories import new_task
 from tests.support.invariants import check_invariants, statuses
-from tests.support.outage import fragile_server
+from tests.support.outage import fragile_server, read_only
 from tests.support.processes import QUICK_LEASE, WorkerProcess
 from tests.support.proxy import proxy
 from tests.support.starts import calm_workers, starts
@@ -44,6 +44,32 @@ def test_an_outage_of_three_leases_causes_no_second_run(tmp_path: Path) -> None:
             eventually(lambda: statuses(server.url) == {"completed": 30}, 30)
         assert set(starts(tmp_path).values()) == {1}
         check_invariants(server.url, ids)
+
+
+def test_results_of_a_time_when_the_database_was_read_only_are_stored(database: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    arguments = (database, "--concurrency", "20")
+    with (
+        WorkerProcess(*arguments, env=QUICK_LEASE) as one,
+        WorkerProcess(*arguments, env=QUICK_LEASE) as other,
+    ):
+        tasks = [
+            new_task(task_name="amark_until", args=[str(tmp_path), f"t{n}", str(gate)], max_retries=0)
+            for n in range(30)
+        ]
+        ids = enqueue_all(database, tasks)
+        eventually(lambda: len(starts(tmp_path)) == 30, 30)
+        eventually(lambda: calm_workers(database) == 2, 30)
+        with read_only(database):
+            gate.touch()
+            eventually(lambda: silence(database) > 2 * LEASE_SECONDS, 30)
+            assert statuses(database) == {"running": 30}
+        eventually(lambda: statuses(database) == {"completed": 30}, 30)
+        ids += enqueue_all(database, [new_task(task_name="aadd") for _ in range(20)])
+        eventually(lambda: statuses(database) == {"completed": 50}, 30)
+        assert "is lost" not in one.output + other.output
+    assert set(starts(tmp_path).values()) == {1}
+    check_invariants(database, ids)
 
 
 @pytest.mark.parametrize("crashes", [3, pytest.param(5, marks=pytest.mark.slow)])

@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import cache
 from typing import LiteralString, cast
 
+import psycopg
+
 from lapinq_core.db import statements
 
 VARIABLE = "LAPINQ_TEST_MUTANT"
@@ -36,6 +38,7 @@ class Guard(StrEnum):
     SCHEDULE_VERSION = "schedule-version"
     OVERLAP_SLOT = "overlap-slot"
     QUIET_PERIOD = "quiet-period"
+    REFUSED_VALUES = "refused-values"
 
 
 _AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
@@ -91,6 +94,10 @@ def remove(guard: Guard) -> None:
         from lapinq_worker.trust import Trust  # only here: it is no part of the core
 
         Trust.is_calm = _always
+    elif guard is Guard.REFUSED_VALUES:
+        from lapinq_worker import settler  # likewise
+
+        settler.REFUSED = psycopg.Error
     else:
         statements.sql = _without(statements.sql, *_REPLACED[guard])
         if guard in _BESIDE:

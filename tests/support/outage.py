@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, to be taken away and given back."""
+"""A PostgreSQL server of a test's own, to be taken away and given back, and a database that turns read-only."""
 
 import os
 import shutil
@@ -7,6 +7,9 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
+from psycopg import sql
 
 from lapinq_core.db.embedded import EmbeddedDatabase, Lease
 from lapinq_core.db.migrate import migrate
@@ -56,3 +59,23 @@ def fragile_server() -> Generator[FragileServer]:
             lease.release()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def read_only(url: str) -> Generator[None]:
+    """Makes the database read-only for the context, and cuts the connections of our programs at its start.
+
+    Connections opened meanwhile stay read-only afterwards, as one to a standby would.
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        database = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database))
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE 'lapinq%'"
+            " AND pid <> pg_backend_pid()"
+        )
+        try:
+            yield
+        finally:
+            conn.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database))

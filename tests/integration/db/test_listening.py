@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL is there is another question than whether it lets one in."""
+"""Whether a PostgreSQL is there is another question than whether it lets one in, or takes writes."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lapinq_core.db.pool import connect, is_listening
+from tests.support.outage import read_only
 from tests.support.proxy import proxy
 
 
@@ -42,6 +43,21 @@ def test_one_of_several_hosts_is_enough(database: str) -> None:
     assert asyncio.run(is_listening(two))
     # The port of the second one is left to its default.
     assert not asyncio.run(is_listening("host=/nowhere,/elsewhere port=1,"))
+
+
+def test_of_several_hosts_one_that_takes_writes_is_connected_to(database: str) -> None:
+    host = conninfo_to_dict(database)["host"]
+    two = make_conninfo(database, host=f"{host},{host}")
+    with read_only(database):
+        with pytest.raises(psycopg.OperationalError, match="read-only"):
+            asyncio.run(connect(two, "test"))
+        asyncio.run(reach(make_conninfo(two, target_session_attrs="any")))
+    asyncio.run(reach(two))
+
+
+async def reach(url: str) -> None:
+    async with await connect(url, "test"):
+        pass
 
 
 def test_a_host_that_is_not_named_is_taken_to_be_there() -> None:

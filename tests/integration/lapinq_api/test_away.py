@@ -15,6 +15,7 @@ from lapinq_core.db.migrate import migrate
 from lapinq_core.runtime.settings import Settings
 from tests.support import postgres
 from tests.support.eventually import eventually
+from tests.support.outage import read_only
 from tests.support.people import log_in
 from tests.support.proxy import Proxy, proxy
 from tests.support.serving import serving
@@ -198,3 +199,26 @@ def test_a_database_that_takes_its_time_is_not_taken_for_dead(client: httpx.Clie
         assert client.get("/health").status_code == 200
         conn.rollback()
     eventually(lambda: client.post("/api/v1/enqueue", json=TASK).status_code == 201, timeout=5)
+
+
+def test_a_database_that_is_read_only_refuses_changes_and_shows_all(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(build_app(Settings(database_url=database))) as client:
+        log_in(client)
+        task_id = client.post("/api/v1/enqueue", json=TASK).json()["task_id"]
+        with read_only(database):
+            eventually(lambda: client.get("/health").status_code == 200)
+            for _ in range(2):
+                _assert_503_in_time(lambda: client.post("/api/v1/enqueue", json=TASK))
+                _assert_503_in_time(lambda: client.post("/api/v1/enqueue/batch", json=[TASK]))
+                _assert_503_in_time(lambda: client.delete(f"/api/v1/tasks/{task_id}"))
+                assert len(client.get("/api/v1/tasks").json()) == 1
+                assert client.get("/me").status_code == 200
+            assert "takes no changes" in client.post("/api/v1/enqueue", json=TASK).json()["error"]
+        # What was connected meanwhile would stay read-only; it is not kept.
+        eventually(
+            lambda: {client.post("/api/v1/enqueue", json=TASK).status_code for _ in range(20)} == {201},
+            timeout=5,
+        )
+    assert "the database is away" not in caplog.text

@@ -3,33 +3,40 @@
 # pyright: reportPrivateUsage=false
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
 
+from lapinq_core.db.pool import connect
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.outcome import Committed, Completed, Interrupted, Raised, RetryAsked, Unstarted
 from lapinq_worker import settler as settler_module
+from lapinq_worker import unwritten as unwritten_module
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
 from lapinq_worker.limits import Limits
+from lapinq_worker.progress import ProgressReporter
 from lapinq_worker.settler import Settler
 from lapinq_worker.waited import Waited
-from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of
+from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
 from tests.support import tasks
 from tests.support.factories import add_worker, claim
 from tests.support.invariants import check_invariants
+from tests.support.outage import read_only
 from tests.support.proxy import proxy
 
 
 @asynccontextmanager
 async def settling(
-    url: str, woken: set[str] | None = None, waited: Waited | None = None
+    url: str,
+    woken: set[str] | None = None,
+    waited: Waited | None = None,
+    before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[Settler]:
     """A settler that runs; at the end it has written everything."""
-    settler = Settler(url, (set[str]() if woken is None else woken).update, waited=waited)
+    settler = Settler(url, (set[str]() if woken is None else woken).update, waited=waited, before=before)
     running = asyncio.create_task(settler.run())
     try:
         yield settler
@@ -118,7 +125,9 @@ def test_an_error_that_the_database_refuses_is_replaced_alone(database: str) -> 
     at_desk(database, test)
 
 
-def test_an_end_that_cannot_be_written_at_all_blocks_nobody(database: str) -> None:
+def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def test(desk: Desk) -> None:
         cursed, *others = await claimed(desk, 20, max_retries=0)
         await desk.conn.execute(
@@ -128,14 +137,35 @@ def test_an_end_that_cannot_be_written_at_all_blocks_nobody(database: str) -> No
             settler.add(job(cursed), Completed("1"), 0.001)
             for one in others:
                 settler.add(job(one), Completed("1"), 0.001)
-        assert {task.status for task in await desk.find(*(one.id for one in others))} == {"completed"}
-        assert await desk.status(cursed.id) == "running"
+            await desk.until("SELECT count(*) = 19 FROM lapinq_attempts WHERE outcome = 'completed'")
+            assert await desk.status(cursed.id) == "running"
+            await desk.conn.execute("ALTER TABLE lapinq_attempts DROP CONSTRAINT test_curse")
+        assert await desk.status(cursed.id) == "completed"
+        assert caplog.text.count("Traceback") == 1
+
+    at_desk(database, test)
+
+
+def test_progress_that_cannot_be_written_keeps_no_outcome(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "PROGRESS_SECONDS", 0.2)
+
+    async def test(desk: Desk) -> None:
+        running, ended = await claimed(desk, 2)
+        progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
+        progress.note(running, 10, None)
+        async with await connect(database, "test") as other, other.transaction():
+            await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
+            async with settling(database, before=progress.flush) as settler:
+                settler.add(job(ended), Completed("1"), 0.001)
+        assert await desk.status(ended.id) == "completed"
 
     at_desk(database, test)
 
 
 def test_large_results_go_in_several_statements(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settler_module, "MAX_BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(unwritten_module, "MAX_BATCH_CHARACTERS", 10_000)
     monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
 
     async def test(desk: Desk) -> None:
@@ -147,9 +177,9 @@ def test_large_results_go_in_several_statements(database: str, monkeypatch: pyte
                 job(held[0]), Completed(f'"{"x" * 30_000}"'), 0.001
             )  # larger than a batch; ends nothing twice
             assert settler.is_full
-            assert len(settler._next_done()) == 3
+            assert len(settler._done.batch()) == 3
         assert not settler.is_full
-        assert settler._characters == 0
+        assert settler._done.characters == 0
         assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
 
     at_desk(database, test)
@@ -206,6 +236,53 @@ def test_outcomes_wait_while_the_database_is_away(database: str) -> None:
         assert settler.lost_count == 0
 
     at_desk(database, test)
+
+
+def test_outcomes_wait_while_the_database_is_read_only(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 100, max_retries=0)
+        async with settling(database) as settler:
+            with read_only(database):
+                settler.add(job(held[0]), Completed("1"), 0.001)
+                await until(lambda: "read-only" in caplog.text)
+                for one in held[1:]:
+                    settler.add(job(one), Raised("no"), 0.001)
+                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert [ended[one.id].status for one in held] == ["completed"] + ["failed"] * 99
+        assert {task.error for task in ended.values()} == {None, "no"}
+        assert settler.lost_count == 0
+
+    at_desk(database, test)
+
+
+def test_a_database_too_slow_for_a_batch_gets_smaller_ones(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.4)
+
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 150)
+        await slow_down(desk, 0.005)
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed("1"), 0.001)
+        check_invariants(database, [one.id for one in held])
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 150
+
+    at_desk(database, test)
+
+
+async def slow_down(desk: Desk, seconds: float) -> None:
+    """Each end that is written takes the database that long."""
+    await desk.conn.execute(
+        "CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN PERFORM pg_sleep({seconds}); RETURN new; END $$;"
+        " CREATE TRIGGER test_slow BEFORE INSERT ON lapinq_attempts FOR EACH ROW"
+        " EXECUTE FUNCTION test_slow()".encode()
+    )
 
 
 def test_connections_that_break_in_the_middle_lose_nothing(database: str) -> None:

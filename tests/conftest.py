@@ -1,11 +1,19 @@
 """Fixtures of tests that need a database: `database` is a private copy, `conn` rolls back and is quick."""
 
+import signal
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from tests.support import postgres
+
+
+def pytest_configure() -> None:
+    """Lets a run that is told to end tear down what it set up, as after Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

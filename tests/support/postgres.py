@@ -6,7 +6,8 @@ databases.
 """
 
 import os
-import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Generator
@@ -17,7 +18,6 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
 from tests.support import state_machine
 
@@ -35,14 +35,32 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
             yield container.get_connection_url()
         return
     named = os.environ.get("LAPINQ_TEST_PG_BIN")
+    with _kept(pg_bin or (Path(named) if named else None)) as url:
+        _hurry(url)
+        yield url
+
+
+@contextmanager
+def _kept(pg_bin: Path | None) -> Generator[str]:
+    """The URL of a server that ends with the context, and with this process if that is killed."""
     directory = Path(tempfile.mkdtemp(prefix="lapinq-pg-"))
     directory.chmod(0o755)
-    try:
-        with EmbeddedDatabase(directory / "data", pg_bin or (Path(named) if named else None)).use() as url:
-            _hurry(url)
+    command = [
+        sys.executable,
+        Path(__file__).with_name("keeper.py"),
+        directory,
+        *([pg_bin] if pg_bin else []),
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as keeper:
+        assert keeper.stdout is not None
+        url = keeper.stdout.readline().strip()
+        assert url, "the server did not start"
+        try:
             yield url
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        finally:
+            keeper.communicate("\n", timeout=60)
 
 
 def _hurry(url: str) -> None:

@@ -5,11 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import yaml
+from starlette.routing import Route, WebSocketRoute
 
+from lapinq_api.app import build_app
 from lapinq_core.db import pool
-from lapinq_core.runtime.settings import load_settings
-from tests.support.manifests import COMPONENTS, ROOT, container, environment, find, literals, patches, pods
+from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
+from tests.support.manifests import (
+    COMPONENTS,
+    ROOT,
+    container,
+    environment,
+    find,
+    literals,
+    patches,
+    pods,
+    resources,
+)
 
 PODS = dict(pods())
 SECRETS_PATH = "/run/secrets/lapinq"
@@ -31,6 +44,28 @@ def test_those_who_stay_have_a_place_for_all_that_runs() -> None:
     (trigger,) = find("ScaledObject", "lapinq-worker")["spec"]["triggers"]
     places = environment("lapinq-worker")["LAPINQ_WORKER_CONCURRENCY"]
     assert trigger["metadata"]["targetQueryValue"] == places
+
+
+def test_no_network_is_trusted_until_somebody_names_it() -> None:
+    given = environment("lapinq-api") | literals(COMPONENTS / "ingress")["lapinq-api"]
+    with pytest.raises(SettingsError, match=r"LAPINQ_TRUSTED_PROXIES.*ingress-controller"):
+        load_settings({name: value for name, value in given.items() if not name.endswith("_FILE")})
+
+
+def test_what_is_for_the_inside_is_not_reached_through_the_ingress() -> None:
+    [ingress] = [one for one in resources(COMPONENTS / "ingress") if one["kind"] == "Ingress"]
+    [rule] = ingress["spec"]["rules"]
+    exact = {one["path"] for one in rule["http"]["paths"] if one["pathType"] == "Exact"}
+    below = {one["path"] for one in rule["http"]["paths"] if one["pathType"] == "Prefix"}
+
+    def is_reached(path: str) -> bool:
+        return path in exact or any(f"{path}/".startswith(f"{prefix}/") for prefix in below)
+
+    paths = {
+        route.path for route in build_app(Settings()).routes if isinstance(route, Route | WebSocketRoute)
+    }
+    kept = {"/metrics", "/docs", "/openapi.json", "/health", "/livez", "/readyz"}
+    assert {path for path in paths if not is_reached(path)} == kept
 
 
 def test_the_pooler_sets_what_lapinq_sets_on_its_connections() -> None:

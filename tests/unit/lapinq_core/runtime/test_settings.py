@@ -182,6 +182,8 @@ def test_what_is_not_ours_is_passed_over() -> None:
         ("cors_origins", "*, https://b.example"),
         ("trusted_proxies", "10.0.0.0/8, proxy"),
         ("trusted_proxies", "*"),
+        ("trusted_proxies", "10.0.0.0/8,0.0.0.0/0"),
+        ("trusted_proxies", "::/0"),
         ("max_payload_size", "1 MiB"),
         ("worker", "maybe"),
         ("worker", "2"),

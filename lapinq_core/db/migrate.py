@@ -11,7 +11,7 @@ from importlib.resources import files
 import psycopg
 
 from lapinq_core.db.errors import translated
-from lapinq_core.db.pool import conninfo
+from lapinq_core.db.pool import ISOLATION, conninfo
 from lapinq_core.domain.errors import LapinqError
 
 LOCK_WAIT_SECONDS = 60.0
@@ -33,6 +33,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
     `DatabaseUnavailable` when the database is away.
     """
     with translated(), psycopg.connect(conninfo(url, "lapinq-migrate"), autocommit=True) as connection:
+        connection.execute(f"SET default_transaction_isolation = '{ISOLATION}'")
         _take_lock(connection, lock_wait)
         connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '10min'")
         before = current_revision(connection)

@@ -21,6 +21,8 @@ STATEMENT_TIMEOUT_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5
+ISOLATION = "read committed"
+"""What every statement of ours is written for: whoever waited for a lock goes on with what was committed meanwhile."""
 LISTENING_SECONDS = 2.0
 DRAIN_INTERVAL_SECONDS = 1.0
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
@@ -93,7 +95,7 @@ async def _answers(host: str, port: str) -> bool:
 
 
 async def configure(connection: psycopg.AsyncConnection, **settings: str) -> None:
-    """Bounds every wait on `connection` on the server's side, and sets `settings`."""
+    """Bounds every wait on `connection` on the server's side, and sets `ISOLATION` and `settings`."""
     await connection.execute(_session_settings(settings))
 
 
@@ -189,6 +191,7 @@ def _session_settings(extra: dict[str, str]) -> sql.Composed:
         "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
         "timezone": "UTC",
+        "default_transaction_isolation": ISOLATION,
         **extra,
     }
     return sql.SQL("; ").join(

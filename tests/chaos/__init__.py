@@ -40,6 +40,9 @@
     chaos/test_api_killed.py::test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all
 30. kill -9 of everything, then start:
     chaos/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
+33. A strict isolation by default, for the role or the database:
+    chaos/test_strict_isolation.py::test_no_session_of_ours_fails_for_it_and_nothing_is_lost
+    integration/queue/test_retention.py::test_a_week_stays_whose_task_is_requeued_at_its_end
 
 test_mutations.py takes guards out of the product one by one, and sees tests of these fail.
 """

@@ -26,6 +26,7 @@ AS_SET_BY_THE_POOLER = {
     "lock_timeout": "5000",
     "idle_in_transaction_session_timeout": "60000",
     "TimeZone": "UTC",
+    "default_transaction_isolation": "read committed",
     # What the connections that claim and settle change must not show anywhere.
     "enable_seqscan": "on",
     "enable_bitmapscan": "on",

@@ -78,6 +78,7 @@ def test_the_pooler_sets_what_lapinq_sets_on_its_connections() -> None:
         "lock_timeout": f"{pool.LOCK_TIMEOUT_SECONDS * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{pool.IDLE_IN_TRANSACTION_SECONDS * 1000:.0f}",
         "timezone": "UTC",
+        "default_transaction_isolation": f'"{pool.ISOLATION}"',
     }
 
 

@@ -25,6 +25,11 @@ class FragileServer:
         self._lease = lease
         self.url = lease.url
 
+    @property
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return (self._database.data_dir / "postgresql.log").read_text(errors="replace")
+
     def stop(self) -> None:
         """An orderly stop; connections are cut."""
         self._database.stop(force=True)

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 import uuid
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import psycopg
 import pytest
@@ -134,6 +134,30 @@ def test_nothing_is_written_for_a_task_that_another_worker_has(database: str, ki
             assert not attempt.is_committed
             assert await orders(conn) == []
             assert await status(conn, one.id) == "running"
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_stricter_isolation_of_the_users_choice_completes_or_writes_nothing(
+    database: str, is_changed: bool
+) -> None:
+    async def test() -> None:
+        async with held(database) as (conn, one):
+            made, attempt = transaction(database, one)
+
+            async def use() -> None:
+                async with made as own:
+                    await own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                    await own.execute("INSERT INTO orders VALUES (1)")
+                    if is_changed:
+                        assert await control.request_cancel(conn, one.id)
+
+            with pytest.raises(psycopg.errors.SerializationFailure) if is_changed else nullcontext():
+                await use()
+            assert attempt.is_committed != is_changed
+            assert await orders(conn) == ([] if is_changed else [1])
+            assert await status(conn, one.id) == ("running" if is_changed else "completed")
 
     asyncio.run(test())
 

@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.db.pool import make_pool
+from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.decide import Drop, Fail, Retry
 from lapinq_core.domain.retention import Retention, read_keep
 from lapinq_core.domain.state import Status
@@ -262,6 +263,31 @@ def test_who_reads_or_writes_a_week_only_delays_its_end(database: str) -> None:
         assert await drop_week(two, MONTH) == Week(name, is_gone=True)
         check_invariants(database, [])
         assert await counts(one) == {}
+
+    on_connections(database, test, 2)
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_a_week_stays_whose_task_is_requeued_at_its_end(database: str, isolation: str) -> None:
+    async def test(one: Conn, looking: Conn) -> None:
+        name = await make_week(looking, LONG_AGO)
+        task = await ended(looking, Status.FAILED, 40)
+        await looking.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}").format(
+                sql.Identifier(looking.info.dbname), sql.Literal(isolation)
+            )
+        )
+        async with await connect(database, "test") as two:
+            async with one.transaction():
+                assert await control.requeue(one, task) == "default"
+                dropping = asyncio.ensure_future(drop_week(two, MONTH))
+
+                async def waits() -> bool:
+                    return await is_held_up(looking, two)
+
+                await eventually_async(waits)
+            assert await dropping == Week(name, is_gone=False)
+        check_invariants(database, [task])
 
     on_connections(database, test, 2)
 

@@ -200,6 +200,8 @@ workers = sa.Table(
     sa.Column("asked_to", sa.Text),
     sa.Column("asked_by", sa.Text),
     sa.Column("asked_at", _timestamptz),
+    sa.Column("jumped_at", _timestamptz),
+    sa.Column("jumped_seconds", DOUBLE_PRECISION),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
 )

@@ -65,16 +65,19 @@ async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PA
 
 
 async def rescue(
-    conn: psycopg.AsyncConnection, rand: float, limit: int = PASS_LIMIT
+    conn: psycopg.AsyncConnection, expected: float, rand: float, limit: int = PASS_LIMIT
 ) -> dict[str, str | None]:
     """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
 
-    Answers the ids rescued, each with the queue in which it may start at once, or None. Declaring workers dead comes
-    before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the rescuer's protocol. What fails
-    for good is counted in the figures over time here, for nobody else sees the end of it.
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
+    jumped nothing is overdue. Answers the ids rescued, each with the queue in which it may start at once, or None.
+    Declaring workers dead comes before (`lapinq_core.store.workers.declare_dead`); when to call this at all is the
+    rescuer's protocol. What fails for good is counted in the figures over time here, for nobody else sees its end.
     """
     async with conn.transaction():
-        cursor = await conn.execute(sql(_PACKAGE, "find_lost"), {"limit": limit}, prepare=True)
+        cursor = await conn.execute(
+            sql(_PACKAGE, "find_lost"), {"limit": limit, "expected": expected}, prepare=True
+        )
         rows = await cursor.fetchall()
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[Ended] = []

@@ -35,15 +35,25 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     is_quiet: bool = False
 
 
+class Jump(msgspec.Struct, frozen=True):
+    """The database's clock jumped forward: what the worker claimed up to `at`, in seconds since 1970 by the clock of
+    before, is overdue `seconds` later than its deadline says."""
+
+    at: float
+    seconds: float
+
+
 class Heard(msgspec.Struct, frozen=True, array_like=True):
     """What a worker is told: the tasks to stop, each as its id and the token of its claim; and what to do itself.
 
-    `asked_to` is a `lapinq_core.domain.worker.Order`, or one that only a later release knows.
+    `asked_to` is a `lapinq_core.domain.worker.Order`, or one that only a later release knows. `now` is the database's
+    time, in seconds since 1970.
     """
 
     to_stop: list[tuple[str, str]]
     asked_to: str | None
     asked_by: str | None
+    now: float
 
 
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
@@ -59,16 +69,31 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
-async def beat(conn: psycopg.AsyncConnection, worker_id: str, condition: Condition) -> Heard | None:
-    """A sign of life. Answers what the worker is told; None when it was declared dead or is unknown, for ever."""
-    params = {"id": worker_id, **msgspec.structs.asdict(condition)}
+async def beat(
+    conn: psycopg.AsyncConnection, worker_id: str, condition: Condition, jump: Jump | None = None
+) -> Heard | None:
+    """A sign of life, with the last `jump` of the clock that the worker noticed, if any.
+
+    Answers what the worker is told; None when it was declared dead or is unknown, for ever.
+    """
+    params = {
+        "id": worker_id,
+        "jumped_at": jump and jump.at,
+        "jumped_seconds": jump and jump.seconds,
+        **msgspec.structs.asdict(condition),
+    }
     row = await (await conn.execute(sql(_PACKAGE, "beat"), params, prepare=True)).fetchone()
     return None if row is None else _heard.decode(row[0])
 
 
-async def declare_dead(conn: psycopg.AsyncConnection) -> list[tuple[str, str]]:
-    """Declares workers dead whose lease ran out; answers their ids and names."""
-    return await (await conn.execute(sql(_PACKAGE, "declare_dead"), prepare=True)).fetchall()
+async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:
+    """Declares workers dead whose lease ran out; answers their ids and names.
+
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
+    jumped nobody is late.
+    """
+    params = {"expected": expected}
+    return await (await conn.execute(sql(_PACKAGE, "declare_dead"), params, prepare=True)).fetchall()
 
 
 async def prune(conn: psycopg.AsyncConnection) -> int:

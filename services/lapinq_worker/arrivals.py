@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.outcome import Outcome, Unstarted
+from lapinq_worker.clocks import elapsed
 from lapinq_worker.dispatcher import Dispatcher
 from lapinq_worker.functions import Functions
 from lapinq_worker.host import Host
@@ -45,7 +45,7 @@ class Arrivals:
 
     def take_in(self, claims: list[Claim], round_trip: float) -> None:
         """Claims that came after `round_trip` seconds go to the dispatcher, at once where their function is known."""
-        asked = time.monotonic() - round_trip
+        asked = elapsed() - round_trip
         ready: list[Job] = []
         unknown: dict[tuple[str, str], list[Claim]] = {}
         for claim in claims:

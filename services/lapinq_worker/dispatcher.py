@@ -13,6 +13,7 @@ from typing import Protocol
 
 from lapinq_core.domain.decide import Isolation
 from lapinq_core.domain.outcome import Outcome, Unstarted
+from lapinq_worker.clocks import elapsed
 from lapinq_worker.job import Job
 
 MAX_CHUNK = 32
@@ -88,8 +89,8 @@ class Dispatcher:
         waiting = self.waiting
         while waiting and self.active < self.limit and self._may_start():
             job = waiting.popleft()
-            self.last_start = now = time.monotonic()
-            if job.expires is not None and job.expires <= now:
+            self.last_start = time.monotonic()
+            if job.expires is not None and job.expires <= elapsed():
                 # Handed back, for its time to live ran out while it waited here; it is ended where it lies then.
                 self._settle(job, Unstarted(), 0.0)
                 continue

@@ -16,13 +16,13 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.store import workers
 from lapinq_core.store.workers import Condition
+from lapinq_worker.clocks import NEVER, Moment, elapsed, moment
 from lapinq_worker.stacks import stack_of
 from lapinq_worker.trust import Trust
 
 if TYPE_CHECKING:
     import psycopg
 
-NEVER = float("-inf")
 RETRY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -63,14 +63,14 @@ class Heartbeat:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
-        self._loop_turned = NEVER
+        self._loop_turned = 0.0
         self._loop_thread = 0
         self._trust = Trust(interval, lease, NEVER)
 
-    def start(self, registered: float) -> None:
+    def start(self, registered: Moment) -> None:
         """Begins; to be called from the event loop's thread.
 
-        `registered` is when the statement that made the worker known was sent (time.monotonic).
+        `registered` is when the statement that made the worker known was sent.
         """
         self._trust = Trust(self._interval, self._lease, registered)
         self._loop_turned = time.monotonic()
@@ -88,18 +88,18 @@ class Heartbeat:
     @property
     def is_current(self) -> bool:
         """Whether the lease still holds for all this process knows."""
-        return self._trust.is_current(time.monotonic())
+        return self._trust.is_current(elapsed())
 
     @property
-    def is_calm(self) -> bool:
-        """Whether this process may judge others."""
-        return self._trust.is_calm(time.monotonic())
+    def judging_time(self) -> float | None:
+        """The database's time, in seconds since 1970, by which this process may judge others; None while it may not."""
+        return self._trust.judging_time(moment())
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             pause = 0.0
             while not self._stop.wait(pause):
-                pause, order = self._interval, self._order
+                pause, told, jump = self._interval, self._order, self._trust.jump
                 if time.monotonic() - self._loop_turned > self._stuck_after:
                     log.error(
                         "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
@@ -121,12 +121,12 @@ class Heartbeat:
                         log.error("this worker was declared dead; it begins anew")
                         self._declared_dead()
                     break
-                if self._order != order:
-                    pause = min(self._interval, RETRY_SECONDS)  # so that what comes of it is soon told
+                if (self._order, self._trust.jump) != (told, jump):
+                    pause = min(self._interval / 2, RETRY_SECONDS)  # so that what comes of it is soon told
             runner.run(self._disconnect())
 
     async def _beat(self) -> bool:
-        sent = time.monotonic()
+        sent = moment()
         beat = asyncio.ensure_future(self._send())
         await asyncio.wait({beat}, timeout=self._deadline)
         if not beat.done():
@@ -139,25 +139,30 @@ class Heartbeat:
             await self._disconnect()
             raise TimeoutError(f"no answer within {self._deadline:g} s")
         try:
-            alive = beat.result()
+            database = beat.result()
         except BaseException:
             await self._disconnect()
             raise
-        if alive:
-            self._trust.beat(sent, time.monotonic())
-        return alive
-
-    async def _send(self) -> bool:
-        self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        heard = await workers.beat(self._connection, self._worker_id, self._condition())
-        if heard is None:
+        if database is None:
             return False
+        if self._trust.beat(sent, moment(), database):
+            log.warning(
+                "the database's clock and this machine's have moved apart: judging no workers for a lease"
+            )
+        return True
+
+    async def _send(self) -> float | None:
+        """Answers the database's time; None when this worker was declared dead."""
+        self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
+        heard = await workers.beat(self._connection, self._worker_id, self._condition(), self._trust.jump)
+        if heard is None:
+            return None
         for task_id, token in heard.to_stop:
             self._asked_to_stop(task_id, token)
         if heard.asked_to != self._order:
             self._order = heard.asked_to
             self._asked(heard.asked_to, heard.asked_by)
-        return True
+        return heard.now
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

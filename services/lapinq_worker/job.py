@@ -35,7 +35,7 @@ class Target:
 
 
 class Job:
-    """What the dispatcher hands to a pool. `expires` is when it must no longer be started, by time.monotonic.
+    """What the dispatcher hands to a pool. `expires` is when it must no longer be started, by clocks.elapsed.
 
     While its function runs in this process it stands behind `current_task()` (`lapinq_core.domain.context.Attempt`).
     """

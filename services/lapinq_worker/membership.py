@@ -8,7 +8,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.store import workers
 from lapinq_core.store.workers import Condition, WorkerRecord
+from lapinq_worker.clocks import NEVER, moment
 from lapinq_worker.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Membership:
         self._noticed_stop = noticed_stop
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._registered = 0.0
+        self._registered = NEVER
         self._rebirth: asyncio.Task[None] | None = None
         self.id = str(uuid.uuid4())
         self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
@@ -82,9 +82,9 @@ class Membership:
         return None if self.is_current else "the database has not confirmed lately that it lives"
 
     @property
-    def is_calm(self) -> bool:
-        """Whether it may judge others."""
-        return self._heartbeat.is_calm
+    def judging_time(self) -> float | None:
+        """The database's time by which it may judge others; None while it may not."""
+        return self._heartbeat.judging_time
 
     async def join(self, stop: asyncio.Event) -> None:
         """Registers, trying until it succeeds or `stop` is set, which also ends later attempts to begin anew."""
@@ -101,7 +101,7 @@ class Membership:
 
         async def turn() -> None:
             async with self._pool.connection() as conn:
-                self._registered = time.monotonic()
+                self._registered = moment()
                 await workers.register(conn, record)
             self.is_member = True
             raise StopLoop

@@ -22,16 +22,17 @@ log = logging.getLogger(__name__)
 
 
 class Rescuer:
-    """`is_calm` says whether this process may judge; `wake` gets the queues in which rescued tasks may start."""
+    """`judging_time` is the database's time by which this process may judge, None while it may not (`trust`); `wake`
+    gets the queues in which rescued tasks may start."""
 
     def __init__(
         self,
         pool: AsyncConnectionPool[psycopg.AsyncConnection],
-        is_calm: Callable[[], bool],
+        judging_time: Callable[[], float | None],
         wake: Callable[[Iterable[str]], None],
     ) -> None:
         self._pool = pool
-        self._is_calm = is_calm
+        self._judging_time = judging_time
         self._wake = wake
         self.rescued_count = 0
 
@@ -43,12 +44,13 @@ class Rescuer:
 
     async def sweep(self) -> float | None:
         """One pass, for `run_every`: at once again when there was more than a pass takes."""
-        if not self._is_calm():
+        expected = self._judging_time()
+        if expected is None:
             return None
         async with self._pool.connection() as conn:
-            for _, name in await workers.declare_dead(conn):
+            for _, name in await workers.declare_dead(conn, expected):
                 log.warning("worker %s is lost: its tasks are given to others", name)
-            rescued = await upkeep.rescue(conn, random.random())  # noqa: S311  # jitter
+            rescued = await upkeep.rescue(conn, expected, random.random())  # noqa: S311  # jitter
         if rescued:
             self.rescued_count += len(rescued)
             log.warning("took %d tasks from lost workers or past their deadline", len(rescued))

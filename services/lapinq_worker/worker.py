@@ -150,7 +150,7 @@ class Worker:
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
         self._listener.subscribe(DELAYED_CHANNEL, self._alarm.heard)
-        self._rescuer = Rescuer(self._pool, lambda: self._membership.is_calm, self._notifier.wake)
+        self._rescuer = Rescuer(self._pool, lambda: self._membership.judging_time, self._notifier.wake)
         self._metrics = WorkerMetrics(
             tally,
             self._pool,

@@ -14,7 +14,7 @@ import pytest
 from tests.support.mutant import VARIABLE, Guard
 from tests.support.processes import REPOSITORY
 
-CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAGES = (
+CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAGES, TRUST = (
     "tests/integration/queue/test_claim.py",
     "tests/integration/queue/test_settle.py",
     "tests/integration/queue/test_rescue.py",
@@ -24,6 +24,7 @@ CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAG
     "tests/integration/queue/test_overlapping.py",
     "tests/integration/lapinq_worker/test_settler.py",
     "tests/chaos/test_outages.py",
+    "tests/unit/lapinq_worker/test_trust.py",
 )
 
 # What misses which guard, and by which words it complains.
@@ -78,6 +79,22 @@ NOTICED = {
     Guard.REFUSED_VALUES: (
         [f"{SETTLER}::test_outcomes_wait_while_the_database_is_read_only"],
         r"assert \[.*failed",
+    ),
+    Guard.CLOCK_JUMP: (
+        [
+            f"{TRUST}::test_until_a_jump_is_noticed_the_time_before_it_is_expected",
+            f"{TRUST}::test_where_the_clock_stood_still_the_answer_of_the_next_beat_ends_the_calm",
+            f"{TRUST}::test_what_was_claimed_before_a_jump_forward_gets_as_much_longer",
+        ],
+        r"assert .* is None",
+    ),
+    Guard.EXPECTED_TIME: (
+        [f"{RESCUE}::test_by_a_clock_that_has_just_jumped_nobody_is_late_and_nothing_overdue[1]"],
+        r"== \[\]",
+    ),
+    Guard.JUMPED_DEADLINE: (
+        [f"{RESCUE}::test_only_what_was_claimed_before_a_jump_is_overdue_later"],
+        r"assert \{",
     ),
 }
 

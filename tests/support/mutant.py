@@ -39,8 +39,12 @@ class Guard(StrEnum):
     OVERLAP_SLOT = "overlap-slot"
     QUIET_PERIOD = "quiet-period"
     REFUSED_VALUES = "refused-values"
+    CLOCK_JUMP = "clock-jump"
+    EXPECTED_TIME = "expected-time"
+    JUMPED_DEADLINE = "jumped-deadline"
 
 
+_EXPECTED = r"least\(lapinq_now\(\), to_timestamp\(%\(expected\)s::float8\)\)"
 _AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 
 _REPLACED = {
@@ -76,6 +80,8 @@ _REPLACED = {
         r"AND NOT EXISTS \(SELECT FROM lapinq_running WHERE id = s\.task_id\)",
         "",
     ),
+    Guard.EXPECTED_TIME: ("lapinq_core.store", "declare_dead", _EXPECTED, "lapinq_now()"),
+    Guard.JUMPED_DEADLINE: ("lapinq_core.queue", "find_lost", r"THEN w\.jumped_seconds", "THEN 0"),
 }
 """For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
 
@@ -94,6 +100,10 @@ def remove(guard: Guard) -> None:
         from lapinq_worker.trust import Trust  # only here: it is no part of the core
 
         Trust.is_calm = _always
+    elif guard is Guard.CLOCK_JUMP:
+        from lapinq_worker import trust  # likewise
+
+        trust._jump_between = _none  # pyright: ignore[reportPrivateUsage]
     elif guard is Guard.REFUSED_VALUES:
         from lapinq_worker import settler  # likewise
 
@@ -120,8 +130,12 @@ def _without(
     return sql
 
 
-def _always(self: object, now: float) -> bool:
+def _always(self: object, now: object) -> bool:
     return True
+
+
+def _none(last: object, answer: object) -> float:
+    return 0.0
 
 
 def _main() -> None:

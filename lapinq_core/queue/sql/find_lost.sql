@@ -1,4 +1,5 @@
--- Running attempts that nobody looks after: their worker is dead or gone, or their deadline has passed.
+-- Running attempts that nobody looks after: their worker is dead or gone, or their deadline has passed, both by the clock
+-- and by what the caller expects it to show. A deadline from before a jump of the clock is put off by as much.
 -- Answers at most `limit`, with what decides what becomes of them: of one that is overdue its task's time limit, or how
 -- long it was held, for the limit of its worker is not known here. Locks the rows it answers, skipping locked ones.
 -- Reads lapinq_running whole, which is small.
@@ -12,7 +13,8 @@ SELECT r.id::text, r.token::text, r.attempt, t.max_retries, t.retry_delay, t.ret
   LEFT JOIN lapinq_workers w ON w.id = r.worker_id
  WHERE w.id IS NULL
     OR w.dead_at IS NOT NULL
-    OR r.deadline_at < lapinq_now()
+    OR r.deadline_at + CASE WHEN r.claimed_at <= w.jumped_at THEN w.jumped_seconds ELSE 0 END * interval '1 second'
+       < least(lapinq_now(), to_timestamp(%(expected)s::float8))
  ORDER BY r.id
  LIMIT %(limit)s::integer
    FOR UPDATE OF r SKIP LOCKED

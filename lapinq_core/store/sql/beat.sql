@@ -1,5 +1,5 @@
--- A worker's sign of life, with how it is. Answers the tasks it is to stop, as pairs of id and token, what it is asked to
--- do, and by whom: one JSON array. No row comes back when it was declared dead: then its tasks are no longer its own.
+-- A worker's sign of life, with how it is, and the last jump of the clock that it noticed. Answers the tasks it is to stop,
+-- as pairs of id and token, what it is asked to do, by whom, and the time: one JSON array. No row comes back when it was declared dead: then its tasks are no longer its own.
 -- Locks its own row. Relies on lapinq_running_cancel_requested. No index holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
@@ -7,7 +7,9 @@ WITH beat AS (
            memory_bytes = %(memory_bytes)s::bigint,
            running = %(running)s::integer,
            rate = %(rate)s::double precision,
-           is_quiet = %(is_quiet)s::boolean
+           is_quiet = %(is_quiet)s::boolean,
+           jumped_at = to_timestamp(%(jumped_at)s::float8),
+           jumped_seconds = %(jumped_seconds)s::float8
      WHERE id = %(id)s::uuid
        AND dead_at IS NULL
     RETURNING id, asked_to, asked_by
@@ -18,5 +20,6 @@ SELECT json_build_array(
              WHERE r.worker_id = beat.id
                AND r.cancel_requested_at IS NOT NULL),
            beat.asked_to,
-           beat.asked_by)::text
+           beat.asked_by,
+           date_part('epoch', lapinq_now()))::text
   FROM beat

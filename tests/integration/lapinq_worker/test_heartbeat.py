@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,9 +12,11 @@ import pytest
 
 from lapinq_core.db.pool import connect
 from lapinq_core.domain.claim import Claim
+from lapinq_worker.clocks import moment
 from lapinq_worker.heartbeat import Heartbeat
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
 from tests.support import tasks
+from tests.support.database_clock import move_clock
 from tests.support.eventually import eventually
 from tests.support.factories import add_worker, claim, complete, enqueue
 from tests.support.invariants import check_invariants
@@ -42,7 +43,7 @@ def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
         "declared_dead": lambda: None,
     }
     heartbeat = Heartbeat(url, worker, **{**defaults, **values})
-    heartbeat.start(time.monotonic())
+    heartbeat.start(moment())
     try:
         yield heartbeat
     finally:
@@ -64,9 +65,29 @@ def beats(url: str) -> float:
 def test_it_beats_and_is_calm_after_a_lease(database: str) -> None:
     with beating(database, register(database)) as heartbeat:
         assert heartbeat.is_current
-        assert not heartbeat.is_calm
-        eventually(lambda: heartbeat.is_calm)
+        assert heartbeat.judging_time is None
+        eventually(lambda: heartbeat.judging_time)
         assert beats(database) > 0.8
+
+
+def test_a_jump_of_the_databases_clock_is_told_with_the_next_beat_and_ends_the_calm(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with beating(database, register(database)) as heartbeat:
+        eventually(lambda: heartbeat.judging_time)
+        move_clock(database, 3600)
+        eventually(lambda: heartbeat.judging_time is None)
+        eventually(lambda: jumped_seconds(database) == pytest.approx(3600, abs=5))
+        assert heartbeat.is_current
+        assert caplog.text.count("have moved apart") == 1
+        eventually(lambda: heartbeat.judging_time)
+
+
+def jumped_seconds(url: str) -> float | None:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT jumped_seconds FROM lapinq_workers").fetchone()
+    assert row is not None
+    return row[0]
 
 
 def test_before_it_begins_there_is_no_lease(database: str) -> None:
@@ -74,7 +95,7 @@ def test_before_it_begins_there_is_no_lease(database: str) -> None:
         database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, declared_dead=lambda: None
     )
     assert not heartbeat.is_current
-    assert not heartbeat.is_calm
+    assert heartbeat.judging_time is None
 
 
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -117,10 +138,10 @@ def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
 ) -> None:
     worker = register(database)
     with proxy(database) as way, beating(way.url, worker, lease=1.5) as heartbeat:
-        eventually(lambda: heartbeat.is_calm)
+        eventually(lambda: heartbeat.judging_time)
         way.swallow()
         eventually(lambda: caplog.text.count("no answer within 0.5 s") >= 2)
-        assert not heartbeat.is_calm
+        assert heartbeat.judging_time is None
         eventually(lambda: not heartbeat.is_current)
         way.heal()
         eventually(lambda: heartbeat.is_current, timeout=8)

@@ -14,6 +14,7 @@ from tests.support import tasks
 from tests.support.factories import add_worker, claim, make_late
 from tests.support.invariants import check_invariants
 from tests.support.proxy import proxy
+from tests.support.rescue import ANY_TIME
 from tests.support.starts import starts
 
 THE_LIVING = "SELECT count(*) FROM lapinq_workers WHERE dead_at IS NULL"
@@ -23,7 +24,7 @@ async def declare_dead(desk: Desk) -> None:
     """What a worker that is calm does when this one has been silent for a lease; before it hears of that itself."""
     async with desk.conn.transaction():
         await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE dead_at IS NULL")
-        await upkeep.rescue(desk.conn, 0.5)
+        await upkeep.rescue(desk.conn, ANY_TIME, 0.5)
 
 
 def test_it_says_who_it_is_and_beats(database: str) -> None:

@@ -25,6 +25,7 @@ from tests.support.factories import (
 )
 from tests.support.invariants import check_invariants
 from tests.support.locks import is_held_up
+from tests.support.rescue import ANY_TIME
 from tests.support.running import on_connections
 
 
@@ -88,11 +89,11 @@ def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(database: str) -> 
         worker = await add_worker(rescuing)
         await claim(rescuing, worker)
         await make_late(rescuing, worker)
-        await workers.declare_dead(rescuing)
+        await workers.declare_dead(rescuing, ANY_TIME)
         async with asking.transaction():
             assert await control.request_cancel(asking, task)
-            assert await upkeep.rescue(rescuing, 0.5) == {}
-        assert await upkeep.rescue(rescuing, 0.5) == {task: None}
+            assert await upkeep.rescue(rescuing, ANY_TIME, 0.5) == {}
+        assert await upkeep.rescue(rescuing, ANY_TIME, 0.5) == {task: None}
         assert await counts(rescuing) == {"cancelled": 1}
         check_invariants(database, [task])
 

@@ -27,7 +27,7 @@ from tests.support.factories import (
 )
 from tests.support.invariants import check_invariants
 from tests.support.locks import is_held_up
-from tests.support.rescue import rescue_all
+from tests.support.rescue import ANY_TIME, rescue_all
 from tests.support.running import on_connections
 
 
@@ -107,7 +107,7 @@ def test_a_dead_worker_is_told_nothing(database: str) -> None:
         await claim(conn, worker)
         await control.request_cancel(conn, task)
         await make_late(conn, worker)
-        await workers.declare_dead(conn)
+        await workers.declare_dead(conn, ANY_TIME)
         assert await beat(conn, worker) is None
         assert await beat(conn, new_id()) is None
 

@@ -2,14 +2,21 @@
 
 import asyncio
 
+import pytest
+
 from lapinq_core.domain.decide import Isolation
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
-from lapinq_core.queue import control
+from lapinq_core.queue import control, upkeep
 from lapinq_core.queue.upkeep import FEW
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from lapinq_core.store import workers
+from lapinq_core.store.workers import Condition, Jump
+from tests.support.database_clock import clock_moved_by, database_time
+from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
 from tests.support.figures import sums
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
+
+HOUR = 3600.0
 
 
 def test_tasks_of_a_late_worker_may_start_again_at_once(database: str) -> None:
@@ -168,5 +175,48 @@ def test_what_fails_with_its_worker_is_counted_as_failed(database: str) -> None:
             assert await sums(conn, "video", span) == (0, 0, 2, 0, 0)
             assert await sums(conn, "default", span) == (0, 0, 1, 0, 0)
             assert await sums(conn, ALL_QUEUES, span) == (0, 0, 3, 0, 0)
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_by_a_clock_that_has_just_jumped_nobody_is_late_and_nothing_overdue(
+    database: str, hours: int
+) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn)
+        await claim(conn, await add_worker(conn))
+        expected = await database_time(conn)
+        await conn.execute(clock_moved_by(hours * HOUR))
+        assert await workers.declare_dead(conn, expected) == []
+        assert await upkeep.rescue(conn, expected, 0.5) == {}
+
+    on_connections(database, test)
+
+
+def test_a_worker_that_has_not_beaten_since_the_clock_was_set_back_is_late(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        silent, alive = await add_worker(conn), await add_worker(conn)
+        await conn.execute(clock_moved_by(-HOUR))
+        await beat(conn, alive)
+        assert [dead for dead, _ in await workers.declare_dead(conn, await database_time(conn))] == [silent]
+
+    on_connections(database, test)
+
+
+def test_only_what_was_claimed_before_a_jump_is_overdue_later(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 3)
+        worker, other = await add_worker(conn), await add_worker(conn)
+        await claim(conn, worker, lease=1800.0)
+        await claim(conn, other, lease=1800.0)
+        at = await database_time(conn)
+        await conn.execute(clock_moved_by(HOUR))
+        await claim(conn, worker, lease=0.0)
+        await workers.beat(conn, worker, Condition(), Jump(at, HOUR))
+        await workers.beat(conn, other, Condition())
+        assert set(await upkeep.rescue(conn, await database_time(conn), 0.5)) == set(ids[1:])
+        await conn.execute(clock_moved_by(2 * HOUR))
+        assert set(await upkeep.rescue(conn, await database_time(conn), 0.5)) == {ids[0]}
 
     on_connections(database, test)

@@ -12,7 +12,7 @@ from lapinq_core.queue import control, upkeep, work
 from lapinq_core.queue.upkeep import ended_as
 from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
 from tests.support.invariants import check_invariants
-from tests.support.rescue import rescue_all
+from tests.support.rescue import ANY_TIME, rescue_all
 from tests.support.running import on_connections
 
 
@@ -203,7 +203,9 @@ def test_of_each_completion_that_races_with_a_rescue_one_wins(database: str) -> 
                 (held.id,),
             )
             # The rescue takes a few round trips, so the completion comes before, within and after it.
-            done, rescued = await asyncio.gather(finish(held, number % 5), upkeep.rescue(rescuer_side, 0.5))
+            done, rescued = await asyncio.gather(
+                finish(held, number % 5), upkeep.rescue(rescuer_side, ANY_TIME, 0.5)
+            )
             assert (done, list(rescued)) in [(1, []), (0, [held.id])]
             winners["completion" if done else "rescue"] += 1
         assert len(winners) == 2, winners

@@ -12,6 +12,7 @@ from lapinq_core.queue import control, finish, upkeep, work
 from lapinq_core.queue.upkeep import ended_as
 from tests.integration.queue.test_plans import nodes, plan
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.rescue import ANY_TIME
 from tests.support.running import on_connections
 
 URL = "https://user:pw@Hooks.Example:8443/done?a=b"
@@ -105,7 +106,7 @@ def test_the_last_loss_of_a_worker_is_told(database: str) -> None:
         await claim(conn, worker, 2)
         await make_late(conn, worker)
         await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-        assert set(await upkeep.rescue(conn, 0.5)) == {*once, *again}
+        assert set(await upkeep.rescue(conn, ANY_TIME, 0.5)) == {*once, *again}
         assert await told(conn) == [(once[0], "failed")]
 
     on_connections(database, test)

@@ -14,6 +14,7 @@ from lapinq_core.store.workers import Condition
 from tests.integration.queue.test_plans import blocks, nodes, plan, scanned_whole, wear_out
 from tests.support import previous_release
 from tests.support.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue, make_late
+from tests.support.rescue import ANY_TIME
 from tests.support.running import on_connections
 
 MAX = msgspec.structs.replace(SOMEBODY, actor="max")
@@ -85,7 +86,7 @@ def test_its_state_is_what_matters_most(database: str) -> None:
         assert await state() is WorkerState.LATE
         assert 16 <= (await get(conn, worker)).beat_age < 20
         await age(conn, worker, 31)
-        await workers.declare_dead(conn)
+        await workers.declare_dead(conn, ANY_TIME)
         assert await state() is WorkerState.DEAD
 
     on_connections(database, test)
@@ -98,7 +99,7 @@ def test_the_living_come_first_and_the_rest_is_counted(
         assert await fleet.list_workers(conn) == fleet.Fleet([], 0)
         dead = await add_worker(conn, name="a")
         await make_late(conn, dead)
-        await workers.declare_dead(conn)
+        await workers.declare_dead(conn, ANY_TIME)
         for name in ("c", "b", "d"):
             await add_worker(conn, name=name)
         found = await fleet.list_workers(conn)
@@ -168,7 +169,7 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Order
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)
         await make_late(conn, worker)
-        await workers.declare_dead(conn)
+        await workers.declare_dead(conn, ANY_TIME)
         with pytest.raises(DeadWorker):
             await fleet.ask(conn, worker, order, by=SOMEBODY)
         with pytest.raises(UnknownWorker):

@@ -1,11 +1,11 @@
 """The hand-over: in order, at most so many at once, and nothing is lost or started twice."""
 
 import asyncio
-import time
 
 import pytest
 
 from lapinq_core.domain.outcome import Completed, Unstarted
+from lapinq_worker.clocks import elapsed
 from lapinq_worker.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target
@@ -144,7 +144,7 @@ def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None
         async with recording(limit=1) as (bench, chunks):
             target = Target(tasks.noop)
             late, next_one = (
-                Job(make_claim(expires_in=seconds), target, Host(Limits()), time.monotonic())
+                Job(make_claim(expires_in=seconds), target, Host(Limits()), elapsed())
                 for seconds in (-0.1, 60.0)
             )
             bench.dispatcher.offer([late, next_one])

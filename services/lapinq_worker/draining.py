@@ -2,7 +2,8 @@
 
 Empty means that nothing of them could start now, fire and forget included, and that nothing of it is claimed, runs, or
 waits to be written here. What is delayed, retries too, what lies in a paused queue and what another worker runs is not
-waited for. The fetcher asks between two claims, so that no claim of its own can be under way.
+waited for. The fetcher asks between two claims, so that no claim of its own can be under way. A look that failed is no
+answer: the worker stays until one succeeds.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from lapinq_core.queue import backlog, work
+from lapinq_core.queue import backlog
+from lapinq_worker.looks import Looks
 from lapinq_worker.queue_choice import QueueChoice
 from lapinq_worker.settler import Settler
 
@@ -28,7 +30,7 @@ class Draining:
         self._settler = settler
         self._over = over
 
-    async def idle(self, connection: psycopg.AsyncConnection) -> None:
+    async def idle(self, connection: psycopg.AsyncConnection, looks: Looks) -> None:
         """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
         # First what ended here is written: a task that failed may have to start again at once.
         try:
@@ -36,13 +38,8 @@ class Draining:
                 await self._settler.flushed()
         except TimeoutError:
             return
-        if not await self._has_work(connection):
+        if await looks.look(connection) == {} and not await backlog.is_due(connection, self._choice.named):
             await self._end(connection)
-
-    async def _has_work(self, connection: psycopg.AsyncConnection) -> bool:
-        bottoms = self._choice.bottoms()
-        heads = await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
-        return bool(heads) or await backlog.is_due(connection, self._choice.named)
 
     async def _end(self, connection: psycopg.AsyncConnection) -> None:
         delayed = await backlog.count_delayed(connection, self._choice.named)

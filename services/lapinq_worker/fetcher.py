@@ -2,8 +2,7 @@
 
 Asks for as many as can start now and a measured few more, at once again while claims come back full. With nothing to
 claim it sleeps until it is woken (NOTIFY, a place that gets free) or until `poll_interval` is over. Claims start at the
-mark of their queue; a look from the bottom follows when all seems empty and now and then while busy, the rarer the more
-such a look costs (a snapshot held somewhere makes it walk dead entries).
+mark of their queue; a look from the bottom (`Looks`) follows when all seems empty and now and then while busy.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, connect
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.outcome import Outcome
-from lapinq_core.queue import backlog, work
+from lapinq_core.queue import work
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_worker.arrivals import Arrivals
 from lapinq_worker.dispatcher import Dispatcher
@@ -28,11 +27,11 @@ from lapinq_worker.functions import Functions
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job
 from lapinq_worker.lookahead import Lookahead
+from lapinq_worker.looks import Looks
 from lapinq_worker.queue_choice import QueueChoice, Turn
 from lapinq_worker.tally import Tally
 
 STATEMENT_DEADLINE_SECONDS = 20.0
-LOOK_COST_FACTOR = 20.0
 BUSY_LOOK_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 10.0
@@ -61,7 +60,7 @@ class Fetcher:
         may_claim: Callable[[], bool],
         is_quiet: Callable[[], bool],
         settle: Callable[[Job, Outcome, float], None],
-        idle: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        idle: Callable[[psycopg.AsyncConnection, Looks], Awaitable[None]] | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
@@ -86,7 +85,7 @@ class Fetcher:
         self._arrivals = Arrivals(
             dispatcher, functions, host, worker_id=worker_id, settle=settle, wake=self._wake.set
         )
-        self._look_after = 0.0
+        self._looks = Looks(choice)
         self._connection: psycopg.AsyncConnection | None = None
         self._doubtful: dict[
             str, float
@@ -100,7 +99,7 @@ class Fetcher:
             return
         if not queue:
             # What a look costs was perhaps measured while the event loop was held up.
-            self._look_after = 0.0
+            self._looks.due_at = 0.0
         self._fire_and_forget.heard()
         self._wake.set()
 
@@ -150,7 +149,7 @@ class Fetcher:
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
             if self._idle and wanted > 0 and got == 0 and not self._holds_any:
-                await self._idle(connection)
+                await self._idle(connection, self._looks)
         except BaseException:
             self._lookahead.failed()
             await self._disconnect()
@@ -178,18 +177,16 @@ class Fetcher:
 
     async def _claim(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
         got = 0
-        looked = False
-        now = time.monotonic()
-        if self._choice.knows_work and now > self._look_after + self._busy_look_interval:
+        looked = self._choice.knows_work and time.monotonic() > self._looks.due_at + self._busy_look_interval
+        if looked:
             await self._look(connection)
-            looked = True
         while got < wanted:
             turn = self._choice.next(wanted - got)
             if turn is None:
-                if looked or time.monotonic() < self._look_after:
+                if looked:
                     break
-                await self._look(connection)
                 looked = True
+                await self._look(connection)
                 continue
             if before := self._choice.before(turn):
                 got += await self._claim_transient(connection, before, wanted - got)
@@ -240,12 +237,10 @@ class Fetcher:
                 self._hand_over(claims, 0.0)
 
     async def _look(self, connection: psycopg.AsyncConnection) -> None:
-        started = time.monotonic()
-        bottoms = self._choice.bottoms()
-        heads = await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
-        self._choice.looked(heads, await backlog.paused(connection) if self._choice.wonders else ())
-        now = time.monotonic()
-        self._look_after = now + LOOK_COST_FACTOR * (now - started)
+        if time.monotonic() >= self._looks.due_at:
+            await self._looks.look(connection)
+        elif self._looks.has_failed and (marks := self._choice.marks):
+            self._choice.peeked(await work.heads(connection, marks))
 
     async def _claim_transient(
         self, connection: psycopg.AsyncConnection, queues: list[str] | None, wanted: int

@@ -68,6 +68,11 @@ class QueueChoice:
         """Whether some queue is believed to have a task waiting."""
         return bool(self._heads)
 
+    @property
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """Where the next claims start, for the queues in which this worker has claimed tasks."""
+        return dict(self._marks)
+
     def bottoms(self) -> dict[str, tuple[int, int]]:
         """The marks for a look from the bottom at the named queues."""
         return dict.fromkeys(self._weights, LOWEST_MARK)
@@ -145,7 +150,7 @@ class QueueChoice:
         return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
 
     def peeked(self, heads: Mapping[str, int]) -> None:
-        """The answer to `peek_after`."""
+        """A look from these queues' marks found them with work."""
         self._heads.update(heads)
 
     def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -236,14 +237,14 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
             await until(lambda: worker._membership.is_member)
             looks = 0
-            look = worker._fetcher._look
+            look = worker._fetcher._looks.look
 
-            async def counted(connection: psycopg.AsyncConnection) -> None:
+            async def counted(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
                 nonlocal looks
                 looks += 1
-                await look(connection)
+                return await look(connection)
 
-            worker._fetcher._look = counted
+            worker._fetcher._looks.look = counted
             await asyncio.sleep(1.5)
         assert looks <= 9
 

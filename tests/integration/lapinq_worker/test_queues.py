@@ -4,6 +4,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,19 +43,19 @@ class Statements:
     """Counts what a worker's fetcher asks."""
 
     def __init__(self, worker: Worker) -> None:
-        fetcher = worker._fetcher
+        fetcher, looks = worker._fetcher, worker._fetcher._looks
         self.claims = self.looks = 0
-        take_turn, look = fetcher._take_turn, fetcher._look
+        take_turn, look = fetcher._take_turn, looks.look
 
         async def counted_turn(connection: psycopg.AsyncConnection, turn: Turn) -> int:
             self.claims += 1
             return await take_turn(connection, turn)
 
-        async def counted_look(connection: psycopg.AsyncConnection) -> None:
+        async def counted_look(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
             self.looks += 1
-            await look(connection)
+            return await look(connection)
 
-        fetcher._take_turn, fetcher._look = counted_turn, counted_look
+        fetcher._take_turn, looks.look = counted_turn, counted_look
 
 
 def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""A look from the bottom of the queues never ends, as with a snapshot held for hours or a disk that is hardly there."""
+
+from tests.integration.lapinq_worker.desk import Desk, at_desk
+from tests.support import tasks
+from tests.support.eventually import eventually_async
+from tests.support.invariants import check_invariants
+from tests.support.processes import QUICK_LEASE, WorkerProcess
+from tests.support.slow_looks import looks_under_way, make_looks_slow
+
+
+def test_claims_from_the_mark_go_on(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        with WorkerProcess(database, env=QUICK_LEASE) as worker:
+            before = await desk.hand_in(tasks.aadd, 1, 1)
+            await desk.ended(before)
+
+            await make_looks_slow(desk.conn)
+            await eventually_async(lambda: looks_under_way(desk.conn))
+            # Nobody is told of them.
+            ids = [await desk.hand_in(tasks.aadd, n, 1) for n in range(20)]
+            await desk.ended(*ids, timeout=15)
+            assert await looks_under_way(desk.conn) == 0
+            assert "took longer than" in worker.output
+        check_invariants(database, [before, *ids])
+
+    at_desk(database, test)

@@ -18,4 +18,5 @@ def connection_metrics(
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
     yield catalogue.POOL_CONNECTIONS.of({(part, "busy"): max(0, size - idle), (part, "idle"): idle})
     yield catalogue.POOL_WAITING.of({(part,): stats.get("requests_waiting", 0)})
-    yield catalogue.NOTIFICATIONS.of({(part,): sum(notifier.sent_count for notifier in notifiers)})
+    if notifiers:
+        yield catalogue.NOTIFICATIONS.of({(part,): sum(notifier.sent_count for notifier in notifiers)})

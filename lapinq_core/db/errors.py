@@ -46,6 +46,13 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, _AWAY)
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether `error` says so of every call, not only of one that was stopped, waited for a lock, or was to write."""
+    return is_away(error) and not isinstance(
+        error, (pg.QueryCanceled, pg.LockNotAvailable, pg.ReadOnlySqlTransaction)
+    )
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Around calls of the driver: raises `DatabaseUnavailable` or `ValueRefused` in place of its errors."""

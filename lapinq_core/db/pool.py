@@ -162,15 +162,16 @@ class _Pool(AsyncConnectionPool[psycopg.AsyncConnection]):
 
 
 def make_pool(
-    url: str, name: str, size: int, *, timeout: float
+    url: str, name: str, size: int, *, timeout: float, min_size: int = 2
 ) -> AsyncConnectionPool[psycopg.AsyncConnection]:
     """A pool, not yet open: `await pool.open()` returns at once, also while the database is away.
 
-    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout.
+    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. `min_size` are kept
+    while nobody uses them.
     """
     return _Pool(
         conninfo(url, name),
-        min_size=min(2, size),
+        min_size=min(min_size, size),
         max_size=size,
         kwargs={"autocommit": True},
         configure=configure,

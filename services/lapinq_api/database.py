@@ -1,23 +1,30 @@
-"""The database as requests use it: bounded in time, behind a breaker, with errors translated."""
+"""The database as requests use it: bounded in time, behind a breaker, with errors translated.
+
+There are two pools. What may have to look at many rows (lists, searches, counts, walks, pages of the dashboard) is a
+*scan*, and has the smaller one for itself: however slow scans are, enqueueing, results and probes find a connection.
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
-from psycopg import errors as pg
 from psycopg_pool import AsyncConnectionPool
 
 from lapinq_api.breaker import Breaker
-from lapinq_core.db.errors import DatabaseUnavailable, is_away, translated
+from lapinq_api.places import Turns
+from lapinq_core.db.errors import DatabaseUnavailable, is_away, is_outage, translated
 from lapinq_core.db.pool import connect, is_listening, make_pool
 from lapinq_core.queue import inspect
 
 BUDGET_SECONDS = 1.8
 """For the pool and the statement together: with what surrounds it a refusal comes within two seconds."""
-LIST_BUDGET_SECONDS = 5.0
-"""For a list, which a rare filter can make walk far."""
+SCAN_BUDGET_SECONDS = 5.0
+"""For a scan, which a rare filter can make walk far."""
+SCAN_SHARE = 0.3
+"""Of the connections, for scans."""
+MOST_SCANS_WAITING = 50
 _CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -28,7 +35,7 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 
 class Database:
-    """The pool of one event loop, from `open` to `close`.
+    """The connections of one event loop, from `open` to `close`: at most `size`, but for one of each kind.
 
     A statement that doesn't answer in time is left to the driver to cancel, which over a dead network can
     take long; the request doesn't wait for that.
@@ -36,7 +43,13 @@ class Database:
 
     def __init__(self, url: str, size: int) -> None:
         self._url = url
-        self.pool: Pool = make_pool(url, "lapinq-api", size, timeout=BUDGET_SECONDS)
+        scans = max(1, int(size * SCAN_SHARE))
+        self.pool: Pool = make_pool(url, "lapinq-api", max(1, size - scans), timeout=BUDGET_SECONDS)
+        self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)
+        # Not the pool's own queue: who finds no connection there has to know whether the database is away.
+        self._scan_turns = Turns(
+            scans, MOST_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are under way at once"
+        )
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
         """Whether the schema was seen to be there; until then every call is refused."""
@@ -45,11 +58,12 @@ class Database:
     async def open(self) -> None:
         """Returns at once, also while the database is away."""
         await self.pool.open()
+        await self.scan_pool.open()
 
     async def close(self) -> None:
         if self._abandoned:
             await asyncio.wait(self._abandoned, timeout=_CLOSE_SECONDS)
-        await self.pool.close(timeout=_CLOSE_SECONDS)
+        await asyncio.gather(*(pool.close(timeout=_CLOSE_SECONDS) for pool in (self.pool, self.scan_pool)))
 
     async def run(
         self,
@@ -72,7 +86,38 @@ class Database:
     ) -> T:
         """As `run`, with a budget of its own. One over the usual says nothing of absence when it runs out."""
         self.check()
-        work = asyncio.ensure_future(self._call(verb, *args, **kwargs))
+        return await self._finished(budget, self._call(verb, *args, **kwargs))
+
+    async def scan(
+        self,
+        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `run`, on a connection for scans, within their budget. Raises `Busy` too."""
+        return await self.scan_within(SCAN_BUDGET_SECONDS, verb, *args, **kwargs)
+
+    async def scan_within(
+        self,
+        budget: float,
+        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `scan`, with a budget of its own."""
+        self.check()
+        return await self._finished(budget, self._scan(verb, *args, **kwargs))
+
+    def check(self) -> None:
+        """Raises `DatabaseUnavailable` when there is no point in trying."""
+        if self.breaker.is_open:
+            raise DatabaseUnavailable("it was away a moment ago")
+        if not self.is_ready:
+            raise DatabaseUnavailable("its schema is not there yet")
+
+    async def _finished(self, budget: float, call: Coroutine[Any, Any, T]) -> T:
+        """What `call` answers within `budget`; the breaker hears of it."""
+        work = asyncio.create_task(call)
         try:
             done, _ = await asyncio.wait((work,), timeout=budget)
         except asyncio.CancelledError:
@@ -90,19 +135,11 @@ class Database:
             except Exception as error:
                 if is_away(error):
                     log.info("no answer from the database: %s", error)
-                    # One that is read-only still answers reads.
-                    if not isinstance(error, pg.ReadOnlySqlTransaction):
-                        self.breaker.failed(error)
+                if is_outage(error):
+                    self.breaker.failed(error)
                 raise
         self.breaker.succeeded()
         return answer
-
-    def check(self) -> None:
-        """Raises `DatabaseUnavailable` when there is no point in trying."""
-        if self.breaker.is_open:
-            raise DatabaseUnavailable("it was away a moment ago")
-        if not self.is_ready:
-            raise DatabaseUnavailable("its schema is not there yet")
 
     async def _call(
         self,
@@ -111,6 +148,15 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         async with self.pool.connection() as conn:
+            return await verb(conn, *args, **kwargs)
+
+    async def _scan(
+        self,
+        verb: Callable[Concatenate[psycopg.AsyncConnection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        async with self._scan_turns.take(), self.scan_pool.connection() as conn:
             return await verb(conn, *args, **kwargs)
 
     def _abandon(self, work: asyncio.Task[T]) -> None:
@@ -130,5 +176,6 @@ class Database:
                 await inspect.ping(conn)
 
     async def _drop_old(self) -> None:
-        # What lies in the pool is from before; each dead connection would cost a request.
+        # What lies in the pools is from before; each dead connection would cost a request.
         await self.pool.drain()
+        await self.scan_pool.drain()

@@ -41,6 +41,13 @@ class Refused(LapinqError):
         self.headers = headers or {}
 
 
+class Busy(Refused):
+    """As many requests of a kind are under way as there are places; the sentence says of which."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
 class Overloaded(LapinqError):
     """More work is waiting than can be held; try again later."""
 

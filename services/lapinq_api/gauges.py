@@ -23,6 +23,7 @@ from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.tallies import MOST_QUEUES, OTHER
 
 PART = "api"
+SCAN_PART = "api scans"
 KEPT_SECONDS = 2.0
 MEASURE_SECONDS = BUDGET_SECONDS + 0.05
 """Over the usual budget, so that slow sums don't count as a database that is away (`Database.within`)."""
@@ -44,6 +45,7 @@ class Gauges:
         yield catalogue.BREAKER_OPEN.is_at(self._database.breaker.is_open)
         yield catalogue.LISTENING.of({(PART,): self._listener.connected})
         yield from connection_metrics(PART, self._database.pool, *self._notifiers)
+        yield from connection_metrics(SCAN_PART, self._database.scan_pool)
 
     async def ask(self) -> list[Metric]:
         """What the database says of the queues; that it does not answer, where it doesn't, instead of an error."""

@@ -1,9 +1,10 @@
 """Bounds how many requests do something costly at a time."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
-from lapinq_api.errors import Overloaded
+from lapinq_api.errors import Busy, Overloaded
 
 
 class Places:
@@ -23,3 +24,35 @@ class Places:
             yield
         finally:
             self.taken -= 1
+
+
+class Turns:
+    """`most` at a time; up to `most_waiting` others wait for theirs, `seconds` at most. Of one event loop.
+
+    `sentence` tells those who get none.
+    """
+
+    def __init__(self, most: int, most_waiting: int, seconds: float, sentence: str) -> None:
+        self._free = asyncio.Semaphore(most)
+        self._most_waiting = most_waiting
+        self._seconds = seconds
+        self._sentence = sentence
+        self.waiting = 0
+
+    @asynccontextmanager
+    async def take(self) -> AsyncGenerator[None]:
+        """A context that has one. Raises `Busy` when too many wait already, and when its time is up."""
+        if self._free.locked() and self.waiting >= self._most_waiting:
+            raise Busy(self._sentence)
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Busy(self._sentence) from None
+        finally:
+            self.waiting -= 1
+        try:
+            yield
+        finally:
+            self._free.release()

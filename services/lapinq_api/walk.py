@@ -13,7 +13,7 @@ import psycopg
 from starlette.requests import Request
 
 from lapinq_api.database import BUDGET_SECONDS
-from lapinq_api.errors import RETRY_AFTER_SECONDS, Refused
+from lapinq_api.errors import RETRY_AFTER_SECONDS, Busy, Refused
 from lapinq_api.presence import while_there
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -64,7 +64,7 @@ class _Walker:
         self._tally = Tally()
 
     async def run(self, chosen: TaskFilter) -> Tally:
-        walk = await self._state.database.run(bulk.begin, chosen)
+        walk = await self._state.database.scan(bulk.begin, chosen)
         after: str | None = bulk.start_of(chosen)
         while walk and after:
             after, left = await self._advance(walk, after)
@@ -73,7 +73,7 @@ class _Walker:
 
     async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
         """As `run`, where no other task can pass."""
-        if walk := await self._state.database.run(bulk.begin, chosen):
+        if walk := await self._state.database.scan(bulk.begin, chosen):
             step = await self._step(walk, Window(size=1, ids=[task_id]))
             await self._look_again(walk, step.left)
         return self._tally
@@ -118,10 +118,10 @@ class _Walker:
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         try:
-            step = await self._state.database.within(
+            step = await self._state.database.scan_within(
                 STEP_BUDGET_SECONDS, self._act, walk, window, self._entry_id
             )
-        except DatabaseUnavailable:
+        except (Busy, DatabaseUnavailable):
             if is_last:
                 raise
             return None

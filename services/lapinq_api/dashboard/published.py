@@ -5,7 +5,6 @@ from typing import Any
 from lapinq_api.dashboard.live_filters import as_filter
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.dashboard.views.overview import total_of
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
 from lapinq_core.queue import inspect
 
@@ -13,9 +12,9 @@ TASKS_SHOWN = 50
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
-    run = state.database.within
-    queues = await run(LIST_BUDGET_SECONDS, inspect.count_queues)
-    tasks = await run(LIST_BUDGET_SECONDS, inspect.newest_tasks, as_filter(dict(asked.query)), TASKS_SHOWN)
+    scan = state.database.scan
+    queues = await scan(inspect.count_queues)
+    tasks = await scan(inspect.newest_tasks, as_filter(dict(asked.query)), TASKS_SHOWN)
     return {"queues": queues, "total": total_of(queues), "tasks": tasks, **_NONE}
 
 

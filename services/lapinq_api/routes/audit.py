@@ -5,7 +5,6 @@ from starlette.responses import Response
 
 from lapinq_api.audit_filters import ACTION, ACTOR, SINCE, TARGET, UNTIL, read_filter
 from lapinq_api.codec import Json
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
 from lapinq_api.state import State
@@ -15,9 +14,7 @@ from lapinq_core.store.audit import Recorded
 
 async def list_audit(state: State, request: Request) -> Response:
     query = query_of(request)
-    entries, last = await state.database.within(
-        LIST_BUDGET_SECONDS, audit.list_entries, read_filter(query), read_limit(query)
-    )
+    entries, last = await state.database.scan(audit.list_entries, read_filter(query), read_limit(query))
     return Json(entries, headers=next_number(last))
 
 

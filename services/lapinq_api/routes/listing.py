@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from lapinq_api.auth.caller import actor_of
 from lapinq_api.codec import Json
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Handler, Needs, Operation, query_of
 from lapinq_api.objects import TaskObject
 from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
@@ -42,9 +41,7 @@ async def list_failed(state: State, request: Request) -> Response:
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
     view = state.payloads.for_(actor_of(request))
     view.check_search(query)
-    objects, last = await state.database.within(
-        LIST_BUDGET_SECONDS, inspect.list_tasks, chosen, read_limit(query)
-    )
+    objects, last = await state.database.scan(inspect.list_tasks, chosen, read_limit(query))
     headers = {CURSOR_HEADER: cursor_after(last)} if last else None
     return Json(await view.encoded(f"[{','.join(objects)}]"), headers=headers)
 

@@ -33,11 +33,11 @@ QUEUE = Parameter(
 
 
 async def list_queues(state: State, request: Request) -> Response:
-    return Json(await state.database.run(inspect.count_queues))
+    return Json(await state.database.scan(inspect.count_queues))
 
 
 async def get_queue(state: State, request: Request) -> Response:
-    found = await state.database.run(queues.get_queue, _queue(request))
+    found = await state.database.scan(queues.get_queue, _queue(request))
     if found is None:
         raise _unknown_queue()
     return Json(found)

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from lapinq_api.auth.caller import author_of
 from lapinq_api.body import read_json_if_any, read_no_fields
 from lapinq_api.codec import Json
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit, read_number
 from lapinq_api.pause_request import PauseRequest, read_reason
@@ -70,9 +69,7 @@ async def run_schedule(state: State, request: Request) -> Response:
 async def list_ticks(state: State, request: Request) -> Response:
     query = query_of(request)
     limit = read_limit(query)
-    found = await state.database.within(
-        LIST_BUDGET_SECONDS, _history, schedule_name(request), limit + 1, _read_before(query)
-    )
+    found = await state.database.scan(_history, schedule_name(request), limit + 1, _read_before(query))
     last = _number_of(found[limit - 1].fire_at) if len(found) > limit else None
     return Json(found[:limit], headers=next_number(last))
 

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from lapinq_api.auth.caller import actor_of, author_of, require
 from lapinq_api.body import read_json, read_no_fields
 from lapinq_api.codec import Json, off_loop_if_large
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, query_of
 from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
 from lapinq_api.schedule_filters import (
@@ -42,9 +41,7 @@ class ScheduleDeleted(msgspec.Struct):
 
 async def list_schedules(state: State, request: Request) -> Response:
     query = query_of(request)
-    found, last = await state.database.within(
-        LIST_BUDGET_SECONDS, _page, read_filter(query), read_limit(query), read_after(query)
-    )
+    found, last = await state.database.scan(_page, read_filter(query), read_limit(query), read_after(query))
     headers = None if last is None else {CURSOR_HEADER: cursor_after_name(last)}
     return Json(await objects(found, state.payloads.for_(actor_of(request))), headers=headers)
 

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from lapinq_api.auth.caller import author_of, require
 from lapinq_api.body import read_no_fields
 from lapinq_api.codec import Json
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.errors import Refused
 from lapinq_api.objects import WebhookObject
@@ -22,9 +21,7 @@ from lapinq_core.store import webhooks
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
-    objects, last = await state.database.within(
-        LIST_BUDGET_SECONDS, webhooks.list_webhooks, read_filter(query), read_limit(query)
-    )
+    objects, last = await state.database.scan(webhooks.list_webhooks, read_filter(query), read_limit(query))
     return Json(f"[{','.join(objects)}]".encode(), headers=next_number(last))
 
 

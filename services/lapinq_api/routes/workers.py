@@ -8,7 +8,6 @@ from starlette.responses import Response
 from lapinq_api.auth.caller import actor_of, author_of, refusal_of
 from lapinq_api.body import read_no_fields
 from lapinq_api.codec import Json
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.errors import Refused
 from lapinq_api.state import State
@@ -27,7 +26,7 @@ WORKER_ID = Parameter(
 
 
 async def list_workers(state: State, request: Request) -> Response:
-    return Json(await state.database.within(LIST_BUDGET_SECONDS, fleet.list_workers))
+    return Json(await state.database.scan(fleet.list_workers))
 
 
 async def get_worker(state: State, request: Request) -> Response:

@@ -8,7 +8,6 @@ import msgspec
 from lapinq_api.audit_filters import read_filter
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
 from lapinq_core.store import audit
@@ -17,9 +16,7 @@ from lapinq_core.store.audit import Recorded
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     chosen = read_filter(asked.query)
-    entries, last = await state.database.within(
-        LIST_BUDGET_SECONDS, audit.list_entries, chosen, DEFAULT_LIMIT
-    )
+    entries, last = await state.database.scan(audit.list_entries, chosen, DEFAULT_LIMIT)
     return {
         "entries": [(entry, _details(entry)) for entry in entries],
         "filters": asked.query,

@@ -8,7 +8,6 @@ import msgspec
 
 from lapinq_api.dashboard.task_query import check_text
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
 from lapinq_core.domain.account import Permission
 from lapinq_core.domain.state import Status
@@ -36,8 +35,8 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     if task_name is not None:
         check_text("task_name", task_name)
     pattern = None if task_name is None else literally(task_name)
-    found = await state.database.within(LIST_BUDGET_SECONDS, groups, queue, pattern)
-    queues = await state.database.run(inspect.count_queues)
+    found = await state.database.scan(groups, queue, pattern)
+    queues = await state.database.scan(inspect.count_queues)
     return {
         **_form(asked),
         "problem": None,

@@ -18,8 +18,8 @@ _STATUSES = QueueCounts.__struct_fields__[1:]
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     window = _window(asked.query.get("window", Window.HOUR))
-    run = state.database.run
-    queues = await run(inspect.count_queues)
+    scan = state.database.scan
+    queues = await scan(inspect.count_queues)
     shown = sorted(queues, key=_fullness)[:MOST_QUEUES]
     return {
         "window": window,
@@ -27,10 +27,10 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "queues": shown,
         "left_out": len(queues) - len(shown),
         "total": total_of(queues),
-        "since": await run(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
-        "rates": await run(rollups.rates),
-        "series": await run(rollups.series, window),
-        "alerts": await run(alerts.look),
+        "since": await scan(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
+        "rates": await scan(rollups.rates),
+        "series": await scan(rollups.series, window),
+        "alerts": await scan(alerts.look),
     }
 
 

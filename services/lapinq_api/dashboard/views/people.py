@@ -4,7 +4,6 @@ from typing import Any
 
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.dashboard.views.queues import MOST_SHOWN
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
 from lapinq_core.domain.account import Permission, Role, Scope
 from lapinq_core.domain.grants import write_grants
@@ -16,11 +15,9 @@ from lapinq_core.store import keys, sessions, users
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     del asked
-    run = state.database.run
-    found, presences = await run(users.list_all), await run(sessions.presences)
-    known, _ = await state.database.within(
-        LIST_BUDGET_SECONDS, queues.list_queues, "", queues.QueueOrder.NAME, MOST_SHOWN
-    )
+    scan = state.database.scan
+    found, presences = await scan(users.list_all), await scan(sessions.presences)
+    known, _ = await scan(queues.list_queues, "", queues.QueueOrder.NAME, MOST_SHOWN)
     shown = [
         {"user": user, "permissions": write_grants(user.permissions), "sessions": presences.get(user.id)}
         for user in found
@@ -30,7 +27,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "roles": list(Role),
         "permissions": list(Permission),
         "queues": [queue.queue_name for queue in known],
-        "keys": await run(keys.list_all),
+        "keys": await scan(keys.list_all),
         "scopes": list(Scope),
         "shortest": MIN_PASSWORD,
         "longest": MAX_PASSWORD,

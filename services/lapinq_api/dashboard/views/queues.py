@@ -3,7 +3,6 @@
 from typing import Any
 
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.task import check_name
@@ -19,9 +18,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         check_name("q", part)  # it is a part of one
     if order not in set(QueueOrder):
         raise InvalidValue("order", f"must be one of {', '.join(QueueOrder)}")
-    found, count = await state.database.within(
-        LIST_BUDGET_SECONDS, queues.list_queues, part, QueueOrder(order), MOST_SHOWN
-    )
+    found, count = await state.database.scan(queues.list_queues, part, QueueOrder(order), MOST_SHOWN)
     return {
         "queues": found,
         "count": count,

@@ -28,7 +28,7 @@ RUNS_TOLD = 5
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     name = read_name(asked.params)
     before = _read_cursor(asked.query.get(CURSOR))
-    found = await state.database.run(_look, name, before)
+    found = await state.database.scan(_look, name, before)
     if found is None:
         raise unknown_schedule()
     schedule, history = found

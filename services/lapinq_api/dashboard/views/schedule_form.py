@@ -44,7 +44,7 @@ async def load_new(state: State, asked: Asked) -> dict[str, Any]:
 
 
 async def load_edit(state: State, asked: Asked) -> dict[str, Any]:
-    found = await state.database.run(schedules.get_schedule, read_name(asked.params))
+    found = await state.database.scan(schedules.get_schedule, read_name(asked.params))
     if found is None:
         raise unknown_schedule()
     return await _values(state, found)
@@ -52,7 +52,7 @@ async def load_edit(state: State, asked: Asked) -> dict[str, Any]:
 
 async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
     written = schedule or _BLANK
-    queues = await state.database.run(inspect.count_queues)
+    queues = await state.database.scan(inspect.count_queues)
     return {
         "schedule": schedule,
         "written": written,

@@ -7,7 +7,6 @@ import psycopg
 
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.paging import DEFAULT_LIMIT
 from lapinq_api.schedule_filters import cursor_after_name, read_after, read_filter
 from lapinq_api.state import State
@@ -30,7 +29,7 @@ class Line(msgspec.Struct, frozen=True):
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     chosen, after = read_filter(asked.query), read_after(asked.query)
-    lines, last, late = await state.database.within(LIST_BUDGET_SECONDS, _look, chosen, after)
+    lines, last, late = await state.database.scan(_look, chosen, after)
     return {
         "lines": lines,
         "late": late,

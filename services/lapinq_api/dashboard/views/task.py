@@ -27,7 +27,7 @@ Group = tuple[bool, list[Frame]]
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     task_id = read_id("id", asked.params["id"], "a task id")
-    found = await state.database.run(_look, task_id)
+    found = await state.database.scan(_look, task_id)
     if found is None:
         raise unknown_task()
     task, attempts, is_cut, told, reason, schedule_name = found

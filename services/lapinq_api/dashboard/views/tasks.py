@@ -15,7 +15,6 @@ import msgspec
 from lapinq_api.dashboard import query_words
 from lapinq_api.dashboard.task_query import ORDERS, bulk_query, read_search, seconds_ago
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.state import State
 from lapinq_core.domain.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
@@ -52,12 +51,12 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     if worker is not None:
         chosen = msgspec.structs.replace(chosen, worker=worker.id)
         parameters["worker"] = worker.id
-    within = state.database.within
+    scan = state.database.scan
     # Each may look for as long as a page may take.
     found, counted, queues = await asyncio.gather(
-        within(LIST_BUDGET_SECONDS, search, chosen, TASKS_SHOWN, seconds=_patience(asked)),
-        within(LIST_BUDGET_SECONDS, count, msgspec.structs.replace(chosen, before=None)),
-        state.database.run(inspect.count_queues),
+        scan(search, chosen, TASKS_SHOWN, seconds=_patience(asked)),
+        scan(count, msgspec.structs.replace(chosen, before=None)),
+        scan(inspect.count_queues),
     )
     filters = {name: text for name, text in parameters.items() if name != _CURSOR}
     further = {_CURSOR: found.more, **({_FAR: "1"} if found.looked_back_to else {})}
@@ -115,7 +114,7 @@ def _patience(asked: Asked) -> float:
 
 
 async def _find_worker(state: State, text: str) -> WorkerName:
-    worker = await state.database.run(worker_names.find, text) if "\0" not in text else None
+    worker = await state.database.scan(worker_names.find, text) if "\0" not in text else None
     if worker is None:
         raise InvalidValue("worker", "must be the name of a worker that is known by now, or an id")
     return worker

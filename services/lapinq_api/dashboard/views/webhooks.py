@@ -6,7 +6,6 @@ import msgspec
 
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.database import LIST_BUDGET_SECONDS
 from lapinq_api.objects import WebhookObject
 from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
@@ -17,9 +16,7 @@ from lapinq_core.store import webhooks
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     chosen = read_filter(asked.query)
-    lines, last = await state.database.within(
-        LIST_BUDGET_SECONDS, webhooks.list_webhooks, chosen, DEFAULT_LIMIT
-    )
+    lines, last = await state.database.scan(webhooks.list_webhooks, chosen, DEFAULT_LIMIT)
     return {
         "webhooks": [_line.decode(line) for line in lines],
         "states": list(WebhookState),

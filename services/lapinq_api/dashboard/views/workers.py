@@ -9,7 +9,7 @@ from lapinq_core.store import fleet
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     del asked
-    return {"fleet": await state.database.run(fleet.list_workers)}
+    return {"fleet": await state.database.scan(fleet.list_workers)}
 
 
 VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))

@@ -6,6 +6,7 @@ databases.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from psycopg.conninfo import make_conninfo
 
 from lapinq_core.db.migrate import migrate
 from tests.support import state_machine
+
+LEAST_MEMORY_BYTES = 4 * 1024**3
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def server(pg_bin: Path | None = None) -> Generator[str]:
 @contextmanager
 def _kept(pg_bin: Path | None) -> Generator[str]:
     """The URL of a server that ends with the context, and with this process if that is killed."""
-    directory = Path(tempfile.mkdtemp(prefix="lapinq-pg-"))
+    directory = Path(tempfile.mkdtemp(prefix="lapinq-pg-", dir=_roomy_memory()))
     directory.chmod(0o755)
     command = [
         sys.executable,
@@ -61,6 +64,16 @@ def _kept(pg_bin: Path | None) -> Generator[str]:
             yield url
         finally:
             keeper.communicate("\n", timeout=60)
+
+
+def _roomy_memory() -> str | None:
+    """Where a data folder costs no disk; None where there is too little of it, as in most containers."""
+    memory = Path("/dev/shm")
+    try:
+        is_roomy = shutil.disk_usage(memory).free >= LEAST_MEMORY_BYTES and os.access(memory, os.W_OK)
+    except OSError:
+        return None
+    return str(memory) if is_roomy else None
 
 
 def _hurry(url: str) -> None:
@@ -95,6 +108,9 @@ def _database(server_url: str, name: str, template_name: str | None = None) -> G
     )
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
     with psycopg.connect(server_url, autocommit=True) as conn:
+        if conn.info.server_version >= 15_00_00:
+            # A copy of files, as every older server makes it, takes a quarter of the time of one through the WAL.
+            create += sql.SQL(" STRATEGY file_copy")
         conn.execute(create)
     try:
         yield make_conninfo(server_url, dbname=name)

@@ -21,6 +21,8 @@ from lapinq_core.domain.ids import id_at
 from tests.support import postgres
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.version
+
 WEEK = timedelta(days=7)
 
 

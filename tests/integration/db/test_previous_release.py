@@ -20,6 +20,8 @@ from tests.support.previous_release import claim as claim_then
 from tests.support.previous_release import rows
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 PARAMETERS: dict[str, Any] = {
     "id": new_id(),
     "limit": 5,

@@ -25,6 +25,8 @@ from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
 from tests.support.schema import dump
 
+pytestmark = pytest.mark.version
+
 COMMITTED = Path(__file__).parents[3] / "docs" / "schema.sql"
 
 

@@ -1,5 +1,7 @@
 """A database that takes connections and does not answer, as a pooler does that has none to it left."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from lapinq_core.db import startup
@@ -20,11 +22,14 @@ def test_the_first_look_at_the_schema_has_a_limit(database: str, monkeypatch: py
         startup.prepare_schema(between.url, migrates=False)
 
 
-@pytest.mark.parametrize("command", ["server", "worker", "scheduler"])
-def test_a_program_that_waits_for_it_can_be_stopped(database: str, command: str) -> None:
-    with proxy(database) as between:
-        between.swallow_after(FIRST_LOOK)
-        port = ["--port", "0"] if command == "server" else []
-        with Program(command, *port, env={"DATABASE_URL": between.url}) as program:
+def test_programs_that_wait_for_it_can_be_stopped(database: str) -> None:
+    with ExitStack() as running:
+
+        def start(*command: str) -> Program:
+            between = running.enter_context(proxy(database))
+            between.swallow_after(FIRST_LOOK)
+            return running.enter_context(Program(*command, env={"DATABASE_URL": between.url}))
+
+        for program in [start("server", "--port", "0"), start("worker"), start("scheduler")]:
             program.said("did not answer within")
             assert program.stop() == 0, program.output

@@ -15,6 +15,8 @@ from tests.integration.queue.test_plans import blocks, nodes, scanned_whole, tou
 from tests.support.factories import Conn
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 COUNT = 30_000
 WINDOW = 100
 

@@ -5,6 +5,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from lapinq_core.domain.state import Status
 from lapinq_core.queue import bulk, control, upkeep, work
 from lapinq_core.queue.bulk import Change
@@ -13,6 +15,8 @@ from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
 from tests.support.walks import look_again, one_step
+
+pytestmark = pytest.mark.version
 
 
 def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> None:

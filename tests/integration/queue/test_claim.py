@@ -10,6 +10,8 @@ from lapinq_core.queue.work import LOWEST_MARK
 from tests.support.factories import Conn, add_worker, claim, enqueue, make_late, status
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 
 def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str) -> None:
     async def test(conn: Conn) -> None:

@@ -12,6 +12,8 @@ from lapinq_core.queue import work
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 WAITING = 20_000
 
 

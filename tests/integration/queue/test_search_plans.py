@@ -24,6 +24,8 @@ from tests.support.eventually import eventually_async
 from tests.support.factories import Conn
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 FINISHED = 200_000
 WAITING = 20_000
 WINDOW = 500

@@ -9,6 +9,8 @@ from tests.integration.queue.test_plans import nodes, plan, scanned_whole, touch
 from tests.support.factories import Conn
 from tests.support.running import on_connections
 
+pytestmark = pytest.mark.version
+
 QUEUES = 20
 
 

@@ -526,6 +526,7 @@ def test_a_function_that_ends_after_the_loop_is_closed_harms_nobody(run: Run) ->
         pool = ThreadPool(bench.dispatcher, Limits())
         bench.dispatcher.use(pool)
         running = asyncio.create_task(pool.run())
+        await asyncio.sleep(0)  # cancelled before its first turn it would not let its threads go
         bench.dispatcher.offer([job_of(gate)])
         await until(lambda: gate.started)
         running.cancel()

@@ -1,18 +1,24 @@
 -- Hands back tasks whose function was never called: out of running, into ready at the place they were taken from.
 -- Takes arrays of ids, tokens and places; answers the queues in which something waits again. No attempt is recorded, no
 -- start used up. A task that somebody asked to stop is cancelled instead.
--- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey.
+-- A row whose token differs belongs to a later claim and stays. Locks running rows in ascending order of id, as
+-- report_logs.sql does. Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
            AS i (id, token, seq)
+), locked AS MATERIALIZED (
+    SELECT r.id, r.token, i.seq
+      FROM input i
+      JOIN lapinq_running r ON r.id = i.id AND r.token = i.token
+     ORDER BY r.id
+       FOR UPDATE OF r
 ), ended AS (
     DELETE FROM lapinq_running r
-     USING input i
-     WHERE r.id = i.id
-       AND r.token = i.token
-    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, i.seq,
+     USING locked l
+     WHERE r.id = l.id
+       AND r.token = l.token
+    RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, l.seq,
               r.cancel_requested_at IS NOT NULL AS cancelled
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation)

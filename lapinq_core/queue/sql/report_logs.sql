@@ -1,13 +1,20 @@
 -- Notes what running attempts logged of late. Takes arrays of ids, tokens and texts; a row whose token differs belongs to a
 -- later claim and stays. Answers the ids that were still ours.
--- Locks running rows in the order given: ascending ids. Relies on lapinq_running_pkey.
+-- Locks running rows in ascending order of id, before it changes any: on a connection of a pool the plan is the
+-- statistics' choice, and would lock them as it comes upon them. Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(logs)s::text[]) AS i (id, token, logs)
+), locked AS MATERIALIZED (
+    SELECT r.id, r.token, i.logs
+      FROM input i
+      JOIN lapinq_running r ON r.id = i.id AND r.token = i.token
+     ORDER BY r.id
+       FOR UPDATE OF r
 )
 UPDATE lapinq_running r
-   SET logs = i.logs
-  FROM input i
- WHERE r.id = i.id
-   AND r.token = i.token
+   SET logs = l.logs
+  FROM locked l
+ WHERE r.id = l.id
+   AND r.token = l.token
 RETURNING r.id::text

@@ -148,9 +148,12 @@ def test_ending_attempts_goes_by_the_primary_key(database: str, verb: str) -> No
             + "]",
         }
         found = nodes(await plan(conn, verb, params))
-        (scan,) = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
-        assert scan["Index Cond"].startswith("(id = i")
-        assert scan["Actual Loops"] == 500
+        scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
+        # What goes over a pool locks its rows first, and then finds them again.
+        assert len(scans) == (2 if verb in {"release", "report_progress"} else 1)
+        for scan in scans:
+            assert scan["Index Cond"].startswith(("(id = i", "(id = l"))
+            assert scan["Actual Loops"] == 500
         assert scanned_whole(found[0]) == []
 
     on_connections(database, test)

@@ -10,11 +10,13 @@ import psycopg
 import pytest
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.decide import Fail, HandBack, Retry
 from lapinq_core.domain.ids import new_id
 from lapinq_core.queue import control, inspect, upkeep, work
 from lapinq_core.queue.control import ProgressNoted
 from lapinq_core.queue.upkeep import ended_as
+from tests.support.eventually import eventually_async
 from tests.support.factories import (
     Conn,
     add_worker,
@@ -24,6 +26,7 @@ from tests.support.factories import (
     enqueue,
     make_late,
 )
+from tests.support.locks import is_held_up
 from tests.support.rescue import rescue_all
 from tests.support.running import on_connections
 
@@ -303,3 +306,39 @@ def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(database: str) 
         assert shown[-1]["outcome"] == "running"
 
     on_connections(database, test)
+
+
+async def report_progress(conn: Conn, claims: list[Claim]) -> object:
+    return await work.report_progress(conn, [(held.id, held.token, 5, None) for held in claims])
+
+
+async def report_logs(conn: Conn, claims: list[Claim]) -> object:
+    return await work.report_logs(conn, [(held.id, held.token, "a line") for held in claims])
+
+
+@pytest.mark.parametrize("write", [report_progress, report_logs, work.release])
+def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids(
+    database: str, write: Callable[[Conn, list[Claim]], Awaitable[object]]
+) -> None:
+    async def test(first: Conn, writer: Conn, looking: Conn) -> None:
+        worker = await add_worker(first)
+        ids = await enqueue(first, 20)
+        await first.execute("UPDATE lapinq_ready SET rank = -seq")
+        taken = [held for _ in ids for held in await claim(first, worker)]
+        # By statistics, which a pool's connections plan by, the table is quickest read as it lies: the last id first.
+        await first.execute("ANALYZE lapinq_running")
+        last, *_, lowest = taken
+        assert (lowest.id, last.id) == (ids[0], ids[-1])
+        async with first.transaction():
+            assert await control.request_cancel(first, lowest.id)
+            writing = asyncio.ensure_future(write(writer, [lowest, last]))
+
+            async def waits() -> bool:
+                return await is_held_up(looking, writer)
+
+            await eventually_async(waits)
+            # Had the writer locked it already, each of the two could wait for the other.
+            await first.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE NOWAIT", [last.id])
+        await writing
+
+    on_connections(database, test, 3)

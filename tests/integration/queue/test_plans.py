@@ -265,6 +265,7 @@ def test_a_beat_asks_for_what_is_to_stop_by_its_own_index(database: str) -> None
             " WHERE id = (SELECT max(id::text)::uuid FROM lapinq_running)"
         )
         condition = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
+        condition |= {"jumped_at": None, "jumped_seconds": None}
         found = await plan(plain, "beat", {"id": worker, **condition}, "lapinq_core.store")
         assert scanned_whole(found) == []
         assert "lapinq_running_cancel_requested" in {node.get("Index Name") for node in nodes(found)}

@@ -121,6 +121,7 @@ def test_the_settings_can_be_read_with_the_secrets_that_the_script_makes(name: s
         assert settings.host == "0.0.0.0"
         assert settings.port == 8001
         assert settings.api_key
+        assert settings.require_auth
     elif name != "migrate":
         assert (settings.metrics_host, settings.metrics_port) == ("0.0.0.0", 9100)
     if name in {"scheduler", "all-in-one"}:

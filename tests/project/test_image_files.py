@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lapinq_core.domain.version import __version__
+from lapinq_core.runtime.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -85,6 +86,13 @@ def test_an_image_runs_as_an_ordinary_user_and_can_be_asked_how_it_is(target: st
     assert json.loads(check) == ["lapinq", "health", role]
     program = json.loads(arguments(target, "ENTRYPOINT")[-1])
     assert program[-1] == target
+
+
+def test_what_serves_the_api_is_not_open_without_a_key() -> None:
+    for target in ("lapinq-api", "lapinq"):
+        environ = dict(pair.split("=", 1) for line in arguments(target, "ENV") for pair in line.split())
+        assert load_settings(environ).require_auth
+        assert not load_settings({**environ, "LAPINQ_REQUIRE_AUTH": "0"}).require_auth
 
 
 def test_the_images_differ_in_what_they_say_only() -> None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.domain.passwords import DEFAULT_USERNAME, check_password, check_username
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Largest request body in bytes."""
     max_batch_payload_size: Count = 16 * 1024 * 1024
     """Largest body of a batch in bytes."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that requests may name beside addresses and `localhost`, separated by commas."""
     allowed_modules: tuple[str, ...] = ()
     """Glob patterns of the modules that tasks may come from, separated by commas; not set, any."""
 
@@ -139,6 +142,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     json_log: bool = False
     """Write log lines as JSON objects."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the API answers whoever reaches it."""
+        return self.api_key is None and not self.require_auth
+
 
 SECRETS = frozenset(
     {
@@ -163,6 +171,7 @@ GUARDS = frozenset(
         "cors_origins",
         "trusted_proxies",
         "rate_limit",
+        "allowed_hosts",
         "allowed_modules",
         "webhook_secret",
         "webhook_allow",
@@ -203,6 +212,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     _check_first_user(settings)
     _check_list(settings, "cors_origins", read_origins)
     _check_list(settings, "trusted_proxies", read_networks)
+    _check_list(settings, "allowed_hosts", read_host_names)
     _check_list(settings, "keep", read_keep, name="--keep" if overrides.get("keep") else "LAPINQ_KEEP")
     _check_entries(settings, "webhook_secret", read_secret)
     _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))

@@ -1,7 +1,6 @@
 """Puts the application together: routes inside, middleware around them, the lifespan beside."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 from starlette.applications import Starlette
@@ -16,6 +15,7 @@ from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.failures import Failures
+from lapinq_api.middleware.host_names import HostNames
 from lapinq_api.middleware.http_metrics import HttpMetrics
 from lapinq_api.middleware.plain_path import PlainPath
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
@@ -25,13 +25,12 @@ from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
 from lapinq_api.middleware.timing import Timing
+from lapinq_api.openness import warn_of_openness
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.runtime.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 def build_app(
@@ -43,10 +42,7 @@ def build_app(
     date at its start, else it waits for somebody to do so, answering 503 meanwhile.
     """
     state = State(settings)
-    if settings.redact and settings.api_key is None and not settings.require_auth:
-        log.warning(
-            "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
-        )
+    warn_of_openness(settings)
     middleware = [Middleware(RequestId), Middleware(SecurityHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
@@ -57,6 +53,7 @@ def build_app(
     middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
     # What is above has its headers on errors too: those that are raised below become answers here.
     middleware.append(Middleware(Failures))
+    middleware.append(Middleware(HostNames, state))
     if settings.read_only:
         middleware.append(Middleware(ReadOnly))
     middleware += [Middleware(SameOrigin), Middleware(Authentication, state)]

@@ -28,6 +28,7 @@ serving_flags = flags.group(
         "api_key", help="Key that every call of the API must carry. Others can see it on a command line."
     ),
     flags.option("require_auth", help="Refuse API calls without a key or session even where no key is set."),
+    flags.option("allowed_hosts", help="Host name that requests may name; may be repeated."),
     flags.option(
         "read_only", help="Change nothing: refuse all calls that would, but for logging in and out."
     ),

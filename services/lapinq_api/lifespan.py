@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 
+from lapinq_api.auth.default_password import DefaultPassword
 from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.auth.keys import KeyRing
 from lapinq_api.changes import Changes
@@ -80,6 +81,8 @@ def make_lifespan(
                 listener.subscribe(ACCESS_CHANNEL, keys.heard)
                 accesses = Changes()
                 listener.subscribe(ACCESS_CHANNEL, accesses.heard)
+                default_password = DefaultPassword(database)
+                listener.subscribe(ACCESS_CHANNEL, default_password.heard)
                 endless = [
                     group.create_task(notifier.run()),
                     group.create_task(delayed.run()),
@@ -111,6 +114,7 @@ def make_lifespan(
                         gauges=gauges,
                         changes=changes,
                         accesses=accesses,
+                        default_password=default_password,
                         looks=asyncio.Semaphore(MOST_LOOKS),
                     )
                 )

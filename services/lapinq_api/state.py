@@ -6,6 +6,7 @@ import secrets
 import msgspec
 
 from lapinq_api.admission import Admission
+from lapinq_api.auth.default_password import DefaultPassword
 from lapinq_api.auth.keys import KeyRing
 from lapinq_api.auth.passwords import Passwords
 from lapinq_api.changes import Changes
@@ -45,6 +46,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     gauges: Gauges
     changes: Changes
     accesses: Changes
+    default_password: DefaultPassword
     looks: asyncio.Semaphore
 
 
@@ -116,6 +118,11 @@ class State:
     def accesses(self) -> Changes:
         """Of users, sessions and keys. Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().accesses
+
+    @property
+    def default_password(self) -> DefaultPassword:
+        """Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        return self._open().default_password
 
     @property
     def looks(self) -> asyncio.Semaphore:

@@ -59,7 +59,7 @@ class FirstUser:
             )
             if made:
                 log.info("made the first user, %s", username)
-        state.default_login = await state.database.run(users.default_login)
+        state.default_login = await state.default_password.look()
         if state.default_login is not None:
             log.warning(
                 "the user %s has the password that everybody knows, %s; log in and change it",

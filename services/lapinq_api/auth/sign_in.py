@@ -131,6 +131,7 @@ async def change_password(state: State, request: Request, current: str, new: str
             return len(ended)
 
     ended = await state.database.run(change)
+    state.default_password.heard("")  # at once here, while other servers are being told
     if ended is None:
         raise Refused(403, "the current password is wrong: it was changed a moment ago")
     return ended

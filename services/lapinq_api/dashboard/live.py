@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lapinq_api.auth.cookies import token_in
+from lapinq_api.auth.default_password import is_confined
 from lapinq_api.auth.sessions import find_session
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.hub import Feed, Hub
@@ -140,6 +141,9 @@ class _Viewer:
                 continue
             if session is None:
                 await self._close(POLICY_VIOLATION, "the session has ended")
+                return
+            if is_confined(self._state, self._socket.scope, session):
+                await self._close(POLICY_VIOLATION, "change the default password first")
                 return
             self._payloads = self._state.payloads.for_(session.actor)
             view, asked = self._watched

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.caller import actor_of
+from lapinq_api.auth.default_password import is_confined
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard import static, words
 from lapinq_api.dashboard.audience import Audience, audience_of, locale_of
@@ -105,6 +106,7 @@ def page_of(
     audience = audience_for(state, request.scope, actor_of(request))
     shared = {
         "viewer": session,
+        "is_confined": session is not None and is_confined(state, request.scope, session),
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
     }

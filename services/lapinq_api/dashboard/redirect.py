@@ -15,6 +15,11 @@ def to_login(request: Request) -> Response:
     return _to(request, "/login")
 
 
+def to_account(request: Request) -> Response:
+    """To the page where one's password is changed."""
+    return _to(request, "/account")
+
+
 def to_overview(request: Request) -> Response:
     """To the first page."""
     return _to(request, "/")

@@ -5,20 +5,20 @@ and sessions that are checked against the database are so only when the request 
 dashboard is for all: logging in and out, health, metrics, static files.
 """
 
-import hmac
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.auth.caller import ACTOR_KEY, unauthenticated
+from lapinq_api.auth.default_password import REFUSAL, check_not_confined, is_confined
+from lapinq_api.auth.given_key import actor_by_key, has_master_key
 from lapinq_api.auth.sessions import identify
 from lapinq_api.dashboard import away
-from lapinq_api.dashboard.redirect import to_login
+from lapinq_api.dashboard.redirect import to_account, to_login
 from lapinq_api.errors import Refused
-from lapinq_api.middleware.headers import first
 from lapinq_api.middleware.path import is_api, route_path
-from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin, is_sure_of_its_host
+from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
@@ -38,6 +38,8 @@ _PAGES = (
     "/account",
     "/ws",
 )
+_OF_CONFINED = frozenset({"/account", "/account/password"})
+"""What takes somebody from the default password to one of their own."""
 _BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
 
 
@@ -47,8 +49,7 @@ class Authentication:
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
         self._state = state
-        self._master_key = None if state.settings.api_key is None else state.settings.api_key.encode()
-        self._is_open = self._master_key is None and not state.settings.require_auth
+        self._is_open = state.settings.is_open
         self._pages = read_origins(state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,13 +62,11 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Actor:
-        key = _given_key(scope)
-        if self._is_master_key(key):
-            return MASTER_KEY
-        if key and (named := await self._state.keys.find(key)) is not None:
-            return named
+        if (by_key := await actor_by_key(self._state, scope)) is not None:
+            return by_key
         session = await identify(self._state, scope)
         if session is not None:
+            check_not_confined(self._state, scope, session)
             return session.actor
         if not self._is_open:
             raise unauthenticated()
@@ -77,15 +76,18 @@ class Authentication:
         return ANONYMOUS
 
     def _is_own_page(self, scope: Scope) -> bool:
-        """Whether a request comes from a page of this server, from one that the settings name, or from no page."""
-        if ANY in self._pages or (is_same_origin(scope) and is_sure_of_its_host(scope)):
+        """Whether a request comes from a page of this server, from one that the settings name, or from no page.
+
+        Which names are of this server, `HostNames` has seen to.
+        """
+        if ANY in self._pages or is_same_origin(scope):
             return True
         origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
         return len(origins) == 1 and origins[0] in self._pages
 
     async def _dashboard(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         is_page = _is_page_load(scope, path)
-        has_key = _takes_key(path) and self._is_master_key(_given_key(scope))
+        has_key = _takes_key(path) and has_master_key(self._state, scope)
         if has_key and path.startswith("/admin"):
             scope[ACTOR_KEY] = MASTER_KEY
             await self._app(scope, receive, send)
@@ -104,15 +106,12 @@ class Authentication:
                 raise unauthenticated()
             await to_login(Request(scope))(scope, receive, send)
             return
+        elif path not in _OF_CONFINED and is_confined(self._state, scope, session):
+            if not is_page:
+                raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
+            await to_account(Request(scope))(scope, receive, send)
+            return
         await self._app(scope, receive, send)
-
-    def _is_master_key(self, given: bytes) -> bool:
-        # An empty one would be everybody's who sends none.
-        return bool(self._master_key) and hmac.compare_digest(given, self._master_key)
-
-
-def _given_key(scope: Scope) -> bytes:
-    return first(scope, b"x-api-key") or b""
 
 
 def _is_dashboard(path: str) -> bool:

@@ -1,6 +1,5 @@
 """Keeps the pages of other origins from making changes with a session that the browser sends along by itself."""
 
-import re
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,7 +12,6 @@ _COOKIE = b"lapinq_session"
 _OWN = {b"same-origin", b"none"}
 _DEFAULT_PORTS = {"http": b":80", "https": b":443"}
 _HTTP = {"ws": "http", "wss": "https"}
-_HOST_OF_ITS_OWN = re.compile(rb"(?:(?:.+\.)?localhost|[0-9]+(?:\.[0-9]+){3}|\[[0-9a-f:.]+\])(?::[0-9]+)?")
 
 
 class SameOrigin:
@@ -52,22 +50,6 @@ def is_same_origin(scope: Scope) -> bool:
     if sites:
         return all(site in _OWN for site in sites)
     return all(origin.lower() == _origin(scope["scheme"], host) for origin in origins)
-
-
-def is_sure_of_its_host(scope: Scope) -> bool:
-    """Whether no page is behind a request, or one that can't have led the browser here under a false name.
-
-    A page may let its own name resolve to this server's address once it is loaded (DNS rebinding): what it sends then
-    is of the same origin. An address, and `localhost`, can't be made to lead elsewhere.
-    """
-    host = b""
-    has_page = False
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value.lower()
-        elif name == b"origin" or (name == b"sec-fetch-site" and value != b"none"):
-            has_page = True
-    return not has_page or _HOST_OF_ITS_OWN.fullmatch(host) is not None
 
 
 def _origin(scheme: str, host: bytes) -> bytes:

@@ -106,7 +106,7 @@ def test_ten_thousand_paths_and_methods_are_one(api_database: str) -> None:
 
     async def test() -> Scraped:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             for n in range(10_000):
                 await client.request(f"M{n}" if n % 2 else "GET", f"/path-{n}")
             return Scraped((await client.get("/metrics")).text)
@@ -204,7 +204,7 @@ def test_an_application_whose_lifespan_does_not_run_answers_too(api_database: st
 
     async def test() -> None:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert Scraped((await client.get("/metrics")).text).value("lapinq_database_up") == 0
             assert (await client.get("/livez")).status_code == 200
             assert (await client.get("/readyz")).status_code == 503

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.http
 Serve = Callable[..., httpx.Client]
 
 END = b"Connection: close\r\n\r\n"
-POST = b"POST /api/v1/enqueue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /api/v1/enqueue HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-GET = b"GET /api/v1/queues HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /api/v1/queues HTTP/1.1\r\nHost: localhost\r\n"
 TASK = b'{"task_name":"send","module_path":"app.mail"}'
 
 MOST_TAKEN = 24 * 1024 * 1024
@@ -29,16 +29,16 @@ MOST_TAKEN = 24 * 1024 * 1024
 CONVERSATIONS: dict[str, tuple[bytes, list[int]]] = {
     "no http at all": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", [400]),
     "a line of text": (b"hello\r\n\r\n", [400]),
-    "an unknown method": (b"BREW / HTTP/1.1\r\nHost: x\r\n" + END, [400]),
-    "a method in lower case": (b"get / HTTP/1.1\r\nHost: x\r\n" + END, [400]),
-    "connect": (b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
-    "connect with a path": (b"CONNECT /health HTTP/1.1\r\nHost: x\r\n\r\n", [405]),
-    "options of the server": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n" + END, [404]),
+    "an unknown method": (b"BREW / HTTP/1.1\r\nHost: localhost\r\n" + END, [400]),
+    "a method in lower case": (b"get / HTTP/1.1\r\nHost: localhost\r\n" + END, [400]),
+    "connect": (b"CONNECT example.org:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
+    "connect with a path": (b"CONNECT /health HTTP/1.1\r\nHost: localhost\r\n\r\n", [405]),
+    "options of the server": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n" + END, [404]),
     "an absolute target": (
-        b"GET http://elsewhere.example/api/v1/queues HTTP/1.1\r\nHost: x\r\n" + END,
+        b"GET http://elsewhere.example/api/v1/queues HTTP/1.1\r\nHost: localhost\r\n" + END,
         [200],
     ),
-    "a target without a path": (b"GET http://elsewhere.example HTTP/1.1\r\nHost: x\r\n" + END, [400]),
+    "a target without a path": (b"GET http://elsewhere.example HTTP/1.1\r\nHost: localhost\r\n" + END, [400]),
     "http 1.0": (b"GET /api/v1/queues HTTP/1.0\r\n\r\n", [200]),
     "http 1.0 that asks to be kept": (
         b"GET /api/v1/queues HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
@@ -46,8 +46,11 @@ CONVERSATIONS: dict[str, tuple[bytes, list[int]]] = {
     ),
     "http 3": (b"GET /api/v1/queues HTTP/3.0\r\n\r\n", [400]),
     "the preface of http 2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
-    "a long target": (b"GET /api/v1/tasks?queue=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
-    "a target of 60 KiB": (b"GET /" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: x\r\n" + END, [404]),
+    "a long target": (
+        b"GET /api/v1/tasks?queue=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        [400],
+    ),
+    "a target of 60 KiB": (b"GET /" + b"x" * 60_000 + b" HTTP/1.1\r\nHost: localhost\r\n" + END, [404]),
     "a header of 100 KiB": (GET + b"X-A: " + b"x" * 100_000 + b"\r\n\r\n", [431]),
     "ten thousand headers": (GET + b"X-A: b\r\n" * 10_000 + b"\r\n", [431]),
     "three hundred headers": (GET + b"A:b\r\n" * 300 + b"\r\n", [431]),
@@ -59,7 +62,7 @@ CONVERSATIONS: dict[str, tuple[bytes, list[int]]] = {
     "a folded header": (GET + b"A: b\r\n c\r\n\r\n", [400]),
     "nul in a header": (GET + b"A: b\x00\r\n\r\n", [400]),
     "lines that end in a newline alone": (GET.replace(b"\r\n", b"\n") + b"\n", [400]),
-    "a target that is not ascii": (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", [400]),
+    "a target that is not ascii": (b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", [400]),
     "two lengths": (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n[]   ", [400]),
     "a length and chunks": (
         POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -217,7 +220,7 @@ def test_a_client_that_takes_nothing_is_cut_off(serve: Serve, db: psycopg.Connec
     task = {"task_name": "send", "module_path": "app.mail", "args": ["x" * 900_000]}
     try:
         task_id = client.post("/api/v1/enqueue", json=task).json()["task_id"]
-        asked = b"GET /api/v1/tasks/%s HTTP/1.1\r\nHost: x\r\n\r\n" % task_id.encode()
+        asked = b"GET /api/v1/tasks/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % task_id.encode()
         with _connected(client) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.sendall(asked * 20)

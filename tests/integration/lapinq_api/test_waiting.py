@@ -174,7 +174,9 @@ def test_a_client_that_is_gone_frees_its_place_at_once(
         listening(api_database) as is_told,
         socket.create_connection((url.host, url.port or 0)) as left,
     ):
-        left.sendall(f"GET /api/v1/tasks/{held.id}/result?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        left.sendall(
+            f"GET /api/v1/tasks/{held.id}/result?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
         assert is_told(held.id)
         assert _get(client, held.id, 0.01).status_code == 503
     eventually(lambda: _get(client, held.id, 0.01).status_code == 200, timeout=5)

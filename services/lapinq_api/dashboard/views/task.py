@@ -81,7 +81,7 @@ class _Metadata(msgspec.Struct):
 
 
 def _takes_key(state: State) -> bool:
-    return state.settings.api_key is not None or state.settings.require_auth
+    return not state.settings.is_open
 
 
 def _grouped(traces: tuple[Trace, ...]) -> list[tuple[Trace, list[Group]]]:

@@ -1,0 +1,58 @@
+"""The host names that a server is reached by, as settings name them and as requests say them in `Host`."""
+
+import re
+from collections.abc import Collection, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from lapinq_core.domain.errors import InvalidValue
+
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_HEADER = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-9]*)?")
+
+
+def read_host_names(entries: Sequence[str]) -> frozenset[str]:
+    """The names in lower case, without a dot at the end. Raises `InvalidValue` for what is no name."""
+    return frozenset(map(_read, entries))
+
+
+def is_sure(header: str, names: Collection[str]) -> bool:
+    """Whether the value of `Host` is an address, `localhost` or one of `names`, with or without a port.
+
+    An address can't be made to lead elsewhere. A name can, by whoever it belongs to.
+    """
+    found = _HEADER.fullmatch(header.lower())
+    if found is None:
+        return False
+    if found["v6"] is not None:
+        return isinstance(_address(found["v6"]), IPv6Address)
+    name = found["name"].removesuffix(".")
+    return name == "localhost" or name in names or _address(name) is not None
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address, the latter without brackets."""
+    return _address(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what listens on `host` is reached from its own machine alone. Of names, only localhost is sure to be."""
+    address = _address(host)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return host.lower() == "localhost" if address is None else address.is_loopback
+
+
+def _read(entry: str) -> str:
+    name = entry.lower().removesuffix(".")
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(
+            "", f"must be host names such as tasks.example.org, without scheme and port, not {entry!r}"
+        )
+    return name
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

@@ -1,0 +1,90 @@
+"""What holds while somebody has the password that everybody knows."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.types import Scope
+
+from lapinq_api.database import Database
+from lapinq_api.errors import Refused
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.domain.host_names import is_address, is_loopback
+from lapinq_core.store import users
+from lapinq_core.store.sessions import Session
+
+if TYPE_CHECKING:
+    from lapinq_api.state import State
+
+FRESH_SECONDS = 5.0
+REFUSAL = "this account has the default password: change it first, on the page /account or with POST /account/password"
+
+
+class DefaultPassword:
+    """Who has it, without asking the database at each request. Of one event loop.
+
+    What was found is believed for 5 s, or until a new password is announced, which every server hears (`ACCESS_CHANNEL`
+    of `lapinq_core.store.keys`). While the database is away, what was found last holds.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._username: str | None = None
+        self._is_known = False
+        self._fresh_until = 0.0
+        self._changes = 0
+        self._turn = asyncio.Lock()
+
+    def heard(self, _payload: str) -> None:
+        """A password may have been changed."""
+        self._changes += 1
+        self._fresh_until = 0.0
+
+    async def works(self) -> bool:
+        """Whether somebody can log in with it. Raises `DatabaseUnavailable` if that was never found out."""
+        if self._clock() >= self._fresh_until:
+            async with self._turn:
+                if self._clock() >= self._fresh_until:
+                    await self._look_if_possible()
+        return self._username is not None
+
+    async def look(self) -> str | None:
+        """The name of somebody who has it. Raises `DatabaseUnavailable`."""
+        changes = self._changes
+        self._username = await self._database.run(users.default_login)
+        self._is_known = True
+        if changes == self._changes:  # else the answer may be older than what was heard
+            self._fresh_until = self._clock() + FRESH_SECONDS
+        return self._username
+
+    async def _look_if_possible(self) -> None:
+        try:
+            await self.look()
+        except DatabaseUnavailable:
+            if not self._is_known:
+                raise
+            self._fresh_until = self._clock() + FRESH_SECONDS
+
+
+def is_confined(state: "State", scope: Scope, session: Session) -> bool:
+    """Whether a session may only change its password: it has the default one, and others reach the server.
+
+    An application under another server than ours does not know which address that listens on, but a request does.
+    """
+    return session.has_default_password and (
+        not is_loopback(state.settings.host) or _reached_address_is_public(scope)
+    )
+
+
+def check_not_confined(state: "State", scope: Scope, session: Session) -> None:
+    """Raises `Refused` (403) for a session that may only change its password."""
+    if is_confined(state, scope, session):
+        raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
+
+
+def _reached_address_is_public(scope: Scope) -> bool:
+    server = scope.get("server")
+    return server is not None and is_address(server[0]) and not is_loopback(server[0])

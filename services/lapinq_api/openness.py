@@ -1,0 +1,27 @@
+"""What a server says at its start where its settings leave open what they could close."""
+
+import logging
+
+from lapinq_core.domain.host_names import is_loopback
+from lapinq_core.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def warn_of_openness(settings: Settings) -> None:
+    """Logs a warning for each of them, which names the setting."""
+    if settings.is_open and not is_loopback(settings.host):
+        log.warning(
+            "the API is open to whoever reaches %s, and whoever enqueues runs code on the workers:"
+            " set LAPINQ_API_KEY or LAPINQ_REQUIRE_AUTH",
+            settings.host or "this machine",
+        )
+    if settings.api_key is not None and not settings.allowed_modules:
+        log.warning(
+            "whoever has the API key can have workers call any function that they can import:"
+            " set LAPINQ_ALLOWED_MODULES"
+        )
+    if settings.redact and settings.is_open:
+        log.warning(
+            "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
+        )

@@ -33,7 +33,7 @@ _SETTINGS = psql.SQL("SET LOCAL idle_in_transaction_session_timeout = {}").forma
 
 
 class Key(msgspec.Struct, frozen=True):
-    """What the caller calls the request, and a digest of the request."""
+    """What the request is called, with whoever calls it so, and a digest of the request."""
 
     name: str
     digest: bytes

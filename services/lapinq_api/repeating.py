@@ -6,8 +6,10 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 
+from lapinq_api.auth.caller import actor_of
 from lapinq_api.endpoint import Parameter
 from lapinq_api.errors import Refused
+from lapinq_core.domain.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.queue.idempotency import Earlier, Ids, Key
 
@@ -20,7 +22,7 @@ IDEMPOTENCY_KEY = Parameter(
     where="header",
     description=(
         "A name for this request, the same when it is sent again for want of an answer: what was stored the first"
-        " time is answered, and nothing is stored twice. Kept for 24 hours, for the whole server."
+        " time is answered, and nothing is stored twice. Kept for 24 hours, for each caller."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 )
@@ -30,7 +32,7 @@ HEADERS = {"Idempotency-Replayed": "`true` where this is the answer to an earlie
 
 
 def key_name(request: Request) -> str | None:
-    """What the header says, None without it. Raises `InvalidValue`."""
+    """What the header says, below the caller, to whom it belongs; None without it. Raises `InvalidValue`."""
     given = [value for name, value in request.scope["headers"] if name == _RAW]
     if not given:
         return None
@@ -38,8 +40,7 @@ def key_name(request: Request) -> str | None:
         raise InvalidValue(HEADER, "must be given once")
     if not _PRINTABLE.fullmatch(given[0]):
         raise InvalidValue(HEADER, f"must have 1 to {MAX_KEY} characters, printable ones of ASCII")
-    name: str = given[0].decode()
-    return name
+    return f"{_whose(actor_of(request))}\n{given[0].decode()}"
 
 
 def key_of(name: str, operation: str, body: bytes) -> Key:
@@ -54,6 +55,10 @@ def ids_of(earlier: Earlier) -> Ids:
     if not earlier.is_same:
         raise Refused(HTTPStatus.CONFLICT, f"the {HEADER} was used for another request within 24 hours")
     return earlier.task_ids
+
+
+def _whose(actor: Actor) -> str:
+    return actor.kind if actor.id is None else f"{actor.kind} {actor.id}"
 
 
 _RAW = HEADER.lower().encode()

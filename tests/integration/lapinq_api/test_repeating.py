@@ -49,7 +49,14 @@ def _stored(db: psycopg.Connection, queue: str) -> int:
 
 
 def _is_known(db: psycopg.Connection, key: str) -> bool:
-    return db.execute("SELECT 1 FROM lapinq_idempotency_keys WHERE key = %s", (key,)).fetchone() is not None
+    """Whether somebody used it who sends no key of the API and no cookie."""
+    known = db.execute("SELECT 1 FROM lapinq_idempotency_keys WHERE key = %s", (_anonymous(key),)).fetchone()
+    return known is not None
+
+
+def _anonymous(key: str) -> str:
+    """What it is stored as."""
+    return f"anonymous\n{key}"
 
 
 @BOTH
@@ -66,6 +73,30 @@ def test_the_same_request_gets_the_same_answer_and_stores_nothing(
         assert (again.status_code, again.json()) == (201, first.json())
         assert again.headers["idempotency-replayed"] == "true"
     assert _stored(db, queue) == stored
+
+
+def test_a_key_belongs_to_its_caller(keyed: httpx.Client, db: psycopg.Connection) -> None:
+    key = queue = _key()
+    path = "/api/v1/enqueue"
+    shops = [
+        {
+            "X-API-Key": keyed.post(
+                "/api/v1/keys", json={"name": f"{key} {n}", "scopes": ["enqueue"]}
+            ).json()["key"]
+        }
+        for n in range(2)
+    ]
+    callers = [keyed.headers, *shops]
+    bodies = [_task(queue_name=queue), _task(queue_name=queue), _task(queue_name=queue, priority=1)]
+    answers = [
+        keyed.post(path, json=body, headers={**caller, "Idempotency-Key": key})
+        for caller, body in zip(callers, bodies, strict=True)
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201] * 6
+    ids = [answer.json()["task_id"] for answer in answers]
+    assert ids[::2] == ids[1::2]
+    assert len(set(ids)) == _stored(db, queue) == len(callers)
 
 
 @BOTH
@@ -151,7 +182,7 @@ def test_a_key_is_free_again_after_a_day(api: httpx.Client, db: psycopg.Connecti
 def _make_older(db: psycopg.Connection, key: str, interval: str) -> None:
     db.execute(
         "UPDATE lapinq_idempotency_keys SET created_at = created_at - %s::interval WHERE key = %s",
-        (interval, key),
+        (interval, _anonymous(key)),
     )
 
 

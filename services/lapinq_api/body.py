@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from lapinq_api.admission import Admission
+from lapinq_api.auth.caller import ask_again
 from lapinq_api.codec import decode
 from lapinq_api.errors import Refused
 
@@ -63,19 +64,22 @@ async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admis
 async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """A body of any type, at most `limit` bytes and `BODY_SECONDS`.
 
-    Raises `Refused` (408, 413), `Overloaded`, and `ClientDisconnect`.
+    Raises `Refused` (408, 413), also where its sender may no longer ask for what they ask for (401, 403), `Overloaded`,
+    `DatabaseUnavailable`, and `ClientDisconnect`.
     """
     if WHOLE_KEY in scope:
         return await _received(receive, limit, admission)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _received(receive, limit, admission)
+            body = await _received(receive, limit, admission)
     except TimeoutError as error:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT,
             f"the body was not there within {BODY_SECONDS:g} seconds",
             {"Connection": "close"},
         ) from error
+    await ask_again(scope)
+    return body
 
 
 async def _received(receive: Receive, limit: int, admission: Admission) -> bytes:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.caller import actor_of, refusal_of
+from lapinq_api.auth.caller import actor_of, check, refusal_of
 from lapinq_api.auth.sessions import session_of
 from lapinq_api.query import read_query
 from lapinq_api.state import State
@@ -101,7 +101,7 @@ class Endpoint:
         method: str = scope["method"]
         operation = self._operations[method]
         request = Request(scope, receive)
-        _check(operation.needs, request)
+        check(request, lambda: _check(operation.needs, request))
         scope[QUERY_KEY] = read_query(scope, self._known[method])
         response = await operation.handler(self._state, request)
         await response(scope, receive, send)

@@ -12,6 +12,7 @@ import msgspec
 import psycopg
 from starlette.requests import Request
 
+from lapinq_api.auth.caller import ask_again
 from lapinq_api.database import BUDGET_SECONDS
 from lapinq_api.errors import RETRY_AFTER_SECONDS, Busy, Refused
 from lapinq_api.presence import while_there
@@ -46,18 +47,20 @@ class Tally(msgspec.Struct):
 async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> Tally:
     """Lets `act` have every task that passes `chosen`, and wakes the workers of queues that got work.
 
-    Raises `ClientDisconnect`, `Overloaded` while too many others walk, `DatabaseUnavailable`, and `Refused` (503) when
-    the application is to stop. What was changed by then stays so. One task alone takes no place of a walk.
+    Raises `ClientDisconnect`, `Overloaded` while too many others walk, `DatabaseUnavailable`, and `Refused` when the
+    application is to stop (503) or whoever asked for it no longer may (401, 403). What was changed by then stays so.
+    One task alone takes no place of a walk.
     """
     if chosen.first is not None and chosen.first == chosen.last:
-        return await while_there(request, _Walker(state, act).run_for_one(chosen, chosen.first))
+        return await while_there(request, _Walker(state, request, act).run_for_one(chosen, chosen.first))
     with state.walks.take():
-        return await while_there(request, _Walker(state, act).run(chosen))
+        return await while_there(request, _Walker(state, request, act).run(chosen))
 
 
 class _Walker:
-    def __init__(self, state: State, act: Act) -> None:
+    def __init__(self, state: State, request: Request, act: Act) -> None:
         self._state = state
+        self._request = request
         self._act = act
         self._size = FIRST_SIZE
         self._entry_id: int | None = None
@@ -118,6 +121,7 @@ class _Walker:
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         try:
+            await ask_again(self._request.scope)
             step = await self._state.database.scan_within(
                 STEP_BUDGET_SECONDS, self._act, walk, window, self._entry_id
             )

@@ -1,16 +1,33 @@
 """Who sent a request, as the middleware `authentication` found out, and whether they may do what it asks for."""
 
+import time
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from starlette.requests import Request
+from starlette.types import Scope
 
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.request_id import SCOPE_KEY
 from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.store.audit import Author, Entry
 
+T = TypeVar("T")
+
 ACTOR_KEY = "lapinq.actor"
+RIGHTS_KEY = "lapinq.rights"
+AGAIN_SECONDS = 1.0
+"""For how long a request is let do what its sender was found to be allowed, before that is asked again."""
+
+
+class Rights(msgspec.Struct):
+    """How the sender of a request is found out, when that was last done, and what they had to be allowed."""
+
+    authenticate: Callable[[Scope], Awaitable[Actor]]
+    since: float = msgspec.field(default_factory=time.monotonic)
+    checks: list[Callable[[], object]] = msgspec.field(default_factory=list[Callable[[], object]])
 
 
 def actor_of(request: Request) -> Actor:
@@ -23,7 +40,37 @@ def actor_of(request: Request) -> Actor:
 
 def require(request: Request, permission: Permission, queue: str | None) -> Actor:
     """Who asks, given they may act so on `queue`; None is all queues at once. Raises `Refused` (401, 403)."""
-    actor = actor_of(request)
+    return check(request, lambda: _permitted(actor_of(request), permission, queue))
+
+
+def check(request: Request, is_allowed: Callable[[], T]) -> T:
+    """What `is_allowed` answers, which raises `Refused` where the sender of `request` may not go on.
+
+    `ask_again` asks it again.
+    """
+    rights: Rights | None = request.scope.get(RIGHTS_KEY)
+    if rights is not None:
+        rights.checks.append(is_allowed)
+    return is_allowed()
+
+
+async def ask_again(scope: Scope) -> None:
+    """For a request that takes long: finds out again who sends it, and whether they may still do what it asks for.
+
+    A key may be deleted meanwhile, a session ended, a permission taken away. Does nothing within a second of the last
+    time, and for what is open to all. Raises `Refused` (401, 403), `DatabaseUnavailable` and `Overloaded`.
+    """
+    rights: Rights | None = scope.get(RIGHTS_KEY)
+    now = time.monotonic()
+    if rights is None or now - rights.since < AGAIN_SECONDS:
+        return
+    scope[ACTOR_KEY] = await rights.authenticate(scope)
+    rights.since = now
+    for is_allowed in rights.checks:
+        is_allowed()
+
+
+def _permitted(actor: Actor, permission: Permission, queue: str | None) -> Actor:
     if not actor.may(permission, queue):
         raise refusal_of(actor, _what(actor, permission, queue))
     return actor

@@ -45,6 +45,7 @@ async def identify(state: "State", scope: Scope) -> Session | None:
 
     Raises `DatabaseUnavailable`.
     """
+    scope.pop(SESSION_KEY, None)
     token = token_in(scope)
     session = None if token is None else await find_session(state, token)
     if session is not None:

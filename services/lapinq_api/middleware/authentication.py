@@ -10,7 +10,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.auth.caller import ACTOR_KEY, unauthenticated
+from lapinq_api.auth.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.auth.default_password import REFUSAL, check_not_confined, is_confined
 from lapinq_api.auth.given_key import actor_by_key, has_master_key
 from lapinq_api.auth.sessions import identify
@@ -56,6 +56,7 @@ class Authentication:
         if scope["type"] == "http" and scope["method"] != "OPTIONS":
             if is_api(scope):
                 scope[ACTOR_KEY] = await self._caller(scope)
+                scope[RIGHTS_KEY] = Rights(self._caller)
             elif _is_dashboard(path := route_path(scope)):
                 await self._dashboard(scope, path, receive, send)
                 return
@@ -85,6 +86,12 @@ class Authentication:
         origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
         return len(origins) == 1 and origins[0] in self._pages
 
+    async def _person(self, scope: Scope) -> Actor:
+        session = await identify(self._state, scope)
+        if session is None:
+            raise unauthenticated()
+        return session.actor
+
     async def _dashboard(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         is_page = _is_page_load(scope, path)
         has_key = _takes_key(path) and has_master_key(self._state, scope)
@@ -111,6 +118,8 @@ class Authentication:
                 raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
             await to_account(Request(scope))(scope, receive, send)
             return
+        else:
+            scope[RIGHTS_KEY] = Rights(self._person)
         await self._app(scope, receive, send)
 
 

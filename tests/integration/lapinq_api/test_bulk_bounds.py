@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
+from lapinq_api.auth import caller
 from lapinq_api.walk import PAUSES
 from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
@@ -84,6 +85,26 @@ def test_a_walk_ends_when_its_client_is_gone(
         eventually(lambda: walking(db) == 0)
     # Nobody is left who would delete it now, and others may walk again.
     eventually(lambda: keyed.post(REQUEUE, params={"queue": queue}).status_code == 200)
+    assert is_there(keyed, task)
+
+
+def test_a_walk_ends_when_whoever_asked_for_it_no_longer_may(
+    keyed: httpx.Client,
+    queue: str,
+    api_database: str,
+    db: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    (task,) = on_connections(api_database, partial(enqueue, count=1, queue_name=queue))
+    key = keyed.post("/api/v1/keys", json={"name": queue, "scopes": ["manage"]}).json()
+    with holding(api_database, task), ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(
+            keyed.delete, TASKS, params={"queue": queue}, headers={"X-API-Key": key["key"]}
+        )
+        eventually(lambda: walking(db) == 1)
+        assert keyed.delete(f"/api/v1/keys/{key['id']}").status_code == 200
+        assert asked.result().status_code == 401
     assert is_there(keyed, task)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from lapinq.server import create_app
 from lapinq_api import waiting
+from lapinq_api.auth import caller
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.state import Status
 from tests.support.eventually import eventually
@@ -129,6 +130,24 @@ def test_a_task_that_is_deleted_meanwhile_is_unknown(
             {"id": task_id},
         )
         assert asked.result().status_code == 404
+
+
+def test_who_may_read_no_more_when_the_task_has_ended_is_refused(
+    keyed: httpx.Client, api_database: str, held: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    key = keyed.post("/api/v1/keys", json={"name": held.id, "scopes": ["read"]}).json()
+    with (
+        httpx.Client(base_url=keyed.base_url, headers={"X-API-Key": key["key"]}, trust_env=False) as reader,
+        asking(api_database, reader, held.id) as asked,
+    ):
+        assert keyed.delete(f"/api/v1/keys/{key['id']}").status_code == 200
+
+        async def end(conn: Conn) -> None:
+            await complete(conn, [held], '"done"')
+
+        on_connections(api_database, end)
+        assert asked.result().status_code == 401
 
 
 def test_many_may_wait_for_one_task(api: httpx.Client, api_database: str, held: Claim) -> None:

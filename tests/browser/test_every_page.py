@@ -29,6 +29,15 @@ PAGES = [
 ]
 """`{id}` in an address is that of a task, `{schedule}` the name of a schedule."""
 WIDTHS = (1280, 1000, 901, 900, 768, 701, 390, 320)
+ONE_OF_EACH = """() => {
+    const kept = new Set();
+    for (const article of document.querySelectorAll("article")) {
+        const kind = article.className + (article.querySelector(".method")?.className ?? "");
+        if (kept.has(kind)) article.remove();
+        kept.add(kind);
+    }
+}"""
+"""Leaves one article of each kind: /docs has a hundred from the same template, whose contrast takes 8 s a look."""
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
 TOLD = {"webhook_url": "https://nowhere.invalid/a/rather/long/path/of/a/webhook/that/is/shown/in/a/list"}
 
@@ -74,14 +83,15 @@ def address(
 def test_it_keeps_nobody_out(page: Page, axe: CheckAccess, address: str) -> None:
     page.goto(address)
     expect(page.locator("main")).to_be_visible()
+    assert page.locator("h1").count() == 1
     axe(page)
+    page.evaluate(ONE_OF_EACH)
     page.emulate_media(color_scheme="dark")
     axe(page)
     page.set_viewport_size({"width": 390, "height": 844})
     axe(page)
     page.emulate_media(color_scheme="light")
     axe(page)
-    assert page.locator("h1").count() == 1
 
 
 @pytest.mark.parametrize("address", PAGES, indirect=True)

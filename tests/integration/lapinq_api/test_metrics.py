@@ -101,19 +101,19 @@ def test_requests_are_timed_by_the_template_of_their_route(serve: Serve) -> None
     assert requests(scrape(client), "GET", "/metrics", 200) == 1
 
 
-def test_ten_thousand_paths_and_methods_are_one(api_database: str) -> None:
+def test_any_number_of_paths_and_methods_is_one(api_database: str) -> None:
     app = build_app(Settings(database_url=api_database))
 
     async def test() -> Scraped:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            for n in range(10_000):
+            for n in range(400):
                 await client.request(f"M{n}" if n % 2 else "GET", f"/path-{n}")
             return Scraped((await client.get("/metrics")).text)
 
     seen = asyncio.run(test())
-    assert requests(seen, "GET", "other", 404) == 5000
-    assert seen.total("lapinq_http_request_seconds_count") == 10_000
+    assert requests(seen, "GET", "other", 404) == 200
+    assert seen.total("lapinq_http_request_seconds_count") == 400
     assert seen.labels("lapinq_http_request_seconds_count", "route") == {"other"}
     assert seen.labels("lapinq_http_request_seconds_count", "method") == {"GET", "other"}
 

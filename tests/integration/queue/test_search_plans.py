@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 from psycopg import sql as psql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.state import Status
@@ -47,17 +47,27 @@ ASKED: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=["analyzed", "never analyzed"])
-def history(request: pytest.FixtureRequest, postgres_url: str, template_database: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def seeded(postgres_url: str, template_database: str) -> Iterator[str]:
     """The URL of a database with a history in it, past the trigger that looks at each move."""
     with postgres.private_database(postgres_url, template_database) as url:
         seed.seed(
             make_conninfo(url, options="-c session_replication_role=replica"), FINISHED, WAITING, weeks=6
         )
-        if request.param == "never analyzed":
-            with psycopg.connect(url, autocommit=True) as conn:
-                conn.execute("DELETE FROM pg_statistic WHERE starelid::regclass::text LIKE 'lapinq%'")
-                conn.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname LIKE 'lapinq%'")
+        yield url
+
+
+@pytest.fixture(scope="module", params=["analyzed", "never analyzed"])
+def history(request: pytest.FixtureRequest, postgres_url: str, seeded: str) -> Iterator[str]:
+    """The URL of a database with a history, of which the planner knows something or nothing."""
+    if request.param == "analyzed":
+        yield seeded
+        return
+    name = conninfo_to_dict(seeded)["dbname"]
+    with postgres.private_database(postgres_url, str(name)) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("DELETE FROM pg_statistic WHERE starelid::regclass::text LIKE 'lapinq%'")
+            conn.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname LIKE 'lapinq%'")
         yield url
 
 

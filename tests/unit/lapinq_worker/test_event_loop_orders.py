@@ -253,7 +253,7 @@ def test_each_task_has_its_own_time_limit(run: Run) -> None:
     run(test)
 
 
-def test_one_look_at_ten_thousand_slots_is_short(run: Run) -> None:
+def test_one_look_at_ten_thousand_slots_is_short(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with coroutines(limit=10_000) as bench:
             jobs = [make_job(tasks.asleep, 1) for _ in range(10_000)]
@@ -264,7 +264,7 @@ def test_one_look_at_ten_thousand_slots_is_short(run: Run) -> None:
             assert seconds < 0.02
             await until(lambda: len(bench.settled) == 10_000)
 
-    run(test)
+    run_on_uvloop(test)
 
 
 def test_the_job_that_has_the_loop_is_known_from_outside(run: Run) -> None:

@@ -160,7 +160,10 @@ class Fetcher:
             self._withdraw()
             if self._returning:
                 return
-            await pause_for(self._poll_interval, self._wake, stop)
+            pause = self._poll_interval
+            if wanted > 0 and self._choice.has_open_hints:
+                pause = min(pause, self._looks.due_at - time.monotonic())
+            await pause_for(pause, self._wake, stop)
             self._wake.clear()
 
     @property
@@ -180,6 +183,7 @@ class Fetcher:
         looked = self._choice.knows_work and time.monotonic() > self._looks.due_at + self._busy_look_interval
         if looked:
             await self._look(connection)
+        self._choice.follow_hints()
         while got < wanted:
             turn = self._choice.next(wanted - got)
             if turn is None:

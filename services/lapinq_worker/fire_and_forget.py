@@ -16,10 +16,12 @@ class FireAndForget:
         self._poll_interval = poll_interval
         self._in_order = in_order
         self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
+        self._heard_count = 0
 
     def heard(self) -> None:
         """There may be some."""
         self._none_until.clear()
+        self._heard_count += 1
 
     async def claim(
         self, connection: psycopg.AsyncConnection, queues: list[str] | None, limit: int
@@ -29,7 +31,8 @@ class FireAndForget:
         count = len(queues or ())
         if any(now < until for held, until in self._none_until.items() if held >= count):
             return None
+        heard_count = self._heard_count
         claims = await work.claim_transient(connection, queues, limit, in_order=self._in_order)
-        if not claims:
+        if not claims and heard_count == self._heard_count:
             self._none_until[count] = now + self._poll_interval
         return claims

@@ -8,12 +8,15 @@ Turns at equal rank go by start-time fair queueing: what a queue was served, ove
 that is furthest behind is next. A queue that had nothing waiting does not save up: its time is at least the clock,
 which is the time at which the last turn began.
 
-Hints of a paused queue come to nothing. When one did, the next look asks which queues are paused (`wonders`), and
-hints of those are ignored until the look after it, which asks again if there were more.
+A hint (NOTIFY) waits for the fetcher's next turn, which follows it with a claim. So a hint that arrives during a claim
+or a look outlives it: nobody can tell whether that claim or look still saw the task. A hint is open until a claim of
+its queue gets something or a look succeeds. While hints are open a look also asks which queues are paused; hints of
+those are not followed until the next look.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +27,9 @@ from lapinq_core.queue.work import HIGHEST_RANK, LOWEST_MARK
 
 MAX_WEIGHT = 1000
 MAX_REMEMBERED = 1000
+MAX_HEADS = 10_000
+
+V = TypeVar("V")
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -49,9 +55,8 @@ class QueueChoice:
         self._heads: dict[str, int] = {}
         self._served: dict[str, float] = {}
         self._clock = 0.0
-        self._hinted: set[str] = set()
+        self._hints: dict[str, bool] = {}  # the queues with an open hint, and whether it was followed
         self._paused: frozenset[str] = frozenset()
-        self.wonders = False
 
     @property
     def weights(self) -> Mapping[str, int]:
@@ -69,6 +74,16 @@ class QueueChoice:
         return bool(self._heads)
 
     @property
+    def wonders(self) -> bool:
+        """Whether a look should ask which queues are paused."""
+        return bool(self._hints)
+
+    @property
+    def has_open_hints(self) -> bool:
+        """Whether a hint was followed and led to nothing: its task is below the mark, if there is one."""
+        return any(self._hints.values())
+
+    @property
     def marks(self) -> dict[str, tuple[int, int]]:
         """Where the next claims start, for the queues in which this worker has claimed tasks."""
         return dict(self._marks)
@@ -83,26 +98,28 @@ class QueueChoice:
         `paused` are the queues that are paused, as far as that was asked.
         """
         self._heads = dict(heads)
-        self._paused = frozenset(paused).difference(heads)
-        self._hinted.clear()
-        self.wonders = False
+        self._paused = frozenset(paused).intersection(self._hints).difference(heads)
+        self._hints = {
+            queue: False
+            for queue, followed in self._hints.items()
+            if not followed and queue not in self._paused
+        }
         for queue in heads:
             self._marks.pop(queue, None)
-        if not self._weights and len(self._marks) > MAX_REMEMBERED:
-            self._marks.clear()
 
     def heard(self, queue: str) -> bool:
-        """Somebody says that `queue` has work; it most likely stands after the mark. Answers whether that is news to
-        act upon."""
+        """Somebody says that `queue` has work. Answers whether a turn should follow the hint."""
         if self._weights and queue not in self._weights:
             return False
-        if queue in self._paused:
-            self.wonders = True
-            return False
-        if queue not in self._heads:
-            self._heads[queue] = self._marks.get(queue, LOWEST_MARK)[0]
-            self._hinted.add(queue)
-        return True
+        self._remember(self._hints, queue, False)
+        return queue not in self._paused
+
+    def follow_hints(self) -> None:
+        """To be called in each turn of the fetcher. The tasks that hints tell of are most likely after the marks."""
+        for queue, followed in self._hints.items():
+            if not followed and queue not in self._paused and len(self._heads) < MAX_HEADS:
+                self._hints[queue] = True
+                self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
 
     def next(self, wanted: int) -> Turn | None:
         """Where to claim from now, when `wanted` more tasks are; None when nothing is known to wait."""
@@ -119,19 +136,16 @@ class QueueChoice:
     def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
         """A claim came back; `all_of_it` when it got as many as it asked for."""
         queue = turn.queue
-        if queue in self._hinted:
-            self._hinted.discard(queue)
-            self.wonders = self.wonders or not claims
         self._clock = self._time(queue)
-        self._served[queue] = self._clock + len(claims) / self._weight(queue)
+        self._remember(self._served, queue, self._clock + len(claims) / self._weight(queue))
         if claims:
             last = claims[-1]
-            self._marks[queue] = (last.rank, last.seq)
+            self._remember(self._marks, queue, (last.rank, last.seq))
             self._heads[queue] = last.rank
+            if self._hints.get(queue):
+                del self._hints[queue]
         if not all_of_it:
             del self._heads[queue]
-        if len(self._served) > MAX_REMEMBERED:
-            self._served.clear()  # all are level again
 
     def before(self, turn: Turn) -> list[str]:
         """The queues whose fire-and-forget tasks go before that turn."""
@@ -163,6 +177,13 @@ class QueueChoice:
             served += self._time(name) * self._weight(name)
             level = served / weight
         return max(1, min(wanted, math.ceil((level - self._time(queue)) * self._weight(queue))))
+
+    def _remember(self, by_queue: dict[str, V], queue: str, value: V) -> None:
+        # In order of use: when there are too many, the queue that was used longest ago goes.
+        by_queue.pop(queue, None)
+        by_queue[queue] = value
+        if len(by_queue) > max(MAX_REMEMBERED, len(self._weights)):
+            del by_queue[next(iter(by_queue))]
 
     def _time(self, queue: str) -> float:
         return max(self._served.get(queue, 0.0), self._clock)

@@ -33,6 +33,13 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
     return got
 
 
+def hint(choice: QueueChoice, queue: str) -> bool:
+    """Somebody says that `queue` has work, and a turn of the fetcher begins. Whether the hint is followed."""
+    is_news = choice.heard(queue)
+    choice.follow_hints()
+    return is_news
+
+
 def test_nothing_is_next_until_work_is_known() -> None:
     choice = QueueChoice({})
     assert choice.next(1) is None
@@ -112,7 +119,7 @@ def test_a_new_queue_gets_no_more_than_its_part() -> None:
     choice = QueueChoice({})
     choice.looked({"old": 0})
     drain(choice, 1000)
-    choice.heard("new")
+    hint(choice, "new")
     choice.looked({"old": 0, "new": 0})
     assert drain(choice, 10)["new"] == pytest.approx(50, abs=10)
 
@@ -209,7 +216,7 @@ def test_what_is_heard_of_stands_after_the_mark() -> None:
     assert turn is not None
     take(choice, turn, 1, rank=4, seq=9)
     assert choice.next(1) is None
-    choice.heard("a")
+    hint(choice, "a")
     turn = choice.next(1)
     assert turn is not None
     assert (turn.queue, turn.mark) == ("a", (4, 9))
@@ -218,7 +225,7 @@ def test_what_is_heard_of_stands_after_the_mark() -> None:
 def test_hearing_of_known_work_changes_nothing() -> None:
     choice = QueueChoice({})
     choice.looked({"a": -7, "b": -3})
-    choice.heard("a")
+    hint(choice, "a")
     turn = choice.next(1)
     assert turn is not None
     assert turn.max_rank == -3
@@ -226,15 +233,15 @@ def test_hearing_of_known_work_changes_nothing() -> None:
 
 def test_only_named_queues_are_heard_of() -> None:
     choice = QueueChoice({"a": 1})
-    choice.heard("b")
+    hint(choice, "b")
     assert choice.next(1) is None
-    choice.heard("a")
+    hint(choice, "a")
     assert choice.next(1) is not None
 
 
 def come_to_nothing(choice: QueueChoice, queue: str) -> None:
     """A hint of `queue` leads to a claim that gets nothing."""
-    assert choice.heard(queue)
+    assert hint(choice, queue)
     turn = choice.next(1)
     assert turn is not None
     assert turn.queue == queue
@@ -243,9 +250,9 @@ def come_to_nothing(choice: QueueChoice, queue: str) -> None:
 
 def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
     choice = QueueChoice({"a": 1})
-    assert not choice.heard("b")
-    assert choice.heard("a")
-    assert choice.heard("a")
+    assert not hint(choice, "b")
+    assert hint(choice, "a")
+    assert hint(choice, "a")
 
 
 def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
@@ -265,13 +272,13 @@ def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() ->
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
     choice.looked({}, ["a", "c"])
-    assert not choice.heard("a")
+    assert not hint(choice, "a")
     assert choice.next(1) is None
     assert choice.wonders
     choice.looked({}, ["a"])
-    assert not choice.heard("a")
+    assert not hint(choice, "a")
     choice.looked({"a": 3}, ["a"])  # it was resumed between the two questions
-    assert choice.heard("a")
+    assert hint(choice, "a")
     turn = choice.next(1)
     assert turn is not None
     assert turn.queue == "a"
@@ -283,7 +290,90 @@ def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
     choice.looked({}, ["a"])
     assert not choice.wonders
     choice.looked({})
+    assert hint(choice, "a")
+
+
+def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(3)
+    assert turn is not None
     assert choice.heard("a")
+    take(choice, turn, 2, rank=4, seq=8)
+    # Not in this one: hints that keep coming must not hold it up.
+    assert choice.next(3) is None
+    choice.follow_hints()
+    turn = choice.next(3)
+    assert turn is not None
+    assert (turn.queue, turn.mark) == ("a", (4, 9))
+
+
+def test_a_hint_during_a_look_outlives_it() -> None:
+    choice = QueueChoice({})
+    assert choice.heard("a")
+    choice.looked({"b": 0})
+    choice.follow_hints()
+    served = list[str]()
+    while turn := choice.next(1):
+        take(choice, turn, 0)
+        served.append(turn.queue)
+    assert sorted(served) == ["a", "b"]
+
+
+def test_a_hint_is_open_until_its_queue_gives_something_or_a_look_succeeds() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    assert choice.has_open_hints
+    assert hint(choice, "a")
+    turn = choice.next(1)
+    assert turn is not None
+    take(choice, turn, 1, 0)
+    assert not choice.has_open_hints
+    come_to_nothing(choice, "b")
+    choice.looked({})
+    assert not choice.has_open_hints
+
+
+def test_hints_of_a_queue_known_to_be_paused_make_nobody_look_sooner() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a"])
+    assert not hint(choice, "a")
+    assert not choice.has_open_hints
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_interleaving_of_hints_claims_and_looks_leaves_a_task_behind(data: st.DataObject) -> None:
+    choice = QueueChoice({})
+    waiting = Counter[str]()
+    is_woken = False
+    to_come = data.draw(st.integers(1, 12))
+
+    def enter() -> None:
+        nonlocal is_woken, to_come
+        for queue in data.draw(st.lists(st.sampled_from("ab"), max_size=min(2, to_come))):
+            to_come -= 1
+            waiting[queue] += 1
+            is_woken |= choice.heard(queue)
+
+    def turn() -> None:
+        if data.draw(st.booleans()):
+            found = dict.fromkeys(+waiting, 0)
+            enter()
+            choice.looked(found)
+        choice.follow_hints()
+        while claim := choice.next(2):
+            taken = min(claim.limit, waiting[claim.queue])
+            waiting[claim.queue] -= taken
+            enter()
+            take(choice, claim, taken, 0)
+
+    enter()
+    while is_woken:
+        is_woken = False
+        turn()
+    assert not +waiting
 
 
 def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
@@ -329,6 +419,7 @@ def test_memory_is_bounded_when_queues_come_and_go() -> None:
         turn = choice.next(10)
         assert turn is not None
         take(choice, turn, 5, 0)
+        hint(choice, f"hinted-{n}")
     remembered = [len(each) for each in vars(choice).values() if isinstance(each, dict)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     assert max(remembered) <= MAX_REMEMBERED + 1
 

@@ -48,6 +48,7 @@ def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
     assert turn is not None
     got(choice, turn, 5)
     assert choice.heard("urgent")
+    choice.follow_hints()
     turn = choice.next(5)
     assert turn is not None
     assert turn.queue == "urgent"

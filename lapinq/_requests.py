@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 import msgspec
 
@@ -85,13 +86,13 @@ def completed(queue: Defaults, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def task_details(server: Server, task_id: str) -> Call:
-    return _call(server, "GET", f"/api/v1/tasks/{task_id}")
+    return _call(server, "GET", f"/api/v1/tasks/{quote(task_id, safe='')}")
 
 
 def task_result(server: Server, task_id: str, hold: float = 0.0) -> Call:
     """`hold` is for how many seconds the server may hold its answer back."""
     query = f"?wait={hold:.3f}" if hold else ""
-    return _call(server, "GET", f"/api/v1/tasks/{task_id}/result{query}")
+    return _call(server, "GET", f"/api/v1/tasks/{quote(task_id, safe='')}/result{query}")
 
 
 def read_object(response: httpx.Response) -> dict[str, Any]:

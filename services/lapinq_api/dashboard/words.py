@@ -1,8 +1,10 @@
-"""Numbers and times as people read them."""
+"""Numbers and times as people read them, and names as addresses take them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+from jinja2.filters import do_urlencode
 
 from lapinq_core.domain.schedule_words import sentence_of
 
@@ -71,6 +73,11 @@ def rate(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
 
 
+def urlencode(value: str | Mapping[str, str]) -> str:
+    """As Jinja's own, but a slash is encoded too: a browser would take a queue called ../schedules/x for a path."""
+    return do_urlencode(value).replace("/", "%2F")
+
+
 FILTERS = {
     "bytes": size,
     "json": json,
@@ -79,6 +86,7 @@ FILTERS = {
     "seconds": seconds,
     "sentence": sentence_of,
     "thousands": thousands,
+    "urlencode": urlencode,
     "moment": moment,
 }
 """For the templates."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from tests.support.factories import Conn, enqueue
 from tests.support.people import PASSWORD, add_user, browser
 from tests.support.running import on_connections
+from tests.support.schedules_over_http import create
 
 pytestmark = pytest.mark.http
 
@@ -105,3 +107,14 @@ def test_of_very_many_it_shows_the_first_and_says_so(signed_in: httpx.Client, db
         assert shown(signed_in, "?q=many+77") == ["many%2077", *(f"many%20{n}" for n in range(770, 780))]
     finally:
         db.execute("DELETE FROM lapinq_counts WHERE queue_name LIKE 'many %%'")
+
+
+def test_a_queue_that_is_called_like_a_path_leads_to_itself(
+    signed_in: httpx.Client, api_database: str
+) -> None:
+    name, schedule = "../schedules/nightly", create(signed_in, "nightly")
+    on_connections(api_database, partial(enqueue, queue_name=name))
+    [there] = re.findall(r'data-dialog-to="([^"]+schedules[^"]+)"', signed_in.get("/queues").text)
+    assert there == "api/v1/queues/..%2Fschedules%2Fnightly/pause"
+    assert signed_in.post(f"/{there}").json()["queue_name"] == name
+    assert signed_in.get("/api/v1/schedules/nightly").json()["paused_at"] is schedule["paused_at"] is None

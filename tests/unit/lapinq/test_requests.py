@@ -111,3 +111,8 @@ def test_an_answer_that_is_not_lapinqs_is_quoted(answer: httpx.Response, sentenc
 
 def test_a_success_is_no_refusal() -> None:
     assert _requests.refusal(httpx.Response(201, json={"task_id": "1"}), "it") is None
+
+
+def test_an_id_leads_nowhere_else() -> None:
+    call = _requests.task_result(TaskQueue("https://example.org"), "../queues/mail?x=#1")
+    assert httpx.URL(call.url).raw_path == b"/api/v1/tasks/..%2Fqueues%2Fmail%3Fx%3D%231/result"

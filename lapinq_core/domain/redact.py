@@ -1,5 +1,7 @@
 """Hides values in what tasks carry, by the names of their keys. From whom they are hidden is not decided here.
 
+In the addresses that webhooks call, what may be a secret is hidden whatever it is called.
+
 A name counts wherever it is the key of an object, at any depth. It also counts as the name of a field of a task: `args`
 hides every positional argument, which have no names of their own.
 """
@@ -8,6 +10,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 from re import compile as pattern
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -19,6 +22,8 @@ RESULT = "result"
 """The field that holds JSON text."""
 PAYLOAD_FIELDS = ("args", "kwargs", RESULT, "metadata")
 """What a task was given and what it gave back. Errors, tracebacks, logs and progress are words about it."""
+ADDRESS_FIELDS = ("webhook_url", "url")
+"""What holds the address of a webhook."""
 
 
 class Redactor:
@@ -71,6 +76,31 @@ class Redactor:
         if name == RESULT:
             return HIDDEN_TEXT if self.hides(name) else self.mask_text(value)
         return hidden(value) if self.hides(name) else self.mask(value)
+
+
+def mask_address(url: str) -> str:
+    """`url` without its user and password, the values in its query, and its fragment.
+
+    It is `url` itself when there is none of that. What is in its path can't be told from a name, and stays.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    _, has_user, host = parts.netloc.rpartition("@")
+    masked = parts._replace(
+        netloc=f"{HIDDEN}@{host}" if has_user else host,
+        query="&".join(map(_mask_pair, parts.query.split("&"))),
+        fragment=parts.fragment and HIDDEN,
+    )
+    return url if masked == parts else urlunsplit(masked)
+
+
+def _mask_pair(pair: str) -> str:
+    name, is_named, value = pair.partition("=")
+    if is_named:
+        return f"{name}={value and HIDDEN}"
+    return pair and HIDDEN
 
 
 def hidden(value: Any) -> Any:

@@ -2,6 +2,9 @@
 
 Objects come from the database as JSON text. As long as nothing is hidden from the one who asks they are passed on as
 they are; only else are they taken apart, row by row, for a person may see what is in some queues and not in others.
+
+The addresses of webhooks are masked for the same people, whether the settings hide anything or not: an address may
+carry a password or a token.
 """
 
 import asyncio
@@ -17,7 +20,14 @@ from lapinq_api.auth.caller import actor_of
 from lapinq_api.errors import Refused
 from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor
+from lapinq_core.domain.redact import (
+    ADDRESS_FIELDS,
+    HIDDEN,
+    HIDDEN_TEXT,
+    PAYLOAD_FIELDS,
+    Redactor,
+    mask_address,
+)
 from lapinq_core.queue import inspect
 
 if TYPE_CHECKING:
@@ -35,20 +45,24 @@ class Payloads:
 
     def for_(self, actor: Actor) -> "PayloadView":
         """What `actor` is shown."""
-        sees_all = self._redactor is None or actor.may(Permission.PAYLOAD, None)
-        return PayloadView(actor, None if sees_all else self._redactor)
+        sees_all = actor.may(Permission.PAYLOAD, None)
+        return PayloadView(actor, None if sees_all else self._redactor, sees_all=sees_all)
 
 
 class PayloadView:
-    """Tasks as `actor` may see them. `redactor` is None where nothing is hidden from them."""
+    """Tasks as `actor` may see them.
 
-    def __init__(self, actor: Actor, redactor: Redactor | None) -> None:
+    `redactor` is None where nothing is hidden from them but addresses, and with `sees_all` not these either.
+    """
+
+    def __init__(self, actor: Actor, redactor: Redactor | None, *, sees_all: bool) -> None:
         self._actor = actor
         self._redactor = redactor
+        self._sees_all = sees_all
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is hidden from them, whatever the queue."""
+        """Whether nothing but addresses is hidden from them, whatever the queue."""
         return self._redactor is None
 
     def hides(self, queue: str | None) -> bool:
@@ -77,20 +91,28 @@ class PayloadView:
 
         Who writes back what they were shown would put the mask in the place of the value. Raises `InvalidValue`.
         """
-        if not self.hides(queue):
-            return
-        for name in PAYLOAD_FIELDS:
-            if name in given and HIDDEN_TEXT.encode() in msgspec.json.encode(given[name]):
-                raise InvalidValue(
-                    name, f"must not hold {HIDDEN}, which stands for what you may not see: leave it out"
-                )
+        masked: list[str] = []
+        if self.hides(queue):
+            masked += [
+                name
+                for name in PAYLOAD_FIELDS
+                if name in given and HIDDEN_TEXT.encode() in msgspec.json.encode(given[name])
+            ]
+        if self._hides_addresses(queue):
+            masked += [name for name in ADDRESS_FIELDS if HIDDEN in (given.get(name) or "")]
+        for name in masked:
+            raise InvalidValue(
+                name, f"must not hold {HIDDEN}, which stands for what you may not see: leave it out"
+            )
 
-    def check_move(self, old: str, new: str) -> None:
-        """Returns when they may move what carries a payload between these queues. Raises `Refused` (403).
+    def check_move(self, old: str, new: str, address: str | None) -> None:
+        """Returns when they may move what carries a payload, and calls `address`, between these queues.
 
-        They may not where the move itself would show them what is hidden.
+        They may not where the move itself would show them what is hidden: it raises `Refused` (403).
         """
-        if self.hides(old) and not self.hides(new):
+        shows_payload = self.hides(old) and not self.hides(new)
+        shows_address = self.mask_address(address, old) != address == self.mask_address(address, new)
+        if shows_payload or shows_address:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
                 f"{self._actor.name} may not move it from the queue {old}, where values are hidden from them,"
@@ -108,23 +130,33 @@ class PayloadView:
 
         `queue` is that of the task, for an object which does not name it. Where nobody says, all is hidden that may be.
         """
-        if self._redactor is None or not self.hides(shown.get("queue_name", queue)):
+        if self._sees_all:
             return shown
-        redactor = self._redactor
-        return {
-            name: redactor.mask_field(name, value) if name in PAYLOAD_FIELDS else value
-            for name, value in shown.items()
-        }
+        queue = shown.get("queue_name", queue)
+        redactor = self._redactor if self.hides(queue) else None
+        return {name: self._mask_field(name, value, queue, redactor) for name, value in shown.items()}
+
+    def mask_address(self, url: str | None, queue: str | None) -> str | None:
+        """The address of a webhook of `queue` as they may see it; None is none."""
+        return mask_address(url) if url is not None and self._hides_addresses(queue) else url
 
     async def encoded(self, text: str, queue: str | None = None) -> bytes:
         """As `mask_object`, for JSON text of one object or a list of them."""
-        if self._redactor is None:
+        if self._redactor is None and (self._sees_all or not any(mark in text for mark in _ADDRESSES)):
             return text.encode()
         if len(text) < _LARGE:
-            return self._masked(self._redactor, text, queue)
-        return await asyncio.to_thread(self._masked, self._redactor, text, queue)
+            return self._masked(text, queue)
+        return await asyncio.to_thread(self._masked, text, queue)
 
-    def _masked(self, redactor: Redactor, text: str, queue: str | None) -> bytes:
+    def _hides_addresses(self, queue: str | None) -> bool:
+        return not self._sees_all and not self._actor.may(Permission.PAYLOAD, queue)
+
+    def _mask_field(self, name: str, value: Any, queue: str | None, redactor: Redactor | None) -> Any:
+        if name in ADDRESS_FIELDS:
+            return self.mask_address(value, queue)
+        return redactor.mask_field(name, value) if redactor and name in PAYLOAD_FIELDS else value
+
+    def _masked(self, text: str, queue: str | None) -> bytes:
         found: dict[str, Any] | list[dict[str, Any]]
         try:
             found = _objects.decode(text)
@@ -134,11 +166,16 @@ class PayloadView:
         rows = [found] if isinstance(found, dict) else found
         for one in rows:
             named = one.get("queue_name")
-            if self.hides(queue if named is None else msgspec.json.decode(named, type=str)):
-                # Only the payload is decoded; every other value stays as it was written.
-                one.update(
-                    {name: _mask_raw(redactor, name, one[name]) for name in PAYLOAD_FIELDS if name in one}
-                )
+            where = queue if named is None else msgspec.json.decode(named, type=str)
+            # Only the payload and addresses are decoded; every other value stays as it was written.
+            if self._redactor is not None and self.hides(where):
+                for name in PAYLOAD_FIELDS:
+                    if name in one:
+                        one[name] = _mask_raw(self._redactor, name, one[name])
+            if self._hides_addresses(where):
+                for name in ADDRESS_FIELDS:
+                    if name in one:
+                        one[name] = self._mask_raw_address(one[name], where)
         return msgspec.json.encode(found)
 
     def _masked_slowly(self, text: str, queue: str | None) -> bytes:
@@ -146,6 +183,10 @@ class PayloadView:
         if isinstance(found, dict):
             return json.dumps(self.mask_object(found, queue)).encode()
         return json.dumps([self.mask_object(one, queue) for one in found]).encode()
+
+    def _mask_raw_address(self, raw: msgspec.Raw, queue: str | None) -> msgspec.Raw:
+        masked = self.mask_address(msgspec.json.decode(raw, type=str | None), queue)
+        return msgspec.Raw(msgspec.json.encode(masked))
 
     def _lack(self, queue: str | None) -> str:
         if self._actor.kind is ActorKind.KEY:
@@ -168,6 +209,9 @@ async def about_task(state: "State", request: Request, task_id: str, text: str) 
     names = await state.database.run(inspect.get_names, task_id)
     return await view.encoded(text, names.queue_name if names else None)
 
+
+_ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)
+"""What JSON text of the database has in it where it has an address."""
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
 

@@ -82,6 +82,10 @@ class TaskPayload(Payload):
         self._task = task
         self._takes_key = takes_key
 
+    def is_hidden(self, payloads: PayloadView) -> bool:
+        url = self._task.webhook_url
+        return super().is_hidden(payloads) or payloads.mask_address(url, self._task.queue_name) != url
+
     def curl(self, server: str) -> str | None:
         """The command that enqueues the task again at `server`; None where it would be too long."""
         return enqueue_again(self._task, server, takes_key=self._takes_key)

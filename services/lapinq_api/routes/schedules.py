@@ -73,7 +73,7 @@ async def change_schedule(state: State, request: Request) -> Response:
     view = state.payloads.for_(actor_of(request))
 
     async def change(conn: psycopg.AsyncConnection, found: Schedule) -> list[Shown]:
-        view.check_move(found.queue_name, changes.get("queue_name", found.queue_name))
+        view.check_move(found.queue_name, changes.get("queue_name", found.queue_name), found.webhook_url)
         view.check_holds_no_mask(found.queue_name, changes)
         changed = await schedules.change(conn, name, changes, version, by=author_of(request))
         return await with_latest(conn, [changed])

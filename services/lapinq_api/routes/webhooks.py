@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import author_of, require
+from lapinq_api.auth.caller import actor_of, author_of, require
 from lapinq_api.body import read_no_fields
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
@@ -22,14 +22,15 @@ from lapinq_core.store import webhooks
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
     objects, last = await state.database.scan(webhooks.list_webhooks, read_filter(query), read_limit(query))
-    return Json(f"[{','.join(objects)}]".encode(), headers=next_number(last))
+    shown = await state.payloads.for_(actor_of(request)).encoded(f"[{','.join(objects)}]")
+    return Json(shown, headers=next_number(last))
 
 
 async def get_webhook(state: State, request: Request) -> Response:
     found = await state.database.run(webhooks.get, _event_id(request))
     if found is None:
         raise _unknown()
-    return Json(found[1].encode())
+    return Json(await state.payloads.for_(actor_of(request)).encoded(found[1]))
 
 
 async def resend_webhook(state: State, request: Request) -> Response:
@@ -42,7 +43,7 @@ async def resend_webhook(state: State, request: Request) -> Response:
     sent = await state.database.run(webhooks.resend, which, by=author_of(request))
     if sent is None:
         raise _unknown()
-    return Json(sent.encode())
+    return Json(await state.payloads.for_(actor_of(request)).encoded(sent))
 
 
 def _event_id(request: Request) -> str:

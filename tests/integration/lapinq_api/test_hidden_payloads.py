@@ -32,12 +32,13 @@ CARRIED: dict[str, Any] = {
     "args": [1, {"Password": SECRET, "to": "ada"}],
     "kwargs": {"login": [{"password": {"deep": [SECRET]}}], "api_token": SECRET, "to": "ada"},
     "metadata": {"password": SECRET, "tenant": 7},
-    "webhook_url": "https://example.org/",
+    "webhook_url": f"https://shop:{SECRET}@example.org/done?to=ada&sig={SECRET}",
 }
 MASKED: dict[str, Any] = {
     "args": [1, {"Password": "[hidden]", "to": "ada"}],
     "kwargs": {"login": [{"password": "[hidden]"}], "api_token": "[hidden]", "to": "ada"},
     "metadata": {"password": "[hidden]", "tenant": 7},
+    "webhook_url": "https://[hidden]@example.org/done?to=[hidden]&sig=[hidden]",
 }
 RESULT = f'{{"password": "{SECRET}", "sum": 3}}'
 MASKED_RESULT = '{"password":"[hidden]","sum":3}'
@@ -67,7 +68,9 @@ async def tasks_of(conn: Conn, queue: str) -> dict[str, str]:
 def stage(api_database: str) -> Iterator[Stage]:
     tasks = {queue: on_connections(api_database, partial(tasks_of, queue=queue)) for queue in (SEEN, UNSEEN)}
     on_connections(api_database, partial(add_schedule, queue_name=UNSEEN, **CARRIED))
-    settings = Settings(database_url=api_database, api_key="master", redact=("password", "*token*"))
+    settings = Settings(
+        database_url=api_database, api_key="master", session_secret="s", redact=("password", "*token*")
+    )
     with serving(build_app(settings)) as server, ExitStack() as clients:
 
         def client(**headers: str) -> httpx.Client:
@@ -117,13 +120,54 @@ def test_no_answer_has_a_hidden_value_in_it(stage: Stage, db: psycopg.Connection
     assert asked > 30
 
 
+def test_no_page_has_a_hidden_value_in_it(stage: Stage) -> None:
+    pages = ["/webhooks", "/schedules", "/schedules/nightly", "/schedules/nightly/edit"]
+    for path in (*pages, *(f"/tasks/{task}" for task in stage.tasks[UNSEEN].values())):
+        page = stage.people["without"].get(path)
+        assert page.status_code == 200
+        assert SECRET not in page.text, path
+
+
+def test_addresses_of_webhooks_hide_what_may_be_secret_without_the_setting_too(
+    stage: Stage, serve: Callable[..., httpx.Client]
+) -> None:
+    server = serve(api_key="master", session_secret="s")
+    for name in (*NOTHING, *EVERYTHING):
+        asking = stage.people[name]
+        shown = [
+            server.get(path, headers=dict(asking.headers) | _cookie(asking)).json()
+            for path in ("/api/v1/tasks", "/api/v1/webhooks", "/api/v1/schedules")
+        ]
+        addresses = {one.get("webhook_url") or one["url"] for objects in shown for one in objects}
+        assert addresses == {(CARRIED if name in EVERYTHING else MASKED)["webhook_url"]}, name
+
+
+def _cookie(client: httpx.Client) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+
+
+def test_nobody_writes_back_a_masked_address_or_moves_a_schedule_to_see_it(stage: Stage) -> None:
+    master, url = stage.people["master"], f"/admin/users/{stage.user_id}/permissions"
+    queues = {SEEN: ["enqueue", "payload"], UNSEEN: ["enqueue"]}
+    assert master.post(url, json={"queues": queues}).status_code == 200
+    person = stage.people["with"]
+    try:
+        version = person.get("/api/v1/schedules/nightly").json()["version"]
+        masked = {"version": version, "webhook_url": "https://example.org/done?to=[hidden]"}
+        assert person.patch("/api/v1/schedules/nightly", json=masked).status_code == 400
+        moved = {"version": version, "queue_name": SEEN}
+        assert person.patch("/api/v1/schedules/nightly", json=moved).status_code == 403
+    finally:
+        queues = {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}
+        assert master.post(url, json={"queues": queues}).status_code == 200
+
+
 def test_schedules_are_shown_as_their_tasks_are(stage: Stage) -> None:
     for name in (*EVERYTHING, *NOTHING, "with"):
         alone = stage.people[name].get("/api/v1/schedules/nightly").json()
         assert {field: alone[field] for field in MASKED} == {
             field: (CARRIED if name in EVERYTHING else MASKED)[field] for field in MASKED
         }
-        assert alone["webhook_url"] == CARRIED["webhook_url"]
         assert stage.people[name].get("/api/v1/schedules").json() == [alone]
 
 

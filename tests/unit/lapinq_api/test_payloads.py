@@ -95,13 +95,14 @@ def test_who_sees_everything(actor: Actor, sees: bool) -> None:
     assert view.may_search(None) is sees
 
 
-def test_without_the_setting_nothing_is_hidden_from_anybody() -> None:
+def test_without_the_setting_nothing_but_addresses_is_hidden_from_anybody() -> None:
     view = Payloads(()).for_(READER)
     assert view.is_whole
     assert not view.hides(None)
     view.check_search({"args": "x"})
     shown = {"queue_name": "mail", "kwargs": {"password": 1}}
-    assert view.mask_object(shown) is shown
+    assert view.mask_object(shown) == shown
+    assert Payloads(()).for_(PROGRAM).mask_object(shown) is shown
 
 
 def test_what_is_not_masked_is_passed_on_letter_by_letter() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor
+from lapinq_core.domain.redact import HIDDEN, HIDDEN_TEXT, PAYLOAD_FIELDS, Redactor, mask_address
 
 SECRET = "q0x7"
 """What stands in every hidden value, and in nothing else: no key and no other value has a digit in it."""
@@ -158,3 +158,20 @@ def test_the_name_of_a_field_hides_all_that_is_in_it() -> None:
     assert Redactor(["args"]).mask_field("kwargs", {"args": 1, "b": 2}) == {"args": HIDDEN, "b": 2}
     assert Redactor(["a"]).mask_field("result", task["result"]) == '{"a":"[hidden]"}'
     assert Redactor(["a"]).mask_field("args", task["args"]) == [1, {"a": HIDDEN}]
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("https://example.org/done", "https://example.org/done"),
+        ("https://example.org:8443/a/b?", "https://example.org:8443/a/b?"),
+        ("https://ada:secret@[::1]:80/x", "https://[hidden]@[::1]:80/x"),
+        ("https://token@example.org", "https://[hidden]@example.org"),
+        ("https://a@b:c@example.org/", "https://[hidden]@example.org/"),
+        ("https://example.org/?sig=a=b&to=", "https://example.org/?sig=[hidden]&to="),
+        ("https://example.org?secret#part", "https://example.org?[hidden]#[hidden]"),
+        ("//[", "[hidden]"),
+    ],
+)
+def test_an_address_keeps_what_is_no_secret(url: str, masked: str) -> None:
+    assert mask_address(url) == masked

@@ -1,7 +1,9 @@
 """Looking at tasks and queues. What only passes through to a client is JSON text made by the database."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
+from typing import cast
 
 import msgspec
 import psycopg
@@ -13,6 +15,8 @@ from lapinq_core.queue.filters import TaskFilter, pick_tasks
 
 _PACKAGE = "lapinq_core.queue"
 
+MOST_PAGE_BYTES = 8 * 1024 * 1024
+"""Of the objects on one page; a task alone may be larger."""
 MAX_ATTEMPTS = 200
 """Of one task at a time; more than it can have with the most retries, unless it snoozes or is handed back."""
 
@@ -78,15 +82,27 @@ async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
 
 
 async def list_tasks(
-    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int
+    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int, most_bytes: int = MOST_PAGE_BYTES
 ) -> tuple[list[str], str | None]:
-    """The newest tasks that pass, at most `limit`, as JSON objects; and the id to go on from, or None."""
-    cursor = await conn.execute(
-        _task_objects(pick_tasks(chosen, limit + 1)), msgspec.structs.asdict(chosen), prepare=False
-    )
-    rows = await cursor.fetchall()
-    more = len(rows) > limit
-    return [row[1] for row in rows[:limit]], rows[limit - 1][0] if more else None
+    """The newest tasks that pass, as JSON objects; and the id to go on from, or None.
+
+    At most `limit`, and fewer where more than one would be over `most_bytes`: the database is stopped there.
+    """
+    objects: list[str] = []
+    size = 0
+    last: str | None = None
+    more = False
+    query = _task_objects(pick_tasks(chosen, limit + 1))
+    async with conn.cursor() as cursor, aclosing(_streamed(cursor, query, chosen)) as rows:
+        async for task_id, text in rows:
+            size += len(text.encode())
+            more = len(objects) == limit or (bool(objects) and size > most_bytes)
+            if not more:
+                objects.append(text)
+                last = task_id
+            elif len(objects) < limit:
+                break  # else it was the last row anyway
+    return objects, last if more else None
 
 
 async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
@@ -153,6 +169,14 @@ async def _lines(
 ) -> list[TaskLine]:
     cursor = await conn.execute(query, params, prepare=False)
     return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
+
+
+def _streamed(
+    cursor: psycopg.AsyncCursor, query: psql.Composed, chosen: TaskFilter
+) -> AsyncGenerator[tuple[str, str]]:
+    """The rows one by one, as they are read; closing it stops the statement."""
+    rows = cursor.stream(query, msgspec.structs.asdict(chosen))
+    return cast("AsyncGenerator[tuple[str, str]]", rows)  # the driver declares an iterator alone
 
 
 def _task_objects(picked: psql.Composable) -> psql.Composed:

@@ -1,11 +1,15 @@
 -- Task objects as the API shows them, newest first: the id and the object as JSON text. {picked} is a query for the
--- ids (`filters.py`); what it says of a status and what the object shows come from one snapshot.
+-- ids, newest first (`filters.py`); what it says of a status and what the object shows come from one snapshot.
+-- Each object is made when it is read, in the order of the ids: the limit below has the rows looked up one by one, and
+-- nothing is sorted that holds them. So whoever stops reading leaves the rest undone.
 -- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}
 )
 SELECT o.id::text, row_to_json(o)::text
-  FROM (SELECT d.id,
+  FROM picked
+ CROSS JOIN LATERAL (
+        SELECT d.id,
                d.task_name,
                d.queue_name,
                d.module_path,
@@ -34,6 +38,6 @@ SELECT o.id::text, row_to_json(o)::text
                d.completed_at,
                d.timeout_seconds,
                d.request_id
-          FROM picked
-          JOIN lapinq_task_details d ON d.id = picked.id) AS o
- ORDER BY o.id DESC
+          FROM lapinq_task_details d
+         WHERE d.id = picked.id
+         LIMIT 1) AS o

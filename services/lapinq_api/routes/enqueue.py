@@ -106,7 +106,7 @@ class EnqueuedBatch(msgspec.Struct):
 async def enqueue(state: State, request: Request) -> Response:
     name = key_name(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    with state.admission.hold(len(body)):
+    with await state.admission.decoding(body):
         task = await off_loop_if_large(body, _read_one, body, state.settings.allowed_modules, _id_of(request))
         require(request, Permission.ENQUEUE, task.queue_name)
         key = None if name is None else await off_loop_if_large(body, key_of, name, _ONE, body)
@@ -124,7 +124,7 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     name = key_name(request)
     limit = state.settings.max_batch_payload_size
     body = await read_json(request.scope, request.receive, limit, state.admission)
-    with state.admission.hold(len(body)):
+    with await state.admission.decoding(body):
         tasks = await off_loop_if_large(
             body, _read_batch, body, state.settings.allowed_modules, _id_of(request)
         )

@@ -49,7 +49,7 @@ async def list_schedules(state: State, request: Request) -> Response:
 async def create_schedule(state: State, request: Request) -> Response:
     refuse_early(request, Permission.ENQUEUE)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    with state.admission.hold(len(body)):
+    with await state.admission.decoding(body):
         definition = await off_loop_if_large(body, read_definition, body, state.settings.allowed_modules)
     check_name("queue_name", definition.queue_name)
     require(request, Permission.ENQUEUE, definition.queue_name)
@@ -65,7 +65,7 @@ async def change_schedule(state: State, request: Request) -> Response:
     name = schedule_name(request)
     refuse_early(request, Permission.ENQUEUE)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    with state.admission.hold(len(body)):
+    with await state.admission.decoding(body):
         version, changes = await off_loop_if_large(body, read_change, body, state.settings.allowed_modules)
     if "queue_name" in changes:
         check_name("queue_name", changes["queue_name"])

@@ -293,3 +293,12 @@ def test_with_allowed_modules_no_part_of_a_name_is_private(serve: Serve, api: ht
             assert answer.json()["details"][0]["loc"].removeprefix("[0].") == "task_name"
             assert "LAPINQ_ALLOWED_MODULES" in answer.json()["error"]
         assert api.post("/api/v1/enqueue", json=task).status_code == 201
+
+
+def test_a_batch_of_more_values_than_memory_may_take_is_a_413(api: httpx.Client) -> None:
+    task = b'{"task_name":"send","module_path":"app.mail","args":[' + b"[]," * 4_000_000 + b"0]}"
+    answer = api.post(
+        "/api/v1/enqueue/batch", content=b"[%s]" % task, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+    assert "must not hold so many values" in answer.json()["error"]

@@ -228,6 +228,49 @@ def test_a_name_is_found_by_a_part_of_it(database: str) -> None:
     on_connections(database, test)
 
 
+def test_a_page_ends_before_it_is_too_large_and_the_next_one_goes_on(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        sizes = [10, 10, 500, 500, 3000, 10, 400, 400, 400]
+        ids = [(await enqueue(conn, args=["x" * size]))[0] for size in sizes]
+
+        async def pages(limit: int, most: int) -> list[list[str]]:
+            found: list[list[str]] = []
+            last: str | None = None
+            while not found or last:
+                objects, last = await inspect.list_tasks(conn, TaskFilter(before=last), limit, most)
+                found.append([msgspec.json.decode(text)["id"] for text in objects])
+            return found
+
+        parted = await pages(limit=4, most=2500)
+        assert [one for page in parted for one in page] == ids[::-1]
+        # Of about 700 bytes besides: three of 400; what goes with the large one is too much for either neighbour.
+        assert [len(page) for page in parted] == [2, 2, 1, 2, 2]
+        assert [len(page) for page in await pages(limit=4, most=10**6)] == [4, 4, 1]
+        assert [len(page) for page in await pages(limit=9, most=10**6)] == [9]
+        assert [len(page) for page in await pages(limit=9, most=1)] == [1] * 9
+
+    on_connections(database, test)
+
+
+def test_the_database_makes_no_objects_beyond_the_page(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 60, args=["x" * 1_000_000], ttl_seconds=1000.0)
+        await conn.execute("CREATE SEQUENCE looks")
+        await conn.execute(
+            "CREATE OR REPLACE FUNCTION lapinq_now() RETURNS timestamptz LANGUAGE plpgsql VOLATILE"
+            " AS 'BEGIN PERFORM nextval(''looks''); RETURN clock_timestamp(); END'"
+        )
+        objects, last = await inspect.list_tasks(conn, TaskFilter(), 60, 2_500_000)
+        assert len(objects) == 2
+        assert last is not None
+        row = await (await conn.execute("SELECT last_value FROM looks")).fetchone()
+        assert row is not None
+        assert row[0] < 10, "each object takes a look at the clock"
+        assert len((await inspect.list_tasks(conn, TaskFilter(before=last), 2))[0]) == 2
+
+    on_connections(database, test)
+
+
 def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: str) -> None:
     async def test(conn: Conn) -> None:
         assert await inspect.count_queues(conn) == []

@@ -1,13 +1,15 @@
 """What is held at once is bounded, and let go of whatever happens."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterable
 
+import msgspec
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
-from lapinq_api.admission import Admission
+from lapinq_api.admission import Admission, weight_of
 from lapinq_api.body import read_json
 from lapinq_api.errors import Overloaded, Refused
 
@@ -54,3 +56,44 @@ def test_a_body_over_its_limit_or_cut_off_leaves_nothing_counted() -> None:
     with pytest.raises(ClientDisconnect):
         asyncio.run(read_json(SCOPE, _sending([b"x"], ends=False), 100, admission))
     assert admission.held == 0
+
+
+MANY = {
+    "lists": b"[],",
+    "objects": b'{"a":1},',
+    "empty objects": b"{},",
+    "digits": b"1,",
+    "fractions": b"0.5,",
+    "letters": b'"a",',
+    "wide text": '"😀aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",'.encode(),
+    "escaped wide text": b'"\\ud83d\\ude00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",',
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_what_a_body_is_decoded_to_takes_no_more_than_it_counts_for(name: str) -> None:
+    body = b"[" + MANY[name] * 20_000 + b"0]"
+    tracemalloc.start()
+    try:
+        decoded = msgspec.json.decode(body)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(decoded) == 20_001
+    assert 2 * taken < 3 * weight_of(body)
+
+
+def test_a_body_counts_for_what_it_is_decoded_to_and_one_beyond_all_measure_is_refused() -> None:
+    admission = Admission(1000)
+
+    async def decode() -> None:
+        with await admission.decoding(b"[[],[],[],[]]"):
+            assert admission.held == 13 + 5 * 40 + 3 * 32
+            with pytest.raises(Overloaded):
+                await admission.decoding(b"[%s0]" % (b"[]," * 10))
+        assert admission.held == 0
+        with pytest.raises(Refused) as refused:
+            await admission.decoding(b"[%s0]" % (b"[]," * 20))
+        assert refused.value.status == 413
+
+    asyncio.run(decode())

@@ -1,7 +1,7 @@
 -- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.
 -- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
 
-CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer)
+CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer, is_bounded boolean)
  RETURNS integer
  LANGUAGE plpgsql
 AS $function$
@@ -10,21 +10,40 @@ DECLARE
     week timestamptz;
     lower_id uuid;
     upper_id uuid;
+    missing text[];
     parent text;
     key text;
     partition text;
+    rows bigint;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('lapinq_ensure_partitions')) THEN
         RETURN 0;
     END IF;
+    IF is_bounded
+       AND pg_relation_size('lapinq_tasks_default') + pg_relation_size('lapinq_attempts_default') > 64 * 1024 * 1024 THEN
+        RETURN 0;
+    END IF;
+    <<weeks>>
     FOR n IN 0..weeks_ahead LOOP
         week := date_trunc('week', lapinq_now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + n * interval '7 days';
         lower_id := (lpad(to_hex((extract(epoch FROM week) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
         upper_id := (lpad(to_hex((extract(epoch FROM week + interval '7 days') * 1000)::bigint), 12, '0')
                      || repeat('0', 20))::uuid;
-        FOREACH parent IN ARRAY ARRAY['lapinq_tasks', 'lapinq_attempts'] LOOP
+        missing := ARRAY(SELECT p
+                           FROM unnest(ARRAY['lapinq_tasks', 'lapinq_attempts']) AS p
+                          WHERE to_regclass(p || to_char(week AT TIME ZONE 'UTC', '_YYYYMMDD')) IS NULL);
+        IF is_bounded THEN
+            FOREACH parent IN ARRAY missing LOOP
+                key := CASE parent WHEN 'lapinq_tasks' THEN 'id' ELSE 'task_id' END;
+                EXECUTE format('SELECT count(*) FROM (SELECT FROM %I WHERE %I >= $1 AND %I < $2 LIMIT 20001) AS few',
+                               parent || '_default', key, key)
+                   INTO rows
+                  USING lower_id, upper_id;
+                CONTINUE weeks WHEN rows > 20000;
+            END LOOP;
+        END IF;
+        FOREACH parent IN ARRAY missing LOOP
             partition := parent || to_char(week AT TIME ZONE 'UTC', '_YYYYMMDD');
-            CONTINUE WHEN to_regclass(partition) IS NOT NULL;
             key := CASE parent WHEN 'lapinq_tasks' THEN 'id' ELSE 'task_id' END;
             -- LIKE and ATTACH instead of PARTITION OF: the parent stays readable and writable meanwhile.
             EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', partition, parent);
@@ -40,6 +59,11 @@ BEGIN
     RETURN made;
 END
 $function$;
+
+CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer)
+ RETURNS integer
+ LANGUAGE sql
+AS $function$SELECT lapinq_ensure_partitions(weeks_ahead, true)$function$;
 
 CREATE OR REPLACE FUNCTION lapinq_now()
  RETURNS timestamp with time zone

@@ -4,6 +4,7 @@ What one process does the others skip, so running many costs little more than ru
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import psycopg
@@ -17,7 +18,7 @@ from lapinq_core.queue.alarm import Alarm
 from lapinq_core.queue.retaining import ROUND_INTERVAL_SECONDS, Retaining
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.store import logins, rollups, sessions, ticks, webhooks, workers
+from lapinq_core.store import alerts, logins, rollups, sessions, ticks, webhooks, workers
 
 Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
@@ -28,6 +29,8 @@ FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 async def run_chores(
@@ -75,9 +78,7 @@ async def run_chores(
             )
             start("expire", lambda: _until_short(pool, upkeep.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, upkeep.fold_counts), FOLD_INTERVAL_SECONDS)
-            start(
-                "make partitions", lambda: _once(pool, upkeep.ensure_partitions), PARTITION_INTERVAL_SECONDS
-            )
+            start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
             start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
             start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
             start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
@@ -103,6 +104,18 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
     return (
         PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
     )
+
+
+async def _make_partitions(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        await upkeep.ensure_partitions(conn)
+        if unmade := await alerts.unmade_week(conn):
+            log.warning(
+                "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
+                " run SELECT lapinq_ensure_partitions(2, false)",
+                unmade.monday,
+                unmade.default_bytes / 1e6,
+            )
 
 
 async def _forget_keys(pool: Pool) -> float | None:

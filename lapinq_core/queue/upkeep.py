@@ -54,11 +54,11 @@ async def fold_counts(conn: psycopg.AsyncConnection) -> int:
 async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
     """Makes the partitions of the coming weeks; answers how many it made.
 
-    It waits for a lock on the parents for 2 s at most, so as not to hold up everybody behind one long query, and is
-    called again later.
+    It waits for a lock for half a second at most, so as not to hold up everybody behind one long query, and is called
+    again later. A week is left of which the default partition holds too much (`alerts.unmade_week`).
     """
     async with conn.transaction():
-        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '2s'"))
+        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
         cursor = await conn.execute(sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
         row = await cursor.fetchone()
     return row[0] if row else 0

@@ -47,6 +47,17 @@ class OldSnapshot(msgspec.Struct, frozen=True):
     transactions: int | None
 
 
+class UnmadeWeek(msgspec.Struct, frozen=True):
+    """A week without a partition of its own, by the date of its Monday; its tasks are in the default partition.
+
+    Too many of them to be moved while others wait, or nobody was able to make it. `default_bytes` is what the default
+    partitions hold of all weeks.
+    """
+
+    monday: str
+    default_bytes: int
+
+
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to tell; numbers of webhooks are at most `MOST_WEBHOOKS`.
 
@@ -63,6 +74,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     overdue_seconds: float | None
     old_snapshots: list[OldSnapshot]
     default_passwords: list[str]
+    unmade_week: UnmadeWeek | None = None
 
 
 async def look(conn: psycopg.AsyncConnection) -> Alerts:
@@ -87,7 +99,14 @@ async def look(conn: psycopg.AsyncConnection) -> Alerts:
         overdue_seconds=overdue_seconds,
         old_snapshots=await find_old_snapshots(conn),
         default_passwords=usernames,
+        unmade_week=await unmade_week(conn),
     )
+
+
+async def unmade_week(conn: psycopg.AsyncConnection) -> UnmadeWeek | None:
+    """This week or the next, if it has no partition."""
+    row = await (await conn.execute(sql(_PACKAGE, "unmade_week"), prepare=True)).fetchone()
+    return UnmadeWeek(*row) if row else None
 
 
 async def schedules_late(conn: psycopg.AsyncConnection) -> float | None:

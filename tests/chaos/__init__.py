@@ -43,6 +43,8 @@
 33. A strict isolation by default, for the role or the database:
     chaos/test_strict_isolation.py::test_no_session_of_ours_fails_for_it_and_nothing_is_lost
     integration/queue/test_retention.py::test_a_week_stays_whose_task_is_requeued_at_its_end
+35. Three million rows in the default partition:
+    integration/queue/test_partitions.py::test_no_claim_waits_for_three_million_rows_in_the_default_partition
 
 test_mutations.py takes guards out of the product one by one, and sees tests of these fail.
 """

@@ -1,0 +1,46 @@
+"""What docs/operate/security.md says of limits is what the code does, and what is not done is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lapinq_api import admission, body, protocol, state
+from lapinq_api.dashboard import live, login
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
+KIB, MIB = 1024, 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        ("form of a login", f"{login.MAX_FORM_BYTES // KIB} KiB"),
+        ("all bodies at once, as they arrive and decoded", f"about {admission.MOST_BYTES // MIB} MiB"),
+        ("time for a body, from when it is asked for", f"{body.BODY_SECONDS:g} s"),
+        (
+            "request line and headers",
+            f"{protocol.MOST_HEAD_BYTES // KIB} KiB, {protocol.MOST_HEADERS} headers",
+        ),
+        ("time for them", f"{protocol.HEAD_SECONDS:g} s;"),
+        ("connections", f"{protocol.MOST_CONNECTIONS}, "),
+        ("an answer of which the client takes nothing", f"{protocol.UNREAD_SECONDS:g} s"),
+        ("a message over `/ws`", f"{live.LARGEST_MESSAGE // KIB} KiB"),
+        ("a viewer of `/ws` who takes nothing", f"{live.SEND_SECONDS:g} s"),
+        (
+            "viewers whom the database is asked for at once",
+            f"{state.MOST_LOOKS} of at most {state.MOST_VIEWERS}",
+        ),
+    ],
+)
+def test_a_limit_is_the_one_that_holds(what: str, limit: str) -> None:
+    found = re.search(rf"^\| {re.escape(what)} \| ([^|]*) \|", PAGE, re.MULTILINE)
+    assert found, what
+    assert found[1].startswith(limit)
+
+
+@pytest.mark.parametrize("missing", ["second factor", "single sign-on", "one database role"])
+def test_what_is_not_done_is_said(missing: str) -> None:
+    _, _, section = PAGE.partition("\n## What lapinq does not do\n")
+    assert missing in section.partition("\n## ")[0]

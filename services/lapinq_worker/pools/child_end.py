@@ -13,12 +13,13 @@ EXIT_GRACE_SECONDS = 1.0
 
 def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
     """How `job`, which had begun in a child that ended with `code`, is to be settled."""
+    if child.ending is not None and child.ending[0] is job:
+        return child.ending[1]
+    order = child.orders.get(job)
+    if order is not None:
+        return order.outcome
     if child.ending is None:
-        order = child.orders.get(job)
-        return order.outcome if order is not None else Died(f"the process that ran the task {_how(code)}")
-    guilty, outcome = child.ending
-    if guilty is job:
-        return outcome
+        return Died(f"the process that ran the task {_how(code)}")
     # It had just begun when the process was killed because of the one before.
     return child.interruption or Interrupted()
 

@@ -50,8 +50,8 @@ class Owner(Protocol):
 class ChildProcess(asyncio.Protocol):
     """A child and the `jobs` it was handed, which it was at `handed_over` or at its last report.
 
-    `taken_out` are those of them that are settled already; `orders` those that are to stop. `behind` are jobs that go
-    on elsewhere when these are through.
+    `orders` are those of them that are to stop, or not to begin. `behind` are jobs that go on elsewhere when these are
+    through.
     """
 
     def __init__(self, owner: Owner) -> None:
@@ -66,7 +66,6 @@ class ChildProcess(asyncio.Protocol):
         self.first = 1  # the number of jobs[0]; never behind `jobs`
         self._seen = (0, 0)  # the mark of the progress passed on last
         self.jobs: deque[Job] = deque()
-        self.taken_out: set[Job] = set()
         self.orders: dict[Job, Order] = {}
         self.behind: list[Job] = []
         self.handed_over = 0.0
@@ -141,21 +140,22 @@ class ChildProcess(asyncio.Protocol):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, ALARM_SIGNAL)
 
-    def cancel(self, job: Job, outcome: Outcome, kill_at: float) -> bool:
-        """Asks `job` to stop, which then ends as `outcome`. False when it had not begun: it is not run then, and the
-        caller settles it."""
-        position = self.jobs.index(job)
-        call = self.first + position
-        if position > self.position and self.page.skip(call):
-            self.taken_out.add(job)
-            return False
+    def cancel(self, job: Job, outcome: Outcome, kill_at: float) -> None:
+        """Asks `job` to stop, or not to begin when the child comes to it; it ends as `outcome` then."""
         job.is_cancelled = True
-        if position >= self.position:
-            # Else it has ended, its report is on the way, and the word may stand for the one that runs now.
-            self.page.cancel(call)
+        if self.jobs.index(job) > self.position:
+            self.page.skip(self.first + self.jobs.index(job))
+        else:
+            self.tell_cancelled(job)
         before = self.orders.get(job)
         self.orders[job] = Order(outcome, kill_at if before is None else min(kill_at, before.kill_at))
-        return True
+
+    def tell_cancelled(self, job: Job) -> None:
+        """Tells the function of `job`, if it runs, that somebody asked for its stop."""
+        position = self.jobs.index(job)
+        if position == self.position:
+            # Of one that has ended the report is on the way, and the word may stand for the one that runs now.
+            self.page.cancel(self.first + position)
 
     def note_lease(self) -> None:
         """Tells the function that runs whether the worker still holds its task."""
@@ -247,7 +247,7 @@ class ChildProcess(asyncio.Protocol):
         call = self.first
         self.first += 1
         job = self.jobs.popleft()
-        if self.taken_out:
+        if job.is_cancelled:
             self.page.passed(call)
         if self.jobs:
             self.handed_over = self.jobs[0].started = time.perf_counter()

@@ -47,6 +47,8 @@ def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
     order = child.orders.get(job)
     if order is None:
         return min(LOOK_SECONDS, left)
+    if job.is_cancelled:
+        child.tell_cancelled(job)  # it may have begun in the moment in which it was asked not to
     if now >= order.kill_at:
         child.kill(order.outcome)
     return max(LEAST_SECONDS, min(LOOK_SECONDS, order.kill_at - now))

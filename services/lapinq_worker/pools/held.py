@@ -24,15 +24,13 @@ def held_by(
         reports = unread_reports(child, give_up)
         position = child.position
         for place, job in enumerate(list(child.jobs)):
-            if job in child.taken_out:
-                continue
             order = child.orders.get(job)
             if (report := reports.get(job)) is not None:
                 job.is_committed = report.is_committed
                 outcome = verdict(job, report.outcome, None if order is None else order.outcome)
                 found.append((job, outcome, report.seconds))
             elif place > position:
-                found.append((job, Unstarted(), 0.0))
+                found.append((job, Unstarted() if order is None else order.outcome, 0.0))
             else:
                 outcome = Interrupted() if order is None else order.outcome
                 found.append((job, outcome, now - child.handed_over))

@@ -83,7 +83,8 @@ class ProcessPool:
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
         """Asks the function of that claim to stop; False when it does not run here.
 
-        What does not stop within the grace time is killed; what has not begun is settled at once.
+        What does not stop within the grace time is killed. What waits for a child is settled at once; what a child was
+        handed and has not begun, when the child comes to it and passes it over.
         """
 
         def is_meant(job: Job) -> bool:
@@ -104,10 +105,8 @@ class ProcessPool:
                 self._ended(job, outcome, 0.0)
                 return True
             for job in filter(is_meant, child.jobs):
-                kill_at = time.perf_counter() + self._limits.cancel_grace
-                asked_before = job.is_cancelled or job in child.taken_out
-                if not asked_before and not child.cancel(job, outcome, kill_at):
-                    self._ended(job, outcome, 0.0)
+                if not job.is_cancelled:
+                    child.cancel(job, outcome, time.perf_counter() + self._limits.cancel_grace)
                 return True
         return False
 
@@ -159,11 +158,9 @@ class ProcessPool:
             order = child.orders.pop(job, None)
             job.is_committed = report.is_committed
             outcome = verdict(job, outcome, None if order is None else order.outcome)
-        if job in child.taken_out:
-            child.taken_out.remove(job)
-        else:
+        if type(report.outcome) is not Unstarted:
             job.target.run_time.measured(report.seconds)
-            self._ended(job, outcome, report.seconds)
+        self._ended(job, outcome, report.seconds)
         if not child.jobs:
             self._through(child)
 
@@ -192,10 +189,11 @@ class ProcessPool:
         for _ in range(child.position + 1):
             job, is_committed = child.take_first()
             job.is_committed = is_committed
-            if job not in child.taken_out:
-                self._ended(job, ending_of(child, job, code), seconds)
-        rest = [job for job in (*child.jobs, *child.behind) if job not in child.taken_out]
-        self._go_on(child, rest)
+            self._ended(job, ending_of(child, job, code), seconds)
+        for job in child.jobs:
+            if (order := child.orders.get(job)) is not None:
+                self._ended(job, order.outcome, 0.0)
+        self._go_on(child, [job for job in (*child.jobs, *child.behind) if job not in child.orders])
 
     def _through(self, child: ChildProcess) -> None:
         self._busy.discard(child)

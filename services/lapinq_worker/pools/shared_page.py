@@ -1,9 +1,15 @@
 """Memory that a child process shares with its worker: what runs, what is to stop, how far it has come.
 
 Calls of a child are numbered from 1, and whatever stands here names a call, so that it never touches the next. Words
-are eight aligned bytes, each written by one side only and read whole. Progress is longer: it is written in turn to one
-of two slots, with a checksum, and then made valid by the version word. Whoever reads while it is written, or after the
-writer died of it, finds the slot before; should it be overtaken all the same, the checksum tells.
+are eight aligned bytes, each written by one side only and read whole.
+
+Nothing orders the words of one side against those of the other: whoever writes one and then reads another may read it
+as it was before the write was seen. So no decision rests on both. Whether a call was skipped the child alone decides,
+and its report says so.
+
+Progress is longer: it is written in turn to one of two slots, with a checksum, and then made valid by the version word.
+Whoever reads while it is written, or after the writer died of it, finds the slot before; should it be overtaken all the
+same, the checksum tells.
 """
 
 import mmap
@@ -54,9 +60,11 @@ class SharedPage:
     def begin(self, call: int, nanoseconds: int) -> bool:
         """Says that `call` begins now, by time.perf_counter_ns. False when it is to be skipped."""
         words = self._words
+        if words[_SKIPPED] >> call % _BITS & 1:
+            return False
         words[_STARTED] = nanoseconds
         words[_RUNNING] = call
-        return not words[_SKIPPED] >> call % _BITS & 1
+        return True
 
     def load(self, call: int) -> None:
         """Says that the module of `call` is being imported before its function is called."""
@@ -134,13 +142,9 @@ class SharedPage:
         """Says that the task of `call` was given to another worker; 0 takes it back."""
         self._words[_LOST] = call
 
-    def skip(self, call: int) -> bool:
-        """Says that `call` is not to be begun. False when it has begun already. For calls less than 64 ahead."""
+    def skip(self, call: int) -> None:
+        """Asks that `call`, less than 64 ahead, be not begun; whether it was, its report tells."""
         self._words[_SKIPPED] |= 1 << call % _BITS
-        if self._words[_RUNNING] < call:
-            return True
-        self.passed(call)
-        return False
 
     def passed(self, call: int) -> None:
         """Makes room for the call 64 after `call`, which is through."""

@@ -1,6 +1,11 @@
 -- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.
 -- Made by `scripts/schema`, compared by a test. What each table is for is written in docs/architecture.md.
 
+CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer)
+ RETURNS integer
+ LANGUAGE sql
+AS $function$SELECT lapinq_ensure_partitions(weeks_ahead, true)$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer, is_bounded boolean)
  RETURNS integer
  LANGUAGE plpgsql
@@ -59,11 +64,6 @@ BEGIN
     RETURN made;
 END
 $function$;
-
-CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer)
- RETURNS integer
- LANGUAGE sql
-AS $function$SELECT lapinq_ensure_partitions(weeks_ahead, true)$function$;
 
 CREATE OR REPLACE FUNCTION lapinq_now()
  RETURNS timestamp with time zone

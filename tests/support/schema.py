@@ -63,7 +63,7 @@ _FUNCTIONS = """
 SELECT pg_get_functiondef(p.oid)
   FROM pg_proc p
  WHERE p.pronamespace = 'public'::regnamespace
- ORDER BY p.proname
+ ORDER BY p.proname, pg_get_function_identity_arguments(p.oid)
 """
 
 _SEQUENCES = """

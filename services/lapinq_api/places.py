@@ -1,6 +1,7 @@
 """Bounds how many requests do something costly at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -24,6 +25,29 @@ class Places:
             yield
         finally:
             self.taken -= 1
+
+
+class PlacesBySource:
+    """As many as `most`, and as `most_each` of them for one source. Of one event loop."""
+
+    def __init__(self, most: int, most_each: int) -> None:
+        self._all = Places(most)
+        self._most_each = most_each
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, source: str) -> Generator[None]:
+        """A context that has one of them. Raises `Overloaded` when all are taken, or all that `source` may have."""
+        if self._taken[source] >= self._most_each:
+            raise Overloaded
+        with self._all.take():
+            self._taken[source] += 1
+            try:
+                yield
+            finally:
+                self._taken[source] -= 1
+                if not self._taken[source]:
+                    del self._taken[source]
 
 
 class Turns:

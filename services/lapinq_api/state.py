@@ -15,7 +15,7 @@ from lapinq_api.database import Database
 from lapinq_api.gauges import Gauges
 from lapinq_api.intake import Intake
 from lapinq_api.payloads import Payloads
-from lapinq_api.places import Places
+from lapinq_api.places import Places, PlacesBySource
 from lapinq_api.scrapes import Scrapes
 from lapinq_api.waiting import Waiting
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -30,6 +30,10 @@ MOST_PREVIEWS = 4
 """Of schedules, at a time: the threads are for others too."""
 MOST_VIEWERS = 500
 """Of the live page, at a time."""
+MOST_STRANGERS = 200
+"""Who have opened a socket and not said yet who they are."""
+MOST_STRANGERS_EACH = 10
+"""Of them, from one address."""
 MOST_LOOKS = 2
 """Viewers whom the database is asked for at a time: the connections are for those who work."""
 
@@ -63,6 +67,7 @@ class State:
         self.walks = Places(MOST_WALKS)
         self.previews = Places(MOST_PREVIEWS)
         self.viewers = Places(MOST_VIEWERS)
+        self.strangers = PlacesBySource(MOST_STRANGERS, MOST_STRANGERS_EACH)
         self.passwords = Passwords()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()

@@ -50,11 +50,14 @@ async def _measure(api: ApiProcess, token: str, viewers: int, seconds: float, ra
     print(f"nobody looks: {alone:.3f} of a core at {rate} tasks/s")
     memory = _resident_bytes(api.pid)
     address = f"{api.url.replace('http', 'ws', 1)}/ws"
-    sockets = [await connect(address, proxy=None) for _ in range(viewers)]
     counts = [0, 0]  # messages, bytes
-    for socket in sockets:
+    sockets: list[ClientConnection] = []
+    for _ in range(viewers):
+        socket = await connect(address, proxy=None)
         await socket.send(json.dumps({"type": "auth", "token": token}))
         await socket.send(json.dumps({"type": "watch", "page": page}))
+        await socket.recv()  # only few of one address may be there that are not known yet
+        sockets.append(socket)
     readers = [asyncio.create_task(_read(socket, counts)) for socket in sockets]
     await asyncio.sleep(3)
     counts[:] = 0, 0

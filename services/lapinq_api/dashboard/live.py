@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from lapinq_api.auth.cookies import token_in
 from lapinq_api.auth.default_password import is_confined
@@ -23,10 +23,12 @@ from lapinq_api.auth.sessions import find_session
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.hub import Feed, Hub
 from lapinq_api.dashboard.live_filters import change
+from lapinq_api.dashboard.pace import Pace
 from lapinq_api.dashboard.page import audience_for
 from lapinq_api.dashboard.published import PUBLISHED
 from lapinq_api.dashboard.view import Asked, View, Views
 from lapinq_api.errors import Overloaded, Refused
+from lapinq_api.middleware.rate_limit import source_of
 from lapinq_api.middleware.same_origin import is_same_origin
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -35,11 +37,14 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.store.sessions import Session
 
-AUTH_SECONDS = 10.0
+AUTH_SECONDS = 5.0
 CHECK_SECONDS = 2.0
 """Between two looks at whether a session holds, where nobody says that it may not."""
 SEND_SECONDS = 10.0
 LARGEST_MESSAGE = 16 * 1024
+MESSAGE_BURST = 40
+MESSAGE_SECONDS = 0.1
+"""For each message after as many as that: the rest waits unread, at last in the kernel of the sender."""
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
@@ -73,12 +78,19 @@ class LiveEndpoint:
         if not is_same_origin(socket.scope):
             await socket.close(POLICY_VIOLATION)  # before it is accepted: the handshake is answered 403
             return
+        viewer = _Viewer(self._state, self._views, self._hub, socket)
+        client = socket.client
         try:
-            with self._state.viewers.take():
+            # Whoever says nothing takes a place from others of their kind alone.
+            with self._state.strangers.take(source_of(client.host) if client else ""):
                 await socket.accept()
-                await _Viewer(self._state, self._views, self._hub, socket).run()
+                token = await viewer.authenticate()
+            if token is not None:
+                with self._state.viewers.take():
+                    await viewer.run(token)
         except Overloaded:
-            await socket.accept()
+            if socket.application_state is WebSocketState.CONNECTING:
+                await socket.accept()
             await socket.close(TRY_AGAIN_LATER, "too many viewers")
 
 
@@ -96,11 +108,15 @@ class _Viewer:
         self._user: dict[str, str] = {}
         self._payloads = state.payloads.for_(_STRANGER)
 
-    async def run(self) -> None:
+    async def authenticate(self) -> str | None:
+        """The token of a session that holds; None when the first message brought none in time, and all is over."""
         token = await self._authenticated()
         if token is None:
             await self._close(POLICY_VIOLATION, "the first message must be an auth with a valid token")
-            return
+        return token
+
+    async def run(self, token: str) -> None:
+        """Shows the viewer what they ask for, for as long as the session of `token` holds."""
         reading = asyncio.create_task(self._read())
         try:
             await self._show(token)
@@ -218,8 +234,10 @@ class _Viewer:
 
     async def _read(self) -> None:
         """Takes in what the viewer sends, until they are gone."""
+        pace = Pace(MESSAGE_BURST, MESSAGE_SECONDS)
         try:
             while True:
+                await asyncio.sleep(pace.delay())
                 try:
                     self._watched = self._watching(await self._receive())
                 except InvalidValue as error:

@@ -1,0 +1,20 @@
+"""How fast somebody may go on sending."""
+
+import time
+from collections.abc import Callable
+
+
+class Pace:
+    """`burst` at once, and then one every `seconds`."""
+
+    def __init__(self, burst: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ahead = burst * seconds
+        self._seconds = seconds
+        self._clock = clock
+        self._paid_until = clock()
+
+    def delay(self) -> float:
+        """Counts one, and answers for how many seconds it has to wait."""
+        now = self._clock()
+        self._paid_until = max(self._paid_until, now) + self._seconds
+        return max(0.0, self._paid_until - self._ahead - now)

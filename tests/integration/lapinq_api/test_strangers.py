@@ -1,0 +1,96 @@
+"""Whoever opens a socket and does not say who they are keeps nobody out who does."""
+
+import json
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from lapinq_api import state
+from lapinq_api.dashboard import live
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.eventually import eventually
+from tests.support.people import log_in
+
+pytestmark = pytest.mark.http
+
+
+def opened(server: httpx.Client, address: str = "192.0.2.1") -> ClientConnection:
+    """A socket that says nothing, of a client with this address behind our proxy."""
+    return connect(
+        f"ws://{server.base_url.host}:{server.base_url.port}/ws",
+        proxy=None,
+        additional_headers={"X-Forwarded-For": address},
+    )
+
+
+def code_of(socket: ClientConnection) -> int | None:
+    """What the server closed it with."""
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(timeout=10)
+    return closed.value.rcvd.code if closed.value.rcvd else None
+
+
+def test_strangers_have_places_of_their_own_and_few_an_address(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "MOST_VIEWERS", 1)
+    monkeypatch.setattr(state, "MOST_STRANGERS", 4)
+    monkeypatch.setattr(state, "MOST_STRANGERS_EACH", 2)
+    server = serve(trusted_proxies=("127.0.0.1",))
+    token = log_in(server)
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(opened(server))
+        assert code_of(stack.enter_context(opened(server))) == live.TRY_AGAIN_LATER
+        viewer = stack.enter_context(opened(server, "192.0.2.2"))
+        viewer.send(json.dumps({"type": "auth", "token": token}))
+        assert "cards" in json.loads(viewer.recv(timeout=10))
+        second = stack.enter_context(opened(server, "192.0.2.2"))
+        second.send(json.dumps({"type": "auth", "token": token}))
+        assert code_of(second) == live.TRY_AGAIN_LATER
+        # The same network of IPv6 is one address, and at last all places are taken.
+        for number in (1, 2):
+            stack.enter_context(opened(server, f"2001:db8::{number}"))
+        assert code_of(stack.enter_context(opened(server, "192.0.2.3"))) == live.TRY_AGAIN_LATER
+
+
+def test_a_stranger_is_let_go_soon_and_the_place_is_free(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "MOST_STRANGERS_EACH", 1)
+    monkeypatch.setattr(live, "AUTH_SECONDS", 0.3)
+    server = serve()
+    token = log_in(server)
+    with opened(server) as stranger:
+        assert code_of(stranger) == live.POLICY_VIOLATION
+
+    def is_let_in() -> bool:
+        with opened(server) as viewer:
+            viewer.send(json.dumps({"type": "auth", "token": token}))
+            try:
+                return "cards" in json.loads(viewer.recv(timeout=10))
+            except ConnectionClosed:
+                return False
+
+    eventually(is_let_in)
+
+
+def test_messages_beyond_their_rate_wait(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MESSAGE_BURST", 3)
+    monkeypatch.setattr(live, "MESSAGE_SECONDS", 0.3)
+    server = serve()
+    token = log_in(server)
+    with opened(server) as viewer:
+        began = time.monotonic()
+        viewer.send(json.dumps({"type": "auth", "token": token}))
+        assert "cards" in json.loads(viewer.recv(timeout=10))
+        for _ in range(5):
+            viewer.send("[]")
+        errors = 0
+        while errors < 5:  # what is shown comes in between
+            errors += "error" in json.loads(viewer.recv(timeout=10))
+        assert time.monotonic() - began >= 0.6

@@ -60,7 +60,7 @@ _SHARED_ERRORS = {
         "UnsupportedMediaType",
         "The body is declared as something other than JSON in UTF-8, or compressed.",
     ),
-    429: ("TooManyRequests", "Too many requests came from this address."),
+    429: ("TooManyRequests", "Too many requests, or wrong keys, came from this address."),
     503: ("Unavailable", "The database is away or too slow, or the server has more to do than it can hold."),
 }
 """What many operations may answer: the name of the response among the components, and when."""
@@ -180,7 +180,7 @@ def shared_errors(operation: Operation) -> set[int]:
     """The statuses that `operation` may answer by its nature, declared or not."""
     found = {400}  # any operation refuses unknown parameters
     if operation.needs is not Needs.NOBODY:
-        found |= {401, 403, 503}
+        found |= {401, 403, 429, 503}
     if operation.method in _CHANGING:
         found |= {408, 413, 415}
     if operation.path.startswith("/api/"):

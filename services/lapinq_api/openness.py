@@ -5,6 +5,9 @@ import logging
 from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
+SHORTEST_KEY = 20
+"""Characters of the key of the settings; a shorter one is warned of."""
+
 log = logging.getLogger(__name__)
 
 
@@ -20,6 +23,10 @@ def warn_of_openness(settings: Settings) -> None:
         log.warning(
             "whoever has the API key can have workers call any function that they can import:"
             " set LAPINQ_ALLOWED_MODULES"
+        )
+    if settings.api_key is not None and len(settings.api_key) < SHORTEST_KEY:
+        log.warning(
+            "LAPINQ_API_KEY is short, and whoever guesses it may do everything: take a long one (openssl rand -hex 32)"
         )
     if settings.redact and settings.is_open:
         log.warning(

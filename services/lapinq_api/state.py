@@ -7,6 +7,7 @@ import msgspec
 
 from lapinq_api.admission import Admission
 from lapinq_api.auth.default_password import DefaultPassword
+from lapinq_api.auth.guesses import KeyGuesses
 from lapinq_api.auth.keys import KeyRing
 from lapinq_api.auth.passwords import Passwords
 from lapinq_api.changes import Changes
@@ -69,6 +70,7 @@ class State:
         self.viewers = Places(MOST_VIEWERS)
         self.strangers = PlacesBySource(MOST_STRANGERS, MOST_STRANGERS_EACH)
         self.passwords = Passwords()
+        self.guesses = KeyGuesses()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """Keys the hashes of session tokens."""

@@ -1,22 +1,32 @@
-"""Whose the key is that a request brings in `X-API-Key`."""
+"""Whose the key is that a request brings in `X-API-Key`, and counting those that are nobody's."""
 
 import hmac
 from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
+from lapinq_api.auth.guesses import TooManyGuesses
 from lapinq_api.middleware.headers import first
+from lapinq_api.middleware.rate_limit import source_of
 from lapinq_core.domain.account import MASTER_KEY, Actor
+from lapinq_core.domain.api_key import looks_like_key
 
 if TYPE_CHECKING:
     from lapinq_api.state import State
 
+_WRONG_KEY = "lapinq.wrong_key"
+"""In the scope of a request whose key is nobody's: the seconds to wait where there were too many, or None."""
+
 
 def has_master_key(state: "State", scope: Scope) -> bool:
     """Whether it is the key of the settings."""
-    key = state.settings.api_key
-    # An empty one would be everybody's who sends none.
-    return bool(key) and hmac.compare_digest(first(scope, b"x-api-key") or b"", key.encode())
+    given = _looked_at(state, scope)
+    if given and _is_master_key(state, given):
+        note_valid(state, scope)
+        return True
+    if given and not looks_like_key(given):
+        _note_wrong(state, scope)
+    return False
 
 
 async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
@@ -24,7 +34,49 @@ async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
 
     Raises `DatabaseUnavailable` and `Overloaded` when it can't be found out.
     """
-    if has_master_key(state, scope):
-        return MASTER_KEY
-    given = first(scope, b"x-api-key")
-    return await state.keys.find(given) if given else None
+    given = _looked_at(state, scope)
+    if not given:
+        return None
+    actor = MASTER_KEY if _is_master_key(state, given) else await state.keys.find(given)
+    if actor is None:
+        _note_wrong(state, scope)
+    else:
+        note_valid(state, scope)
+    return actor
+
+
+def note_valid(state: "State", scope: Scope) -> None:
+    """A valid key, or a session that holds, came from where this request comes from."""
+    state.guesses.right(_address(scope))
+
+
+def check_not_guessing(scope: Scope) -> None:
+    """Raises `TooManyGuesses` for a wrong key from an address that sent too many."""
+    wait: float | None = scope.get(_WRONG_KEY)
+    if wait is not None:
+        raise TooManyGuesses(wait)
+
+
+def _looked_at(state: "State", scope: Scope) -> bytes:
+    """The key that is given; an empty one, which is nobody's, also where none is looked at."""
+    given = first(scope, b"x-api-key") or b""
+    if given and (wait := state.guesses.blocked(_address(scope))) is not None:
+        scope[_WRONG_KEY] = wait
+        return b""
+    return given
+
+
+def _is_master_key(state: "State", given: bytes) -> bool:
+    key = state.settings.api_key
+    return key is not None and hmac.compare_digest(given, key.encode())
+
+
+def _note_wrong(state: "State", scope: Scope) -> None:
+    """Counts it, once for each request, unless there is nothing to guess because the API is open."""
+    if not state.settings.is_open and _WRONG_KEY not in scope:
+        scope[_WRONG_KEY] = state.guesses.wrong(_address(scope))
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return source_of(client[0]) if client else ""

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.auth.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.auth.default_password import REFUSAL, check_not_confined, is_confined
-from lapinq_api.auth.given_key import actor_by_key, has_master_key
+from lapinq_api.auth.given_key import actor_by_key, check_not_guessing, has_master_key, note_valid
 from lapinq_api.auth.sessions import identify
 from lapinq_api.dashboard import away
 from lapinq_api.dashboard.redirect import to_account, to_login
@@ -67,9 +67,11 @@ class Authentication:
             return by_key
         session = await identify(self._state, scope)
         if session is not None:
+            note_valid(self._state, scope)
             check_not_confined(self._state, scope, session)
             return session.actor
         if not self._is_open:
+            check_not_guessing(scope)
             raise unauthenticated()
         if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
             # Whoever can reach an open API is trusted; the pages that they happen to look at are not.
@@ -109,6 +111,7 @@ class Authentication:
         if session is None and has_key:
             scope[ACTOR_KEY] = MASTER_KEY  # who has no account, and is told so
         elif session is None:
+            check_not_guessing(scope)
             if not is_page:
                 raise unauthenticated()
             await to_login(Request(scope))(scope, receive, send)
@@ -119,6 +122,7 @@ class Authentication:
             await to_account(Request(scope))(scope, receive, send)
             return
         else:
+            note_valid(self._state, scope)
             scope[RIGHTS_KEY] = Rights(self._person)
         await self._app(scope, receive, send)
 

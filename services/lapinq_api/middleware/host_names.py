@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from lapinq_api.auth.given_key import actor_by_key
+from lapinq_api.auth.given_key import actor_by_key, check_not_guessing
 from lapinq_api.errors import Refused, answer
 from lapinq_api.middleware.path import route_path
 from lapinq_api.state import State
@@ -55,12 +55,15 @@ class HostNames:
         return all(is_sure(host, self._names) for host in hosts)
 
     async def _is_served(self, scope: Scope) -> bool:
-        """Whether a request is served under whatever name. Raises `DatabaseUnavailable`."""
+        """Whether a request is served under whatever name. Raises `DatabaseUnavailable`, `TooManyGuesses`."""
         if scope["type"] == "http" and route_path(scope) in _FOR_PROBES:
             return True
         if await actor_by_key(self._state, scope) is not None:
             return True
-        return not self._is_strict and not await self._state.default_password.works()
+        if not self._is_strict and not await self._state.default_password.works():
+            return True
+        check_not_guessing(scope)
+        return False
 
 
 async def _deny(socket: WebSocket, error: LapinqError) -> None:

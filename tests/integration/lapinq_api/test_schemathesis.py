@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lapinq_api.auth import guesses
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.state import Status
@@ -20,8 +21,12 @@ KEY = "the-key-of-this-server"
 
 
 @pytest.fixture
-def server(serve: Serve, made: dict[Status, str], held: Claim) -> tuple[str, str]:
+def server(
+    serve: Serve, made: dict[Status, str], held: Claim, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, str]:
     """The address of a server that is closed and has tasks of every status, and a session of an admin."""
+    # It sends a wrong key to each operation in turn, and takes any answer but 401 for a hole.
+    monkeypatch.setattr(guesses, "MOST_WRONG", 1_000_000)
     client = serve(api_key=KEY)
     client.headers["X-API-Key"] = KEY
     # Not the first user, whom another run of this module may have taken away.

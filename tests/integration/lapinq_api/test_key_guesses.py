@@ -1,0 +1,85 @@
+"""Keys that are guessed: what slows a guesser down, and whom that leaves alone."""
+
+import httpx
+import pytest
+
+from lapinq_api.app import build_app
+from lapinq_api.auth import guesses
+from lapinq_core.runtime.settings import Settings
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.people import log_in
+
+
+@pytest.fixture
+def server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
+    monkeypatch.setattr(guesses, "MOST_WRONG", 3)
+    monkeypatch.setattr(guesses, "MOST_LOOKED_AT", 6)
+    return serve(api_key="the master's key", session_secret="s", trusted_proxies=("127.0.0.1",))
+
+
+def ask(
+    server: httpx.Client, key: str, address: str = "203.0.113.1", path: str = "/api/v1/queues"
+) -> httpx.Response:
+    headers = {"X-API-Key": key, "X-Forwarded-For": address}
+    return server.get(path, headers=headers)
+
+
+def test_an_address_that_guesses_keys_is_slowed_down_and_no_other(server: httpx.Client) -> None:
+    paths = ("/api/v1/queues", "/admin/users", "/api/v1/queues", "/api/v1/queues", "/me")
+    answers = [ask(server, f"guess {n}", path=path) for n, path in enumerate(paths)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused == answers[3:]
+    for answer in refused:
+        assert answer.json()["error"] == "too many wrong keys came from this address"
+        assert 0 < int(answer.headers["retry-after"]) <= 60
+    assert ask(server, "guess", "203.0.113.2").status_code == 401
+    assert server.get("/api/v1/queues", headers={"X-Forwarded-For": "203.0.113.1"}).status_code == 401
+
+
+def test_who_brings_a_valid_key_or_a_session_does_not_suffer_from_a_guesser_at_their_address(
+    server: httpx.Client,
+) -> None:
+    address = {"X-Forwarded-For": "203.0.113.1"}
+    for number in range(5):
+        ask(server, f"guess {number}")
+    made = server.post(
+        "/api/v1/keys",
+        json={"name": "a program's", "scopes": ["read"]},
+        headers={"X-API-Key": "the master's key", **address},
+    )
+    assert made.status_code == 201
+    server.headers.update(address)
+    log_in(server)
+    for number in range(5):
+        assert ask(server, f"more {number}", path="/me").status_code == 200  # the session's
+    del server.cookies["lapinq_session"]
+    for number in range(5):
+        assert ask(server, f"guess {number}").status_code == 429
+    assert ask(server, made.json()["key"]).status_code == 200
+    assert ask(server, "the master's key").status_code == 200
+
+
+def test_beyond_the_second_limit_no_key_is_looked_at_where_none_was_right_before(
+    server: httpx.Client,
+) -> None:
+    statuses = [ask(server, f"guess {n}").status_code for n in range(6)]
+    assert statuses == [401] * 3 + [429] * 3
+    assert ask(server, "the master's key").status_code == 429
+    assert ask(server, "the master's key", "203.0.113.2").status_code == 200
+
+
+def test_a_name_that_the_server_does_not_know_is_no_way_around_it(server: httpx.Client) -> None:
+    server.headers["Host"] = "elsewhere.example"
+    assert [ask(server, f"guess {n}").status_code for n in range(5)] == [400] * 3 + [429] * 2
+
+
+def test_where_the_api_is_open_a_wrong_key_is_no_guess(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesses, "MOST_WRONG", 0)
+    assert ask(serve(), "guess").status_code == 200
+
+
+def test_a_short_key_is_warned_of(api_database: str, caplog: pytest.LogCaptureFixture) -> None:
+    for key, is_told in (("k" * 19, True), ("k" * 20, False), (None, False)):
+        caplog.clear()
+        build_app(Settings(database_url=api_database, api_key=key))
+        assert ("LAPINQ_API_KEY is short" in caplog.text) is is_told

@@ -54,6 +54,7 @@ _SHARED_ERRORS = {
         "Forbidden",
         "Who asks may not do this, a page of another origin asks for them, or the server is read-only.",
     ),
+    404: ("NotFound", "There is nothing at this path."),
     408: ("RequestTimeout", "The body did not arrive in time."),
     413: ("ContentTooLarge", "The body is larger than the server takes."),
     415: (
@@ -183,6 +184,8 @@ def shared_errors(operation: Operation) -> set[int]:
         found |= {401, 403, 429, 503}
     if operation.method in _CHANGING:
         found |= {408, 413, 415}
+    if any(parameter.where == "path" for parameter in operation.parameters):
+        found.add(404)  # what stands there may have a control character in it
     if operation.path.startswith("/api/"):
         found.add(429)
     return found

@@ -21,6 +21,7 @@ from lapinq_api.middleware.plain_path import PlainPath
 from lapinq_api.middleware.proxy_headers import ProxyHeaders
 from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.read_only import ReadOnly
+from lapinq_api.middleware.refused_changes import RefusedChanges
 from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
@@ -56,7 +57,11 @@ def build_app(
     middleware.append(Middleware(HostNames, state))
     if settings.read_only:
         middleware.append(Middleware(ReadOnly))
-    middleware += [Middleware(SameOrigin), Middleware(Authentication, state)]
+    middleware += [
+        Middleware(SameOrigin),
+        Middleware(RefusedChanges, state),
+        Middleware(Authentication, state),
+    ]
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,

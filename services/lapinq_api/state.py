@@ -10,6 +10,7 @@ from lapinq_api.auth.default_password import DefaultPassword
 from lapinq_api.auth.guesses import KeyGuesses
 from lapinq_api.auth.keys import KeyRing
 from lapinq_api.auth.passwords import Passwords
+from lapinq_api.auth.refusals import Refusals
 from lapinq_api.changes import Changes
 from lapinq_api.counted import Counted
 from lapinq_api.database import Database
@@ -71,6 +72,7 @@ class State:
         self.strangers = PlacesBySource(MOST_STRANGERS, MOST_STRANGERS_EACH)
         self.passwords = Passwords()
         self.guesses = KeyGuesses()
+        self.refusals = Refusals()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """Keys the hashes of session tokens."""

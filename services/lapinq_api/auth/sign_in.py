@@ -13,15 +13,17 @@ from lapinq_api.auth import throttle
 from lapinq_api.auth.caller import ACTOR_KEY, note
 from lapinq_api.auth.cookies import token_in, tokens_in
 from lapinq_api.auth.passwords import Verdict
+from lapinq_api.auth.refusals import note_failed_login
 from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
 from lapinq_api.auth.throttle import Tried
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.request_id import SCOPE_KEY
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.account import Actor, ActorKind
+from lapinq_core.domain.account import ANONYMOUS, Actor, ActorKind
 from lapinq_core.domain.passwords import check_password, could_be_username
 from lapinq_core.store import audit, logins, sessions, users
+from lapinq_core.store.audit import Author
 from lapinq_core.store.users import Credentials
 
 MAX_USER_AGENT = 500
@@ -35,6 +37,7 @@ async def sign_in(state: State, request: Request, username: str, password: str) 
     Raises `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
     """
     tried = await throttle.count_login(state, request.scope, username)
+    known: Credentials | None = None
     # Twice, for the hash may have been changed while it was looked at, by a login that hashed the password anew.
     for _ in range(2):
         known = await _credentials(state, username)
@@ -46,6 +49,7 @@ async def sign_in(state: State, request: Request, username: str, password: str) 
             await _rehash(state, known, verdict)
             return token
     _log_failure(request)
+    await _note_failure(state, request, known)
     return None
 
 
@@ -139,6 +143,16 @@ async def change_password(state: State, request: Request, current: str, new: str
 
 async def _credentials(state: State, username: str) -> Credentials | None:
     return await state.database.run(users.credentials, username) if could_be_username(username) else None
+
+
+async def _note_failure(state: State, request: Request, known: Credentials | None) -> None:
+    stranger = Author(
+        actor_kind=ActorKind.ANONYMOUS,
+        actor=ANONYMOUS.name,
+        address=_address(request),
+        request_id=request.scope.get(SCOPE_KEY),
+    )
+    await note_failed_login(state, stranger, known.username if known else None)
 
 
 def _log_failure(request: Request) -> None:

@@ -1,0 +1,43 @@
+"""Notes in the audit log that somebody known wanted to change what they may not."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lapinq_api.auth.caller import ACTOR_KEY, author_of
+from lapinq_api.auth.refusals import note_refused_change
+from lapinq_api.errors import Refused
+from lapinq_api.middleware.path import route_path
+from lapinq_api.middleware.same_origin import SAFE_METHODS
+from lapinq_api.state import State
+from lapinq_core.domain.account import Actor, ActorKind
+
+_LONGEST_PATH = 300
+
+
+class RefusedChanges:
+    """Around what finds out who asks. What strangers and pages of another origin send is left to the log."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Refused as error:
+            if error.status == HTTPStatus.FORBIDDEN and _is_change_by_somebody(scope):
+                await self._note(scope, str(error))
+            raise
+
+    async def _note(self, scope: Scope, sentence: str) -> None:
+        # The query is left out: it may hold what is searched for.
+        target = f"{scope['method']} {route_path(scope)[:_LONGEST_PATH]}".encode(errors="replace").decode()
+        await note_refused_change(self._state, author_of(Request(scope)), target, sentence)
+
+
+def _is_change_by_somebody(scope: Scope) -> bool:
+    actor: Actor | None = scope.get(ACTOR_KEY)
+    is_known = actor is not None and actor.kind is not ActorKind.ANONYMOUS
+    return is_known and scope["type"] == "http" and scope["method"] not in SAFE_METHODS

@@ -3,9 +3,7 @@
 import httpx
 import pytest
 
-from lapinq_api.app import build_app
 from lapinq_api.auth import guesses
-from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import log_in
 
@@ -76,10 +74,3 @@ def test_a_name_that_the_server_does_not_know_is_no_way_around_it(server: httpx.
 def test_where_the_api_is_open_a_wrong_key_is_no_guess(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guesses, "MOST_WRONG", 0)
     assert ask(serve(), "guess").status_code == 200
-
-
-def test_a_short_key_is_warned_of(api_database: str, caplog: pytest.LogCaptureFixture) -> None:
-    for key, is_told in (("k" * 19, True), ("k" * 20, False), (None, False)):
-        caplog.clear()
-        build_app(Settings(database_url=api_database, api_key=key))
-        assert ("LAPINQ_API_KEY is short" in caplog.text) is is_told

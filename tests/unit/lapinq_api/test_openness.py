@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from lapinq_api.app import build_app
+from lapinq_api.openness import SHORTEST_KEY
 from lapinq_core.runtime.settings import Settings
 
 OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")
 ANY_MODULE = ("LAPINQ_ALLOWED_MODULES",)
+KEY = "k" * SHORTEST_KEY
 
 
 @pytest.mark.parametrize(
@@ -23,9 +25,10 @@ ANY_MODULE = ("LAPINQ_ALLOWED_MODULES",)
         ({"host": "10.0.0.7"}, OPEN),
         ({"host": "10.0.0.7", "allowed_modules": ("app.*",)}, OPEN),
         ({"host": "0.0.0.0", "require_auth": True}, ()),
-        ({"host": "0.0.0.0", "api_key": "k"}, ANY_MODULE),
-        ({"api_key": "k"}, ANY_MODULE),
-        ({"host": "0.0.0.0", "api_key": "k", "allowed_modules": ("app.*",)}, ()),
+        ({"host": "0.0.0.0", "api_key": KEY}, ANY_MODULE),
+        ({"api_key": KEY}, ANY_MODULE),
+        ({"host": "0.0.0.0", "api_key": KEY, "allowed_modules": ("app.*",)}, ()),
+        ({"api_key": KEY[1:], "allowed_modules": ("app.*",)}, ("LAPINQ_API_KEY is short",)),
     ],
 )
 def test_what_is_left_open_is_told_once_with_the_setting_that_closes_it(

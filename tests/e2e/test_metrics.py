@@ -134,7 +134,8 @@ def test_a_server_shows_the_worker_and_the_scheduler_in_it(database: str) -> Non
         check(seen)
         assert seen.labels("lapinq_chore_seconds_count", "part") == {"worker", "scheduler", "cron"}
         assert seen.labels("lapinq_webhook_tries_total", "outcome") == {"delivered", "failed", "given_up"}
-        assert seen.labels("lapinq_database_pool_waiting", "part") == {"api", "worker", "scheduler", "cron"}
+        parts = {"api", "api scans", "worker", "scheduler", "cron"}
+        assert seen.labels("lapinq_database_pool_waiting", "part") == parts
 
         def is_counted() -> bool:
             return scrape(url).value("lapinq_tasks", queue="fast", status="completed") == 40

@@ -73,7 +73,9 @@ class Proxy:
             return
         try:
             await self._forward(reader, writer)
-        except asyncio.CancelledError:
+        except OSError:  # nobody is there to forward to
+            writer.transport.abort()
+        except BaseException:
             writer.transport.abort()
             raise
 
@@ -88,7 +90,7 @@ class Proxy:
             await asyncio.gather(
                 self._pump(reader, there[1], said), self._pump(there[0], writer, said, is_answer=True)
             )
-        except asyncio.CancelledError:
+        except BaseException:
             there[1].transport.abort()
             raise
         finally:

@@ -111,9 +111,8 @@ def test_the_log_has_a_line_a_request_without_query_or_secrets(
 def test_the_log_says_who_asked(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     client = serve(api_key="topsecret")
     master = {"X-API-Key": "topsecret"}
-    made = client.post("/api/v1/keys", json={"name": "shop", "scopes": ["read"]}, headers=master)
     with caplog.at_level("INFO", logger="lapinq_api"):
-        client.get("/api/v1/queues", headers=master)
+        made = client.post("/api/v1/keys", json={"name": "shop", "scopes": ["read"]}, headers=master)
         client.get("/api/v1/queues", headers={"X-API-Key": made.json()["key"]})
         client.get("/api/v1/keys", headers={"X-API-Key": made.json()["key"]})
         client.get("/api/v1/queues", headers={"X-API-Key": "wrong"})

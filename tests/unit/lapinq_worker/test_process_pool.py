@@ -82,8 +82,18 @@ def is_gone(pid: int) -> bool:
 
 
 def children_of(pid: int) -> set[int]:
+    """Those that run tasks, dead ones too until they are waited for. A test run has other children besides."""
     found = Path(f"/proc/{pid}/task").glob("*/children")
-    return {int(child) for path in found for child in path.read_text().split()}
+    children = {int(child) for path in found for child in path.read_text().split()}
+    return {child for child in children if b"/keeper.py" not in command_of(child)}
+
+
+def command_of(pid: int) -> bytes:
+    """The command line; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 async def settled(bench: Workbench, count: int) -> None:

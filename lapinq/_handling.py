@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS, Backoff, Delays, FixedDelay, as_schedule
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.retry import MAX_RETRIES, Backoff, Delays, FixedDelay, as_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

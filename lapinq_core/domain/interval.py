@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.retry import MAX_SECONDS
 
+MAX_SECONDS = 315_576_000  # ten years
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _INTERVAL = re.compile("".join(rf"(?:(\d{{1,9}}){unit})?" for unit in _UNITS), re.ASCII)
 _NAMES = {

@@ -6,11 +6,11 @@ from typing import Any, assert_never
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
 
 MAX_BACKOFF_SECONDS = 600.0
 JITTER = 0.2
 MAX_RETRIES = 100
-MAX_SECONDS = 315_576_000  # ten years
 
 
 class FixedDelay(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.retry import MAX_RETRIES
 
 MAX_NAME = 255
 MAX_MODULE_PATH = 1000

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from lapinq_api import dashboard
+from lapinq_api.dashboard import away
 from lapinq_api.endpoint import routes_for
 from lapinq_api.fixed_paths import FixedPaths
 from lapinq_api.lifespan import Companion, make_lifespan
@@ -60,7 +61,7 @@ def build_app(
     middleware += [
         Middleware(SameOrigin),
         Middleware(RefusedChanges, state),
-        Middleware(Authentication, state),
+        Middleware(Authentication, state, away.page_for),
     ]
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],

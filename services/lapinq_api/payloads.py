@@ -11,12 +11,10 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
-from starlette.requests import Request
 
-from lapinq_api.auth.caller import actor_of
 from lapinq_api.errors import Refused
 from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.domain.errors import InvalidValue
@@ -28,10 +26,6 @@ from lapinq_core.domain.redact import (
     Redactor,
     mask_address,
 )
-from lapinq_core.queue import inspect
-
-if TYPE_CHECKING:
-    from lapinq_api.state import State
 
 _LARGE = 64 * 1024
 """Characters from which on text is masked in a thread: it would hold up everybody else."""
@@ -196,18 +190,6 @@ class PayloadView:
                 f"on every queue at once: name a queue on which they have the permission {Permission.PAYLOAD}"
             )
         return f"on the queue {queue}: that takes the permission {Permission.PAYLOAD}"
-
-
-async def about_task(state: "State", request: Request, task_id: str, text: str) -> bytes:
-    """`text`, JSON about a task which does not name its queue, as the sender of `request` may see it.
-
-    Only where something may be hidden from them is the queue looked up.
-    """
-    view = state.payloads.for_(actor_of(request))
-    if view.is_whole:
-        return text.encode()
-    names = await state.database.run(inspect.get_names, task_id)
-    return await view.encoded(text, names.queue_name if names else None)
 
 
 _ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from lapinq_core.domain.context import MAX_MESSAGE
-from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.retry import MAX_RETRIES
 from lapinq_core.domain.schedule import RESERVED_NAMES
 from lapinq_core.domain.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
 

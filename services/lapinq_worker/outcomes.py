@@ -16,6 +16,7 @@ import msgspec
 import lapinq_core
 from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.handling import Handling
+from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.outcome import (
     Cancelled,
     Completed,
@@ -27,7 +28,6 @@ from lapinq_core.domain.outcome import (
     TimedOut,
     Unstorable,
 )
-from lapinq_core.domain.task import MAX_SECONDS
 from lapinq_core.importing import TaskNotAllowed, TaskNotFound
 
 MAX_ERROR_CHARACTERS = 2_000

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from lapinq_api.errors import Refused
-from lapinq_api.middleware.request_id import SCOPE_KEY
+from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.account import Actor, ActorKind, Permission, scopes_for
 from lapinq_core.store.audit import Author, Entry
 

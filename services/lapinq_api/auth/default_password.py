@@ -1,25 +1,14 @@
-"""What holds while somebody has the password that everybody knows."""
+"""Whether somebody still has the default password."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import TYPE_CHECKING
-
-from starlette.types import Scope
 
 from lapinq_api.database import Database
-from lapinq_api.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.host_names import is_address, is_loopback
 from lapinq_core.store import users
-from lapinq_core.store.sessions import Session
-
-if TYPE_CHECKING:
-    from lapinq_api.state import State
 
 FRESH_SECONDS = 5.0
-REFUSAL = "this account has the default password: change it first, on the page /account or with POST /account/password"
 
 
 class DefaultPassword:
@@ -67,24 +56,3 @@ class DefaultPassword:
             if not self._is_known:
                 raise
             self._fresh_until = self._clock() + FRESH_SECONDS
-
-
-def is_confined(state: "State", scope: Scope, session: Session) -> bool:
-    """Whether a session may only change its password: it has the default one, and others reach the server.
-
-    An application under another server than ours does not know which address that listens on, but a request does.
-    """
-    return session.has_default_password and (
-        not is_loopback(state.settings.host) or _reached_address_is_public(scope)
-    )
-
-
-def check_not_confined(state: "State", scope: Scope, session: Session) -> None:
-    """Raises `Refused` (403) for a session that may only change its password."""
-    if is_confined(state, scope, session):
-        raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
-
-
-def _reached_address_is_public(scope: Scope) -> bool:
-    server = scope.get("server")
-    return server is not None and is_address(server[0]) and not is_loopback(server[0])

@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from lapinq_api.auth.guesses import TooManyGuesses
 from lapinq_api.middleware.headers import first
-from lapinq_api.middleware.rate_limit import source_of
+from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.account import MASTER_KEY, Actor
 from lapinq_core.domain.api_key import looks_like_key
 

@@ -5,25 +5,14 @@ names that exist were counted separately, the time of an answer would tell which
 database nothing. The server's log has every one.
 """
 
-import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import msgspec
-
-from lapinq_core.domain.errors import LapinqError
-from lapinq_core.store import audit
-from lapinq_core.store.audit import Author
-
-if TYPE_CHECKING:
-    from lapinq_api.state import State
 
 WINDOW_SECONDS = 15 * 60.0
 MOST_BY_ONE = 20
 MOST_LOGINS = 200
-
-log = logging.getLogger(__name__)
 
 
 class _Window(msgspec.Struct):
@@ -53,28 +42,3 @@ class Refusals:
         window.noted += 1
         before, window.left_out = window.left_out, 0
         return before
-
-
-async def note_failed_login(state: "State", by: Author, username: str | None) -> None:
-    """Notes a failed login, if there is room; `username` where it is somebody's, for any other may be a password."""
-    left_out = state.refusals.take("logins", MOST_LOGINS)
-    await _note(state, by, "session.login_failed", username, left_out)
-
-
-async def note_refused_change(state: "State", by: Author, target: str, sentence: str) -> None:
-    """Notes what `by` was refused, if there is room."""
-    left_out = state.refusals.take(f"{by.actor_kind} {by.actor_id}", MOST_BY_ONE)
-    await _note(state, by, "request.refused", target, left_out, error=sentence)
-
-
-async def _note(
-    state: "State", by: Author, action: str, target: str | None, left_out: int | None, **details: Any
-) -> None:
-    if left_out is None:
-        return
-    if left_out:
-        details["left_out"] = left_out
-    try:
-        await state.database.run(audit.record, by.did(action, target, details or None))
-    except LapinqError as error:
-        log.info("a refusal could not be noted: %s", error)

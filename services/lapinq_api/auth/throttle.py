@@ -8,7 +8,7 @@ import psycopg
 from starlette.types import Scope
 
 from lapinq_api.errors import Refused
-from lapinq_api.middleware.rate_limit import source_of
+from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.passwords import could_be_username
 from lapinq_core.store import logins, users
 from lapinq_core.store.logins import Counter

@@ -17,8 +17,8 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.cookies import token_in
-from lapinq_api.auth.default_password import is_confined
 from lapinq_api.auth.sessions import find_session
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.hub import Feed, Hub
@@ -28,9 +28,9 @@ from lapinq_api.dashboard.page import audience_for
 from lapinq_api.dashboard.published import PUBLISHED
 from lapinq_api.dashboard.view import Asked, View, Views
 from lapinq_api.errors import Overloaded, Refused
-from lapinq_api.middleware.rate_limit import source_of
-from lapinq_api.middleware.same_origin import is_same_origin
 from lapinq_api.state import State
+from lapinq_api.wire.origins import is_same_origin
+from lapinq_api.wire.sources import source_of
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.auth.caller import actor_of
-from lapinq_api.auth.default_password import is_confined
+from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard import static, words
 from lapinq_api.dashboard.audience import Audience, audience_of, locale_of

@@ -5,21 +5,22 @@ and sessions that are checked against the database are so only when the request 
 dashboard is for all: logging in and out, health, metrics, static files.
 """
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.auth.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
-from lapinq_api.auth.default_password import REFUSAL, check_not_confined, is_confined
+from lapinq_api.auth.confinement import REFUSAL, check_not_confined, is_confined
 from lapinq_api.auth.given_key import actor_by_key, check_not_guessing, has_master_key, note_valid
 from lapinq_api.auth.sessions import identify
-from lapinq_api.dashboard import away
 from lapinq_api.dashboard.redirect import to_account, to_login
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.path import is_api, route_path
-from lapinq_api.middleware.same_origin import SAFE_METHODS, is_same_origin
 from lapinq_api.state import State
+from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
@@ -44,10 +45,14 @@ _BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
 
 
 class Authentication:
-    """OPTIONS passes without a key: a browser asks before it sends any header of ours."""
+    """OPTIONS passes without a key: a browser asks before it sends any header of ours.
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    `page_while_away` stands in place of pages while the database, which knows the sessions, is away.
+    """
+
+    def __init__(self, app: ASGIApp, state: State, page_while_away: Callable[[Scope], Response]) -> None:
         self._app = app
+        self._page_while_away = page_while_away
         self._state = state
         self._is_open = state.settings.is_open
         self._pages = read_origins(state.settings.cors_origins)
@@ -106,7 +111,7 @@ class Authentication:
         except DatabaseUnavailable:
             if not is_page:
                 raise
-            await away.page_for(scope)(scope, receive, send)
+            await self._page_while_away(scope)(scope, receive, send)
             return
         if session is None and has_key:
             scope[ACTOR_KEY] = MASTER_KEY  # who has no account, and is told so

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.errors import answer, sentence
-from lapinq_api.middleware.request_id import SCOPE_KEY
+from lapinq_api.wire.request_ids import SCOPE_KEY
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """At most so many API requests a minute from one address."""
 
-import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lapinq_api.errors import sentence
 from lapinq_api.middleware.path import is_api
+from lapinq_api.wire.sources import source_of
 
 WINDOW_SECONDS = 60.0
 MOST_ADDRESSES = 50_000
@@ -79,13 +79,3 @@ class RateLimit:
             return math.ceil(max((1 - (self._limit - 1 - count) / before) * WINDOW_SECONDS - into, 1)), 0
         # and here of this minute, once it is the one before
         return math.ceil(left + WINDOW_SECONDS * (1 - (self._limit - 1) / count)), 0
-
-
-def source_of(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 network that an IPv6 host picks its addresses from."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return address

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.path import route_path
-from lapinq_api.middleware.same_origin import SAFE_METHODS
+from lapinq_api.wire.origins import SAFE_METHODS
 
 _LOGGING_IN = frozenset({"/login", "/logout"})
 

@@ -6,8 +6,7 @@ import re
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lapinq_api.middleware.headers import first
-
-SCOPE_KEY = "lapinq.request_id"
+from lapinq_api.wire.request_ids import SCOPE_KEY
 
 
 class RequestId:

@@ -6,12 +6,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.errors import Refused
 from lapinq_api.middleware.path import route_path
+from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _COOKIE = b"lapinq_session"
-_OWN = {b"same-origin", b"none"}
-_DEFAULT_PORTS = {"http": b":80", "https": b":443"}
-_HTTP = {"ws": "http", "wss": "https"}
 
 
 class SameOrigin:
@@ -29,33 +26,6 @@ class SameOrigin:
         if is_change and _is_guarded(scope) and not is_same_origin(scope):
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin may not do this with a session")
         await self._app(scope, receive, send)
-
-
-def is_same_origin(scope: Scope) -> bool:
-    """Whether a request or a WebSocket comes from a page of this server, or from no page at all.
-
-    Without the header `Sec-Fetch-Site`, which browsers send over https and to this machine, `Origin` has to name
-    the scheme and host that the request itself was sent to. With neither there is no browser to protect.
-    """
-    sites: list[bytes] = []
-    origins: list[bytes] = []
-    host = b""
-    for name, value in scope["headers"]:
-        if name == b"sec-fetch-site":
-            sites.append(value)
-        elif name == b"origin":
-            origins.append(value)
-        elif name == b"host":
-            host = value
-    if sites:
-        return all(site in _OWN for site in sites)
-    return all(origin.lower() == _origin(scope["scheme"], host) for origin in origins)
-
-
-def _origin(scheme: str, host: bytes) -> bytes:
-    """As browsers write it: in lower case, without the port that goes with the scheme."""
-    scheme = _HTTP.get(scheme, scheme)
-    return b"%s://%s" % (scheme.encode(), host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, b":")))
 
 
 def _is_guarded(scope: Scope) -> bool:

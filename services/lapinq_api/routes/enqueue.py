@@ -12,7 +12,6 @@ from lapinq_api.auth.caller import require
 from lapinq_api.body import read_json
 from lapinq_api.codec import Json, decode, off_loop_if_large
 from lapinq_api.endpoint import Answer, Needs, Operation
-from lapinq_api.middleware.request_id import SCOPE_KEY
 from lapinq_api.repeating import CONFLICT, HEADERS, IDEMPOTENCY_KEY, REPLAYED, ids_of, key_name, key_of
 from lapinq_api.state import State
 from lapinq_api.task_path import links_to_task
@@ -29,6 +28,7 @@ from lapinq_api.values import (
     WebhookUrl,
     says,
 )
+from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.account import Permission
 from lapinq_core.domain.allow_list import check_allowed
 from lapinq_core.domain.errors import InvalidValue

@@ -8,8 +8,8 @@ from lapinq_api.auth.caller import ask_again
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.objects import ResultObject
-from lapinq_api.payloads import about_task
 from lapinq_api.query import seconds
+from lapinq_api.shown_payloads import about_task
 from lapinq_api.state import State
 from lapinq_api.task_path import TASK_ID, task_id, unknown_task
 from lapinq_core.domain.state import FINAL, Status

@@ -7,7 +7,6 @@ from lapinq_api.auth.caller import actor_of
 from lapinq_api.codec import Json
 from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.objects import AttemptObject, TaskObject
-from lapinq_api.payloads import about_task
 from lapinq_api.routes.steering import (
     CLAIM,
     Moved,
@@ -18,6 +17,7 @@ from lapinq_api.routes.steering import (
     run_task,
     set_progress,
 )
+from lapinq_api.shown_payloads import about_task
 from lapinq_api.state import State
 from lapinq_api.task_path import TASK_ID, task_id, unknown_task
 from lapinq_core.queue import inspect

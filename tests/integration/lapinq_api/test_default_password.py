@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_api.auth.default_password import is_confined
+from lapinq_api.auth.confinement import is_confined
 from lapinq_api.state import State
 from lapinq_core.domain.account import Role
 from lapinq_core.runtime.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql as psql
 
 from lapinq_api.app import build_app
-from lapinq_api.middleware.same_origin import SAFE_METHODS
+from lapinq_api.wire.origins import SAFE_METHODS
 from lapinq_core.domain.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve

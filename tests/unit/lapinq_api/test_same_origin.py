@@ -6,7 +6,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from lapinq_api.errors import Refused
-from lapinq_api.middleware.same_origin import SameOrigin, is_same_origin
+from lapinq_api.middleware.same_origin import SameOrigin
+from lapinq_api.wire.origins import is_same_origin
 
 Headers = list[tuple[bytes, bytes]]
 

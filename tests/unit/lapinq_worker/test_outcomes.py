@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from lapinq_core.domain.context import CurrentTask, running
 from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.handling import Handling
+from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.middleware import Middleware
 from lapinq_core.domain.outcome import (
     Cancelled,
@@ -31,7 +32,6 @@ from lapinq_core.domain.outcome import (
     TimedOut,
     Unstorable,
 )
-from lapinq_core.domain.task import MAX_SECONDS
 from lapinq_core.importing import TaskNotFound
 from lapinq_worker.host import Host
 from lapinq_worker.job import Job, Target

@@ -12,8 +12,9 @@ from lapinq_api.payloads import PayloadView
 from lapinq_api.state import State
 from lapinq_core.domain.account import Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.local_time import read_timezone
-from lapinq_core.domain.retry import MAX_RETRIES, MAX_SECONDS
+from lapinq_core.domain.retry import MAX_RETRIES
 from lapinq_core.domain.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
 from lapinq_core.domain.ticks import Misfire, Overlap

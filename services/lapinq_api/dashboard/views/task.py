@@ -9,7 +9,7 @@ import psycopg
 from lapinq_api.dashboard.payload import TaskPayload
 from lapinq_api.dashboard.timeline import StepKind, bar_of, steps_of
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.routes.webhooks import WebhookObject
+from lapinq_api.objects import WebhookObject
 from lapinq_api.state import State
 from lapinq_api.task_path import read_id, unknown_task
 from lapinq_core.domain.traceback_text import Frame, Owner, Trace, read_traceback

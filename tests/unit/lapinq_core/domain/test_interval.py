@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.interval import Interval, interval_in_words, interval_text, read_interval
-from lapinq_core.domain.retry import MAX_SECONDS
+from lapinq_core.domain.interval import MAX_SECONDS, Interval, interval_in_words, interval_text, read_interval
 
 moments = st.integers(0, 2**32 * 1000).map(
     lambda passed: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=passed)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.retry import (
     JITTER,
     MAX_BACKOFF_SECONDS,
@@ -19,7 +20,7 @@ from lapinq_core.domain.retry import (
     may_retry,
     retry_wait,
 )
-from lapinq_core.domain.task import MAX_RETRIES, MAX_SECONDS
+from lapinq_core.domain.task import MAX_RETRIES
 
 delays = st.just(0.0) | st.floats(1e-9, MAX_SECONDS)
 attempts = st.integers(1, MAX_RETRIES + 1)

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.task import MAX_DEPTH, MAX_SECONDS, SCHEDULE_HORIZON, NewTask, check_task
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.task import MAX_DEPTH, SCHEDULE_HORIZON, NewTask, check_task
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

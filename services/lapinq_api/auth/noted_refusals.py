@@ -1,0 +1,37 @@
+"""Notes failed logins and refused changes in the audit log."""
+
+import logging
+from typing import Any
+
+from lapinq_api.auth.refusals import MOST_BY_ONE, MOST_LOGINS
+from lapinq_api.state import State
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.store import audit
+from lapinq_core.store.audit import Author
+
+log = logging.getLogger(__name__)
+
+
+async def note_failed_login(state: State, by: Author, username: str | None) -> None:
+    """Notes a failed login, if there is room; `username` where it is somebody's, for any other may be a password."""
+    left_out = state.refusals.take("logins", MOST_LOGINS)
+    await _note(state, by, "session.login_failed", username, left_out)
+
+
+async def note_refused_change(state: State, by: Author, target: str, sentence: str) -> None:
+    """Notes what `by` was refused, if there is room."""
+    left_out = state.refusals.take(f"{by.actor_kind} {by.actor_id}", MOST_BY_ONE)
+    await _note(state, by, "request.refused", target, left_out, error=sentence)
+
+
+async def _note(
+    state: State, by: Author, action: str, target: str | None, left_out: int | None, **details: Any
+) -> None:
+    if left_out is None:
+        return
+    if left_out:
+        details["left_out"] = left_out
+    try:
+        await state.database.run(audit.record, by.did(action, target, details or None))
+    except LapinqError as error:
+        log.info("a refusal could not be noted: %s", error)

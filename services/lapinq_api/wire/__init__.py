@@ -1,0 +1,1 @@
+"""Bytes and JSON: reading bodies and queries, checking values, encoding answers and errors."""

@@ -8,11 +8,11 @@ from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, Ti
 from lapinq.handle import TaskRef
 from lapinq.task import Task
 from lapinq.version import __version__
-from lapinq_core.domain.retry import Backoff, Delays, FixedDelay
+from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
 
 if TYPE_CHECKING:
-    from lapinq_core.domain.context import CurrentTask, current_task
-    from lapinq_core.domain.middleware import Middleware
+    from lapinq_core.domain.tasks.context import CurrentTask, current_task
+    from lapinq_core.domain.tasks.middleware import Middleware
 
 __all__ = [
     "AsyncTaskQueue",
@@ -36,9 +36,9 @@ __all__ = [
 
 # They load logging, which whoever only enqueues does not pay for.
 _WHEN_ASKED_FOR = {
-    "CurrentTask": "lapinq_core.domain.context",
-    "Middleware": "lapinq_core.domain.middleware",
-    "current_task": "lapinq_core.domain.context",
+    "CurrentTask": "lapinq_core.domain.tasks.context",
+    "Middleware": "lapinq_core.domain.tasks.middleware",
+    "current_task": "lapinq_core.domain.tasks.context",
 }
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.retry import MAX_RETRIES, Backoff, Delays, FixedDelay, as_schedule
+from lapinq_core.domain.tasks.retry import MAX_RETRIES, Backoff, Delays, FixedDelay, as_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapinq_core.domain.handling import Handling
-    from lapinq_core.domain.middleware import Middleware
-    from lapinq_core.domain.retry import RetrySchedule
+    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.middleware import Middleware
+    from lapinq_core.domain.tasks.retry import RetrySchedule
 
     NoRetryFor = type[BaseException] | tuple[type[BaseException], ...]
 
@@ -31,7 +31,7 @@ def make_handling(
     """None when there is nothing to say. Raises TypeError and `InvalidValue` for what makes no sense."""
     if retry is None and not no_retry_for and not middleware:
         return None
-    from lapinq_core.domain.handling import Handling
+    from lapinq_core.domain.tasks.handling import Handling
 
     schedule = None if retry is None else _schedule(retry)
     return Handling(schedule, _exception_types(no_retry_for or ()), middleware)

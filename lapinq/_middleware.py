@@ -10,14 +10,14 @@ from lapinq import _requests
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from lapinq_core.domain.middleware import Entries, Middleware
+    from lapinq_core.domain.tasks.middleware import Entries, Middleware
 
 _OPEN = ("args", "kwargs")
 
 
 def checked(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
     """Raises TypeError for what is no middleware."""
-    from lapinq_core.domain.middleware import Middleware as Base
+    from lapinq_core.domain.tasks.middleware import Middleware as Base
 
     given: tuple[Any, ...] = tuple(middleware)
     for one in given:

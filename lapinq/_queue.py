@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from lapinq._handling import NoRetryFor
     from lapinq._options import TaskOptions
     from lapinq._scheduling import ScheduleDecorator, ScheduleOptions
-    from lapinq_core.domain.handling import Handling
-    from lapinq_core.domain.middleware import Middleware
-    from lapinq_core.domain.retry import RetrySchedule
+    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.middleware import Middleware
+    from lapinq_core.domain.tasks.retry import RetrySchedule
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,13 +13,13 @@ import msgspec
 from lapinq._encoding import encode_entry
 from lapinq.task import Task
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.written import read_written
+from lapinq_core.domain.schedules.definition import read_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lapinq._queue import QueueBase
-    from lapinq_core.domain.schedule import Definition
+    from lapinq_core.domain.schedules.schedule import Definition
 
 P = ParamSpec("P")
 R = TypeVar("R")

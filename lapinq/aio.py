@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from lapinq_core.domain.middleware import Entries, Middleware
+    from lapinq_core.domain.tasks.middleware import Entries, Middleware
 
 
 class AsyncTaskQueue(QueueBase[AsyncConnection]):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from lapinq_core.domain.middleware import Middleware
+    from lapinq_core.domain.tasks.middleware import Middleware
 
 
 class TaskQueue(QueueBase[SyncConnection]):

@@ -65,7 +65,7 @@ def companions(settings: Settings, recycle: Callable[[], None] | None = None) ->
 
     found: list[Companion] = [lambda: deliveries_companion(settings), lambda: scheduler_companion(settings)]
     if settings.worker:
-        from lapinq_worker.companion import worker_companion
+        from lapinq_worker.embedded_worker import worker_companion
 
         found.append(lambda: worker_companion(settings, recycle))
     if settings.scheduler:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from lapinq._connection import Connection
     from lapinq._scheduling import Declared, Plan
-    from lapinq_core.domain.handling import Handling
-    from lapinq_core.domain.middleware import Entries
+    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.middleware import Entries
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from lapinq_core.domain.errors import InvalidValue, LapinqError
-from lapinq_core.domain.schedule import Definition
-from lapinq_core.domain.written import check_written
+from lapinq_core.domain.schedules.definition import check_written
+from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.importing import TaskNotFound, prepare_imports
 
 SCHEDULES = "__lapinq_schedules__"

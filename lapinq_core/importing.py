@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from lapinq_core.domain.allow_list import has_private_part, is_allowed, is_defined_in, is_module
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.handling import HANDLING, Handling
-from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.tasks.allow_list import has_private_part, is_allowed, is_defined_in, is_module
+from lapinq_core.domain.tasks.handling import HANDLING, Handling
+from lapinq_core.domain.tasks.middleware import Middleware
 
 MARK = "__lapinq_task__"
 """The attribute by which the decorator says under which name an object is registered."""

@@ -11,10 +11,10 @@ import psycopg
 from lapinq_core.db.errors import translated
 from lapinq_core.db.pool import connect
 from lapinq_core.db.startup import database, explained
-from lapinq_core.domain.account import ActorKind
+from lapinq_core.domain.accounts.account import ActorKind
+from lapinq_core.people.audit import Author
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.settings import load_settings
-from lapinq_core.store.audit import Author
 
 T = TypeVar("T")
 

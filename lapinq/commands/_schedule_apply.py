@@ -12,11 +12,11 @@ from lapinq.commands._schedule_text import steps_text
 from lapinq.commands._task_text import json_text
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.json_times import encode
-from lapinq_core.domain.schedule_file import MODULE, read_file
+from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
 from lapinq_core.runtime import exits
-from lapinq_core.store import applying
-from lapinq_core.store.applying import KeptElsewhere
-from lapinq_core.store.comparing import Gone, Others, Step, Wanted
+from lapinq_core.schedules import applying
+from lapinq_core.schedules.applying import KeptElsewhere
+from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
 from lapinq_scheduler.registering import declarations
 
 

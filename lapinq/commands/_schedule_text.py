@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from lapinq.commands._task_text import field_text, plain
-from lapinq_core.domain.schedule import Definition, When, when
-from lapinq_core.domain.schedule_words import sentence_of
-from lapinq_core.store.comparing import Action, Step
-from lapinq_core.store.schedules import Schedule
-from lapinq_core.store.ticks import Tick
+from lapinq_core.domain.schedules.schedule import Definition, When, when
+from lapinq_core.domain.schedules.schedule_words import sentence_of
+from lapinq_core.schedules.comparing import Action, Step
+from lapinq_core.schedules.schedules import Schedule
+from lapinq_core.schedules.ticks import Tick
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 

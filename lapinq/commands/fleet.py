@@ -8,8 +8,8 @@ from lapinq.commands._direct import author, database_flags, run
 from lapinq.commands._task_text import json_text
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.worker import Order
-from lapinq_core.store import fleet as workers
-from lapinq_core.store.fleet import WorkerDetails
+from lapinq_core.fleet import steering as workers
+from lapinq_core.fleet.steering import WorkerDetails
 
 
 class _WorkerId(click.ParamType[str]):

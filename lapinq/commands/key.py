@@ -8,14 +8,14 @@ import psycopg
 
 from lapinq.commands._direct import author, database_flags, run
 from lapinq.commands._task_text import json_text
-from lapinq_core.domain.account import Scope
-from lapinq_core.domain.api_key import SECRET_BYTES, key_of
+from lapinq_core.domain.accounts.account import Scope
+from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.json_times import encode
-from lapinq_core.domain.task import check_name
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.people import keys
+from lapinq_core.people.keys import KeyRecord
 from lapinq_core.runtime import exits
-from lapinq_core.store import keys
-from lapinq_core.store.keys import KeyRecord
 
 
 class _Failed(click.ClickException):

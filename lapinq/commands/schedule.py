@@ -17,13 +17,12 @@ from lapinq_core.db.notifier import notify
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.json_times import encode
-from lapinq_core.domain.schedule import Definition, ScheduleState, check_definition
-from lapinq_core.queue import firing
-from lapinq_core.queue.firing import RunTick
+from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
 from lapinq_core.runtime import exits
-from lapinq_core.store import schedules, ticks
-from lapinq_core.store.schedules import Schedule, ScheduleFilter, UnknownSchedule
-from lapinq_core.store.ticks import Tick
+from lapinq_core.schedules import firing, schedules, ticks
+from lapinq_core.schedules.firing import RunTick
+from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSchedule
+from lapinq_core.schedules.ticks import Tick
 
 T = TypeVar("T")
 

@@ -79,7 +79,7 @@ def server(concurrency: int | None, **given: object) -> None:
             given["worker_concurrency"] = concurrency
         settings = load_settings(os.environ, **given)
         if settings.worker:
-            from lapinq_worker.queue_settings import choice_of  # of no use without a worker
+            from lapinq_worker.claiming.queue_settings import choice_of  # of no use without a worker
 
             choice_of(settings)  # which says what is wrong with them
             prepare_imports(settings.worker_imports)

@@ -9,11 +9,11 @@ import psycopg
 from lapinq.commands._direct import author, database_flags, run
 from lapinq.commands._task_text import attempts_text, json_text, task_text
 from lapinq_core.db.notifier import notify
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import inspect, steering
-from lapinq_core.queue.filters import TaskFilter
-from lapinq_core.queue.steering import Stop
+from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.runtime import exits
+from lapinq_core.tasks import inspect, steering
+from lapinq_core.tasks.filters import TaskFilter
+from lapinq_core.tasks.steering import Stop
 
 _MAX_LIMIT = 1000
 

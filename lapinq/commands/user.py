@@ -10,15 +10,15 @@ import psycopg
 
 from lapinq.commands._direct import author, database_flags, run
 from lapinq.commands._task_text import json_text
-from lapinq_api.auth.passwords import Passwords
-from lapinq_core.domain.account import Role
+from lapinq_api.credentials.passwords import Passwords
+from lapinq_core.domain.accounts.account import Role
+from lapinq_core.domain.accounts.grants import write_grants
+from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.grants import write_grants
 from lapinq_core.domain.json_times import encode
-from lapinq_core.domain.passwords import check_password, check_username, could_be_username
+from lapinq_core.people import audit, sessions, users
+from lapinq_core.people.users import Changed, Credentials, User
 from lapinq_core.runtime import exits
-from lapinq_core.store import audit, sessions, users
-from lapinq_core.store.users import Changed, Credentials, User
 
 Command = TypeVar("Command", bound=Callable[..., object])
 

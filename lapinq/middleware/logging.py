@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lapinq.middleware._endings import ending, full_name
-from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from lapinq_core.domain.context import CurrentTask
-    from lapinq_core.domain.middleware import Entries
+    from lapinq_core.domain.tasks.context import CurrentTask
+    from lapinq_core.domain.tasks.middleware import Entries
 
 
 class StructuredLogging(Middleware):

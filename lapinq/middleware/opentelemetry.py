@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq.middleware._endings import ending, full_name, is_failure
-from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from opentelemetry.trace import Span, TracerProvider
 
-    from lapinq_core.domain.context import CurrentTask
-    from lapinq_core.domain.middleware import Entries
+    from lapinq_core.domain.tasks.context import CurrentTask
+    from lapinq_core.domain.tasks.middleware import Entries
 
 METADATA_KEY = "trace_context"
 """Where the W3C trace context travels: `{"traceparent": ..., "tracestate": ...}` in the task's metadata."""

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lapinq.middleware._endings import is_failure
-from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from lapinq_core.domain.context import CurrentTask
+    from lapinq_core.domain.tasks.context import CurrentTask
 
 
 class Sentry(Middleware):

@@ -12,7 +12,7 @@ from typing import LiteralString, cast
 
 @cache
 def sql(package: str, verb: str) -> LiteralString:
-    """The text of `verb`.sql of `package` ("lapinq_core.queue"), without its leading comment."""
+    """The text of `verb`.sql of `package` ("lapinq_core.tasks"), without its leading comment."""
     text = files(package).joinpath("sql", f"{verb}.sql").read_text(encoding="utf-8")
     body = re.sub(r"^\s*--[^\n]*\n", "", text, flags=re.MULTILINE).strip().rstrip(";")
     # The files are part of the program, as literal as a string in it.

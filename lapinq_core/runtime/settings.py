@@ -11,14 +11,14 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from lapinq_core.domain.accounts.passwords import DEFAULT_USERNAME, check_password, check_username
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
-from lapinq_core.domain.passwords import DEFAULT_USERNAME, check_password, check_username
-from lapinq_core.domain.retention import read_keep
-from lapinq_core.domain.webhook import read_secret
-from lapinq_core.domain.webhook_target import read_allowed
+from lapinq_core.domain.tasks.retention import read_keep
+from lapinq_core.domain.webhooks.target import read_allowed
+from lapinq_core.domain.webhooks.webhook import read_secret
 from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
 
 _TEN_YEARS = 315_576_000

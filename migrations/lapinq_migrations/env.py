@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from lapinq_core.db.tables import metadata
+from lapinq_core.schema.tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

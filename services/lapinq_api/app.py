@@ -8,9 +8,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from lapinq_api import dashboard
+from lapinq_api.auth.openness import warn_of_openness
 from lapinq_api.dashboard import away
-from lapinq_api.endpoint import routes_for
-from lapinq_api.fixed_paths import FixedPaths
 from lapinq_api.lifespan import Companion, make_lifespan
 from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
@@ -27,7 +26,8 @@ from lapinq_api.middleware.request_id import RequestId
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
 from lapinq_api.middleware.timing import Timing
-from lapinq_api.openness import warn_of_openness
+from lapinq_api.operations.endpoint import routes_for
+from lapinq_api.operations.fixed_paths import FixedPaths
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.state import State
 from lapinq_core.domain.networks import read_networks

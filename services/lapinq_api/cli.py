@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
 from lapinq_api.lifespan import Companion
-from lapinq_api.serving import listening, serve
+from lapinq_api.serving.server import listening, serve
 from lapinq_core.db.startup import database, explained
-from lapinq_core.domain.passwords import DEFAULT_PASSWORD
+from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging

@@ -14,24 +14,24 @@ from typing import Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 
-from lapinq_api.auth.default_password import DefaultPassword
 from lapinq_api.auth.first_user import FirstUser
-from lapinq_api.auth.keys import KeyRing
-from lapinq_api.changes import Changes
-from lapinq_api.database import Database
-from lapinq_api.gauges import Gauges
-from lapinq_api.intake import Intake
+from lapinq_api.batching.changes import Changes
+from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.waiting import Waiting
+from lapinq_api.credentials.default_password import DefaultPassword
+from lapinq_api.credentials.key_ring import KeyRing
+from lapinq_api.metrics.gauges import Gauges
+from lapinq_api.overload.database import Database
 from lapinq_api.state import MOST_LOOKS, Connected, State
-from lapinq_api.waiting import Waiting
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.queue.alarm import delayed_notifier
+from lapinq_core.people.keys import ACCESS_CHANNEL
 from lapinq_core.runtime.loops import pause_for
 from lapinq_core.runtime.metrics import Metrics, Source
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store.keys import ACCESS_CHANNEL
+from lapinq_core.tasks.due_notices import delayed_notifier
 
 Companion = Callable[[], AbstractAsyncContextManager[object]]
 """Runs while its context lasts and is stopped gently at its end. What is a `Source` there is shown in the metrics."""

@@ -5,21 +5,21 @@ import secrets
 
 import msgspec
 
-from lapinq_api.admission import Admission
-from lapinq_api.auth.default_password import DefaultPassword
-from lapinq_api.auth.guesses import KeyGuesses
-from lapinq_api.auth.keys import KeyRing
-from lapinq_api.auth.passwords import Passwords
-from lapinq_api.auth.refusals import Refusals
-from lapinq_api.changes import Changes
-from lapinq_api.counted import Counted
-from lapinq_api.database import Database
-from lapinq_api.gauges import Gauges
-from lapinq_api.intake import Intake
-from lapinq_api.payloads import Payloads
-from lapinq_api.places import Places, PlacesBySource
-from lapinq_api.scrapes import Scrapes
-from lapinq_api.waiting import Waiting
+from lapinq_api.batching.changes import Changes
+from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.waiting import Waiting
+from lapinq_api.credentials.default_password import DefaultPassword
+from lapinq_api.credentials.guesses import KeyGuesses
+from lapinq_api.credentials.key_ring import KeyRing
+from lapinq_api.credentials.passwords import Passwords
+from lapinq_api.credentials.payloads import Payloads
+from lapinq_api.credentials.refusals import Refusals
+from lapinq_api.metrics.counted import Counted
+from lapinq_api.metrics.gauges import Gauges
+from lapinq_api.metrics.scrapes import Scrapes
+from lapinq_api.overload.database import Database
+from lapinq_api.overload.places import Places, PlacesBySource
+from lapinq_api.wire.admission import Admission
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier

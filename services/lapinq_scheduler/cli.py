@@ -17,7 +17,7 @@ from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
-from lapinq_core.store.comparing import Wanted
+from lapinq_core.schedules.comparing import Wanted
 from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.deliveries import run_deliveries
 from lapinq_scheduler.registering import declarations

@@ -1,7 +1,7 @@
 """Fires schedules: sleeps until the next tick is due, deals with what is, and hears when a schedule changes.
 
-Any number of processes may do this, none leads (`lapinq_core.queue.firing`). All of it works by polling alone: without
-the listener the sleep is short.
+Any number of processes may do this, none leads (`lapinq_core.schedules.firing`). All of it works by polling alone:
+without the listener the sleep is short.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.queue import firing
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store.comparing import Wanted
-from lapinq_core.store.schedules import SCHEDULES_CHANNEL
+from lapinq_core.schedules import firing
+from lapinq_core.schedules.comparing import Wanted
+from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_scheduler.metrics import CronMetrics
 from lapinq_scheduler.registering import declarations, register
 

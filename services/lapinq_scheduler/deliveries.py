@@ -16,13 +16,13 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.webhook import NotTaken, Taken, WebhookState, next_wait, read_secret
-from lapinq_core.domain.webhook_target import read_allowed
+from lapinq_core.domain.webhooks.target import read_allowed
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait, read_secret
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store import webhooks
-from lapinq_core.store.webhooks import FIRST_HOST, Due
+from lapinq_core.webhooks import deliveries
+from lapinq_core.webhooks.deliveries import FIRST_HOST, Due
 from lapinq_scheduler.guarded_network import GuardedNetwork
 from lapinq_scheduler.metrics import DeliveryMetrics
 from lapinq_scheduler.posting import WHOLE_SECONDS, Poster
@@ -128,7 +128,7 @@ class _Deliveries:
 
     async def _take_of_any(self) -> list[Due]:
         async with self._pool.connection() as conn:
-            taken, self._after = await webhooks.take(
+            taken, self._after = await deliveries.take(
                 conn,
                 self._receivers.free_for_any,
                 lease=LEASE_SECONDS,
@@ -140,7 +140,7 @@ class _Deliveries:
 
     async def _take_of_known(self) -> list[Due]:
         async with self._pool.connection() as conn:
-            taken, self._after_known = await webhooks.take(
+            taken, self._after_known = await deliveries.take(
                 conn,
                 self._receivers.free,
                 lease=LEASE_SECONDS,
@@ -204,14 +204,14 @@ async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | N
     which = (due.event.event_id, due.event.task_id, due.host)
     match outcome:
         case Taken(answer=answer):
-            if await webhooks.delivered(conn, due, answer):
+            if await deliveries.delivered(conn, due, answer):
                 log.debug("webhook %s of task %s: delivered to %s", *which)
             else:
                 log.info("webhook %s of task %s: delivered to %s, too late to be noted", *which)
             return WebhookState.DELIVERED
         case NotTaken(failure=failure, wait=asked):
             wait = next_wait(due.tries, random.random(), asked)  # noqa: S311  # spreads the tries
-            state = await webhooks.failed(conn, due, outcome, wait)
+            state = await deliveries.failed(conn, due, outcome, wait)
             match state:
                 case WebhookState.GIVEN_UP:
                     log.warning("webhook %s of task %s: given up on %s: %s", *which, failure)

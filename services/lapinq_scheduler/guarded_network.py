@@ -13,7 +13,7 @@ from typing import cast
 import httpcore
 
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.webhook_target import Allowed
+from lapinq_core.domain.webhooks.target import Allowed
 from lapinq_scheduler.bounded_stream import BoundedStream
 from lapinq_scheduler.resolving import Lookup, Resolver
 

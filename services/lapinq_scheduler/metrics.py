@@ -9,12 +9,12 @@ from psycopg_pool import AsyncConnectionPool
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.domain.ticks import TickOutcome
-from lapinq_core.domain.webhook import WebhookState
-from lapinq_core.queue.firing import Dealt
+from lapinq_core.domain.schedules.ticks import TickOutcome
+from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.tallies import Histogram
+from lapinq_core.schedules.firing import Dealt
 
 PART = "scheduler"
 CRON_PART = "cron"

@@ -11,9 +11,9 @@ import httpcore
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.version import __version__
-from lapinq_core.domain.webhook import NotTaken, Taken, body_of, judge, signed_headers
-from lapinq_core.domain.webhook_target import Target, read_target
-from lapinq_core.store.webhooks import Due
+from lapinq_core.domain.webhooks.target import Target, read_target
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge, signed_headers
+from lapinq_core.webhooks.deliveries import Due
 from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
 from lapinq_scheduler.resolving import Unresolved
 

@@ -15,11 +15,11 @@ from psycopg_pool import AsyncConnectionPool
 from lapinq_core.db.errors import is_away
 from lapinq_core.declaring import declared_in
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.schedule_file import MODULE
-from lapinq_core.domain.written import has_ended
+from lapinq_core.domain.schedules.definition import has_ended
+from lapinq_core.domain.schedules.schedule_file import MODULE
 from lapinq_core.runtime.loops import StopLoop, run_every
-from lapinq_core.store.applying import apply, author_of
-from lapinq_core.store.comparing import Action, Gone, Others, Step, Wanted
+from lapinq_core.schedules.applying import apply, author_of
+from lapinq_core.schedules.comparing import Action, Gone, Others, Step, Wanted
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.retention import read_keep
-from lapinq_core.queue.alarm import DELAYED_CHANNEL, Alarm
-from lapinq_core.queue.chores import run_chores
+from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, Alarm
+from lapinq_core.upkeep.maintenance import run_chores
 from lapinq_scheduler.metrics import SchedulerMetrics
 
 POOL_SIZE = 2

@@ -20,7 +20,7 @@ from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
-from lapinq_worker.queue_settings import choice_of
+from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.worker import Worker
 
 log = logging.getLogger(__name__)

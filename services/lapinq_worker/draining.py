@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import psycopg
 
-from lapinq_core.queue import backlog
-from lapinq_worker.looks import Looks
-from lapinq_worker.queue_choice import QueueChoice
-from lapinq_worker.settler import Settler
+from lapinq_core.tasks import backlog
+from lapinq_worker.claiming.looks import Looks
+from lapinq_worker.claiming.queue_choice import QueueChoice
+from lapinq_worker.settling.settler import Settler
 
 WRITE_SECONDS = 5.0
 

@@ -12,15 +12,15 @@ from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.domain.outcome import Interrupted, Outcome
-from lapinq_core.queue import work
+from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
 from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
-from lapinq_worker.dispatcher import Dispatcher
-from lapinq_worker.fetcher import Fetcher
-from lapinq_worker.membership import Membership
-from lapinq_worker.recorder import Recorder
-from lapinq_worker.settler import Settler
-from lapinq_worker.tally import Tally
+from lapinq_core.tasks import work
+from lapinq_worker.claiming.fetcher import Fetcher
+from lapinq_worker.liveness.membership import Membership
+from lapinq_worker.reporting.recorder import Recorder
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.tally import Tally
+from lapinq_worker.settling.settler import Settler
 
 INTERRUPT_SECONDS = 5.0
 FLUSH_SECONDS = 10.0

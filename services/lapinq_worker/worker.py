@@ -12,37 +12,37 @@ from prometheus_client.core import Metric
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import READY_CHANNEL, WAIT_CHANNEL, Notifier, done_notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.domain.outcome import Outcome, WorkerLost
+from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
-from lapinq_core.queue.alarm import DELAYED_CHANNEL, Alarm
-from lapinq_core.queue.chores import run_chores
-from lapinq_core.queue.control import CANCEL_CHANNEL
 from lapinq_core.runtime.settings import Settings
-from lapinq_worker.banner import say_what_it_serves
-from lapinq_worker.canceller import Canceller
-from lapinq_worker.dispatcher import Dispatcher
+from lapinq_core.tasks.control import CANCEL_CHANNEL
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, Alarm
+from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_worker.claiming.fetcher import Fetcher
+from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.draining import Draining
-from lapinq_worker.fence import Fence
-from lapinq_worker.fetcher import Fetcher
-from lapinq_worker.functions import Functions
-from lapinq_worker.host import Host
-from lapinq_worker.limits import limits_of
-from lapinq_worker.live_logs import LiveLogs
-from lapinq_worker.loop_guard import guard_of
-from lapinq_worker.membership import Membership
-from lapinq_worker.metrics import WorkerMetrics
-from lapinq_worker.pools.event_loop import EventLoopPool
-from lapinq_worker.pools.processes import ProcessPool
-from lapinq_worker.pools.threads import ThreadPool
-from lapinq_worker.progress import ProgressReporter
-from lapinq_worker.queue_settings import choice_of
-from lapinq_worker.rates import log_rates, wants_rates
-from lapinq_worker.recorder import Recorder
-from lapinq_worker.rescuer import Rescuer
-from lapinq_worker.settler import Settler
-from lapinq_worker.tally import Tally
-from lapinq_worker.vitals import Vitals
-from lapinq_worker.waited import Waited
+from lapinq_worker.liveness.canceller import Canceller
+from lapinq_worker.liveness.fence import Fence
+from lapinq_worker.liveness.health import Vitals
+from lapinq_worker.liveness.loop_guard import guard_of
+from lapinq_worker.liveness.membership import Membership
+from lapinq_worker.liveness.rescuer import Rescuer
+from lapinq_worker.reporting.banner import say_what_it_serves
+from lapinq_worker.reporting.live_logs import LiveLogs
+from lapinq_worker.reporting.metrics import WorkerMetrics
+from lapinq_worker.reporting.progress import ProgressReporter
+from lapinq_worker.reporting.rates import log_rates, wants_rates
+from lapinq_worker.reporting.recorder import Recorder
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.functions import Functions
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.limits import limits_of
+from lapinq_worker.running.pools.event_loop import EventLoopPool
+from lapinq_worker.running.pools.processes import ProcessPool
+from lapinq_worker.running.pools.threads import ThreadPool
+from lapinq_worker.running.tally import Tally
+from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.settler import Settler
 from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
 
 POOL_SIZE = 3

@@ -18,8 +18,8 @@ import uvloop
 from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import intake
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks import intake
 from tests.bench import pacing
 
 MODULE = "tests.bench.lapinq_tasks"

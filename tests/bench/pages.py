@@ -19,7 +19,7 @@ import psycopg
 
 from lapinq_api.dashboard.view import Views
 from lapinq_api.dashboard.views import VIEWS
-from lapinq_api.database import Database
+from lapinq_api.overload.database import Database
 from lapinq_core.runtime.settings import Settings
 from tests.support.people import log_in
 from tests.support.processes import ApiProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from lapinq_core.domain.task import NewTask
+from lapinq_core.domain.tasks.task import NewTask
 from tests.support.database_clock import move_clock
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually

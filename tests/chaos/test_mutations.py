@@ -15,16 +15,16 @@ from tests.support.mutant import VARIABLE, Guard
 from tests.support.processes import REPOSITORY
 
 CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAGES, TRUST = (
-    "tests/integration/queue/test_claim.py",
-    "tests/integration/queue/test_settle.py",
-    "tests/integration/queue/test_rescue.py",
-    "tests/integration/queue/test_progress.py",
-    "tests/integration/queue/test_cancelling.py",
-    "tests/integration/queue/test_firing.py",
-    "tests/integration/queue/test_overlapping.py",
-    "tests/integration/lapinq_worker/test_settler.py",
+    "tests/integration/tasks/test_claim.py",
+    "tests/integration/tasks/test_settle.py",
+    "tests/integration/upkeep/test_rescue.py",
+    "tests/integration/tasks/test_progress.py",
+    "tests/integration/tasks/test_cancelling.py",
+    "tests/integration/schedules/test_firing.py",
+    "tests/integration/schedules/test_overlapping.py",
+    "tests/integration/lapinq_worker/settling/test_settler.py",
     "tests/chaos/test_outages.py",
-    "tests/unit/lapinq_worker/test_trust.py",
+    "tests/unit/lapinq_worker/liveness/test_trust.py",
 )
 
 # What misses which guard, and by which words it complains.

@@ -11,7 +11,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from lapinq_core.domain.cron import read_cron
+from lapinq_core.domain.cron.expression import read_cron
 from tests.support.dying import Step
 from tests.support.eventually import eventually
 from tests.support.invariants import check_invariants

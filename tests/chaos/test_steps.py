@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from lapinq_core.domain.task import NewTask
+from lapinq_core.domain.tasks.task import NewTask
 from tests.support.dying import Step
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually

@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_retention import LONG_AGO, ended
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.upkeep.test_retention import LONG_AGO, ended
 from tests.support.eventually import eventually
 from tests.support.factories import Conn
 from tests.support.invariants import check_invariants, statuses

@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import class_row
 
 from lapinq_core.db.pool import connect
-from lapinq_core.queue import control
+from lapinq_core.tasks import control
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
 from tests.support.factories import new_task

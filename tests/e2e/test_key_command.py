@@ -4,9 +4,9 @@ import json
 
 import psycopg
 
-from lapinq_core.domain.api_key import digest_of, looks_like_key
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_inspect import one_of_each
+from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.command_line import ME, lapinq, noted
 from tests.support.running import on_connections
 

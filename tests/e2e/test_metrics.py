@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lapinq_core.domain.task import NewTask
+from lapinq_core.domain.tasks.task import NewTask
 from tests.support import tasks
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually

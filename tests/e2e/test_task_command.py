@@ -7,8 +7,8 @@ import sys
 import psycopg
 
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_inspect import one_of_each
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
 from tests.support.factories import new_task

@@ -14,7 +14,7 @@ import lapinq
 from lapinq import errors
 from lapinq._scheduling import ScheduleOptions
 from lapinq.task import TaskOptions
-from lapinq_core.domain.schedule_file import read_file
+from lapinq_core.domain.schedules.schedule_file import read_file
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()

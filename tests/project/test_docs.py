@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from lapinq.cli import cli
-from lapinq_core.domain.state import FINAL, TRANSITIONS, Status
+from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import SECRETS, Settings, variable
 

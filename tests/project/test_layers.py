@@ -20,11 +20,6 @@ PACKAGES = [
 ]
 STATEMENTS = sorted((ROOT / "lapinq_core").glob("*/sql/*.sql"))
 
-MOST_LINES = 300
-LONGER: dict[str, str] = {
-    # file, relative to the root: why it is still one thing
-}
-
 SQL = re.compile(
     r"\s*(/\*.*?\*/\s*)?"
     r"(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|TRUNCATE|LISTEN|NOTIFY|SET|LOCK)\s+\S"
@@ -122,17 +117,6 @@ def test_the_scan_for_sql_sees_sql() -> None:
     assert SQL.match("\n  /* lapinq:ping */ UPDATE lapinq_tasks SET x = 1")
     assert not SQL.match("Select a queue")
     assert not SQL.match("CREATED")
-
-
-def test_no_file_is_longer_than_it_should_be() -> None:
-    lengths = {
-        name_of(path): len(path.read_text().splitlines())
-        for folder in PACKAGES
-        for path in folder.rglob("*")
-        if path.suffix in {".py", ".sql", ".html", ".js"} and path.parent.name != "vendor"  # others' work
-    }
-    long = {name for name, length in lengths.items() if length > MOST_LINES}
-    assert long == set(LONGER)
 
 
 def test_only_the_settings_read_the_environment() -> None:

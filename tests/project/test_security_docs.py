@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_api import admission, body, protocol, state
+from lapinq_api import state
 from lapinq_api.dashboard import live, login
+from lapinq_api.operations import body
+from lapinq_api.serving import protocol
+from lapinq_api.wire import admission
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lapinq_core.domain.state import Status
-from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp, Value
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp, Value
 
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from lapinq_core.domain.decide import Fail
-from lapinq_core.queue import work
-from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import work
+from lapinq_core.upkeep.passes import ended_as
 from lapinq_scheduler.deliveries import run_deliveries
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.running import on_connections

@@ -15,9 +15,10 @@ from typing import Any
 import psycopg
 
 from lapinq.cli import main as lapinq
-from lapinq_core.queue import firing, intake, work
-from lapinq_worker.dispatcher import Dispatcher
-from lapinq_worker.settler import Settler
+from lapinq_core.schedules import firing
+from lapinq_core.tasks import intake, work
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.settling.settler import Settler
 
 Verb = Callable[..., Awaitable[Any]]
 

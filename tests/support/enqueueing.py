@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import connect
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import intake
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks import intake
 
 
 def enqueue_all(url: str, tasks: Sequence[NewTask]) -> list[str]:

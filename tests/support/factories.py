@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 import psycopg
 
-from lapinq_core.domain.account import ActorKind
-from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import inspect, intake, upkeep, work
-from lapinq_core.store import workers
-from lapinq_core.store.audit import Author
-from lapinq_core.store.workers import Condition, WorkerRecord
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.fleet import workers
+from lapinq_core.fleet.workers import Condition, WorkerRecord
+from lapinq_core.people.audit import Author
+from lapinq_core.tasks import inspect, intake, work
+from lapinq_core.upkeep import passes
 
 Conn = psycopg.AsyncConnection
 
@@ -89,7 +90,7 @@ async def status(conn: Conn, task_id: str) -> str | None:
 async def make_delayed_ready(conn: Conn) -> None:
     """The one delayed task has come due, and is made ready."""
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-    assert (await upkeep.promote(conn))[0] == 1
+    assert (await passes.promote(conn))[0] == 1
 
 
 async def make_late(conn: Conn, worker: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lapinq_api.endpoint import Operation, Parameter
+from lapinq_api.operations.endpoint import Operation, Parameter
 from tests.support.hostile_values import (
     BY_TYPE,
     CODINGS,

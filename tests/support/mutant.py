@@ -45,43 +45,43 @@ class Guard(StrEnum):
 
 
 _EXPECTED = r"least\(lapinq_now\(\), to_timestamp\(%\(expected\)s::float8\)\)"
-_AT_ITS_INSTANT = ("lapinq_core.queue", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
+_AT_ITS_INSTANT = ("lapinq_core.schedules", "lock_schedules", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 
 _REPLACED = {
-    Guard.COMPLETE_TOKEN: ("lapinq_core.queue", "complete", _TOKEN, "true"),
-    Guard.SETTLE_TOKEN: ("lapinq_core.queue", "settle", _TOKEN, "true"),
-    Guard.RELEASE_TOKEN: ("lapinq_core.queue", "release", _TOKEN, "true"),
-    Guard.PROGRESS_TOKEN: ("lapinq_core.queue", "report_progress", _TOKEN, "true"),
+    Guard.COMPLETE_TOKEN: ("lapinq_core.tasks", "complete", _TOKEN, "true"),
+    Guard.SETTLE_TOKEN: ("lapinq_core.tasks", "settle", _TOKEN, "true"),
+    Guard.RELEASE_TOKEN: ("lapinq_core.tasks", "release", _TOKEN, "true"),
+    Guard.PROGRESS_TOKEN: ("lapinq_core.tasks", "report_progress", _TOKEN, "true"),
     Guard.SETTLE_CANCEL_REQUEST: (
-        "lapinq_core.queue",
+        "lapinq_core.tasks",
         "settle",
         r" OR r\.cancel_requested_at IS NOT NULL AS final",
         " AS final",
     ),
     Guard.RELEASE_CANCEL_REQUEST: (
-        "lapinq_core.queue",
+        "lapinq_core.tasks",
         "release",
         r"r\.cancel_requested_at IS NOT NULL AS",
         "false AS",
     ),
-    Guard.CLAIM_SKIP_LOCKED: ("lapinq_core.queue", "claim", _SKIP_LOCKED, ""),
-    Guard.RESCUE_SKIP_LOCKED: ("lapinq_core.queue", "find_lost", _SKIP_LOCKED, ""),
+    Guard.CLAIM_SKIP_LOCKED: ("lapinq_core.tasks", "claim", _SKIP_LOCKED, ""),
+    Guard.RESCUE_SKIP_LOCKED: ("lapinq_core.upkeep", "find_lost", _SKIP_LOCKED, ""),
     Guard.TICK_KEY: (
-        "lapinq_core.queue",
+        "lapinq_core.schedules",
         "insert_ticks",
         r"DO NOTHING",
         "DO UPDATE SET task_id = excluded.task_id",
     ),
     Guard.TICK_INSTANT: _AT_ITS_INSTANT,
-    Guard.SCHEDULE_VERSION: ("lapinq_core.queue", "lock_schedules", r" AND i\.version = s\.version", ""),
+    Guard.SCHEDULE_VERSION: ("lapinq_core.schedules", "lock_schedules", r" AND i\.version = s\.version", ""),
     Guard.OVERLAP_SLOT: (
-        "lapinq_core.queue",
+        "lapinq_core.schedules",
         "free_slots",
         r"AND NOT EXISTS \(SELECT FROM lapinq_running WHERE id = s\.task_id\)",
         "",
     ),
-    Guard.EXPECTED_TIME: ("lapinq_core.store", "declare_dead", _EXPECTED, "lapinq_now()"),
-    Guard.JUMPED_DEADLINE: ("lapinq_core.queue", "find_lost", r"THEN w\.jumped_seconds", "THEN 0"),
+    Guard.EXPECTED_TIME: ("lapinq_core.fleet", "declare_dead", _EXPECTED, "lapinq_now()"),
+    Guard.JUMPED_DEADLINE: ("lapinq_core.upkeep", "find_lost", r"THEN w\.jumped_seconds", "THEN 0"),
 }
 """For guards in a statement: its package and verb, the one place that matches, and what stands there instead."""
 
@@ -95,17 +95,17 @@ _BESIDE = {
 
 def remove(guard: Guard) -> None:
     """Takes `guard` out of this process. Whatever reads statements must not have been imported yet."""
-    assert "lapinq_core.queue.work" not in sys.modules, "it has its statements already"
+    assert "lapinq_core.tasks.work" not in sys.modules, "it has its statements already"
     if guard is Guard.QUIET_PERIOD:
-        from lapinq_worker.trust import Trust  # only here: it is no part of the core
+        from lapinq_worker.liveness.lease_trust import Trust  # only here: it is no part of the core
 
         Trust.is_calm = _always
     elif guard is Guard.CLOCK_JUMP:
-        from lapinq_worker import trust  # likewise
+        from lapinq_worker.liveness import lease_trust  # likewise
 
-        trust._jump_between = _none  # pyright: ignore[reportPrivateUsage]
+        lease_trust._jump_between = _none  # pyright: ignore[reportPrivateUsage]
     elif guard is Guard.REFUSED_VALUES:
-        from lapinq_worker import settler  # likewise
+        from lapinq_worker.settling import settler  # likewise
 
         settler.REFUSED = psycopg.Error
     else:

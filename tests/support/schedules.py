@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import connect
-from lapinq_core.domain.schedule import Definition
-from lapinq_core.store import schedules
-from lapinq_core.store.schedules import Schedule
+from lapinq_core.domain.schedules.schedule import Definition
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.schedules import Schedule
 from tests.support.factories import SOMEBODY, Conn
 
 

@@ -9,8 +9,8 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from lapinq_api.protocol import HttpProtocol
-from lapinq_api.socket_protocol import SocketProtocol
+from lapinq_api.serving.protocol import HttpProtocol
+from lapinq_api.serving.socket_protocol import SocketProtocol
 from tests.support.eventually import eventually
 
 

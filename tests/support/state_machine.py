@@ -7,7 +7,7 @@ affair. It also refuses a task that stands in two places at once.
 import psycopg
 from psycopg import sql
 
-from lapinq_core.domain.state import TRANSITIONS, Status
+from lapinq_core.domain.tasks.state import TRANSITIONS, Status
 
 _INSTALL = """
 CREATE TABLE test_states (id uuid PRIMARY KEY, status text NOT NULL);

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from lapinq_core.domain.account import ActorKind
-from lapinq_core.queue import bulk
-from lapinq_core.queue.bulk import Change, Step, Window
-from lapinq_core.queue.filters import TaskFilter
-from lapinq_core.store.audit import Entry
+from lapinq_core.domain.accounts.account import ActorKind
+from lapinq_core.people.audit import Entry
+from lapinq_core.tasks import bulk
+from lapinq_core.tasks.bulk import Change, Step, Window
+from lapinq_core.tasks.filters import TaskFilter
 from tests.support.factories import Conn
 
 ENTRY = Entry(actor_kind=ActorKind.KEY, actor="tester", action="task.delete_many", details={"filters": {}})

@@ -4,10 +4,10 @@ from http import HTTPStatus
 
 from starlette.types import Scope
 
-from lapinq_api.errors import Refused
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.host_names import is_address, is_loopback
-from lapinq_core.store.sessions import Session
+from lapinq_core.people.sessions import Session
 
 REFUSAL = "this account has the default password: change it first, on the page /account or with POST /account/password"
 

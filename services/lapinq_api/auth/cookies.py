@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from lapinq_api.middleware.path import prefix_of
-from lapinq_core.store.sessions import ABSOLUTE_SECONDS
+from lapinq_api.wire.path import prefix_of
+from lapinq_core.people.sessions import ABSOLUTE_SECONDS
 
 COOKIE = "lapinq_session"
 GUARDED_COOKIE = f"__Host-{COOKIE}"

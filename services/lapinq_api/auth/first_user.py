@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 from lapinq_api.state import State
+from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD, DEFAULT_USERNAME
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.passwords import DEFAULT_PASSWORD, DEFAULT_USERNAME
+from lapinq_core.people import users
 from lapinq_core.runtime.loops import pause_for
-from lapinq_core.store import users
 
 FIRST_ATTEMPT_SECONDS = 5.0
 PAUSE_SECONDS = 1.0

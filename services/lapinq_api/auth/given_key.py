@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from lapinq_api.auth.guesses import TooManyGuesses
-from lapinq_api.middleware.headers import first
+from lapinq_api.credentials.guesses import TooManyGuesses
+from lapinq_api.wire.headers import first
 from lapinq_api.wire.sources import source_of
-from lapinq_core.domain.account import MASTER_KEY, Actor
-from lapinq_core.domain.api_key import looks_like_key
+from lapinq_core.domain.accounts.account import MASTER_KEY, Actor
+from lapinq_core.domain.accounts.api_key import looks_like_key
 
 if TYPE_CHECKING:
     from lapinq_api.state import State

@@ -3,11 +3,11 @@
 import logging
 from typing import Any
 
-from lapinq_api.auth.refusals import MOST_BY_ONE, MOST_LOGINS
+from lapinq_api.credentials.refusals import MOST_BY_ONE, MOST_LOGINS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.store import audit
-from lapinq_core.store.audit import Author
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from lapinq_api.auth.caller import ACTOR_KEY, refusal_of, unauthenticated
 from lapinq_api.auth.cookies import is_token, token_in
-from lapinq_api.errors import Refused
-from lapinq_core.store import sessions
-from lapinq_core.store.sessions import Session
+from lapinq_api.credentials.caller import ACTOR_KEY, refusal_of, unauthenticated
+from lapinq_api.wire.errors import Refused
+from lapinq_core.people import sessions
+from lapinq_core.people.sessions import Session
 
 if TYPE_CHECKING:
     from lapinq_api.state import State

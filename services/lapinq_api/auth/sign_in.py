@@ -10,21 +10,21 @@ import psycopg
 from starlette.requests import Request
 
 from lapinq_api.auth import throttle
-from lapinq_api.auth.caller import ACTOR_KEY, note
 from lapinq_api.auth.cookies import token_in, tokens_in
 from lapinq_api.auth.noted_refusals import note_failed_login
-from lapinq_api.auth.passwords import Verdict
 from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
 from lapinq_api.auth.throttle import Tried
-from lapinq_api.errors import Refused
+from lapinq_api.credentials.caller import ACTOR_KEY, note
+from lapinq_api.credentials.passwords import Verdict
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.account import ANONYMOUS, Actor, ActorKind
-from lapinq_core.domain.passwords import check_password, could_be_username
-from lapinq_core.store import audit, logins, sessions, users
-from lapinq_core.store.audit import Author
-from lapinq_core.store.users import Credentials
+from lapinq_core.domain.accounts.account import ANONYMOUS, Actor, ActorKind
+from lapinq_core.domain.accounts.passwords import check_password, could_be_username
+from lapinq_core.people import audit, logins, sessions, users
+from lapinq_core.people.audit import Author
+from lapinq_core.people.users import Credentials
 
 MAX_USER_AGENT = 500
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import psycopg
 from starlette.types import Scope
 
-from lapinq_api.errors import Refused
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.sources import source_of
-from lapinq_core.domain.passwords import could_be_username
-from lapinq_core.store import logins, users
-from lapinq_core.store.logins import Counter
-from lapinq_core.store.sessions import Session
+from lapinq_core.domain.accounts.passwords import could_be_username
+from lapinq_core.people import logins, users
+from lapinq_core.people.logins import Counter
+from lapinq_core.people.sessions import Session
 
 if TYPE_CHECKING:
     from lapinq_api.state import State

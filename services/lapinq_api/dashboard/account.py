@@ -9,8 +9,8 @@ from lapinq_api.dashboard.page import PageEndpoint, page_of
 from lapinq_api.dashboard.texts import COOKIE
 from lapinq_api.dashboard.words import browser
 from lapinq_api.state import State
-from lapinq_core.domain.passwords import MAX_PASSWORD, MIN_PASSWORD
-from lapinq_core.store import sessions
+from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
+from lapinq_core.people import sessions
 
 
 def routes(state: State) -> list[Route]:

@@ -7,7 +7,7 @@ import msgspec
 from starlette.types import Scope
 
 from lapinq_api.dashboard.texts import COOKIE, choose_locale
-from lapinq_core.domain.account import Actor, ActorKind, Permission
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):

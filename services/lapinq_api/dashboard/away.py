@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from lapinq_api.dashboard.page import page
-from lapinq_api.errors import RETRY_AFTER_SECONDS
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 
 _HEADERS = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 

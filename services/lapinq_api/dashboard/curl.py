@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue.closeup import CloseUp, Value
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.lookup.task_detail import CloseUp, Value
 
 LONGEST = 100_000
 """Bytes; Linux takes no argument of more than 128 KiB."""

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import msgspec
 
-from lapinq_api.changes import Changes
+from lapinq_api.batching.changes import Changes
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.errors import Refused
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.runtime.loops import pause_for

@@ -27,15 +27,15 @@ from lapinq_api.dashboard.pace import Pace
 from lapinq_api.dashboard.page import audience_for
 from lapinq_api.dashboard.published import PUBLISHED
 from lapinq_api.dashboard.view import Asked, View, Views
-from lapinq_api.errors import Overloaded, Refused
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Overloaded, Refused
 from lapinq_api.wire.origins import is_same_origin
 from lapinq_api.wire.sources import source_of
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.account import Actor, ActorKind
+from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.people.sessions import Session
 from lapinq_core.runtime.loops import pause_for
-from lapinq_core.store.sessions import Session
 
 AUTH_SECONDS = 5.0
 CHECK_SECONDS = 2.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from lapinq_api.task_filters import ids_beginning_with
+from lapinq_api.operations.filters.task import ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.state import Status
-from lapinq_core.queue.filters import TaskFilter, literally
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.filters import TaskFilter, literally
 
 NAMES = ("queue", "id", "status", "task_name", "args", "result", "error")
 LONGEST = 1000

@@ -15,14 +15,14 @@ from starlette.types import Message
 from lapinq_api.auth.cookies import clear_token, set_token
 from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
-from lapinq_api.body import read_body
 from lapinq_api.dashboard import away
 from lapinq_api.dashboard.audience import locale_of
 from lapinq_api.dashboard.page import PageEndpoint, page
-from lapinq_api.dashboard.redirect import to_login, to_overview
 from lapinq_api.dashboard.texts import Texts, texts_in
-from lapinq_api.errors import RETRY_AFTER_SECONDS, Overloaded
+from lapinq_api.operations.body import read_body
 from lapinq_api.state import State
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Overloaded
+from lapinq_api.wire.redirect import to_login, to_overview
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 

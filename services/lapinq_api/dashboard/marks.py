@@ -6,9 +6,9 @@ from markupsafe import Markup, escape
 
 from lapinq_api.dashboard.texts import Texts
 from lapinq_api.dashboard.words import moment
-from lapinq_core.domain.state import Status
-from lapinq_core.domain.ticks import TickOutcome
-from lapinq_core.store.ticks import Tick
+from lapinq_core.domain.schedules.ticks import TickOutcome
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.schedules.ticks import Tick
 
 _GONE = "gone"
 

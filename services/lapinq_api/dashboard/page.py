@@ -11,22 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.caller import actor_of
 from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.sessions import SESSION_KEY
+from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard import static, words
 from lapinq_api.dashboard.audience import Audience, audience_of, locale_of
 from lapinq_api.dashboard.marks import strip
 from lapinq_api.dashboard.server_address import server_of
 from lapinq_api.dashboard.texts import LOCALES, texts_in
-from lapinq_api.endpoint import Handler
-from lapinq_api.middleware.path import route_path
+from lapinq_api.operations.endpoint import Handler
 from lapinq_api.state import State
-from lapinq_core.domain.account import Actor
+from lapinq_api.wire.path import route_path
+from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.version import __version__
 
 if TYPE_CHECKING:
-    from lapinq_core.store.sessions import Session
+    from lapinq_core.people.sessions import Session
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"

@@ -7,13 +7,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.caller import actor_of
+from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard import away
 from lapinq_api.dashboard.page import page_of
-from lapinq_api.dashboard.redirect import to_query
 from lapinq_api.dashboard.view import View
-from lapinq_api.errors import Refused
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.redirect import to_query
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 

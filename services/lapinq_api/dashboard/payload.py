@@ -8,11 +8,11 @@ from zlib import crc32
 import msgspec
 from markupsafe import Markup
 
+from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard import json_tree
 from lapinq_api.dashboard.curl import enqueue_again
-from lapinq_api.payloads import PayloadView
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
-from lapinq_core.queue.closeup import PART_CHARACTERS, WHOLE_BYTES, CloseUp, Value
+from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, CloseUp, Value
 
 _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 

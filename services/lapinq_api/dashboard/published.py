@@ -6,7 +6,7 @@ from lapinq_api.dashboard.live_filters import as_filter
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.dashboard.views.overview import total_of
 from lapinq_api.state import State
-from lapinq_core.queue import inspect
+from lapinq_core.tasks import inspect
 
 TASKS_SHOWN = 50
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from lapinq_api.errors import Refused
-from lapinq_core.domain.schedule import check_schedule_name
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.schedules.schedule import check_schedule_name
 
 
 def read_name(params: Mapping[str, str]) -> str:

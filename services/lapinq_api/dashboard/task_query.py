@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lapinq_api.bulk_filters import check_kind, read_bulk_filter, read_worker_id, with_pattern
-from lapinq_api.task_filters import LONGEST_TEXT, ids_beginning_with
+from lapinq_api.operations.filters.bulk import check_kind, read_bulk_filter, read_worker_id, with_pattern
+from lapinq_api.operations.filters.task import LONGEST_TEXT, ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.state import Status
-from lapinq_core.domain.task import check_name
-from lapinq_core.queue.filters import literally
-from lapinq_core.queue.search import Order, Search
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.lookup.search import Order, Search
+from lapinq_core.tasks.filters import literally
 
 ORDERS = {"newest": Order.NEWEST, "longest": Order.LONGEST_RUNNING}
 TEXTS = ("task_name", "args", "result", "error")

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from lapinq_core.domain.state import Status
-from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp
 
 OPEN_SHARE = 50.0
 """Of the bar, in percent, for what still goes on: how long that is changes by the second, which only a script tells."""

@@ -13,9 +13,9 @@ from starlette.routing import compile_path
 
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.page import fragment
-from lapinq_api.middleware.path import has_control_character
 from lapinq_api.state import State
-from lapinq_core.domain.account import Actor
+from lapinq_api.wire.path import has_control_character
+from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 
 LONGEST_ADDRESS = 4096
@@ -38,7 +38,7 @@ Loader = Callable[[State, Asked], Awaitable[dict[str, Any]]]
 """What the templates of a page are filled with. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
 
 It does not know for whom: what differs from one to the next is decided in the templates, by `audience`, and by
-`payloads` (`lapinq_api.payloads.PayloadView`), which hides what somebody may not see.
+`payloads` (`lapinq_api.credentials.payloads.PayloadView`), which hides what somebody may not see.
 """
 
 Check = Callable[[State, Actor, Asked], None]

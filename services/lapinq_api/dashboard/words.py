@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from jinja2.filters import do_urlencode
 
-from lapinq_core.domain.schedule_words import sentence_of
+from lapinq_core.domain.schedules.schedule_words import sentence_of
 
 _STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
 

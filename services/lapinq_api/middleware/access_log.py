@@ -4,10 +4,10 @@ import logging
 
 from starlette.types import Scope
 
-from lapinq_api.auth.caller import ACTOR_KEY
-from lapinq_api.middleware.path import route_path
+from lapinq_api.credentials.caller import ACTOR_KEY
+from lapinq_api.wire.path import route_path
 from lapinq_api.wire.request_ids import SCOPE_KEY
-from lapinq_core.domain.account import Actor, ActorKind
+from lapinq_core.domain.accounts.account import Actor, ActorKind
 
 log = logging.getLogger(__name__)
 

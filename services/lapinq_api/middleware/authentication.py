@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.auth.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.auth.confinement import REFUSAL, check_not_confined, is_confined
 from lapinq_api.auth.given_key import actor_by_key, check_not_guessing, has_master_key, note_valid
 from lapinq_api.auth.sessions import identify
-from lapinq_api.dashboard.redirect import to_account, to_login
-from lapinq_api.errors import Refused
-from lapinq_api.middleware.path import is_api, route_path
+from lapinq_api.credentials.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
+from lapinq_api.wire.path import is_api, route_path
+from lapinq_api.wire.redirect import to_account, to_login
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.account import ANONYMOUS, MASTER_KEY, Actor
+from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
 
 _OF_SCRIPTS = ("/me", "/account/sessions")

@@ -8,8 +8,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.errors import sentence
-from lapinq_api.middleware.path import is_api, route_path
+from lapinq_api.wire.errors import sentence
+from lapinq_api.wire.path import is_api, route_path
 from lapinq_core.domain.origins import ANY
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.errors import answer, sentence
+from lapinq_api.wire.errors import answer, sentence
 from lapinq_api.wire.request_ids import SCOPE_KEY
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from lapinq_api.auth.given_key import actor_by_key, check_not_guessing
-from lapinq_api.errors import Refused, answer
-from lapinq_api.middleware.path import route_path
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused, answer
+from lapinq_api.wire.path import route_path
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.host_names import is_sure, read_host_names
 

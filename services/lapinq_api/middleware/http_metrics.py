@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from lapinq_api.counted import Counted
+from lapinq_api.metrics.counted import Counted
 from lapinq_core.runtime.tallies import OTHER
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.errors import NOTHING_HERE, sentence
-from lapinq_api.middleware.path import has_control_character
+from lapinq_api.wire.errors import NOTHING_HERE, sentence
+from lapinq_api.wire.path import has_control_character
 
 
 class PlainPath:

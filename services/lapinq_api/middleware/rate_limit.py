@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lapinq_api.errors import sentence
-from lapinq_api.middleware.path import is_api
+from lapinq_api.wire.errors import sentence
+from lapinq_api.wire.path import is_api
 from lapinq_api.wire.sources import source_of
 
 WINDOW_SECONDS = 60.0

@@ -5,13 +5,13 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.auth.caller import ACTOR_KEY, author_of
 from lapinq_api.auth.noted_refusals import note_refused_change
-from lapinq_api.errors import Refused
-from lapinq_api.middleware.path import route_path
+from lapinq_api.credentials.caller import ACTOR_KEY, author_of
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS
-from lapinq_core.domain.account import Actor, ActorKind
+from lapinq_api.wire.path import route_path
+from lapinq_core.domain.accounts.account import Actor, ActorKind
 
 _LONGEST_PATH = 300
 

@@ -5,7 +5,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lapinq_api.middleware.headers import first
+from lapinq_api.wire.headers import first
 from lapinq_api.wire.request_ids import SCOPE_KEY
 
 

@@ -4,9 +4,9 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.errors import Refused
-from lapinq_api.middleware.path import route_path
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
+from lapinq_api.wire.path import route_path
 
 _COOKIE = b"lapinq_session"
 

@@ -11,21 +11,21 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import note
 from lapinq_api.auth.sessions import session_of, token_hash_of
 from lapinq_api.auth.sign_in import change_password
-from lapinq_api.body import read_json, read_no_fields
-from lapinq_api.codec import Json, decode
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.errors import Refused
+from lapinq_api.credentials.caller import note
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.values import WITHOUT_NUL
-from lapinq_core.domain.account import Role
+from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.values import WITHOUT_NUL
+from lapinq_core.domain.accounts.account import Role
+from lapinq_core.domain.accounts.grants import write_grants
+from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.grants import write_grants
-from lapinq_core.domain.passwords import MAX_PASSWORD, MIN_PASSWORD
-from lapinq_core.store import audit, sessions
-from lapinq_core.store.logins import MOST_BY_SESSION
+from lapinq_core.people import audit, sessions
+from lapinq_core.people.logins import MOST_BY_SESSION
 
 SESSION_ID = Parameter(
     name="id",

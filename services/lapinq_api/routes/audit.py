@@ -3,13 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.audit_filters import ACTION, ACTOR, SINCE, TARGET, UNTIL, read_filter
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, query_of
-from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
+from lapinq_api.operations.filters.audit import ACTION, ACTOR, SINCE, TARGET, UNTIL, read_filter
+from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
 from lapinq_api.state import State
-from lapinq_core.store import audit
-from lapinq_core.store.audit import Recorded
+from lapinq_api.wire.codec import Json
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Recorded
 
 
 async def list_audit(state: State, request: Request) -> Response:

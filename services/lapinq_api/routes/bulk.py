@@ -5,21 +5,21 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import note, require
-from lapinq_api.body import read_no_fields
-from lapinq_api.bulk_filters import FILTERS, read_bulk_filter
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.query import flag
+from lapinq_api.credentials.caller import note, require
+from lapinq_api.operations.body import read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.filters.bulk import FILTERS, read_bulk_filter
+from lapinq_api.operations.filters.task import STATUS
+from lapinq_api.routes.walk import Act, walk
 from lapinq_api.state import State
-from lapinq_api.task_filters import STATUS
-from lapinq_api.walk import Act, walk
-from lapinq_core.domain.account import Permission
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.query import flag
+from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import bulk
-from lapinq_core.queue.bulk import Step, Walk, Window
-from lapinq_core.store.audit import Entry
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.people.audit import Entry
+from lapinq_core.tasks import bulk
+from lapinq_core.tasks.bulk import Step, Walk, Window
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):

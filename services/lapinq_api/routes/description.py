@@ -7,13 +7,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.codec import Json
 from lapinq_api.dashboard.page import page
 from lapinq_api.dashboard.server_address import server_of
-from lapinq_api.endpoint import Answer, Needs, Operation
-from lapinq_api.openapi import describe
-from lapinq_api.reference import Reference, reference
+from lapinq_api.openapi.document import describe
+from lapinq_api.openapi.reference import Reference, reference
+from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.state import State
+from lapinq_api.wire.codec import Json
 
 _PREFIXES = 8
 """That an application is mounted at: one as a rule."""

@@ -8,14 +8,23 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import require
-from lapinq_api.body import read_json
-from lapinq_api.codec import Json, decode, off_loop_if_large
-from lapinq_api.endpoint import Answer, Needs, Operation
-from lapinq_api.repeating import CONFLICT, HEADERS, IDEMPOTENCY_KEY, REPLAYED, ids_of, key_name, key_of
+from lapinq_api.credentials.caller import require
+from lapinq_api.operations.body import read_json
+from lapinq_api.operations.endpoint import Answer, Needs, Operation
+from lapinq_api.operations.repeating import (
+    CONFLICT,
+    HEADERS,
+    IDEMPOTENCY_KEY,
+    REPLAYED,
+    ids_of,
+    key_name,
+    key_of,
+)
+from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
-from lapinq_api.task_path import links_to_task
-from lapinq_api.values import (
+from lapinq_api.wire.codec import Json, decode, off_loop_if_large
+from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_api.wire.values import (
     JSON_LIMITS,
     Id,
     ModulePath,
@@ -28,12 +37,11 @@ from lapinq_api.values import (
     WebhookUrl,
     says,
 )
-from lapinq_api.wire.request_ids import SCOPE_KEY
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.allow_list import check_allowed
+from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_ids
-from lapinq_core.domain.task import NewTask, check_task
+from lapinq_core.domain.tasks.allow_list import check_allowed
+from lapinq_core.domain.tasks.task import NewTask, check_task
 
 MOST_IN_BATCH = 1000
 

@@ -7,12 +7,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation
-from lapinq_api.errors import RETRY_AFTER_SECONDS
+from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.state import State
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.queue import inspect
+from lapinq_core.tasks import inspect
 
 
 class Health(msgspec.Struct):

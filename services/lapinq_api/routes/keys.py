@@ -10,20 +10,20 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import author_of
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.body import read_json, read_no_fields
-from lapinq_api.codec import Json, decode
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.errors import Refused
+from lapinq_api.credentials.caller import author_of
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.values import Name, says
-from lapinq_core.domain.account import Scope
-from lapinq_core.domain.api_key import SECRET_BYTES, key_of
+from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.values import Name, says
+from lapinq_core.domain.accounts.account import Scope
+from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.task import check_name
-from lapinq_core.store import keys
-from lapinq_core.store.keys import KeyRecord, NameTaken, TooManyKeys
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.people import keys
+from lapinq_core.people.keys import KeyRecord, NameTaken, TooManyKeys
 
 ScopeName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Scope)})]
 

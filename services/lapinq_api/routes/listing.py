@@ -4,13 +4,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Handler, Needs, Operation, query_of
-from lapinq_api.objects import TaskObject
-from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
-from lapinq_api.state import State
-from lapinq_api.task_filters import (
+from lapinq_api.credentials.caller import actor_of
+from lapinq_api.operations.bodies.objects import TaskObject
+from lapinq_api.operations.endpoint import Answer, Handler, Needs, Operation, query_of
+from lapinq_api.operations.filters.task import (
     ARGS,
     CURSOR,
     ERROR,
@@ -21,10 +18,13 @@ from lapinq_api.task_filters import (
     cursor_after,
     read_filter,
 )
-from lapinq_api.task_path import links_to_task
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import inspect
-from lapinq_core.queue.filters import TaskFilter
+from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
+from lapinq_api.operations.task_path import links_to_task
+from lapinq_api.state import State
+from lapinq_api.wire.codec import Json
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks import inspect
+from lapinq_core.tasks.filters import TaskFilter
 
 
 async def list_tasks(state: State, request: Request) -> Response:

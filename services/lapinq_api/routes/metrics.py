@@ -6,8 +6,8 @@ from prometheus_client.core import Metric
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.endpoint import Answer, Needs, Operation
-from lapinq_api.gauges import families_of
+from lapinq_api.metrics.gauges import families_of
+from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.state import State
 from lapinq_core.db.errors import DatabaseUnavailable
 

@@ -10,19 +10,19 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import author_of, require
-from lapinq_api.body import read_json_if_any, read_no_fields
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.errors import Refused
-from lapinq_api.pause_request import PauseRequest, read_reason
+from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
+from lapinq_api.operations.body import read_json_if_any, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.values import NAME_SCHEMA
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.task import check_name
-from lapinq_core.queue import inspect, queues
-from lapinq_core.queue.inspect import QueueCounts
-from lapinq_core.queue.queues import QueueState
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.values import NAME_SCHEMA
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.tasks import inspect, queues
+from lapinq_core.tasks.inspect import QueueCounts
+from lapinq_core.tasks.queues import QueueState
 
 QUEUE = Parameter(
     name="name",

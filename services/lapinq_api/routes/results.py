@@ -4,16 +4,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import ask_again
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.objects import ResultObject
-from lapinq_api.query import seconds
-from lapinq_api.shown_payloads import about_task
+from lapinq_api.credentials.caller import ask_again
+from lapinq_api.operations.bodies.objects import ResultObject
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.shown_payloads import about_task
+from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.state import State
-from lapinq_api.task_path import TASK_ID, task_id, unknown_task
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import inspect
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.query import seconds
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.tasks import inspect
 
 LONGEST_WAIT_SECONDS = 60
 

@@ -9,18 +9,24 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.query import moment, whole_number
-from lapinq_api.schedule_request import CRON_SCHEMA, EVERY_SCHEMA, ZONE_SCHEMA
+from lapinq_api.operations.bodies.schedule_request import CRON_SCHEMA, EVERY_SCHEMA, ZONE_SCHEMA
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.state import State
-from lapinq_api.values import SCHEDULE_NAME_SCHEMA, says
-from lapinq_core.domain.cron_languages import LANGUAGES
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.query import moment, whole_number
+from lapinq_api.wire.values import SCHEDULE_NAME_SCHEMA, says
+from lapinq_core.domain.cron.languages import LANGUAGES
+from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.local_time import read_timezone
-from lapinq_core.domain.preview import PlannedTime, next_times
-from lapinq_core.domain.schedule import Definition, anchor_of, check_one_of_both, check_schedule_name, when
-from lapinq_core.domain.schedule_words import sentence_of
+from lapinq_core.domain.schedules.preview import PlannedTime, next_times
+from lapinq_core.domain.schedules.schedule import (
+    Definition,
+    anchor_of,
+    check_one_of_both,
+    check_schedule_name,
+    when,
+)
+from lapinq_core.domain.schedules.schedule_words import sentence_of
 
 MOST_TIMES = 100
 _DEFAULT_TIMES = 5

@@ -8,23 +8,29 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import author_of
-from lapinq_api.body import read_json_if_any, read_no_fields
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, query_of
-from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit, read_number
-from lapinq_api.pause_request import PauseRequest, read_reason
+from lapinq_api.credentials.caller import author_of
+from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
+from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, with_latest
+from lapinq_api.operations.body import read_json_if_any, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
+from lapinq_api.operations.paging import (
+    CURSOR_HEADERS,
+    LIMIT,
+    NUMBER_CURSOR,
+    next_number,
+    read_limit,
+    read_number,
+)
+from lapinq_api.operations.schedule_path import NAME, act, refuse_early, schedule_name
+from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.routes.schedules import UNKNOWN, answer_with
-from lapinq_api.schedule_object import ScheduleObject, Shown, with_latest
-from lapinq_api.schedule_path import NAME, act, refuse_early, schedule_name
 from lapinq_api.state import State
-from lapinq_api.task_path import links_to_task
-from lapinq_core.domain.account import Permission
-from lapinq_core.queue import firing
-from lapinq_core.queue.firing import RunTick
-from lapinq_core.store import schedules, ticks
-from lapinq_core.store.schedules import Schedule, UnknownSchedule
-from lapinq_core.store.ticks import Tick
+from lapinq_api.wire.codec import Json
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.schedules import firing, schedules, ticks
+from lapinq_core.schedules.firing import RunTick
+from lapinq_core.schedules.schedules import Schedule, UnknownSchedule
+from lapinq_core.schedules.ticks import Tick
 
 
 async def pause_schedule(state: State, request: Request) -> Response:

@@ -7,12 +7,17 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of, author_of, require
-from lapinq_api.body import read_json, read_no_fields
-from lapinq_api.codec import Json, off_loop_if_large
-from lapinq_api.endpoint import Answer, Needs, Operation, query_of
-from lapinq_api.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
-from lapinq_api.schedule_filters import (
+from lapinq_api.credentials.caller import actor_of, author_of, require
+from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, objects, with_latest
+from lapinq_api.operations.bodies.schedule_request import (
+    ScheduleChange,
+    ScheduleRequest,
+    read_change,
+    read_definition,
+)
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, query_of
+from lapinq_api.operations.filters.schedule import (
     CURSOR,
     NAME_PART,
     QUEUE,
@@ -22,14 +27,14 @@ from lapinq_api.schedule_filters import (
     read_after,
     read_filter,
 )
-from lapinq_api.schedule_object import ScheduleObject, Shown, objects, with_latest
-from lapinq_api.schedule_path import NAME, act, links_to_schedule, refuse_early, schedule_name
-from lapinq_api.schedule_request import ScheduleChange, ScheduleRequest, read_change, read_definition
+from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
+from lapinq_api.operations.schedule_path import NAME, act, links_to_schedule, refuse_early, schedule_name
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.task import check_name
-from lapinq_core.store import schedules
-from lapinq_core.store.schedules import Schedule, ScheduleFilter, UnknownSchedule
+from lapinq_api.wire.codec import Json, off_loop_if_large
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSchedule
 
 
 class ScheduleDeleted(msgspec.Struct):

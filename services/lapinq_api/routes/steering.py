@@ -8,24 +8,24 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import author_of
-from lapinq_api.auth.task_permission import require_for_task
-from lapinq_api.body import read_json, read_no_fields
-from lapinq_api.codec import Json, decode
-from lapinq_api.endpoint import Parameter, query_of
-from lapinq_api.errors import RETRY_AFTER_SECONDS, Refused
-from lapinq_api.query import flag
+from lapinq_api.credentials.caller import author_of
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Parameter, query_of
+from lapinq_api.operations.task_path import task_id, unknown_task
+from lapinq_api.operations.task_permission import require_for_task
 from lapinq_api.state import State
-from lapinq_api.task_path import task_id, unknown_task
-from lapinq_api.values import Id, Message, Percent, says
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.context import MAX_MESSAGE
+from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Refused
+from lapinq_api.wire.query import flag
+from lapinq_api.wire.values import Id, Message, Percent, says
+from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.domain.task import check_json
-from lapinq_core.queue import control, steering
-from lapinq_core.queue.control import ProgressNoted
-from lapinq_core.queue.steering import Stop
+from lapinq_core.domain.tasks.context import MAX_MESSAGE
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.domain.tasks.task import check_json
+from lapinq_core.tasks import control, steering
+from lapinq_core.tasks.control import ProgressNoted
+from lapinq_core.tasks.steering import Stop
 
 CLAIM_HEADER = "X-Lapinq-Claim"
 CLAIM = Parameter(

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.objects import AttemptObject, TaskObject
+from lapinq_api.credentials.caller import actor_of
+from lapinq_api.operations.bodies.objects import AttemptObject, TaskObject
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.shown_payloads import about_task
+from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.routes.steering import (
     CLAIM,
     Moved,
@@ -17,10 +18,9 @@ from lapinq_api.routes.steering import (
     run_task,
     set_progress,
 )
-from lapinq_api.shown_payloads import about_task
 from lapinq_api.state import State
-from lapinq_api.task_path import TASK_ID, task_id, unknown_task
-from lapinq_core.queue import inspect
+from lapinq_api.wire.codec import Json
+from lapinq_core.tasks import inspect
 
 
 async def get_task(state: State, request: Request) -> Response:

@@ -9,29 +9,29 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import note
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.body import read_json, read_no_fields
-from lapinq_api.codec import Json, decode
+from lapinq_api.credentials.caller import note
 from lapinq_api.dashboard.pages import view_page
 from lapinq_api.dashboard.views import people
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.errors import Refused
-from lapinq_api.query import whole_number
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
-from lapinq_core.domain.account import Permission, Role
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.grants import MAX_QUEUES, check_grants, write_grants
-from lapinq_core.domain.passwords import (
+from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.query import whole_number
+from lapinq_api.wire.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
+from lapinq_core.domain.accounts.account import Permission, Role
+from lapinq_core.domain.accounts.grants import MAX_QUEUES, check_grants, write_grants
+from lapinq_core.domain.accounts.passwords import (
     MAX_PASSWORD,
     MAX_USERNAME,
     MIN_PASSWORD,
     check_password,
     check_username,
 )
-from lapinq_core.store import audit, users
-from lapinq_core.store.users import Changed, User
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.people import audit, users
+from lapinq_core.people.users import Changed, User
 
 RoleName = Annotated[str, Meta(extra_json_schema={"enum": list(Role)})]
 PermissionName = Annotated[str, Meta(extra_json_schema={"enum": list(Permission)})]

@@ -5,29 +5,29 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of, author_of, require
-from lapinq_api.body import read_no_fields
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.errors import Refused
-from lapinq_api.objects import WebhookObject
-from lapinq_api.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
+from lapinq_api.credentials.caller import actor_of, author_of, require
+from lapinq_api.operations.bodies.objects import WebhookObject
+from lapinq_api.operations.body import read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.filters.webhook import QUEUE, STATE, TASK_ID, read_filter
+from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
+from lapinq_api.operations.task_path import read_id
 from lapinq_api.state import State
-from lapinq_api.task_path import read_id
-from lapinq_api.webhook_filters import QUEUE, STATE, TASK_ID, read_filter
-from lapinq_core.domain.account import Permission
-from lapinq_core.store import webhooks
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.webhooks import deliveries
 
 
 async def list_webhooks(state: State, request: Request) -> Response:
     query = query_of(request)
-    objects, last = await state.database.scan(webhooks.list_webhooks, read_filter(query), read_limit(query))
+    objects, last = await state.database.scan(deliveries.list_webhooks, read_filter(query), read_limit(query))
     shown = await state.payloads.for_(actor_of(request)).encoded(f"[{','.join(objects)}]")
     return Json(shown, headers=next_number(last))
 
 
 async def get_webhook(state: State, request: Request) -> Response:
-    found = await state.database.run(webhooks.get, _event_id(request))
+    found = await state.database.run(deliveries.get, _event_id(request))
     if found is None:
         raise _unknown()
     return Json(await state.payloads.for_(actor_of(request)).encoded(found[1]))
@@ -35,12 +35,12 @@ async def get_webhook(state: State, request: Request) -> Response:
 
 async def resend_webhook(state: State, request: Request) -> Response:
     which = _event_id(request)
-    found = await state.database.run(webhooks.get, which)
+    found = await state.database.run(deliveries.get, which)
     if found is None:
         raise _unknown()
     require(request, Permission.REQUEUE, found[0])
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    sent = await state.database.run(webhooks.resend, which, by=author_of(request))
+    sent = await state.database.run(deliveries.resend, which, by=author_of(request))
     if sent is None:
         raise _unknown()
     return Json(await state.payloads.for_(actor_of(request)).encoded(sent))

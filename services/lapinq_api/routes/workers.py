@@ -5,17 +5,17 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.auth.caller import actor_of, author_of, refusal_of
-from lapinq_api.body import read_no_fields
-from lapinq_api.codec import Json
-from lapinq_api.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.errors import Refused
+from lapinq_api.credentials.caller import actor_of, author_of, refusal_of
+from lapinq_api.operations.body import read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.task_path import read_id
 from lapinq_api.state import State
-from lapinq_api.task_path import read_id
-from lapinq_core.domain.account import Permission
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.worker import Order
-from lapinq_core.store import fleet
-from lapinq_core.store.fleet import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
+from lapinq_core.fleet import steering
+from lapinq_core.fleet.steering import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
 
 WORKER_ID = Parameter(
     name="id",
@@ -26,11 +26,11 @@ WORKER_ID = Parameter(
 
 
 async def list_workers(state: State, request: Request) -> Response:
-    return Json(await state.database.scan(fleet.list_workers))
+    return Json(await state.database.scan(steering.list_workers))
 
 
 async def get_worker(state: State, request: Request) -> Response:
-    found = await state.database.run(fleet.get_worker, _worker_id(request))
+    found = await state.database.run(steering.get_worker, _worker_id(request))
     if found is None:
         raise _unknown()
     return Json(found)
@@ -53,7 +53,7 @@ async def _ask(state: State, request: Request, order: Order | None) -> Response:
     _check_may_steer(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     try:
-        return Json(await state.database.run(fleet.ask, worker, order, by=author_of(request)))
+        return Json(await state.database.run(steering.ask, worker, order, by=author_of(request)))
     except UnknownWorker as error:
         raise _unknown() from error
     except DeadWorker as error:
@@ -93,7 +93,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="workers",
         summary="Workers, and what they run",
-        description=f"Those that died in the last day too; at most {fleet.MOST_WORKERS}.",
+        description=f"Those that died in the last day too; at most {steering.MOST_WORKERS}.",
         answers={
             200: Answer(
                 description="The workers, the living first, then by name.",

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from psycopg import sql as psql
 
-from lapinq_core.domain.decide import Isolation, Retry
 from lapinq_core.domain.ids import new_id
-from lapinq_core.queue import control, work
-from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.domain.tasks.decide import Isolation, Retry
+from lapinq_core.tasks import control, work
+from lapinq_core.upkeep.passes import ended_as
 from tests.support import previous_release
 from tests.support.factories import Conn, add_worker, complete, counts, enqueue, pause, status
 from tests.support.factories import claim as claim_now

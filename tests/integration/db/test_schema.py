@@ -15,10 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from lapinq_core.db.migrate import current_revision, head_revision, migrate
-from lapinq_core.db.schedule_tables import metadata
-from lapinq_core.domain.decide import Isolation, Retry
-from lapinq_core.queue import control, work
-from lapinq_core.queue.upkeep import ended_as
+from lapinq_core.domain.tasks.decide import Isolation, Retry
+from lapinq_core.schema.schedule_tables import metadata
+from lapinq_core.tasks import control, work
+from lapinq_core.upkeep.passes import ended_as
 from tests.support import postgres
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.invariants import check_invariants

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import Status
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
-from tests.integration.queue.test_inspect import one_of_each
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support import postgres
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.people import browser

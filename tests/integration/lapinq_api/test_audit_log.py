@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import Status
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.support.serving import serving
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_bulk import fail
-from tests.integration.queue.test_inspect import FIELDS
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_bulk import fail
+from tests.integration.tasks.test_inspect import FIELDS
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.invariants import check_invariants
 from tests.support.people import PASSWORD, add_user, browser

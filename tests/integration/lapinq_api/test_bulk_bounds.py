@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
-from lapinq_api.auth import caller
-from lapinq_api.walk import PAUSES
+from lapinq_api.credentials import caller
+from lapinq_api.routes.walk import PAUSES
 from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.factories import enqueue

@@ -6,8 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_inspect import one_of_each
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.factories import Conn, enqueue
 from tests.support.running import on_connections
 

@@ -10,9 +10,9 @@ from websockets.sync.client import connect
 from lapinq_api.app import build_app
 from lapinq_api.auth.confinement import is_confined
 from lapinq_api.state import State
-from lapinq_core.domain.account import Role
+from lapinq_core.domain.accounts.account import Role
+from lapinq_core.people.sessions import Session
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store.sessions import Session
 from tests.support.people import PASSWORD, add_user, browser, log_in
 from tests.support.serving import serving
 

@@ -9,13 +9,13 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from lapinq_api.database import Database
-from lapinq_api.intake import Intake
+from lapinq_api.batching.intake import Intake
+from lapinq_api.overload.database import Database
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue.alarm import DELAYED_CHANNEL
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL
 
 Serve = Callable[..., httpx.Client]
 

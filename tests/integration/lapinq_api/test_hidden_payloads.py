@@ -15,9 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 from lapinq_api.app import build_app
 from lapinq_api.dashboard import hub
 from lapinq_api.routes import OPERATIONS
-from lapinq_core.queue import work
-from lapinq_core.queue.work import Ended
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
 from tests.support.eventually import eventually
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.people import PASSWORD, add_user, log_in

@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_api.auth import default_password
+from lapinq_api.credentials import default_password
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually

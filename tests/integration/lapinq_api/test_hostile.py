@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from lapinq_api.endpoint import Needs, Operation
+from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_inspect import one_of_each
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.hostile import NIL, Case, cases_of, struct_of
 from tests.support.people import add_user
 from tests.support.running import on_connections

@@ -15,11 +15,11 @@ from lapinq_api.dashboard import hub, live
 from lapinq_api.dashboard.audience import Audience
 from lapinq_api.dashboard.hub import Feed, Hub
 from lapinq_api.dashboard.view import Asked, View, Views
-from lapinq_api.errors import Refused
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.queue import inspect
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import inspect
 from tests.support.eventually import eventually_async
 from tests.support.people import log_in
 from tests.support.serving import serving

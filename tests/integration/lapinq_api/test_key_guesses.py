@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from lapinq_api.auth import guesses
+from lapinq_api.credentials import guesses
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import log_in
 

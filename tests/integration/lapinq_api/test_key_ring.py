@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from lapinq_api.auth import keys as key_ring
-from lapinq_api.auth.keys import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyRing
-from lapinq_api.database import Database
-from lapinq_api.errors import Overloaded
+from lapinq_api.credentials import key_ring as key_ring
+from lapinq_api.credentials.key_ring import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyRing
+from lapinq_api.overload.database import Database
+from lapinq_api.wire.errors import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
-from lapinq_core.domain.account import Actor, Scope
-from lapinq_core.domain.api_key import key_of
-from lapinq_core.store import keys
-from lapinq_core.store.keys import KeyRecord
+from lapinq_core.domain.accounts.account import Actor, Scope
+from lapinq_core.domain.accounts.api_key import key_of
+from lapinq_core.people import keys
+from lapinq_core.people.keys import KeyRecord
 from tests.support.eventually import eventually_async
 from tests.support.factories import SOMEBODY, Conn
 from tests.support.running import on_connections

@@ -231,12 +231,12 @@ def test_a_change_of_role_shows_at_once(open_socket: Open, token: str, db: psyco
 
 
 def test_viewers_are_bounded(open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lapinq_api.places.Places.take", _full)
+    monkeypatch.setattr("lapinq_api.overload.places.Places.take", _full)
     with open_socket() as socket:
         assert closed_with(socket) == live.TRY_AGAIN_LATER
 
 
 def _full(_self: object) -> AbstractContextManager[None]:
-    from lapinq_api.errors import Overloaded
+    from lapinq_api.wire.errors import Overloaded
 
     raise Overloaded

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lapinq_core.domain.state import FINAL, Status
-from tests.integration.queue.test_inspect import FIELDS, one_of_each
+from lapinq_core.domain.tasks.state import FINAL, Status
+from tests.integration.tasks.test_inspect import FIELDS, one_of_each
 from tests.support.running import on_connections
 
 

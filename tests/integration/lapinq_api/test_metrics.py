@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
-from lapinq_api.breaker import THRESHOLD
-from lapinq_api.gauges import KEPT_SECONDS
-from lapinq_core.domain.state import Status
+from lapinq_api.metrics.gauges import KEPT_SECONDS
+from lapinq_api.overload.breaker import THRESHOLD
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
-from tests.integration.queue.test_inspect import one_of_each
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support import postgres
 from tests.support.eventually import eventually
 from tests.support.proxy import Proxy, proxy
@@ -225,7 +225,7 @@ def test_two_applications_in_one_process_count_for_themselves(api_database: str)
 def test_slow_sums_are_not_taken_for_a_database_that_is_away(
     serve: Serve, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapinq_api.gauges.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("lapinq_api.metrics.gauges.KEPT_SECONDS", 0.0)
     client = serve(database_url=database)
     with psycopg.connect(database) as conn:
         conn.execute("LOCK TABLE lapinq_counts IN ACCESS EXCLUSIVE MODE")

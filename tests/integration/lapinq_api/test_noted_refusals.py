@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lapinq_api.auth import refusals
+from lapinq_api.credentials import refusals
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import PASSWORD, add_user, browser
 

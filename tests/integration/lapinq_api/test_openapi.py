@@ -12,14 +12,14 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from lapinq_api.app import build_app
-from lapinq_api.objects import AttemptObject, AttemptOutcome, ResultObject, TaskObject
+from lapinq_api.operations.bodies.objects import AttemptObject, AttemptOutcome, ResultObject, TaskObject
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.routes.results import NotFinished
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import work
-from lapinq_core.queue.work import Ended
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.factories import Conn
 from tests.support.running import on_connections

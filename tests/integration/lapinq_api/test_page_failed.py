@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lapinq_api.dashboard.views import failed
-from tests.integration.queue.test_bulk import fail
+from tests.integration.tasks.test_bulk import fail
 from tests.support.factories import Conn
 from tests.support.people import PASSWORD, add_user, browser
 from tests.support.running import on_connections

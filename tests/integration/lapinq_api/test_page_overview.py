@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.figures import Window
-from lapinq_core.store import alerts
-from lapinq_core.store.alerts import Alerts, OldSnapshot, UnmadeWeek, UnservedQueue
+from lapinq_core.figures import alerts
+from lapinq_core.figures.alerts import Alerts, OldSnapshot, UnmadeWeek, UnservedQueue
 from tests.support.factories import Conn, enqueue
 from tests.support.figures import put
 from tests.support.running import on_connections

@@ -13,9 +13,8 @@ import psycopg
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_core.queue import firing
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.store import schedules
+from lapinq_core.schedules import firing, schedules
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.factories import SOMEBODY, Conn, enqueue
 from tests.support.people import PASSWORD, add_user, browser

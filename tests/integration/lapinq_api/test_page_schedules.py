@@ -10,8 +10,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.queue import firing
-from lapinq_core.store import schedules
+from lapinq_core.schedules import firing, schedules
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.factories import SOMEBODY, Conn
 from tests.support.people import PASSWORD, add_user, browser

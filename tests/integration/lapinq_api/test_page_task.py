@@ -13,9 +13,9 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import work
-from lapinq_core.queue.work import Ended
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue, pause
 from tests.support.people import PASSWORD, add_user, browser
 from tests.support.running import on_connections

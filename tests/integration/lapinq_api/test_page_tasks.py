@@ -13,10 +13,10 @@ import pytest
 from lapinq_api.dashboard.views import tasks
 from lapinq_api.dashboard.views.tasks import TASKS_SHOWN
 from lapinq_core.domain.ids import id_at
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import work
-from lapinq_core.queue.search import Found
-from tests.integration.queue.test_bulk import fail
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.search import Found
+from lapinq_core.tasks import work
+from tests.integration.tasks.test_bulk import fail
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.running import on_connections
 

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.account import Permission, Scope
+from lapinq_core.domain.accounts.account import Permission, Scope
 from tests.support.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http

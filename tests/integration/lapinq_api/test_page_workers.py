@@ -4,7 +4,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.store import fleet
+from lapinq_core.fleet import steering
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.people import add_user, browser
 from tests.support.running import on_connections
@@ -65,10 +65,10 @@ def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(
 def test_without_workers_it_says_how_to_start_one(
     signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody(_conn: psycopg.AsyncConnection) -> fleet.Fleet:
-        return fleet.Fleet([], 0)
+    async def nobody(_conn: psycopg.AsyncConnection) -> steering.Fleet:
+        return steering.Fleet([], 0)
 
-    monkeypatch.setattr(fleet, "list_workers", nobody)
+    monkeypatch.setattr(steering, "list_workers", nobody)
     html = signed_in.get("/workers").text
     assert "There is no worker" in html
     assert "lapinq worker --concurrency 4" in html

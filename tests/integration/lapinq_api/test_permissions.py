@@ -19,10 +19,10 @@ import pytest
 from lapinq_api.app import build_app
 from lapinq_api.auth.sessions import new_token
 from lapinq_api.routes import OPERATIONS
-from lapinq_core.domain.account import Permission, Scope
-from lapinq_core.domain.state import Status
+from lapinq_core.domain.accounts.account import Permission, Scope
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
-from tests.integration.queue.test_inspect import one_of_each
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.factories import add_worker
 from tests.support.running import on_connections
 from tests.support.serving import serving

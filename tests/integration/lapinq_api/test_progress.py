@@ -4,10 +4,10 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import work
-from lapinq_core.queue.work import Ended
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
 from tests.support.factories import Conn, add_worker, claim
 from tests.support.running import on_connections
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL
-from lapinq_core.domain.state import Status
+from lapinq_core.domain.tasks.state import Status
 from tests.support.factories import Conn, add_worker, claim
 from tests.support.running import on_connections
 

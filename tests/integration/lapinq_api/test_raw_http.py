@@ -9,7 +9,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_api import body, protocol
+from lapinq_api.operations import body
+from lapinq_api.serving import protocol
 from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.http

@@ -11,13 +11,13 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_api.database import Database
-from lapinq_api.intake import Intake
+from lapinq_api.batching.intake import Intake
+from lapinq_api.overload.database import Database
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue.idempotency import Earlier, Key
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.idempotency import Earlier, Key
 from tests.support.proxy import proxy
 
 Serve = Callable[..., httpx.Client]

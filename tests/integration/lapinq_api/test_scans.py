@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from lapinq_api import database
+from lapinq_api.overload import database
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.people import log_in

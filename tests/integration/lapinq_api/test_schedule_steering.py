@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL
-from lapinq_core.queue import firing
-from lapinq_core.store.schedules import SCHEDULES_CHANNEL
-from lapinq_core.store.ticks import Tick
+from lapinq_core.schedules import firing
+from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
+from lapinq_core.schedules.ticks import Tick
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.factories import Conn, add_worker, claim, complete
 from tests.support.people import PASSWORD, add_user, browser

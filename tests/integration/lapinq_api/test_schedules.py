@@ -7,9 +7,9 @@ import msgspec
 import psycopg
 import pytest
 
-from lapinq_api.schedule_object import ScheduleObject
-from lapinq_api.schedule_request import MOST_BYTES
-from lapinq_core.domain.schedule import Definition
+from lapinq_api.operations.bodies.schedule_object import ScheduleObject
+from lapinq_api.operations.bodies.schedule_request import MOST_BYTES
+from lapinq_core.domain.schedules.schedule import Definition
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.schedules_over_http import MINIMAL, PATH, WHOLE, create, pages, path
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_api.auth import guesses
+from lapinq_api.credentials import guesses
 from lapinq_api.routes import OPERATIONS
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import Status
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import Status
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import PASSWORD, add_user, log_in
 

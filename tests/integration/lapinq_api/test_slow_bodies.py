@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from lapinq_api.auth import caller
+from lapinq_api.credentials import caller
 from tests.support.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http

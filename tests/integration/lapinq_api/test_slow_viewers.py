@@ -13,12 +13,12 @@ import psycopg
 import pytest
 from websockets.sync.client import connect
 
-from lapinq_api import socket_protocol
 from lapinq_api.app import build_app
 from lapinq_api.dashboard import hub, live
-from lapinq_api.socket_protocol import SocketProtocol
-from lapinq_core.queue import inspect
+from lapinq_api.serving import socket_protocol
+from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.people import log_in

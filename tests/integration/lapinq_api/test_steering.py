@@ -10,11 +10,12 @@ import psycopg
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import FINAL, Status
-from lapinq_core.queue import upkeep, work
-from lapinq_core.queue.control import CANCEL_CHANNEL
-from lapinq_core.queue.work import Ended
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.tasks import work
+from lapinq_core.tasks.control import CANCEL_CHANNEL
+from lapinq_core.tasks.work import Ended
+from lapinq_core.upkeep import passes
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
@@ -317,5 +318,5 @@ def test_a_requeued_task_past_its_time_to_live_expires(
     task_id = made[Status.FAILED]
     db.execute("UPDATE lapinq_tasks SET expires_at = now() - interval '1 s' WHERE id = %s", (task_id,))
     assert api.post(f"/api/v1/tasks/{task_id}/requeue").status_code == 200
-    on_connections(api_database, upkeep.expire)
+    on_connections(api_database, passes.expire)
     assert status(api, task_id) == "expired"

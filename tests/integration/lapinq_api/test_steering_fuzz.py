@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lapinq_core.domain.state import Status
-from tests.integration.queue.test_inspect import one_of_each
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
 

@@ -11,13 +11,13 @@ import pytest
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import work
-from lapinq_core.queue.work import Ended
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.test_page_tasks import TASKS, queue_of, row_of, shown, unhurried
-from tests.integration.queue.test_bulk import fail
+from tests.integration.tasks.test_bulk import fail
 from tests.support.eventually import eventually
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.people import PASSWORD, add_user, browser, log_in

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 
 from lapinq.server import create_app
-from lapinq_api import waiting
-from lapinq_api.auth import caller
-from lapinq_core.domain.claim import Claim
-from lapinq_core.domain.state import Status
+from lapinq_api.batching import waiting
+from lapinq_api.credentials import caller
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.state import Status
 from tests.support.eventually import eventually
 from tests.support.factories import Conn, complete
 from tests.support.processes import ApiProcess, WorkerProcess

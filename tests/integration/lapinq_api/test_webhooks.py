@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from lapinq_api.objects import WebhookObject
+from lapinq_api.operations.bodies.objects import WebhookObject
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.delivering import completed, delivering, failed
 from tests.support.eventually import eventually

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from lapinq.server import create_app
-from lapinq_core.domain.claim import Claim
+from lapinq_core.domain.tasks.claim import Claim
 from tests.support.eventually import eventually
 from tests.support.factories import add_worker
 from tests.support.running import on_connections

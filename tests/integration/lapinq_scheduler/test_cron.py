@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 import psycopg
 
 from lapinq_core.db.pool import connect
-from lapinq_core.queue import firing
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
-from lapinq_core.store import schedules
+from lapinq_core.schedules import firing, schedules
 from lapinq_scheduler.cron import run_cron
 from tests.support.eventually import eventually_async
 from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete

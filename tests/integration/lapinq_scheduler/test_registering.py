@@ -10,9 +10,9 @@ import pytest
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
-from lapinq_core.store import schedules
-from lapinq_core.store.comparing import Wanted
-from lapinq_core.store.schedules import Schedule
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.comparing import Wanted
+from lapinq_core.schedules.schedules import Schedule
 from lapinq_scheduler.cron import cron_companion, run_cron
 from lapinq_scheduler.registering import declarations, register
 from tests.support import proxy

@@ -12,9 +12,9 @@ import uvloop
 from psycopg.rows import class_row
 
 from lapinq_core.db.pool import connect
-from lapinq_core.domain.task import NewTask
-from lapinq_core.queue import intake
+from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks import intake
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
 from tests.support.factories import new_task

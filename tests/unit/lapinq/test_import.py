@@ -34,7 +34,7 @@ def test_every_published_name_is_there() -> None:
 
 def test_what_is_loaded_when_asked_for_is_the_same_object() -> None:
     import lapinq
-    from lapinq_core.domain import context, middleware
+    from lapinq_core.domain.tasks import context, middleware
 
     assert lapinq.current_task is context.current_task
     assert lapinq.CurrentTask is context.CurrentTask

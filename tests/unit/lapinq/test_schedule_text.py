@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lapinq.commands._schedule_text import in_text, next_times, steps_text, tick_line, time_line
-from lapinq_core.domain.schedule import Definition
-from lapinq_core.domain.state import Status
-from lapinq_core.domain.ticks import TickOutcome
-from lapinq_core.store.comparing import Action, Step
-from lapinq_core.store.ticks import Tick
+from lapinq_core.domain.schedules.schedule import Definition
+from lapinq_core.domain.schedules.ticks import TickOutcome
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.schedules.comparing import Action, Step
+from lapinq_core.schedules.ticks import Tick
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

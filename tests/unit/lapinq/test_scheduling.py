@@ -12,7 +12,7 @@ import pytest
 
 from lapinq import AsyncTaskQueue, Task, TaskQueue
 from lapinq.errors import InvalidValue, TaskNotImportable
-from lapinq_core.domain.schedule import Definition
+from lapinq_core.domain.schedules.schedule import Definition
 
 queue = TaskQueue(queue_name="reports", default_ttl_seconds=60)
 async_queue = AsyncTaskQueue()
@@ -227,7 +227,7 @@ def test_a_task_that_no_worker_finds_is_told_when_it_is_asked_for() -> None:
 
 
 def test_cron_is_loaded_only_by_those_who_use_it() -> None:
-    heavy = ["croniter", "cron_descriptor", "lapinq._scheduling", "lapinq_core.domain.schedule"]
+    heavy = ["croniter", "cron_descriptor", "lapinq._scheduling", "lapinq_core.domain.schedules.schedule"]
     program = (
         "import sys, lapinq\nqueue = lapinq.TaskQueue()\n@queue.task\ndef f(): ...\n"
         f"print([name for name in {heavy} if name in sys.modules])\n"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.domain.allow_list import is_allowed
-from lapinq_core.domain.handling import Handling
-from lapinq_core.domain.retry import Delays
+from lapinq_core.domain.tasks.allow_list import is_allowed
+from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.retry import Delays
 from lapinq_core.importing import (
     TaskNotFound,
     find,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.domain.middleware import Middleware
+from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.importing import (
     MiddlewareNotUsable,
     load_middleware,

@@ -8,7 +8,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from lapinq_core.domain.webhook_target import read_allowed
+from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_scheduler import resolving
 from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
 from lapinq_scheduler.resolving import Unresolved

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from lapinq_core.domain.claim import Claim
 from lapinq_core.domain.ids import new_id
-from lapinq_worker.host import Host
-from lapinq_worker.job import Job, Target
-from lapinq_worker.limits import Limits
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job, Target
+from lapinq_worker.running.limits import Limits
 
 
 def make_claim(**values: Any) -> Claim:

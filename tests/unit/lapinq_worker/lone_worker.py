@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from lapinq_core.domain.outcome import Completed
+from lapinq_core.domain.tasks.outcome import Completed
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.workbench import processes

@@ -9,12 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from lapinq_core.domain.errors import RetryError
-from lapinq_core.domain.outcome import (
-    Cancelled,
-    Completed,
-)
-from lapinq_worker.job import Job
-from lapinq_worker.pools import event_loop
+from lapinq_core.domain.tasks.outcome import Cancelled, Completed
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.pools import event_loop
 from tests.support import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.workbench import Workbench, until

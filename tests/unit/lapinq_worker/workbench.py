@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from lapinq_core.domain.outcome import Outcome
+from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.settings import Settings
-from lapinq_worker.dispatcher import Dispatcher, Pool
-from lapinq_worker.job import Job
-from lapinq_worker.limits import Limits
-from lapinq_worker.pools.event_loop import EventLoopPool
-from lapinq_worker.pools.processes import ProcessPool
-from lapinq_worker.pools.threads import ThreadPool
+from lapinq_worker.running.dispatcher import Dispatcher, Pool
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.event_loop import EventLoopPool
+from lapinq_worker.running.pools.processes import ProcessPool
+from lapinq_worker.running.pools.threads import ThreadPool
 
 DEADLINE_SECONDS = 20.0
 

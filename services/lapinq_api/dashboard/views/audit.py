@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from lapinq_api.audit_filters import read_filter
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
+from lapinq_api.operations.filters.audit import read_filter
+from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
-from lapinq_core.store import audit
-from lapinq_core.store.audit import Recorded
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Recorded
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:

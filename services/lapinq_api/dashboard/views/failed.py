@@ -9,12 +9,12 @@ import msgspec
 from lapinq_api.dashboard.task_query import check_text
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.state import Status
-from lapinq_core.domain.task import check_name
-from lapinq_core.queue import inspect
-from lapinq_core.queue.failures import FailedGroup, groups
-from lapinq_core.queue.filters import literally
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.lookup.failures import FailedGroup, groups
+from lapinq_core.tasks import inspect
+from lapinq_core.tasks.filters import literally
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -6,9 +6,10 @@ from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
-from lapinq_core.queue import inspect, measure
-from lapinq_core.queue.inspect import QueueCounts
-from lapinq_core.store import alerts, rollups
+from lapinq_core.figures import alerts, rollups
+from lapinq_core.lookup import measure
+from lapinq_core.tasks import inspect
+from lapinq_core.tasks.inspect import QueueCounts
 
 MOST_QUEUES = 100
 """Shown here, the fullest first; the page of queues has them all."""

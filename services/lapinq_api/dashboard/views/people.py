@@ -5,12 +5,12 @@ from typing import Any
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.dashboard.views.queues import MOST_SHOWN
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission, Role, Scope
-from lapinq_core.domain.grants import write_grants
-from lapinq_core.domain.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
-from lapinq_core.domain.task import MAX_NAME
-from lapinq_core.queue import queues
-from lapinq_core.store import keys, sessions, users
+from lapinq_core.domain.accounts.account import Permission, Role, Scope
+from lapinq_core.domain.accounts.grants import write_grants
+from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
+from lapinq_core.domain.tasks.task import MAX_NAME
+from lapinq_core.people import keys, sessions, users
+from lapinq_core.tasks import queues
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.task import check_name
-from lapinq_core.queue import queues
-from lapinq_core.queue.queues import MOST_REASON, QueueOrder
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.tasks import queues
+from lapinq_core.tasks.queues import MOST_REASON, QueueOrder
 
 MOST_SHOWN = 500
 

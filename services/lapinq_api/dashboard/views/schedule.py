@@ -10,17 +10,17 @@ from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.payload import Payload, value_of
 from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.paging import DEFAULT_LIMIT, wrong_cursor
+from lapinq_api.operations.paging import DEFAULT_LIMIT, wrong_cursor
 from lapinq_api.state import State
+from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.local_time import read_timezone
-from lapinq_core.domain.preview import PlannedTime, next_times
-from lapinq_core.domain.schedule import when
-from lapinq_core.queue.queues import MOST_REASON
-from lapinq_core.store import schedules, ticks
-from lapinq_core.store.alerts import LATE_SECONDS
-from lapinq_core.store.schedules import Schedule
-from lapinq_core.store.ticks import Tick
+from lapinq_core.domain.schedules.preview import PlannedTime, next_times
+from lapinq_core.domain.schedules.schedule import when
+from lapinq_core.figures.alerts import LATE_SECONDS
+from lapinq_core.schedules import schedules, ticks
+from lapinq_core.schedules.schedules import Schedule
+from lapinq_core.schedules.ticks import Tick
+from lapinq_core.tasks.queues import MOST_REASON
 
 RUNS_TOLD = 5
 

@@ -6,21 +6,21 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.payloads import PayloadView
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.local_time import read_timezone
-from lapinq_core.domain.retry import MAX_RETRIES
-from lapinq_core.domain.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
-from lapinq_core.domain.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
-from lapinq_core.domain.ticks import Misfire, Overlap
-from lapinq_core.queue import inspect
-from lapinq_core.store import schedules
-from lapinq_core.store.schedules import Schedule
+from lapinq_core.domain.schedules.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
+from lapinq_core.domain.schedules.ticks import Misfire, Overlap
+from lapinq_core.domain.tasks.retry import MAX_RETRIES
+from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.schedules import Schedule
+from lapinq_core.tasks import inspect
 
 
 class Typed:

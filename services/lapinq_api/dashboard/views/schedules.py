@@ -7,15 +7,16 @@ import psycopg
 
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.paging import DEFAULT_LIMIT
-from lapinq_api.schedule_filters import cursor_after_name, read_after, read_filter
+from lapinq_api.operations.filters.schedule import cursor_after_name, read_after, read_filter
+from lapinq_api.operations.paging import DEFAULT_LIMIT
 from lapinq_api.state import State
-from lapinq_core.domain.account import Permission
-from lapinq_core.domain.schedule import ScheduleState
-from lapinq_core.queue.queues import MOST_REASON
-from lapinq_core.store import alerts, schedules, ticks
-from lapinq_core.store.schedules import Schedule, ScheduleFilter
-from lapinq_core.store.ticks import Tick
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.schedules.schedule import ScheduleState
+from lapinq_core.figures import alerts
+from lapinq_core.schedules import schedules, ticks
+from lapinq_core.schedules.schedules import Schedule, ScheduleFilter
+from lapinq_core.schedules.ticks import Tick
+from lapinq_core.tasks.queues import MOST_REASON
 
 TICKS_SHOWN = 20
 

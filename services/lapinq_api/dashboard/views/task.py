@@ -9,15 +9,16 @@ import psycopg
 from lapinq_api.dashboard.payload import TaskPayload
 from lapinq_api.dashboard.timeline import StepKind, bar_of, steps_of
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.objects import WebhookObject
+from lapinq_api.operations.bodies.objects import WebhookObject
+from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
-from lapinq_api.task_path import read_id, unknown_task
-from lapinq_core.domain.traceback_text import Frame, Owner, Trace, read_traceback
-from lapinq_core.queue import closeup
-from lapinq_core.queue.closeup import AttemptCloseUp, CloseUp
-from lapinq_core.queue.explain import Reason, explain
-from lapinq_core.store import schedules, webhooks
-from lapinq_core.store.webhooks import WebhookFilter
+from lapinq_core.domain.tasks.traceback_text import Frame, Owner, Trace, read_traceback
+from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.explain import Reason, explain
+from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp
+from lapinq_core.schedules import schedules
+from lapinq_core.webhooks import deliveries
+from lapinq_core.webhooks.deliveries import WebhookFilter
 
 MOST_WEBHOOKS = 20
 
@@ -52,13 +53,13 @@ async def _look(
     conn: psycopg.AsyncConnection, task_id: str
 ) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None, str | None] | None:
     """All that the page shows, by one connection; what changes in between is put right by the next look."""
-    task = await closeup.get(conn, task_id)
+    task = await task_detail.get(conn, task_id)
     if task is None:
         return None
-    attempts, is_cut = await closeup.get_attempts(conn, task_id)
+    attempts, is_cut = await task_detail.get_attempts(conn, task_id)
     told: list[str] = []
     if task.webhook_url is not None:
-        told, _ = await webhooks.list_webhooks(conn, WebhookFilter(task_id=task_id), MOST_WEBHOOKS)
+        told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MOST_WEBHOOKS)
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
     named = _schedule_of(task)
     if named is not None and await schedules.get_schedule(conn, named) is None:

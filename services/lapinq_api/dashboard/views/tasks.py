@@ -16,13 +16,13 @@ from lapinq_api.dashboard import query_words
 from lapinq_api.dashboard.task_query import ORDERS, bulk_query, read_search, seconds_ago
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
-from lapinq_core.domain.account import Actor, Permission
+from lapinq_core.domain.accounts.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.state import Status
-from lapinq_core.queue import inspect
-from lapinq_core.queue.search import SEARCH_SECONDS, Search, count, search
-from lapinq_core.store import worker_names
-from lapinq_core.store.worker_names import WorkerName
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.fleet import worker_names
+from lapinq_core.fleet.worker_names import WorkerName
+from lapinq_core.lookup.search import SEARCH_SECONDS, Search, count, search
+from lapinq_core.tasks import inspect
 
 TASKS_SHOWN = 50
 _WORDS = "q"

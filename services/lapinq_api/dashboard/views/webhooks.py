@@ -6,17 +6,17 @@ import msgspec
 
 from lapinq_api.dashboard.page_links import CURSOR, page_links
 from lapinq_api.dashboard.view import Asked, View
-from lapinq_api.objects import WebhookObject
-from lapinq_api.paging import DEFAULT_LIMIT, cursor_after_number
+from lapinq_api.operations.bodies.objects import WebhookObject
+from lapinq_api.operations.filters.webhook import read_filter
+from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
-from lapinq_api.webhook_filters import read_filter
-from lapinq_core.domain.webhook import WebhookState
-from lapinq_core.store import webhooks
+from lapinq_core.domain.webhooks.webhook import WebhookState
+from lapinq_core.webhooks import deliveries
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     chosen = read_filter(asked.query)
-    lines, last = await state.database.scan(webhooks.list_webhooks, chosen, DEFAULT_LIMIT)
+    lines, last = await state.database.scan(deliveries.list_webhooks, chosen, DEFAULT_LIMIT)
     return {
         "webhooks": [_line.decode(line) for line in lines],
         "states": list(WebhookState),

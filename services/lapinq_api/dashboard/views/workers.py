@@ -4,12 +4,12 @@ from typing import Any
 
 from lapinq_api.dashboard.view import Asked, View
 from lapinq_api.state import State
-from lapinq_core.store import fleet
+from lapinq_core.fleet import steering
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     del asked
-    return {"fleet": await state.database.scan(fleet.list_workers)}
+    return {"fleet": await state.database.scan(steering.list_workers)}
 
 
 VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))

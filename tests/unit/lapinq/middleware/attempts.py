@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from lapinq import Middleware
-from lapinq_core.domain.context import running
-from lapinq_worker.host import Host
-from lapinq_worker.job import Job
-from lapinq_worker.limits import Limits
-from lapinq_worker.targets import make_target
+from lapinq_core.domain.tasks.context import running
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.targets import make_target
 from tests.unit.lapinq_worker.claims import make_claim
 
 

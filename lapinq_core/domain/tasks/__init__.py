@@ -1,0 +1,1 @@
+"""Tasks: their states, what an attempt ends with, and what follows from that."""

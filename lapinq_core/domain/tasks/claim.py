@@ -1,0 +1,52 @@
+"""A task as a worker holds it."""
+
+import msgspec
+
+from lapinq_core.domain.tasks.retry import RetryPolicy
+
+_NULL = msgspec.Raw(b"null")
+
+
+class Claim(msgspec.Struct, array_like=True):
+    """One claimed task; the order of fields is the order in `claim.sql`.
+
+    `args`, `kwargs` and `metadata` (`null` for none) stay JSON text until somebody looks, so that they can be handed to
+    another process as they are. `attempt` is the number of this execution, from 1. `(rank, seq)` is the place in its
+    queue. `id` is empty for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds
+    after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
+    claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
+    claim it could have started for the first time, None where that is not known. `request_id` is that of the request
+    which enqueued it, if one did. `queue_name` and `token` are set by whoever made the claim.
+    """
+
+    id: str
+    task_name: str
+    module_path: str
+    args: msgspec.Raw
+    kwargs: msgspec.Raw
+    attempt: int
+    max_retries: int
+    retry_delay: float
+    retry_backoff: bool
+    rank: int
+    seq: int
+    expires_in: float | None = None
+    timeout: float | None = None
+    claim_seq: int = 0
+    enqueued_at: float | None = None
+    metadata: msgspec.Raw = _NULL
+    isolation: int = 0
+    waited: float | None = None
+    request_id: str | None = None
+    queue_name: str = ""
+    token: str = ""
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """What the task says about its retries."""
+        return RetryPolicy(self.max_retries, self.retry_delay, self.retry_backoff)
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it is fire and forget: nothing is written at its end."""
+        return not self.id

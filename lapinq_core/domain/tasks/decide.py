@@ -1,0 +1,141 @@
+"""The one place where the end of an attempt becomes the task's next state.
+
+Worker, rescuer and test kit call `decide`. Moves that no attempt caused (cancel, expire, requeue, promote) are
+single guarded statements in `lapinq_core.tasks` instead.
+"""
+
+from enum import IntEnum
+from typing import assert_never
+
+import msgspec
+
+from lapinq_core.domain.tasks.outcome import (
+    Cancelled,
+    Committed,
+    Completed,
+    Died,
+    Interrupted,
+    Outcome,
+    Raised,
+    Refused,
+    RetryAsked,
+    Snoozed,
+    TimedOut,
+    Unstarted,
+    Unstorable,
+    WorkerLost,
+)
+from lapinq_core.domain.tasks.retry import RetryPolicy, may_retry, retry_wait
+
+
+class Isolation(IntEnum):
+    """How far from others the next attempt must run."""
+
+    NONE = 0
+    SUSPECTED = 1
+    """Its worker was lost with many tasks, of which each may have been to blame: anywhere, this once more."""
+    OWN_PROCESS = 2
+    """Its worker was lost, perhaps through it: in a process where nothing else runs at the time."""
+    FRESH_PROCESS = 3
+    """It ended the process it ran in: in one that has run nothing before."""
+
+
+class Complete(msgspec.Struct, frozen=True):
+    """Final: keep the result."""
+
+    result: str
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """Final: keep the reason."""
+
+    error: str
+    traceback: str | None = None
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """Not final: keep the reason with this attempt and run again after `delay` seconds."""
+
+    delay: float
+    error: str
+    traceback: str | None = None
+    isolation: Isolation = Isolation.NONE
+
+
+class HandBack(msgspec.Struct, frozen=True):
+    """Not final: the task waits again, `delay` seconds, as if this attempt had not been; it uses up no start."""
+
+    error: str | None = None
+    delay: float = 0.0
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Final: the task is cancelled; keep the reason."""
+
+    reason: str
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The end is written already."""
+
+
+Next = Complete | Fail | Retry | HandBack | Drop | Nothing
+
+
+def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> Next:
+    """What follows execution number `attempt` (the first is 1) that ended in `outcome`; `rand` is in [0, 1)."""
+    match outcome:
+        case Completed(result=result):
+            return Complete(result)
+        case Raised(error=error, traceback=traceback):
+            return _failed(policy, attempt, retry_wait(policy, attempt, rand), error, traceback)
+        case RetryAsked(countdown=countdown, error=error, traceback=traceback):
+            return _failed(policy, attempt, countdown, error, traceback)
+        case Refused(error=error, traceback=traceback):
+            return Fail(error, traceback)
+        case Snoozed(seconds=seconds):
+            return HandBack(f"snoozed for {seconds:g} s", seconds)
+        case Cancelled(reason=reason):
+            return Drop(reason)
+        case Unstorable(error=error):
+            return Fail(error)
+        case TimedOut(limit=limit):
+            error = f"time limit of {limit:g} s reached"
+            if not policy.retries_time_limit:
+                return Fail(error)
+            return _failed(policy, attempt, retry_wait(policy, attempt, rand), error)
+        case Died(reason=reason):
+            delay = retry_wait(policy, attempt, rand)
+            return _failed(policy, attempt, delay, reason, isolation=Isolation.FRESH_PROCESS)
+        case WorkerLost(worker=worker, is_suspect=is_suspect):
+            # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
+            error = f"worker {worker} was lost while it ran this task"
+            isolation = Isolation.OWN_PROCESS if is_suspect else Isolation.SUSPECTED
+            return _failed(policy, attempt, 0.0, error, isolation=isolation)
+        case Interrupted():
+            # max_retries 0 means at most one start, ever: giving the start back would allow a second one.
+            if policy.max_retries == 0:
+                return Fail(
+                    "the worker was stopped before the task finished, and it may not be started twice"
+                )
+            return HandBack("the worker was stopped before the task finished")
+        case Unstarted():
+            return HandBack()
+        case Committed():
+            return Nothing()
+        case _:
+            assert_never(outcome)
+
+
+def _failed(
+    policy: RetryPolicy,
+    attempt: int,
+    delay: float,
+    error: str,
+    traceback: str | None = None,
+    *,
+    isolation: Isolation = Isolation.NONE,
+) -> Next:
+    if may_retry(policy, attempt):
+        return Retry(delay, error, traceback, isolation)
+    return Fail(error, traceback)

@@ -1,0 +1,153 @@
+"""What a task asks for, and the rules its values must keep (API.md 1 and 2 publish them)."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.tasks.retry import MAX_RETRIES
+
+MAX_NAME = 255
+MAX_MODULE_PATH = 1000
+MAX_DEPTH = 100
+MAX_URL = 2000
+SCHEDULE_HORIZON = timedelta(days=36_525)  # a hundred years
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+class NewTask(msgspec.Struct, kw_only=True):
+    """A task as it is handed to the queue; `id` is made by the caller (`ids.new_ids`).
+
+    `ttl_seconds` 0 means fire and forget: it gets no row in the history. `scheduled_at` has an offset.
+    `timeout_seconds` is how long one attempt may take; without it the worker's own limit holds. `request_id` is that of
+    the request which brings it, if one does.
+    """
+
+    id: str
+    task_name: str
+    module_path: str
+    queue_name: str = "default"
+    args: list[Any] = msgspec.field(default_factory=list[Any])
+    kwargs: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    scheduled_at: datetime | None = None
+    max_retries: int = 3
+    priority: int = 0
+    ttl_seconds: float | None = None
+    metadata: dict[str, Any] | None = None
+    retry_delay: float = 10.0
+    retry_backoff: bool = True
+    webhook_url: str | None = None
+    timeout_seconds: float | None = None
+    request_id: str | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it is fire and forget."""
+        return self.ttl_seconds == 0
+
+
+def check_task(task: NewTask, now: datetime) -> NewTask:
+    """`task` itself, with an offset added to a `scheduled_at` that has none (it is UTC).
+
+    Types are the caller's to see to; this checks the values. Raises `InvalidValue` naming the field.
+    """
+    check_name("task_name", task.task_name)
+    check_name("queue_name", task.queue_name)
+    check_module_path(task.module_path)
+    _check_range("max_retries", task.max_retries, 0, MAX_RETRIES)
+    _check_range("priority", task.priority, -(2**31), 2**31 - 1)
+    _check_seconds("retry_delay", task.retry_delay)
+    if task.ttl_seconds is not None:
+        _check_seconds("ttl_seconds", task.ttl_seconds)
+    if task.timeout_seconds is not None:
+        _check_seconds("timeout_seconds", task.timeout_seconds)
+        if task.timeout_seconds == 0:
+            raise InvalidValue("timeout_seconds", "must be more than 0")
+    if task.webhook_url is not None:
+        _check_webhook_url(task.webhook_url)
+    if task.scheduled_at is not None:
+        task.scheduled_at = _check_scheduled_at(task.scheduled_at, now)
+    for field in ("args", "kwargs", "metadata"):
+        check_json(field, getattr(task, field))
+    return task
+
+
+def check_name(loc: str, name: str) -> None:
+    """A queue or task name: 1 to 255 printable characters. Raises `InvalidValue`."""
+    if not 1 <= len(name) <= MAX_NAME:
+        raise InvalidValue(loc, f"must have 1 to {MAX_NAME} characters")
+    if not name.isprintable() or name.isspace():
+        raise InvalidValue(loc, "must have printable characters only")
+
+
+def check_module_path(path: str) -> None:
+    """A dotted Python name. Raises `InvalidValue`."""
+    if len(path) > MAX_MODULE_PATH or not _MODULE.fullmatch(path):
+        raise InvalidValue("module_path", "must be a dotted Python module name such as app.tasks")
+
+
+def check_json(loc: str, value: object, *, depth: int = 0) -> None:
+    """A JSON value that PostgreSQL can hold: no NUL in a string, finite numbers, at most 100 levels deep.
+
+    Raises `InvalidValue` that names the place inside `loc`.
+    """
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise InvalidValue(loc, "must not contain the character NUL")
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise InvalidValue(loc, "must not contain half of a surrogate pair")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidValue(loc, "must be a finite number")
+    elif isinstance(value, (list, dict)):
+        if depth >= MAX_DEPTH:
+            raise InvalidValue(loc, f"must not be nested more than {MAX_DEPTH} levels deep")
+        if isinstance(value, list):
+            for index, item in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+                if type(item) is not int:  # pyright: ignore[reportUnknownArgumentType]
+                    check_json(f"{loc}[{index}]", item, depth=depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+                check_json(loc, key, depth=depth)  # pyright: ignore[reportUnknownArgumentType]
+                check_json(f"{loc}.{key}", item, depth=depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _check_range(loc: str, value: int, lowest: int, highest: int) -> None:
+    if not lowest <= value <= highest:
+        raise InvalidValue(loc, f"must be between {lowest} and {highest}")
+
+
+def _check_seconds(loc: str, value: float) -> None:
+    if not (math.isfinite(value) and 0 <= value <= MAX_SECONDS):
+        raise InvalidValue(loc, f"must be a number of seconds between 0 and {MAX_SECONDS} (ten years)")
+
+
+def _check_webhook_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or len(url) > MAX_URL or not url.isprintable() or " " in url:
+        raise InvalidValue(
+            "webhook_url", f"must be an http or https URL with a host, at most {MAX_URL} characters"
+        )
+
+
+def _check_scheduled_at(at: datetime, now: datetime) -> datetime:
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    try:
+        within = abs(at - now) <= SCHEDULE_HORIZON
+        return at.astimezone(UTC) if within else _too_far()
+    except OverflowError:
+        return _too_far()
+
+
+def _too_far() -> datetime:
+    raise InvalidValue("scheduled_at", "must be within a hundred years from now")

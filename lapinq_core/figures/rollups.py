@@ -1,0 +1,179 @@
+"""Figures over time: what happened in each queue in spans of 10 s, a minute and a quarter of an hour.
+
+Whoever counts appends sums (`record`), which add up; upkeep folds those of past spans and takes old ones away; the
+dashboard reads. All times are the database's. Beside the rows of queues stand those of all queues together, so that
+what is asked most often does not add up histograms by the queue.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.figures import ALL_QUEUES, SPANS, Figures, Window
+from lapinq_core.domain.histogram import percentiles
+
+_PACKAGE = "lapinq_core.figures"
+
+FOLD_LIMIT = 5_000
+PRUNE_LIMIT = 500
+MOST_QUEUES = 8
+"""Queues told apart in a series."""
+
+_SHARES = (0.5, 0.95, 0.99)
+
+Line = list[float]
+Times = list[float | None]
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chart shows, a column each: values at `times`, seconds since 1970, which are `width` seconds apart.
+
+    `started`, `completed`, `failed`, `by_queue` and `others` are rates a minute; at the last point, which
+    is not full yet, over as long as it has lasted. `run_…` and `wait_…` are percentiles in seconds, None where nothing
+    ran or began. `by_queue` is what the busiest queues completed, the busiest first, `others` all others together.
+    """
+
+    window: Window
+    queue: str | None
+    width: int
+    times: list[int]
+    started: Line
+    completed: Line
+    failed: Line
+    run_p50: Times
+    run_p95: Times
+    run_p99: Times
+    wait_p50: Times
+    wait_p95: Times
+    wait_p99: Times
+    by_queue: dict[str, Line]
+    others: Line
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """How many attempts of a queue a minute."""
+
+    started: float
+    completed: float
+    failed: float
+
+
+async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) -> float | None:
+    """Appends what happened in queues, as of now; in one statement, so that it counts whole or not at all.
+
+    Answers how many seconds of the current 10 s are over; None when there was nothing to append.
+    """
+    if not figures:
+        return None
+    rows = {ALL_QUEUES: Figures.total(figures.values()), **figures}
+    params = {
+        "figures": msgspec.json.encode([_row(queue, each) for queue, each in rows.items()]).decode(),
+        "spans": list(SPANS),
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "record_rollups"), params, prepare=True)).fetchone()
+    return row[0] if row else None
+
+
+async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
+    """Adds up the rows of a queue and a span of time that is over into one; answers how many it took."""
+    params = {"spans": list(SPANS), "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "fold_rollups"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
+    """Forgets what was kept long enough, up to `limit` rows of each span; answers how many."""
+    params = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_rollups"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Series:
+    """What happened in `window`, up to the last 10 s that are over; of one queue, or of all."""
+    shape = {"span": window.span, "width": window.width}
+    params = {**shape, "points": window.points, "queue": ALL_QUEUES if queue is None else queue}
+    rows = await (await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)).fetchall()
+    times, seconds, started, completed, failed, runs, waits = map(list, zip(*rows, strict=True))
+    a_minute = [60 / each for each in seconds]
+    completed = _line(completed, a_minute)
+    if queue is None:
+        by_queue, others = await _by_queue(conn, shape, times, times[-1] + seconds[-1], a_minute)
+    else:
+        by_queue, others = {queue: completed}, [0.0] * len(times)
+    return Series(
+        window=window,
+        queue=queue,
+        width=window.width,
+        times=times,
+        started=_line(started, a_minute),
+        completed=completed,
+        failed=_line(failed, a_minute),
+        **_percentiles("run", runs),
+        **_percentiles("wait", waits),
+        by_queue=by_queue,
+        others=others,
+    )
+
+
+async def rates(conn: psycopg.AsyncConnection) -> dict[str, Rate]:
+    """How fast each queue was in the last minute that is over; where nothing happened it is missing."""
+    rows = await (await conn.execute(sql(_PACKAGE, "rates"), prepare=True)).fetchall()
+    return {queue: Rate(*(float(max(0, count)) for count in counts)) for queue, *counts in rows}
+
+
+async def _by_queue(
+    conn: psycopg.AsyncConnection,
+    shape: Mapping[str, int],
+    times: Sequence[int],
+    until: int,
+    a_minute: Sequence[float],
+) -> tuple[dict[str, Line], Line]:
+    params = {**shape, "first": times[0], "until": until, "most": MOST_QUEUES}
+    rows = await (await conn.execute(sql(_PACKAGE, "series_by_queue"), params, prepare=True)).fetchall()
+    places = {time: place for place, time in enumerate(times)}
+    counts: dict[str | None, list[int]] = {}
+    for queue, time, completed in rows:
+        counts.setdefault(queue, [0] * len(times))[places[time]] = completed
+    others = counts.pop(None, [0] * len(times))
+    named = {queue: _line(line, a_minute) for queue, line in counts.items() if queue is not None}
+    return named, _line(others, a_minute)
+
+
+def _row(queue: str, figures: Figures) -> dict[str, object]:
+    return {
+        "queue_name": queue,
+        "started": figures.started,
+        "completed": figures.completed,
+        "failed": figures.failed,
+        "runs": _short(figures.runs),
+        "waits": _short(figures.waits),
+    }
+
+
+def _short(counts: Sequence[int]) -> Sequence[int]:
+    """Without the zeros at its end, which most of it is."""
+    end = len(counts)
+    while end and not counts[end - 1]:
+        end -= 1
+    return counts[:end]
+
+
+def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
+    # Starts that were taken back may have been counted a point before.
+    return [_brief(max(0, count) * factor) for count, factor in zip(counts, a_minute, strict=True)]
+
+
+def _percentiles(what: str, histograms: Sequence[Sequence[int] | None]) -> dict[str, Times]:
+    points = [percentiles(counts or (), _SHARES) for counts in histograms]
+    return {
+        f"{what}_p{share * 100:g}": [
+            None if (value := point[place]) is None else _brief(value) for point in points
+        ]
+        for place, share in enumerate(_SHARES)
+    }
+
+
+def _brief(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -1,0 +1,105 @@
+"""The fleet: a row for each boot of a worker, kept alive by its beats. What people see of it is `fleet`."""
+
+import os
+import socket
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+
+_PACKAGE = "lapinq_core.fleet"
+
+
+class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker says of itself when it begins. `queues` None means all of them."""
+
+    id: str
+    name: str
+    version: str
+    queues: list[str] | None
+    pool: str
+    concurrency: int
+    lease_seconds: float
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker is: resident memory of it and its child processes, attempts that run, and that ended a second.
+
+    `is_quiet` says that it claims nothing more.
+    """
+
+    memory_bytes: int | None = None
+    running: int | None = None
+    rate: float | None = None
+    is_quiet: bool = False
+
+
+class Jump(msgspec.Struct, frozen=True):
+    """The database's clock jumped forward: what the worker claimed up to `at`, in seconds since 1970 by the clock of
+    before, is overdue `seconds` later than its deadline says."""
+
+    at: float
+    seconds: float
+
+
+class Heard(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker is told: the tasks to stop, each as its id and the token of its claim; and what to do itself.
+
+    `asked_to` is a `lapinq_core.domain.worker.Order`, or one that only a later release knows. `now` is the database's
+    time, in seconds since 1970.
+    """
+
+    to_stop: list[tuple[str, str]]
+    asked_to: str | None
+    asked_by: str | None
+    now: float
+
+
+async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
+    """Makes the worker known; its first beat is now."""
+    values = msgspec.structs.asdict(record)
+    await conn.execute(
+        sql(_PACKAGE, "register_worker"), {**values, "hostname": socket.gethostname(), "pid": os.getpid()}
+    )
+
+
+async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
+    """Forgets the worker. What it should still hold is given to others by the next rescue."""
+    await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
+
+
+async def beat(
+    conn: psycopg.AsyncConnection, worker_id: str, condition: Condition, jump: Jump | None = None
+) -> Heard | None:
+    """A sign of life, with the last `jump` of the clock that the worker noticed, if any.
+
+    Answers what the worker is told; None when it was declared dead or is unknown, for ever.
+    """
+    params = {
+        "id": worker_id,
+        "jumped_at": jump and jump.at,
+        "jumped_seconds": jump and jump.seconds,
+        **msgspec.structs.asdict(condition),
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "beat"), params, prepare=True)).fetchone()
+    return None if row is None else _heard.decode(row[0])
+
+
+async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:
+    """Declares workers dead whose lease ran out; answers their ids and names.
+
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
+    jumped nobody is late.
+    """
+    params = {"expected": expected}
+    return await (await conn.execute(sql(_PACKAGE, "declare_dead"), params, prepare=True)).fetchall()
+
+
+async def prune(conn: psycopg.AsyncConnection) -> int:
+    """Forgets workers long dead; answers how many."""
+    row = await (await conn.execute(sql(_PACKAGE, "prune_workers"))).fetchone()
+    return row[0] if row else 0
+
+
+_heard = msgspec.json.Decoder(Heard)

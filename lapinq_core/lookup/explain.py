@@ -1,0 +1,249 @@
+"""Why a task is not running, or does not come to its end, as data: the one reason that stands in the way first.
+
+Of a task that waits, in this order:
+
+1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
+2. Before it is due: `CannotImport` where its last attempt could not find its function, as the next one will not; else
+   `NotDue`. What else may be wrong cannot hold it up yet.
+3. `QueuePaused`, `NoWorker`, `AllQuiet`: nothing of its queue starts, and somebody has to do something about it. They
+   come before `CannotImport`, whose cause may be mended by now, which only another attempt can tell.
+4. `CannotImport`.
+5. `AllBusy`, then `Isolated`, then `Waiting`: it will have its turn.
+
+Of a task that runs: `WorkerDead`, `WorkerLate`, `CancelRequested`; None where all is well. None, too, of one that has
+ended. Tasks of a higher priority in other queues, which workers take first, are not looked at.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+import psycopg
+from psycopg import errors as pg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.lookup.look_back import SETTINGS, set_limit
+
+_PACKAGE = "lapinq_core.lookup"
+
+MOST_AHEAD = 10_000
+AHEAD_SECONDS = 0.02
+LATE_SHARE = 0.5
+"""A worker is late when it has sent no beat for this part of its lease."""
+_STATEMENT_SECONDS = 1.0
+
+
+class Expiring(msgspec.Struct, frozen=True, tag="expiring"):
+    """Its time to live ends, or ended, before it can start; `due_at` is None when it might at once."""
+
+    expires_at: datetime
+    due_at: datetime | None
+
+
+class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
+    """It waits for its time: as was asked, or after `last_error`, to be tried again (`is_retry`) or as it said."""
+
+    due_at: datetime
+    is_retry: bool
+    last_error: str | None
+
+
+class CannotImport(msgspec.Struct, frozen=True, tag="cannot_import"):
+    """Its last attempt did not find its function, or something that its module imports. `due_at` None is now."""
+
+    module: str
+    last_error: str
+    due_at: datetime | None
+
+
+class QueuePaused(msgspec.Struct, frozen=True, tag="queue_paused"):
+    """Nothing of its queue starts: who said so, when and why."""
+
+    by: str | None
+    at: datetime
+    reason: str | None
+
+
+class NoWorker(msgspec.Struct, frozen=True, tag="no_worker"):
+    """No worker that is alive serves its queue."""
+
+    queue: str
+
+
+class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
+    """The workers that serve its queue, `workers` of them, were told to claim nothing more."""
+
+    queue: str
+    workers: int
+
+
+class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
+    """Those that serve its queue run as many tasks as they can. `ahead` as in `Waiting`."""
+
+    running: int
+    slots: int
+    ahead: int | None
+    ahead_is_capped: bool
+
+
+class Isolated(msgspec.Struct, frozen=True, tag="isolated"):
+    """Its last attempt took its worker or process down: it waits for a process of its own. `ahead` as in `Waiting`."""
+
+    isolation: Isolation
+    ahead: int | None
+    ahead_is_capped: bool
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """So many tasks of its queue are ahead of it, or more where it is capped; None: there was no time to count them."""
+
+    ahead: int | None
+    ahead_is_capped: bool
+
+
+class WorkerDead(msgspec.Struct, frozen=True, tag="worker_dead"):
+    """Its worker was declared dead, or is gone; `name` and `beat_at` are None where it is forgotten by now."""
+
+    worker_id: str
+    name: str | None
+    beat_at: datetime | None
+
+
+class WorkerLate(msgspec.Struct, frozen=True, tag="worker_late"):
+    """Its worker has sent no beat for long; at `dead_after` it may be declared dead."""
+
+    worker_id: str
+    name: str
+    beat_at: datetime
+    dead_after: datetime
+
+
+class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
+    """It was asked to stop."""
+
+    at: datetime
+
+
+Reason = (
+    Expiring
+    | NotDue
+    | CannotImport
+    | QueuePaused
+    | NoWorker
+    | AllQuiet
+    | AllBusy
+    | Isolated
+    | Waiting
+    | WorkerDead
+    | WorkerLate
+    | CancelRequested
+)
+
+
+async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
+    """Why the task waits, or what is wrong with its attempt; None where nothing is to be said. See above.
+
+    `conn` is in no transaction.
+    """
+    async with conn.transaction():
+        await conn.execute(SETTINGS)
+        await set_limit(conn, _STATEMENT_SECONDS)
+        row = await (await conn.execute(sql(_PACKAGE, "explain"), {"id": task_id}, prepare=False)).fetchone()
+        if row is None:
+            return None
+        facts = _Facts(*row)
+        if facts.worker_id is not None:
+            return _of_running(facts)
+        if (reason := _of_itself(facts)) is not None:
+            return reason
+        cursor = await conn.execute(sql(_PACKAGE, "serving"), {"queue": facts.queue_name}, prepare=False)
+        row = await cursor.fetchone()
+        assert row is not None
+        alive, claiming, slots, running = row
+    if not alive:
+        return NoWorker(facts.queue_name)
+    if not claiming:
+        return AllQuiet(facts.queue_name, alive)
+    if facts.import_error is not None:
+        return CannotImport(facts.module_path, facts.import_error, None)
+    ahead = await _count_ahead(conn, facts)
+    shown = None if ahead is None else min(ahead, MOST_AHEAD)
+    is_capped = ahead is not None and ahead > MOST_AHEAD
+    if running >= slots:
+        return AllBusy(running, slots, shown, is_capped)
+    if facts.isolation >= Isolation.OWN_PROCESS:
+        return Isolated(Isolation(facts.isolation), shown, is_capped)
+    return Waiting(shown, is_capped)
+
+
+class _Facts(NamedTuple):
+    now: datetime
+    queue_name: str
+    module_path: str
+    due_at: datetime | None
+    starts: int
+    isolation: int
+    expires_at: datetime | None
+    rank: int | None
+    seq: int | None
+    last_error: str | None
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    cancel_requested_at: datetime | None
+    worker_id: str | None
+    worker_name: str | None
+    beat_at: datetime | None
+    dead_at: datetime | None
+    lease_seconds: float | None
+
+    @property
+    def import_error(self) -> str | None:
+        """The error of its last attempt, if it was one of importing. What was before a requeue does not count."""
+        is_one = self.starts > 0 and self.last_error is not None and _IMPORT_ERROR.match(self.last_error)
+        return self.last_error if is_one else None
+
+
+def _of_itself(facts: _Facts) -> Reason | None:
+    due_at = facts.due_at if facts.due_at is not None and facts.due_at > facts.now else None
+    if facts.expires_at is not None and facts.expires_at <= (due_at or facts.now):
+        return Expiring(facts.expires_at, due_at)
+    if due_at is not None:
+        if facts.import_error is not None:
+            return CannotImport(facts.module_path, facts.import_error, due_at)
+        return NotDue(due_at, facts.starts > 0, facts.last_error)
+    if facts.paused_at is not None:
+        return QueuePaused(facts.paused_by, facts.paused_at, facts.pause_reason)
+    return None
+
+
+def _of_running(facts: _Facts) -> Reason | None:
+    assert facts.worker_id is not None
+    if facts.worker_name is None or facts.beat_at is None or facts.lease_seconds is None:
+        return WorkerDead(facts.worker_id, None, None)
+    if facts.dead_at is not None:
+        return WorkerDead(facts.worker_id, facts.worker_name, facts.beat_at)
+    lease = timedelta(seconds=facts.lease_seconds)
+    if facts.beat_at + lease * LATE_SHARE < facts.now:
+        return WorkerLate(facts.worker_id, facts.worker_name, facts.beat_at, facts.beat_at + lease)
+    return None if facts.cancel_requested_at is None else CancelRequested(facts.cancel_requested_at)
+
+
+async def _count_ahead(conn: psycopg.AsyncConnection, facts: _Facts) -> int | None:
+    if facts.seq is None:
+        return None  # due, and about to be moved to where it has a place
+    params = {"queue": facts.queue_name, "rank": facts.rank, "seq": facts.seq, "most": MOST_AHEAD + 1}
+    try:
+        async with conn.transaction():
+            await conn.execute(SETTINGS)
+            await set_limit(conn, AHEAD_SECONDS)
+            row = await (await conn.execute(sql(_PACKAGE, "count_ahead"), params, prepare=False)).fetchone()
+            return row[0] if row else None
+    except pg.QueryCanceled:
+        return None
+
+
+# As `lapinq_worker/outcomes.py` words what `importing.py` and the import system raise.
+_IMPORT_ERROR = re.compile(r"(TaskNotFound|ModuleNotFoundError|ImportError)(:|$)")

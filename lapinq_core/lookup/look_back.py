@@ -1,0 +1,134 @@
+"""A walk back through ids, a window at a time: until there is enough, nothing is left, or the time is up."""
+
+import time
+from typing import NamedTuple
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.search_filters import Place, look_at, pick_of_looked_at, place_of
+from lapinq_core.tasks.filters import TaskFilter
+
+_PACKAGE = "lapinq_core.lookup"
+
+MOST_IN_A_WINDOW = 50_000
+"""More than this does not stay in the memory that a server gives a statement by default."""
+_GROWTH = 4
+_STEADY_WINDOW = 100
+SHOWING_SECONDS = 1.0
+
+# Row by row through known indexes, whatever statistics say; the windows and what is shown of them from one snapshot.
+# At the usual price of a page at random, a partition's last few thousand rows would be read in order and thrown away.
+SETTINGS = psql.SQL(
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+    " SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off;"
+    " SET LOCAL enable_mergejoin = off; SET LOCAL enable_memoize = off; SET LOCAL jit = off;"
+    " SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1"
+)
+
+
+class Clock:
+    """The time that there is for looking, and how long a window it allows."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._looked_at = time.monotonic()
+
+    def left(self) -> float:
+        """Seconds; not above 0 when the time is up."""
+        return self._until - time.monotonic()
+
+    def extend(self, seconds: float) -> None:
+        """Lets at least so much be left."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def next_size(self, size: int, least: int) -> int:
+        """How long the window after one of `size`, which has just ended, may be: as there is time for, with some to
+        spare."""
+        now = time.monotonic()
+        fitting = int(0.8 * size * (self._until - now) / max(now - self._looked_at, 1e-4))
+        self._looked_at = now
+        return max(min(size, least), min(size * _GROWTH, fitting, MOST_IN_A_WINDOW))
+
+
+class _Window(NamedTuple):
+    ids: list[str]
+    passed: int
+    last: str | None
+
+
+class LookBack:
+    """A walk back from the newest task that passes: what it found, `most` at the most, and how far it came."""
+
+    def __init__(self, chosen: TaskFilter, most: int, shown: int, window: int, seconds: float) -> None:
+        self.ids: list[str] = []
+        self.passed = 0
+        self.before = chosen.before
+        self.is_over = False
+        self._chosen = chosen
+        self._most = most
+        self._shown = shown
+        # Where nothing that is looked at can fail to pass, as many as are wanted do.
+        self._first = window if _may_fail(chosen) else most
+        self._clock = Clock(seconds)
+        self._seconds = seconds
+
+    async def go(self, conn: psycopg.AsyncConnection) -> list[str]:
+        """Goes on until there is enough, or the time is up; answers the ids. In a transaction, which it may break.
+
+        Raises psycopg's `QueryCanceled` when a window took too long.
+        """
+        place = place_of(self._chosen)
+        if place is Place.WAITING and self._chosen.queue is not None:
+            await set_limit(conn, self._clock.left() / 4)
+            params = {"queue": self._chosen.queue}
+            row = await (await conn.execute(sql(_PACKAGE, "is_small_queue"), params)).fetchone()
+            place = place_of(self._chosen, is_small=row is not None and row[0])
+        # Half of the time is for going by all tasks, should this place be full of dead rows.
+        share = 1.0 if place is Place.TASKS else 0.5
+        await self._go(conn, place, self._first, share)
+        return self.ids
+
+    async def go_by_all_tasks(self, conn: psycopg.AsyncConnection) -> None:
+        """After `go` was cut short: as it does, slower and steadily, if it did not get anywhere."""
+        if self.before != self._chosen.before:
+            return
+        self._clock.extend(self._seconds / 2)
+        await self._go(conn, Place.TASKS, min(self._first, _STEADY_WINDOW), 1.0)
+
+    async def _go(self, conn: psycopg.AsyncConnection, place: Place, size: int, share: float) -> None:
+        while not self.is_over and self.passed < self._most and (left := self._clock.left()) > 0:
+            await set_limit(conn, left if self.before != self._chosen.before else left * share)
+            window = await self._look(conn, place, size)
+            self.ids += window.ids
+            self.passed += window.passed
+            self.before = window.last or self.before
+            self.is_over = window.last is None
+            size = self._clock.next_size(size, self._first)
+        await set_limit(conn, SHOWING_SECONDS)
+
+    async def _look(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Window:
+        chosen = msgspec.structs.replace(self._chosen, before=self.before)
+        query = psql.SQL(sql(_PACKAGE, "search_window")).format(
+            looked=look_at(chosen, place, size),
+            picked=pick_of_looked_at(chosen, place, self._most - self.passed),
+            size=psql.Literal(size),
+            shown=psql.Literal(max(self._shown - self.passed, 0)),
+        )
+        row = await (await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)).fetchone()
+        assert row is not None
+        return _Window(*row)
+
+
+async def set_limit(conn: psycopg.AsyncConnection, seconds: float) -> None:
+    """Gives each statement that follows in the transaction so long."""
+    milliseconds = psql.Literal(max(1, round(seconds * 1000)))
+    await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
+
+
+def _may_fail(chosen: TaskFilter) -> bool:
+    asked = msgspec.structs.replace(chosen, status=None, before=None, first=None, last=None)
+    return asked != TaskFilter() or chosen.status is Status.COMPLETED

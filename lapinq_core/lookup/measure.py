@@ -1,0 +1,64 @@
+"""What the metrics ask of the queues. Bounded in its answer however many queues there are, and cheap to ask often."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.backlog import paused
+
+_PACKAGE = "lapinq_core.lookup"
+
+_STATUSES = (
+    Status.PENDING,
+    Status.RUNNING,
+    Status.COMPLETED,
+    Status.FAILED,
+    Status.CANCELLED,
+    Status.EXPIRED,
+)
+"""In the order of the columns."""
+
+
+class QueueMeasures(msgspec.Struct, frozen=True):
+    """`counts` are by queue; None is all queues that are not told apart.
+
+    `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `paused` are
+    those that are told apart and paused. `overdue` is how late the first delayed task is, `webhooks_overdue` the first
+    webhook that waits, `schedules_overdue` the first tick of a schedule.
+    """
+
+    counts: dict[str | None, dict[Status, int]]
+    ages: dict[str, float]
+    paused: frozenset[str]
+    overdue: float
+    webhooks_overdue: float
+    schedules_overdue: float
+
+
+async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
+    """Tells at most `most` queues apart: those with the most tasks waiting and running."""
+    rows = await (
+        await conn.execute(sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
+    ).fetchall()
+    counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
+    waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
+    ages: dict[str, float] = {}
+    if waiting:
+        cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": waiting}, prepare=True)
+        # None: the task was deleted between two looks.
+        ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
+    held = frozenset(queue for queue in await paused(conn) if queue in counts)
+    row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
+    assert row is not None
+    return QueueMeasures(counts, ages, held, *row)
+
+
+async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:
+    """Since when the first in line of each queue has been waiting; queues with nothing ready are left out."""
+    cursor = await conn.execute(sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
+    # None: the task was deleted between two looks.
+    return {queue: since for queue, since in await cursor.fetchall() if since is not None}

@@ -1,0 +1,1 @@
+"""Users, sessions, keys, login throttling, and the audit log of what they changed."""

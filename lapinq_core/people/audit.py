@@ -1,0 +1,106 @@
+"""The audit log: every change made by a person or a key."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.accounts.account import ActorKind
+from lapinq_core.people.audit_filters import AuditFilter, conditions
+
+_PACKAGE = "lapinq_core.people"
+
+PRUNE_LIMIT = 500
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a change, and from where."""
+
+    actor_kind: ActorKind
+    actor: str
+    actor_id: int | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    def did(self, action: str, target: str | None = None, details: dict[str, Any] | None = None) -> "Entry":
+        """The entry for what they did: `action` is what to what kind of thing ("task.cancel"), `target` which."""
+        return Entry(**msgspec.structs.asdict(self), action=action, target=target, details=details)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change: who made it, what was done on what, and from where. When is the database's to say."""
+
+    actor_kind: ActorKind
+    actor: str
+    action: str
+    target: str | None = None
+    actor_id: int | None = None
+    details: dict[str, Any] | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+
+class RecordedActor(msgspec.Struct, frozen=True):
+    """Who made a change; `name` is the one they had then, `id` that of the user or the named key."""
+
+    kind: ActorKind
+    id: int | None
+    name: str
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An entry of the audit log: who did what on what, from where and when."""
+
+    id: int
+    at: datetime
+    actor: RecordedActor
+    action: str
+    target: str | None
+    details: dict[str, Any] | None
+    address: str | None
+    request_id: str | None
+
+
+async def record(conn: psycopg.AsyncConnection, entry: Entry) -> int:
+    """Adds `entry` and answers its id; in the transaction of the change, so that neither is there without the other."""
+    params = {**msgspec.structs.asdict(entry), "details": _json(entry.details)}
+    row = await (await conn.execute(sql(_PACKAGE, "record_audit"), params, prepare=True)).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: int) -> None:
+    """Adds `more` to the number `name` in the details of an entry, for a change that is made in several transactions.
+
+    As `record`, in the transaction of that part of the change.
+    """
+    params = {"id": entry_id, "name": name, "more": more}
+    await conn.execute(sql(_PACKAGE, "amend_audit"), params, prepare=True)
+
+
+async def list_entries(
+    conn: psycopg.AsyncConnection, chosen: AuditFilter, limit: int
+) -> tuple[list[Recorded], int | None]:
+    """The newest entries that pass, at most `limit`; and the id to go on from, or None."""
+    query = psql.SQL(sql(_PACKAGE, "list_audit")).format(conditions=conditions(chosen))
+    params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
+    rows = await (await conn.execute(query, params, prepare=False)).fetchall()
+    entries = [
+        Recorded(entry_id, at, RecordedActor(ActorKind(kind), actor_id, actor), *rest)
+        for entry_id, at, kind, actor_id, actor, *rest in rows[:limit]
+    ]
+    return entries, entries[-1].id if len(rows) > limit else None
+
+
+async def prune(conn: psycopg.AsyncConnection, keep: int, limit: int = PRUNE_LIMIT) -> int:
+    """Deletes the oldest entries, at most `limit`, that are `keep` seconds old or older; answers how many."""
+    params = {"keep": keep, "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_audit"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+def _json(value: dict[str, Any] | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,57 @@
+"""Tries at passwords, counted before a password is looked at, for all replicas together.
+
+A login counts by its address, by name and address together, and by its name. By a name alone many more may fail: else
+whoever knows it could keep its owner out with a few guesses. Who changes their password is logged in already, and
+counts by their session.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+
+_PACKAGE = "lapinq_core.people"
+
+WINDOW_SECONDS = 15 * 60.0
+MOST_BY_ADDRESS = 50
+MOST_BY_NAME_AND_ADDRESS = 10
+MOST_BY_NAME = 100
+MOST_BY_SESSION = 10
+PASS_LIMIT = 500
+
+
+class Counter(msgspec.Struct, frozen=True):
+    """What tries are counted under, and the most of them in one window. A success forgets all of it, or its own try."""
+
+    key: str
+    most: int
+    forgets: bool = False
+
+
+async def count_try(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) -> float | None:
+    """Counts a try under each of these; None when it may go on, else the seconds until one may again.
+
+    One that is refused is not counted under those that follow, so that one address can't keep many people out.
+    """
+    for counter in counters:
+        params = {"key": counter.key, "most": counter.most, "window": WINDOW_SECONDS}
+        row = await (await conn.execute(sql(_PACKAGE, "count_login_try"), params)).fetchone()
+        if row and row[0] is not None:
+            return row[0]
+    return None
+
+
+async def succeeded(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) -> None:
+    """A try that was counted under these was right. Locks them in the order in which they were counted."""
+    for counter in counters:
+        verb = "forget_login_tries" if counter.forgets else "uncount_login_try"
+        await conn.execute(sql(_PACKAGE, verb), {"key": counter.key})
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Deletes counts whose window is over; answers how many."""
+    params = {"limit": limit, "window": WINDOW_SECONDS}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_login_tries"), params)).fetchone()
+    return row[0] if row else 0

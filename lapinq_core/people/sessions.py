@@ -1,0 +1,173 @@
+"""Dashboard sessions. A session is found by the hash of its token, and named by its id where it is listed.
+
+What its user is and may do is read with it each time, so that a change of that holds at once.
+"""
+
+from datetime import datetime
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Role
+from lapinq_core.domain.accounts.grants import Grants, read_grants
+from lapinq_core.people.users import Credentials
+
+_PACKAGE = "lapinq_core.people"
+_grants = msgspec.json.Decoder(dict[str, list[str]])
+
+IDLE_SECONDS = 12 * 3600.0
+ABSOLUTE_SECONDS = 7 * 86_400.0
+TOUCH_SECONDS = 60.0
+"""A sign of life is written down at most this often."""
+MOST_SESSIONS = 100
+"""Of one user; a login beyond ends the oldest."""
+PASS_LIMIT = 500
+
+_LIMITS = {"idle": IDLE_SECONDS, "absolute": ABSOLUTE_SECONDS}
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that holds, and its user. `default_login` names a user with the password that everybody knows."""
+
+    id: str
+    user_id: int
+    username: str
+    role: Role
+    permissions: Grants
+    has_default_password: bool
+    default_login: str | None
+
+    @property
+    def actor(self) -> Actor:
+        """Its user as one who asks for something."""
+        return Actor(
+            kind=ActorKind.USER,
+            id=self.user_id,
+            name=self.username,
+            is_admin=self.role is Role.ADMIN,
+            permissions=self.permissions,
+        )
+
+
+class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as its user sees it in a list. `is_current`: the one they look with."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+    address: str | None
+    user_agent: str | None
+    is_current: bool
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """How many sessions of a user hold, and when one of them was last in use, to the minute."""
+
+    count: int
+    seen_at: datetime
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A session that was, and whose."""
+
+    id: str
+    user_id: int
+    username: str
+
+
+async def create(
+    conn: psycopg.AsyncConnection,
+    token_hash: bytes,
+    known: Credentials,
+    *,
+    address: str | None,
+    user_agent: str | None,
+) -> str | None:
+    """The id of a new session; None when its user is gone or has another password by now."""
+    params = {
+        "token_hash": token_hash,
+        "user_id": known.id,
+        "password_hash": known.password_hash,
+        "address": address,
+        "user_agent": user_agent,
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "create_session"), params)).fetchone()
+    if row is None:
+        return None
+    await conn.execute(sql(_PACKAGE, "trim_sessions"), {"user_id": known.id, "most": MOST_SESSIONS})
+    return row[0]
+
+
+async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | None:
+    """The session, in use from now on; None where there is none that holds."""
+    params = {"token_hash": token_hash, "touch": TOUCH_SECONDS, **_LIMITS}
+    row = await (await conn.execute(sql(_PACKAGE, "find_session"), params, prepare=True)).fetchone()
+    if row is None:
+        return None
+    if row[7]:
+        await conn.execute(sql(_PACKAGE, "touch_session"), {"token_hash": token_hash})
+    return Session(
+        id=row[0],
+        user_id=row[1],
+        username=row[2],
+        role=Role(row[3]),
+        permissions=read_grants(_grants.decode(row[4])),
+        has_default_password=row[5],
+        default_login=row[6],
+    )
+
+
+async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[SessionLine]:
+    """The sessions of a user that hold, the latest in use first; that of `token_hash` is the current one."""
+    params = {"user_id": user_id, "token_hash": token_hash, **_LIMITS}
+    rows = await (await conn.execute(sql(_PACKAGE, "list_sessions"), params)).fetchall()
+    return [
+        SessionLine(
+            id=row[0],
+            created_at=row[1],
+            seen_at=row[2],
+            address=row[3],
+            user_agent=row[4],
+            is_current=row[5],
+        )
+        for row in rows
+    ]
+
+
+async def presences(conn: psycopg.AsyncConnection) -> dict[int, Presence]:
+    """By the ids of their users, the sessions that hold; without those who have none."""
+    rows = await (await conn.execute(sql(_PACKAGE, "count_sessions"), _LIMITS)).fetchall()
+    return {user_id: Presence(count, seen_at) for user_id, count, seen_at in rows}
+
+
+async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> Ended | None:
+    """Ends the session of a token, if there is one; answers what it was."""
+    cursor = await conn.execute(sql(_PACKAGE, "end_session"), {"token_hash": token_hash})
+    row = await cursor.fetchone()
+    return Ended(*row[:3]) if row else None
+
+
+async def revoke(conn: psycopg.AsyncConnection, user_id: int, session_id: str) -> bool:
+    """Ends a session of a user; False when they have none with this id."""
+    params = {"user_id": user_id, "id": session_id}
+    return await (await conn.execute(sql(_PACKAGE, "revoke_session"), params)).fetchone() is not None
+
+
+async def revoke_others(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[str]:
+    """Ends all sessions of a user but that of `token_hash`; answers their ids."""
+    params = {"user_id": user_id, "token_hash": token_hash}
+    rows = await (await conn.execute(sql(_PACKAGE, "revoke_sessions"), params)).fetchall()
+    return [row[0] for row in rows]
+
+
+async def revoke_all(conn: psycopg.AsyncConnection, user_id: int) -> tuple[str, list[str]] | None:
+    """Ends all sessions of a user; answers their name and the ids of the sessions, None for an unknown user."""
+    row = await (await conn.execute(sql(_PACKAGE, "revoke_all_sessions"), {"user_id": user_id})).fetchone()
+    return (row[0], row[1]) if row else None
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Deletes sessions that no longer hold; answers how many."""
+    row = await (await conn.execute(sql(_PACKAGE, "prune_sessions"), {"limit": limit, **_LIMITS})).fetchone()
+    return row[0] if row else 0

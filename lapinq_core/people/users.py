@@ -1,0 +1,149 @@
+"""People: who there is, what they may do, and the hashes of their passwords."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.accounts.account import Role
+from lapinq_core.domain.accounts.grants import Grants, read_grants, write_grants
+
+_PACKAGE = "lapinq_core.people"
+_grants = msgspec.json.Decoder(dict[str, list[str]])
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A person. `has_default_password`: with the one that everybody knows."""
+
+    id: int
+    username: str
+    role: Role
+    permissions: Grants
+    has_default_password: bool
+    created_at: datetime
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What a password is checked against."""
+
+    id: int
+    username: str
+    password_hash: str
+
+
+class Changed(StrEnum):
+    """What became of a change that could take away the last admin."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    LAST_ADMIN = "last admin"
+
+
+async def create(conn: psycopg.AsyncConnection, username: str, password_hash: str, role: Role) -> User | None:
+    """The new user; None when the name is taken, in capitals or not."""
+    return await _one(
+        conn, "create_user", {"username": username, "password_hash": password_hash, "role": role}
+    )
+
+
+async def has_any(conn: psycopg.AsyncConnection) -> bool:
+    """Whether there is a user."""
+    row = await (await conn.execute(sql(_PACKAGE, "has_users"))).fetchone()
+    return bool(row and row[0])
+
+
+async def create_first(
+    conn: psycopg.AsyncConnection, username: str, password_hash: str, *, has_default_password: bool
+) -> bool:
+    """Makes an admin if there is no user yet; whether it did. Of several at once one does."""
+    params = {
+        "username": username,
+        "password_hash": password_hash,
+        "has_default_password": has_default_password,
+    }
+    async with conn.transaction():
+        await conn.execute(sql(_PACKAGE, "lock_first_user"))
+        return await (await conn.execute(sql(_PACKAGE, "create_first_user"), params)).fetchone() is not None
+
+
+async def default_login(conn: psycopg.AsyncConnection) -> str | None:
+    """The name of a user whose password is the one that everybody knows; None where there is none."""
+    row = await (await conn.execute(sql(_PACKAGE, "default_login"))).fetchone()
+    return row[0] if row else None
+
+
+async def list_all(conn: psycopg.AsyncConnection) -> list[User]:
+    """All users by name."""
+    return [_user(row) for row in await (await conn.execute(sql(_PACKAGE, "list_users"))).fetchall()]
+
+
+async def folded(conn: psycopg.AsyncConnection, username: str) -> str:
+    """What all ways to write the same name have in common."""
+    row = await (await conn.execute(sql(_PACKAGE, "fold_username"), {"username": username})).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def credentials(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
+    """What a login by this name is checked against; None for an unknown one."""
+    cursor = await conn.execute(sql(_PACKAGE, "find_credentials"), {"username": username})
+    row = await cursor.fetchone()
+    return Credentials(id=row[0], username=row[1], password_hash=row[2]) if row else None
+
+
+async def set_role(conn: psycopg.AsyncConnection, user_id: int, role: Role) -> tuple[Changed, User | None]:
+    """Makes somebody an admin or a user, unless that leaves no admin. In a transaction of the caller."""
+    if role is not Role.ADMIN and await _is_last_admin(conn, user_id):
+        return Changed.LAST_ADMIN, None
+    user = await _one(conn, "set_role", {"id": user_id, "role": role})
+    return (Changed.DONE, user) if user else (Changed.UNKNOWN, None)
+
+
+async def delete(conn: psycopg.AsyncConnection, user_id: int) -> tuple[Changed, User | None]:
+    """Takes a user and their sessions away, unless that leaves no admin. In a transaction of the caller."""
+    if await _is_last_admin(conn, user_id):
+        return Changed.LAST_ADMIN, None
+    user = await _one(conn, "delete_user", {"id": user_id})
+    return (Changed.DONE, user) if user else (Changed.UNKNOWN, None)
+
+
+async def set_permissions(conn: psycopg.AsyncConnection, user_id: int, grants: Grants) -> User | None:
+    """Replaces what a user may do; None for an unknown id."""
+    permissions = msgspec.json.encode(write_grants(grants)).decode()
+    return await _one(conn, "set_permissions", {"id": user_id, "permissions": permissions})
+
+
+async def set_password(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> bool:
+    """Gives whoever still has the `known` password a new one; False when it is theirs no more."""
+    params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
+    return await (await conn.execute(sql(_PACKAGE, "set_password"), params)).fetchone() is not None
+
+
+async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> None:
+    """Keeps the same password under another hash."""
+    params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
+    await conn.execute(sql(_PACKAGE, "rehash_password"), params)
+
+
+async def _is_last_admin(conn: psycopg.AsyncConnection, user_id: int) -> bool:
+    """Whether there is no other admin; nobody stops being one until the end of the transaction."""
+    rows = await (await conn.execute(sql(_PACKAGE, "lock_admins"))).fetchall()
+    return [row[0] for row in rows] == [user_id]
+
+
+async def _one(conn: psycopg.AsyncConnection, verb: str, params: dict[str, object]) -> User | None:
+    row = await (await conn.execute(sql(_PACKAGE, verb), params)).fetchone()
+    return _user(row) if row else None
+
+
+def _user(row: tuple[int, str, str, str, bool, datetime]) -> User:
+    return User(
+        id=row[0],
+        username=row[1],
+        role=Role(row[2]),
+        permissions=read_grants(_grants.decode(row[3])),
+        has_default_password=row[4],
+        created_at=row[5],
+    )

@@ -1,0 +1,1 @@
+"""Schedules and their ticks: changing, firing, overlaps, and applying those that are declared."""

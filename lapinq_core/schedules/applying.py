@@ -1,0 +1,163 @@
+"""Makes the stored schedules those of a file or of modules, all of them or none. What that takes is `comparing`.
+
+One at a time does this. People may change schedules meanwhile: what they changed since it was looked at is not written
+over, all of it is looked at again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.accounts.account import ActorKind
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.schedules.definition import WrongSchedules
+from lapinq_core.people.audit import Author
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.comparing import (
+    Action,
+    Gone,
+    Others,
+    Step,
+    Wanted,
+    compare,
+    compare_gone,
+    problems_of,
+    who_pauses,
+    why_gone,
+)
+from lapinq_core.schedules.schedules import (
+    OtherVersion,
+    Schedule,
+    ScheduleExists,
+    ScheduleFilter,
+    UnknownSchedule,
+)
+
+_PACKAGE = "lapinq_core.schedules"
+_PAGE = 500
+_TRIES = 5
+
+
+class KeptElsewhere(LapinqError):
+    """Wanted schedules are kept in another source, or in none; `steps` are those."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        places = (f"{step.name} ({'by hand' if step.source is None else step.source})" for step in steps)
+        super().__init__(f"these schedules are kept elsewhere: {', '.join(places)}")
+        self.steps = steps
+
+    def __reduce__(self) -> tuple[type["KeptElsewhere"], tuple[list[Step]]]:
+        return type(self), (self.steps,)
+
+
+async def apply(
+    conn: psycopg.AsyncConnection,
+    wanted: Sequence[Wanted],
+    sources: Sequence[str],
+    *,
+    by: Author,
+    gone: Gone,
+    others: Others = Others.REFUSED,
+    is_dry: bool = False,
+) -> list[Step]:
+    """Makes the schedules of these sources those that are wanted, of which each has another name; answers what came of
+    each, those that are wanted first. When it is dry nothing is changed, and the answer is the same.
+
+    Raises `WrongSchedules` and `KeptElsewhere`, before anything was changed.
+    """
+    tries = _TRIES
+    while True:
+        try:
+            async with conn.transaction():
+                return await _apply(conn, wanted, sources, by, gone, others, is_dry=is_dry)
+        except (OtherVersion, ScheduleExists, UnknownSchedule):  # somebody was quicker
+            tries -= 1
+            if not tries:
+                raise
+
+
+async def _apply(
+    conn: psycopg.AsyncConnection,
+    wanted: Sequence[Wanted],
+    sources: Sequence[str],
+    by: Author,
+    gone: Gone,
+    others: Others,
+    *,
+    is_dry: bool,
+) -> list[Step]:
+    now = await _lock(conn)
+    wanted = sorted(wanted, key=lambda one: one.definition.name)
+    found = {one.name: one for source in sources for one in await _all_of(conn, source)}
+    for name in {one.definition.name for one in wanted} - found.keys():
+        if (one := await schedules.get_schedule(conn, name)) is not None:
+            found[name] = one
+    steps = [compare(one, found.get(one.definition.name), others, now) for one in wanted]
+    refused = [step for step in steps if step.action is Action.ELSEWHERE]
+    if refused and others is Others.REFUSED:
+        raise KeptElsewhere(refused)
+    if problems := problems_of(steps, wanted, now):
+        raise WrongSchedules(problems)
+    names = {step.name for step in steps}
+    left = [found[name] for name in sorted(found.keys() - names)]
+    gone_steps = [compare_gone(one, gone) for one in left]
+    if not is_dry:
+        for one, step in zip(wanted, steps, strict=True):
+            await _take(conn, one, found.get(step.name), step, by)
+        for one, step in zip(left, gone_steps, strict=True):
+            await _leave(conn, one, step, by)
+    return steps + gone_steps
+
+
+async def _take(
+    conn: psycopg.AsyncConnection, wanted: Wanted, found: Schedule | None, step: Step, by: Author
+) -> None:
+    name, enabled = step.name, wanted.enabled
+    if step.action is Action.CREATED:
+        await schedules.create(conn, wanted.definition, by=by, source=wanted.source)
+    elif step.action is Action.CHANGED:
+        assert found is not None
+        fields = step.changes.keys() - {"enabled"}
+        if fields:
+            changes = {field: getattr(wanted.definition, field) for field in fields - {"source"}}
+            await schedules.change(conn, name, changes, found.version, by=by, source=wanted.source)
+        if "enabled" not in step.changes:
+            return
+        _, enabled = step.changes["enabled"]
+        if enabled:
+            await schedules.resume(conn, name, by=by)
+    else:
+        return
+    if enabled is False:
+        await schedules.pause(conn, name, f"disabled in {wanted.source}", by=by)
+
+
+async def _leave(conn: psycopg.AsyncConnection, found: Schedule, step: Step, by: Author) -> None:
+    if step.action is Action.DELETED:
+        await schedules.delete(conn, step.name, by=by)
+    elif step.action is Action.PAUSED:
+        assert found.source is not None
+        await schedules.pause(conn, step.name, why_gone(found.source), by=author_of(who_pauses(found.source)))
+
+
+def author_of(module: str) -> Author:
+    """Who is noted for what a module asks for."""
+    return Author(actor_kind=ActorKind.COMMAND_LINE, actor=module)
+
+
+async def _lock(conn: psycopg.AsyncConnection) -> datetime:
+    row = await (await conn.execute(sql(_PACKAGE, "lock_applying"))).fetchone()
+    assert row is not None
+    return row[0]
+
+
+async def _all_of(conn: psycopg.AsyncConnection, source: str) -> list[Schedule]:
+    found: list[Schedule] = []
+    after: str | None = None
+    while True:
+        page, after = await schedules.list_schedules(conn, ScheduleFilter(source=source), _PAGE, after)
+        found += page
+        if after is None:
+            return found

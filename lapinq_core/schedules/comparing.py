@@ -1,0 +1,152 @@
+"""What it takes to make the stored schedules those of a file or a module: pure, `applying` does it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.schedules.definition import Problem, has_ended
+from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
+from lapinq_core.domain.schedules.schedule_file import MODULE
+from lapinq_core.schedules.schedules import Schedule, differences
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule as its source has it; `enabled` is None where the source leaves open whether it is paused."""
+
+    definition: Definition
+    source: str
+    enabled: bool | None = None
+
+
+class Gone(StrEnum):
+    """What becomes of schedules that their source has no longer."""
+
+    LEFT = "left"
+    PAUSED = "paused"
+    DELETED = "deleted"
+
+
+class Others(StrEnum):
+    """What becomes of wanted schedules that are kept in another source, or in none."""
+
+    REFUSED = "refused"
+    LEFT = "left"
+    TAKEN = "taken"
+
+
+class Action(StrEnum):
+    """What becomes of a schedule."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    GONE = "gone"
+    """Its source has it no longer, and it stays as it is."""
+    PAUSED = "paused"
+    """Its source has it no longer."""
+    DELETED = "deleted"
+    """Its source has it no longer."""
+    ELSEWHERE = "elsewhere"
+    """It is kept in another source or in none, and stays as it is."""
+    ENDED = "ended"
+    """Its end has passed, and it stays as it is or is not made at all."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a schedule. `changes` are fields with their value before and after, or "changed" where that may
+    be a secret; `enabled` and `source` are among them. `source` is where it was kept before."""
+
+    name: str
+    action: Action
+    changes: dict[str, Any] = {}
+    source: str | None = None
+
+    @property
+    def changes_something(self) -> bool:
+        return self.action in _CHANGING
+
+
+_CHANGING = frozenset({Action.CREATED, Action.CHANGED, Action.PAUSED, Action.DELETED})
+
+
+def module_of(source: str | None) -> str | None:
+    """The name of the module that a source is; None for files."""
+    return source.removeprefix(MODULE) if source is not None and source.startswith(MODULE) else None
+
+
+def why_gone(source: str) -> str:
+    """The reason for which a schedule is paused that its source has no longer."""
+    return f"no longer declared in {module_of(source) or source}"
+
+
+def who_pauses(source: str) -> str:
+    """Who is noted for that."""
+    return module_of(source) or source
+
+
+def compare(wanted: Wanted, found: Schedule | None, others: Others, now: datetime) -> Step:
+    """What becomes of a wanted schedule, where `found` has its name."""
+    name = wanted.definition.name
+    is_over = has_ended(wanted.definition, now)
+    if found is None:
+        return Step(name=name, action=Action.ENDED if is_over else Action.CREATED)
+    if found.source != wanted.source and not _may_take(wanted, found, others):
+        return Step(name=name, action=Action.ELSEWHERE, source=found.source)
+    if is_over and (found.state is ScheduleState.ENDED or found.definition == wanted.definition):
+        return Step(name=name, action=Action.ENDED, source=found.source)
+    changes = differences(found.definition, wanted.definition)
+    if found.source != wanted.source:
+        changes["source"] = [found.source, wanted.source]
+    is_enabled = found.paused_at is None
+    if is_enabled is not _wanted_enabled(wanted, found):
+        changes["enabled"] = [is_enabled, not is_enabled]
+    action = Action.CHANGED if changes else Action.UNCHANGED
+    return Step(name=name, action=action, changes=changes, source=found.source)
+
+
+def compare_gone(found: Schedule, gone: Gone) -> Step:
+    """What becomes of a schedule that its source has no longer."""
+    action = Action.GONE
+    if gone is Gone.DELETED:
+        action = Action.DELETED
+    elif gone is Gone.PAUSED and found.state is ScheduleState.ACTIVE:
+        action = Action.PAUSED
+    return Step(name=found.name, action=action, source=found.source)
+
+
+def problems_of(steps: Sequence[Step], wanted: Sequence[Wanted], now: datetime) -> list[Problem]:
+    """What keeps schedules that would be made or changed from it."""
+    moved = {step.name for step in steps if step.action in (Action.CREATED, Action.CHANGED)}
+    problems: list[Problem] = []
+    for one in wanted:
+        if one.definition.name in moved:
+            try:
+                check_definition(one.definition, now)
+            except InvalidValue as error:
+                problems.append(Problem(one.definition.name, error.loc, error.msg))
+    return problems
+
+
+def _may_take(wanted: Wanted, found: Schedule, others: Others) -> bool:
+    # A module may be renamed and a function may move; from elsewhere only on demand.
+    both_modules = module_of(wanted.source) is not None and module_of(found.source) is not None
+    return both_modules or others is Others.TAKEN
+
+
+def _wanted_enabled(wanted: Wanted, found: Schedule) -> bool:
+    if wanted.enabled is not None:
+        return wanted.enabled
+    return found.paused_at is None or _was_gone(found)
+
+
+def _was_gone(found: Schedule) -> bool:
+    """Whether it is paused for no other reason than that a module had it no longer, which it has again."""
+    return (
+        found.source is not None
+        and module_of(found.source) is not None
+        and (found.paused_by, found.pause_reason) == (who_pauses(found.source), why_gone(found.source))
+    )

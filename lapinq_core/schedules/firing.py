@@ -1,0 +1,299 @@
+"""Deals with the ticks of schedules: exactly one task for each tick that runs, whoever does this and however often.
+
+Any number of schedulers may look at once. The protocol of a tick, in one transaction: lock the schedule in the version
+that was read, so that a pause or a change comes wholly before or after; note the tick, whose key lets one alone go on;
+take the slot, if runs must not overlap; store the task; move the schedule on. A scheduler that dies amid it leaves
+nothing behind, and the next look of any other finds the tick due still.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.domain.ids import new_ids
+from lapinq_core.domain.schedules.schedule import task_at, when
+from lapinq_core.domain.schedules.ticks import Due, TickOutcome, due_ticks
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+from lapinq_core.schedules import schedules
+from lapinq_core.schedules.overlaps import Tick, judge_overlaps, slots
+from lapinq_core.schedules.schedules import Schedule, UnknownSchedule, as_schedule
+from lapinq_core.tasks import intake
+
+_PACKAGE = "lapinq_core.schedules"
+
+PAGE = 100
+"""Schedules looked at in one statement."""
+MOST_AT_ONCE = 500
+"""Ticks dealt with in one transaction, but for those of a single schedule that has more."""
+
+log = logging.getLogger(__name__)
+
+
+class StillRuns(LapinqError):
+    """The run before has not ended, and the schedule lets none overlap; `task_id` is that run.
+
+    It is None where that run has ended, and a tick that waited for it is about to start.
+    """
+
+    def __init__(self, task_id: str | None) -> None:
+        super().__init__(
+            "a tick that waited for the run before is about to start"
+            if task_id is None
+            else f"the run before, task {task_id}, has not ended"
+        )
+        self.task_id = task_id
+
+    def __reduce__(self) -> tuple[type["StillRuns"], tuple[str | None]]:
+        return type(self), (self.task_id,)
+
+
+class Dealt(msgspec.Struct, frozen=True):
+    """A tick that was dealt with, and how many seconds after its planned instant."""
+
+    outcome: TickOutcome
+    late_by: float
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """In how many seconds the next tick falls due, None when none will; whether one is due, whether one is held."""
+
+    next_in: float | None
+    has_due: bool
+    has_held: bool
+
+
+class RunTick(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a run that somebody asked for; `task_id` is null while it waits for the run before it to end."""
+
+    fire_at: datetime
+    outcome: TickOutcome
+    task_id: str | None
+
+
+async def fire_due(conn: psycopg.AsyncConnection) -> tuple[list[Dealt], set[str]]:
+    """Deals with every tick that is due; `conn` is in no transaction.
+
+    Answers the ticks, and the queues in which a task may start: waking workers is the caller's part. A schedule whose
+    instants can't be worked out is logged and left as it is, and the others go on.
+    """
+    dealt: list[Dealt] = []
+    woken: set[str] = set()
+    async for page in due_pages(conn):
+        for batch in _batches(page):
+            ticks, queues = await fire(conn, batch)
+            dealt += ticks
+            woken |= queues
+    return dealt, woken
+
+
+async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
+    """Lets ticks run that waited for a run which has ended. Answers the queues; the rest is as with `fire_due`."""
+    rows = await _rows(conn, "held_ticks", limit=PAGE)
+    if not rows:
+        return set()
+    held = {row["id"]: (row.pop("fire_at"), as_schedule(row)) for row in rows}
+    async with conn.transaction():
+        locked = await lock(conn, [schedule for _, schedule in held.values()])
+        free = [state.id for state in await slots(conn, locked) if state.running is None]
+        task_ids = dict(zip(free, new_ids(len(free)), strict=True))
+        released = await _all(
+            conn,
+            "release_ticks",
+            ticks=_json(
+                [
+                    {"schedule_id": one, "fire_at": held[one][0], "task_id": task_id}
+                    for one, task_id in task_ids.items()
+                ]
+            ),
+        )
+        going = sorted(row[0] for row in released)
+        await conn.execute(
+            sql(_PACKAGE, "take_slots"), {"ids": going, "tasks": [task_ids[one] for one in going]}
+        )
+        tasks = [task_at(held[one][1], held[one][0], task_ids[one]) for one in going]
+        return await intake.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set()
+
+
+async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
+    """What comes next."""
+    row = await (await conn.execute(sql(_PACKAGE, "next_tick"), prepare=True)).fetchone()
+    assert row is not None
+    return Outlook(*row)
+
+
+async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tuple[RunTick, set[str]]:
+    """Runs a schedule once, besides what is planned, also one that is paused.
+
+    Answers also the queues in which a task may start; waking workers is the caller's part, after the commit. Raises
+    `UnknownSchedule`, and `StillRuns` where the run before has not ended and the schedule skips such ticks.
+    """
+    async with conn.transaction():
+        now = await schedules.lock(conn, name)
+        schedule = await schedules.get_schedule(conn, name)
+        if schedule is None:
+            raise UnknownSchedule
+        tick, queues = await _run_at(conn, schedule, now, by)
+        if tick.outcome is TickOutcome.SKIPPED:
+            raise StillRuns(tick.blocked_by)
+        task_id = tick.task_id if tick.outcome is TickOutcome.ENQUEUED else None
+        if tick.outcome is TickOutcome.HELD:
+            await schedules.tell(conn)
+        await audit.record(conn, by.did("schedule.run", name, {"task_id": task_id}))
+    return RunTick(fire_at=tick.fire_at, outcome=tick.outcome, task_id=task_id), queues
+
+
+async def _run_at(
+    conn: psycopg.AsyncConnection, schedule: Schedule, now: datetime, by: Author
+) -> tuple[Tick, set[str]]:
+    """Deals with a tick that nobody planned, at `now` or, if that is taken, as soon after it as can be."""
+    fire_at = now
+    while True:
+        ticks, queues = await _deal(conn, [_Firing(schedule, Due([fire_at], None), now, by.actor)])
+        if ticks:
+            return ticks[0], queues
+        fire_at += datetime.resolution
+
+
+class _Firing(msgspec.Struct, frozen=True):
+    """A schedule with what is due of it, and when that was looked at."""
+
+    schedule: Schedule
+    due: Due
+    now: datetime
+    fired_by: str | None = None
+
+
+async def due_pages(conn: psycopg.AsyncConnection) -> AsyncIterator[list[_Firing]]:
+    """The schedules that are due, a page at a time."""
+    after: tuple[Any, int] = ("-infinity", 0)
+    while True:
+        rows = await _rows(conn, "due_schedules", after_at=after[0], after_id=after[1], limit=PAGE)
+        page: list[_Firing] = []
+        for row in rows:
+            page += _firing(row)
+            # Working out instants takes a while, and others share the event loop.
+            await asyncio.sleep(0)
+        if page:
+            yield page
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["next_fire_at"], rows[-1]["id"]
+
+
+def _firing(row: dict[str, Any]) -> list[_Firing]:
+    """What is due of the schedule in a row; nothing where that can't be told."""
+    now = row["now"]
+    schedule = as_schedule({name: value for name, value in row.items() if name != "now"})
+    assert schedule.next_fire_at is not None
+    try:
+        times = when(schedule, schedule.anchor_at)
+        due = due_ticks(times, schedule.next_fire_at, now, schedule.misfire, schedule.misfire_limit)
+    except InvalidValue as error:  # a zone that this machine does not know, say
+        log.error("the schedule %s can't be worked out here, and is left: %s", schedule.name, error)  # noqa: TRY400
+        return []
+    return [_Firing(schedule, due, now)]
+
+
+def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:
+    batch: list[_Firing] = []
+    count = 0
+    for firing in firings:
+        if batch and count + len(firing.due.fire) > MOST_AT_ONCE:
+            yield batch
+            batch, count = [], 0
+        batch.append(firing)
+        count += len(firing.due.fire)
+    if batch:
+        yield batch
+
+
+async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple[list[Dealt], set[str]]:
+    async with conn.transaction():
+        # At the instant that was read: who was held up for longer than ticks are kept must not find their keys free.
+        locked = set(await lock(conn, [firing.schedule for firing in batch], at_its_instant=True))
+        firings = [firing for firing in batch if firing.schedule.id in locked]
+        if not firings:
+            return [], set()
+        ticks, queues = await _deal(conn, firings)
+        moves = [
+            {
+                "id": firing.schedule.id,
+                "version": firing.schedule.version,
+                "fire_at": firing.schedule.next_fire_at,
+                "following": firing.due.following,
+            }
+            for firing in firings
+        ]
+        await conn.execute(sql(_PACKAGE, "move_schedules"), {"moves": _json(moves)}, prepare=True)
+    now = firings[0].now
+    return [Dealt(tick.outcome, (now - tick.fire_at).total_seconds()) for tick in ticks], queues
+
+
+async def _deal(conn: psycopg.AsyncConnection, firings: Sequence[_Firing]) -> tuple[list[Tick], set[str]]:
+    """Deals with ticks of schedules that the caller has locked: notes those that are new, and stores their tasks."""
+    planned = list(_planned(firings))
+    noted = await _all(conn, "insert_ticks", ticks=_json([tick.row for tick in planned]))
+    new = set(noted)
+    ticks = [tick for tick in planned if tick.key in new]
+    await judge_overlaps(conn, ticks)
+    tasks = [
+        task_at(tick.schedule, tick.fire_at, tick.task_id)
+        for tick in ticks
+        if tick.outcome is TickOutcome.ENQUEUED and tick.task_id is not None
+    ]
+    queues = await intake.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set[str]()
+    return ticks, queues
+
+
+def _planned(firings: Sequence[_Firing]) -> Iterator[Tick]:
+    """The ticks as they are noted first; tasks get their ids in the order of the planned instants."""
+    runs = sorted(
+        ((fire_at, firing) for firing in firings for fire_at in firing.due.fire),
+        key=lambda run: (run[0], run[1].schedule.id),
+    )
+    ids = new_ids(len(runs)) if runs else []
+    for task_id, (fire_at, firing) in zip(ids, runs, strict=True):
+        missed = firing.due.missed_from if fire_at == firing.due.fire[0] else None
+        yield Tick(firing.schedule, fire_at, TickOutcome.ENQUEUED, task_id, missed, firing.fired_by)
+    for firing in firings:
+        if firing.due.missed_until is not None:
+            yield Tick(
+                firing.schedule,
+                firing.due.missed_until,
+                TickOutcome.MISSED,
+                None,
+                firing.due.missed_from,
+                None,
+            )
+
+
+async def lock(
+    conn: psycopg.AsyncConnection, found: Sequence[Schedule], *, at_its_instant: bool = False
+) -> list[int]:
+    """Locks those that have the version they were read with, and their next instant too where that is asked for, and
+    that nobody else holds; answers their ids."""
+    at = [one.next_fire_at if at_its_instant else None for one in found]
+    params = {"ids": [one.id for one in found], "versions": [one.version for one in found], "at": at}
+    return [row[0] for row in await _all(conn, "lock_schedules", **params)]
+
+
+async def _all(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[Any]:
+    return await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+
+
+async def _rows(conn: psycopg.AsyncConnection, verb: str, **params: Any) -> list[dict[str, Any]]:
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,97 @@
+"""Keeps the runs of a schedule from overlapping. The caller has the schedules locked (`lapinq_core.schedules.firing`).
+
+The run that others may not overlap has the schedule's slot, whose key lets there be one. It is freed when it is wanted
+and its task is neither waiting nor running: the ends of tasks, which are many, have nothing to do for it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.schedules.ticks import Overlap, TickOutcome, outcomes
+from lapinq_core.schedules.schedules import Schedule
+from lapinq_core.tasks import control
+
+_PACKAGE = "lapinq_core.schedules"
+
+
+class Tick(msgspec.Struct):
+    """A tick that is being dealt with. `blocked_by` is the run that it met, where runs must not overlap."""
+
+    schedule: Schedule
+    fire_at: datetime
+    outcome: TickOutcome
+    task_id: str | None
+    missed_from: datetime | None
+    fired_by: str | None
+    blocked_by: str | None = None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """What is noted of it."""
+        return {
+            "schedule_id": self.schedule.id,
+            "fire_at": self.fire_at,
+            "outcome": self.outcome,
+            "task_id": self.task_id,
+            "missed_from": self.missed_from,
+            "fired_by": self.fired_by,
+        }
+
+    @property
+    def key(self) -> tuple[int, datetime]:
+        """What there is one of."""
+        return self.schedule.id, self.fire_at
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """Of a schedule whose runs must not overlap: the run that has not ended, and whether a tick is held."""
+
+    id: int
+    running: str | None
+    has_held: bool
+
+
+async def judge_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick]) -> None:
+    """Gives ticks that meet a run which has not ended their outcome, and those that don't the slot."""
+    by_schedule: dict[int, list[Tick]] = {}
+    for tick in ticks:
+        if tick.outcome is TickOutcome.ENQUEUED and tick.schedule.overlap is not Overlap.ALLOW:
+            by_schedule.setdefault(tick.schedule.id, []).append(tick)
+    if not by_schedule:
+        return
+    replaced: list[int] = []
+    cancelled: list[str] = []
+    for slot in await slots(conn, sorted(by_schedule)):
+        those = by_schedule[slot.id]
+        overlap = those[0].schedule.overlap
+        fates = outcomes(overlap, len(those), is_free=slot.running is None, has_held=slot.has_held)
+        for tick, outcome in zip(those, fates, strict=True):
+            tick.outcome, tick.blocked_by = outcome, slot.running
+        if overlap is Overlap.CANCEL_PREVIOUS and TickOutcome.HELD in fates:
+            replaced.append(slot.id)
+            cancelled += [slot.running] if slot.running is not None else []
+    await conn.execute(sql(_PACKAGE, "drop_held"), {"ids": replaced})
+    judged = [tick for those in by_schedule.values() for tick in those]
+    others = [tick for tick in judged if tick.outcome is not TickOutcome.ENQUEUED]
+    await conn.execute(
+        sql(_PACKAGE, "set_tick_outcomes"),
+        {"ticks": msgspec.json.encode([tick.row for tick in others]).decode()},
+    )
+    running = [tick for tick in judged if tick.outcome is TickOutcome.ENQUEUED]
+    params = {"ids": [tick.schedule.id for tick in running], "tasks": [tick.task_id for tick in running]}
+    await conn.execute(sql(_PACKAGE, "take_slots"), params)
+    for task_id in sorted(cancelled):
+        if not await control.cancel(conn, task_id):
+            await control.request_cancel(conn, task_id)
+
+
+async def slots(conn: psycopg.AsyncConnection, ids: Sequence[int]) -> list[Slot]:
+    """The slots of these schedules, those freed whose run has ended."""
+    cursor = await conn.execute(sql(_PACKAGE, "free_slots"), {"ids": list(ids)}, prepare=True)
+    rows = await cursor.fetchall()
+    return [Slot(one, None if task is None else str(task), has_held) for one, task, has_held in rows]

@@ -1,0 +1,77 @@
+"""The history of schedules: what was done about each of their ticks. `firing` adds to it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.schedules.ticks import TickOutcome
+from lapinq_core.domain.tasks.state import Status
+
+_PACKAGE = "lapinq_core.schedules"
+
+PRUNE_LIMIT = 500
+KEPT_SECONDS = 30 * 86_400
+KEPT_COUNT = 100
+"""Of each schedule so many stay whatever their age."""
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """A tick that was dealt with: planned for `fire_at`, dealt with `late_by` seconds later.
+
+    `missed_from` is the first planned instant before it for which nothing was done; null where there is none.
+    `fired_by` is who had it run when no plan did. `status` is that of the task now, null where there is none.
+    """
+
+    fire_at: datetime
+    fired_at: datetime
+    late_by: float
+    outcome: TickOutcome
+    task_id: str | None
+    missed_from: datetime | None
+    fired_by: str | None
+    status: Status | None
+
+
+async def list_ticks(
+    conn: psycopg.AsyncConnection,
+    schedule_ids: Sequence[int],
+    limit: int,
+    before: datetime | None = None,
+) -> dict[int, list[Tick]]:
+    """The latest ticks of each of these schedules, the last first, at most `limit`, planned before `before`."""
+    params = {"ids": list(schedule_ids), "limit": limit, "before": before}
+    cursor = await conn.execute(sql(_PACKAGE, "list_ticks"), params, prepare=False)
+    found: dict[int, list[Tick]] = {schedule_id: [] for schedule_id in schedule_ids}
+    for (
+        schedule_id,
+        fire_at,
+        fired_at,
+        outcome,
+        task_id,
+        missed_from,
+        fired_by,
+        status,
+    ) in await cursor.fetchall():
+        found[schedule_id].append(
+            Tick(
+                fire_at=fire_at,
+                fired_at=fired_at,
+                late_by=(fired_at - fire_at).total_seconds(),
+                outcome=TickOutcome(outcome),
+                task_id=None if task_id is None else str(task_id),
+                missed_from=missed_from,
+                fired_by=fired_by,
+                status=None if status is None else Status(status),
+            )
+        )
+    return found
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
+    """Forgets ticks of more than thirty days ago, but for the last hundred of each schedule; answers how many."""
+    params = {"limit": limit, "kept_seconds": KEPT_SECONDS, "kept_count": KEPT_COUNT}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_ticks"), params)).fetchone()
+    return row[0] if row else 0

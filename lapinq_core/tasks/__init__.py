@@ -1,0 +1,1 @@
+"""The verbs that move tasks, from enqueueing to their final state."""

@@ -1,0 +1,134 @@
+"""Enqueueing that may be repeated: under a key the same request stores its tasks once, and is answered with their ids.
+
+A key is written in the transaction that stores the tasks. Of two requests that come with it at the same time one writes
+it, and the other is told that it is held until that transaction ends: then it finds the key, or, where that was rolled
+back, writes it itself. Nobody waits for that in the database, for it may last until it is noticed that a server was cut
+off, and who waits keeps a connection and the requests that are stored with it. A key that is found stays locked until
+the transaction ends, so that it can be read. It holds for a day by the database's clock; an older one is overwritten as
+if it were not there.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.intake import Taken, take_in
+
+_PACKAGE = "lapinq_core.tasks"
+
+FORGET_LIMIT = 1_000
+IDLE_SECONDS = 10
+"""For how long the database keeps a transaction of which it hears nothing, and its keys: its server may be cut off."""
+
+Ids = list[str | None]
+
+_SETTINGS = psql.SQL("SET LOCAL idle_in_transaction_session_timeout = {}").format(
+    psql.Literal(f"{IDLE_SECONDS}s")
+)
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What the request is called, with whoever calls it so, and a digest of the request."""
+
+    name: str
+    digest: bytes
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request: its tasks, ascending in their ids, and its key if it came with one."""
+
+    tasks: Sequence[NewTask]
+    key: Key | None = None
+
+    @property
+    def ids(self) -> Ids:
+        """What it is answered with: None for a fire-and-forget task."""
+        return [None if task.is_transient else task.id for task in self.tasks]
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What an earlier request with the same key was answered with, and whether it was the same request."""
+
+    task_ids: Ids
+    is_same: bool
+
+
+class KeyHeld(LapinqError):
+    """Another request with the same idempotency key is under way."""
+
+
+async def enqueue_once(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[list[Earlier | KeyHeld | None], Taken]:
+    """Stores the tasks of `requests` in one transaction, but for those whose key was used before, or is held.
+
+    Answers for each the request before it, `KeyHeld` where that has not ended yet, None where its tasks are stored now;
+    and what is to be told of these. `conn` is in autocommit mode. Raises the driver's errors; then nothing
+    is stored.
+    """
+    answers: list[Earlier | KeyHeld | None] = [None] * len(requests)
+    async with conn.transaction():
+        await conn.execute(_SETTINGS)
+        stored, rest, held = await _chosen(conn, requests)
+        for n in held:
+            answers[n] = KeyHeld()
+        tasks = sorted((task for n in stored for task in requests[n].tasks), key=lambda task: task.id)
+        taken = await take_in(conn, tasks) if tasks else Taken()
+        if rest:
+            found = await _find(conn, {key.name for _, key in rest})
+            for n, key in rest:
+                digest, ids = found[key.name]
+                answers[n] = Earlier(ids, digest == key.digest)
+    return answers, taken
+
+
+async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:
+    """Deletes keys that hold no more; answers how many."""
+    row = await (await conn.execute(sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def _chosen(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[list[int], list[tuple[int, Key]], list[int]]:
+    """Which requests are to be stored, once it has written the keys of those that have one; which came again; and which
+    have a key that is held."""
+    first: dict[str, int] = {}
+    for n, one in enumerate(requests):
+        if one.key is not None:
+            first.setdefault(one.key.name, n)
+    written, held = await _claim(conn, [requests[n] for n in first.values()])
+    stored: list[int] = []
+    rest: list[tuple[int, Key]] = []
+    waiting: list[int] = []
+    for n, one in enumerate(requests):
+        if one.key is None or (one.key.name in written and first[one.key.name] == n):
+            stored.append(n)
+        elif one.key.name in held:
+            waiting.append(n)
+        else:
+            rest.append((n, one.key))
+    return stored, rest, waiting
+
+
+async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[set[str], set[str]]:
+    """Writes the keys of `requests`, each there once; answers those that were free, and those that are held."""
+    keys = [
+        {"key": one.key.name, "digest": one.key.digest.hex(), "task_ids": one.ids}
+        for one in requests
+        if one.key is not None
+    ]
+    params = {"keys": msgspec.json.encode(keys).decode()}
+    cursor = await conn.execute(sql(_PACKAGE, "claim_keys"), params, prepare=True)
+    rows = await cursor.fetchall()
+    return {key for key, _, is_written in rows if is_written}, {key for key, is_held, _ in rows if is_held}
+
+
+async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids]]:
+    cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"keys": list(names)}, prepare=True)
+    return {name: (digest, ids) for name, digest, ids in await cursor.fetchall()}

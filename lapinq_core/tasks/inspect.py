@@ -1,0 +1,183 @@
+"""Looking at tasks and queues. What only passes through to a client is JSON text made by the database."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import cast
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.filters import TaskFilter, pick_tasks
+
+_PACKAGE = "lapinq_core.tasks"
+
+MOST_PAGE_BYTES = 8 * 1024 * 1024
+"""Of the objects on one page; a task alone may be larger."""
+MAX_ATTEMPTS = 200
+"""Of one task at a time; more than it can have with the most retries, unless it snoozes or is handed back."""
+
+
+class QueueCounts(msgspec.Struct, frozen=True):
+    """How many tasks of a queue have each status."""
+
+    queue_name: str
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    expired: int
+
+
+class TaskNames(msgspec.Struct, frozen=True):
+    """What a task is called, and its queue."""
+
+    queue_name: str
+    task_name: str
+
+
+class TaskLine(msgspec.Struct, frozen=True):
+    """A task in a few words. `age`, and `duration` of the latest attempt (None before it), are in seconds.
+
+    `scheduled_at` is when it is due, or was to be, None for at once; `started_at`, `progress` and the worker are those
+    of the attempt that runs or ended it. `worker` is None when that is forgotten by now.
+    """
+
+    id: str
+    status: Status
+    task_name: str
+    queue_name: str
+    attempts: int
+    created_at: datetime
+    age: float
+    duration: float | None
+    error: str | None
+    max_retries: int
+    priority: int
+    scheduled_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    progress: int | None
+    worker_id: str | None
+    worker: str | None
+    cancel_requested: bool
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The queues and the newest tasks."""
+
+    queues: list[QueueCounts]
+    tasks: list[TaskLine]
+
+
+async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """The task as a JSON object; None where there is none with this id."""
+    pick = psql.SQL("SELECT %(id)s::uuid AS id")
+    found = await (await conn.execute(_task_objects(pick), {"id": task_id}, prepare=True)).fetchone()
+    return found[1] if found else None
+
+
+async def list_tasks(
+    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int, most_bytes: int = MOST_PAGE_BYTES
+) -> tuple[list[str], str | None]:
+    """The newest tasks that pass, as JSON objects; and the id to go on from, or None.
+
+    At most `limit`, and fewer where more than one would be over `most_bytes`: the database is stopped there.
+    """
+    objects: list[str] = []
+    size = 0
+    last: str | None = None
+    more = False
+    query = _task_objects(pick_tasks(chosen, limit + 1))
+    async with conn.cursor() as cursor, aclosing(_streamed(cursor, query, chosen)) as rows:
+        async for task_id, text in rows:
+            size += len(text.encode())
+            more = len(objects) == limit or (bool(objects) and size > most_bytes)
+            if not more:
+                objects.append(text)
+                last = task_id
+            elif len(objects) < limit:
+                break  # else it was the last row anyway
+    return objects, last if more else None
+
+
+async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
+    """The status, and the result as a JSON object, of use once that is final; None for an unknown id."""
+    row = await (await conn.execute(sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)).fetchone()
+    return (Status(row[0]), row[1]) if row else None
+
+
+async def get_names(conn: psycopg.AsyncConnection, task_id: str) -> TaskNames | None:
+    """The names of a task; None for an unknown id."""
+    row = await (await conn.execute(sql(_PACKAGE, "task_names"), {"id": task_id}, prepare=True)).fetchone()
+    return TaskNames(*row) if row else None
+
+
+async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Status, str]]:
+    """As `get_result`, for those of `ids` that there are."""
+    cursor = await conn.execute(sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
+    return {task_id: (Status(status), result) for task_id, status, result in await cursor.fetchall()}
+
+
+async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """The attempts of a task as a JSON array, in the order of their ends; None for an unknown id.
+
+    The latest `MAX_ATTEMPTS` at most, and the one that runs.
+    """
+    params = {"id": task_id, "limit": MAX_ATTEMPTS}
+    row = await (await conn.execute(sql(_PACKAGE, "attempts"), params, prepare=True)).fetchone()
+    return row[0] if row else None
+
+
+async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
+    """Every queue that has tasks, by name."""
+    cursor = await conn.execute(sql(_PACKAGE, "count_queues"), prepare=True)
+    return [QueueCounts(*row) for row in await cursor.fetchall()]
+
+
+async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
+    """All queues, and the `limit` newest tasks."""
+    return Overview(await count_queues(conn), await newest_tasks(conn, TaskFilter(), limit))
+
+
+async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
+    """The `limit` newest tasks that pass."""
+    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=pick_tasks(chosen, limit))
+    return await _lines(conn, query, msgspec.structs.asdict(chosen))
+
+
+async def task_lines(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> list[TaskLine]:
+    """Those of `ids` that there are, newest first."""
+    if not ids:
+        return []
+    picked = psql.SQL("SELECT unnest(%(ids)s::uuid[]) AS id")
+    query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=picked)
+    return await _lines(conn, query, {"ids": list(ids)})
+
+
+async def ping(conn: psycopg.AsyncConnection) -> None:
+    """Returns when the database answers."""
+    await conn.execute("/* lapinq:ping */ SELECT 1")
+
+
+async def _lines(
+    conn: psycopg.AsyncConnection, query: psql.Composed, params: dict[str, object]
+) -> list[TaskLine]:
+    cursor = await conn.execute(query, params, prepare=False)
+    return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
+
+
+def _streamed(
+    cursor: psycopg.AsyncCursor, query: psql.Composed, chosen: TaskFilter
+) -> AsyncGenerator[tuple[str, str]]:
+    """The rows one by one, as they are read; closing it stops the statement."""
+    rows = cursor.stream(query, msgspec.structs.asdict(chosen))
+    return cast("AsyncGenerator[tuple[str, str]]", rows)  # the driver declares an iterator alone
+
+
+def _task_objects(picked: psql.Composable) -> psql.Composed:
+    return psql.SQL(sql(_PACKAGE, "task_objects")).format(picked=picked)

@@ -1,0 +1,49 @@
+"""Taking tasks in. A task is accepted when the transaction around these calls commits, and not before."""
+
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.task import NewTask
+
+_PACKAGE = "lapinq_core.tasks"
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What storing tasks leaves to be told, after the commit.
+
+    In `queues` a worker may now find something to start; the first of the delayed tasks is due in `due_in` seconds,
+    None when there are none (`lapinq_core.tasks.due_notices`).
+    """
+
+    queues: set[str] = msgspec.field(default_factory=set[str])
+    due_in: float | None = None
+
+
+async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Taken:
+    """Stores `tasks`, all or none.
+
+    The values are expected to have passed `check_task`, the ids to ascend. Waking workers is the caller's part, after
+    the commit (`lapinq_core.db.notifier`). Raises the driver's errors.
+    """
+    kept = [task for task in tasks if not task.is_transient]
+    taken = await _insert(conn, "enqueue", kept) if kept else Taken()
+    if len(kept) < len(tasks):
+        transient = await _insert(conn, "enqueue_transient", [task for task in tasks if task.is_transient])
+        taken = Taken(taken.queues | transient.queues, taken.due_in)
+    return taken
+
+
+async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
+    """As `take_in`; answers the queues in which a worker may now find something to start."""
+    return (await take_in(conn, tasks)).queues
+
+
+async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: Sequence[NewTask]) -> Taken:
+    payload = msgspec.json.encode(tasks).decode()
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"tasks": payload}, prepare=True)).fetchone()
+    assert row is not None
+    queues, due_in = row
+    return Taken(set(queues), due_in)

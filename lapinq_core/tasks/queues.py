@@ -1,0 +1,93 @@
+"""A queue as a whole: how full it is, and whether anything may start from it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+
+_PACKAGE = "lapinq_core.tasks"
+
+MOST_REASON = 1000
+"""Characters that may say why a queue is paused."""
+
+
+class QueueState(msgspec.Struct, frozen=True):
+    """How many tasks of a queue have each status; since when, by whom and why it is paused, null where it is not."""
+
+    queue_name: str
+    pending: int
+    running: int
+    completed: int
+    failed: int
+    cancelled: int
+    expired: int
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+
+
+class QueueOrder(StrEnum):
+    """In which order queues are listed; by name among equals."""
+
+    NAME = "name"
+    PENDING = "pending"
+    RUNNING = "running"
+    FAILED = "failed"
+    PAUSED = "paused"
+    """Those that are paused first."""
+
+
+class QueueLine(QueueState, frozen=True):
+    """A queue in a list. `first_at` is when its first task in line was enqueued or became due; None where none is."""
+
+    first_at: datetime | None
+
+
+async def list_queues(
+    conn: psycopg.AsyncConnection, part: str = "", order: QueueOrder = QueueOrder.NAME, limit: int = 500
+) -> tuple[list[QueueLine], int]:
+    """The first `limit` queues that have tasks or are paused and whose name contains `part`, in capitals or not.
+
+    Answers also how many there are of them in all.
+    """
+    params = {"part": part, "order": order, "limit": limit}
+    rows = await (await conn.execute(sql(_PACKAGE, "list_queues"), params, prepare=True)).fetchall()
+    return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
+
+
+async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueState | None:
+    """The queue; None where it has no tasks and was never paused."""
+    row = await (await conn.execute(sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)).fetchone()
+    return QueueState(*row) if row else None
+
+
+async def pause(
+    conn: psycopg.AsyncConnection, queue: str, reason: str | None, *, by: Author
+) -> QueueState | None:
+    """Lets nothing of the queue start from now on; what runs ends as usual. It need not have tasks yet.
+
+    One that is paused already keeps the first to have paused it, and nothing is noted.
+    """
+    params = {"queue": queue, "paused_by": by.actor, "reason": reason}
+    async with conn.transaction():
+        if await (await conn.execute(sql(_PACKAGE, "pause_queue"), params)).fetchone() is not None:
+            await audit.record(conn, by.did("queue.pause", queue, {"reason": reason} if reason else None))
+    return await get_queue(conn, queue)
+
+
+async def resume(conn: psycopg.AsyncConnection, queue: str, *, by: Author) -> tuple[bool, QueueState | None]:
+    """Lets the tasks of the queue start again; nothing is noted when it was not paused.
+
+    Answers whether it was, and the queue. Waking workers is the caller's part, after the commit.
+    """
+    async with conn.transaction():
+        cursor = await conn.execute(sql(_PACKAGE, "resume_queue"), {"queue": queue})
+        was_paused = await cursor.fetchone() is not None
+        if was_paused:
+            await audit.record(conn, by.did("queue.resume", queue))
+    return was_paused, await get_queue(conn, queue)

@@ -1,0 +1,117 @@
+"""What a person asks of a task whatever its state: to stop, to wait again, or to wait no longer for its time; and why,
+where nothing was done.
+
+What was done is noted in the audit log in the transaction that did it, which ends at once: the row that it locks is
+wanted by workers. A task that is claimed, retried or ends between two statements is looked at again, so `conn` is in
+no transaction.
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TypeVar
+
+import psycopg
+
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+from lapinq_core.tasks import control, inspect
+from lapinq_core.tasks.inspect import TaskNames
+
+_LOOKS = 3
+
+T = TypeVar("T")
+
+
+class Stop(StrEnum):
+    """What came of asking a task to stop."""
+
+    CANCELLED = "cancelled"
+    ASKED = "asked"
+    REFUSED = "refused"
+
+
+async def stop(
+    conn: psycopg.AsyncConnection, task_id: str, *, also_running: bool, by: Author
+) -> tuple[Stop, Status | None]:
+    """Cancels a task that waits and, with `also_running`, asks one that runs to stop.
+
+    Answers what came of it and the status the task has, None for an unknown one. One that moved from under every look
+    is refused as it was seen last.
+    """
+    names = await inspect.get_names(conn, task_id)
+    if names is None:
+        return Stop.REFUSED, None
+    steps = _Steps(conn, task_id, names, by)
+    status = None
+    for _ in range(_LOOKS):
+        if await steps.take(control.cancel, "task.cancel"):
+            return Stop.CANCELLED, Status.CANCELLED
+        if also_running and await steps.take(control.request_cancel, "task.cancel_request"):
+            return Stop.ASKED, Status.RUNNING
+        status = await _status(conn, task_id)
+        if status is None or status in FINAL or (status is Status.RUNNING and not also_running):
+            break
+    return Stop.REFUSED, status
+
+
+async def requeue(
+    conn: psycopg.AsyncConnection, task_id: str, *, by: Author
+) -> tuple[str | None, Status | None]:
+    """Lets a failed task wait again.
+
+    Answers its queue, None when nothing was done, and the status it has, None for an unknown one.
+    """
+    names = await inspect.get_names(conn, task_id)
+    if names is None:
+        return None, None
+    steps = _Steps(conn, task_id, names, by)
+    status = None
+    for _ in range(_LOOKS):
+        queue = await steps.take(control.requeue, "task.requeue")
+        if queue is not None:
+            return queue, Status.PENDING
+        status = await _status(conn, task_id)
+        if status is not Status.FAILED:
+            break
+    return None, status
+
+
+async def run_now(
+    conn: psycopg.AsyncConnection, task_id: str, *, by: Author
+) -> tuple[str | None, Status | None]:
+    """Lets a task that waits for its time, or for that of its retry, start as soon as a worker takes it.
+
+    Answers its queue, None when nothing was done, and the status it has, None for an unknown one. A pending one for
+    which nothing was done waits for a worker already.
+    """
+    names = await inspect.get_names(conn, task_id)
+    if names is None:
+        return None, None
+    queue = await _Steps(conn, task_id, names, by).take(control.run_now, "task.run_now")
+    if queue is not None:
+        return queue, Status.PENDING
+    return None, await _status(conn, task_id)
+
+
+class _Steps:
+    """What somebody tries with one task, each with its entry of the audit log, or without any effect."""
+
+    def __init__(self, conn: psycopg.AsyncConnection, task_id: str, names: TaskNames, by: Author) -> None:
+        self._conn = conn
+        self._task_id = task_id
+        self._details = {"queue": names.queue_name, "task_name": names.task_name}
+        self._by = by
+
+    async def take(self, verb: Callable[[psycopg.AsyncConnection, str], Awaitable[T]], action: str) -> T:
+        """What `verb` answers; when it is true, it was done and is noted."""
+        async with self._conn.transaction():
+            done = await verb(self._conn, self._task_id)
+            if done:
+                await audit.record(self._conn, self._by.did(action, self._task_id, self._details))
+        return done
+
+
+async def _status(conn: psycopg.AsyncConnection, task_id: str) -> Status | None:
+    found = await inspect.get_result(conn, task_id)
+    return found[0] if found else None

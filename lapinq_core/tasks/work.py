@@ -1,0 +1,214 @@
+"""A worker's verbs: claim tasks, end their attempts, hand them back.
+
+Every write matches the claim's token, so a worker that lost its claim changes nothing. The caller compares what comes
+back with what it sent.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.claim import Claim
+
+_PACKAGE = "lapinq_core.tasks"
+_claims = msgspec.json.Decoder(list[Claim])
+
+LOWEST_MARK = (-(2**40), 0)
+"""Before every (rank, seq)."""
+HIGHEST_RANK = 2**40
+
+PLAN_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""For connections that only claim or end attempts: each of these statements goes row by row through a known index, and
+what statistics say of tables that fill and empty within seconds must not talk the planner out of it."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The end of an attempt that did not complete.
+
+    `final` fails the task; otherwise it waits `delay` seconds, and `counts` says whether the attempt used up a start.
+    `cancelled` ends it as cancelled instead. `rescued`: not told by the holder of the token, who is not to take it for
+    an end of its own writing. `isolation` is that of the next attempt, `logs` what this one said.
+    """
+
+    id: str
+    token: str
+    final: bool
+    counts: bool
+    delay: float
+    error: str | None
+    traceback: str | None = None
+    run_seconds: float | None = None
+    rescued: bool = False
+    cancelled: bool = False
+    isolation: int = 0
+    logs: str | None = None
+
+
+async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
+    """For each queue in `marks` that has a task at or after its mark: the rank of the first."""
+    params = {
+        "queues": list(marks),
+        "ranks": [rank for rank, _ in marks.values()],
+        "seqs": [seq for _, seq in marks.values()],
+    }
+    return dict(await (await conn.execute(sql(_PACKAGE, "heads"), params, prepare=True)).fetchall())
+
+
+async def discover(conn: psycopg.AsyncConnection) -> dict[str, int]:
+    """Every queue in which something waits, with the rank of its first task."""
+    return dict(await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall())
+
+
+async def claim(
+    conn: psycopg.AsyncConnection,
+    queue: str,
+    limit: int,
+    *,
+    worker: str,
+    token: str,
+    lease: float,
+    margin: float = 10.0,
+    mark: tuple[int, int] = LOWEST_MARK,
+    max_rank: int = HIGHEST_RANK,
+) -> list[Claim]:
+    """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order.
+
+    After `lease` seconds the attempt is overdue even if its worker lives; where the task has a time limit of its own,
+    `margin` seconds after that. `token` is a random UUID of this call: should the answer get lost, `reclaim` asks for
+    it again.
+    """
+    params = {
+        "queue": queue,
+        "limit": limit,
+        "worker": worker,
+        "token": token,
+        "lease": lease,
+        "margin": margin,
+        "mark_rank": mark[0],
+        "mark_seq": mark[1],
+        "max_rank": max_rank,
+    }
+    cursor = await conn.execute(sql(_PACKAGE, "claim"), params, prepare=True)
+    claims = _decode(await cursor.fetchone(), token)
+    for claim in claims:
+        claim.queue_name = queue
+    return claims
+
+
+async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
+    """What the call of `claim` with this token took."""
+    cursor = await conn.execute(sql(_PACKAGE, "reclaim"), {"worker": worker, "token": token})
+    return _decode(await cursor.fetchone(), token)
+
+
+async def claim_transient(
+    conn: psycopg.AsyncConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
+) -> list[Claim]:
+    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all); with `in_order` a queue's only when those
+    before it have none."""
+    params = {"queues": queues, "limit": limit, "in_order": in_order}
+    cursor = await conn.execute(sql(_PACKAGE, "claim_transient"), params, prepare=True)
+    return _decode(await cursor.fetchone(), "")
+
+
+async def complete(
+    conn: psycopg.AsyncConnection,
+    ids: Sequence[str],
+    tokens: Sequence[str],
+    results: Sequence[str],
+    seconds: Sequence[float],
+    logs: Sequence[str | None] = (),
+) -> int:
+    """Ends attempts that returned, `ids` ascending, with their results as JSON text; answers how many were ours.
+
+    `logs` is what they said, or empty when none said anything.
+    """
+    params = {
+        "ids": _array(ids),
+        "tokens": _array(tokens),
+        "seconds": _array(map(repr, seconds)),
+        "results": msgspec.json.encode(results).decode(),
+        "logs": msgspec.json.encode(logs).decode() if logs else "[]",
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "complete"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[str, str | None]:
+    """Ends attempts in any other way, in ascending order of id.
+
+    Answers the ids that were ours, each with the queue in which it may start again at once, or None.
+    """
+    params = {"attempts": msgspec.json.encode(ended).decode()}
+    return dict(await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchall())
+
+
+async def report_progress(
+    conn: psycopg.AsyncConnection, reports: Sequence[tuple[str, str, int, str | None]]
+) -> set[str]:
+    """Notes how far attempts have come: id, token, percent and message of each, in ascending order of id.
+
+    Answers the ids that were ours.
+    """
+    params = {
+        "ids": _array(task_id for task_id, _, _, _ in reports),
+        "tokens": _array(token for _, token, _, _ in reports),
+        "percents": [percent for _, _, percent, _ in reports],
+        "messages": [message for _, _, _, message in reports],
+    }
+    cursor = await conn.execute(sql(_PACKAGE, "report_progress"), params, prepare=True)
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, str, str]]) -> set[str]:
+    """Notes what running attempts logged of late: id, token and lines of each, in ascending order of id.
+
+    Answers the ids that were ours.
+    """
+    ids, tokens, texts = (list(column) for column in zip(*logs, strict=True))
+    params = {"ids": ids, "tokens": tokens, "logs": texts}
+    cursor = await conn.execute(sql(_PACKAGE, "report_logs"), params, prepare=True)
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
+    """Hands back tasks that were never started, to the places they came from; answers their queues."""
+    claims = sorted(claims, key=lambda claim: claim.id)
+    params = {
+        "ids": _array(claim.id for claim in claims),
+        "tokens": _array(claim.token for claim in claims),
+        "seqs": [claim.seq for claim in claims],
+    }
+    return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "release"), params)).fetchall()}
+
+
+async def find_own_attempts(
+    conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]
+) -> set[str]:
+    """Those of `ids` whose end with this very token is recorded already."""
+    params = {"ids": _array(ids), "tokens": _array(tokens)}
+    return {
+        row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()
+    }
+
+
+def _decode(row: tuple[str | None] | None, token: str) -> list[Claim]:
+    if row is None or row[0] is None:
+        return []
+    claims = _claims.decode(row[0])
+    for claim in claims:
+        claim.token = token
+    return claims
+
+
+def _array(items: Iterable[str]) -> str:
+    # An array literal joined here costs a tenth of what the driver takes to build one item by item.
+    return "{" + ",".join(items) + "}"

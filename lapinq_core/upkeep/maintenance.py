@@ -1,0 +1,143 @@
+"""The loops that do the upkeep. Workers, schedulers and servers all run them; any number may.
+
+What one process does the others skip, so running many costs little more than running one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
+from lapinq_core.figures import alerts, rollups
+from lapinq_core.fleet import workers
+from lapinq_core.people import logins, sessions
+from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.runtime.loops import run_every
+from lapinq_core.schedules import ticks
+from lapinq_core.tasks import idempotency
+from lapinq_core.tasks.due_notices import Alarm
+from lapinq_core.upkeep import passes
+from lapinq_core.upkeep.retaining import ROUND_INTERVAL_SECONDS, Retaining
+from lapinq_core.webhooks import deliveries
+
+Pool = AsyncConnectionPool[psycopg.AsyncConnection]
+
+PROMOTE_INTERVAL_SECONDS = 0.25
+EXPIRE_INTERVAL_SECONDS = 1.0
+FOLD_INTERVAL_SECONDS = 5.0
+FOLD_FIGURES_INTERVAL_SECONDS = 15.0
+PARTITION_INTERVAL_SECONDS = 3600.0
+PRUNE_INTERVAL_SECONDS = 3600.0
+FORGET_INTERVAL_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+async def run_chores(
+    pool: Pool,
+    notifier: Notifier,
+    stop: asyncio.Event,
+    times: LoopTimes,
+    *,
+    cleanup_interval: float,
+    alarm: Alarm | None = None,
+    keep: Retention = FOR_EVER,
+) -> None:
+    """Runs every chore until `stop` is set, and tells `times` of each pass, and of the end.
+
+    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says. When
+    `alarm` rings delayed tasks are looked at at once.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+
+            def start(
+                name: str,
+                chore: Callable[[], Awaitable[float | None]],
+                interval: float,
+                wake: asyncio.Event | None = None,
+            ) -> None:
+                group.create_task(
+                    run_every(
+                        name,
+                        chore,
+                        interval=interval,
+                        stop=stop,
+                        expected=is_away,
+                        observe=times.of(name),
+                        wake=wake,
+                    ),
+                    name=name,
+                )
+
+            start(
+                "promote",
+                lambda: _promote(pool, notifier),
+                PROMOTE_INTERVAL_SECONDS,
+                alarm.rung if alarm else None,
+            )
+            start("expire", lambda: _until_short(pool, passes.expire), EXPIRE_INTERVAL_SECONDS)
+            start("fold counts", lambda: _once(pool, passes.fold_counts), FOLD_INTERVAL_SECONDS)
+            start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
+            start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
+            start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
+            start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune webhooks", lambda: _until_short(pool, deliveries.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
+            start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
+            start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
+            if cleanup_interval:
+                start("clean up", lambda: _until_short(pool, passes.cleanup), cleanup_interval)
+            if keep != FOR_EVER:
+                start("retain", Retaining(pool, keep).turn, ROUND_INTERVAL_SECONDS)
+    finally:
+        times.end()
+
+
+async def _promote(pool: Pool, notifier: Notifier) -> float:
+    async with pool.connection() as conn:
+        moved, queues, next_due = await passes.promote(conn)
+    notifier.wake(queues)
+    if moved == passes.PASS_LIMIT:
+        return 0.0
+    return (
+        PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
+    )
+
+
+async def _make_partitions(pool: Pool) -> None:
+    async with pool.connection() as conn:
+        await passes.ensure_partitions(conn)
+        if unmade := await alerts.unmade_week(conn):
+            log.warning(
+                "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
+                " run SELECT lapinq_ensure_partitions(2, false)",
+                unmade.monday,
+                unmade.default_bytes / 1e6,
+            )
+
+
+async def _forget_keys(pool: Pool) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await idempotency.forget_keys(conn) >= idempotency.FORGET_LIMIT else None
+
+
+async def _fold_figures(pool: Pool) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
+
+
+async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await verb(conn) >= passes.PASS_LIMIT else None
+
+
+async def _once(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> None:
+    async with pool.connection() as conn:
+        await verb(conn)

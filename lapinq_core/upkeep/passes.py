@@ -1,0 +1,148 @@
+"""The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
+
+from collections import Counter, defaultdict
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.tasks.decide import (
+    Complete,
+    Drop,
+    Fail,
+    HandBack,
+    Isolation,
+    Next,
+    Nothing,
+    Retry,
+    decide,
+)
+from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
+from lapinq_core.domain.tasks.retry import RetryPolicy
+from lapinq_core.figures import rollups
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
+
+_PACKAGE = "lapinq_core.upkeep"
+
+PASS_LIMIT = 500
+FEW = 16
+"""Tasks lost with one worker, up to which each of them runs apart the next time; of more, only those lost before."""
+PARTITION_WEEKS_AHEAD = 2
+_WORKER_ID = 9  # among the columns of find_lost.sql
+
+
+async def promote(
+    conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT
+) -> tuple[int, list[str], float | None]:
+    """Moves delayed tasks that are due to where they are claimed.
+
+    Answers how many, their queues, and in how many seconds the next is due (None: none waits).
+    """
+    row = await (await conn.execute(sql(_PACKAGE, "promote"), {"limit": limit}, prepare=True)).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+async def expire(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Ends waiting tasks past their time to live; answers how many."""
+    return await _count(conn, "expire", limit)
+
+
+async def cleanup(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+    """Deletes finished tasks past their time to live; answers how many."""
+    return await _count(conn, "cleanup", limit)
+
+
+async def fold_counts(conn: psycopg.AsyncConnection) -> int:
+    """Adds up the deltas of the counts once many have gathered; answers how many it took."""
+    return await _count(conn, "fold_counts")
+
+
+async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
+    """Makes the partitions of the coming weeks; answers how many it made.
+
+    It waits for a lock for half a second at most, so as not to hold up everybody behind one long query, and is called
+    again later. A week is left of which the default partition holds too much (`alerts.unmade_week`).
+    """
+    async with conn.transaction():
+        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
+        cursor = await conn.execute(sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
+        row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def rescue(
+    conn: psycopg.AsyncConnection, expected: float, rand: float, limit: int = PASS_LIMIT
+) -> dict[str, str | None]:
+    """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
+
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
+    jumped nothing is overdue. Answers the ids rescued, each with the queue in which it may start at once, or None.
+    Declaring workers dead comes before (`lapinq_core.fleet.workers.declare_dead`); when to call this at all is the
+    rescuer's protocol. What fails for good is counted in the figures over time here, for nobody else sees its end.
+    """
+    async with conn.transaction():
+        cursor = await conn.execute(
+            sql(_PACKAGE, "find_lost"), {"limit": limit, "expected": expected}, prepare=True
+        )
+        rows = await cursor.fetchall()
+        lost_with = Counter(row[_WORKER_ID] for row in rows)
+        ended: list[Ended] = []
+        failed: defaultdict[str, Figures] = defaultdict(Figures)
+        for (
+            task_id,
+            token,
+            attempt,
+            max_retries,
+            retry_delay,
+            retry_backoff,
+            worker,
+            timed_out,
+            limit_seconds,
+            worker_id,
+            isolation,
+            queue,
+            is_asked_to_stop,
+        ) in rows:
+            policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
+            outcome = (
+                TimedOut(limit_seconds)
+                if timed_out
+                else WorkerLost(
+                    worker,
+                    is_suspect=lost_with[worker_id] <= FEW or isolation >= Isolation.SUSPECTED,
+                )
+            )
+            following = decide(policy, attempt, outcome, rand)
+            ended.append(msgspec.structs.replace(ended_as(task_id, token, following), rescued=True))
+            if isinstance(following, Fail) and not is_asked_to_stop:
+                failed[queue].failed += 1
+        if not ended:
+            return {}
+        await rollups.record(conn, failed)
+        return await work.settle(conn, ended)
+
+
+def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
+    """The row that `settle` takes. Raises ValueError for a completion, and where nothing is to be written."""
+    match following:
+        case Fail(error=error, traceback=traceback):
+            return Ended(task_id, token, True, True, 0.0, error, traceback, run_seconds)
+        case Retry(delay=delay, error=error, traceback=traceback, isolation=isolation):
+            return Ended(
+                task_id, token, False, True, delay, error, traceback, run_seconds, isolation=isolation
+            )
+        case HandBack(error=error, delay=delay):
+            return Ended(task_id, token, False, False, delay, error, None, run_seconds)
+        case Drop(reason=reason):
+            return Ended(task_id, token, True, True, 0.0, reason, None, run_seconds, cancelled=True)
+        case Complete() | Nothing():
+            raise ValueError("a completion goes through work.complete")
+
+
+async def _count(conn: psycopg.AsyncConnection, verb: str, limit: int | None = None) -> int:
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"limit": limit}, prepare=True)).fetchone()
+    return row[0] if row else 0

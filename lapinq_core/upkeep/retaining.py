@@ -1,0 +1,87 @@
+"""The chore that deletes what is kept no longer, in rounds: whole weeks, then each status, then the audit log.
+
+A pass is one step of a round, and the next one starts where it ended. A round walks all that is older than its time
+and still there, so what it costs goes with that: late ends, and ends of other statuses that are kept longer. The pause
+after a round is a minute, or twenty times what the round took of the database if that is longer. So a round over
+millions of failed tasks that are kept for ever takes a twentieth of one connection's time at most. Any number of
+processes may do this: each walks its own rounds, and of two that meet at a task one has it.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.domain.tasks.retention import Retention
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.people import audit
+from lapinq_core.upkeep import retention
+
+ROUND_INTERVAL_SECONDS = 60.0
+COST_FACTOR = 20.0
+STOPPED_SECONDS = 1.0
+
+_Place = str | None
+"""Where in its part of the round a pass is to begin, None at the beginning; or, answered, None at the end."""
+_Part = Callable[[psycopg.AsyncConnection, _Place], Awaitable[_Place]]
+
+
+class Retaining:
+    """The rounds of one process. `turn` is for `run_every`."""
+
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection], keep: Retention) -> None:
+        self._pool = pool
+        self._keep = keep
+        self._parts: list[_Part] = [
+            *([self._drop] if keep.longest is not None else []),
+            *(partial(self._delete, status, span) for status, span in keep.statuses.items()),
+            *([partial(self._prune, keep.audit)] if keep.audit is not None else []),
+        ]
+        self._part = 0
+        self._place: _Place = None
+        self._size = retention.WINDOW
+        self._has_stopped = False
+        self._round_seconds = 0.0
+
+    async def turn(self) -> float:
+        """One pass; between two of a round it pauses for as long as the pass took."""
+        self._has_stopped = False
+        async with self._pool.connection() as conn:
+            began = time.monotonic()
+            self._place = await self._parts[self._part](conn, self._place)
+            took = time.monotonic() - began
+        self._round_seconds += took
+        if self._has_stopped:
+            return STOPPED_SECONDS
+        if self._place is not None:
+            return took
+        self._part = (self._part + 1) % len(self._parts)
+        if self._part:
+            return took
+        round_seconds, self._round_seconds = self._round_seconds, 0.0
+        return max(ROUND_INTERVAL_SECONDS, COST_FACTOR * round_seconds)
+
+    async def _drop(self, conn: psycopg.AsyncConnection, place: _Place) -> _Place:
+        week = await retention.drop_week(conn, self._keep, place)
+        if isinstance(week, retention.Busy):
+            # Not to be passed over: its tasks would be deleted one by one.
+            self._has_stopped = True
+            return place
+        return None if week is None else week.name
+
+    async def _delete(
+        self, status: Status, keep: int, conn: psycopg.AsyncConnection, place: _Place
+    ) -> _Place:
+        window = await retention.delete_ended(conn, status, keep, place, self._size)
+        if window is None:
+            # Again from the same place, over fewer. At the beginning there is no place to remember.
+            self._has_stopped = True
+            self._size = max(1, self._size // 4)
+            return place
+        self._size = min(self._size * 2, retention.WINDOW)
+        return window.last
+
+    async def _prune(self, keep: int, conn: psycopg.AsyncConnection, _place: _Place) -> _Place:
+        return "more" if await audit.prune(conn, keep) >= audit.PRUNE_LIMIT else None

@@ -1,0 +1,118 @@
+"""Deleting tasks that ended long enough ago: one window of ids at a time, or a whole week with its partitions.
+
+Each is safe to run twice and from anywhere, and bounded. A week goes if every task of it may go, decided and counted
+while nobody can write there, or it stays as it is. Its partitions can't be detached concurrently, for there are default
+partitions, so the drop locks both parents: it waits for that no longer than others should wait for it, and is tried
+again another time.
+"""
+
+import logging
+from contextlib import suppress
+
+import msgspec
+import psycopg
+from psycopg import sql as psql
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.retention import Retention
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
+
+_PACKAGE = "lapinq_core.upkeep"
+
+WINDOW = 1_000
+COUNT_SECONDS = 10.0
+"""For how long a week may be counted. One that takes longer gets smaller, for windows of it are deleted too."""
+LOCK_SECONDS = 0.5
+
+_WEEK_SETTINGS = psql.SQL("SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}").format(
+    psql.Literal(f"{COUNT_SECONDS:g}s"), psql.Literal(f"{LOCK_SECONDS * 1000:.0f}ms")
+)
+
+log = logging.getLogger(__name__)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What became of a window: how many tasks were deleted, and the id to go on after; None: there are no more."""
+
+    deleted: int
+    last: str | None
+
+
+class Week(msgspec.Struct, frozen=True):
+    """What became of the week that begins on Monday `name`, as YYYYMMDD: whether it is gone."""
+
+    name: str
+    is_gone: bool
+
+
+class Busy(msgspec.Struct, frozen=True):
+    """Somebody else makes or drops partitions at the moment."""
+
+
+async def delete_ended(
+    conn: psycopg.AsyncConnection, status: Status, keep: int, after: str | None = None, limit: int = WINDOW
+) -> Window | None:
+    """Deletes what ended as `status` at least `keep` seconds ago among the next `limit` ids after `after`.
+
+    None when it stopped for others or took too long, and changed nothing.
+    """
+    params = {"status": status.value, "keep": keep, "after": after or FIRST, "limit": limit}
+    with suppress(*STOPPED):
+        async with conn.transaction():
+            await conn.execute(STEP_SETTINGS)
+            row = await (await conn.execute(sql(_PACKAGE, "delete_ended"), params, prepare=False)).fetchone()
+        assert row is not None
+        deleted, looked, last = row
+        return Window(deleted, last if looked == limit else None)
+    return None
+
+
+async def drop_week(
+    conn: psycopg.AsyncConnection, keep: Retention, after: str | None = None
+) -> Week | Busy | None:
+    """Drops the next week after `after` (the name of one) that is old enough, if all of its tasks may go.
+
+    None when there is none, and where tasks of some status are kept for ever.
+    """
+    if keep.longest is None:
+        return None
+    async with conn.transaction():
+        await conn.execute(_WEEK_SETTINGS)
+        held = await (await conn.execute(sql(_PACKAGE, "hold_partitions"))).fetchone()
+        if held != (True,):
+            return Busy()
+        params = {"after": after or "", "keep": keep.longest}
+        row = await (await conn.execute(sql(_PACKAGE, "next_old_week"), params)).fetchone()
+        if row is None:
+            return None
+        name, first, border = row
+        try:
+            async with conn.transaction():
+                tasks = await _drop(
+                    conn, name, {**msgspec.structs.asdict(keep), "lower": first, "upper": border}
+                )
+        except STOPPED as error:
+            log.info("the week of %s stays for now: %s", name, error)
+            return Week(name, is_gone=False)
+    if tasks is not None:
+        log.info("dropped the week of %s with %d tasks", name, tasks)
+    return Week(name, tasks is not None)
+
+
+async def _drop(conn: psycopg.AsyncConnection, name: str, params: dict[str, object]) -> int | None:
+    """Drops a week, and answers how many tasks it had; None where one of them is not to go."""
+    await conn.execute(_of_week("lock_week", name))
+    row = await (await conn.execute(_of_week("uncount_week", name), params, prepare=False)).fetchone()
+    assert row is not None
+    may_go, tasks = row
+    if not may_go:
+        return None
+    await conn.execute(_of_week("drop_week", name))
+    return tasks
+
+
+def _of_week(verb: str, week: str) -> psql.Composed:
+    return psql.SQL(sql(_PACKAGE, verb)).format(
+        tasks=psql.Identifier(f"lapinq_tasks_{week}"), attempts=psql.Identifier(f"lapinq_attempts_{week}")
+    )

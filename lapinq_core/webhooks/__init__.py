@@ -1,0 +1,1 @@
+"""The webhooks that wait to be delivered, or were."""

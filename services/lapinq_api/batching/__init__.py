@@ -1,0 +1,1 @@
+"""Shares statements and notifications among requests that arrive together."""

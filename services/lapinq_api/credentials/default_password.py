@@ -1,0 +1,58 @@
+"""Whether somebody still has the default password."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from lapinq_api.overload.database import Database
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.people import users
+
+FRESH_SECONDS = 5.0
+
+
+class DefaultPassword:
+    """Who has it, without asking the database at each request. Of one event loop.
+
+    What was found is believed for 5 s, or until a new password is announced, which every server hears (`ACCESS_CHANNEL`
+    of `lapinq_core.people.keys`). While the database is away, what was found last holds.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._username: str | None = None
+        self._is_known = False
+        self._fresh_until = 0.0
+        self._changes = 0
+        self._turn = asyncio.Lock()
+
+    def heard(self, _payload: str) -> None:
+        """A password may have been changed."""
+        self._changes += 1
+        self._fresh_until = 0.0
+
+    async def works(self) -> bool:
+        """Whether somebody can log in with it. Raises `DatabaseUnavailable` if that was never found out."""
+        if self._clock() >= self._fresh_until:
+            async with self._turn:
+                if self._clock() >= self._fresh_until:
+                    await self._look_if_possible()
+        return self._username is not None
+
+    async def look(self) -> str | None:
+        """The name of somebody who has it. Raises `DatabaseUnavailable`."""
+        changes = self._changes
+        self._username = await self._database.run(users.default_login)
+        self._is_known = True
+        if changes == self._changes:  # else the answer may be older than what was heard
+            self._fresh_until = self._clock() + FRESH_SECONDS
+        return self._username
+
+    async def _look_if_possible(self) -> None:
+        try:
+            await self.look()
+        except DatabaseUnavailable:
+            if not self._is_known:
+                raise
+            self._fresh_until = self._clock() + FRESH_SECONDS

@@ -1,0 +1,1 @@
+"""What the API counts, and what a scrape reads from the database."""

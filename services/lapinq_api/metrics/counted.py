@@ -1,0 +1,35 @@
+"""What an application counts for the metrics: the requests it answered, and the tasks it took in."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from prometheus_client.core import Metric
+
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.runtime import catalogue
+from lapinq_core.runtime.tallies import MOST_QUEUES, OTHER, Bounded, Histograms
+
+HTTP_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Counted:
+    """One event loop counts, any thread may `collect`."""
+
+    def __init__(self) -> None:
+        self._requests: Histograms[tuple[str, ...]] = Histograms(HTTP_BOUNDS)
+        self._queues: Bounded[str] = Bounded(MOST_QUEUES, OTHER)
+        self._enqueued: defaultdict[tuple[str, ...], int] = defaultdict(int)
+
+    def answered(self, method: str, route: str, status: str, seconds: float) -> None:
+        """A request is through. The caller sees to it that each of the three has few values."""
+        self._requests[method, route, status].observe(seconds)
+
+    def enqueued(self, tasks: Iterable[NewTask], way: Literal["single", "batch"]) -> None:
+        """These are stored; those that are fire and forget came their own way, whatever the request."""
+        for task in tasks:
+            self._enqueued[self._queues[task.queue_name], "transient" if task.is_transient else way] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        yield catalogue.HTTP_REQUESTS.of_histograms(self._requests)
+        yield catalogue.ENQUEUED.of(self._enqueued)

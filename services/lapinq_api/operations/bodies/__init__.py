@@ -1,0 +1,1 @@
+"""The objects that requests and responses carry."""

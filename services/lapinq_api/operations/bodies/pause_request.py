@@ -1,0 +1,34 @@
+"""The body of a request to pause something: why, if they say."""
+
+from typing import Annotated
+
+import msgspec
+
+from lapinq_api.wire.codec import decode
+from lapinq_api.wire.values import says
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.task import check_json
+from lapinq_core.tasks.queues import MOST_REASON
+
+
+class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is paused, for whoever wonders later."""
+
+    reason: Annotated[
+        str | None,
+        says(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
+        msgspec.Meta(extra_json_schema={"maxLength": MOST_REASON}),
+    ] = None
+
+
+def read_reason(body: bytes) -> str | None:
+    """The reason in a body that may be empty. Raises `InvalidValue`."""
+    reason = decode(_request, body).reason if body else None
+    if reason is not None:
+        if len(reason) > MOST_REASON:
+            raise InvalidValue("reason", f"must have at most {MOST_REASON} characters")
+        check_json("reason", reason)
+    return reason or None
+
+
+_request = msgspec.json.Decoder(PauseRequest)

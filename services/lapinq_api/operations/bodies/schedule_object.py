@@ -1,0 +1,93 @@
+"""A schedule as the API shows it: what somebody wrote, what has become of it, and what it means."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+import psycopg
+
+from lapinq_api.credentials.payloads import PayloadView
+from lapinq_api.wire.values import says
+from lapinq_core.domain.schedules.schedule import ScheduleState
+from lapinq_core.domain.schedules.schedule_words import sentence_of
+from lapinq_core.domain.schedules.ticks import Misfire, Overlap
+from lapinq_core.schedules import ticks
+from lapinq_core.schedules.schedules import Schedule
+from lapinq_core.schedules.ticks import Tick
+
+_MANY = 20
+"""Schedules from which on they are made in a thread: each may need a sentence, which takes a millisecond."""
+
+
+class ScheduleObject(msgspec.Struct, kw_only=True):
+    """A schedule with all that is known of it. Times are in UTC."""
+
+    name: str
+    task_name: str
+    module_path: str
+    queue_name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    cron: Annotated[str | None, says("Either this or `every` says when.", example="0 9 * * 1-5")]
+    every: str | None
+    timezone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    jitter: Annotated[float, says("In seconds.")]
+    misfire: Misfire
+    misfire_limit: int
+    overlap: Overlap
+    max_retries: int
+    priority: int
+    ttl_seconds: float | None
+    metadata: dict[str, Any] | None
+    retry_delay: Annotated[float, says("In seconds.")]
+    retry_backoff: bool
+    webhook_url: str | None
+    timeout_seconds: float | None
+    state: ScheduleState
+    description: Annotated[str, says("When it comes, in words.", example="At 09:00, Monday through Friday")]
+    next_fire_at: Annotated[
+        datetime | None, says("Its next tick; null while it is paused, and when it has ended.")
+    ]
+    last: Annotated[Tick | None, says("The latest of its ticks that was dealt with.")]
+    paused_at: datetime | None
+    paused_by: str | None
+    pause_reason: str | None
+    source: Annotated[str | None, says("The file or module that it is kept in, where that is not here.")]
+    version: Annotated[int, says("Grows with each change, with a pause and a resumption too.")]
+    created_at: datetime
+    updated_at: datetime
+    updated_by: Annotated[str, says("Who changed it last, or created it.")]
+
+
+Shown = tuple[Schedule, Tick | None]
+"""A schedule with its latest tick."""
+
+
+async def with_latest(conn: psycopg.AsyncConnection, found: Sequence[Schedule]) -> list[Shown]:
+    """Each of `found` with its latest tick."""
+    latest = await ticks.list_ticks(conn, [one.id for one in found], 1)
+    return [(one, next(iter(latest[one.id]), None)) for one in found]
+
+
+async def objects(found: Sequence[Shown], view: PayloadView) -> list[dict[str, Any]]:
+    """The objects of schedules as whoever has `view` may see them."""
+    if len(found) < _MANY:
+        return [_object(one, last, view) for one, last in found]
+    return await asyncio.to_thread(lambda: [_object(one, last, view) for one, last in found])
+
+
+def _object(schedule: Schedule, last: Tick | None, view: PayloadView) -> dict[str, Any]:
+    made = ScheduleObject(
+        **{name: getattr(schedule, name) for name in _STORED},
+        state=schedule.state,
+        description=sentence_of(schedule),
+        last=last,
+    )
+    return view.mask_object(msgspec.structs.asdict(made))
+
+
+_STORED = [name for name in ScheduleObject.__struct_fields__ if name not in {"state", "description", "last"}]

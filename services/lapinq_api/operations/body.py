@@ -1,0 +1,127 @@
+"""Reading the body of a request: JSON only, bounded while it streams in, in size and in time."""
+
+import asyncio
+import re
+from http import HTTPStatus
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from lapinq_api.credentials.caller import ask_again
+from lapinq_api.wire.admission import Admission
+from lapinq_api.wire.codec import decode
+from lapinq_api.wire.errors import Refused
+
+BODY_SECONDS = 20.0
+"""Within which a body has to be there in all, counted from when it is asked for."""
+
+WHOLE_KEY = "lapinq.whole"
+"""In the scope of a request whose end has arrived: reading it waits for nothing, and is spared the timer."""
+
+
+class _NoFields(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+_no_fields = msgspec.json.Decoder(_NoFields)
+_SIGNS_OF_A_BODY = {b"content-length", b"transfer-encoding"}
+
+
+async def read_no_fields(scope: Scope, receive: Receive, limit: int, admission: Admission) -> None:
+    """Takes a body that asks for nothing: none, or an object without fields. What else it holds is refused."""
+    if body := await read_json_if_any(scope, receive, limit, admission):
+        decode(_no_fields, body)
+
+
+async def read_json_if_any(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
+    """As `read_json`; empty, whatever its type, where the request has no body."""
+    if any(name in _SIGNS_OF_A_BODY and value != b"0" for name, value in scope["headers"]):
+        return await read_json(scope, receive, limit, admission)
+    return b""
+
+
+async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
+    """The body, at most `limit` bytes, counted as they arrive.
+
+    A body of no declared type is taken as JSON. Raises `Refused` (408, 413, 415), `Overloaded`, and
+    `ClientDisconnect` when the client is gone before its end.
+    """
+    declared = 0
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            _check_type(value)
+        elif name == b"content-encoding":
+            if value.lower() != b"identity":
+                raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
+        elif name == b"content-length":
+            declared = int(value) if value.isdigit() and len(value) <= _LONGEST_NUMBER else 0
+    if declared > limit:
+        raise _too_large(limit)
+    return await read_body(scope, receive, limit, admission)
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
+    """A body of any type, at most `limit` bytes and `BODY_SECONDS`.
+
+    Raises `Refused` (408, 413), also where its sender may no longer ask for what they ask for (401, 403), `Overloaded`,
+    `DatabaseUnavailable`, and `ClientDisconnect`.
+    """
+    if WHOLE_KEY in scope:
+        return await _received(receive, limit, admission)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _received(receive, limit, admission)
+    except TimeoutError as error:
+        raise Refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body was not there within {BODY_SECONDS:g} seconds",
+            {"Connection": "close"},
+        ) from error
+    await ask_again(scope)
+    return body
+
+
+async def _received(receive: Receive, limit: int, admission: Admission) -> bytes:
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message["body"]
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts = bytearray()
+    with admission.hold() as held:
+        while True:
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part: bytes = message.get("body", b"")
+            if len(parts) + len(part) > limit:
+                raise _too_large(limit)
+            held.add(len(part))
+            parts += part
+            if not message.get("more_body"):
+                return bytes(parts)
+            message = await receive()
+
+
+def _check_type(value: bytes) -> None:
+    if value == b"application/json":
+        return
+    kind, _, parameters = value.lower().partition(b";")
+    charset = _CHARSET.search(parameters)
+    if not _JSON.fullmatch(kind.strip()) or (charset and charset[1] not in {b"utf-8", b"utf8", b"us-ascii"}):
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+
+
+def _too_large(limit: int) -> Refused:
+    # Closed, for otherwise the rest would have to be read.
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body must not be larger than {limit} bytes",
+        {"Connection": "close"},
+    )
+
+
+_LONGEST_NUMBER = 18
+_JSON = re.compile(rb"application/(?:json|[\w.-]+\+json)")
+_CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)")

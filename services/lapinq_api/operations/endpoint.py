@@ -1,0 +1,142 @@
+"""From what a route is declared to be to what the router calls.
+
+An `Operation` says everything of one method of one path: who may call it, what it takes, what it answers. The router,
+the refusal of unknown parameters, the check of who asks and the description in `/openapi.json` all come from it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
+from typing import Any, Literal, assert_never
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from lapinq_api.auth.sessions import session_of
+from lapinq_api.credentials.caller import actor_of, check, refusal_of
+from lapinq_api.state import State
+from lapinq_api.wire.query import read_query
+
+Handler = Callable[[State, Request], Awaitable[Response]]
+
+QUERY_KEY = "lapinq.query"
+
+
+class Needs(StrEnum):
+    """Who may call an operation."""
+
+    NOBODY = "nobody"
+    """Open to all."""
+    READ = "read"
+    """Whoever may look at tasks."""
+    PERMISSION = "permission"
+    """The handler asks for a permission itself (`lapinq_api.credentials.caller.require`), once it knows the queue."""
+    ADMIN = "admin"
+    """An admin, or the key of the settings."""
+    SESSION = "session"
+    """Somebody who has logged in: a key has no account."""
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter of the path, the query or a header. `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: dict[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
+    where: Literal["query", "header", "path"] = "query"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A successful answer, or a failed one with a body of its own: what it means, its body and its headers.
+
+    `body` is a type that msgspec knows, a union of structs, or JSON Schema; None where there is no body (204, a
+    redirect). `headers` are described by name. `links` lead on: by the name of another handler what it takes, by
+    parameter, as an expression of OpenAPI such as "$response.body#/id".
+    """
+
+    description: str
+    body: Any = None
+    media_type: str = "application/json"
+    headers: dict[str, str] = {}
+    links: dict[str, dict[str, str]] = {}
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path.
+
+    `body` is a type that msgspec knows; `body_is_optional` where a request without one is fine. `errors` are the
+    statuses it answers beyond those that any operation may, each with when it does (`lapinq_api.openapi.document`).
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    needs: Needs
+    tag: str
+    summary: str
+    description: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    body: Any = None
+    body_is_optional: bool = False
+    answers: dict[int, Answer] = {}
+    errors: dict[int, str] = {}
+
+
+class Endpoint:
+    """The operations of one path, by method. What a handler raises is answered by `middleware.failures`."""
+
+    def __init__(self, operations: Iterable[Operation], state: State) -> None:
+        self._operations = {operation.method: operation for operation in operations}
+        if "GET" in self._operations:
+            self._operations.setdefault("HEAD", self._operations["GET"])
+        self._known = {
+            method: frozenset(one.name for one in operation.parameters if one.where == "query")
+            for method, operation in self._operations.items()
+        }
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method: str = scope["method"]
+        operation = self._operations[method]
+        request = Request(scope, receive)
+        check(request, lambda: _check(operation.needs, request))
+        scope[QUERY_KEY] = read_query(scope, self._known[method])
+        response = await operation.handler(self._state, request)
+        await response(scope, receive, send)
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of the query string, each known to the operation and there once."""
+    query: dict[str, str] = request.scope[QUERY_KEY]
+    return query
+
+
+def routes_for(operations: Iterable[Operation], state: State) -> list[Route]:
+    """A route a path: with one a method, a 405 would name the methods of the first alone."""
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, []).append(operation)
+    return [
+        Route(path, Endpoint(those, state), methods=[operation.method for operation in those])
+        for path, those in by_path.items()
+    ]
+
+
+def _check(needs: Needs, request: Request) -> None:
+    match needs:
+        case Needs.PERMISSION | Needs.NOBODY:
+            pass
+        case Needs.READ:
+            actor = actor_of(request)
+            if not actor.may_read():
+                raise refusal_of(actor, "read")
+        case Needs.ADMIN:
+            actor = actor_of(request)
+            if not actor.is_admin:
+                raise refusal_of(actor, "do what only an admin may")
+        case Needs.SESSION:
+            session_of(request.scope)
+        case _:
+            assert_never(needs)

@@ -1,0 +1,1 @@
+"""The filters that lists and bulk operations take."""

@@ -1,0 +1,123 @@
+"""What narrows down a call for many tasks: what narrows a list, and what else a search of the dashboard may ask for.
+
+So that what somebody sees there, on all its pages, can be said to such a call exactly.
+"""
+
+import re
+from uuid import UUID
+
+import msgspec
+
+from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.filters.task import (
+    ARGS,
+    BEGIN_OF_ID,
+    ERROR,
+    LONGEST_TEXT,
+    QUEUE,
+    RESULT,
+    TASK_NAME,
+    TEXT_SCHEMA,
+    ids_beginning_with,
+    read_filter,
+)
+from lapinq_api.wire.query import moment
+from lapinq_api.wire.values import NAME_SCHEMA
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.lookup.search import Search, as_filter
+from lapinq_core.tasks.filters import TaskFilter, pattern_of
+
+
+def read_bulk_filter(query: dict[str, str]) -> TaskFilter:
+    """What `query` asks for. Raises `InvalidValue`."""
+    chosen = read_filter(query)
+    if (name := query.get("name")) is not None:
+        check_name("name", name)
+    if (worker := query.get("worker")) is not None:
+        worker = read_worker_id(worker)
+    if (kind := query.get("error_kind")) is not None:
+        check_kind(kind)
+    first, last = ids_beginning_with(query["id"]) if "id" in query else (None, None)
+    return as_filter(
+        with_pattern(
+            Search(
+                queue=chosen.queue,
+                status=chosen.status,
+                task_name=chosen.task_name,
+                name=name,
+                args=chosen.args,
+                result=chosen.result,
+                error=chosen.error,
+                error_kind=kind,
+                worker=worker,
+                first=first,
+                last=last,
+                since=moment("since", query.get("since")),
+                until=moment("until", query.get("until")),
+            )
+        )
+    )
+
+
+def with_pattern(chosen: Search) -> Search:
+    """The same; errors of most other kinds are told apart by a pattern, which takes less time than by their kind."""
+    if chosen.error_kind is None or chosen.error is not None:
+        return chosen
+    return msgspec.structs.replace(chosen, error=pattern_of(chosen.error_kind))
+
+
+def read_worker_id(text: str) -> str:
+    """The id of a worker. Raises `InvalidValue`."""
+    if not _ID.fullmatch(text):
+        raise InvalidValue("worker", "must be the id of a worker")
+    return str(UUID(text))
+
+
+def check_kind(text: str) -> None:
+    """Raises `InvalidValue` for what is no kind of error."""
+    if not 1 <= len(text) <= LONGEST_TEXT or "\0" in text:
+        raise InvalidValue(
+            "error_kind", f"must have 1 to {LONGEST_TEXT} characters, and not the character NUL"
+        )
+
+
+_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+
+FILTERS = (
+    QUEUE,
+    TASK_NAME,
+    Parameter(name="name", description="Only tasks with exactly this name.", schema=NAME_SCHEMA),
+    ARGS,
+    RESULT,
+    ERROR,
+    Parameter(
+        name="error_kind",
+        description=(
+            "Only tasks that ended with an error whose first line is this, once `*` stands in it for every number, id"
+            " and quoted part."
+        ),
+        schema=TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="id",
+        description="Only tasks whose id begins so; a whole id is that task alone.",
+        schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
+    ),
+    Parameter(
+        name="worker",
+        description="Only tasks that this worker runs, or ran last.",
+        schema={"type": "string", "format": "uuid"},
+    ),
+    Parameter(
+        name="since",
+        description="Only tasks enqueued at this time or later.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+    Parameter(
+        name="until",
+        description="Only tasks enqueued before this time.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+)
+"""All but the status, which not every call leaves open."""

@@ -1,0 +1,101 @@
+"""What narrows tasks down in a query string: the parameters, and reading them into a filter."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from uuid import UUID
+
+from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.paging import cursor_parameter, wrong_cursor
+from lapinq_api.wire.values import NAME_SCHEMA
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.tasks.filters import TaskFilter, containing
+
+LONGEST_TEXT = 1000
+
+
+def read_filter(query: dict[str, str]) -> TaskFilter:
+    """What `query` asks for. Raises `InvalidValue`."""
+    queue, name, status, cursor = (query.get(key) for key in ("queue", "task_name", "status", "cursor"))
+    if queue is not None:
+        check_name("queue", queue)
+    if name is not None:
+        check_name("task_name", name)
+    if status is not None and status not in set(Status):
+        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
+    return TaskFilter(
+        queue=queue,
+        status=Status(status) if status else None,
+        task_name=containing(name) if name else None,
+        args=_read_text("args", query),
+        result=_read_text("result", query),
+        error=_read_text("error", query),
+        before=_read_cursor(cursor) if cursor is not None else None,
+    )
+
+
+def ids_beginning_with(text: str) -> tuple[str, str]:
+    """The lowest and the highest id that begin so. Raises `InvalidValue`."""
+    text = text.strip().lower()
+    if not _BEGIN.fullmatch(text):
+        raise InvalidValue("id", "must be the beginning of a task id")
+    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
+
+
+def cursor_after(last: str) -> str:
+    """What `read_filter` takes for `cursor` to go on after the task `last`."""
+    return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
+
+
+def _read_text(name: str, query: dict[str, str]) -> str | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    # Nothing contains all there is: whoever deletes by a filter that turned out empty did not mean that.
+    if not 1 <= len(text) <= LONGEST_TEXT:
+        raise InvalidValue(name, f"must have 1 to {LONGEST_TEXT} characters")
+    if "\0" in text:
+        raise InvalidValue(name, "must not contain the character NUL")
+    return containing(text)
+
+
+def _read_cursor(text: str) -> str:
+    if not _CURSOR.fullmatch(text):
+        raise wrong_cursor()
+    return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
+
+
+_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
+_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
+"""What an id may begin with, as a pattern."""
+_BEGIN = re.compile(BEGIN_OF_ID)
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
+TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
+
+QUEUE = Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA)
+STATUS = Parameter(
+    name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
+)
+TASK_NAME = Parameter(
+    name="task_name",
+    description="Only names that contain this, in upper or lower case (ILIKE).",
+    schema=NAME_SCHEMA,
+)
+ARGS = Parameter(
+    name="args",
+    description="Only tasks whose positional arguments, as JSON text, contain this (ILIKE).",
+    schema=TEXT_SCHEMA,
+)
+RESULT = Parameter(
+    name="result",
+    description="Only tasks that ended with a result which, as JSON text, contains this (ILIKE).",
+    schema=TEXT_SCHEMA,
+)
+ERROR = Parameter(
+    name="error",
+    description="Only tasks that ended with an error which contains this (ILIKE).",
+    schema=TEXT_SCHEMA,
+)
+CURSOR = cursor_parameter(_CURSOR.pattern)

@@ -1,0 +1,35 @@
+"""What a list of webhooks is narrowed to, read from the query of a request or of a page."""
+
+from collections.abc import Mapping
+
+from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.paging import read_number
+from lapinq_api.operations.task_path import read_id
+from lapinq_api.wire.values import NAME_SCHEMA
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.domain.webhooks.webhook import WebhookState
+from lapinq_core.webhooks.deliveries import WebhookFilter
+
+STATE = Parameter(
+    name="state", description="Only this state.", schema={"type": "string", "enum": list(WebhookState)}
+)
+TASK_ID = Parameter(
+    name="task_id", description="Only those of this task.", schema={"type": "string", "format": "uuid"}
+)
+QUEUE = Parameter(name="queue", description="Only those of tasks of this queue.", schema=NAME_SCHEMA)
+
+
+def read_filter(query: Mapping[str, str]) -> WebhookFilter:
+    """The filter that `query` says, with where to go on. Raises `InvalidValue`."""
+    state, queue, task = (query.get(key) for key in ("state", "queue", "task_id"))
+    if state is not None and state not in set(WebhookState):
+        raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")
+    if queue is not None:
+        check_name("queue", queue)
+    return WebhookFilter(
+        state=WebhookState(state) if state else None,
+        queue=queue,
+        task_id=None if task is None else read_id("task_id", task, "a task id"),
+        before=read_number(query),
+    )

@@ -1,0 +1,137 @@
+"""Walks over many tasks for a request: step after step, each within bounds of its own, while its client is there.
+
+However long a walk takes, no step of it does (`lapinq_core.tasks.bulk`). The next one looks at more ids or fewer, by
+how long the last one took; one that stopped or found no database is made again, a few times.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import msgspec
+import psycopg
+from starlette.requests import Request
+
+from lapinq_api.credentials.caller import ask_again
+from lapinq_api.overload.database import BUDGET_SECONDS
+from lapinq_api.state import State
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Busy, Refused
+from lapinq_api.wire.presence import while_there
+from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.tasks import bulk
+from lapinq_core.tasks.bulk import Step, Walk, Window
+from lapinq_core.tasks.filters import TaskFilter
+
+Act = Callable[[psycopg.AsyncConnection, Walk, Window, int | None], Awaitable[Step | None]]
+"""Makes a step, given the entry of the audit log that earlier ones made; None when it stopped and changed nothing."""
+
+FIRST_SIZE = 500
+SMALLEST_SIZE = 20
+LARGEST_SIZE = 4_000
+QUICK_SECONDS = 0.1
+SLOW_SECONDS = 0.4
+STEP_BUDGET_SECONDS = BUDGET_SECONDS + bulk.STEP_SECONDS + 1.0
+PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Before a step is made again, in seconds."""
+LOOKS_AGAIN = (0.01, 0.05, 0.2)
+"""Before what moved from under a step is looked at again, in seconds."""
+
+
+class Tally(msgspec.Struct):
+    """What a walk came to: how many tasks were changed, or counted, and how many passed but were running."""
+
+    done: int = 0
+    running: int = 0
+
+
+async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> Tally:
+    """Lets `act` have every task that passes `chosen`, and wakes the workers of queues that got work.
+
+    Raises `ClientDisconnect`, `Overloaded` while too many others walk, `DatabaseUnavailable`, and `Refused` when the
+    application is to stop (503) or whoever asked for it no longer may (401, 403). What was changed by then stays so.
+    One task alone takes no place of a walk.
+    """
+    if chosen.first is not None and chosen.first == chosen.last:
+        return await while_there(request, _Walker(state, request, act).run_for_one(chosen, chosen.first))
+    with state.walks.take():
+        return await while_there(request, _Walker(state, request, act).run(chosen))
+
+
+class _Walker:
+    def __init__(self, state: State, request: Request, act: Act) -> None:
+        self._state = state
+        self._request = request
+        self._act = act
+        self._size = FIRST_SIZE
+        self._entry_id: int | None = None
+        self._tally = Tally()
+
+    async def run(self, chosen: TaskFilter) -> Tally:
+        walk = await self._state.database.scan(bulk.begin, chosen)
+        after: str | None = bulk.start_of(chosen)
+        while walk and after:
+            after, left = await self._advance(walk, after)
+            await self._look_again(walk, left)
+        return self._tally
+
+    async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
+        """As `run`, where no other task can pass."""
+        if walk := await self._state.database.scan(bulk.begin, chosen):
+            step = await self._step(walk, Window(size=1, ids=[task_id]))
+            await self._look_again(walk, step.left)
+        return self._tally
+
+    async def _look_again(self, walk: Walk, left: list[str]) -> None:
+        for pause in LOOKS_AGAIN:
+            if not left:
+                return
+            await asyncio.sleep(pause)
+            left = (await self._step(walk, Window(size=len(left), ids=left))).left
+
+    async def _advance(self, walk: Walk, after: str) -> tuple[str | None, list[str]]:
+        """Makes the next step; answers the id to go on from, None at the end, and what has to be looked at again."""
+        started = asyncio.get_running_loop().time()
+        step = await self._step(walk, Window(size=self._size, after=after))
+        took = asyncio.get_running_loop().time() - started
+        is_end = step.looked < self._size  # which is that of the last try
+        if took > SLOW_SECONDS:
+            self._size = max(self._size // 2, SMALLEST_SIZE)
+        elif took < QUICK_SECONDS:
+            self._size = min(self._size * 2, LARGEST_SIZE)
+        return None if is_end else step.last, step.left
+
+    async def _step(self, walk: Walk, window: Window) -> Step:
+        for pause in PAUSES:
+            if step := await self._try(walk, window, is_last=False):
+                return step
+            await asyncio.sleep(pause)
+            if window.ids is None:
+                self._size = max(window.size // 4, SMALLEST_SIZE)
+                window = msgspec.structs.replace(window, size=self._size)
+        step = await self._try(walk, window, is_last=True)
+        if step is None:
+            raise DatabaseUnavailable("every try was stopped by something else")
+        return step
+
+    async def _try(self, walk: Walk, window: Window, *, is_last: bool) -> Step | None:
+        if self._state.stopping.is_set():
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"the server is stopping, after {self._tally.done} tasks; ask again for the rest",
+                {"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+        try:
+            await ask_again(self._request.scope)
+            step = await self._state.database.scan_within(
+                STEP_BUDGET_SECONDS, self._act, walk, window, self._entry_id
+            )
+        except (Busy, DatabaseUnavailable):
+            if is_last:
+                raise
+            return None
+        if step is not None:
+            self._entry_id = step.entry_id
+            self._tally.done += step.done
+            self._tally.running += step.running
+            self._state.notifier.wake(step.queues)
+        return step

@@ -1,0 +1,1 @@
+"""Under uvicorn: how connections are read, bounded and closed."""

@@ -1,0 +1,149 @@
+"""Runs an application under uvicorn until a signal comes, with our signals, log and exit codes.
+
+The first SIGTERM or SIGINT stops gracefully: no new connections, requests are finished, then the lifespan
+ends its companions. The second makes them hurry; what has not ended soon after is cancelled.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from lapinq_api.app import announce_stop, insist
+from lapinq_api.serving.protocol import HttpProtocol
+from lapinq_api.serving.socket_protocol import SocketProtocol
+from lapinq_core.domain.errors import LapinqError
+from lapinq_core.runtime import exits
+from lapinq_core.runtime.signals import stop_signals
+
+REQUESTS_GRACE_SECONDS = 5
+HURRY_SECONDS = 20.0
+BACKLOG = 2048
+
+
+class CannotListen(LapinqError):
+    """The address can't be listened on."""
+
+
+class StartFailed(LapinqError):
+    """The server could not start; the log says why."""
+
+
+@contextmanager
+def listening(host: str, port: int) -> Generator[list[socket.socket]]:
+    """Sockets on every address of `host`, bound so that nobody else gets the port, not yet accepting.
+
+    Port 0 takes a free one, the same for all addresses. Raises `CannotListen`.
+    """
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        for family, address in _addresses(host, port):
+            one = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                one.bind((address, port))
+                # Binding alone would let a second server bind too.
+                one.listen(BACKLOG)
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL and sockets:
+                    continue  # localhost has an IPv6 address in name only
+                raise CannotListen(_why(address, port, error)) from error
+            port = port or one.getsockname()[1]
+            sockets.append(one)
+        yield sockets
+
+
+def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Callable[[], None]) -> int:
+    """Serves `app` on `sockets` until told to stop, and answers the exit code. Raises `StartFailed`."""
+    config = uvicorn.Config(
+        app,
+        loop="auto",
+        http=HttpProtocol,
+        ws=SocketProtocol,
+        ws_max_size=64 * 1024,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The application does that itself, for the proxies that the settings name; uvicorn trusts this machine.
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=REQUESTS_GRACE_SECONDS,
+    )
+    server = _Server(config, on_started)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_until_stopped(app, server, list(sockets)))
+
+
+async def _until_stopped(app: Starlette, server: "_Server", sockets: list[socket.socket]) -> int:
+    with stop_signals() as signals:
+        serving = asyncio.create_task(server.serve(sockets))
+        await _first(serving, signals.asked)
+        server.should_exit = True
+        announce_stop(app)
+        await _first(serving, signals.insisted)
+        if not serving.done():
+            insist(app)
+            await asyncio.wait((serving,), timeout=HURRY_SECONDS)
+        if not serving.done():
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it would tell of every cancellation
+            return exits.INSISTED  # the runner cancels the rest
+        serving.result()
+        return exits.FAILED if server.lifespan_failed else 0
+
+
+async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its own way with signals and exits."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @property
+    def lifespan_failed(self) -> bool:
+        return bool(getattr(self.lifespan, "error_occurred", False))
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:
+            raise StartFailed from error
+        if self.started:
+            self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        # Without its lifespan the application answers nothing but 503: end, and be started anew.
+        return await super().on_tick(counter) or self.lifespan_failed
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise CannotListen(f"the host {host!r} has no address: {error.strerror or error}") from error
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def _why(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken; choose another with --port, or --port 0 for a free one"
+    return f"can't listen on port {port} of {host}: {os.strerror(error.errno or 0)}"

@@ -1,0 +1,103 @@
+"""The one table from what went wrong to the answer a client gets."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from starlette.exceptions import HTTPException
+
+from lapinq_api.wire.codec import Json
+from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
+from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.schedules.firing import StillRuns
+from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
+from lapinq_core.tasks.idempotency import KeyHeld
+
+RETRY_AFTER_SECONDS = 1
+NOTHING_HERE = "there is nothing at this path"
+_LONGEST_SHOWN = 200
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One value that was not acceptable: where it stood, and what is wrong with it."""
+
+    loc: str
+    msg: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every answer that is an error."""
+
+    error: str
+    details: list[Detail] = []
+
+
+class Refused(LapinqError):
+    """The request is answered with `status` and the message as its sentence."""
+
+    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.headers = headers or {}
+
+
+class Busy(Refused):
+    """As many requests of a kind are under way as there are places; the sentence says of which."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+class Overloaded(LapinqError):
+    """More work is waiting than can be held; try again later."""
+
+
+def answer(error: Exception) -> Json | None:
+    """The answer for `error`; None for one that nobody foresaw."""
+    match error:
+        case InvalidValue():
+            return _invalid(error)
+        case Refused():
+            return sentence(error.status, str(error), error.headers)
+        case ValueRefused():
+            return sentence(HTTPStatus.BAD_REQUEST, f"the database can't store a value: {error}")
+        case DatabaseReadOnly():
+            return _later("the database takes no changes at the moment")
+        case DatabaseUnavailable():
+            return _later("the database is away or did not answer in time")
+        case Overloaded():
+            return _later("the server has more to do than it can hold")
+        case KeyHeld():
+            return _later("another request with the same Idempotency-Key is under way")
+        case UnknownSchedule():
+            return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
+        case ScheduleExists():
+            return sentence(HTTPStatus.CONFLICT, "there is a schedule of this name already")
+        case OtherVersion() | StillRuns():
+            return sentence(HTTPStatus.CONFLICT, str(error))
+        case HTTPException(status_code=HTTPStatus.NOT_FOUND):
+            return sentence(HTTPStatus.NOT_FOUND, NOTHING_HERE)
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            return sentence(error.status_code, "this path does not take this method", error.headers)
+        case HTTPException():
+            return sentence(error.status_code, str(error.detail), error.headers)
+        case _:
+            return None
+
+
+def sentence(status: int, text: str, headers: Mapping[str, str] | None = None) -> Json:
+    """An error body that says `text`."""
+    return Json(ErrorBody(text), status, headers)
+
+
+def _later(text: str) -> Json:
+    return sentence(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _invalid(error: InvalidValue) -> Json:
+    loc, msg = _short(error.loc), _short(error.msg)
+    return Json(ErrorBody(f"{loc or 'the body'} {msg}", [Detail(loc, msg)]), HTTPStatus.BAD_REQUEST)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,90 @@
+"""The values that requests carry: their types, with what the domain checks of them said as JSON Schema.
+
+The schema is for readers and their tools. What refuses a wrong value, and in which words, is `lapinq_core.domain`.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.schedules.schedule import RESERVED_NAMES
+from lapinq_core.domain.tasks.context import MAX_MESSAGE
+from lapinq_core.domain.tasks.retry import MAX_RETRIES
+from lapinq_core.domain.tasks.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
+
+DEFAULT_KEY = "x-default"
+"""Stands for `default` in a field's schema, where msgspec puts the default of the struct: null, for "left out"."""
+
+_PRINTABLE = r"^ *[^\p{C}\p{Z}](?:[^\p{C}\p{Z}]| )*$"
+
+TRIMMED = r"^[^\p{C}\p{Z}](?:(?:[^\p{C}\p{Z}]| )*[^\p{C}\p{Z}])?$"
+"""A pattern: printable characters without a space at either end."""
+
+WITHOUT_NUL = r"^[^\u0000]*$"
+"""A pattern: any character but NUL."""
+
+NAME_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _PRINTABLE}
+"""A queue or task name: printable characters, not spaces alone."""
+
+Name = Annotated[str, Meta(extra_json_schema=NAME_SCHEMA)]
+
+SCHEDULE_NAME_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    "pattern": r"^[^\p{C}\p{Z}/](?:(?:[^\p{C}\p{Z}/]| )*[^\p{C}\p{Z}/])?$",
+    "not": {"enum": sorted(RESERVED_NAMES)},
+}
+"""The name of a schedule: printable characters without a slash, and without a space at either end."""
+
+ScheduleName = Annotated[str, Meta(extra_json_schema=SCHEDULE_NAME_SCHEMA)]
+
+_WORD = r"(?!\p{Nd})[\p{L}\p{N}_]+"
+DOTTED = rf"^{_WORD}(?:\.{_WORD})*$"
+"""A pattern: names as they are in Python, with dots between them. In JSON Schema `\\w` would be of ASCII alone."""
+
+ModulePath = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_MODULE_PATH, "pattern": DOTTED})]
+
+WebhookUrl = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "format": "uri",
+            "maxLength": MAX_URL,
+            "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]",
+        }
+    ),
+]
+
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+
+Seconds = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_SECONDS})]
+
+MoreSeconds = Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_SECONDS})]
+"""More than none."""
+
+Retries = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_RETRIES})]
+
+Priority = Annotated[int, Meta(extra_json_schema={"minimum": -(2**31), "maximum": 2**31 - 1})]
+
+Percent = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 100})]
+
+Message = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_MESSAGE, "pattern": WITHOUT_NUL})]
+
+Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+
+JSON_LIMITS = (
+    "No string or key in it may hold the character NUL or half a surrogate pair, no number be beyond a double or"
+    f" longer than 4300 digits, and nothing be nested more than {MAX_DEPTH} levels deep."
+)
+"""What JSON Schema has no word for."""
+
+
+def says(text: str, *, default: Any = None, example: Any = None) -> Meta:
+    """What a field means, what it is when it is left out, and a value it might have."""
+    return Meta(
+        description=text,
+        examples=None if example is None else [example],
+        extra_json_schema=None if default is None else {DEFAULT_KEY: default},
+    )

@@ -1,0 +1,1 @@
+"""Which tasks to take, how many, and when: from the queue to the dispatcher."""

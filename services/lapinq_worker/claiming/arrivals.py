@@ -1,0 +1,102 @@
+"""Makes jobs of claims. A function that is not known yet is looked for in the background: its import may take long."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.outcome import Outcome, Unstarted
+from lapinq_worker.running.clocks import elapsed
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.functions import Functions
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job, Target
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Arrivals:
+    """The fetcher owns it. `wake` is called when claims have left that waited for their function."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        functions: Functions,
+        host: Host,
+        *,
+        worker_id: Callable[[], str],
+        settle: Callable[[Job, Outcome, float], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._functions = functions
+        self._host = host
+        self._worker_id = worker_id
+        self._settle = settle
+        self._wake = wake
+        self._imports: dict[asyncio.Task[None], list[Claim]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Claims whose function is looked for."""
+        return sum(map(len, self._imports.values()))
+
+    def take_in(self, claims: list[Claim], round_trip: float) -> None:
+        """Claims that came after `round_trip` seconds go to the dispatcher, at once where their function is known."""
+        asked = elapsed() - round_trip
+        ready: list[Job] = []
+        unknown: dict[tuple[str, str], list[Claim]] = {}
+        for claim in claims:
+            target = self._functions.known(claim)
+            if target is None:
+                unknown.setdefault((claim.module_path, claim.task_name), []).append(claim)
+            else:
+                ready.append(Job(claim, target, self._host, asked))
+        if ready:
+            self._dispatcher.offer(ready)
+        for alike in unknown.values():
+            task = asyncio.create_task(
+                self._import(alike, self._worker_id(), asked), name="import a task's function"
+            )
+            self._imports[task] = alike
+
+    def held(self) -> list[Claim]:
+        """The claims that still wait and can be handed back, which fire and forget can't; any thread may ask."""
+        waiting = list(self._imports.values())
+        return [claim for claims in waiting for claim in claims if not claim.is_transient]
+
+    def withdraw(self) -> list[Claim]:
+        """Takes out the claims that still wait, but for fire and forget, which is nowhere but here."""
+        claims = self.held()
+        self._imports = {task: alike for task, alike in self._imports.items() if alike[0].is_transient}
+        return claims
+
+    def stop(self) -> None:
+        """Looks for no function any more."""
+        for task in list(self._imports):
+            task.cancel()
+
+    async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
+        """`claims` ask for the same function and were made by `worker`."""
+        task = asyncio.current_task()
+        try:
+            found = await self._functions.find(claims[0])
+        except Exception as error:  # noqa: BLE001  # no fault of the task's: most likely there is no thread for it
+            wanted = f"{claims[0].module_path}.{claims[0].task_name}"
+            log.error("can't look for %s (%s); handing it back", wanted, error)  # noqa: TRY400  # it is ours
+            # Not at once, for it would come back at once.
+            await asyncio.sleep(RETRY_SECONDS)
+            found = Unstarted()
+        if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
+            return  # withdrawn meanwhile, or others have them
+        if isinstance(found, Target):
+            self._dispatcher.offer([Job(claim, found, self._host, asked) for claim in claims])
+        else:
+            for claim in claims:
+                self._settle(Job(claim, _NO_TARGET, self._host), found, 0.0)
+        self._wake()
+
+
+_NO_TARGET = Target(lambda: None)

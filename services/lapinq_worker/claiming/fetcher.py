@@ -1,0 +1,299 @@
+"""Claims tasks for the dispatcher.
+
+Asks for as many as can start now and a measured few more, at once again while claims come back full. With nothing to
+claim it sleeps until it is woken (NOTIFY, a place that gets free) or until `poll_interval` is over. Claims start at the
+mark of their queue; a look from the bottom (`Looks`) follows when all seems empty and now and then while busy.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, connect
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.outcome import Outcome
+from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.tasks import work
+from lapinq_worker.claiming.arrivals import Arrivals
+from lapinq_worker.claiming.fire_and_forget import FireAndForget
+from lapinq_worker.claiming.lookahead import Lookahead
+from lapinq_worker.claiming.looks import Looks
+from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.functions import Functions
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.tally import Tally
+
+STATEMENT_DEADLINE_SECONDS = 20.0
+BUSY_LOOK_INTERVAL_SECONDS = 0.25
+STALL_SECONDS = 1.0
+LEASE_MARGIN_SECONDS = 10.0
+ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Fetcher:
+    """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew.
+
+    While `is_quiet` it claims nothing, and hands back what is claimed and not begun. `idle` is called, between two
+    claims, when there was nothing to claim and nothing claimed is left to start or end.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        choice: QueueChoice,
+        dispatcher: Dispatcher,
+        functions: Functions,
+        host: Host,
+        *,
+        worker_id: Callable[[], str],
+        poll_interval: float,
+        may_claim: Callable[[], bool],
+        is_quiet: Callable[[], bool],
+        settle: Callable[[Job, Outcome, float], None],
+        idle: Callable[[psycopg.AsyncConnection, Looks], Awaitable[None]] | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        self._url = url
+        self._choice = choice
+        self._dispatcher = dispatcher
+        self._worker_id = worker_id
+        self._poll_interval = poll_interval
+        # Before a task's time limit begins to count it may wait for the import of its module, which has the worker's.
+        limits = host.limits
+        self._margin = limits.time_limit + limits.time_limit_grace + LEASE_MARGIN_SECONDS
+        self._lease = limits.time_limit + self._margin
+        self._may_claim = may_claim
+        self._is_quiet = is_quiet
+        self._idle = idle
+        self._tally = tally or Tally()
+        self._busy_look_interval = (
+            min(BUSY_LOOK_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_LOOK_INTERVAL_SECONDS
+        )
+        self._fire_and_forget = FireAndForget(poll_interval, in_order=choice.is_strict)
+        self._lookahead = Lookahead()
+        self._wake = asyncio.Event()
+        self._arrivals = Arrivals(
+            dispatcher, functions, host, worker_id=worker_id, settle=settle, wake=self._wake.set
+        )
+        self._looks = Looks(choice)
+        self._connection: psycopg.AsyncConnection | None = None
+        self._doubtful: dict[
+            str, float
+        ] = {}  # tokens of claims whose answer was lost, and when to ask for them
+        self._returning: list[Claim] = []  # to be handed back
+        self.claimed_count = 0
+
+    def woken(self, queue: str) -> None:
+        """NOTIFY: `queue` got work; "" says that anything may have changed."""
+        if queue and not self._choice.heard(queue):
+            return
+        if not queue:
+            # What a look costs was perhaps measured while the event loop was held up.
+            self._looks.due_at = 0.0
+        self._fire_and_forget.heard()
+        self._wake.set()
+
+    def places_free(self) -> None:
+        """The dispatcher runs low."""
+        self._wake.set()
+
+    def held(self) -> list[Claim]:
+        """The claims that have not got to the dispatcher; any thread may ask."""
+        return [*self._returning, *self._arrivals.held()]
+
+    def withdraw(self) -> list[Claim]:
+        """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
+        unknown = self._arrivals.withdraw()
+        self._tally.withdrawn(unknown)
+        claims = [*self._returning, *unknown]
+        self._returning.clear()
+        return claims
+
+    @property
+    def doubtful(self) -> list[str]:
+        """The tokens of claims whose answer was lost: `work.reclaim` tells what they took."""
+        return list(self._doubtful)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claims until `stop` is set."""
+        try:
+            await run_every(
+                "fetcher",
+                lambda: self._turn(stop),
+                interval=0.0,
+                stop=stop,
+                deadline=STATEMENT_DEADLINE_SECONDS + self._poll_interval,
+                expected=is_away,
+            )
+        finally:
+            self._arrivals.stop()
+            await self._disconnect()
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        try:
+            connection = self._connection or await self._connect()
+            if self._doubtful:
+                await self._ask_for_lost_answers(connection)
+            if self._returning:
+                await self._hand_back(connection)
+            wanted = self._wanted()
+            got = await self._claim(connection, wanted) if wanted > 0 else 0
+            if self._idle and wanted > 0 and got == 0 and not self._holds_any:
+                await self._idle(connection, self._looks)
+        except BaseException:
+            self._lookahead.failed()
+            await self._disconnect()
+            raise
+        if wanted > 0 and got == 0:
+            self._lookahead.idled()
+        if got == 0 or self._wanted() <= 0:
+            self._withdraw()
+            if self._returning:
+                return
+            pause = self._poll_interval
+            if wanted > 0 and self._choice.has_open_hints:
+                pause = min(pause, self._looks.due_at - time.monotonic())
+            await pause_for(pause, self._wake, stop)
+            self._wake.clear()
+
+    @property
+    def _holds_any(self) -> bool:
+        return bool(self._dispatcher.in_hand or self._arrivals.waiting or self._returning or self._doubtful)
+
+    def _wanted(self) -> int:
+        ahead = self._lookahead.value
+        self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
+        in_hand = self._dispatcher.in_hand + self._arrivals.waiting
+        if in_hand > self._dispatcher.low_water or self._is_quiet() or not self._may_claim():
+            return 0
+        return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
+
+    async def _claim(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
+        got = 0
+        looked = self._choice.knows_work and time.monotonic() > self._looks.due_at + self._busy_look_interval
+        if looked:
+            await self._look(connection)
+        self._choice.follow_hints()
+        while got < wanted:
+            turn = self._choice.next(wanted - got)
+            if turn is None:
+                if looked:
+                    break
+                looked = True
+                await self._look(connection)
+                continue
+            if before := self._choice.before(turn):
+                got += await self._claim_transient(connection, before, wanted - got)
+            if got < wanted:
+                got += await self._take_turn(connection, turn)
+        return got + await self._claim_transient(
+            connection, self._choice.open_to_transient, max(1, wanted - got)
+        )
+
+    async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn) -> int:
+        started = time.perf_counter()
+        worker = self._worker_id()
+        token = str(uuid.uuid4())
+        self._doubtful[token] = 0.0
+        claims = await work.claim(
+            connection,
+            turn.queue,
+            turn.limit,
+            worker=worker,
+            token=token,
+            lease=self._lease,
+            margin=self._margin,
+            mark=turn.mark,
+            max_rank=turn.max_rank,
+        )
+        del self._doubtful[token]
+        if worker != self._worker_id():
+            return 0  # declared dead meanwhile: others take them
+        self._hand_over(claims, time.perf_counter() - started)
+        self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
+        if peek := self._choice.peek_after(turn):
+            self._choice.peeked(await work.heads(connection, peek))
+        return len(claims)
+
+    async def _ask_for_lost_answers(self, connection: psycopg.AsyncConnection) -> None:
+        """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
+        for token, when in list(self._doubtful.items()):
+            if when <= (now := time.monotonic()):
+                worker = self._worker_id()
+                claims = await work.reclaim(connection, worker=worker, token=token)
+                if worker != self._worker_id():
+                    return  # declared dead meanwhile: others take them
+                if claims or when:
+                    # It is there whole or not at all; asked for again, what runs by then would be started twice.
+                    del self._doubtful[token]
+                else:
+                    self._doubtful[token] = now + ASK_AGAIN_SECONDS
+                self._hand_over(claims, 0.0)
+
+    async def _look(self, connection: psycopg.AsyncConnection) -> None:
+        if time.monotonic() >= self._looks.due_at:
+            await self._looks.look(connection)
+        elif self._looks.has_failed and (marks := self._choice.marks):
+            self._choice.peeked(await work.heads(connection, marks))
+
+    async def _claim_transient(
+        self, connection: psycopg.AsyncConnection, queues: list[str] | None, wanted: int
+    ) -> int:
+        started = time.monotonic()
+        claims = await self._fire_and_forget.claim(connection, queues, wanted)
+        if claims is None:
+            return 0
+        self._hand_over(claims, time.monotonic() - started)
+        return len(claims)
+
+    def _hand_over(self, claims: list[Claim], round_trip: float) -> None:
+        self.claimed_count += len(claims)
+        self._tally.claimed(claims)
+        payload = sum(len(claim.args) + len(claim.kwargs) for claim in claims)
+        self._lookahead.claimed(
+            time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
+        )
+        self._arrivals.take_in(claims, round_trip)
+
+    def _withdraw(self) -> None:
+        """What was claimed ahead and can't start, for slow tasks hold all places or it is not to, may run elsewhere."""
+        if self._is_quiet():
+            self._returning += self._arrivals.withdraw()
+        elif not self._dispatcher.waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
+            return
+        else:
+            self._lookahead.stalled()
+        jobs = self._dispatcher.withdraw()
+        # A fire-and-forget task is nowhere but here.
+        self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
+        stalled = [job.claim for job in jobs if not job.claim.is_transient]
+        self._tally.withdrawn(stalled)
+        self._returning += stalled
+        if self._returning:
+            log.info("handing back %d tasks that were not begun", len(self._returning))
+
+    async def _hand_back(self, connection: psycopg.AsyncConnection) -> None:
+        # Again until it succeeds: what is neither run nor handed back would wait for its deadline.
+        claims = self._returning[:]
+        await work.release(connection, claims)
+        del self._returning[: len(claims)]
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        self._connection = await connect(self._url, "lapinq-worker claim", **work.PLAN_SETTINGS)
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()

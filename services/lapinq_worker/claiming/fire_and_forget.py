@@ -1,0 +1,38 @@
+"""When to ask for fire-and-forget tasks: after a hint, else once in `poll_interval`, and again while there are some."""
+
+import time
+
+import psycopg
+
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.tasks import work
+
+
+class FireAndForget:
+    """The fetcher owns it. Of two sets of queues that are asked for in turn one holds the other."""
+
+    def __init__(self, poll_interval: float, *, in_order: bool) -> None:
+        """`in_order`: the queues in the order they are named in."""
+        self._poll_interval = poll_interval
+        self._in_order = in_order
+        self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
+        self._heard_count = 0
+
+    def heard(self) -> None:
+        """There may be some."""
+        self._none_until.clear()
+        self._heard_count += 1
+
+    async def claim(
+        self, connection: psycopg.AsyncConnection, queues: list[str] | None, limit: int
+    ) -> list[Claim] | None:
+        """Takes up to `limit` tasks of `queues` (None: of all); None when it is too early to ask again."""
+        now = time.monotonic()
+        count = len(queues or ())
+        if any(now < until for held, until in self._none_until.items() if held >= count):
+            return None
+        heard_count = self._heard_count
+        claims = await work.claim_transient(connection, queues, limit, in_order=self._in_order)
+        if not claims and heard_count == self._heard_count:
+            self._none_until[count] = now + self._poll_interval
+        return claims

@@ -1,0 +1,207 @@
+"""Which queue to claim from next: the highest priority first, then in turn, weighted.
+
+It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and
+the rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher
+priority) is found by a look from the bottom.
+
+Turns at equal rank go by start-time fair queueing: what a queue was served, over its weight, is its own time; the one
+that is furthest behind is next. A queue that had nothing waiting does not save up: its time is at least the clock,
+which is the time at which the last turn began.
+
+A hint (NOTIFY) waits for the fetcher's next turn, which follows it with a claim. So a hint that arrives during a claim
+or a look outlives it: nobody can tell whether that claim or look still saw the task. A hint is open until a claim of
+its queue gets something or a look succeeds. While hints are open a look also asks which queues are paused; hints of
+those are not followed until the next look.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.tasks.work import HIGHEST_RANK, LOWEST_MARK
+
+MAX_WEIGHT = 1000
+MAX_REMEMBERED = 1000
+MAX_HEADS = 10_000
+
+V = TypeVar("V")
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Claim up to `limit` tasks of `queue`, from `mark` on, with a rank of at most `max_rank`."""
+
+    queue: str
+    mark: tuple[int, int]
+    max_rank: int
+    limit: int
+
+
+class QueueChoice:
+    """`weights` of the queues served; empty: all there are, each with weight 1.
+
+    `is_strict`: the order of the queues goes before the priorities of their tasks (`strict_order`).
+    """
+
+    is_strict = False
+
+    def __init__(self, weights: Mapping[str, int]) -> None:
+        self._weights = weights
+        self._marks: dict[str, tuple[int, int]] = {}
+        self._heads: dict[str, int] = {}
+        self._served: dict[str, float] = {}
+        self._clock = 0.0
+        self._hints: dict[str, bool] = {}  # the queues with an open hint, and whether it was followed
+        self._paused: frozenset[str] = frozenset()
+
+    @property
+    def weights(self) -> Mapping[str, int]:
+        """As given."""
+        return self._weights
+
+    @property
+    def named(self) -> list[str] | None:
+        """The queues served, None for all."""
+        return list(self._weights) or None
+
+    @property
+    def knows_work(self) -> bool:
+        """Whether some queue is believed to have a task waiting."""
+        return bool(self._heads)
+
+    @property
+    def wonders(self) -> bool:
+        """Whether a look should ask which queues are paused."""
+        return bool(self._hints)
+
+    @property
+    def has_open_hints(self) -> bool:
+        """Whether a hint was followed and led to nothing: its task is below the mark, if there is one."""
+        return any(self._hints.values())
+
+    @property
+    def marks(self) -> dict[str, tuple[int, int]]:
+        """Where the next claims start, for the queues in which this worker has claimed tasks."""
+        return dict(self._marks)
+
+    def bottoms(self) -> dict[str, tuple[int, int]]:
+        """The marks for a look from the bottom at the named queues."""
+        return dict.fromkeys(self._weights, LOWEST_MARK)
+
+    def looked(self, heads: Mapping[str, int], paused: Iterable[str] = ()) -> None:
+        """A look from the bottom found these queues with work, each with the rank of its first task.
+
+        `paused` are the queues that are paused, as far as that was asked.
+        """
+        self._heads = dict(heads)
+        self._paused = frozenset(paused).intersection(self._hints).difference(heads)
+        self._hints = {
+            queue: False
+            for queue, followed in self._hints.items()
+            if not followed and queue not in self._paused
+        }
+        for queue in heads:
+            self._marks.pop(queue, None)
+
+    def heard(self, queue: str) -> bool:
+        """Somebody says that `queue` has work. Answers whether a turn should follow the hint."""
+        if self._weights and queue not in self._weights:
+            return False
+        self._remember(self._hints, queue, False)
+        return queue not in self._paused
+
+    def follow_hints(self) -> None:
+        """To be called in each turn of the fetcher. The tasks that hints tell of are most likely after the marks."""
+        for queue, followed in self._hints.items():
+            if not followed and queue not in self._paused and len(self._heads) < MAX_HEADS:
+                self._hints[queue] = True
+                self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
+
+    def next(self, wanted: int) -> Turn | None:
+        """Where to claim from now, when `wanted` more tasks are; None when nothing is known to wait."""
+        if not self._heads:
+            return None
+        best = min(self._heads.values())
+        tied = [queue for queue, rank in self._heads.items() if rank == best]
+        others = [rank for rank in self._heads.values() if rank != best]
+        queue = min(tied, key=self._time)
+        # With others at the same rank this queue must not go on to its lower priorities in this turn.
+        max_rank = best if len(tied) > 1 else min(others, default=HIGHEST_RANK)
+        return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted))
+
+    def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
+        """A claim came back; `all_of_it` when it got as many as it asked for."""
+        queue = turn.queue
+        self._clock = self._time(queue)
+        self._remember(self._served, queue, self._clock + len(claims) / self._weight(queue))
+        if claims:
+            last = claims[-1]
+            self._remember(self._marks, queue, (last.rank, last.seq))
+            self._heads[queue] = last.rank
+            if self._hints.get(queue):
+                del self._hints[queue]
+        if not all_of_it:
+            del self._heads[queue]
+
+    def before(self, turn: Turn) -> list[str]:
+        """The queues whose fire-and-forget tasks go before that turn."""
+        del turn
+        return []
+
+    @property
+    def open_to_transient(self) -> list[str] | None:
+        """The queues whose fire-and-forget tasks may be taken now; None: all."""
+        return self.named
+
+    def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
+        """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""
+        if turn.max_rank == HIGHEST_RANK or turn.queue in self._heads:
+            return {}
+        return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
+
+    def peeked(self, heads: Mapping[str, int]) -> None:
+        """A look from these queues' marks found them with work."""
+        self._heads.update(heads)
+
+    def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
+        # As many as bring it level with the others, were all of them to get their part of what is wanted.
+        level, weight, served = 0.0, 0, float(wanted)
+        for name in sorted(tied, key=self._time):
+            if weight and self._time(name) >= level:
+                break
+            weight += self._weight(name)
+            served += self._time(name) * self._weight(name)
+            level = served / weight
+        return max(1, min(wanted, math.ceil((level - self._time(queue)) * self._weight(queue))))
+
+    def _remember(self, by_queue: dict[str, V], queue: str, value: V) -> None:
+        # In order of use: when there are too many, the queue that was used longest ago goes.
+        by_queue.pop(queue, None)
+        by_queue[queue] = value
+        if len(by_queue) > max(MAX_REMEMBERED, len(self._weights)):
+            del by_queue[next(iter(by_queue))]
+
+    def _time(self, queue: str) -> float:
+        return max(self._served.get(queue, 0.0), self._clock)
+
+    def _weight(self, queue: str) -> int:
+        return self._weights.get(queue, 1)
+
+
+def parse_queues(texts: tuple[str, ...]) -> dict[str, int]:
+    """Weights by queue from "video=3" or "video". Raises `InvalidValue`."""
+    weights: dict[str, int] = {}
+    for text in texts:
+        name, equals, weight = text.partition("=")
+        check_name("queue", name)
+        if not equals:
+            weights[name] = 1
+        elif weight.isascii() and weight.isdigit() and 1 <= int(weight) <= MAX_WEIGHT:
+            weights[name] = int(weight)
+        else:
+            raise InvalidValue("queue", f"{text!r}: the weight must be a whole number from 1 to {MAX_WEIGHT}")
+    return weights

@@ -1,0 +1,171 @@
+"""A worker's sign of life, from a thread of its own with a connection of its own.
+
+So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `stuck_after`
+seconds gets no more beats, and the cluster takes its tasks. What follows from the beats is told by `Trust`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import connect
+from lapinq_core.fleet import workers
+from lapinq_core.fleet.workers import Condition
+from lapinq_worker.liveness.lease_trust import Trust
+from lapinq_worker.liveness.stacks import stack_of
+from lapinq_worker.running.clocks import NEVER, Moment, elapsed, moment
+
+if TYPE_CHECKING:
+    import psycopg
+
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """`declared_dead` is called, in the thread, when the cluster gave this worker up; the beat then ends.
+
+    `asked_to_stop` is called, in the thread, with id and claim token of each task that somebody asked to stop, and
+    again with each beat while it runs. `asked` is called, in the thread, when what the worker itself is asked to do has
+    changed, with that and who asked. `condition` says how it is, soon, and is called in the thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        worker_id: str,
+        *,
+        interval: float,
+        lease: float,
+        stuck_after: float,
+        declared_dead: Callable[[], None],
+        asked_to_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
+        asked: Callable[[str | None, str | None], None] = lambda _order, _by: None,
+        condition: Callable[[], Condition] = Condition,
+    ) -> None:
+        self._url = url
+        self._worker_id = worker_id
+        self._interval = interval
+        self._lease = lease
+        self._deadline = max(interval, lease / 3)
+        self._stuck_after = stuck_after
+        self._declared_dead = declared_dead
+        self._asked_to_stop = asked_to_stop
+        self._asked = asked
+        self._order: str | None = None
+        self._condition = condition
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
+        self._connection: psycopg.AsyncConnection | None = None
+        self._loop_turned = 0.0
+        self._loop_thread = 0
+        self._trust = Trust(interval, lease, NEVER)
+
+    def start(self, registered: Moment) -> None:
+        """Begins; to be called from the event loop's thread.
+
+        `registered` is when the statement that made the worker known was sent.
+        """
+        self._trust = Trust(self._interval, self._lease, registered)
+        self._loop_turned = time.monotonic()
+        self._loop_thread = threading.get_ident()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, without waiting for a beat under way."""
+        self._stop.set()
+
+    def loop_turned(self) -> None:
+        """The event loop is alive; to be called from it every second or so."""
+        self._loop_turned = time.monotonic()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the lease still holds for all this process knows."""
+        return self._trust.is_current(elapsed())
+
+    @property
+    def judging_time(self) -> float | None:
+        """The database's time, in seconds since 1970, by which this process may judge others; None while it may not."""
+        return self._trust.judging_time(moment())
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            pause = 0.0
+            while not self._stop.wait(pause):
+                pause, told, jump = self._interval, self._order, self._trust.jump
+                if time.monotonic() - self._loop_turned > self._stuck_after:
+                    log.error(
+                        "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
+                        self._stuck_after,
+                        stack_of(self._loop_thread),
+                    )
+                    continue
+                try:
+                    alive = runner.run(self._beat())
+                except Exception as error:  # a loop's turn: without beats the worker is given up
+                    if is_away(error):
+                        log.warning("heartbeat: %s", str(error).strip() or type(error).__name__)
+                    else:
+                        log.exception("heartbeat failed")
+                    pause = min(self._interval, RETRY_SECONDS)
+                    continue
+                if not alive:
+                    if not self._stop.is_set():
+                        log.error("this worker was declared dead; it begins anew")
+                        self._declared_dead()
+                    break
+                if (self._order, self._trust.jump) != (told, jump):
+                    pause = min(self._interval / 2, RETRY_SECONDS)  # so that what comes of it is soon told
+            runner.run(self._disconnect())
+
+    async def _beat(self) -> bool:
+        sent = moment()
+        beat = asyncio.ensure_future(self._send())
+        await asyncio.wait({beat}, timeout=self._deadline)
+        if not beat.done():
+            # Closed first: the driver answers a cancellation by asking the server to cancel the statement and waiting
+            # for its word, and it is the server that doesn't answer.
+            if self._connection is not None:
+                self._connection.pgconn.finish()
+            beat.cancel()
+            await asyncio.wait({beat}, timeout=RETRY_SECONDS)
+            await self._disconnect()
+            raise TimeoutError(f"no answer within {self._deadline:g} s")
+        try:
+            database = beat.result()
+        except BaseException:
+            await self._disconnect()
+            raise
+        if database is None:
+            return False
+        if self._trust.beat(sent, moment(), database):
+            log.warning(
+                "the database's clock and this machine's have moved apart: judging no workers for a lease"
+            )
+        return True
+
+    async def _send(self) -> float | None:
+        """Answers the database's time; None when this worker was declared dead."""
+        self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
+        heard = await workers.beat(self._connection, self._worker_id, self._condition(), self._trust.jump)
+        if heard is None:
+            return None
+        for task_id, token in heard.to_stop:
+            self._asked_to_stop(task_id, token)
+        if heard.asked_to != self._order:
+            self._order = heard.asked_to
+            self._asked(heard.asked_to, heard.asked_by)
+        return heard.now
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()

@@ -1,0 +1,199 @@
+"""A worker's place in the fleet: its id, its heartbeat, what it is asked to do, and beginning anew.
+
+A worker that the cluster declared dead (it was cut off or paused for longer than its lease) drops what it holds, for
+others have it by now, and registers again under a new id. What the old one was asked to do does not hold for the new.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.domain.version import __version__
+from lapinq_core.domain.worker import Order
+from lapinq_core.fleet import workers
+from lapinq_core.fleet.workers import Condition, WorkerRecord
+from lapinq_core.runtime.loops import StopLoop, run_every
+from lapinq_core.runtime.settings import Settings
+from lapinq_worker.liveness.heartbeat import Heartbeat
+from lapinq_worker.running.clocks import NEVER, moment
+
+log = logging.getLogger(__name__)
+
+
+class Membership:
+    """One event loop owns it.
+
+    `dropped` is called when all that is held was lost, `back` when the worker is a member again or `is_quiet` has
+    changed, `dismissed` when it is asked to end; `asked_to_stop` gets id and claim token of tasks that are to be
+    stopped. All on the event loop; `noticed_stop` gets the same as `asked_to_stop` before, in another thread, where
+    `condition` is asked how the worker is.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        settings: Settings,
+        queues: list[str] | None,
+        *,
+        dropped: Callable[[], None],
+        back: Callable[[], None],
+        dismissed: Callable[[], None],
+        condition: Callable[[], Condition],
+        asked_to_stop: Callable[[str, str], None],
+        noticed_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
+    ) -> None:
+        self._url = url
+        self._pool = pool
+        self._settings = settings
+        self._queues = queues
+        self._dropped = dropped
+        self._back = back
+        self._dismissed = dismissed
+        self._condition = condition
+        self._asked_to_stop = asked_to_stop
+        self._noticed_stop = noticed_stop
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._registered = NEVER
+        self._rebirth: asyncio.Task[None] | None = None
+        self.id = str(uuid.uuid4())
+        self.name = settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+        self.is_member = False
+        self.is_quiet = False  # somebody asked it to claim nothing more
+        self._heartbeat = self._new_heartbeat()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the worker holds what it claimed, for all it knows."""
+        return self.is_member and self._heartbeat.is_current
+
+    def what_keeps_it(self) -> str | None:
+        """Why the worker may claim nothing now; None when it may."""
+        return None if self.is_current else "the database has not confirmed lately that it lives"
+
+    @property
+    def judging_time(self) -> float | None:
+        """The database's time by which it may judge others; None while it may not."""
+        return self._heartbeat.judging_time
+
+    async def join(self, stop: asyncio.Event) -> None:
+        """Registers, trying until it succeeds or `stop` is set, which also ends later attempts to begin anew."""
+        self._stop = stop
+        record = WorkerRecord(
+            id=self.id,
+            name=self.name,
+            version=__version__,
+            queues=self._queues,
+            pool=self._settings.worker_pool,
+            concurrency=self._settings.worker_concurrency,
+            lease_seconds=self._settings.lease_seconds,
+        )
+
+        async def turn() -> None:
+            async with self._pool.connection() as conn:
+                self._registered = moment()
+                await workers.register(conn, record)
+            self.is_member = True
+            raise StopLoop
+
+        await run_every("register", turn, interval=0.1, stop=stop, expected=_not_ready)
+
+    def start_beating(self) -> None:
+        """From the event loop's thread, once it has joined."""
+        self._heartbeat.start(self._registered)
+
+    def stop_beating(self) -> None:
+        """For good; returns at once."""
+        if self._rebirth is not None:
+            self._rebirth.cancel()
+        self._heartbeat.stop()
+
+    def loop_turned(self) -> None:
+        """The event loop is alive; to be called from it every second or so."""
+        self._heartbeat.loop_turned()
+
+    def give_up(self) -> str:
+        """From another thread, while the event loop is stuck: nothing is claimed or started any more, and the worker
+        begins anew when the loop turns again. Answers the id it had, under which it still holds what it holds."""
+        worker = self.id
+        self.is_member = False
+        self._heartbeat.stop()
+        self._on_loop(self._begin_anew)(worker)
+        return worker
+
+    async def leave(self) -> None:
+        """Signs off: what it should still hold is given to others at once."""
+        async with self._pool.connection() as conn:
+            await workers.deregister(conn, self.id)
+
+    def _new_heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            self._url,
+            self.id,
+            interval=self._settings.heartbeat_interval,
+            lease=self._settings.lease_seconds,
+            stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
+            declared_dead=partial(self._on_loop(self._begin_anew), self.id),
+            asked_to_stop=self._stop_is_asked,
+            asked=partial(self._on_loop(self._follow), self.id),
+            condition=self._condition,
+        )
+
+    def _on_loop(self, call: Callable[..., None]) -> Callable[..., None]:
+        # For the heartbeat's thread.
+        def soon(*args: str | None) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the process is ending
+                self._loop.call_soon_threadsafe(call, *args)
+
+        return soon
+
+    def _stop_is_asked(self, task_id: str, token: str) -> None:
+        self._noticed_stop(task_id, token)
+        self._on_loop(self._asked_to_stop)(task_id, token)
+
+    def _follow(self, worker: str, order: str | None, by: str | None) -> None:
+        if worker != self.id:
+            return  # it was of the life before
+        match order:
+            case Order.STOP:
+                log.info("%s asked this worker to stop", by)
+                self._dismissed()
+            case Order.QUIET | None if self.is_quiet != (order is not None):
+                log.info(
+                    "%s asked this worker to %s", by, "claim nothing more" if order else "go on claiming"
+                )
+                self.is_quiet = order is not None
+                self._back()
+            case _:
+                pass  # nothing new, or what only a later release knows
+
+    def _begin_anew(self, worker: str) -> None:
+        if worker != self.id:
+            return  # told by two
+        self.is_member = self.is_quiet = False
+        self._dropped()
+        self.id = str(uuid.uuid4())
+        self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")
+
+    async def _be_reborn(self) -> None:
+        await self.join(self._stop)
+        if not self.is_member:
+            return  # told to stop meanwhile
+        self._heartbeat = self._new_heartbeat()
+        self.start_beating()
+        self._back()
+
+
+def _not_ready(error: BaseException) -> bool:
+    """The database is away, or not migrated yet."""
+    return is_away(error) or isinstance(error, psycopg.errors.UndefinedTable)

@@ -1,0 +1,58 @@
+"""Gives the tasks of lost workers to the living.
+
+A worker judges others only while it is calm (see `heartbeat`). Any number may do it at once: rows are locked with SKIP
+LOCKED, and every change matches the token it was read with.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.fleet import workers
+from lapinq_core.runtime.loop_times import Observe
+from lapinq_core.runtime.loops import run_every
+from lapinq_core.upkeep import passes
+
+log = logging.getLogger(__name__)
+
+
+class Rescuer:
+    """`judging_time` is the database's time by which this process may judge, None while it may not (`trust`); `wake`
+    gets the queues in which rescued tasks may start."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        judging_time: Callable[[], float | None],
+        wake: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._pool = pool
+        self._judging_time = judging_time
+        self._wake = wake
+        self.rescued_count = 0
+
+    async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
+        """Sweeps every `interval` seconds until `stop` is set, and tells `observe` of each."""
+        await run_every(
+            "rescuer", self.sweep, interval=interval, stop=stop, expected=is_away, observe=observe
+        )
+
+    async def sweep(self) -> float | None:
+        """One pass, for `run_every`: at once again when there was more than a pass takes."""
+        expected = self._judging_time()
+        if expected is None:
+            return None
+        async with self._pool.connection() as conn:
+            for _, name in await workers.declare_dead(conn, expected):
+                log.warning("worker %s is lost: its tasks are given to others", name)
+            rescued = await passes.rescue(conn, expected, random.random())  # noqa: S311  # jitter
+        if rescued:
+            self.rescued_count += len(rescued)
+            log.warning("took %d tasks from lost workers or past their deadline", len(rescued))
+            self._wake({queue for queue in rescued.values() if queue})
+        return 0.0 if len(rescued) == passes.PASS_LIMIT else None

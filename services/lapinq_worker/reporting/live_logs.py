@@ -1,0 +1,71 @@
+"""Sends on what running attempts log, for whoever looks at them meanwhile: the latest lines, once a second.
+
+An attempt that takes less than a second sends nothing this way: all that it logged is stored with its end. As with
+progress, what the database does not take is dropped, and nothing waits for it.
+"""
+
+import asyncio
+import logging
+import time
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.runtime.failure_log import FailureLog
+from lapinq_core.tasks import work
+from lapinq_worker.running.job import Job
+
+INTERVAL_SECONDS = 1.0
+MOST_CHARACTERS = 8_000
+"""Of the end of a log."""
+MAX_BATCH = 100
+
+log = logging.getLogger(__name__)
+
+
+class LiveLogs:
+    """`note` may be called from any thread; an event loop runs the rest."""
+
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
+        self._pool = pool
+        self._changed: dict[tuple[str, str], Job] = {}
+        self._failures = FailureLog(log, "what tasks log could not be sent", is_away, level=logging.DEBUG)
+
+    def note(self, job: Job) -> None:
+        """It logged something; returns at once."""
+        if job.id:
+            self._changed[job.id, job.token] = job
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                due = self._take_due()
+                for start in range(0, len(due), MAX_BATCH):
+                    async with self._pool.connection() as conn:
+                        await work.report_logs(conn, due[start : start + MAX_BATCH])
+            except Exception as error:  # noqa: BLE001  # a loop's turn: the next lines come anyway
+                self._failures.failed(error)
+
+    def _take_due(self) -> list[tuple[str, str, str]]:
+        """Id, token and latest lines of attempts that logged since the last turn, in ascending order of id."""
+        due: list[tuple[str, str, str]] = []
+        started_before = time.perf_counter() - INTERVAL_SECONDS
+        for key in list(self._changed):
+            job = self._changed[key]
+            if not job.is_ended and job.started > started_before:
+                continue  # it may have ended by the next turn
+            del self._changed[key]
+            text = None if job.is_ended else job.log_text()
+            if text:
+                due.append((*key, _latest(text)))
+        return sorted(due)
+
+
+def _latest(text: str) -> str:
+    """The whole lines at the end of `text` that fit."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return text[-MOST_CHARACTERS:].partition("\n")[2] or text[-MOST_CHARACTERS:]

@@ -1,0 +1,68 @@
+"""Hands the figures over time that a worker gathers to the database, once in each span of ten seconds.
+
+What is gathered are sums, in bounded memory: while the database is away they grow, and go out when it is back, counted
+as of then. A process that is killed takes with it what it gathered since it last wrote. When the answer to a statement
+gets lost, what it wrote may be written twice.
+"""
+
+import asyncio
+import random
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.domain.figures import FLUSH_SECONDS
+from lapinq_core.figures import rollups
+from lapinq_core.runtime.loop_times import Observe
+from lapinq_core.runtime.loops import run_every
+from lapinq_worker.running.tally import Tally
+
+
+class Recorder:
+    """One event loop owns it. `observe` is told of each turn, as by `run_every`."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        tally: Tally,
+        observe: Observe,
+    ) -> None:
+        self._pool = pool
+        self._tally = tally
+        self._observe = observe
+        self._writing = asyncio.Lock()
+        # Within a span of the database's clock each worker writes at a time of its own, away from both ends: so each
+        # span gets what one such time brought, never none or two, and not all workers write at once.
+        self._phase = random.uniform(0.2, 0.8) * FLUSH_SECONDS  # noqa: S311  # no secret
+
+    async def run(self) -> None:
+        """Writes, until cancelled."""
+        await run_every(
+            "figures",
+            self._turn,
+            interval=FLUSH_SECONDS,
+            stop=asyncio.Event(),
+            expected=is_away,
+            observe=self._observe,
+        )
+
+    async def flush(self) -> float | None:
+        """Writes what has gathered; raises when that fails, having lost nothing.
+
+        Answers how many seconds of the database's span are over, None when there was nothing to write.
+        """
+        async with self._writing:
+            figures = self._tally.take_figures()
+            if not figures:
+                return None
+            try:
+                async with self._pool.connection() as conn:
+                    return await rollups.record(conn, figures)
+            except BaseException:
+                self._tally.give_back(figures)
+                raise
+
+    async def _turn(self) -> float | None:
+        over = await self.flush()
+        return None if over is None else FLUSH_SECONDS - over + self._phase

@@ -1,0 +1,77 @@
+"""Finds the functions of claimed tasks, each once. Importing the user's modules happens off the event loop.
+
+Each import has a thread of its own, a daemon: a module that never comes to an end must keep neither other modules from
+being imported nor the process from ending.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Sequence
+
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.middleware import Middleware
+from lapinq_core.domain.tasks.outcome import Outcome, TimedOut
+from lapinq_worker.running.job import Target
+from lapinq_worker.running.outcomes import raised
+from lapinq_worker.running.targets import load_target
+
+Key = tuple[str, str]
+
+
+class Functions:
+    """A cache of targets by module and name. A failure is not kept: the next task tries again.
+
+    One event loop owns it. `time_limit` in seconds an import. `middleware` is the worker's own, which goes around every
+    function, outside of what the function's queue has.
+    """
+
+    def __init__(
+        self, allowed: Sequence[str], time_limit: float, middleware: Sequence[Middleware] = ()
+    ) -> None:
+        self._allowed = allowed
+        self._middleware = middleware
+        self._time_limit = time_limit
+        self._targets: dict[Key, Target] = {}
+        self._searches: dict[Key, asyncio.Future[Target | Outcome]] = {}
+
+    def known(self, claim: Claim) -> Target | None:
+        """The target, if it was found before."""
+        return self._targets.get((claim.module_path, claim.task_name))
+
+    async def find(self, claim: Claim) -> Target | Outcome:
+        """The target, or the outcome of a task whose function can't be found."""
+        key = (claim.module_path, claim.task_name)
+        search = self._searches.get(key) or self._begin(key)
+        try:
+            async with asyncio.timeout(self._time_limit):
+                # Others may wait for it too.
+                return await asyncio.shield(search)
+        except TimeoutError:
+            return TimedOut(self._time_limit)
+
+    def _begin(self, key: Key) -> asyncio.Future[Target | Outcome]:
+        loop = asyncio.get_running_loop()
+        search: asyncio.Future[Target | Outcome] = loop.create_future()
+
+        def found(result: Target | Outcome) -> None:
+            del self._searches[key]
+            if isinstance(result, Target):
+                self._targets[key] = result
+            if not search.done():
+                search.set_result(result)
+
+        def run() -> None:
+            result = self._search(key)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
+                loop.call_soon_threadsafe(found, result)
+
+        threading.Thread(target=run, name=f"import {key[0]}", daemon=True).start()
+        self._searches[key] = search
+        return search
+
+    def _search(self, key: Key) -> Target | Outcome:
+        try:
+            return load_target(*key, self._allowed, self._middleware)
+        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
+            return raised(error)

@@ -1,0 +1,214 @@
+"""From what a function returned or raised to an `Outcome`. Runs in the worker and in its child processes.
+
+Nothing here raises, whatever the user's objects do when looked at: an outcome that can't be told would be lost.
+"""
+
+import inspect
+import math
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+import lapinq_core
+from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.outcome import (
+    Cancelled,
+    Completed,
+    Outcome,
+    Raised,
+    Refused,
+    RetryAsked,
+    Snoozed,
+    TimedOut,
+    Unstorable,
+)
+from lapinq_core.importing import TaskNotAllowed, TaskNotFound
+
+MAX_ERROR_CHARACTERS = 2_000
+MAX_TRACEBACK_CHARACTERS = 20_000
+MAX_SIGNATURE_CHARACTERS = 500
+MAX_RESULT_BYTES = 16 * 1024 * 1024
+
+_encoder = msgspec.json.Encoder()
+
+
+def _within(folder: Path, *parts: str) -> str:
+    return os.path.join(folder, *parts, "")  # noqa: PTH118  # a path object drops the separator at the end
+
+
+_WORKER, _CORE, _PYTHON = Path(__file__).parent, Path(lapinq_core.__file__).parent, Path(os.__file__).parent
+_OURS = (_within(_WORKER), _within(_CORE))
+_SHIPPED_MIDDLEWARE = _within(_CORE.parent, "lapinq", "middleware")
+_ABOVE_THE_USER = (
+    *_OURS,
+    _SHIPPED_MIDDLEWARE,
+    _within(_PYTHON, "asyncio"),
+    _within(_PYTHON, "importlib"),
+    str(_PYTHON / "runpy.py"),
+    "<frozen importlib.",
+    "<frozen runpy>",
+)
+# These stand between a middleware of the user's and the function.
+_BETWEEN = (str(_CORE / "domain" / "middleware.py"), str(_WORKER / "targets.py"), _SHIPPED_MIDDLEWARE)
+# Where a function is called: an error that comes from there was raised by the call itself.
+_CALLERS = (*_BETWEEN, _within(_WORKER, "pools"))
+_NOTHING = Completed("null")
+
+
+def returned(value: object, max_bytes: int = MAX_RESULT_BYTES) -> Outcome:
+    """The outcome of a function that returned `value`, whose JSON text may have `max_bytes`."""
+    if value is None:
+        return _NOTHING
+    try:
+        result = _encoder.encode(value)
+        # The encoder writes null for what JSON has no number for.
+        if b"null" in result and _holds_no_number(value):
+            return _unstorable("it holds NaN or an infinity, for which JSON has no number")
+        if len(result) > max_bytes:
+            return _unstorable(
+                f"it has {len(result):,} bytes, more than {max_bytes:,} (LAPINQ_MAX_RESULT_SIZE)"
+            )
+        return Completed(result.decode())
+    except Exception as error:  # noqa: BLE001  # whatever the encoder finds in a value of the user's
+        return _unstorable(_text(error) or type(error).__name__)
+
+
+def raised(
+    error: BaseException, handling: Handling | None = None, function: Callable[..., Any] | None = None
+) -> Outcome:
+    """The outcome of a function that raised `error`; `handling` is what its decorator says.
+
+    What `function` itself was called with may not have fitted; then the reason shows its signature.
+    """
+    text, name = _text(error), type(error).__name__
+    match error:
+        case TimeLimit():
+            return TimedOut(_seconds(error, "limit") or 0.0)
+        case Cancel():
+            return Cancelled(_storable(text, MAX_ERROR_CHARACTERS))
+        case Snooze() if (seconds := _seconds(error, "seconds")) is not None:
+            return Snoozed(seconds)
+        case _:
+            pass
+    described = f"{name}: {text}" if text else name
+    if function is not None and isinstance(error, TypeError) and _is_from_the_call(error):
+        described = f"{described[:MAX_ERROR_CHARACTERS]}; {_signature(function)}"
+    described = _storable(described, MAX_ERROR_CHARACTERS)
+    if isinstance(error, TaskNotAllowed):
+        return Refused(described)  # another try would be refused as well
+    if isinstance(error, TaskNotFound):
+        return Raised(described)  # a traceback would only show how it was searched
+    # A retry that is asked for is wanted, whatever else is not to be retried.
+    if isinstance(error, RetryError) and (countdown := _seconds(error, "countdown")) is not None:
+        return RetryAsked(countdown, described, _format(error))
+    if handling is not None and _is_one_of(error, handling.no_retry_for):
+        return Refused(described, _format(error))
+    return Raised(described, _format(error))
+
+
+def _unstorable(reason: str) -> Unstorable:
+    text = f"the function ran to its end, but its result can't be stored as JSON: {reason}"
+    return Unstorable(_storable(text, MAX_ERROR_CHARACTERS))
+
+
+def _holds_no_number(value: object) -> bool:
+    todo = [msgspec.to_builtins(value)]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return True
+        elif isinstance(item, dict):
+            todo.extend(cast("dict[Any, Any]", item).values())
+        elif isinstance(item, (list, tuple)):
+            todo.extend(cast("list[Any]", item))
+    return False
+
+
+def _seconds(error: BaseException, attribute: str) -> float | None:
+    try:
+        # NaN becomes 0; the database has no timestamp for what is further off.
+        return min(max(0.0, float(getattr(error, attribute))), float(MAX_SECONDS))
+    except BaseException:  # noqa: BLE001  # user code: anything may stand there
+        return None
+
+
+def _is_one_of(error: BaseException, types: tuple[type[BaseException], ...]) -> bool:
+    try:
+        return isinstance(error, types)
+    except BaseException:  # noqa: BLE001  # user code: a class can decide what is an instance of it
+        return False
+
+
+def _is_from_the_call(error: BaseException) -> bool:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return frames is not None and frames.tb_frame.f_code.co_filename.startswith(_CALLERS)
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", "it")
+    try:
+        # One step, from our own wrapper to the function: a decorator of the user's may supply arguments of its own.
+        bare = getattr(function, "__wrapped__", function) if _is_between(function) else function
+        name = getattr(bare, "__name__", name)
+        signature = str(inspect.signature(bare, follow_wrapped=False))
+    except BaseException:  # noqa: BLE001  # user code, and functions written in C have none
+        return f"{name} has no signature to show"
+    return f"the signature is {name}{signature}"[:MAX_SIGNATURE_CHARACTERS]
+
+
+def _is_between(function: Callable[..., Any]) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename.startswith(_BETWEEN)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as inner:  # noqa: BLE001  # user code: a __str__ that raises must not hide the failure
+        return f"(its message can't be read: {type(inner).__name__})"
+
+
+def _format(error: BaseException) -> str:
+    try:
+        told = traceback.TracebackException.from_exception(error, compact=True)
+        _keep_users_frames(told)
+        return _storable("".join(told.format()), MAX_TRACEBACK_CHARACTERS)
+    except BaseException:  # noqa: BLE001  # user code: the exception's own methods are called
+        return ""
+
+
+def _keep_users_frames(told: traceback.TracebackException) -> None:
+    """Takes ours out of it, and of its causes and members: they tell nobody anything."""
+    waiting: list[traceback.TracebackException | None] = [told]
+    while waiting:
+        one = waiting.pop()
+        if one is not None:
+            one.stack[:] = _users_frames(one.stack)
+            waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
+
+
+def _users_frames(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
+    frames = list(stack)
+    while frames and frames[0].filename.startswith(_ABOVE_THE_USER):
+        del frames[0]
+    # The last one shows where it happened, be that in ours.
+    return [frame for frame in frames[:-1] if not frame.filename.startswith(_BETWEEN)] + frames[-1:]
+
+
+def _storable(text: str, most: int) -> str:
+    # PostgreSQL stores neither NUL nor halves of surrogate pairs.
+    text = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return (
+        text
+        if len(text) <= most
+        else f"{text[: most // 2]}\n… {len(text) - most} characters left out …\n{text[-most // 2 :]}"
+    )

@@ -1,0 +1,130 @@
+"""What stands behind `current_task()` in a child process (`lapinq_core.domain.tasks.context.Attempt`)."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lapinq_core.domain.tasks.context import Transaction
+from lapinq_worker.running.attempt_log import MAX_LINE, AttemptLog
+from lapinq_worker.running.job import decode_metadata
+from lapinq_worker.running.pools.child.alarm import Alarm
+from lapinq_worker.running.pools.child.channel import Channel
+from lapinq_worker.running.pools.child.frames import Call, Line
+from lapinq_worker.running.pools.child.shared_page import SharedPage
+
+
+class Surroundings:
+    """The ways back to the worker, the same for all calls of a child."""
+
+    def __init__(self, channel: Channel, page: SharedPage, alarm: Alarm, database_url: str | None) -> None:
+        self.channel = channel
+        self.page = page
+        self.alarm = alarm
+        self.database_url = database_url
+
+
+class ChildAttempt:
+    """Call number `number`, which runs since `started`, by time.perf_counter. `said` is its last word on progress."""
+
+    __slots__ = ("_asked", "_details", "_number", "_surroundings", "is_committed", "log", "said", "started")
+
+    def __init__(self, surroundings: Surroundings, number: int, asked: Call, started: float) -> None:
+        self._surroundings = surroundings
+        self._number = number
+        self._asked = asked
+        self._details = asked.details
+        self.started = started
+        self.is_committed = False
+        self.said: tuple[int, str | None] | None = None
+        self.log: AttemptLog | None = None  # a copy, for an end of its own making
+
+    @property
+    def id(self) -> str:
+        return self._details.id
+
+    @property
+    def token(self) -> str:
+        """That of its claim."""
+        return self._details.token
+
+    @property
+    def task_name(self) -> str:
+        return self._asked.task_name
+
+    @property
+    def module_path(self) -> str:
+        return self._asked.module_path
+
+    @property
+    def queue_name(self) -> str:
+        return self._details.queue_name
+
+    @property
+    def attempt(self) -> int:
+        return self._details.attempt
+
+    @property
+    def max_retries(self) -> int:
+        return self._details.max_retries
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return decode_metadata(self._details.metadata)
+
+    @property
+    def request_id(self) -> str | None:
+        return self._details.request_id
+
+    @property
+    def enqueued_at(self) -> datetime | None:
+        at = self._details.enqueued_at
+        return None if at is None else datetime.fromtimestamp(at, UTC)
+
+    @property
+    def deadline(self) -> datetime:
+        left = self.started + self._details.time_limit - time.perf_counter()
+        return datetime.now(UTC) + timedelta(seconds=left)
+
+    @property
+    def claim_seq(self) -> int:
+        return self._details.claim_seq
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._surroundings.page.is_cancelled(self._number)
+
+    @property
+    def is_lease_lost(self) -> bool:
+        return self._surroundings.page.is_lost(self._number)
+
+    def report_progress(self, percent: int, message: str | None) -> None:
+        self.said = (percent, message)
+        self._surroundings.page.report_progress(self._number, percent, message)
+
+    def write_log(self, line: str) -> None:
+        # One character more than is kept shows the worker that it was longer.
+        line = line[: MAX_LINE + 1].encode("utf-8", "backslashreplace").decode()
+        self._surroundings.channel.send(Line(self._number, line))
+        self._surroundings.alarm.make_up()
+        if self.log is None:
+            self.log = AttemptLog()
+        self.log.add(line)
+
+    def log_text(self) -> str | None:
+        """What it logged so far, None for nothing."""
+        return None if self.log is None else self.log.text()
+
+    def transaction(self, result: Any) -> Transaction:
+        from lapinq_worker.running.transaction import AttemptTransaction
+
+        return AttemptTransaction(self, result)
+
+    def database_url(self) -> str | None:
+        """Where its end is to be written."""
+        return self._surroundings.database_url
+
+    def committed(self) -> None:
+        """It ended itself."""
+        self.is_committed = True
+        self._surroundings.page.commit(self._number)

@@ -1,0 +1,66 @@
+"""Calls plain functions; what threads and child processes share."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from lapinq_core.domain.tasks.context import Attempt, running
+from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.outcome import Outcome
+from lapinq_worker.running.job import decode_arguments
+from lapinq_worker.running.outcomes import MAX_RESULT_BYTES, raised, returned
+
+
+class Gate(Protocol):
+    """Told when the user's function begins and ends: `is_open` while it runs, and in this module around it."""
+
+    is_open: bool
+
+
+class _NoGate:
+    is_open = False
+
+
+def call(
+    function: Callable[..., Any],
+    args: bytes | msgspec.Raw,
+    kwargs: bytes | msgspec.Raw,
+    attempt: Attempt | None = None,
+    handling: Handling | None = None,
+    max_result_size: int = MAX_RESULT_BYTES,
+    gate: Gate | None = None,
+) -> Outcome:
+    """Calls `function` in a context of its own, so that context variables do not leak into the next call.
+
+    `attempt` is what `current_task()` tells of there.
+    """
+    gate = gate or _NoGate()
+    try:
+        positional, keywords = decode_arguments(args, kwargs)
+        context = contextvars.copy_context()
+        gate.is_open = True
+        value = context.run(_run, attempt, function, positional, keywords)
+        gate.is_open = False
+    except BaseException as error:  # noqa: BLE001  # user code
+        gate.is_open = False
+        return raised(error, handling, function)
+    return returned(value, max_result_size)
+
+
+def _run(
+    attempt: Attempt | None, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+) -> object:
+    if attempt is not None:
+        running.set(attempt)
+    value: object = function(*args, **kwargs)
+    if value is not None and isinstance(value, Coroutine):
+        # A decorator that is no coroutine function itself stands around one that is.
+        return asyncio.run(cast("Coroutine[Any, Any, object]", value))
+    return value
+
+
+AROUND_THE_FUNCTION = frozenset({call.__code__, _run.__code__})
+"""Code of ours that is on top of the stack when `is_open` and the function has not begun or has ended."""

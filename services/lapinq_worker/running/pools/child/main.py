@@ -1,0 +1,167 @@
+"""The program of a child process: `python -m lapinq_worker.running.pools.child.main SOCKET PARENT PAGE`.
+
+It calls functions, one at a time, and knows no database, unless a function asks for a transaction. It ends when the
+worker closes the socket, and is killed by the kernel when the worker dies, so that no code goes on whose outcome nobody
+waits for.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
+from lapinq_core.importing import load_middleware
+from lapinq_core.runtime.logs import configure_logging
+from lapinq_worker.running.job import Target
+from lapinq_worker.running.outcomes import raised
+from lapinq_worker.running.pools.child.alarm import Alarm
+from lapinq_worker.running.pools.child.attempt import ChildAttempt, Surroundings
+from lapinq_worker.running.pools.child.calling import AROUND_THE_FUNCTION, call
+from lapinq_worker.running.pools.child.channel import SENDING, Channel
+from lapinq_worker.running.pools.child.frames import Call, Frames, Greeting, Ready, Report, reportable
+from lapinq_worker.running.pools.child.shared_page import SharedPage
+from lapinq_worker.running.pools.child.stop_signals import FORK_HOOKS, leave_stopping_to_parent
+from lapinq_worker.running.targets import load_target
+
+_PR_SET_PDEATHSIG = 1
+
+_calls = msgspec.msgpack.Decoder(list[Call])
+
+
+def main() -> None:
+    """Serves the socket and the page whose file descriptors are given, for the worker whose process id is given."""
+    connection, parent, page = map(int, sys.argv[1:4])
+    _die_with_parent(parent)
+    with socket.socket(fileno=connection) as opened:
+        opened.setblocking(True)
+        opened.set_inheritable(False)
+        channel = Channel(opened)
+        leave_stopping_to_parent(channel.forked)
+        shared = SharedPage(page)
+        os.close(page)
+        try:
+            _serve(channel, shared)
+        except BaseException:
+            # Here, for when the socket closes the worker kills what is left of this process.
+            traceback.print_exc()
+            raise
+
+
+def _serve(channel: Channel, page: SharedPage) -> None:
+    frames = Frames()
+    caller: _Caller | None = None
+    process = os.getpid()
+    while data := channel.receive():
+        for body in frames.feed(data):
+            if caller is None:
+                caller = _Caller(msgspec.msgpack.decode(body, type=Greeting), channel, page)
+                channel.send(Ready())
+                continue
+            for asked in _calls.decode(body):
+                report = caller.call(asked)
+                if os.getpid() != process:
+                    os._exit(1)  # a copy that the function forked and did not end: the original reports
+                channel.send(report)
+                if report.is_last:
+                    return
+
+
+class _Caller:
+    def __init__(self, greeting: Greeting, channel: Channel, page: SharedPage) -> None:
+        self._greeting = greeting
+        self._page = page
+        self._alarm = Alarm(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
+        self._alarm.install()
+        self._surroundings = Surroundings(channel, page, self._alarm, greeting.database_url)
+        self._targets: dict[tuple[str, str], Target] = {}
+        self._number = 0
+        configure_logging(greeting.log_level, as_json=greeting.json_log)
+        sys.path[:] = greeting.sys_path
+        _import(greeting.imports)
+        self._middleware = load_middleware(greeting.middleware)
+
+    def call(self, asked: Call) -> Report:
+        self._number = number = self._number + 1
+        started = time.perf_counter_ns()
+        if not self._page.begin(number, started):
+            return Report(Unstarted(), 0.0, call=number)
+        self._alarm.set(number, asked.details.time_limit)
+        key = (asked.module_path, asked.task_name)
+        target = self._targets.get(key)
+        if target is None:
+            self._page.load(number)
+            target = self._load(*key)
+            started = time.perf_counter_ns()
+            self._page.loaded(started)
+        attempt = ChildAttempt(self._surroundings, number, asked, started / 1e9)
+        outcome = self._outcome(target, asked, attempt)
+        if attempt.is_committed and isinstance(outcome, Completed):
+            outcome = Committed()
+        seconds = (time.perf_counter_ns() - started) / 1e9
+        # Raised just anywhere, it may have left a lock taken or a program running: this process ends with the call.
+        is_last = self._alarm.told == number and not isinstance(outcome, Completed | Unstorable | Committed)
+        return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last, number)
+
+    def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
+        if not isinstance(target, Target):
+            return target
+        return call(
+            target.function,
+            asked.args,
+            asked.kwargs,
+            attempt,
+            target.handling,
+            self._greeting.max_result_size,
+            self._alarm,
+        )
+
+    def _load(self, module_path: str, task_name: str) -> Target | Outcome:
+        try:
+            target = load_target(module_path, task_name, self._greeting.allowed_modules, self._middleware)
+        except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
+            return raised(error)
+        if target.is_coroutine:
+            target.function = _to_its_end(target.function)
+        self._targets[module_path, task_name] = target
+        return target
+
+
+def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
+    # What is marked as a coroutine function may give any awaitable.
+    async def arun(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await function(*args, **kwargs)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return asyncio.run(arun(args, kwargs))
+
+    run.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
+    return run
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        # What fails here fails again, and is reported, when a task needs it.
+        with contextlib.suppress(BaseException):
+            importlib.import_module(module)
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the worker is gone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Child processes, from the worker's side."""

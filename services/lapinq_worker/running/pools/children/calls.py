@@ -1,0 +1,41 @@
+"""What a child process is sent: a greeting, made from the worker's settings, and calls, made from jobs."""
+
+import sys
+
+from lapinq_core.runtime.settings import Settings
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.child.frames import Call, Details, Greeting
+
+
+def greeting_of(settings: Settings, limits: Limits) -> Greeting:
+    """What a child needs to know once."""
+    return Greeting(
+        sys.path,
+        list(settings.allowed_modules),
+        list(settings.worker_imports),
+        list(settings.worker_middleware),
+        limits.max_result_size,
+        settings.database_url,
+        settings.log_level,
+        settings.json_log,
+    )
+
+
+def call_of(job: Job, limits: Limits) -> Call:
+    """The call of `job`'s function, and what that can learn of itself."""
+    claim = job.claim
+    metadata = bytes(claim.metadata)
+    details = Details(
+        claim.id,
+        claim.token,
+        claim.queue_name,
+        claim.attempt,
+        claim.max_retries,
+        claim.claim_seq,
+        limits.time_limit_of(claim),
+        claim.enqueued_at,
+        None if metadata == b"null" else metadata,
+        claim.request_id,
+    )
+    return Call(claim.module_path, claim.task_name, bytes(claim.args), bytes(claim.kwargs), details)

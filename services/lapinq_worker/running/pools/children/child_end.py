@@ -1,0 +1,45 @@
+"""How a job ends that was running in a child process when that ended."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+from lapinq_core.domain.tasks.outcome import Died, Interrupted, Outcome
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.pools.children.child_process import ChildProcess
+
+EXIT_GRACE_SECONDS = 1.0
+
+
+def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
+    """How `job`, which had begun in a child that ended with `code`, is to be settled."""
+    if child.ending is not None and child.ending[0] is job:
+        return child.ending[1]
+    order = child.orders.get(job)
+    if order is not None:
+        return order.outcome
+    if child.ending is None:
+        return Died(f"the process that ran the task {_how(code)}")
+    # It had just begun when the process was killed because of the one before.
+    return child.interruption or Interrupted()
+
+
+async def end_all(children: Sequence[ChildProcess]) -> None:
+    """Has them end, by force where they don't at once."""
+    for child in children:
+        child.hang_up()
+    ends = [asyncio.create_task(child.exited()) for child in children]
+    if ends:
+        await asyncio.wait(ends, timeout=EXIT_GRACE_SECONDS)
+    await asyncio.gather(*(child.end() for child in children), return_exceptions=True)
+    for end in ends:
+        end.cancel()
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

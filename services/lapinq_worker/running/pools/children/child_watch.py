@@ -1,0 +1,65 @@
+"""A look at a child: its time limit, its memory, what it says, what it is to be told, whether it is worn out."""
+
+import logging
+
+from lapinq_core.domain.tasks.outcome import Died, Interrupted, TimedOut
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.children.child_process import ChildProcess
+from lapinq_worker.running.pools.children.memory import in_mebibytes, resident_bytes
+from lapinq_worker.running.pools.children.order import Order
+
+LOOK_SECONDS = 0.1
+LEAST_SECONDS = 0.01
+BEGIN_SECONDS = (
+    30.0  # a child that doesn't begin what it was handed for so long is stuck in something of its own
+)
+
+
+log = logging.getLogger(__name__)
+
+
+def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
+    """Does what is due at `now`, by time.perf_counter. Answers in how many seconds to look again at the latest."""
+    child.pass_on_progress()
+    if child.is_doomed or not child.jobs:
+        return LOOK_SECONDS
+    child.note_lease()
+    job = child.current
+    if job is None:
+        if now - child.handed_over > BEGIN_SECONDS:
+            child.kill(Interrupted())
+        return min(LOOK_SECONDS, limits.time_limit_of(child.jobs[0].claim))
+    size = None if limits.max_memory is None else resident_bytes(child.pid)
+    if limits.max_memory is not None and size is not None and size > limits.max_memory:
+        limit, taken = in_mebibytes(limits.max_memory), in_mebibytes(size)
+        child.kill(Died(f"memory limit of {limit} exceeded ({taken} resident)"))
+        return LOOK_SECONDS
+    # The import before the first call of a function has the worker's own limit: it is none of the task's doing.
+    limit = limits.time_limit if child.page.is_loading else limits.time_limit_of(job.claim)
+    left = child.page.started + limit - now
+    if left <= 0:
+        kill_at = now + limits.time_limit_grace
+        order = child.orders.setdefault(job, Order(TimedOut(limit), kill_at))
+        # One that was cancelled before gets no longer than others.
+        order.kill_at = min(order.kill_at, kill_at)
+        if limits.time_limit_grace:
+            child.tell_time_limit(job)
+    order = child.orders.get(job)
+    if order is None:
+        return min(LOOK_SECONDS, left)
+    if job.is_cancelled:
+        child.tell_cancelled(job)  # it may have begun in the moment in which it was asked not to
+    if now >= order.kill_at:
+        child.kill(order.outcome)
+    return max(LEAST_SECONDS, min(LOOK_SECONDS, order.kill_at - now))
+
+
+def is_worn_out(child: ChildProcess, limits: Limits) -> bool:
+    """Whether `child`, which is idle, must not be used again."""
+    if limits.max_tasks_per_child is not None and child.calls >= limits.max_tasks_per_child:
+        return True
+    size = None if limits.max_memory is None else resident_bytes(child.pid)
+    if limits.max_memory is None or size is None or size <= limits.max_memory:
+        return False
+    log.info("replacing a child process of %s after %d tasks", in_mebibytes(size), child.calls)
+    return True

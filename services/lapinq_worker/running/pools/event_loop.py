@@ -1,0 +1,283 @@
+"""Runs coroutines on the worker's event loop, in a fixed number of slots.
+
+A slot is one asyncio task that awaits one coroutine after the other; starting a task for each would cost several
+microseconds more. Each coroutine still gets a context of its own, so that context variables do not leak into the next.
+
+Time limit, cancel request and stop: the slot's task is cancelled. A coroutine that swallows the cancellation is closed
+after a grace time: its outcome is settled without it, and a new slot takes its place. So does one for a task that still
+carries a cancellation, from whomever, when its coroutine has ended: the next coroutine must not get it.
+
+A coroutine that was left behind gets no step more: only its slot steps it. What it started beside itself on the loop
+(tasks, callbacks, the end of an asynchronous generator that it did not exhaust) is asyncio's, and goes on. One that
+holds up the loop itself can't be cancelled from here: see `loop_guard`.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import logging
+import time
+import types
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, cast
+
+from lapinq_core.domain.tasks.context import running
+from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Raised, TimedOut, WorkerLost
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.job import Job, decode_arguments
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.outcomes import raised, returned
+from lapinq_worker.running.pools.verdict import verdict
+
+INTERRUPT_GRACE_SECONDS = 2.0
+MAX_BURST_SECONDS = 0.01
+# A limit and the grace time after it are each noticed at most the longer one late: 0.4 s together.
+SWEEP_SECONDS = (0.02, 0.2)
+_EMPTY = len("[]")
+
+log = logging.getLogger(__name__)
+
+
+class _Slot:
+    __slots__ = ("abandoned", "context", "coroutine", "forced_at", "job", "ordered", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.job: Job | None = None
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self.context: contextvars.Context | None = None
+        self.ordered: Outcome | None = None  # what a cancellation that we ordered is for
+        self.forced_at = 0.0  # when it is left behind if it has not ended by then
+        self.abandoned = False
+
+
+class EventLoopPool:
+    """`slots` of them.
+
+    `stepped` is the job whose code has the event loop at this moment, for whoever looks from another thread.
+    `left_behind` is how many coroutines refused to end.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, slots: int, limits: Limits) -> None:
+        self.stepped: Job | None = None
+        self.left_behind = 0
+        self._dispatcher = dispatcher
+        self._limits = limits
+        self._slots = {_Slot() for _ in range(slots)}
+        self._ending = False
+
+    async def run(self) -> None:
+        """Runs the slots until cancelled; the coroutines in them are cancelled with it, and not settled."""
+        shortest, pause = SWEEP_SECONDS
+        try:
+            for slot in self._slots:
+                self._start(slot)
+            while True:
+                await asyncio.sleep(max(shortest, pause))
+                pause = self._look_after_slots()
+        finally:
+            self._ending = True
+            tasks = [slot.task for slot in self._slots if slot.task]
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=INTERRUPT_GRACE_SECONDS)
+            for slot in self._slots:
+                self._abandon(slot)
+
+    def interrupt(self, outcome: Outcome) -> None:
+        """Stops what runs; each running job ends as `outcome`."""
+        self._interrupt(outcome)
+        # A job may be on its way to a slot that has not woken yet.
+        asyncio.get_running_loop().call_soon(self._interrupt, outcome)
+
+    def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
+        """Cancels the coroutine of that claim, which ends as `outcome`; False when it does not run here."""
+        if self._cancel(task_id, token, outcome):
+            return True
+        asyncio.get_running_loop().call_soon(self._cancel, task_id, token, outcome)
+        return False
+
+    def held(self) -> list[tuple[Job, Outcome, float]]:
+        """What runs, as it is to be settled when nothing more can be learned of it; for another thread."""
+        now = time.perf_counter()
+        return [
+            (job, slot.ordered or Interrupted(), now - job.started)
+            for slot in list(self._slots)
+            if (job := slot.job) is not None and not slot.abandoned
+        ]
+
+    def halt(self) -> None:
+        """Nothing runs here while the event loop is stuck but what it is stuck in."""
+
+    def _interrupt(self, outcome: Outcome) -> None:
+        is_lost = isinstance(outcome, WorkerLost)
+        for slot in self._slots:
+            if slot.job is not None:
+                slot.job.is_lost |= is_lost
+                if slot.ordered is None:
+                    self._order(slot, outcome, INTERRUPT_GRACE_SECONDS)
+                slot.forced_at = min(slot.forced_at, time.perf_counter() + INTERRUPT_GRACE_SECONDS)
+
+    def _cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
+        for slot in self._slots:
+            job = slot.job
+            if job is not None and job.claim.id == task_id and job.claim.token == token:
+                if not job.is_cancelled:
+                    job.is_cancelled = True
+                    self._order(slot, outcome, self._limits.cancel_grace)
+                return True
+        return False
+
+    def _start(self, slot: _Slot) -> None:
+        slot.task = asyncio.create_task(self._serve(slot), name="lapinq slot")
+        slot.task.add_done_callback(functools.partial(self._slot_ended, slot))
+
+    def _slot_ended(self, slot: _Slot, task: asyncio.Task[None]) -> None:
+        if self._ending or slot.abandoned:
+            return
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a slot for coroutines broke; another takes its place", exc_info=error)
+        self._start(slot)
+
+    async def _serve(self, slot: _Slot) -> None:
+        await self._run_jobs(slot)
+
+    @types.coroutine
+    def _run_jobs(self, slot: _Slot) -> Generator[Any, Any, None]:
+        """One job after the other, each step of its coroutine in one copy of the current context.
+
+        All in one generator, for each call and each await in between would cost every task.
+        """
+        dispatcher = self._dispatcher
+        max_result_size = self._limits.max_result_size
+        task = asyncio.current_task()
+        assert task is not None
+        # The end of one is the start of the next where nothing lies between: a look at the clock is dear here.
+        now = time.perf_counter()
+        burst_end = now + MAX_BURST_SECONDS
+        while True:
+            job: Job | None = dispatcher.take()
+            if job is None:
+                job = cast("Job", (yield from dispatcher.next()))
+                now = time.perf_counter()
+                burst_end = now + MAX_BURST_SECONDS
+            job.started = now
+            slot.job = self.stepped = job
+            coroutine: Any = None
+            try:
+                claim = job.claim
+                if len(claim.args) == len(claim.kwargs) == _EMPTY:
+                    coroutine = job.target.function()
+                else:
+                    args, kwargs = decode_arguments(claim.args, claim.kwargs)
+                    coroutine = job.target.function(*args, **kwargs)
+                if coroutine.__class__ is not types.CoroutineType:
+                    # What is marked as a coroutine function may give any awaitable.
+                    coroutine = _as_coroutine(coroutine)
+                slot.coroutine = coroutine
+                slot.context = context = contextvars.copy_context()
+                context.run(running.set, job)
+                step: Any = coroutine.send
+                argument: Any = None
+                while True:
+                    waited_for = context.run(step, argument)
+                    self.stepped = None
+                    try:
+                        argument = yield waited_for
+                        step = coroutine.send
+                    except BaseException as error:  # noqa: BLE001  # whatever is thrown into the slot's task
+                        if slot.abandoned or isinstance(error, GeneratorExit):
+                            self._abandon(slot)
+                            return
+                        # Handed on to the coroutine, where it belongs.
+                        step, argument = coroutine.throw, error
+                    self.stepped = job
+            except StopIteration as stop:
+                outcome = (
+                    returned(stop.value, max_result_size)
+                    if coroutine is not None
+                    else raised(stop, job.target.handling)
+                )
+            except asyncio.CancelledError:
+                if self._ending:
+                    self.stepped = None
+                    raise
+                outcome = Raised("CancelledError: the coroutine was cancelled from inside")
+            except BaseException as error:  # noqa: BLE001  # user code
+                outcome = raised(error, job.target.handling, job.target.function)
+            slot.job = self.stepped = None
+            if slot.abandoned:
+                return
+            if slot.ordered is not None or job.is_committed:
+                outcome = verdict(job, outcome, slot.ordered)
+                slot.ordered = None
+            started, now = now, time.perf_counter()
+            dispatcher.ended(job, outcome, now - started)
+            dispatcher.took_leave()
+            if task.cancelling():
+                return
+            if now > burst_end:
+                # Coroutines that never wait must not keep everybody else from the loop.
+                yield from asyncio.sleep(0)
+                now = time.perf_counter()
+                burst_end = now + MAX_BURST_SECONDS
+
+    def _look_after_slots(self) -> float:
+        """Answers in how many seconds to look again."""
+        now = time.perf_counter()
+        next_look = now + SWEEP_SECONDS[1]
+        for slot in list(self._slots):
+            if (job := slot.job) is None:
+                continue
+            if slot.ordered is None:
+                limit = self._limits.time_limit_of(job.claim)
+                due = job.started + limit
+                if due <= now:
+                    self._order(slot, TimedOut(limit), self._limits.time_limit_grace)
+                    due = slot.forced_at
+            else:
+                due = slot.forced_at
+                if due <= now:
+                    self._leave_behind(slot, job, slot.ordered, now)
+                    continue
+            next_look = min(next_look, due)
+        return next_look - now
+
+    def _order(self, slot: _Slot, outcome: Outcome, grace: float) -> None:
+        """Cancels it, for a reason or for another one; time that it was given before does not get longer."""
+        assert slot.task is not None
+        assert slot.job is not None
+        now = time.perf_counter()
+        if slot.ordered is None:
+            limit_at = slot.job.started + self._limits.time_limit_of(slot.job.claim)
+            slot.forced_at = max(now, limit_at) + self._limits.time_limit_grace
+        slot.forced_at = min(slot.forced_at, now + grace)
+        slot.ordered = outcome
+        slot.task.cancel()
+
+    def _leave_behind(self, slot: _Slot, job: Job, outcome: Outcome, now: float) -> None:
+        self.left_behind += 1
+        log.warning("task %s ignored its cancellation and is left behind", job.claim.id)
+        self._abandon(slot)
+        self._slots.discard(slot)
+        fresh = _Slot()
+        self._slots.add(fresh)
+        self._start(fresh)
+        self._dispatcher.ended(job, outcome, now - job.started)
+        self._dispatcher.freed()
+
+    def _abandon(self, slot: _Slot) -> None:
+        slot.abandoned = True
+        if slot.coroutine is not None and slot.context is not None:
+            # Raises GeneratorExit where it waits; it can refuse that only by waiting again.
+            self.stepped = slot.job
+            with contextlib.suppress(BaseException):
+                slot.context.run(slot.coroutine.close)
+            self.stepped = None
+        if slot.task is not None:
+            slot.task.cancel()
+
+
+async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

@@ -1,0 +1,293 @@
+"""Runs plain functions in child processes: spawned clean, reused, replaced when they die or are worn out.
+
+A child runs one function at a time. At the time limit a function is told, and a little later its whole process group is
+killed, so also code that is stuck in C and what it started. A child that dies charges only the function it was running;
+what was handed over with it and not begun goes on in another child. A task that took its process along before runs in a
+child that has run nothing else.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine
+
+from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
+from lapinq_core.runtime.settings import Settings
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.child.frames import Report, frame
+from lapinq_worker.running.pools.children.calls import greeting_of
+from lapinq_worker.running.pools.children.child_end import EXIT_GRACE_SECONDS, end_all, ending_of
+from lapinq_worker.running.pools.children.child_process import ChildProcess
+from lapinq_worker.running.pools.children.child_watch import LOOK_SECONDS, is_worn_out, look_after
+from lapinq_worker.running.pools.held import held_by
+from lapinq_worker.running.pools.isolated_calls import Apart
+from lapinq_worker.running.pools.verdict import verdict
+
+START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
+START_RETRY_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class ProcessPool:
+    """At most `worker_concurrency` children, started as they are needed."""
+
+    def __init__(self, dispatcher: Dispatcher, settings: Settings, limits: Limits) -> None:
+        self._dispatcher = dispatcher
+        self._limit = settings.worker_concurrency
+        self._limits = limits
+        self._greeting = frame(greeting_of(settings, limits))
+        self._idle: list[ChildProcess] = []
+        self._busy: set[ChildProcess] = set()
+        self._dying: set[ChildProcess] = set()  # until they are buried
+        self._todo: deque[list[Job]] = deque()
+        self._todo_fresh: deque[list[Job]] = deque()  # for children that have run nothing
+        self._apart = Apart(self._start_apart)
+        self._starting = 0
+        self._launching: set[ChildProcess] = set()
+        self._stopped = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_work = asyncio.Event()
+
+    def start(self, jobs: list[Job]) -> None:
+        """Runs `jobs` one after the other in a child."""
+        while self._idle:
+            child = self._idle.pop()
+            if not child.is_doomed:
+                self._hand_over(child, jobs)
+                return
+        self._todo.append(jobs)
+        self._start_children()
+
+    def start_isolated(self, job: Job) -> None:
+        """Runs `job`, which may be a coroutine, in a child where nothing else runs."""
+        self._apart.add(job)
+
+    def _start_apart(self, job: Job) -> None:
+        if job.claim.isolation < Isolation.FRESH_PROCESS:
+            self.start([job])
+            return
+        for child in self._idle:
+            if not (child.calls or child.is_doomed):
+                self._idle.remove(child)
+                self._hand_over(child, [job])
+                return
+        self._todo_fresh.append([job])
+        self._start_children()
+
+    def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
+        """Asks the function of that claim to stop; False when it does not run here.
+
+        What does not stop within the grace time is killed. What waits for a child is settled at once; what a child was
+        handed and has not begun, when the child comes to it and passes it over.
+        """
+
+        def is_meant(job: Job) -> bool:
+            return job.claim.id == task_id and job.claim.token == token
+
+        for todo in (self._todo, self._todo_fresh, self._apart.todo):
+            for jobs in todo:
+                for job in filter(is_meant, jobs):
+                    jobs.remove(job)
+                    self._ended(job, outcome, 0.0)
+                    if not jobs:
+                        todo.remove(jobs)
+                        self._dispatcher.freed()
+                    return True
+        for child in (*self._busy, *self._dying):
+            for job in filter(is_meant, child.behind):
+                child.behind.remove(job)
+                self._ended(job, outcome, 0.0)
+                return True
+            for job in filter(is_meant, child.jobs):
+                if not job.is_cancelled:
+                    child.cancel(job, outcome, time.perf_counter() + self._limits.cancel_grace)
+                return True
+        return False
+
+    async def run(self) -> None:
+        """Looks after busy children until cancelled, then ends all of them."""
+        try:
+            while True:
+                if not self._busy:
+                    self._has_work.clear()
+                    await self._has_work.wait()
+                now = time.perf_counter()
+                waits = [look_after(child, self._limits, now) for child in self._busy]
+                await asyncio.sleep(min(waits, default=LOOK_SECONDS))
+        finally:
+            await self._end()
+
+    def interrupt(self, outcome: Outcome) -> None:
+        """Kills the children that run something; the job ends as `outcome`, what was not begun as `Unstarted`."""
+        for child in self._busy:
+            child.interrupt(outcome)
+        for child in self._dying:
+            child.interruption = outcome  # what it was running took it along; the rest does not go on
+        todo = [*self._todo, *self._todo_fresh, *self._apart.todo]
+        self._apart.todo.clear()
+        self._todo.clear()
+        self._todo_fresh.clear()
+        for jobs in todo:
+            self._give_up(jobs)
+
+    def held(self) -> list[tuple[Job, Outcome, float]]:
+        """Everything in it, as it is to be settled when nothing more can be learned of it; for another thread."""
+        return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh, *self._apart.todo])
+
+    def pids(self) -> list[int]:
+        """The children's process ids; any thread may ask."""
+        return [child.pid for child in (*self._idle, *self._busy, *self._dying)]
+
+    def halt(self) -> None:
+        """Kills all children, from another thread while the event loop is stuck."""
+        for child in (*self._launching, *self._idle, *self._busy, *self._dying):
+            child.kill(Interrupted())
+
+    def reported(self, child: ChildProcess, job: Job, report: Report) -> None:
+        """A child is through with a job."""
+        outcome = report.outcome
+        if report.progress is not None:
+            job.host.note_progress(job.claim, *report.progress)
+        if child.orders or report.is_committed:
+            order = child.orders.pop(job, None)
+            job.is_committed = report.is_committed
+            outcome = verdict(job, outcome, None if order is None else order.outcome)
+        if type(report.outcome) is not Unstarted:
+            job.target.run_time.measured(report.seconds)
+        self._ended(job, outcome, report.seconds)
+        if not child.jobs:
+            self._through(child)
+
+    def lost(self, child: ChildProcess) -> None:
+        """A child died, was killed, or was told to end."""
+        if self._stopped:
+            return
+        if child in self._idle:
+            self._idle.remove(child)
+        self._busy.discard(child)
+        self._dying.add(child)
+        self._track(self._bury(child))
+        self._start_children()
+
+    async def _bury(self, child: ChildProcess) -> None:
+        if child.is_retired:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EXIT_GRACE_SECONDS):
+                    await child.exited()
+        code = await child.end()
+        self._dying.discard(child)
+        if not child.jobs and not child.behind:
+            return
+        child.pass_on_progress()
+        seconds = time.perf_counter() - child.page.started
+        for _ in range(child.position + 1):
+            job, is_committed = child.take_first()
+            job.is_committed = is_committed
+            self._ended(job, ending_of(child, job, code), seconds)
+        for job in child.jobs:
+            if (order := child.orders.get(job)) is not None:
+                self._ended(job, order.outcome, 0.0)
+        self._go_on(child, [job for job in (*child.jobs, *child.behind) if job not in child.orders])
+
+    def _through(self, child: ChildProcess) -> None:
+        self._busy.discard(child)
+        rest, child.behind = child.behind, []
+        if child.is_doomed:
+            self._dying.add(child)
+        elif is_worn_out(child, self._limits):
+            self._retire(child)
+        else:
+            self._welcome(child)
+        self._go_on(child, rest)
+
+    def _go_on(self, child: ChildProcess, rest: list[Job]) -> None:
+        """What is left of a chunk goes on in another child than `child`."""
+        if rest and child.interruption is None:
+            self.start(rest)
+        else:
+            self._give_up(rest)
+        self._start_children()
+
+    def _give_up(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._ended(job, Unstarted(), 0.0)
+        self._dispatcher.freed()
+
+    def _ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
+        self._dispatcher.ended(job, outcome, seconds)
+        self._apart.ended(job)
+
+    def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
+        most = self._limits.max_tasks_per_child
+        room = len(jobs) if most is None else most - child.calls
+        child.behind = jobs[room:]
+        self._busy.add(child)
+        self._has_work.set()
+        child.run(jobs[:room], self._limits)
+
+    def _welcome(self, child: ChildProcess) -> None:
+        if self._todo_fresh and not child.calls:
+            self._hand_over(child, self._todo_fresh.popleft())
+        elif self._todo:
+            self._hand_over(child, self._todo.popleft())
+        else:
+            self._idle.append(child)
+
+    def _retire(self, child: ChildProcess) -> None:
+        child.is_retired = True
+        self._dying.add(child)
+        child.hang_up()
+
+    def _start_children(self) -> None:
+        """Starts as many as there are chunks that wait for one, within the limit."""
+        while self._starting < len(self._todo) + len(self._todo_fresh) and not self._stopped:
+            if self._starting + len(self._busy) + len(self._idle) >= self._limit:
+                if not self._todo_fresh or not self._idle:
+                    return
+                # It has run something; one that has not takes its place.
+                self._retire(self._idle.pop(0))
+            self._starting += 1
+            self._track(self._spawn())
+
+    async def _spawn(self) -> None:
+        child = ChildProcess(self)
+        self._launching.add(child)
+        try:
+            async with asyncio.timeout(START_DEADLINE_SECONDS):
+                await child.launch(self._greeting)
+        except Exception as error:  # noqa: BLE001  # a loop's turn: the jobs go on waiting for a child
+            log.error(  # noqa: TRY400  # the traceback is ours and tells nothing
+                "can't start a process for tasks (%s); trying again in %g s",
+                str(error) or type(error).__name__,
+                START_RETRY_SECONDS,
+            )
+            await child.end()
+            await asyncio.sleep(START_RETRY_SECONDS)
+        except BaseException:  # the pool ends
+            await child.end()
+            raise
+        else:
+            if not child.is_doomed:  # else it was lost again
+                self._welcome(child)
+        finally:
+            self._launching.discard(child)
+            self._starting -= 1
+        self._start_children()
+
+    async def _end(self) -> None:
+        self._stopped = True
+        for task in self._tasks:
+            task.cancel()
+        await end_all([*self._idle, *self._busy, *self._dying])
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _track(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

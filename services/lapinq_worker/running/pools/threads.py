@@ -1,0 +1,300 @@
+"""Runs plain functions in threads of the worker's process.
+
+A thread can't be stopped from outside, only asked: at the time limit of its job, or when somebody wants it stopped,
+`current_task().cancelled` becomes true, and a function that looks there now and then can return. One that does not
+within the grace time is left behind: its job is settled without it, what it returns later is dropped (`lease_lost`
+tells it so), and another thread takes its place. It goes on using whatever it holds until it returns by itself, perhaps
+beside the next attempt at the same task; where that won't do, use processes. The process ends without waiting for it.
+
+Who settles a job is decided under the thread's lock: the thread begins and finishes a job under it, and the event loop
+leaves a thread behind under it, so each job is begun once and told of once.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import deque
+
+from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, TimedOut, Unstarted
+from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.child.calling import call
+from lapinq_worker.running.pools.verdict import verdict
+
+SWEEP_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class _Chunk:
+    """Jobs for one thread, and the number of interruptions before: one that was overtaken by another is not begun."""
+
+    __slots__ = ("interruptions", "jobs")
+
+    def __init__(self, interruptions: int, jobs: list[Job]) -> None:
+        self.interruptions = interruptions
+        self.jobs = jobs
+
+
+class _Thread:
+    """One thread and its chunk: the job it runs, and the `rest`. Read and written under `lock`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rest: deque[Job] = deque()
+        self.current: Job | None = None
+        self.ordered: Outcome | None = None  # what its job was asked to stop for
+        self.forced_at = 0.0  # when it is left behind if its job has not ended by then
+        self.abandoned = False
+
+
+class ThreadPool:
+    """As many threads as there are chunks at once, started as they are needed."""
+
+    def __init__(self, dispatcher: Dispatcher, limits: Limits) -> None:
+        self._dispatcher = dispatcher
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._todo: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+        self._waiting: set[_Chunk] = set()  # the same, until a thread has them
+        self._interruptions = 0
+        self._done: deque[tuple[Job, Outcome, float] | None] = deque()  # None: a chunk is through
+        self._collecting = False
+        self._threads: set[_Thread] = set()
+        self._is_short_of_threads = False
+        self._busy = 0
+
+    def start(self, jobs: list[Job]) -> None:
+        """Runs `jobs` one after the other in a thread."""
+        self._busy += 1
+        self._put(jobs)
+
+    async def run(self) -> None:
+        """Watches over the time limits until cancelled, then lets the threads go."""
+        try:
+            pause = SWEEP_SECONDS
+            while True:
+                await asyncio.sleep(pause)
+                self._start_threads()
+                now = time.perf_counter()
+                due = min(
+                    (self._look_after(thread, now) for thread in list(self._threads)), default=now + 1.0
+                )
+                pause = min(SWEEP_SECONDS, max(0.02, due - now))
+        finally:
+            for _ in self._threads:
+                self._todo.put(None)
+
+    def interrupt(self, outcome: Outcome) -> None:
+        """Settles what runs as `outcome`; the threads themselves go on until their functions return."""
+        self._interruptions += 1
+        for thread in list(self._threads):
+            self._cut_off(thread, outcome)
+        if not self._threads:
+            self._give_up_waiting()
+
+    def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
+        """Asks the function of that claim to stop; False when it does not run here.
+
+        One that was handed over with others and has not begun is taken out.
+        """
+        for thread in self._threads:
+            with thread.lock:
+                current = thread.current
+                if current is not None and _is_claim(current, task_id, token):
+                    if not isinstance(thread.ordered, type(outcome)):
+                        self._order(thread, current, outcome, self._limits.cancel_grace)
+                    return True
+                waiting = next((job for job in thread.rest if _is_claim(job, task_id, token)), None)
+                if waiting is not None:
+                    thread.rest.remove(waiting)
+            if waiting is not None:
+                self._dispatcher.ended(waiting, outcome, 0.0)
+                return True
+        return False
+
+    def held(self) -> list[tuple[Job, Outcome, float]]:
+        """What runs, as it is to be settled when nothing more can be learned of it, what was not begun, and what has
+        ended and was not told yet; for another thread."""
+        now = time.perf_counter()
+        # In the order in which jobs come by, so that none slips through; what is seen twice is further by then.
+        found: dict[Job, tuple[Job, Outcome, float]] = {
+            job: (job, Unstarted(), 0.0) for chunk in list(self._waiting) for job in chunk.jobs
+        }
+        for thread in list(self._threads):
+            with thread.lock:
+                found |= {job: (job, Unstarted(), 0.0) for job in thread.rest}
+                if (job := thread.current) is not None:
+                    found[job] = (job, thread.ordered or Interrupted(), now - job.started)
+        found |= {end[0]: end for end in list(self._done) if end is not None}
+        return list(found.values())
+
+    def halt(self) -> None:
+        """Tells the functions that run to stop, and that nothing they answer is kept, and begins no others; for another
+        thread."""
+        self._interruptions += 1
+        for thread in list(self._threads):
+            with thread.lock:
+                self._done.extend((job, Unstarted(), 0.0) for job in thread.rest)
+                thread.rest.clear()
+                if thread.current is not None:
+                    thread.current.is_cancelled = thread.current.is_lost = True
+
+    def _put(self, jobs: list[Job]) -> None:
+        chunk = _Chunk(self._interruptions, jobs)
+        self._waiting.add(chunk)
+        self._todo.put(chunk)
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        """As many as there are chunks. Those that can't be started now are missed at the next look."""
+        while self._busy > len(self._threads):
+            thread = _Thread()
+            self._threads.add(thread)
+            try:
+                # Daemon threads: the process must be able to end while one is stuck.
+                threading.Thread(
+                    target=self._serve, args=(thread,), name="lapinq task thread", daemon=True
+                ).start()
+            except RuntimeError as error:
+                self._threads.discard(thread)
+                if not self._is_short_of_threads:
+                    log.error("can't start a thread for tasks (%s); trying again", error)  # noqa: TRY400
+                self._is_short_of_threads = True
+                return
+            self._is_short_of_threads = False
+
+    def _give_up_waiting(self) -> None:
+        """There is no thread that would take the chunks, and tell that they were overtaken."""
+        chunks, self._waiting = self._waiting, set()
+        self._todo = queue.SimpleQueue()
+        self._collect()
+        for chunk in chunks:
+            for job in chunk.jobs:
+                self._dispatcher.ended(job, Unstarted(), 0.0)
+            self._free()
+
+    def _serve(self, thread: _Thread) -> None:
+        while not thread.abandoned and (chunk := self._todo.get()) is not None:
+            with thread.lock:
+                if chunk.interruptions == self._interruptions:
+                    thread.rest.extend(chunk.jobs)
+                else:
+                    self._done.extend((job, Unstarted(), 0.0) for job in chunk.jobs)
+                self._waiting.discard(chunk)
+            while (job := _begin(thread)) is not None:
+                target, claim = job.target, job.claim
+                outcome = call(
+                    target.function,
+                    claim.args,
+                    claim.kwargs,
+                    attempt=job,
+                    handling=target.handling,
+                    max_result_size=self._limits.max_result_size,
+                )
+                with thread.lock:
+                    if thread.abandoned:
+                        return
+                    thread.current = None
+                    outcome = verdict(job, outcome, thread.ordered)
+                    self._report((job, outcome, time.perf_counter() - job.started))
+            with thread.lock:
+                if not thread.abandoned:
+                    self._report(None)
+
+    def _report(self, end: tuple[Job, Outcome, float] | None) -> None:
+        self._done.append(end)
+        if not self._collecting:
+            self._collecting = True
+            try:
+                self._loop.call_soon_threadsafe(self._collect)
+            except RuntimeError:
+                return  # the loop is closed: the process is ending
+
+    def _collect(self) -> None:
+        self._collecting = False
+        while self._done:
+            end = self._done.popleft()
+            if end is None:
+                self._free()
+            else:
+                job, outcome, seconds = end
+                if type(outcome) is not Unstarted:
+                    job.target.run_time.measured(seconds)
+                self._dispatcher.ended(job, outcome, seconds)
+
+    def _look_after(self, thread: _Thread, now: float) -> float:
+        """Answers when it has to be looked at again, if nothing else happens."""
+        with thread.lock:
+            job = thread.current
+            if job is None:
+                return now + 1.0
+            if thread.ordered is None:
+                limit = self._limits.time_limit_of(job.claim)
+                if now < job.started + limit:
+                    return job.started + limit
+                self._order(thread, job, TimedOut(limit), self._limits.time_limit_grace)
+            if now < thread.forced_at:
+                return thread.forced_at
+        self._leave_behind(thread, job)
+        return now + 1.0
+
+    def _order(self, thread: _Thread, job: Job, outcome: Outcome, grace: float) -> None:
+        """Asks it to stop, for a reason or for another one; time that it was given before does not get longer."""
+        now = time.perf_counter()
+        if thread.ordered is None:
+            limit_at = job.started + self._limits.time_limit_of(job.claim)
+            thread.forced_at = max(now, limit_at) + self._limits.time_limit_grace
+        thread.forced_at = min(thread.forced_at, now + grace)
+        thread.ordered = outcome
+        job.is_cancelled = True
+
+    def _leave_behind(self, thread: _Thread, late: Job) -> None:
+        with thread.lock:
+            if thread.current is not late or thread.ordered is None:
+                return
+            thread.abandoned = late.is_lost = True
+        self._threads.discard(thread)
+        self._collect()
+        self._dispatcher.ended(late, thread.ordered, time.perf_counter() - late.started)
+        if thread.rest:
+            self._put(list(thread.rest))
+        else:
+            self._free()
+
+    def _cut_off(self, thread: _Thread, outcome: Outcome) -> None:
+        with thread.lock:
+            job = thread.current
+            if job is None and not thread.rest:
+                return
+            thread.abandoned = True
+            if job is not None:
+                job.is_cancelled = job.is_lost = True
+        self._threads.discard(thread)
+        self._collect()
+        if job is not None:
+            self._dispatcher.ended(job, thread.ordered or outcome, time.perf_counter() - job.started)
+        for unstarted in thread.rest:
+            self._dispatcher.ended(unstarted, Unstarted(), 0.0)
+        self._free()
+
+    def _free(self) -> None:
+        self._busy -= 1
+        self._dispatcher.freed()
+
+
+def _begin(thread: _Thread) -> Job | None:
+    with thread.lock:
+        if thread.abandoned or not thread.rest:
+            return None
+        job = thread.current = thread.rest.popleft()
+        thread.ordered = None
+        job.started = time.perf_counter()
+        return job
+
+
+def _is_claim(job: Job, task_id: str, token: str) -> bool:
+    return job.claim.id == task_id and job.claim.token == token

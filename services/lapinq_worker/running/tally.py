@@ -1,0 +1,149 @@
+"""Counts what a worker claims and how its attempts end, for the metrics and for the figures over time.
+
+Tens of thousands of tasks end in a second: what all of them do is gathered and counted by the batch.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client.core import Metric
+
+from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.histogram import count_into
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, HandBack, Next, Nothing, Retry
+from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
+from lapinq_core.runtime import catalogue
+from lapinq_core.runtime.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
+
+Ran = tuple[str, str, float]  # queue, task, seconds
+_Pair = tuple[str, str]
+
+COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, HANDED_BACK = (
+    "completed",
+    "failed",
+    "retried",
+    "cancelled",
+    "snoozed",
+    "handed_back",
+)
+
+RUN_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+
+
+class Tally:
+    """One event loop counts and takes the figures, any thread may `collect`.
+
+    `completions` takes an attempt that completed: append to it, and call `count_completions` now and then.
+    """
+
+    def __init__(self) -> None:
+        self.completions: list[Ran] = []
+        self._queues: Bounded[str] = Bounded(MOST_QUEUES, OTHER)
+        self._pairs: Bounded[_Pair] = Bounded(MOST_TASKS, (OTHER, OTHER))
+        self._outcomes: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._runs: Histograms[tuple[str, ...]] = Histograms(RUN_BOUNDS)
+        self._waits: Histograms[tuple[str, ...]] = Histograms(WAIT_BOUNDS)
+        self._figures: defaultdict[str, Figures] = defaultdict(
+            Figures
+        )  # as many as there are queues told apart
+
+    def claimed(self, claims: Sequence[Claim]) -> None:
+        """These came from the database."""
+        if not claims:
+            return
+        first = claims[0].queue_name
+        if claims[0].is_transient and any(claim.queue_name != first for claim in claims):
+            for queue in {claim.queue_name for claim in claims}:
+                self.claimed([claim for claim in claims if claim.queue_name == queue])
+            return
+        queue = self._queues[first]
+        waits = sorted([claim.waited for claim in claims if claim.waited is not None])
+        self._waits[(queue,)].observe_all(waits)
+        figures = self._figures[queue]
+        figures.started += len(claims)
+        count_into(figures.waits, waits)
+
+    def withdrawn(self, claims: Iterable[Claim]) -> None:
+        """These were claimed, and go without having been begun."""
+        for claim in claims:
+            self._figures[self._queues[claim.queue_name]].started -= 1
+
+    def count_completions(self) -> None:
+        """Counts what has gathered in `completions`."""
+        if not self.completions:
+            return
+        gathered = self.completions[:]
+        self.completions.clear()
+        queues, tasks, seconds = zip(*gathered, strict=True)
+        counts = Counter(zip(queues, tasks, strict=True))
+        for pair, count in counts.items():
+            self._outcomes[(*self._pair(pair), COMPLETED)] += count
+        if len({queue for queue, _ in counts}) == 1:
+            self._ran(self._queues[queues[0]], sorted(seconds))
+            return
+        by_queue: defaultdict[str, list[float]] = defaultdict(list)
+        for queue, _, ran in gathered:
+            by_queue[queue].append(ran)
+        for queue, times in by_queue.items():
+            times.sort()
+            self._ran(self._queues[queue], times)
+
+    def ended(self, claim: Claim, outcome: str, seconds: float) -> None:
+        """An attempt ended as `outcome`; one that was not begun took no time."""
+        self._outcomes[(*self._pair((claim.queue_name, claim.task_name)), outcome)] += 1
+        queue = self._queues[claim.queue_name]
+        figures = self._figures[queue]
+        if outcome == COMPLETED:
+            figures.completed += 1
+        elif outcome == FAILED:
+            figures.failed += 1
+        if seconds > 0:
+            self._runs[(queue,)].observe(seconds)
+            count_into(figures.runs, (seconds,))
+        elif outcome in (HANDED_BACK, CANCELLED):
+            figures.started -= 1
+
+    def take_figures(self) -> dict[str, Figures]:
+        """What was counted since the last time, by queue. It is the caller's now, who may `give_back` it."""
+        self.count_completions()
+        taken, self._figures = self._figures, defaultdict(Figures)
+        return taken
+
+    def give_back(self, figures: Mapping[str, Figures]) -> None:
+        """They are to be taken again."""
+        for queue, each in figures.items():
+            self._figures[queue].add(each)
+
+    def collect(self) -> Iterator[Metric]:
+        yield catalogue.OUTCOMES.of(self._outcomes)
+        yield catalogue.RUNS.of_histograms(self._runs)
+        yield catalogue.WAITS.of_histograms(self._waits)
+
+    def _ran(self, queue: str, ordered: Sequence[float]) -> None:
+        """Attempts of a queue completed after that many seconds each, in ascending order."""
+        self._runs[(queue,)].observe_all(ordered)
+        figures = self._figures[queue]
+        figures.completed += len(ordered)
+        count_into(figures.runs, ordered)
+
+    def _pair(self, pair: _Pair) -> _Pair:
+        queue, task = pair
+        # A queue that is not told apart takes no place from the tasks of those that are.
+        return self._pairs[(queue, task) if self._queues[queue] == queue else (OTHER, OTHER)]
+
+
+def outcome_of(outcome: Outcome, following: Next) -> str:
+    """The word for an attempt that ended as `outcome`, after which comes `following`."""
+    match following:
+        case Complete() | Nothing():
+            return COMPLETED
+        case Fail():
+            return FAILED
+        case Retry():
+            return RETRIED
+        case Drop():
+            return CANCELLED
+        case HandBack():
+            return SNOOZED if isinstance(outcome, Snoozed) else HANDED_BACK

@@ -1,0 +1,57 @@
+"""Makes targets: the function that a task names, with the middleware of its worker and of its queue around it.
+
+Used by the worker and by its child processes, which each find the function for themselves.
+"""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
+
+from lapinq_core.domain.tasks.context import current_task
+from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.middleware import Middleware, aaround, around
+from lapinq_core.importing import find
+from lapinq_worker.running.job import Target
+
+
+def load_target(
+    module_path: str, task_name: str, allowed: Sequence[str] = (), middleware: Sequence[Middleware] = ()
+) -> Target:
+    """The target of a task; `middleware` is the worker's own. Imports the module of the function.
+
+    Raises `TaskNotFound`, and whatever the module raises.
+    """
+    function, handling = find(module_path, task_name, allowed)
+    return make_target(function, handling, middleware)
+
+
+def make_target(
+    function: Callable[..., Any], handling: Handling | None = None, middleware: Sequence[Middleware] = ()
+) -> Target:
+    """A target of `function`: as it is where there is no middleware, else with the worker's outside the queue's."""
+    layers = (*middleware, *(handling.middleware if handling is not None else ()))
+    if not layers:
+        return Target(function, handling)
+    # The middleware asks for the task when it is called: whoever calls it has set `context.running`.
+    if inspect.iscoroutinefunction(function):
+        surrounded = aaround(layers, current_task, function)
+    else:
+        surrounded = around(layers, current_task, _to_its_end(function))
+    # Not functools.update_wrapper: attributes of the function might be taken for those of what is around it.
+    surrounded.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
+    return Target(surrounded, handling)
+
+
+def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
+    # A decorator that is no coroutine function itself may stand around one that is: without this the middleware would
+    # be left before the function has begun.
+    @functools.wraps(function, updated=())
+    def run(*args: Any, **kwargs: Any) -> Any:
+        value = function(*args, **kwargs)
+        if value is not None and isinstance(value, Coroutine):
+            return asyncio.run(cast("Coroutine[Any, Any, Any]", value))
+        return value
+
+    return run

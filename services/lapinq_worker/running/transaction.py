@@ -1,0 +1,134 @@
+"""A transaction in which an attempt ends itself together with what its function writes.
+
+The completion goes last and matches the claim's token: when the task was given to another worker meanwhile nothing at
+all is written. A commit whose answer is lost raises in the function; the worker then finds by the token that the end
+is written already.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Protocol
+
+import psycopg
+
+from lapinq_core.db.pool import connect, connect_sync
+from lapinq_core.domain.errors import LeaseLost, NoTask
+from lapinq_core.domain.tasks.context import Transaction
+from lapinq_core.domain.tasks.outcome import Completed
+from lapinq_core.tasks import finish
+from lapinq_worker.running.outcomes import returned
+
+_NAME = "lapinq-worker task"
+
+
+class Endable(Protocol):
+    """A running attempt that can end itself."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def started(self) -> float:
+        """By time.perf_counter."""
+        ...
+
+    @property
+    def said(self) -> tuple[int, str | None] | None:
+        """Its last word on its progress: percent and message."""
+        ...
+
+    def log_text(self) -> str | None:
+        """What it logged so far."""
+        ...
+
+    def database_url(self) -> str | None:
+        """Where it is to be written."""
+        ...
+
+    def committed(self) -> None:
+        """It has ended."""
+        ...
+
+
+class AttemptTransaction(Transaction):
+    """`result` is what the function of `attempt` is to be said to have returned."""
+
+    def __init__(self, attempt: Endable, result: Any) -> None:
+        """Raises TypeError for a result that can't be stored and `NoTask` for fire and forget."""
+        if not attempt.id:
+            raise NoTask("a fire-and-forget task has no end that could be committed")
+        outcome = returned(result)
+        if not isinstance(outcome, Completed):
+            raise TypeError(f"the result can't be stored as JSON: {result!r}")
+        self._attempt = attempt
+        self._result = outcome.result
+
+    def __enter__(self) -> psycopg.Connection:
+        self._sync = self._transaction()
+        return self._sync.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._sync.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> psycopg.AsyncConnection:
+        self._async = self._atransaction()
+        return await self._async.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._async.__aexit__(kind, error, trace)
+
+    @contextmanager
+    def _transaction(self) -> Generator[psycopg.Connection]:
+        with self._connect() as conn:
+            with conn.transaction():
+                yield conn
+                if not finish.complete_one(conn, self._end()):
+                    raise LeaseLost
+            self._attempt.committed()
+
+    @asynccontextmanager
+    async def _atransaction(self) -> AsyncGenerator[psycopg.AsyncConnection]:
+        async with await self._aconnect() as conn:
+            async with conn.transaction():
+                yield conn
+                if not await finish.acomplete_one(conn, self._end()):
+                    raise LeaseLost
+            self._attempt.committed()
+
+    def _end(self) -> finish.End:
+        attempt = self._attempt
+        return finish.End(
+            task_id=attempt.id,
+            token=attempt.token,
+            result=self._result,
+            seconds=time.perf_counter() - attempt.started,
+            logs=attempt.log_text(),
+            said=attempt.said,
+        )
+
+    # The frames below hold the URL, and so perhaps a password: whoever reports this error with its frames shall not.
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            return connect_sync(self._url(), _NAME)
+        except psycopg.Error as error:
+            raise error.with_traceback(None) from None
+
+    async def _aconnect(self) -> psycopg.AsyncConnection:
+        try:
+            return await connect(self._url(), _NAME)
+        except psycopg.Error as error:
+            raise error.with_traceback(None) from None
+
+    def _url(self) -> str:
+        url = self._attempt.database_url()
+        if url is None:
+            raise NoTask("this attempt does not know its database")
+        return url

@@ -1,0 +1,1 @@
+"""Writes how attempts ended, and announces the ends that somebody waits for."""

@@ -1,0 +1,303 @@
+"""Writes the ends of attempts to the database, in natural batches.
+
+The first outcome goes out at once; what gathers while that is under way goes next, in one statement: quick when quiet,
+large batches when busy. While the database is away, read-only or overloaded, outcomes wait here, in a bounded number
+(`is_full` tells the fetcher), and are sent again over a new connection, in smaller batches (`unwritten`). A statement
+whose answer got lost is sent again; what it had written already is known by its token. An outcome whose claim was lost
+meanwhile is dropped and counted.
+
+Only a value that the database can't store (`REFUSED`) changes an outcome: the batch is halved until it stands alone,
+and then a failure that says so is written in its place. Any other error leaves the outcomes as they are.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar, assert_never
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import (
+    Complete,
+    Drop,
+    Fail,
+    HandBack,
+    Isolation,
+    Next,
+    Nothing,
+    Retry,
+    decide,
+)
+from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome
+from lapinq_core.runtime.failure_log import FailureLog
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
+from lapinq_core.upkeep.passes import ended_as
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
+from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.end_log import log_end
+from lapinq_worker.settling.unwritten import Done, Unwritten, size_of_done, size_of_end
+
+MAX_BACKLOG = 20_000
+MAX_BACKLOG_CHARACTERS = 256 * 1024 * 1024
+STATEMENT_DEADLINE_SECONDS = 20.0
+PROGRESS_SECONDS = 2.0
+FIRST_BACKOFF_SECONDS = 0.1
+LAST_BACKOFF_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+_UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
+
+REFUSED: type[psycopg.Error] = psycopg.DataError
+"""What the database says of a value in a statement: sent again, it would say the same."""
+
+T = TypeVar("T")
+
+
+class Settler:
+    """One event loop owns it. `wake` gets the queues in which a retried task may start at once, `soon` the seconds in
+    which another one will be due; `before` is called with the connection before anything is written on it, and may
+    fail; `waited` hears of the ends that are written; `tally` counts all ends for the metrics."""
+
+    def __init__(
+        self,
+        url: str,
+        wake: Callable[[Iterable[str]], None],
+        *,
+        soon: Callable[[float], None] = lambda _seconds: None,
+        before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        waited: Waited | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        self._url = url
+        self._wake = wake
+        self._soon = soon
+        self._before = before
+        self._waited = waited
+        self._tally = tally or Tally()
+        self._completions = self._tally.completions
+        self._done = Unwritten(size_of_done)
+        self._ended = Unwritten(size_of_end)
+        self._some = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._connection: psycopg.AsyncConnection | None = None
+        self._failures = FailureLog(log, "outcomes wait to be written", is_away)
+        self.lost_count = 0
+        self.completed_count = 0
+        self.failed_count = 0
+        self.retried_count = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many outcomes wait that no more tasks should be started."""
+        return (
+            len(self._done) + len(self._ended) > MAX_BACKLOG
+            or self._done.characters + self._ended.characters > MAX_BACKLOG_CHARACTERS
+        )
+
+    def add(
+        self, job: Job, outcome: Outcome, seconds: float, *, isolation: Isolation = Isolation.NONE
+    ) -> None:
+        """Takes the outcome of a job whose function ran for `seconds`. Its next attempt gets at least `isolation`."""
+        claim = job.claim
+        if claim.is_transient:
+            if type(outcome) is Completed:
+                self.completed_count += 1
+                self._completions.append((claim.queue_name, claim.task_name, seconds))
+            else:
+                self.failed_count += 1
+                self._tally.ended(claim, FAILED, seconds)
+                log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
+            return
+        logs = job.end_log()
+        if type(outcome) is Completed:
+            # The most common end skips the general way; `decide` says the same.
+            self._done.add((claim.id, claim.token, outcome.result, seconds, logs))
+            self._completions.append((claim.queue_name, claim.task_name, seconds))
+            self.completed_count += 1
+        elif job.is_committed:
+            self.completed_count += 1
+            self._tally.ended(claim, COMPLETED, seconds)
+            if type(outcome) is not Committed:
+                log.warning(
+                    "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
+                )
+            if self._waited:
+                self._waited.ended((claim.id,))
+            return
+        else:
+            following = decide(job.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
+            if isinstance(following, Retry) and isolation > following.isolation:
+                following = msgspec.structs.replace(following, isolation=isolation)
+            self._tally.ended(claim, outcome_of(outcome, following), seconds)
+            self._settle_as(claim, following, seconds, logs)
+        self._some.set()
+        self._empty.clear()
+
+    def _settle_as(self, claim: Claim, following: Next, seconds: float, logs: str | None) -> None:
+        match following:
+            case Complete(result=result):
+                self._done.add((claim.id, claim.token, result, seconds, logs))
+                self.completed_count += 1
+            case Fail() | Retry() | HandBack() | Drop():
+                end = ended_as(claim.id, claim.token, following, seconds)
+                if logs is not None:
+                    end = msgspec.structs.replace(end, logs=logs)
+                self._ended.add(end)
+                self.failed_count += type(following) is Fail
+                self.retried_count += type(following) is Retry
+                log_end(claim, end)
+                if end.delay > 0:
+                    self._soon(end.delay)
+            case Nothing():
+                pass
+            case _:
+                assert_never(following)
+
+    def waiting(self) -> tuple[list[Done], list[Ended]]:
+        """What is not written yet; any thread may ask."""
+        return self._done.all(), self._ended.all()
+
+    def adopt(self, other: "Settler") -> None:
+        """Takes in what waits in `other` too, whose event loop is stuck; should it wake up, both write the same."""
+        done, ended = other.waiting()
+        for one in done:
+            self._done.add(one)
+        for end in ended:
+            self._ended.add(end)
+
+    async def write_all(self, batch_seconds: float) -> None:
+        """Writes everything taken in, instead of `run`; raises when that fails or a batch takes longer than that, and
+        can be called again, for the rest."""
+        try:
+            while self._done or self._ended:
+                await self._write_some(batch_seconds)
+        finally:
+            await self._disconnect()
+
+    async def flushed(self) -> None:
+        """Returns once everything taken in so far is written."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Writes, until cancelled."""
+        backoff = FIRST_BACKOFF_SECONDS
+        try:
+            while True:
+                await self._some.wait()
+                try:
+                    await self._write_some(STATEMENT_DEADLINE_SECONDS)
+                    backoff = FIRST_BACKOFF_SECONDS
+                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written in the end
+                    self._failures.failed(error)
+                    await asyncio.sleep(backoff)
+                    backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
+        finally:
+            await self._disconnect()
+
+    async def _write_some(self, batch_seconds: float) -> None:
+        self._tally.count_completions()
+        await self._write(self._done, self._complete, batch_seconds)
+        await self._write(self._ended, self._settle, batch_seconds)
+        if not self._done and not self._ended:
+            self._some.clear()
+            self._empty.set()
+
+    async def _write(
+        self,
+        unwritten: Unwritten[T],
+        send: Callable[[psycopg.AsyncConnection, list[T]], Awaitable[Iterable[str]]],
+        seconds: float,
+    ) -> None:
+        """Writes a batch; raises when it is to be tried again later, over another connection."""
+        batch = unwritten.batch()
+        if not batch:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                connection = self._connection or await self._connect()
+                await self._write_before(connection)
+                ids = await send(connection, batch)
+        except Exception as error:
+            unwritten.failed(batch)
+            if len(batch) > 1 and not is_away(error):
+                return  # the halves go out at once, until the one to blame stands alone
+            await self._disconnect()
+            raise
+        unwritten.succeeded(batch)
+        if self._waited:
+            self._waited.ended(ids)
+
+    async def _write_before(self, connection: psycopg.AsyncConnection) -> None:
+        if self._before is not None:
+            try:
+                async with asyncio.timeout(PROGRESS_SECONDS):
+                    await self._before(connection)
+            except Exception as error:  # noqa: BLE001  # no outcome waits for it; what ails both of them is told there
+                log.debug("outcomes are written without what comes before: %s", error)
+
+    async def _complete(self, connection: psycopg.AsyncConnection, done: list[Done]) -> Iterable[str]:
+        ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
+        if not any(logs):
+            logs = ()
+        try:
+            ours = await work.complete(connection, ids, tokens, results, seconds, logs)
+        except REFUSED as error:
+            if len(done) > 1:
+                raise
+            reason = error.diag.message_primary or str(error)
+            following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
+            self._ended.add(ended_as(ids[0], tokens[0], following, seconds[0]))
+            return ()
+        if ours < len(done):
+            await self._count_lost(connection, ids, tokens)
+        return ids
+
+    async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> Iterable[str]:
+        ended = sorted(ended, key=lambda end: end.id)
+        try:
+            ours = await work.settle(connection, ended)
+        except REFUSED as error:
+            plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
+            if len(ended) > 1 or ended[0] == plain:
+                raise
+            log.warning("the error of task %s can't be stored: %s", plain.id, error)
+            self._ended.add(plain)
+            return ()
+        self._wake({queue for queue in ours.values() if queue})
+        if len(ours) < len(ended):
+            rest = [end for end in ended if end.id not in ours]
+            await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])
+        return [end.id for end in ended]
+
+    async def _count_lost(
+        self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]
+    ) -> None:
+        ids = list(ids)
+        own = await work.find_own_attempts(connection, ids, list(tokens))
+        lost = [task_id for task_id in ids if task_id not in own]
+        self.lost_count += len(lost)
+        for task_id in lost[:10]:
+            log.warning(
+                "dropped the outcome of a task that was given to another worker meanwhile",
+                extra={"task": task_id},
+            )
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        self._connection = await connect(self._url, "lapinq-worker settle", **work.PLAN_SETTINGS)
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()

@@ -1,0 +1,182 @@
+"""What a person must see: unserved queues, webhooks nobody delivers, old snapshots, known passwords."""
+
+from typing import Any
+
+from lapinq_core.domain.ids import new_id
+from lapinq_core.figures import alerts
+from lapinq_core.figures.alerts import Alerts
+from tests.integration.tasks.test_plans import nodes, plan
+from tests.support import schedules
+from tests.support.factories import Conn, add_worker, enqueue, make_late, pause
+from tests.support.running import on_connections
+
+NOTHING = Alerts(
+    unserved=[],
+    has_worker=True,
+    schedules_late=None,
+    webhooks_given_up=0,
+    webhooks_overdue=0,
+    overdue_seconds=None,
+    old_snapshots=[],
+    default_passwords=[],
+)
+
+
+async def add_schedule(conn: Conn, late: str) -> None:
+    """One that is due for so long."""
+    await schedules.add_schedule(conn, late)
+    await conn.execute(
+        "UPDATE lapinq_schedules SET next_fire_at = lapinq_now() - %s::interval WHERE name = %s", (late, late)
+    )
+
+
+async def unserved(conn: Conn) -> list[str]:
+    return [queue.queue_name for queue in (await alerts.look(conn)).unserved]
+
+
+async def add_webhook(conn: Conn, state: str, **ages: str) -> None:
+    """One that was due and tried so long ago."""
+    await conn.execute(
+        "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, state,"
+        " retry_since, due_at, tried_at) VALUES (%(id)s, 'q', 't', 'https://x/', 'failed', 1, now(), %(state)s, now(),"
+        " now() - %(due)s::interval, now() - %(tried)s::interval)",
+        {"id": new_id(), "state": state, "due": "0 s", "tried": "0 s", **ages},
+    )
+
+
+def test_where_all_is_well_there_is_nothing_to_tell(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_worker(conn)
+        await enqueue(conn)
+        await add_webhook(conn, "pending")
+        await add_webhook(conn, "delivered", due="1 hour")
+        assert await alerts.look(conn) == NOTHING
+
+    on_connections(database, test)
+
+
+def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 2, queue_name="short")
+        await enqueue(conn, 3, queue_name="long")
+        await enqueue(conn, 4, queue_name="paused")
+        await pause(conn, "paused")
+        found = await alerts.look(conn)
+        assert not found.has_worker
+        assert [(one.queue_name, one.waiting, one.has_quiet_worker) for one in found.unserved] == [
+            ("long", 3, False),
+            ("short", 2, False),
+        ]
+        assert all(one.seconds is not None and 0 < one.seconds < 60 for one in found.unserved)
+        quiet = await add_worker(conn, queues=["long"])
+        await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (quiet,))
+        found = await alerts.look(conn)
+        assert not found.has_worker
+        assert [one.has_quiet_worker for one in found.unserved] == [True, False]
+        await make_late(conn, await add_worker(conn))
+        assert await unserved(conn) == ["long", "short"]
+        await add_worker(conn, queues=["long"])
+        assert await unserved(conn) == ["short"]
+        await add_worker(conn)
+        assert await alerts.look(conn) == NOTHING
+
+    on_connections(database, test)
+
+
+def test_what_is_not_due_needs_no_worker_yet(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task_id,) = await enqueue(conn)
+        await conn.execute(
+            "WITH gone AS (DELETE FROM lapinq_ready WHERE id = %s RETURNING id, queue_name, rank)"
+            " INSERT INTO lapinq_delayed (id, due_at, queue_name, rank)"
+            " SELECT id, now() + '1 h', queue_name, rank FROM gone",
+            (task_id,),
+        )
+        assert await unserved(conn) == []
+
+    on_connections(database, test)
+
+
+def test_only_the_fullest_queues_are_told(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in range(alerts.MOST_QUEUES + 1):
+            await enqueue(conn, 1 if number == 7 else 2, queue_name=f"queue {number:02}")
+        expected = [f"queue {number:02}" for number in range(alerts.MOST_QUEUES + 1) if number != 7]
+        assert await unserved(conn) == expected
+
+    on_connections(database, test)
+
+
+def test_a_schedule_that_nobody_fires_is_told(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_schedule(conn, "20 seconds")
+        assert (await alerts.look(conn)).schedules_late is None
+        assert await alerts.schedules_late(conn) is None
+        await add_schedule(conn, "10 minutes")
+        late = (await alerts.look(conn)).schedules_late
+        assert late is not None
+        assert 600 <= late < 700
+        assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
+
+    on_connections(database, test)
+
+
+def test_webhooks_given_up_of_late_and_those_overdue_are_counted(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_webhook(conn, "given_up", tried="1 hour", due="1 hour")
+        await add_webhook(conn, "given_up", tried="25 hours")
+        await add_webhook(conn, "pending", due="30 s")
+        for due in ("61 s", "10 min"):
+            await add_webhook(conn, "pending", due=due)
+        found = await alerts.look(conn)
+        assert (found.webhooks_given_up, found.webhooks_overdue) == (1, 2)
+        assert found.overdue_seconds is not None
+        assert 600 <= found.overdue_seconds < 700
+
+    on_connections(database, test)
+
+
+def test_whoever_holds_an_old_snapshot_is_told_by_name(database: str) -> None:
+    async def test(conn: Conn, holder: Conn) -> None:
+        assert await alerts.find_old_snapshots(conn, seconds=0) == []
+        async with holder.transaction():
+            await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+            (found,) = await alerts.find_old_snapshots(conn, seconds=0)
+            assert (found.kind, found.name, found.pid) == ("session", "test", holder.info.backend_pid)
+            assert found.seconds is not None
+            assert await alerts.find_old_snapshots(conn) == []
+        assert await alerts.find_old_snapshots(conn, seconds=0) == []
+
+    on_connections(database, test, 2)
+
+
+def test_users_with_the_known_password_are_named(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for name, is_known in (("lisa", False), ("lapinq", True)):
+            await conn.execute(
+                "INSERT INTO lapinq_users (username, password_hash, role, has_default_password, created_at)"
+                " VALUES (%s, 'x', 'admin', %s, now())",
+                (name, is_known),
+            )
+        assert (await alerts.look(conn)).default_passwords == ["lapinq"]
+
+    on_connections(database, test)
+
+
+def test_looking_reads_the_webhooks_by_their_indexes(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute(
+            "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at, state,"
+            " retry_since, due_at, tried_at) SELECT gen_random_uuid(), 'q', 't', 'https://x/', 'failed', 1, now(),"
+            " (ARRAY['delivered', 'given_up', 'pending'])[1 + n %% 3], now(), now() + '1 h', now() - '2 days'::interval"
+            " FROM generate_series(1, %s) n",
+            (20_000,),
+        )
+        await conn.execute("ANALYZE lapinq_webhooks")
+        params: dict[str, Any] = {"given_up": 86400.0, "overdue": 60.0, "late": 30.0, "most": 1000}
+        found = nodes(await plan(conn, "alerts", params))
+        scans = [node for node in found if node.get("Relation Name") == "lapinq_webhooks"]
+        assert {scan["Node Type"] for scan in scans}.isdisjoint({"Seq Scan"})
+        assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) == 0
+
+    on_connections(database, test)

@@ -1,0 +1,74 @@
+"""What figures over time touch in a table that is full: the rows of the window that is asked for, by their index."""
+
+from typing import Any
+
+import pytest
+
+from lapinq_core.domain.figures import SPANS, Window
+from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
+from tests.support.factories import Conn
+from tests.support.running import on_connections
+
+pytestmark = pytest.mark.version
+
+QUEUES = 20
+
+
+async def fill(conn: Conn) -> None:
+    """A week of `QUEUES` busy queues and all of them together, folded."""
+    for span, kept in SPANS.items():
+        await conn.execute(
+            "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)"
+            " SELECT %(span)s, date_bin(make_interval(secs => %(span)s), lapinq_now(), to_timestamp(0))"
+            " - make_interval(secs => n * %(span)s), CASE WHEN q > 0 THEN 'queue ' || q ELSE '' END, 9, 9, 9,"
+            " array_fill(1::bigint, ARRAY[30]), array_fill(1::bigint, ARRAY[40])"
+            " FROM generate_series(0, %(many)s) AS n, generate_series(0, %(queues)s) AS q ORDER BY n DESC, q",
+            {"span": span, "many": min(kept, 7 * 86_400) // span, "queues": QUEUES},
+        )
+    await conn.execute("ANALYZE lapinq_rollups")
+
+
+def spans_read(window: Window) -> int:
+    """Of the window's own rows, and of those of 10 s in place of the one that is not over yet."""
+    return window.points * window.width // window.span + (0 if window.span == 10 else window.span // 10)
+
+
+@pytest.mark.parametrize("plan_mode", ["force_custom_plan", "force_generic_plan"])
+def test_readers_touch_the_rows_of_their_window(database: str, plan_mode: str) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        await conn.execute(f"SET plan_cache_mode = {plan_mode}".encode())
+        for window in Window:
+            shape = {"span": window.span, "width": window.width}
+            (now,) = await (
+                await conn.execute(
+                    "SELECT extract(epoch FROM date_bin('10 s', lapinq_now(), to_timestamp(0)))::bigint"
+                )
+            ).fetchone() or (0,)
+            first = (now - 10) // window.width * window.width - (window.points - 1) * window.width
+            asked: list[tuple[str, dict[str, Any]]] = [
+                ("series", {**shape, "points": window.points, "queue": ""}),
+                ("series", {**shape, "points": window.points, "queue": "queue 7"}),
+                ("series_by_queue", {**shape, "first": first, "until": now, "most": 8}),
+            ]
+            for verb, params in asked:
+                found = await plan(conn, verb, params)
+                assert scanned_whole(found) == [], (verb, window)
+                assert {node["Index Name"] for node in nodes(found) if "Index Name" in node} == {
+                    "lapinq_rollups_since"
+                }
+                assert touched(found) <= (spans_read(window) + 2) * (QUEUES + 1), (verb, window)
+
+    on_connections(database, test)
+
+
+def test_rates_and_upkeep_touch_what_is_new_or_too_old(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
+        for verb, most in (("rates", 7), ("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
+            found = await plan(conn, verb, spans)
+            assert scanned_whole(found) == [], verb
+            assert touched(found) <= most * (QUEUES + 1), verb
+
+    on_connections(database, test)

@@ -1,0 +1,194 @@
+"""The upkeep of figures over time: folding changes no sum, whoever folds and reads meanwhile; old rows go."""
+
+import asyncio
+
+from lapinq_core.domain.figures import SPANS, Figures, Window
+from lapinq_core.figures import rollups
+from tests.support.factories import Conn
+from tests.support.figures import put, rows, sums
+from tests.support.running import on_connections
+
+
+async def recent(conn: Conn, count: int) -> None:
+    """Some rows of two queues and all of them together, of spans that are over and of such that are not."""
+    for queue in ("", "a", "b"):
+        for ago in (5, 30, 150, 200, 250):
+            await put(conn, 10, ago, queue, rows=count, completed=3)
+        for ago in (30, 300, 600):
+            await put(conn, 60, ago, queue, rows=count, completed=5)
+        for ago in (0, 2000):
+            await put(conn, 900, ago, queue, rows=count, completed=7)
+
+
+async def shown(conn: Conn) -> list[dict[int, object]]:
+    """What all charts show, by time, without the points that may go or come meanwhile."""
+    found: list[dict[int, object]] = []
+    for window in (Window.QUARTER, Window.HOUR, Window.DAY):
+        for queue in (None, "a"):
+            s = await rollups.series(conn, window, queue)
+            columns = (
+                s.started,
+                s.completed,
+                s.failed,
+                s.run_p50,
+                s.run_p99,
+                s.wait_p95,
+                *s.by_queue.values(),
+            )
+            found.append(dict(zip(s.times[1:-1], list(zip(*columns, strict=True))[1:-1], strict=True)))
+    return found
+
+
+def test_a_fold_changes_nothing_of_what_is_shown(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await recent(conn, 6)
+        before, had = await shown(conn), [await sums(conn, queue) for queue in ("", "a", "b")]
+        assert await rollups.fold(conn) == 6 * (3 + 2 + 1) * 3
+        after = await shown(conn)
+        for old, new in zip(before, after, strict=True):
+            same = old.keys() & new.keys()
+            assert len(same) > 50
+            assert {time: old[time] for time in same} == {time: new[time] for time in same}
+        assert [await sums(conn, queue) for queue in ("", "a", "b")] == had
+        assert await rows(conn, "a", 10) == 3 + 2 * 6
+        assert await rows(conn, "a", 60) == 2 + 6
+        assert await rows(conn, "a", 900) == 1 + 6
+        assert await rollups.fold(conn) == 0
+
+    on_connections(database, test)
+
+
+def test_histograms_of_any_length_are_folded(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for ago in (150, 150, 150):
+            await put(conn, 10, ago, completed=2)
+        await conn.execute(
+            "INSERT INTO lapinq_rollups (span, since, queue_name, runs, waits)"
+            " SELECT span, since, queue_name, '{}', '{1,2,3,4}' FROM lapinq_rollups LIMIT 1"
+        )
+        assert await rollups.fold(conn) == 4
+        row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
+        assert row == (6, [0] * 8 + [6], [1, 2, 9, 4])
+
+    on_connections(database, test)
+
+
+def test_rows_without_histograms_are_folded(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await put(conn, 10, 150, rows=2)
+        await conn.execute("UPDATE lapinq_rollups SET runs = '{}', waits = '{}'")
+        assert await rollups.fold(conn) == 2
+        row = await (await conn.execute("SELECT completed, runs, waits FROM lapinq_rollups")).fetchone()
+        assert row == (2, [], [])
+
+    on_connections(database, test)
+
+
+def test_a_fold_is_bounded_and_comes_to_an_end(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in range(20):
+            await put(conn, 10, 150, f"queue {number}", rows=10)
+        taken = [await rollups.fold(conn, 50) for _ in range(30)]
+        assert max(taken) == 50
+        assert taken[-1] == 0
+        for number in range(20):
+            assert await rows(conn, f"queue {number}") == 1
+            assert (await sums(conn, f"queue {number}"))[:3] == (10, 10, 10)
+
+    on_connections(database, test)
+
+
+def test_what_one_fold_holds_another_leaves(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        await put(conn, 10, 150, rows=100)
+        async with conn.transaction():
+            assert await rollups.fold(conn, 60) == 60
+            assert await rollups.fold(other) == 40
+            assert (await sums(other))[1] == 100
+        assert (await sums(other))[1] == 100
+        assert await rollups.fold(other) == 2
+        assert await sums(conn) == (100, 100, 100, 100, 100)
+        assert await rows(conn) == 1
+
+    on_connections(database, test, 2)
+
+
+def test_folds_at_once_lose_nothing_and_every_reader_sees_it_all(database: str) -> None:
+    async def test(reader: Conn, *folders: Conn) -> None:
+        for queue in ("", "a", "b"):
+            await put(reader, 10, 150, queue, rows=400)
+        seen = set[int]()
+        is_over = asyncio.Event()
+
+        async def read() -> None:
+            while not is_over.is_set():
+                seen.add((await sums(reader))[1])
+
+        async def fold(conn: Conn) -> None:
+            for _ in range(40):
+                await rollups.fold(conn, 70)
+
+        reading = asyncio.create_task(read())
+        await asyncio.gather(*map(fold, folders))
+        is_over.set()
+        await reading
+        assert seen == {400}
+        while await rollups.fold(reader):
+            pass
+        for queue in ("", "a", "b"):
+            assert await sums(reader, queue) == (400, 400, 400, 400, 400)
+            assert await rows(reader, queue) == 1
+
+    on_connections(database, test, 4)
+
+
+def test_what_is_recorded_while_others_fold_is_kept(database: str) -> None:
+    async def test(folder: Conn, *workers: Conn) -> None:
+        # Counted long ago as soon as it is written: in the reach of every fold.
+        await folder.execute(
+            "CREATE FUNCTION make_older() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN IF new.since > lapinq_now() - interval '100 s' THEN"
+            " new.since := new.since - interval '150 s'; END IF; RETURN new; END$$"
+        )
+        await folder.execute(
+            "CREATE TRIGGER make_older BEFORE INSERT ON lapinq_rollups FOR EACH ROW EXECUTE FUNCTION make_older()"
+        )
+
+        async def work(conn: Conn) -> None:
+            for _ in range(50):
+                await rollups.record(conn, {"a": Figures(1, 1, 1)})
+                await rollups.fold(conn)
+
+        await asyncio.gather(*map(work, workers))
+        await rollups.fold(folder)
+        for span in SPANS:
+            for queue in ("", "a"):
+                assert (await sums(folder, queue, span))[:3] == (150, 150, 150)
+
+    on_connections(database, test, 4)
+
+
+def test_what_was_kept_long_enough_is_forgotten(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for span, kept in SPANS.items():
+            for queue in ("", "a"):
+                await put(conn, span, kept - span - 60, queue)
+                await put(conn, span, kept + span + 60, queue, rows=3)
+        assert await rollups.prune(conn, 2) == 2 * len(SPANS)
+        assert await rollups.prune(conn) == 4 * len(SPANS)
+        assert await rollups.prune(conn) == 0
+        for span in SPANS:
+            assert [await rows(conn, queue, span) for queue in ("", "a")] == [1, 1]
+
+    on_connections(database, test)
+
+
+def test_two_that_prune_at_once_take_each_their_own(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        await put(conn, 10, 4 * 3600, rows=10)
+        async with conn.transaction():
+            assert await rollups.prune(conn, 6) == 6
+            assert await rollups.prune(other) == 4
+        assert await rows(conn) == 0
+
+    on_connections(database, test, 2)

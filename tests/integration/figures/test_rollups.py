@@ -1,0 +1,186 @@
+"""Figures over time: what is recorded is what is read, at evenly spaced points, without gaps."""
+
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from lapinq_core.domain.figures import SPANS, Figures, Window
+from lapinq_core.domain.histogram import count_into
+from lapinq_core.figures import rollups
+from lapinq_core.figures.rollups import Rate, Series
+from tests.support.factories import Conn
+from tests.support.figures import put, rows, sums
+from tests.support.running import on_connections
+
+
+def figures(started: int = 0, completed: int = 0, failed: int = 0, runs: tuple[float, ...] = ()) -> Figures:
+    made = Figures(started, completed, failed)
+    count_into(made.runs, sorted(runs))
+    return made
+
+
+def counted(line: list[float], width: int) -> float:
+    """What a line of full points adds up to."""
+    return round(sum(line) * width / 60, 2)
+
+
+def at(series: Series, time: int) -> int:
+    """The place of the point that `time` is in."""
+    return (time - series.times[0]) // series.width
+
+
+@pytest.mark.parametrize(("window", "ago"), [(Window.HOUR, 900), (Window.DAY, 9000), (Window.WEEK, 9000)])
+def test_what_was_recorded_is_read(database: str, window: Window, ago: int) -> None:
+    async def test(conn: Conn) -> None:
+        await rollups.record(conn, {"a": figures(5, 3, 1, (0.02,) * 3), "b": figures(2, 2)})
+        await rollups.record(conn, {"a": figures(-1, 3, 0, (0.02, 8.0))})
+        await conn.execute("UPDATE lapinq_rollups SET since = since - make_interval(secs => %s)", (ago,))
+        both = await rollups.series(conn, window)
+        assert counted(both.started, both.width) == pytest.approx(6)
+        assert counted(both.completed, both.width) == pytest.approx(8)
+        assert counted(both.failed, both.width) == pytest.approx(1)
+        (place,) = [place for place, rate in enumerate(both.completed) if rate]
+        assert both.run_p50[place] == pytest.approx(0.02, rel=0.34)
+        assert both.run_p99[place] == pytest.approx(8.0, rel=0.16)
+        assert both.wait_p50 == [None] * window.points
+        assert [both.run_p95[other] for other in range(window.points) if other != place] == [None] * (
+            window.points - 1
+        )
+        assert {queue: counted(line, both.width) for queue, line in both.by_queue.items()} == pytest.approx(
+            {"a": 6, "b": 2}
+        )
+        assert both.others == [0] * window.points
+        one = await rollups.series(conn, window, "b")
+        assert counted(one.started, one.width) == counted(one.completed, one.width) == pytest.approx(2)
+        assert one.by_queue == {"b": one.completed}
+        assert one.run_p50 == [None] * window.points
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("window", Window)
+def test_where_nothing_happened_there_are_zeros(database: str, window: Window) -> None:
+    async def test(conn: Conn) -> None:
+        series = await rollups.series(conn, window)
+        (now,) = await (await conn.execute("SELECT extract(epoch FROM lapinq_now())::float8")).fetchone() or (
+            0,
+        )
+        assert len(series.times) == window.points
+        assert {later - earlier for earlier, later in pairwise(series.times)} == {window.width}
+        assert series.times[0] % window.width == 0
+        # It ends within the last 10 s that are over; a slow answer may be 10 s old.
+        assert now - 30 - window.width <= series.times[-1] <= now - 10
+        for line in (series.started, series.completed, series.failed, series.others):
+            assert line == [0] * window.points
+        assert series.wait_p99 == [None] * window.points
+        assert series.by_queue == {}
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("window", Window)
+def test_a_steady_flow_is_a_flat_line_up_to_the_last_point(database: str, window: Window) -> None:
+    async def test(conn: Conn) -> None:
+        # Each span is full, that which is not over yet too: read as it stands, the last point would stick out.
+        for queue in ("", "a"):
+            for span in SPANS:
+                reach = 4000 if span == 10 else 8 * 86_400
+                await conn.execute(
+                    "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed)"
+                    " SELECT %(span)s, date_bin(make_interval(secs => %(span)s), lapinq_now(), to_timestamp(0))"
+                    " - make_interval(secs => n * %(span)s), %(queue)s, %(span)s, %(span)s, %(span)s"
+                    " FROM generate_series(-5, %(reach)s / %(span)s) AS n",
+                    {"span": span, "queue": queue, "reach": reach},
+                )
+        for series in (await rollups.series(conn, window), await rollups.series(conn, window, "a")):
+            for line in (series.started, series.completed, series.failed, series.by_queue["a"]):
+                assert line == pytest.approx([60.0] * window.points)
+
+    on_connections(database, test)
+
+
+def test_what_happened_is_at_its_point(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        times = [await put(conn, 10, ago, completed=ago) for ago in (100, 200, 700)]
+        series = await rollups.series(conn, Window.QUARTER)
+        for time, completed in zip(times, (100, 200, 700), strict=True):
+            assert series.completed[at(series, time)] == completed * 6
+            assert series.failed[at(series, time)] == 6
+            assert series.run_p95[at(series, time)] == pytest.approx(0.001, rel=0.34)
+            assert series.wait_p50[at(series, time)] == pytest.approx(0.00015, rel=0.34)
+        assert counted(series.completed, 10) == pytest.approx(1000)
+
+    on_connections(database, test)
+
+
+def test_the_busiest_queues_are_told_apart_and_the_rest_is_together(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in range(1, 12):
+            await put(conn, 60, 600, f"queue {number}", completed=number * 10)
+            await put(conn, 60, 1200, f"queue {number}", completed=1)
+        await put(conn, 60, 600, completed=660)
+        series = await rollups.series(conn, Window.HOUR)
+        assert list(series.by_queue) == [f"queue {number}" for number in range(11, 3, -1)]
+        assert [max(line) for line in series.by_queue.values()] == [float(n * 10) for n in range(11, 3, -1)]
+        assert max(series.others) == 60
+        assert sum(series.others) == 63
+
+    on_connections(database, test)
+
+
+def test_a_queue_that_nobody_knows_has_a_line_of_zeros(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await put(conn, 60, 600)
+        series = await rollups.series(conn, Window.HOUR, "nothing")
+        assert series.by_queue == {"nothing": [0.0] * 60}
+
+    on_connections(database, test)
+
+
+def test_a_series_is_compact_json_of_columns(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await put(conn, 60, 600, completed=7)
+        series = await rollups.series(conn, Window.HOUR)
+        shown = msgspec.json.decode(msgspec.json.encode(series))
+        assert shown["window"] == "1h"
+        assert shown["times"] == series.times
+        assert {
+            len(shown[name]) for name in shown if name not in ("window", "queue", "width", "by_queue")
+        } == {60}
+
+    on_connections(database, test)
+
+
+def test_rates_are_those_of_the_last_minute_that_is_over(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for ago in (20, 30, 40):
+            await put(conn, 10, ago, "a", completed=5)
+            await put(conn, 10, ago)
+        await put(conn, 10, 100, "a", completed=100)
+        await put(conn, 10, 100, "b", completed=100)
+        await put(conn, 60, 30, "a", completed=100)
+        assert await rollups.rates(conn) == {"a": Rate(15.0, 15.0, 3.0)}
+
+    on_connections(database, test)
+
+
+def test_a_record_is_a_row_for_each_span_and_for_all_queues_together(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        over = await rollups.record(conn, {"a": figures(3, 2, 1, (0.1, 0.2)), "b": figures(1)})
+        assert over is not None
+        assert 0 <= over < 10
+        for span in SPANS:
+            assert await sums(conn, "a", span) == (3, 2, 1, 2, 0)
+            assert await sums(conn, "b", span) == (1, 0, 0, 0, 0)
+            assert await sums(conn, "", span) == (4, 2, 1, 2, 0)
+            assert await rows(conn, "", span) == 1
+        (uneven,) = await (
+            await conn.execute(
+                "SELECT count(*) FROM lapinq_rollups WHERE extract(epoch FROM since)::bigint % span <> 0"
+            )
+        ).fetchone() or (1,)
+        assert uneven == 0
+        assert await rollups.record(conn, {}) is None
+
+    on_connections(database, test)

@@ -1,0 +1,238 @@
+"""What is seen of workers, and what may be asked of them."""
+
+import uuid
+from typing import Any
+
+import msgspec
+import pytest
+
+from lapinq_core.domain.worker import Order, WorkerState
+from lapinq_core.fleet import steering, workers
+from lapinq_core.fleet.steering import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
+from lapinq_core.fleet.workers import Condition
+from lapinq_core.people import audit
+from lapinq_core.people.audit_filters import AuditFilter
+from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, wear_out
+from tests.support import previous_release
+from tests.support.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue, make_late
+from tests.support.rescue import ANY_TIME
+from tests.support.running import on_connections
+
+MAX = msgspec.structs.replace(SOMEBODY, actor="max")
+
+
+async def get(conn: Conn, worker: str) -> WorkerDetails:
+    found = await steering.get_worker(conn, worker)
+    assert found is not None
+    return found
+
+
+async def age(conn: Conn, worker: str, seconds: float) -> None:
+    await conn.execute(
+        "UPDATE lapinq_workers SET beat_at = lapinq_now() - %s * interval '1 second' WHERE id = %s",
+        (seconds, worker),
+    )
+
+
+async def noted(conn: Conn) -> list[tuple[str, str, str | None, dict[str, Any] | None]]:
+    entries, _ = await audit.list_entries(conn, AuditFilter(), 50)
+    return [(entry.actor.name, entry.action, entry.target, entry.details) for entry in reversed(entries)]
+
+
+def test_a_worker_is_seen_as_it_said_it_is(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, name="box-7", queues=["mail"], concurrency=3)
+        new = await get(conn, worker)
+        assert (new.name, new.queues, new.pool, new.concurrency, new.version) == (
+            "box-7",
+            ["mail"],
+            "processes",
+            3,
+            "0",
+        )
+        assert (new.state, new.memory_bytes, new.running, new.rate) == (WorkerState.ALIVE, None, None, None)
+        await beat(conn, worker, memory_bytes=2**33, running=2, rate=1.5)
+        told = await get(conn, worker)
+        assert (told.state, told.memory_bytes, told.running, told.rate) == (
+            WorkerState.ALIVE,
+            2**33,
+            2,
+            1.5,
+        )
+        assert told.beat_at > new.beat_at
+        assert told.beat_at.utcoffset() is not None
+        assert (told.task_count, told.tasks) == (0, [])
+        assert (await steering.list_workers(conn)).workers[0].id == worker
+        assert await steering.get_worker(conn, str(uuid.uuid4())) is None
+
+    on_connections(database, test)
+
+
+def test_its_state_is_what_matters_most(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, lease_seconds=30.0)
+
+        async def state() -> WorkerState:
+            return (await get(conn, worker)).state
+
+        await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
+        assert await state() is WorkerState.ALIVE, "it has not heard of it"
+        await beat(conn, worker, is_quiet=True)
+        assert await state() is WorkerState.QUIET
+        await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        assert await state() is WorkerState.STOPPING
+        await age(conn, worker, 14)
+        assert await state() is WorkerState.STOPPING
+        await age(conn, worker, 16)
+        assert await state() is WorkerState.LATE
+        assert 16 <= (await get(conn, worker)).beat_age < 20
+        await age(conn, worker, 31)
+        await workers.declare_dead(conn, ANY_TIME)
+        assert await state() is WorkerState.DEAD
+
+    on_connections(database, test)
+
+
+def test_the_living_come_first_and_the_rest_is_counted(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(conn: Conn) -> None:
+        assert await steering.list_workers(conn) == steering.Fleet([], 0)
+        dead = await add_worker(conn, name="a")
+        await make_late(conn, dead)
+        await workers.declare_dead(conn, ANY_TIME)
+        for name in ("c", "b", "d"):
+            await add_worker(conn, name=name)
+        found = await steering.list_workers(conn)
+        assert ([worker.name for worker in found.workers], found.more) == (["b", "c", "d", "a"], 0)
+        monkeypatch.setattr(steering, "MOST_WORKERS", 2)
+        found = await steering.list_workers(conn)
+        assert ([worker.name for worker in found.workers], found.more) == (["b", "c"], 2)
+
+    on_connections(database, test)
+
+
+def test_the_tasks_held_for_longest_are_shown(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker, other = await add_worker(conn, name="a"), await add_worker(conn, name="b")
+        ids = await enqueue(conn, 25)
+        await claim(conn, worker, 24)
+        await claim(conn, other)
+        await conn.execute(
+            "UPDATE lapinq_running SET claimed_at = claimed_at - interval '1 hour', progress = 40 WHERE id = %s",
+            (ids[20],),
+        )
+        one, two = (await steering.list_workers(conn)).workers
+        assert (one.task_count, len(one.tasks)) == (24, steering.MOST_TASKS)
+        assert [task.id for task in one.tasks] == [ids[20], *ids[:19]]
+        longest = one.tasks[0]
+        assert (longest.task_name, longest.queue_name, longest.progress) == ("add", "default", 40)
+        assert 3600 <= longest.seconds < 3700
+        assert ([task.id for task in two.tasks], two.task_count) == ([ids[24]], 1)
+        assert [task.id for task in (await get(conn, other)).tasks] == [ids[24]]
+
+    on_connections(database, test)
+
+
+def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker, other = await add_worker(conn, name="box"), await add_worker(conn)
+
+        async def heard(which: str = worker) -> tuple[str | None, str | None]:
+            told = await workers.beat(conn, which, Condition())
+            assert told is not None
+            return told.asked_to, told.asked_by
+
+        assert await heard() == (None, None)
+        asked = await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
+        assert (asked.asked_to, asked.asked_by) == (Order.QUIET, "lisa")
+        assert asked.asked_at is not None
+        again = await steering.ask(conn, worker, Order.QUIET, by=MAX)
+        assert (again.asked_by, again.asked_at) == ("lisa", asked.asked_at)
+        assert [await heard(), await heard()] == [("quiet", "lisa")] * 2
+        assert await heard(other) == (None, None)
+        assert (await steering.ask(conn, worker, None, by=MAX)).asked_by == "max"
+        assert await heard() == (None, "max")
+        await steering.ask(conn, worker, None, by=SOMEBODY)
+        await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        assert await heard() == ("stop", "lisa")
+        assert await noted(conn) == [
+            ("lisa", "worker.quiet", worker, {"name": "box"}),
+            ("max", "worker.resume", worker, {"name": "box"}),
+            ("lisa", "worker.stop", worker, {"name": "box"}),
+        ]
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("order", [*Order, None])
+def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Order | None) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await make_late(conn, worker)
+        await workers.declare_dead(conn, ANY_TIME)
+        with pytest.raises(DeadWorker):
+            await steering.ask(conn, worker, order, by=SOMEBODY)
+        with pytest.raises(UnknownWorker):
+            await steering.ask(conn, str(uuid.uuid4()), order, by=SOMEBODY)
+        assert (await get(conn, worker)).asked_at is None
+        assert await noted(conn) == []
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("order", [Order.QUIET, None])
+def test_a_stop_is_not_taken_back(database: str, order: Order | None) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        stopped = await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        with pytest.raises(StoppingWorker):
+            await steering.ask(conn, worker, order, by=MAX)
+        again = await steering.ask(conn, worker, Order.STOP, by=MAX)
+        assert (again.asked_to, again.asked_by, again.asked_at) == (Order.STOP, "lisa", stopped.asked_at)
+        assert len(await noted(conn)) == 1
+
+    on_connections(database, test)
+
+
+def test_a_worker_of_the_release_before_tells_nothing_and_passes_over_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = str(uuid.uuid4())
+        of_then = {
+            "id": worker,
+            "name": "old",
+            "hostname": "h",
+            "pid": 1,
+            "version": previous_release.VERSION,
+            "queues": None,
+            "pool": "threads",
+            "concurrency": 1,
+            "lease_seconds": 30.0,
+        }
+        await conn.execute(previous_release.statement("register_worker", "store"), of_then)
+        await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
+        assert await previous_release.rows(conn, "beat", "store", id=worker)
+        old = await get(conn, worker)
+        assert (old.state, old.asked_to) == (WorkerState.ALIVE, Order.QUIET)
+        assert (old.memory_bytes, old.running, old.rate) == (None, None, None)
+
+    on_connections(database, test)
+
+
+def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        worker = await wear_out(conn)
+        await enqueue(conn, 100)
+        await claim(conn, worker, 100)
+        await conn.execute("ANALYZE lapinq_running, lapinq_workers")
+        for which in (None, worker):
+            params = {"id": which, "limit": steering.MOST_WORKERS, "most_tasks": steering.MOST_TASKS}
+            found = await plan(plain, "list_workers", params)
+            assert set(scanned_whole(found)) <= {"lapinq_running", "lapinq_workers"}
+            of_tasks = [
+                node for node in nodes(found) if node.get("Relation Name", "").startswith("lapinq_tasks_")
+            ]
+            assert sum(node["Actual Loops"] for node in of_tasks) == steering.MOST_TASKS
+            assert blocks(found) < 500
+
+    on_connections(database, test, 2)

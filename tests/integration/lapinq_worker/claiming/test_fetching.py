@@ -1,0 +1,251 @@
+"""Taking tasks: woken sooner than it looks, through broken connections, and never one task twice."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lapinq_core.db.notifier import notify
+from lapinq_core.tasks import work
+from lapinq_worker.claiming import fetcher as fetcher_module
+from lapinq_worker.worker import Worker
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.support import tasks
+from tests.support.invariants import check_invariants
+from tests.support.starts import starts
+
+ENDLESS_SECONDS = 60.0
+
+
+async def cut_connections(desk: Desk, name: str = "lapinq-worker%") -> None:
+    await desk.conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE %s",
+        (name,),
+    )
+
+
+def is_asleep(worker: Worker) -> bool:
+    """Whether the fetcher waits for a wake-up, after the one that the listener gives when it has connected."""
+    wake = worker._fetcher._wake
+    return worker._listener.connected and bool(wake._waiters) and not wake.is_set()
+
+
+def test_it_is_woken_before_it_looks(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+            await until(lambda: is_asleep(worker))
+            task = await desk.hand_in(tasks.aadd, 1, 1)
+            await asyncio.sleep(0.1)
+            assert await desk.status(task) == "pending"
+            await notify(desk.conn, ["default"])
+            await desk.ended(task, timeout=5)
+            await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
+            await notify(desk.conn, ["default"])
+            await until(lambda: starts(tmp_path), 5)
+
+    at_desk(database, test)
+
+
+def test_a_retry_that_may_start_at_once_does(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        task = await desk.hand_in(tasks.retry_once, str(tmp_path / "asked"), 0.0)
+        async with working(database, worker_poll_interval=ENDLESS_SECONDS):
+            (ended,) = await desk.ended(task, timeout=8)
+        assert ended.attempts == 2
+
+    at_desk(database, test)
+
+
+def test_a_task_that_falls_due_wakes_it(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+            await until(lambda: is_asleep(worker))
+            due = datetime.now(UTC) + timedelta(seconds=0.5)
+            task = await desk.hand_in(tasks.aadd, 1, 1, scheduled_at=due)
+            await desk.ended(task, timeout=8)
+
+    at_desk(database, test)
+
+
+def test_without_being_woken_it_finds_the_work_by_looking(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            await asyncio.sleep(0.3)
+            for name in ("default", "a b", "zü", "x" * 255):
+                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=name))
+
+    at_desk(database, test)
+
+
+def test_cut_connections_cost_no_task(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=8):
+            ids = await desk.hand_in_many(
+                [task_of((tasks.asleep, tasks.sleep)[n % 2], 0.02, max_retries=0) for n in range(200)]
+            )
+            running = asyncio.create_task(desk.ended(*ids))
+            while not running.done():
+                await asyncio.sleep(0.15)
+                await cut_connections(desk)
+            ended = await running
+        assert Counter((task.status, task.attempts) for task in ended) == {("completed", 1): 200}
+        check_invariants(database, ids)
+
+    at_desk(database, test)
+
+
+def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher_module, "ASK_AGAIN_SECONDS", 0.2)
+
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            await until(lambda: worker._membership.is_member)
+            ids = await desk.hand_in_many(
+                [task_of(tasks.amark, str(tmp_path), str(n), 1.0) for n in range(3)]
+            )
+            # In one transaction, so that the worker can't be quicker.
+            token = str(uuid.uuid4())
+            await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
+            worker._fetcher._doubtful[token] = 0.0
+            ended = await desk.ended(*ids)
+        assert {task.status for task in ended} == {"completed"}
+        assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
+        check_invariants(database, ids)
+
+    at_desk(database, test)
+
+
+def test_a_claim_that_commits_late_is_found_by_asking_again(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher_module, "ASK_AGAIN_SECONDS", 0.5)
+
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_queues=("other",)) as worker:
+            await until(lambda: worker._membership.is_member)
+            (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
+            token = str(uuid.uuid4())
+            async with desk.conn.transaction():
+                await work.claim(
+                    desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
+                )
+                worker._fetcher._doubtful[token] = 0.0
+                await until(lambda: worker._fetcher._doubtful[token])
+            await desk.ended(task)
+            assert token not in worker._fetcher._doubtful
+        assert starts(tmp_path) == {"x": 1}
+
+    at_desk(database, test)
+
+
+def test_what_was_claimed_ahead_behind_slow_tasks_runs_elsewhere(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        quick = await desk.hand_in_many([task_of(tasks.anoop) for _ in range(3000)])
+        slow = await desk.hand_in_many([task_of(tasks.await_at, gate.path) for _ in range(4)])
+        after = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(20)])
+        async with AsyncExitStack() as stack:
+            first = await stack.enter_async_context(working(database, worker_concurrency=4))
+            await gate.begun(4)
+            await until(lambda: not first._dispatcher.waiting)
+            await desk.until("SELECT count(*) = 20 FROM lapinq_ready")
+            assert await desk.value("SELECT sum(starts) FROM lapinq_ready") == 0
+            await stack.enter_async_context(working(database, worker_concurrency=4))
+            ended = await desk.ended(*after)
+            assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+            gate.open()
+            await desk.ended(*slow)
+        check_invariants(database, [*quick, *slow, *after])
+
+    at_desk(database, test)
+
+
+def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as worker:
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
+            # What a claim brought that was made when the tasks were quick.
+            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
+            claims = await work.claim(
+                desk.conn, "default", 10, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
+            )
+            worker._fetcher._hand_over(claims, 0.01)
+            deadline = time.monotonic() + 2.0
+            while time.monotonic() < deadline:
+                await cut_connections(desk, "lapinq-worker claim")
+                await asyncio.sleep(0.005)
+            await desk.until("SELECT count(*) = 10 FROM lapinq_ready")
+            gate.open()
+            ended = await desk.ended(*waiting)
+            assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+
+    at_desk(database, test)
+
+
+def test_a_task_that_expires_behind_a_slow_one_never_starts(
+    database: str, tmp_path: Path, gate: Gate
+) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as worker:
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
+            late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
+            began = time.perf_counter()
+            claims = await work.claim(
+                desk.conn, "default", 1, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
+            )
+            worker._fetcher._hand_over(claims, time.perf_counter() - began)
+            await desk.until(
+                "SELECT expires_at <= lapinq_now() FROM lapinq_tasks WHERE expires_at IS NOT NULL"
+            )
+            gate.open()
+            (ended,) = await desk.ended(late)
+        assert (ended.status, ended.attempts) == ("expired", 0)
+        assert not starts(tmp_path)
+
+    at_desk(database, test)
+
+
+def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1) as worker:
+            await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
+            await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
+            worker._fetcher._hand_over(await work.claim_transient(desk.conn, None, 1), 0.01)
+            await asyncio.sleep(1.3)
+            gate.open()
+            await until(lambda: starts(tmp_path) == {"x": 1})
+
+    at_desk(database, test)
+
+
+def test_an_idle_worker_asks_seldom(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_poll_interval=0.2) as worker:
+            await until(lambda: worker._membership.is_member)
+            looks = 0
+            look = worker._fetcher._looks.look
+
+            async def counted(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
+                nonlocal looks
+                looks += 1
+                return await look(connection)
+
+            worker._fetcher._looks.look = counted
+            await asyncio.sleep(1.5)
+        assert looks <= 9
+
+    at_desk(database, test)

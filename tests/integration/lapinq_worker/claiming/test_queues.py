@@ -1,0 +1,185 @@
+"""Which queues a worker takes from: strictly in order where that is asked for, and never from a paused one."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from lapinq_core.db.notifier import notify
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_worker.claiming.queue_choice import Turn
+from lapinq_worker.worker import Worker
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
+from tests.support import tasks
+from tests.support.factories import pause, resume
+from tests.support.starts import starts
+
+STRICT: dict[str, Any] = {
+    "worker_queues": ("first", "second", "third"),
+    "worker_strict_order": True,
+    "worker_concurrency": 1,
+}
+
+
+def marks(directory: Path, queue: str, count: int, **values: Any) -> list[NewTask]:
+    return [
+        task_of(tasks.amark, str(directory), f"{queue}-{n}", queue_name=queue, **values) for n in range(count)
+    ]
+
+
+def order(directory: Path) -> list[str]:
+    """The queues in the order in which their tasks were started."""
+    begun = sorted(directory.glob("*.started.*"), key=lambda path: int(path.name.split(".")[3]))
+    return [path.name.split("-")[0] for path in begun]
+
+
+class Statements:
+    """Counts what a worker's fetcher asks."""
+
+    def __init__(self, worker: Worker) -> None:
+        fetcher, looks = worker._fetcher, worker._fetcher._looks
+        self.claims = self.looks = 0
+        take_turn, look = fetcher._take_turn, looks.look
+
+        async def counted_turn(connection: psycopg.AsyncConnection, turn: Turn) -> int:
+            self.claims += 1
+            return await take_turn(connection, turn)
+
+        async def counted_look(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
+            self.looks += 1
+            return await look(connection)
+
+        fetcher._take_turn, looks.look = counted_turn, counted_look
+
+
+def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        # Priorities and the order of entry would have it the other way round.
+        ids = await desk.hand_in_many(
+            [
+                *marks(tmp_path, "third", 3, priority=9),
+                *marks(tmp_path, "second", 3, priority=5),
+                *marks(tmp_path, "first", 3),
+            ]
+        )
+        async with working(database, **STRICT):
+            await desk.ended(*ids)
+        assert order(tmp_path) == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
+
+    at_desk(database, test)
+
+
+def test_fire_and_forget_goes_in_the_same_order(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        stored = await desk.hand_in_many(marks(tmp_path, "second", 2))
+        await desk.hand_in_many(
+            [
+                *marks(tmp_path, "third", 2, priority=9, ttl_seconds=0),
+                *marks(tmp_path, "first", 2, ttl_seconds=0),
+            ]
+        )
+        async with working(database, **STRICT):
+            await desk.ended(*stored)
+            await until(lambda: len(starts(tmp_path)) == 6)
+        assert order(tmp_path) == ["first"] * 2 + ["second"] * 2 + ["third"] * 2
+
+    at_desk(database, test)
+
+
+def test_work_in_an_earlier_queue_is_noticed_while_a_later_one_is_busy(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        later = await desk.hand_in_many(
+            [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(200)]
+        )
+        async with working(database, **STRICT):
+            for told in (True, False):
+                await until(lambda: starts(tmp_path))
+                urgent = await desk.hand_in_many(
+                    # A higher priority than what was taken before, so that it stands below the mark.
+                    [
+                        task_of(
+                            tasks.amark, str(tmp_path), f"first-{told}", queue_name="first", priority=told + 1
+                        )
+                    ]
+                )
+                before = len(starts(tmp_path))
+                if told:
+                    await notify(desk.conn, ["first"])
+                await desk.ended(*urgent)
+                assert len(starts(tmp_path)) - before < 60
+            assert len(starts(tmp_path)) < 200
+            await desk.ended(*later)
+
+    at_desk(database, test)
+
+
+def test_a_delayed_task_of_an_earlier_queue_goes_first_when_it_is_due(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        due = datetime.now(UTC) + timedelta(seconds=0.5)
+        (first,) = await desk.hand_in_many(marks(tmp_path, "first", 1, scheduled_at=due))
+        later = await desk.hand_in_many(
+            [task_of(tasks.amark, str(tmp_path), f"third-{n}", 0.02, queue_name="third") for n in range(200)]
+        )
+        async with working(database, **STRICT):
+            await desk.ended(first)
+            assert len(starts(tmp_path)) < 200
+            await desk.ended(*later)
+
+    at_desk(database, test)
+
+
+def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        await pause(desk.conn, "still")
+        waiting = await desk.hand_in_many([task_of(tasks.anoop, queue_name="still") for _ in range(50)])
+        async with working(database, worker_poll_interval=0.25) as worker:
+            await until(lambda: worker._listener.connected)
+            # Until it has looked, hints are followed, and how soon it looks goes by what a look costs on this machine.
+            async with asyncio.timeout(30):
+                while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
+                    await notify(desk.conn, ["still"])
+                    await asyncio.sleep(0.005)
+            counted = Statements(worker)
+            began = time.monotonic()
+            # Somebody goes on handing in tasks, and the workers are told of each.
+            while time.monotonic() - began < 2.0:
+                await notify(desk.conn, ["still"])
+                await asyncio.sleep(0.005)
+            intervals = (time.monotonic() - began) / 0.25
+            assert counted.looks <= 2 * intervals + 4
+            assert counted.claims <= 2 * intervals + 4
+            await resume(desk.conn, "still")
+            looks = counted.looks
+            await desk.ended(*waiting[:1])
+            # How soon that is goes by what a look costs here; that one of the next looks finds them does not.
+            assert counted.looks - looks <= 3
+            await desk.ended(*waiting)
+
+    at_desk(database, test)
+
+
+def test_a_queue_paused_under_a_busy_worker_stops_and_goes_on(
+    database: str, tmp_path: Path, gate: Gate
+) -> None:
+    async def test(desk: Desk) -> None:
+        other = await desk.hand_in_many([task_of(tasks.asleep, 0.02, queue_name="other") for _ in range(150)])
+        running = await desk.hand_in(tasks.await_at, gate.path, queue_name="still")
+        async with working(database, worker_concurrency=2):
+            await gate.begun()
+            await pause(desk.conn, "still")
+            waiting = await desk.hand_in_many(marks(tmp_path, "still", 5))
+            await notify(desk.conn, ["still"])
+            gate.open()
+            await desk.ended(running)
+            await desk.ended(*other)
+            assert not starts(tmp_path)
+            await resume(desk.conn, "still")
+            await desk.ended(*waiting)
+
+    at_desk(database, test)

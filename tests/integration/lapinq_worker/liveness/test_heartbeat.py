@@ -1,0 +1,219 @@
+"""The heartbeat: it beats, stops when the loop is stuck, gives up what does not answer, and tells of a death."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_worker.liveness.heartbeat import Heartbeat
+from lapinq_worker.running.clocks import moment
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
+from tests.support import tasks
+from tests.support.database_clock import move_clock
+from tests.support.eventually import eventually
+from tests.support.factories import add_worker, claim, complete, enqueue
+from tests.support.invariants import check_invariants
+from tests.support.proxy import proxy
+
+
+def register(url: str) -> str:
+    """The id of a worker that was made known just now."""
+
+    async def run() -> str:
+        async with await connect(url, "test") as conn:
+            return await add_worker(conn)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
+    """A heartbeat that has begun; at the end its thread is gone."""
+    defaults: dict[str, Any] = {
+        "interval": 0.1,
+        "lease": 1.0,
+        "stuck_after": 60.0,
+        "declared_dead": lambda: None,
+    }
+    heartbeat = Heartbeat(url, worker, **{**defaults, **values})
+    heartbeat.start(moment())
+    try:
+        yield heartbeat
+    finally:
+        heartbeat.stop()
+        heartbeat._thread.join(10)  # pyright: ignore[reportPrivateUsage]
+        assert not heartbeat._thread.is_alive()  # pyright: ignore[reportPrivateUsage]
+
+
+def beats(url: str) -> float:
+    """How long after its registration the worker beat last, in seconds."""
+    with psycopg.connect(url) as conn:
+        row = conn.execute(
+            "SELECT extract(epoch FROM beat_at - started_at)::float8 FROM lapinq_workers"
+        ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_it_beats_and_is_calm_after_a_lease(database: str) -> None:
+    with beating(database, register(database)) as heartbeat:
+        assert heartbeat.is_current
+        assert heartbeat.judging_time is None
+        eventually(lambda: heartbeat.judging_time)
+        assert beats(database) > 0.8
+
+
+def test_a_jump_of_the_databases_clock_is_told_with_the_next_beat_and_ends_the_calm(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with beating(database, register(database)) as heartbeat:
+        eventually(lambda: heartbeat.judging_time)
+        move_clock(database, 3600)
+        eventually(lambda: heartbeat.judging_time is None)
+        eventually(lambda: jumped_seconds(database) == pytest.approx(3600, abs=5))
+        assert heartbeat.is_current
+        assert caplog.text.count("have moved apart") == 1
+        eventually(lambda: heartbeat.judging_time)
+
+
+def jumped_seconds(url: str) -> float | None:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT jumped_seconds FROM lapinq_workers").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_before_it_begins_there_is_no_lease(database: str) -> None:
+    heartbeat = Heartbeat(
+        database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, declared_dead=lambda: None
+    )
+    assert not heartbeat.is_current
+    assert heartbeat.judging_time is None
+
+
+def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    with beating(database, register(database), stuck_after=0.3) as heartbeat:
+        eventually(lambda: "has not turned" in caplog.text)
+        assert "in test_a_loop_that_is_stuck_gets_no_beats" in caplog.text
+        eventually(lambda: not heartbeat.is_current)
+        before = beats(database)
+        heartbeat.loop_turned()
+        eventually(lambda: heartbeat.is_current)
+        assert beats(database) > before
+
+
+@pytest.mark.parametrize("gone", ["UPDATE lapinq_workers SET dead_at = now()", "DELETE FROM lapinq_workers"])
+def test_a_death_is_told_once_and_ends_the_beat(database: str, gone: str) -> None:
+    told = list[str]()
+    worker = register(database)
+    with beating(
+        database, worker, declared_dead=lambda: told.append(threading.current_thread().name)
+    ) as heartbeat:
+        with psycopg.connect(database) as conn:
+            conn.execute(gone.encode())
+        eventually(lambda: not heartbeat._thread.is_alive())  # pyright: ignore[reportPrivateUsage]
+    assert told == ["lapinq heartbeat"]
+
+
+def test_a_beat_after_the_end_tells_of_no_death(database: str) -> None:
+    told = list[str]()
+    with beating(
+        database, register(database), interval=0.5, declared_dead=lambda: told.append("dead")
+    ) as heartbeat:
+        heartbeat.stop()
+        with psycopg.connect(database) as conn:
+            conn.execute("DELETE FROM lapinq_workers")
+    assert not told
+
+
+def test_a_beat_that_gets_no_answer_is_given_up_and_tried_anew(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = register(database)
+    with proxy(database) as way, beating(way.url, worker, lease=1.5) as heartbeat:
+        eventually(lambda: heartbeat.judging_time)
+        way.swallow()
+        eventually(lambda: caplog.text.count("no answer within 0.5 s") >= 2)
+        assert heartbeat.judging_time is None
+        eventually(lambda: not heartbeat.is_current)
+        way.heal()
+        eventually(lambda: heartbeat.is_current, timeout=8)
+
+
+def test_broken_connections_are_replaced(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    worker = register(database)
+    with proxy(database) as way, beating(way.url, worker) as heartbeat:
+        eventually(lambda: beats(database) > 0.1)
+        way.cut()
+        eventually(lambda: not heartbeat.is_current)
+        way.heal()
+        eventually(lambda: heartbeat.is_current)
+    assert "Traceback" not in caplog.text
+
+
+def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: str) -> None:
+    told = list[tuple[str, str]]()
+
+    def note(task_id: str, token: str) -> None:
+        told.append((task_id, token))
+
+    async def claim_some() -> list[Claim]:
+        async with await connect(database, "test") as conn:
+            await enqueue(conn, 3)
+            return await claim(conn, worker, 3)
+
+    async def complete_first() -> None:
+        async with await connect(database, "test") as conn:
+            assert await complete(conn, [first]) == 1
+
+    worker = register(database)
+    first, second, _ = asyncio.run(claim_some())
+    with beating(database, worker, asked_to_stop=note):
+        eventually(lambda: beats(database) > 0.1)
+        assert not told
+        with psycopg.connect(database) as conn:
+            # Without a word to anybody: a notification may be lost.
+            ids = [first.id, second.id]
+            conn.execute("UPDATE lapinq_running SET cancel_requested_at = now() WHERE id = ANY (%s)", (ids,))
+        both = {(first.id, first.token), (second.id, second.token)}
+        eventually(lambda: set(told) == both and len(told) >= 6)
+        asyncio.run(complete_first())
+        eventually(lambda: told[-3:] == [(second.id, second.token)] * 3)
+
+
+def test_a_request_reaches_a_worker_that_heard_no_notification(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=5, cancel_grace=1.0):
+            stopped = [
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
+                await desk.hand_in(tasks.stubborn),
+            ]
+            others = [
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
+            ]
+            await gate.begun(4)
+            await desk.has_status("running", *stopped, *others)
+            await desk.conn.execute(
+                "UPDATE lapinq_running SET cancel_requested_at = lapinq_now() WHERE id = ANY (%s::uuid[])",
+                (stopped,),
+            )
+            for task in await desk.ended(*stopped):
+                assert (task.status, task.error) == ("cancelled", "stopped on request")
+            gate.open()
+            for task in await desk.ended(*others):
+                assert (task.status, task.attempts) == ("completed", 1)
+        for task in stopped:
+            (attempt,) = await desk.attempts(task)
+            assert (attempt.outcome, attempt.final) == ("cancelled", True)
+        check_invariants(database, [*stopped, *others])
+
+    at_desk(database, test)

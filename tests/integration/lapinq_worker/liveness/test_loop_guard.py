@@ -1,0 +1,136 @@
+"""A worker in somebody else's program whose event loop is held up: its tasks are handed back, and it begins anew."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from lapinq_worker.liveness import fence
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
+from tests.support import tasks
+from tests.support.eventually import eventually
+from tests.support.invariants import check_invariants
+from tests.support.proxy import proxy
+
+BLOCKED = {"timeout_seconds": 0.3, "max_retries": 0}
+
+# Not where they are waited for: the log shows the source line that holds up the loop.
+NOT_YET = "could not hand back the tasks yet"
+GIVEN_UP = "could not write how 1 tasks ended"
+
+
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+def test_everything_held_is_handed_back_and_the_worker_begins_anew(
+    database: str, gate: Gate, caplog: pytest.LogCaptureFixture, pool: str
+) -> None:
+    async def test(desk: Desk) -> None:
+        values: dict[str, Any] = {"worker_concurrency": 4, "worker_pool": pool, "time_limit_grace": 0.2}
+        async with working(database, **values):
+            others = [
+                await desk.hand_in(tasks.await_at, gate.path),
+                await desk.hand_in(tasks.wait_at, gate.path),
+            ]
+            await gate.begun(2)
+            before = await desk.value("SELECT id::text FROM lapinq_workers")
+            blocked = await desk.hand_in(tasks.abusy, 4.0, **BLOCKED)
+            (ended,) = await desk.ended(blocked)
+            assert (ended.status, ended.error) == ("failed", "time limit of 0.3 s reached")
+            await gate.begun(4)
+            gate.open()
+            for task in await desk.ended(*others):
+                assert (task.status, task.attempts) == ("completed", 1)
+            for task in others:
+                assert [one.outcome for one in await desk.attempts(task)] == ["released", "completed"]
+            assert await desk.value("SELECT id::text FROM lapinq_workers") != before
+            (added,) = await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            assert added.result == "2"
+        assert await desk.value("SELECT count(*) FROM lapinq_workers") == 0
+        check_invariants(database, [*others, blocked])
+
+    at_desk(database, test)
+    assert "the event loop has been held up" in caplog.text
+    assert "in abusy" in caplog.text
+
+
+HOLD_UP = list[Callable[[], None]]()
+
+
+async def hold_up() -> None:
+    """Holds up the loop until the test has seen what it waits for."""
+    HOLD_UP[0]()
+
+
+def test_what_has_ended_in_a_child_while_the_loop_was_held_up_is_kept(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        def end_the_other() -> None:
+            gate.open()
+            eventually(has_ended, 20)
+
+        def has_ended() -> bool:
+            with psycopg.connect(database) as conn:
+                found = conn.execute("SELECT FROM lapinq_attempts WHERE error LIKE 'time limit%'")
+                return found.fetchone() is not None
+
+        HOLD_UP[:] = [end_the_other]
+        async with working(database, worker_concurrency=2, time_limit_grace=0.2):
+            other = await desk.hand_in(tasks.wait_at, gate.path, max_retries=0)
+            await gate.begun()
+            blocked = await desk.hand_in(hold_up, timeout_seconds=2.0, max_retries=0)
+            for task, status in zip(await desk.ended(blocked, other), ("failed", "completed"), strict=True):
+                assert (task.status, task.attempts) == (status, 1)
+            assert [one.outcome for one in await desk.attempts(other)] == ["completed"]
+        check_invariants(database, [other, blocked])
+
+    at_desk(database, test)
+
+
+def test_what_the_database_does_not_take_for_long_is_left_to_others(
+    database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fence, "GIVE_UP_SECONDS", 4.0)
+    monkeypatch.setattr(fence, "BATCH_SECONDS", 1.0)
+
+    def wait_in_vain() -> None:
+        with psycopg.connect(database) as conn:
+            conn.execute("LOCK TABLE lapinq_attempts IN SHARE MODE")
+            eventually(lambda: GIVEN_UP in caplog.text, 30)
+
+    async def test(desk: Desk) -> None:
+        HOLD_UP[:] = [wait_in_vain]
+        async with working(database, worker_concurrency=2, time_limit_grace=0.2):
+            blocked = await desk.hand_in(hold_up, **BLOCKED)
+            await desk.ended(blocked, timeout=60)
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+        check_invariants(database, [blocked])
+
+    at_desk(database, test)
+    assert caplog.text.count(NOT_YET) >= 2
+    assert caplog.text.count("hold_up did not complete") == 1
+
+
+def test_what_can_not_be_written_yet_is_written_when_the_database_is_back(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_ended() -> object:
+        with psycopg.connect(database) as conn:
+            return conn.execute("SELECT FROM lapinq_attempts").fetchone()
+
+    async def test(desk: Desk) -> None:
+        with proxy(database) as way:
+
+            def be_cut_off() -> None:
+                way.cut()
+                eventually(lambda: NOT_YET in caplog.text, 20)
+                way.heal()
+                eventually(lambda: is_ended() is not None, 20)
+
+            HOLD_UP[:] = [be_cut_off]
+            async with working(way.url, worker_concurrency=2, time_limit_grace=0.2):
+                blocked = await desk.hand_in(hold_up, **BLOCKED)
+                (ended,) = await desk.ended(blocked)
+                assert (ended.status, ended.error) == ("failed", "time limit of 0.3 s reached")
+                await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            check_invariants(database, [blocked])
+
+    at_desk(database, test)

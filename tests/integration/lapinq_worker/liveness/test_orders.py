@@ -1,0 +1,259 @@
+"""What a worker tells of itself, and that it does what it is asked: claims nothing, goes on, ends."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.domain.worker import Order, WorkerState
+from lapinq_core.fleet import steering
+from lapinq_core.fleet.steering import WorkerDetails
+from lapinq_core.tasks import work
+from lapinq_worker.claiming import fetcher as fetcher_module
+from lapinq_worker.worker import Worker
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
+from tests.support import tasks
+from tests.support.eventually import eventually_async
+from tests.support.factories import SOMEBODY
+from tests.support.invariants import check_invariants
+from tests.support.starts import starts
+
+ENDLESS_SECONDS = 60.0
+
+
+async def seen(desk: Desk, worker: Worker) -> WorkerDetails | None:
+    return await steering.get_worker(desk.conn, worker._membership.id)
+
+
+async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails:
+    """The worker, once its state is that."""
+
+    async def look() -> WorkerDetails | None:
+        found = await seen(desk, worker)
+        return found if found and found.state is state else None
+
+    found = await eventually_async(look)
+    assert found is not None
+    return found
+
+
+async def ask(desk: Desk, worker: Worker, order: Order | None) -> None:
+    await until(lambda: worker._membership.is_member)
+    await steering.ask(desk.conn, worker._membership.id, order, by=SOMEBODY)
+
+
+async def quieted(desk: Desk, worker: Worker) -> None:
+    await ask(desk, worker, Order.QUIET)
+    await is_in(desk, worker, WorkerState.QUIET)
+
+
+def test_it_tells_how_it_is_before_its_first_interval_is_over(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, heartbeat_interval=ENDLESS_SECONDS, lease_seconds=3 * ENDLESS_SECONDS):
+            await desk.until(
+                "SELECT memory_bytes > 10000000 AND running = 0 AND rate = 0 FROM lapinq_workers"
+            )
+
+    at_desk(database, test)
+
+
+def test_it_tells_of_its_memory_and_of_what_runs_and_ends(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
+            alone = await desk.value("SELECT memory_bytes FROM lapinq_workers")
+            await desk.hand_in_many([task_of(tasks.wait_at, gate.path) for _ in range(2)])
+            await gate.begun(2)
+            # Two children of more than ten megabytes each.
+            await desk.until(
+                "SELECT running = 2 AND memory_bytes > %s FROM lapinq_workers", alone + 20_000_000
+            )
+            found = await is_in(desk, worker, WorkerState.ALIVE)
+            assert found.task_count == 2
+            assert {task.task_name for task in found.tasks} == {"wait_at"}
+            gate.open()
+            await desk.until("SELECT rate > 0 FROM lapinq_workers")
+            await desk.until("SELECT running = 0 AND rate = 0 FROM lapinq_workers")
+
+    at_desk(database, test)
+
+
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+def test_quiet_it_claims_nothing_lets_what_runs_end_and_goes_on_when_it_is_told(
+    database: str, gate: Gate, pool: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(desk: Desk) -> None:
+        # So that only a wake-up makes it look.
+        async with working(database, worker_pool=pool, worker_poll_interval=1.0) as worker:
+            running = await desk.hand_in(tasks.wait_at, gate.path)
+            await gate.begun()
+            await quieted(desk, worker)
+            waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(5)])
+            claimed = worker._fetcher.claimed_count
+            gate.open()
+            (ended,) = await desk.ended(running)
+            assert (ended.status, ended.attempts) == ("completed", 1)
+            beat = await desk.value("SELECT beat_at FROM lapinq_workers")
+            await desk.until(
+                "SELECT beat_at > %s::timestamptz + interval '1.2 seconds' FROM lapinq_workers", beat
+            )
+            await desk.has_status("pending", *waiting)
+            assert worker._fetcher.claimed_count == claimed
+            await ask(desk, worker, None)
+            await is_in(desk, worker, WorkerState.ALIVE)
+            await desk.ended(*waiting)
+        assert "lisa asked this worker to claim nothing more" in caplog.text
+        assert "lisa asked this worker to go on claiming" in caplog.text
+
+    with caplog.at_level("INFO"):
+        at_desk(database, test)
+
+
+def test_quiet_it_hands_back_what_it_claimed_ahead(
+    database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetcher_module, "STALL_SECONDS", ENDLESS_SECONDS)
+
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
+            running = await desk.hand_in(tasks.await_at, gate.path)
+            await gate.begun()
+            ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
+            token = str(uuid.uuid4())
+            await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
+            worker._fetcher._doubtful[token] = 0.0
+            worker._fetcher.woken("")
+            await until(lambda: len(worker._dispatcher.waiting) == 3)
+            await quieted(desk, worker)
+            await desk.has_status("pending", *ahead)
+            assert await desk.status(running) == "running"
+            async with working(database, worker_concurrency=1):
+                assert {task.attempts for task in await desk.ended(*ahead)} == {1}
+            gate.open()
+            await desk.ended(running)
+        check_invariants(database, [running, *ahead])
+
+    at_desk(database, test)
+
+
+def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
+    monkeypatch.delitem(sys.modules, "tests.support.endless_module", raising=False)
+
+    def of_endless_module(**values: float) -> NewTask:
+        task = task_of(tasks.aadd, **values)
+        task.module_path, task.task_name, task.args = "tests.support.endless_module", "f", []
+        return task
+
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            kept = of_endless_module()
+            await desk.hand_in_many([kept, of_endless_module(ttl_seconds=0)])
+            await until(lambda: worker._fetcher._arrivals.waiting == 2)
+            await quieted(desk, worker)
+            await desk.until("SELECT count(*) = 1 FROM lapinq_ready")
+            assert worker._fetcher._arrivals.waiting == 1
+            assert worker._dispatcher.ended_count == 0
+            (tmp_path / "imported").touch()
+            await until(lambda: worker._dispatcher.ended_count == 1)
+
+    at_desk(database, test)
+
+
+def test_others_take_what_a_quiet_worker_leaves(database: str, tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_name="quiet") as quiet, working(database, worker_name="other"):
+            ids = await desk.hand_in_many(
+                [task_of(tasks.amark, str(tmp_path), str(n), 0.02) for n in range(300)]
+            )
+            await until(lambda: len(starts(tmp_path)) > 20)
+            await quieted(desk, quiet)
+            claimed = quiet._fetcher.claimed_count
+            ended = await desk.ended(*ids)
+            assert quiet._fetcher.claimed_count == claimed
+        assert {(task.status, task.attempts) for task in ended} == {("completed", 1)}
+        assert set(starts(tmp_path).values()) == {1}
+        check_invariants(database, ids)
+
+    at_desk(database, test)
+
+
+def test_asked_to_stop_it_drains_and_ends(
+    database: str, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(desk: Desk) -> None:
+        worker = Worker(settings(database, worker_concurrency=1))
+        run = asyncio.create_task(worker.run())
+        running = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        (waiting,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
+        await ask(desk, worker, Order.STOP)
+        await until(lambda: worker._stop.is_set())
+        found = await is_in(desk, worker, WorkerState.STOPPING)
+        assert found.asked_by == "lisa"
+        # A signal that comes then does not hurry it.
+        worker.stop()
+        assert not worker._insisted.is_set()
+        await desk.until("SELECT is_quiet FROM lapinq_workers")
+        gate.open()
+        async with asyncio.timeout(15):
+            await run
+        assert worker.is_dismissed
+        assert (await desk.status(running), await desk.status(waiting)) == ("completed", "pending")
+        assert await seen(desk, worker) is None
+        assert "lisa asked this worker to stop" in caplog.text
+
+    with caplog.at_level("INFO"):
+        at_desk(database, test)
+
+
+def test_a_second_signal_hurries_one_that_was_asked_to_stop(database: str, gate: Gate) -> None:
+    async def test(desk: Desk) -> None:
+        worker = Worker(settings(database, shutdown_grace=ENDLESS_SECONDS))
+        run = asyncio.create_task(worker.run())
+        task = await desk.hand_in(tasks.await_at, gate.path)
+        await gate.begun()
+        await ask(desk, worker, Order.STOP)
+        await until(lambda: worker._stop.is_set())
+        worker.stop()
+        worker.stop()
+        async with asyncio.timeout(15):
+            await run
+        assert await desk.status(task) == "pending"
+
+    at_desk(database, test)
+
+
+def test_what_was_asked_does_not_hold_for_the_life_after(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            await quieted(desk, worker)
+            first = worker._membership.id
+            await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            assert worker._membership.id != first
+            assert (await is_in(desk, worker, WorkerState.ALIVE)).asked_to is None
+
+    at_desk(database, test)
+
+
+def test_an_order_of_a_later_release_is_passed_over(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        await desk.conn.execute("ALTER TABLE lapinq_workers DROP CONSTRAINT lapinq_workers_asked_to_check")
+        async with working(database):
+            await desk.until("SELECT memory_bytes IS NOT NULL FROM lapinq_workers")
+            await desk.conn.execute("UPDATE lapinq_workers SET asked_to = 'dance', beat_at = beat_at")
+            asked = await desk.value("SELECT beat_at FROM lapinq_workers")
+            await desk.until(
+                "SELECT beat_at > %s::timestamptz + interval '0.5 seconds' FROM lapinq_workers", asked
+            )
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+
+    at_desk(database, test)

@@ -1,0 +1,161 @@
+"""What a worker says when it begins, and of its rates."""
+
+# pyright: reportPrivateUsage=false
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from lapinq_core.domain.version import __version__
+from lapinq_core.runtime.settings import Settings
+from lapinq_worker.reporting.banner import MAX_TASKS, database_label, registered_tasks
+from lapinq_worker.reporting.rates import wants_rates
+from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
+from tests.support import tasks
+from tests.support.enqueueing import enqueue_all
+from tests.support.eventually import eventually
+from tests.support.processes import WorkerProcess
+
+DECLARED = "tests.support.declared"
+QUICK = """
+import sys
+import lapinq_worker.reporting.rates
+from lapinq.cli import main
+lapinq_worker.reporting.rates.RATES_INTERVAL_SECONDS = 0.3
+main()
+"""
+
+
+class QuickRates(WorkerProcess):
+    """A worker whose minute is short."""
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-c", QUICK, *arguments]
+
+
+def test_it_says_what_it_serves(database: str) -> None:
+    arguments = ("-q", "video=3", "-q", "mail", "--name", "anna", "--concurrency", "7", "--import", DECLARED)
+    with WorkerProcess(database, *arguments, "--max-memory", "512M") as worker:
+        for line in (
+            rf"lapinq {re.escape(__version__)} on Python 3\.\d+\.\d+, worker anna",
+            r"database: \S+/lapinq_test_\w+",
+            r"up to 7 tasks at once, plain functions in processes",
+            r"limits: time 300 s, .*memory of a child 512 MiB",
+            rf"tasks: .*{DECLARED}\.fail_always, {DECLARED}\.fail_until",
+            r"worker \S+ serves video=3, mail\n",
+        ):
+            worker.said(line)
+
+
+def test_a_strict_order_is_said(database: str) -> None:
+    with WorkerProcess(database, "-q", "a", "-q", "b", "--strict-order") as worker:
+        worker.said(r"serves a, b, strictly in this order")
+        worker.said(r"modules are imported when their first task comes")
+
+
+def test_as_json_it_is_one_line_with_fields(database: str) -> None:
+    with WorkerProcess(database, "--json-log", "-q", "video=3", "--import", DECLARED) as worker:
+        (line,) = [json.loads(line) for line in worker.output.splitlines() if "serves" in line]
+    assert line["message"] == f"worker {line['worker']} serves video=3"
+    assert line["version"] == __version__
+    assert line["queues"] == {"video": 3}
+    assert line["strict_order"] is False
+    assert f"{DECLARED}.fail_always" in line["tasks"]
+    assert line["task_count"] == len(line["tasks"])
+    assert line["limits"]["time"] == "300 s"
+
+
+@pytest.mark.parametrize(
+    ("url", "label"),
+    [
+        ("postgresql://me:secret@db.example:6432/app?sslmode=require", "db.example:6432/app"),
+        ("postgresql://db.example/app", "db.example/app"),
+        ("postgresql://one,two/app", "one,two/app"),
+        ("postgresql:///app", "localhost/app"),
+        ("host=/run/postgresql dbname=app user=me password=secret", "/run/postgresql/app"),
+        ("postgresql:///lapinq?host=/tmp/a%20b&port=5432&user=lapinq", "embedded"),
+        ("postgresql://me:secret@one:1,two:2/app", "one:1,two:2/app"),
+    ],
+)
+def test_the_database_is_named_without_the_way_in(url: str, label: str) -> None:
+    assert database_label(url) == label
+
+
+def test_many_tasks_are_cut_short(database: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = tmp_path_factory.mktemp("many")
+    lines = [f"@queue.task\ndef task_{n:03}(): ...\n" for n in range(MAX_TASKS + 9)]
+    (directory / "many_tasks.py").write_text(
+        "from lapinq import TaskQueue\nqueue = TaskQueue()\n" + "".join(lines)
+    )
+    with WorkerProcess(database, "--import", "many_tasks", cwd=directory) as worker:
+        worker.said(rf"many_tasks\.task_{MAX_TASKS - 1:03} and 9 more")
+
+
+def test_modules_that_were_not_imported_are_not_for_the_list() -> None:
+    assert registered_tasks(Settings(worker_imports=("no.such.module",))) == []
+
+
+def test_rates_are_said_once_a_while(database: str) -> None:
+    with QuickRates(database, "--rates") as worker:
+        worker.said(
+            r"0\.0 started/s; in the last 0\.\d+ s 0 completed, 0 failed, 0 retried; 0 running, 0 waiting"
+        )
+        enqueue_all(
+            database,
+            [
+                *(task_of((tasks.noop, tasks.anoop)[n % 2]) for n in range(40)),
+                task_of(tasks.fail, "x", max_retries=2),
+                task_of(tasks.asleep, 3.0),
+            ],
+        )
+        worker.said(r"1 running")
+
+        def total(what: str) -> int:
+            return sum(map(int, re.findall(rf"(\d+) {what}", worker.output)))
+
+        # The last of the three starts is the end of it.
+        worker.said(r"1 failed")
+        assert (total("retried"), total("failed")) == (2, 1)
+        eventually(lambda: total("completed") == 41)
+        worker.said(r"0 running, 0 waiting here\n(?s:.*)0 completed")
+        assert total("completed") == 41
+
+
+def test_every_start_is_counted_once(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        quick = [task_of((tasks.noop, tasks.anoop)[n % 2]) for n in range(400)]
+        slow = [task_of(tasks.asleep, 0.01) for _ in range(20)]
+        async with working(database) as worker:
+            ids = await desk.hand_in_many([*quick, *slow])
+            await desk.ended(*ids)
+            dispatcher, settler = worker._dispatcher, worker._settler
+            await until(lambda: dispatcher.active == 0)
+            assert dispatcher.started_count == dispatcher.ended_count == settler.completed_count == 420
+
+    at_desk(database, test)
+
+
+def test_rates_as_json_are_fields(database: str) -> None:
+    with QuickRates(database, "--rates", "--json-log") as worker:
+        worker.said(r"rates of the last")
+        line = next(json.loads(line) for line in worker.output.splitlines() if "rates of" in line)
+    names = ("started_per_second", "completed", "failed", "retried", "running", "waiting_here")
+    assert {name: line[name] for name in names} == dict.fromkeys(names, 0)
+
+
+def test_rates_are_for_terminals_unless_it_is_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, terminal = os.openpty()
+    with os.fdopen(leader, "rb"), os.fdopen(terminal, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert wants_rates(Settings())
+        assert not wants_rates(Settings(worker_rates=False))
+        monkeypatch.undo()
+    with Path(os.devnull).open("w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert not wants_rates(Settings())
+        assert wants_rates(Settings(worker_rates=True))
+        monkeypatch.undo()

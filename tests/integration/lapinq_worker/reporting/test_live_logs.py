@@ -1,0 +1,101 @@
+"""What a running attempt logs is seen while it runs."""
+
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from lapinq_core.tasks import inspect, work
+from lapinq_worker.reporting.live_logs import MOST_CHARACTERS
+from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
+from tests.support import talkative
+from tests.support.factories import Conn, add_worker, claim, enqueue
+from tests.support.running import on_connections
+
+LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
+
+
+@pytest.mark.parametrize(
+    ("function", "pool"),
+    [
+        (talkative.asay_and_wait, "processes"),
+        (talkative.say_and_wait, "processes"),
+        (talkative.say_and_wait, "threads"),
+    ],
+)
+def test_what_a_running_attempt_logs_is_there_before_it_ends(
+    database: str, tmp_path: Path, function: Callable[..., Any], pool: str
+) -> None:
+    gate = tmp_path / "gate"
+
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_pool=pool):
+            task = await desk.hand_in(function, "half way", str(gate))
+            await desk.until(LIVE, "%INFO half way", task)
+            assert "half way" in (await inspect.get_attempts(desk.conn, task) or "")
+            gate.touch()
+            await desk.ended(task)
+            logs = await desk.value("SELECT logs FROM lapinq_attempts WHERE task_id = %s", task)
+            assert [line.partition("INFO ")[2] for line in logs.splitlines()] == [
+                "half way",
+                "the last word",
+            ]
+
+    at_desk(database, test)
+
+
+def test_of_a_long_log_the_latest_lines_are_sent(database: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            words = "\n".join(f"line {number}" for number in range(3_000))
+            task = await desk.hand_in(talkative.asay_and_wait, words, str(gate))
+            await desk.until(LIVE, "%", task)
+            logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
+            assert len(logs) <= MOST_CHARACTERS
+            assert logs.startswith("line ") or "…" in logs
+            gate.touch()
+            await desk.ended(task)
+
+    at_desk(database, test)
+
+
+def test_quick_attempts_send_nothing_before_their_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    report = work.report_logs
+
+    async def counted(conn: psycopg.AsyncConnection, logs: Any) -> set[str]:
+        sent.append(logs)
+        return await report(conn, logs)
+
+    monkeypatch.setattr(work, "report_logs", counted)
+
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            ids = await desk.hand_in_many(
+                [task_of(talkative.asay, f"number {number}") for number in range(50)]
+            )
+            await desk.ended(*ids)
+            assert worker._live_logs._take_due() == []
+        assert sent == []
+
+    at_desk(database, test)
+
+
+def test_lines_of_an_outdated_claim_change_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        await enqueue(conn, 2)
+        ours, theirs = await claim(conn, worker, limit=2)
+        reports = sorted([(ours.id, ours.token, "mine"), (theirs.id, str(uuid4()), "not mine")])
+        assert await work.report_logs(conn, reports) == {ours.id}
+        rows = await (await conn.execute("SELECT id::text, logs FROM lapinq_running")).fetchall()
+        assert dict(rows) == {ours.id: "mine", theirs.id: None}
+
+    on_connections(database, test)

@@ -1,0 +1,343 @@
+"""The ends of attempts reach the database: in batches, once each, whatever is wrong with one of them."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from lapinq_core.db.pool import connect
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Raised, RetryAsked, Unstarted
+from lapinq_worker.reporting.progress import ProgressReporter
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job, Target
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.settling import settler as settler_module
+from lapinq_worker.settling import unwritten as unwritten_module
+from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.settler import Settler
+from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
+from tests.support import tasks
+from tests.support.factories import add_worker, claim
+from tests.support.invariants import check_invariants
+from tests.support.outage import read_only
+from tests.support.proxy import proxy
+
+
+@asynccontextmanager
+async def settling(
+    url: str,
+    woken: set[str] | None = None,
+    waited: Waited | None = None,
+    before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+) -> AsyncGenerator[Settler]:
+    """A settler that runs; at the end it has written everything."""
+    settler = Settler(url, (set[str]() if woken is None else woken).update, waited=waited, before=before)
+    running = asyncio.create_task(settler.run())
+    try:
+        yield settler
+        async with asyncio.timeout(20):
+            await settler.flushed()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def claimed(desk: Desk, count: int, **values: object) -> list[Claim]:
+    """Claims of that many new tasks."""
+    await desk.hand_in_many([task_of(tasks.noop, **values) for _ in range(count)])
+    return await claim(desk.conn, await add_worker(desk.conn), count)
+
+
+def job(held: Claim) -> Job:
+    return Job(held, Target(tasks.noop), Host(Limits()))
+
+
+def test_results_are_written(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 2500)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Completed(str(n)), 0.001)
+        assert (
+            await desk.value("SELECT count(DISTINCT result) FROM lapinq_attempts WHERE outcome = 'completed'")
+            == 2500
+        )
+        check_invariants(database, [one.id for one in held])
+
+    at_desk(database, test)
+
+
+def test_each_outcome_has_its_end(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        returned, raised, asked, interrupted, unstarted = await claimed(desk, 5)
+        woken = set[str]()
+        async with settling(database, woken) as settler:
+            settler.add(job(returned), Completed("1"), 0.5)
+            settler.add(job(raised), Raised("ValueError: no", "Traceback …"), 0.5)
+            settler.add(job(asked), RetryAsked(60.0, "later"), 0.5)
+            settler.add(job(interrupted), Interrupted(), 0.5)
+            settler.add(job(unstarted), Unstarted(), 0.0)
+        assert await desk.value("SELECT count(*) FROM lapinq_ready") == 3
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", raised.id) == 1
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", interrupted.id) == 0
+        assert await desk.value("SELECT starts FROM lapinq_ready WHERE id = %s", unstarted.id) == 0
+        assert await desk.value("SELECT starts FROM lapinq_delayed WHERE id = %s", asked.id) == 1
+        assert await desk.status(returned.id) == "completed"
+        assert woken == {"default"}
+
+    at_desk(database, test)
+
+
+def test_a_result_that_the_database_refuses_fails_alone(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 300)
+        bad = {held[7].id, held[150].id}
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed("\x00" if one.id in bad else "1"), 0.001)
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert {each for each, task in ended.items() if task.status == "failed"} == bad
+        assert {task.status for task in ended.values()} == {"completed", "failed"}
+        for each in bad:
+            error = ended[each].error
+            assert error is not None
+            assert error.startswith("the function ran to its end, but its result can't be stored: ")
+
+    at_desk(database, test)
+
+
+def test_an_error_that_the_database_refuses_is_replaced_alone(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 40, max_retries=0)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Raised("a\x00b" if n == 11 else "no", None), 0.001)
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert {task.status for task in ended.values()} == {"failed"}
+        assert ended[held[11].id].error == "the attempt failed, and its error can't be stored"
+        assert sum(task.error == "no" for task in ended.values()) == 39
+
+    at_desk(database, test)
+
+
+def test_an_end_that_cannot_be_written_blocks_nobody_and_is_kept(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(desk: Desk) -> None:
+        cursed, *others = await claimed(desk, 20, max_retries=0)
+        await desk.conn.execute(
+            f"ALTER TABLE lapinq_attempts ADD CONSTRAINT test_curse CHECK (task_id <> '{cursed.id}')".encode()
+        )
+        async with settling(database) as settler:
+            settler.add(job(cursed), Completed("1"), 0.001)
+            for one in others:
+                settler.add(job(one), Completed("1"), 0.001)
+            await desk.until("SELECT count(*) = 19 FROM lapinq_attempts WHERE outcome = 'completed'")
+            assert await desk.status(cursed.id) == "running"
+            await desk.conn.execute("ALTER TABLE lapinq_attempts DROP CONSTRAINT test_curse")
+        assert await desk.status(cursed.id) == "completed"
+        assert caplog.text.count("Traceback") == 1
+
+    at_desk(database, test)
+
+
+def test_progress_that_cannot_be_written_keeps_no_outcome(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "PROGRESS_SECONDS", 0.2)
+
+    async def test(desk: Desk) -> None:
+        running, ended = await claimed(desk, 2)
+        progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
+        progress.note(running, 10, None)
+        async with await connect(database, "test") as other, other.transaction():
+            await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
+            async with settling(database, before=progress.flush) as settler:
+                settler.add(job(ended), Completed("1"), 0.001)
+        assert await desk.status(ended.id) == "completed"
+
+    at_desk(database, test)
+
+
+def test_large_results_go_in_several_statements(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unwritten_module, "MAX_BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
+
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 60)
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed(f'"{"x" * 3000}"'), 0.001)
+            settler.add(
+                job(held[0]), Completed(f'"{"x" * 30_000}"'), 0.001
+            )  # larger than a batch; ends nothing twice
+            assert settler.is_full
+            assert len(settler._done.batch()) == 3
+        assert not settler.is_full
+        assert settler._done.characters == 0
+        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
+
+    at_desk(database, test)
+
+
+def test_an_outcome_whose_claim_was_lost_changes_nothing(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        one, other, third = await claimed(desk, 3)
+        for held in (one, other):
+            held.token = "11111111-1111-4111-8111-111111111111"
+        async with settling(database) as settler:
+            settler.add(job(one), Completed("1"), 0.001)
+            settler.add(job(other), Raised("no"), 0.001)
+            settler.add(job(third), Completed("3"), 0.001)
+        assert settler.lost_count == 2
+        assert [await desk.status(held.id) for held in (one, other, third)] == [
+            "running",
+            "running",
+            "completed",
+        ]
+
+    at_desk(database, test)
+
+
+def test_our_own_repeated_write_is_no_loss(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        one, other = await claimed(desk, 2)
+        async with settling(database) as settler:
+            for _ in range(2):
+                settler.add(job(one), Completed("1"), 0.001)
+                settler.add(job(other), Raised("no"), 0.001)
+                await settler.flushed()
+        assert settler.lost_count == 0
+        assert len(await desk.attempts(one.id)) == len(await desk.attempts(other.id)) == 1
+
+    at_desk(database, test)
+
+
+def test_outcomes_wait_while_the_database_is_away(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 200)
+        with proxy(database) as way:
+            async with settling(way.url) as settler:
+                for one in held[:100]:
+                    settler.add(job(one), Completed("1"), 0.001)
+                await settler.flushed()
+                way.cut()
+                for one in held[100:]:
+                    settler.add(job(one), Completed("1"), 0.001)
+                await asyncio.sleep(0.3)
+                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 100
+                way.heal()
+        assert {task.status for task in await desk.find(*(one.id for one in held))} == {"completed"}
+        assert settler.lost_count == 0
+
+    at_desk(database, test)
+
+
+def test_outcomes_wait_while_the_database_is_read_only(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 100, max_retries=0)
+        async with settling(database) as settler:
+            with read_only(database):
+                settler.add(job(held[0]), Completed("1"), 0.001)
+                await until(lambda: "read-only" in caplog.text)
+                for one in held[1:]:
+                    settler.add(job(one), Raised("no"), 0.001)
+                assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+        ended = {task.id: task for task in await desk.find(*(one.id for one in held))}
+        assert [ended[one.id].status for one in held] == ["completed"] + ["failed"] * 99
+        assert {task.error for task in ended.values()} == {None, "no"}
+        assert settler.lost_count == 0
+
+    at_desk(database, test)
+
+
+def test_a_database_too_slow_for_a_batch_gets_smaller_ones(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.4)
+
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 150)
+        await slow_down(desk, 0.005)
+        async with settling(database) as settler:
+            for one in held:
+                settler.add(job(one), Completed("1"), 0.001)
+        check_invariants(database, [one.id for one in held])
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 150
+
+    at_desk(database, test)
+
+
+async def slow_down(desk: Desk, seconds: float) -> None:
+    """Each end that is written takes the database that long."""
+    await desk.conn.execute(
+        "CREATE FUNCTION test_slow() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN PERFORM pg_sleep({seconds}); RETURN new; END $$;"
+        " CREATE TRIGGER test_slow BEFORE INSERT ON lapinq_attempts FOR EACH ROW"
+        " EXECUTE FUNCTION test_slow()".encode()
+    )
+
+
+def test_connections_that_break_in_the_middle_lose_nothing(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        held = await claimed(desk, 1000)
+        async with settling(database) as settler:
+            for n, one in enumerate(held):
+                settler.add(job(one), Completed("1") if n % 3 else Raised("no"), 0.001)
+                if n % 50 == 0:
+                    await desk.conn.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND application_name = 'lapinq-worker settle'"
+                    )
+        assert settler.lost_count == 0
+        check_invariants(database, [one.id for one in held])
+        assert await desk.value("SELECT count(*) FROM lapinq_running") == 0
+
+    at_desk(database, test)
+
+
+def test_fire_and_forget_leaves_nothing_to_write(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        (held,) = await claimed(desk, 1)
+        held.id = ""
+        async with settling(database) as settler:
+            settler.add(job(held), Completed("1"), 0.001)
+            settler.add(job(held), Raised("no"), 0.001)
+        assert await desk.value("SELECT count(*) FROM lapinq_attempts") == 0
+
+    at_desk(database, test)
+
+
+def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        completed, failed, other, in_a_transaction = held = await claimed(desk, 4, max_retries=0)
+        seen: list[tuple[str, int]] = []
+        with psycopg.connect(database, autocommit=True) as watch:
+
+            def tell(ids: Iterable[str]) -> None:
+                query = "SELECT count(*) FROM lapinq_attempts WHERE final AND task_id = %s"
+                for task_id in ids:
+                    row = watch.execute(query, (task_id,)).fetchone()
+                    assert row is not None
+                    seen.append((task_id, row[0]))
+
+            waited = Waited(tell)
+            waited.heard(" ".join(one.id for one in held if one is not other))
+            async with settling(database, waited=waited) as settler:
+                settler.add(job(completed), Completed("1"), 0.001)
+                settler.add(job(failed), Raised("no"), 0.001)
+                settler.add(job(other), Completed("1"), 0.001)
+                by_itself = job(in_a_transaction)
+                by_itself.is_committed = True
+                settler.add(by_itself, Committed(), 0.001)
+        # The last one is told of as soon as its worker says so: the end was its own.
+        assert sorted(seen) == sorted([(completed.id, 1), (failed.id, 1), (in_a_transaction.id, 0)])
+
+    at_desk(database, test)

@@ -1,0 +1,102 @@
+"""One task as a page looks at it: everything about it, bounded."""
+
+from datetime import UTC, datetime, timedelta
+
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup import task_detail
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import Ended
+from tests.integration.tasks.test_inspect import one_of_each
+from tests.integration.tasks.test_plans import plan, scanned_whole, wear_out
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.running import on_connections
+
+
+def test_a_task_of_every_status_is_told(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await one_of_each(conn)
+        for status, task_id in made.items():
+            task = await task_detail.get(conn, task_id)
+            assert task is not None
+            assert (task.id, task.status, task.args.text) == (task_id, status, "[1,1]")
+            assert task.due_at is None
+        assert await task_detail.get(conn, new_id()) is None
+        assert await task_detail.get_attempts(conn, new_id()) == ([], False)
+        running = await task_detail.get(conn, made[Status.RUNNING])
+        assert running is not None
+        assert running.worker_name == "tester"
+        [attempt], is_cut = await task_detail.get_attempts(conn, made[Status.RUNNING])
+        assert (attempt.outcome, attempt.worker_name, is_cut) == ("running", "tester", False)
+
+    on_connections(database, test)
+
+
+def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        [task_id] = await enqueue(conn, scheduled_at=soon)
+        task = await task_detail.get(conn, task_id)
+        assert task is not None
+        assert task.scheduled_at == task.due_at == soon
+        [again] = await enqueue(conn)
+        [held] = await claim(conn, await add_worker(conn))
+        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")])
+        task = await task_detail.get(conn, again)
+        assert task is not None
+        assert task.scheduled_at is None
+        assert task.due_at is not None
+
+    on_connections(database, test)
+
+
+def test_a_value_is_cut_once_it_is_large(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        ids = await enqueue(conn, 2, kwargs={"x": "ü" * task_detail.WHOLE_BYTES}, metadata={"a": 1})
+        held = await claim(conn, worker, 2)
+        await complete(conn, held[:1], f'"{"x" * (task_detail.WHOLE_BYTES - 2)}"')
+        await complete(conn, held[1:], f'"{"x" * 15_000_000}"')
+        small, large = [await task_detail.get(conn, task_id) for task_id in ids]
+        assert small is not None
+        assert small.result is not None
+        assert (small.result.is_whole, len(small.result.text)) == (True, task_detail.WHOLE_BYTES)
+        assert large is not None
+        assert large.result is not None
+        assert (large.result.is_whole, large.result.size) == (False, 15_000_002)
+        assert len(large.result.text) == len(large.kwargs.text) == task_detail.PART_CHARACTERS
+        assert large.kwargs.size > 2 * task_detail.WHOLE_BYTES
+
+    on_connections(database, test)
+
+
+def test_of_many_attempts_the_latest_are_told_and_of_few_what_they_said(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [task_id] = await enqueue(conn, max_retries=100)
+        worker = await add_worker(conn)
+        for _ in range(60):
+            [held] = await claim(conn, worker)
+            ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
+            await work.settle(conn, [ended])
+        attempts, is_cut = await task_detail.get_attempts(conn, task_id)
+        assert is_cut
+        assert [one.attempt for one in attempts] == list(range(60, 10, -1))
+        assert sum(one.traceback is not None for one in attempts) == task_detail.MOST_TRACEBACKS
+        assert sum(one.logs is not None for one in attempts) == task_detail.MOST_LOGS
+        assert all(one.has_logs for one in attempts)
+        assert attempts[0].traceback == "Traceback …"
+
+    on_connections(database, test)
+
+
+def test_a_task_is_found_by_its_key(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        await wear_out(conn)
+        await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
+        row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
+        assert row is not None
+        params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "traced": 20, "logged": 5}
+        for verb in ("closeup", "closeup_attempts"):
+            assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
+
+    on_connections(database, test, 2)

@@ -1,0 +1,213 @@
+"""What looking for tasks touches in a long history: a window's worth of rows by keys, whatever is asked for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql as psql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup import search
+from lapinq_core.lookup.look_back import SETTINGS
+from lapinq_core.lookup.search import Search
+from lapinq_core.lookup.search_filters import Place, look_at, pick_longest, pick_of_looked_at, place_of
+from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing
+from tests.bench import seed
+from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
+from tests.support import postgres
+from tests.support.eventually import eventually_async
+from tests.support.factories import Conn
+from tests.support.running import on_connections
+from tests.support.statements import text_of
+
+pytestmark = pytest.mark.version
+
+FINISHED = 200_000
+WAITING = 20_000
+WINDOW = 500
+PARTITIONS = 12
+
+WORKER = "00000000-0000-0000-0000-000000000003"
+NOTHING = containing("nothing")
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"queue": seed.RARE_QUEUE},
+    {"queue": "queue-03"},
+    {"task_name": NOTHING},
+    {"args": NOTHING, "queue": "queue-03"},
+    {"result": NOTHING},
+    {"error": NOTHING, "task_name": containing("task")},
+    {"error_kind": "x", "name": "task_07"},
+    {"worker": WORKER},
+    {"worker": WORKER, "module": NOTHING},
+]
+
+
+@pytest.fixture(scope="module")
+def seeded(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a database with a history in it, past the trigger that looks at each move."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        seed.seed(
+            make_conninfo(url, options="-c session_replication_role=replica"), FINISHED, WAITING, weeks=6
+        )
+        yield url
+
+
+@pytest.fixture(scope="module", params=["analyzed", "never analyzed"])
+def history(request: pytest.FixtureRequest, postgres_url: str, seeded: str) -> Iterator[str]:
+    """The URL of a database with a history, of which the planner knows something or nothing."""
+    if request.param == "analyzed":
+        yield seeded
+        return
+    name = conninfo_to_dict(seeded)["dbname"]
+    with postgres.private_database(postgres_url, str(name)) as url:
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("DELETE FROM pg_statistic WHERE starelid::regclass::text LIKE 'lapinq%'")
+            conn.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname LIKE 'lapinq%'")
+        yield url
+
+
+def test_a_window_touches_its_own_rows_by_keys(history: str) -> None:
+    async def test(conn: Conn) -> None:
+        (start,) = await one(conn, "SELECT id::text FROM lapinq_tasks ORDER BY id DESC OFFSET 100000 LIMIT 1")
+        for status in (None, *Status):
+            for asked in ASKED:
+                for before in (None, start):
+                    chosen = TaskFilter(status=status, before=before, **asked)
+                    places = {place_of(chosen), Place.TASKS}
+                    if places == {Place.WAITING, Place.TASKS} and chosen.queue == seed.RARE_QUEUE:
+                        places = {Place.SMALL_QUEUE}
+                    for place in places:
+                        await check_window(conn, chosen, place)
+
+    on_connections(history, test)
+
+
+async def check_window(conn: Conn, chosen: TaskFilter, place: Place) -> None:
+    query = psql.SQL(sql("lapinq_core.lookup", "search_window")).format(
+        looked=look_at(chosen, place, WINDOW),
+        picked=pick_of_looked_at(chosen, place, 51),
+        size=psql.Literal(WINDOW),
+        shown=psql.Literal(51),
+    )
+    found = await plan(conn, query, msgspec.structs.asdict(chosen))
+    why = (chosen, place)
+    assert scanned_whole(found) == [], why
+    # A task is looked at in one table or two for the window, and in up to four for what passes.
+    assert touched(found) <= 6 * WINDOW + PARTITIONS, (why, touched(found))
+    assert blocks(found) <= 30 * WINDOW, (why, blocks(found))
+    assert {node["Node Type"] for node in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), why
+
+
+def test_grouping_explaining_and_the_longest_running_go_by_keys(history: str) -> None:
+    async def test(conn: Conn) -> None:
+        (waiting,) = await one(
+            conn, "SELECT id::text FROM lapinq_ready ORDER BY queue_name, seq DESC LIMIT 1"
+        )
+        errors = psql.SQL(sql("lapinq_core.lookup", "failed_errors")).format(
+            line=psql.SQL(FIRST_LINE), size=psql.Literal(WINDOW)
+        )
+        last = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+        found = await plan(conn, errors, {"before": last, "queue": "rare", "task_name": NOTHING})
+        assert scanned_whole(found) == []
+        assert touched(found) <= 2 * WINDOW + PARTITIONS
+        found = await plan(conn, statement("explain"), {"id": waiting})
+        assert scanned_whole(found) == []
+        assert touched(found) <= 5
+        params = {"queue": "queue-03", "rank": 0, "seq": 2**60, "most": 101}
+        found = await plan(conn, statement("count_ahead"), params)
+        assert touched(found) == 101
+        found = await plan(conn, statement("is_small_queue"), {"queue": "queue-03"})
+        assert touched(found) <= 2001
+        chosen = TaskFilter(status=Status.RUNNING, task_name=NOTHING)
+        params = {**msgspec.structs.asdict(chosen), "start": None, "start_id": None}
+        found = await plan(conn, pick_longest(chosen, 51), params)
+        assert set(scanned_whole(found)) <= {"lapinq_running"}
+        assert touched(found) <= 2 * seed.RUNNING
+
+    on_connections(history, test)
+
+
+def test_pages_of_a_long_history_are_whole(history: str) -> None:
+    async def test(conn: Conn) -> None:
+        (expected,) = await one(
+            conn,
+            "SELECT array_agg(id::text ORDER BY id DESC) FROM lapinq_task_details"
+            " WHERE queue_name = 'queue-03' AND status = 'failed'",
+        )
+        seen: list[str] = []
+        more: str | None = None
+        while True:
+            page = await search.search(
+                conn, Search(queue="queue-03", status=Status.FAILED, before=more), 50, seconds=60.0
+            )
+            seen += [line.id for line in page.tasks]
+            more = page.more
+            if more is None:
+                break
+        assert seen == expected
+        since = datetime.fromtimestamp(int(expected[20][:8] + expected[20][9:13], 16) / 1000, UTC)
+        number = await search.count(
+            conn, Search(queue="queue-03", status=Status.FAILED, since=since), seconds=60.0
+        )
+        assert number == search.Count(21, True, False)
+
+    on_connections(history, test)
+
+
+BURSTS: dict[Status, LiteralString] = {
+    Status.PENDING: (
+        "INSERT INTO lapinq_ready (queue_name, rank, id)"
+        " SELECT 'queue-01', 0, ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 200000);"
+        " DELETE FROM lapinq_ready WHERE id >= 'f0000000-0000-0000-0000-000000000000'"
+    ),
+    Status.RUNNING: (
+        "INSERT INTO lapinq_running (token, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, id)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), 'queue-01', 0, 1, now(), now(),"
+        " ('f' || substr(gen_random_uuid()::text, 2))::uuid FROM generate_series(1, 200000);"
+        " DELETE FROM lapinq_running WHERE id >= 'f0000000-0000-0000-0000-000000000000'"
+    ),
+}
+"""Tasks that come and go, newer than all that stay."""
+
+
+@pytest.mark.parametrize("status", BURSTS)
+def test_dead_rows_that_an_old_snapshot_keeps_do_not_stop_a_search(database: str, status: Status) -> None:
+    async def test(conn: Conn, holder: Conn) -> None:
+        await conn.execute("SET session_replication_role = replica")
+        seed.seed(make_conninfo(database, options="-c session_replication_role=replica"), 0, 40, 40, weeks=1)
+        async with holder.transaction():
+            await holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+            await conn.execute(BURSTS[status])
+            for chosen in (Search(status=status), Search(status=status, task_name="task%")):
+
+                async def finds(chosen: Search = chosen) -> bool:
+                    return len((await search.search(conn, chosen, 10, seconds=0.02)).tasks) == 10
+
+                await eventually_async(finds)
+
+    on_connections(database, test, 2)
+
+
+def statement(verb: str) -> psql.SQL:
+    return psql.SQL(text_of(verb))
+
+
+async def plan(conn: Conn, query: psql.Composable, params: dict[str, Any]) -> dict[str, Any]:
+    async with conn.transaction(force_rollback=True):
+        await conn.execute(SETTINGS)
+        explained = psql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}").format(query)
+        row = await (await conn.execute(explained, params, prepare=False)).fetchone()
+    assert row is not None
+    return row[0][0]["Plan"]
+
+
+async def one(conn: Conn, query: LiteralString) -> tuple[Any, ...]:
+    row = await (await conn.execute(query)).fetchone()
+    assert row is not None
+    return row

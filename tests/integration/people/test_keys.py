@@ -1,0 +1,109 @@
+"""Named API keys in the database: made, found, used, deleted."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from lapinq_core.domain.accounts.account import Actor, ActorKind, Scope
+from lapinq_core.domain.accounts.api_key import digest_of, key_of
+from lapinq_core.people import audit, keys
+from lapinq_core.people.audit_filters import AuditFilter
+from lapinq_core.people.keys import ACCESS_CHANNEL, NameTaken, TooManyKeys
+from tests.support.factories import SOMEBODY, Conn
+from tests.support.running import on_connections
+
+KEY = key_of(b"1" * 32)
+OTHER = key_of(b"2" * 32)
+
+
+async def make(conn: Conn, name: str = "ci", key: str = KEY, *scopes: Scope) -> keys.KeyRecord:
+    return await keys.create(conn, name, key, scopes or [Scope.ENQUEUE], by=SOMEBODY)
+
+
+async def actions(conn: Conn) -> list[tuple[str, str | None, object]]:
+    entries, _ = await audit.list_entries(conn, AuditFilter(), 50)
+    return [(entry.action, entry.target, entry.details) for entry in reversed(entries)]
+
+
+def test_a_key_is_found_by_its_digest_and_is_nowhere_in_the_database(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await make(conn, "ci", KEY, Scope.ENQUEUE, Scope.READ)
+        await make(conn, "other", OTHER, Scope.MANAGE)
+        digest = digest_of(KEY.encode())
+        assert await keys.find(conn, [digest, b"stranger"]) == {
+            digest: Actor(
+                kind=ActorKind.KEY, id=made.id, name="ci", scopes=frozenset({Scope.ENQUEUE, Scope.READ})
+            )
+        }
+        assert (made.hint, made.created_by, made.last_used_at) == (KEY[-4:], "lisa", None)
+        assert [record.name for record in await keys.list_all(conn)] == ["ci", "other"]
+        for table in ("lapinq_api_keys", "lapinq_audit"):
+            rows = await (await conn.execute(f"SELECT t::text FROM {table} t")).fetchall()  # pyright: ignore[reportArgumentType]
+            assert not any(KEY[7:] in row[0] for row in rows)
+
+    on_connections(database, test)
+
+
+def test_a_name_is_given_once_and_the_number_of_keys_is_bounded(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await make(conn)
+        with pytest.raises(NameTaken):
+            await make(conn, "ci", OTHER)
+        await conn.execute(
+            "INSERT INTO lapinq_api_keys (name, key_hash, hint, scopes, created_by, created_at)"
+            " SELECT n, sha256(n::text::bytea), 'abcd', '{read}', 'x', now() FROM generate_series(2, %s) n",
+            (keys.MOST_KEYS,),
+        )
+        with pytest.raises(TooManyKeys):
+            await make(conn, "one more", OTHER)
+        assert len(await keys.list_all(conn)) == keys.MOST_KEYS
+        assert await actions(conn) == [("key.create", str(made.id), {"name": "ci", "scopes": ["enqueue"]})]
+
+    on_connections(database, test)
+
+
+def test_of_two_at_once_that_would_be_the_last_one_is_made(database: str) -> None:
+    async def test(one: Conn, two: Conn) -> None:
+        await one.execute(
+            "INSERT INTO lapinq_api_keys (name, key_hash, hint, scopes, created_by, created_at)"
+            " SELECT n, sha256(n::text::bytea), 'abcd', '{read}', 'x', now() FROM generate_series(2, %s) n",
+            (keys.MOST_KEYS,),
+        )
+        both = await asyncio.gather(make(one), make(two, "other", OTHER), return_exceptions=True)
+        assert sum(isinstance(outcome, TooManyKeys) for outcome in both) == 1
+        assert len(await keys.list_all(one)) == keys.MOST_KEYS
+
+    on_connections(database, test, 2)
+
+
+def test_a_deletion_is_noted_and_announced_and_happens_once(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await make(conn)
+        with psycopg.connect(database, autocommit=True) as listener:
+            listener.execute(f"LISTEN {ACCESS_CHANNEL}")
+            assert await keys.delete(conn, made.id, by=SOMEBODY)
+            assert not await keys.delete(conn, made.id, by=SOMEBODY)
+            assert [note.payload for note in listener.notifies(timeout=1)] == [f"key {made.id}"]
+        assert await keys.find(conn, [digest_of(KEY.encode())]) == {}
+        assert (await actions(conn))[1:] == [("key.delete", str(made.id), {"name": "ci"})]
+
+    on_connections(database, test)
+
+
+def test_the_last_use_only_moves_on(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await make(conn)
+        await keys.note_uses(conn, {made.id: 10.0, made.id + 1: 0.0})
+        [record] = await keys.list_all(conn)
+        used = record.last_used_at
+        assert used is not None
+        assert used < record.created_at
+        await keys.note_uses(conn, {made.id: 3600.0})
+        assert (await keys.list_all(conn))[0].last_used_at == used
+        await keys.note_uses(conn, {made.id: 0.0})
+        moved = (await keys.list_all(conn))[0].last_used_at
+        assert moved is not None
+        assert moved > used
+
+    on_connections(database, test)

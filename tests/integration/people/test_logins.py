@@ -1,0 +1,94 @@
+"""Tries at passwords are counted in the database, each of them, whoever asks at the same moment."""
+
+import asyncio
+
+from lapinq_core.people import logins
+from lapinq_core.people.logins import Counter
+from tests.support.factories import Conn
+from tests.support.running import on_connections
+
+MOST = 5
+
+
+def counters(name: str, address: str) -> list[Counter]:
+    return [Counter(address, 3 * MOST), Counter(name, MOST, forgets=True)]
+
+
+def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        waits = [await logins.count_try(conn, counters("lisa", f"address {n}")) for n in range(MOST + 2)]
+        assert waits[:MOST] == [None] * MOST
+        assert all(wait is not None and 890 < wait <= 900 for wait in waits[MOST:])
+        assert await logins.count_try(conn, counters("bob", "address 1")) is None
+        await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
+        assert await logins.count_try(conn, counters("lisa", "address 1")) is None
+
+    on_connections(database, test)
+
+
+def test_what_is_refused_is_neither_written_nor_counted_under_what_follows(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in range(3 * MOST):
+            assert await logins.count_try(conn, counters(f"name {number}", "one")) is None
+        before = await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall()
+        for _ in range(2 * MOST):
+            assert await logins.count_try(conn, counters("victim", "one")) is not None
+        assert await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall() == before
+        assert await logins.count_try(conn, counters("victim", "other")) is None
+
+    on_connections(database, test)
+
+
+def test_guesses_at_the_same_moment_are_all_counted(database: str) -> None:
+    async def test(*connections: Conn) -> None:
+        async def guess(conn: Conn, address: str) -> int:
+            return sum([await logins.count_try(conn, counters("lisa", address)) is None for _ in range(5)])
+
+        passed = await asyncio.gather(*(guess(conn, str(n)) for n, conn in enumerate(connections)))
+        assert sum(passed) == MOST
+
+    on_connections(database, test, 8)
+
+
+def test_a_success_takes_back_its_own_try_or_all_that_it_forgets(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for _ in range(MOST):
+            await logins.count_try(conn, counters("lisa", "one"))
+        await logins.succeeded(conn, counters("lisa", "one"))
+        rows = await (await conn.execute("SELECT key, tries FROM lapinq_login_tries")).fetchall()
+        assert rows == [("one", MOST - 1)]
+        assert await logins.count_try(conn, counters("lisa", "one")) is None
+        await logins.succeeded(conn, counters("unknown", "unknown"))
+
+    on_connections(database, test)
+
+
+def test_a_name_that_the_release_before_counted_far_beyond_its_limit_is_free_after_the_window(
+    database: str,
+) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute(
+            "INSERT INTO lapinq_login_tries (key, since, tries) VALUES ('lisa', lapinq_now(), 1000000)"
+        )
+        assert await logins.count_try(conn, counters("lisa", "one")) is not None
+        await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
+        assert await logins.count_try(conn, counters("lisa", "one")) is None
+
+    on_connections(database, test)
+
+
+def test_what_is_over_is_pruned_a_bounded_number_at_a_time(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in range(4):
+            await logins.count_try(conn, counters(f"name {number}", "one"))
+        await conn.execute(
+            "UPDATE lapinq_login_tries SET since = since - interval '15 minutes' WHERE key <> 'one'"
+        )
+        assert [await logins.prune(conn, 3), await logins.prune(conn, 3), await logins.prune(conn, 3)] == [
+            3,
+            1,
+            0,
+        ]
+        assert await logins.count_try(conn, counters("x", "one")) is None
+
+    on_connections(database, test)

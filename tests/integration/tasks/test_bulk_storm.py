@@ -1,0 +1,93 @@
+"""Deletions and requeues of many tasks amid everything else that moves tasks, for a while."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks import bulk, control, work
+from lapinq_core.tasks.bulk import Change
+from lapinq_core.tasks.work import Ended
+from lapinq_core.upkeep import passes
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.invariants import check_invariants
+from tests.support.running import on_connections
+from tests.support.walks import look_again, one_step
+
+pytestmark = pytest.mark.version
+
+
+def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> None:
+    async def test(*conns: Conn) -> None:
+        looking, enqueueing, *others = conns
+        rand = random.Random(4)
+        over = asyncio.Event()
+        worker = await add_worker(looking)
+
+        async def enqueue_more() -> None:
+            for number in range(60):
+                values: dict[str, Any] = {
+                    "max_retries": 1000,
+                    "ttl_seconds": 0.05 if number % 4 == 0 else None,
+                }
+                if number % 3 == 0:
+                    values["scheduled_at"] = "2099-01-01T00:00:00Z"
+                await enqueue(enqueueing, 20, **values)
+                await enqueueing.execute(
+                    "UPDATE lapinq_delayed SET due_at = lapinq_now() WHERE due_at > '2090-01-01'"
+                )
+            over.set()
+
+        async def work_on(conn: Conn) -> None:
+            held = sorted(await claim(conn, worker, 15), key=lambda one: one.id)
+            if rand.random() < 0.4:
+                await complete(conn, held)
+            else:
+                ended = [Ended(one.id, one.token, rand.random() < 0.6, True, 0, "no") for one in held]
+                await work.settle(conn, ended)
+
+        async def requeue_one(conn: Conn) -> None:
+            cursor = await conn.execute(
+                "SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 3"
+            )
+            for (task_id,) in await cursor.fetchall():
+                await control.requeue(conn, str(task_id))
+
+        async def change(conn: Conn, verb: Change, **chosen: Any) -> None:
+            if await bulk.begin(conn, bulk.TaskFilter(**chosen)):
+                step = await one_step(conn, verb, **chosen)
+                if step.left:
+                    await look_again(conn, verb, step.left, **chosen)
+
+        turns: list[Callable[[Conn], Awaitable[Any]]] = [
+            work_on,
+            work_on,
+            passes.promote,
+            passes.expire,
+            lambda conn: (passes.cleanup if rand.random() < 0.5 else passes.fold_counts)(conn),
+            requeue_one,
+            lambda conn: change(conn, bulk.requeue_tasks, status=Status.FAILED),
+            lambda conn: change(conn, bulk.delete_tasks, status=rand.choice([None, *Status])),
+            lambda conn: change(conn, bulk.delete_tasks, args="%1%"),
+        ]
+
+        async def go_on(conn: Conn, turn: Callable[[Conn], Awaitable[Any]]) -> None:
+            while not over.is_set():
+                await turn(conn)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(enqueue_more())
+            for conn, turn in zip(others, turns, strict=True):
+                group.create_task(go_on(conn, turn))
+        check_invariants(database, [])
+        orphans = await looking.execute(
+            "SELECT id FROM (SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed UNION ALL"
+            " SELECT id FROM lapinq_running UNION ALL SELECT task_id FROM lapinq_attempts) AS placed"
+            " WHERE NOT EXISTS (SELECT FROM lapinq_tasks t WHERE t.id = placed.id)"
+        )
+        assert await orphans.fetchall() == []
+
+    on_connections(database, test, 11)

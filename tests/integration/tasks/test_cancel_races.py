@@ -1,0 +1,137 @@
+"""A request to stop that meets the end of what it is to stop: whichever commits first, both are heeded."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Fail, HandBack, Next, Retry
+from lapinq_core.fleet import workers
+from lapinq_core.tasks import control, work
+from lapinq_core.upkeep import passes
+from lapinq_core.upkeep.passes import ended_as
+from tests.support.eventually import eventually_async
+from tests.support.factories import (
+    Conn,
+    add_worker,
+    claim,
+    complete,
+    counts,
+    enqueue,
+    make_late,
+    status,
+)
+from tests.support.invariants import check_invariants
+from tests.support.locks import is_held_up
+from tests.support.rescue import ANY_TIME
+from tests.support.running import on_connections
+
+
+async def while_a_request_is_under_way(
+    asking: Conn, other: Conn, looking: Conn, task: str, end: Callable[[], Awaitable[Any]]
+) -> Any:
+    """What `end`, on the connection `other`, gives when it comes upon a request that commits only then."""
+    async with asking.transaction():
+        assert await control.request_cancel(asking, task)
+        ending = asyncio.ensure_future(end())
+        await eventually_async(lambda: is_held_up(looking, other))
+    return await ending
+
+
+@pytest.mark.parametrize("following", [Retry(0.0, "again"), HandBack("stopping"), Fail("no")], ids=repr)
+def test_an_end_that_waits_for_a_request_under_way_heeds_it(database: str, following: Next) -> None:
+    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
+        (task,) = await enqueue(worker_side)
+        (held,) = await claim(worker_side, await add_worker(worker_side))
+        end = [ended_as(task, held.token, following)]
+        ours = await while_a_request_is_under_way(
+            asking, worker_side, looking, task, lambda: work.settle(worker_side, end)
+        )
+        assert ours == {task: None}
+        assert await counts(looking) == {"cancelled": 1}
+        check_invariants(database, [task])
+
+    on_connections(database, test, 3)
+
+
+def test_a_hand_back_that_waits_for_a_request_under_way_heeds_it(database: str) -> None:
+    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
+        (task,) = await enqueue(worker_side)
+        claims = await claim(worker_side, await add_worker(worker_side))
+        await while_a_request_is_under_way(
+            asking, worker_side, looking, task, lambda: work.release(worker_side, claims)
+        )
+        assert await counts(looking) == {"cancelled": 1}
+        check_invariants(database, [task])
+
+    on_connections(database, test, 3)
+
+
+def test_a_completion_that_waits_for_a_request_under_way_completes(database: str) -> None:
+    async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
+        (task,) = await enqueue(worker_side)
+        claims = await claim(worker_side, await add_worker(worker_side))
+        done = await while_a_request_is_under_way(
+            asking, worker_side, looking, task, lambda: complete(worker_side, claims)
+        )
+        assert done == 1
+        assert await counts(looking) == {"completed": 1}
+        check_invariants(database, [task])
+
+    on_connections(database, test, 3)
+
+
+def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(database: str) -> None:
+    async def test(asking: Conn, rescuing: Conn) -> None:
+        (task,) = await enqueue(rescuing)
+        worker = await add_worker(rescuing)
+        await claim(rescuing, worker)
+        await make_late(rescuing, worker)
+        await workers.declare_dead(rescuing, ANY_TIME)
+        async with asking.transaction():
+            assert await control.request_cancel(asking, task)
+            assert await passes.rescue(rescuing, ANY_TIME, 0.5) == {}
+        assert await passes.rescue(rescuing, ANY_TIME, 0.5) == {task: None}
+        assert await counts(rescuing) == {"cancelled": 1}
+        check_invariants(database, [task])
+
+    on_connections(database, test, 2)
+
+
+@pytest.mark.parametrize("kind", ["complete", "retry"])
+def test_of_a_request_and_an_end_that_race_the_answers_agree_with_the_outcome(
+    database: str, kind: str
+) -> None:
+    async def test(worker_side: Conn, asking: Conn) -> None:
+        ids = await enqueue(worker_side, 300)
+        claims = await claim(worker_side, await add_worker(worker_side), 300)
+
+        async def end(held: Claim) -> object:
+            if kind == "complete":
+                return await complete(worker_side, [held])
+            return await work.settle(worker_side, [ended_as(held.id, held.token, Retry(3600.0, "later"))])
+
+        async def ask(held: Claim, round_trips: int) -> bool:
+            for _ in range(round_trips):
+                await asking.execute("SELECT 1")
+            return await control.request_cancel(asking, held.id)
+
+        seen: Counter[tuple[bool, str | None]] = Counter()
+        for number, held in enumerate(claims):
+            # The end goes out a round trip later than most requests, so each comes first many times.
+            asked, ended = await asyncio.gather(ask(held, number % 3), end(held))
+            assert ended in (1, {held.id: None})
+            seen[asked, await status(worker_side, held.id)] += 1
+        expected = (
+            {(True, "completed"), (False, "completed")}
+            if kind == "complete"
+            else {(True, "cancelled"), (False, "pending")}
+        )
+        assert set(seen) <= expected
+        assert {asked for asked, _ in seen} == {True, False}, seen
+        check_invariants(database, ids)
+
+    on_connections(database, test, 2)

@@ -1,0 +1,219 @@
+"""Claiming: order, bounds, fences. Each test has a database of its own, for claims commit."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from lapinq_core.tasks import work
+from lapinq_core.tasks.work import LOWEST_MARK
+from tests.support.factories import Conn, add_worker, claim, enqueue, make_late, status
+from tests.support.running import on_connections
+
+pytestmark = pytest.mark.version
+
+
+def test_tasks_are_claimed_in_the_order_of_enqueueing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 20)
+        worker = await add_worker(conn)
+        got = [held.id for _ in range(4) for held in await claim(conn, worker, 5)]
+        assert got == ids
+
+    on_connections(database, test)
+
+
+def test_a_higher_priority_goes_first(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (low,) = await enqueue(conn, priority=-2147483648)
+        (middle,) = await enqueue(conn)
+        (high,) = await enqueue(conn, priority=2147483647)
+        got = await claim(conn, await add_worker(conn), 10)
+        assert [held.id for held in got] == [high, middle, low]
+
+    on_connections(database, test)
+
+
+def test_a_claim_brings_what_the_function_needs(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(
+            conn, args=[1, "zwei", None, [3.5]], kwargs={"a": {"b": "ü"}}, max_retries=7, retry_delay=2.5
+        )
+        (held,) = await claim(conn, await add_worker(conn))
+        assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
+        assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
+        assert (held.task_name, held.module_path) == ("add", "tests.support.tasks")
+        assert (held.attempt, held.max_retries, held.retry_delay, held.retry_backoff) == (1, 7, 2.5, True)
+
+    on_connections(database, test)
+
+
+def test_another_queue_is_left_alone(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, queue_name="other")
+        assert await claim(conn, await add_worker(conn), 10) == []
+
+    on_connections(database, test)
+
+
+def test_a_claim_starts_at_its_mark_and_ends_at_its_rank(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 3)
+        (lower,) = await enqueue(conn, priority=-1)
+        worker = await add_worker(conn)
+        (first,) = await claim(conn, worker)
+        assert first.id == ids[0]
+        (returned,) = await enqueue(conn, priority=5)
+        rest = await claim(conn, worker, 10, mark=(first.rank, first.seq), max_rank=0)
+        assert [held.id for held in rest] == ids[1:]
+        bottom = await claim(conn, worker, 10)
+        assert [held.id for held in bottom] == [returned, lower]
+
+    on_connections(database, test)
+
+
+def test_a_task_past_its_time_to_live_is_never_claimed(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, ttl_seconds=100)
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+        assert await claim(conn, await add_worker(conn), 10) == []
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_dead_or_unknown_worker_gets_nothing(database: str, dead: bool) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn)
+        worker = await add_worker(conn) if dead else str(uuid.uuid4())
+        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
+        assert await claim(conn, worker) == []
+
+    on_connections(database, test)
+
+
+def test_concurrent_claims_share_without_overlap(database: str) -> None:
+    async def test(*conns: Conn) -> None:
+        ids = await enqueue(conns[0], 400)
+        worker = await add_worker(conns[0])
+
+        async def take(conn: Conn) -> list[str]:
+            got: list[str] = []
+            while claims := await claim(conn, worker, 7):
+                got += [held.id for held in claims]
+            return got
+
+        shares = await asyncio.gather(*map(take, conns))
+        assert sorted(task for share in shares for task in share) == ids
+
+    on_connections(database, test, 4)
+
+
+def test_a_claim_waits_for_no_lock(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        ids = await enqueue(conn, 2)
+        worker = await add_worker(conn)
+        async with other.transaction():
+            await other.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (ids[0],))
+            assert [held.id for held in await claim(conn, worker, 2)] == [ids[1]]
+        assert [held.id for held in await claim(conn, worker, 2)] == [ids[0]]
+
+    on_connections(database, test, 2)
+
+
+@pytest.mark.parametrize(
+    "banned",
+    [
+        pytest.param(["hashjoin", "mergejoin"], id="nested loop"),
+        pytest.param(["nestloop", "mergejoin"], id="hash join"),
+        pytest.param(["nestloop", "hashjoin"], id="merge join"),
+        pytest.param(["indexscan"], id="no index"),
+    ],
+)
+def test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned(
+    database: str, banned: list[str]
+) -> None:
+    async def test(*conns: Conn) -> None:
+        ids = await enqueue(conns[0], 60)
+        worker = await add_worker(conns[0])
+        for conn in conns:
+            for plan in banned:
+                await conn.execute(f"SET enable_{plan} = off")  # pyright: ignore[reportArgumentType, reportCallIssue]  # from the list above
+
+        async def take(conn: Conn) -> list[str]:
+            got: list[str] = []
+            for _ in range(10):
+                claims = await claim(conn, worker)
+                assert len(claims) == 1
+                got.append(claims[0].id)
+            return got
+
+        # Several at once, for a row that another has locked meanwhile is what makes such a plan look again.
+        returned = [task for share in await asyncio.gather(*map(take, conns)) for task in share]
+        cursor = await conns[0].execute("SELECT id::text FROM lapinq_running ORDER BY id")
+        assert [row[0] for row in await cursor.fetchall()] == sorted(returned)
+        assert sorted(returned) == ids[:40]
+
+    on_connections(database, test, 4)
+
+
+def test_a_lost_answer_can_be_asked_for(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 3)
+        worker = await add_worker(conn)
+        token = str(uuid.uuid4())
+        await claim(conn, worker, 2, token=token)
+        again = await work.reclaim(conn, worker=worker, token=token)
+        assert [held.id for held in again] == ids[:2]
+        assert await work.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
+
+    on_connections(database, test)
+
+
+def test_heads_and_discovery_name_the_first_rank_of_each_queue(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, queue_name="a")
+        await enqueue(conn, queue_name="b", priority=3)
+        await enqueue(conn, queue_name="b")
+        await enqueue(conn, queue_name="zü")
+        assert await work.discover(conn) == {"a": 0, "b": -3, "zü": 0}
+        marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
+        assert await work.heads(conn, marks) == {"a": 0, "b": 0}
+
+    on_connections(database, test)
+
+
+def test_handing_back_keeps_the_place_and_the_start(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = await enqueue(conn, 4)
+        worker = await add_worker(conn)
+        claims = await claim(conn, worker, 2)
+        assert await work.release(conn, claims) == {"default"}
+        again = await claim(conn, worker, 4)
+        assert [held.id for held in again] == ids
+        assert {held.attempt for held in again} == {1}
+
+    on_connections(database, test)
+
+
+def test_fire_and_forget_leaves_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
+        assert await status(conn, gone) is None
+        assert await work.claim_transient(conn, ["other"], 5) == []
+        (held,) = await work.claim_transient(conn, None, 5)
+        assert held.is_transient
+        assert bytes(held.args) == b"[4,5]"
+        assert await work.claim_transient(conn, None, 5) == []
+
+    on_connections(database, test)
+
+
+def test_a_late_worker_still_claims_until_it_is_declared_dead(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn)
+        worker = await add_worker(conn)
+        await make_late(conn, worker)
+        assert len(await claim(conn, worker)) == 1
+
+    on_connections(database, test)

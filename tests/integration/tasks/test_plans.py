@@ -1,0 +1,305 @@
+"""The plans of the hot statements: which index they use and how much they touch, with tables as full as they get."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lapinq_core.db.pool import configure
+from lapinq_core.tasks import work
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.running import on_connections
+from tests.support.statements import text_of
+
+pytestmark = pytest.mark.version
+
+WAITING = 20_000
+
+
+async def fill(conn: Conn) -> str:
+    for _ in range(4):
+        await enqueue(conn, WAITING // 8)
+    for queue in ("busy", "other"):
+        await enqueue(conn, WAITING // 4, queue_name=queue)
+    worker = await add_worker(conn)
+    await configure(conn, **work.PLAN_SETTINGS)
+    await conn.execute("ANALYZE lapinq_ready, lapinq_running, lapinq_tasks, lapinq_workers")
+    return worker
+
+
+async def crowd(conn: Conn, queue: str, count: int) -> None:
+    """Lets `count` tasks wait, made in the database, past the trigger that looks at each."""
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(
+            "WITH made AS (SELECT gen_random_uuid() AS id FROM generate_series(1, %(count)s)), stored AS ("
+            " INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority,"
+            " retry_delay, retry_backoff, created_at)"
+            " SELECT id, %(queue)s, 'add', 'm', '[]', '{}', 3, 0, 10, true, lapinq_now() FROM made)"
+            " INSERT INTO lapinq_ready (queue_name, rank, id) SELECT %(queue)s, 0, id FROM made",
+            {"queue": queue, "count": count},
+        )
+
+
+async def plan(conn: Conn, verb: str, params: dict[str, Any]) -> dict[str, Any]:
+    statement = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + text_of(verb)
+    async with conn.transaction(force_rollback=True):
+        row = await (await conn.execute(statement, params)).fetchone()
+    assert row is not None
+    return row[0][0]["Plan"]
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+def touched(plan: dict[str, Any]) -> float:
+    """How many rows the scans of tables gave or threw away."""
+    return sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in nodes(plan)
+        if "Relation Name" in node and node["Node Type"].endswith("Scan")
+    )
+
+
+def blocks(plan: dict[str, Any]) -> int:
+    """How many pages a statement looked at, some more than once."""
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def scanned_whole(plan: dict[str, Any]) -> list[str]:
+    """The tables that were read from end to end."""
+    return [
+        node["Relation Name"]
+        for node in nodes(plan)
+        if node["Node Type"] == "Seq Scan" and node["Actual Loops"]
+    ]
+
+
+async def wear_out(conn: Conn) -> str:
+    """A lease table that holds ten rows, and the dead rows of thousands, as between two vacuums. The worker's id."""
+    await conn.execute("ALTER TABLE lapinq_running SET (autovacuum_enabled = off)")
+    await conn.execute("ANALYZE lapinq_running")
+    worker = await add_worker(conn)
+    for _ in range(4):
+        await enqueue(conn, 1000)
+        await complete(conn, await claim(conn, worker, 1000))
+    await enqueue(conn, 10)
+    await claim(conn, worker, 10)
+    return worker
+
+
+def test_a_claim_scans_its_index_from_the_mark(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await fill(conn)
+        claims = await claim(conn, worker, 500)
+        params = {
+            "queue": "default",
+            "limit": 500,
+            "worker": worker,
+            "token": str(uuid.uuid4()),
+            "lease": 310.0,
+            "margin": 10.0,
+            "mark_rank": claims[-1].rank,
+            "mark_seq": claims[-1].seq,
+            "max_rank": 2**40,
+        }
+        found = nodes(await plan(conn, "claim", params))
+        (scan,) = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
+        assert "ROW(rank, seq) >= ROW(" in scan["Index Cond"]
+        assert scan["Actual Rows"] == 500
+        assert scan.get("Rows Removed by Filter", 0) == 0
+        (delete,) = [node for node in found if node["Node Type"] == "Tid Scan"]
+        assert delete["Actual Rows"] == 500
+        assert set(scanned_whole(found[0])) <= {"lapinq_workers", "lapinq_queues"}
+        task_scans = [node for node in found if node.get("Index Name", "").startswith("lapinq_tasks_")]
+        assert sum(node["Actual Loops"] for node in task_scans) == 500
+        # Whether the queue is paused is asked once, not for each row.
+        for table in ("lapinq_queues", "lapinq_workers"):
+            assert [n["Actual Loops"] for n in found if n.get("Relation Name") == table] == [1], table
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("verb", ["complete", "settle", "release", "report_progress"])
+def test_ending_attempts_goes_by_the_primary_key(database: str, verb: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await fill(conn)
+        claims = await claim(conn, worker, 500)
+        ids = "{" + ",".join(held.id for held in claims) + "}"
+        tokens = "{" + ",".join(held.token for held in claims) + "}"
+        params: dict[str, Any] = {
+            "ids": ids,
+            "tokens": tokens,
+            "seconds": [0.1] * 500,
+            "results": "[" + ",".join(['"null"'] * 500) + "]",
+            "logs": "[" + ",".join(['"a line"'] * 500) + "]",
+            "seqs": [held.seq for held in claims],
+            "percents": [50] * 500,
+            "messages": [None] * 500,
+            "attempts": "["
+            + ",".join(
+                f'{{"id":"{held.id}","token":"{held.token}","final":true,"counts":true,"delay":0,"error":"no"}}'
+                for held in claims
+            )
+            + "]",
+        }
+        found = nodes(await plan(conn, verb, params))
+        scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
+        # What goes over a pool locks its rows first, and then finds them again.
+        assert len(scans) == (2 if verb in {"release", "report_progress"} else 1)
+        for scan in scans:
+            assert scan["Index Cond"].startswith(("(id = i", "(id = l"))
+            assert scan["Actual Loops"] == 500
+        assert scanned_whole(found[0]) == []
+
+    on_connections(database, test)
+
+
+def test_discovery_looks_once_at_each_queue(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        found = nodes(await plan(conn, "discover", {}))
+        scans = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
+        # The first queue, then a look after each of the three; rows a look are rounded before PostgreSQL 18.
+        assert sorted(scan["Actual Loops"] for scan in scans) == [1, 3]
+        assert all(scan["Actual Rows"] <= 1 for scan in scans)
+
+    on_connections(database, test)
+
+
+def test_promotion_and_expiry_go_by_their_indexes(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        names = {node.get("Index Name") for node in nodes(await plan(conn, "promote", {"limit": 500}))}
+        assert "lapinq_delayed_due_at" in names
+        names = {node.get("Index Name") for node in nodes(await plan(conn, "expire", {"limit": 500}))}
+        assert "lapinq_ready_expires_at" in names
+
+    on_connections(database, test)
+
+
+def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await fill(conn)
+        async with conn.transaction():
+            await conn.execute("SET LOCAL session_replication_role = replica")
+            await conn.execute(
+                "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank) SELECT gen_random_uuid(),"
+                " lapinq_now() + interval '1 year' + n * interval '1 second', 'default', 0"
+                " FROM generate_series(1, 100000) n"
+            )
+        params = {
+            "worker": worker,
+            "token": str(uuid.uuid4()),
+            "lease": 310.0,
+            "margin": 10.0,
+            "max_rank": 2**40,
+        }
+        params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
+        for analyzed in (False, True):
+            if analyzed:
+                await conn.execute("ANALYZE lapinq_delayed")
+            found = await plan(conn, "promote", {"limit": 500})
+            assert scanned_whole(found) == []
+            # Whether something is due, and when the next one will be.
+            assert touched(found) <= 1
+            assert blocks(found) < 20
+            tables = {node.get("Relation Name") for node in nodes(await plan(conn, "claim", params))}
+            assert "lapinq_delayed" not in tables
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("verb", ["request_cancel", "set_progress", "running_claim", "attempts"])
+def test_a_single_running_task_is_found_by_its_key(database: str, verb: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        await wear_out(conn)
+        row = await (await conn.execute("SELECT id::text FROM lapinq_running LIMIT 1")).fetchone()
+        assert row is not None
+        params = {"id": row[0], "progress": 5, "message": "five", "claim_seq": None, "limit": 200}
+        # As the API runs it: the connection has no settings for its plans.
+        found = await plan(plain, verb, params)
+        assert scanned_whole(found) == []
+        assert touched(found) <= 3
+        assert blocks(found) < 100
+
+    on_connections(database, test, 2)
+
+
+def test_a_task_that_is_run_now_is_found_by_its_key(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        await enqueue(conn, 3000, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await conn.execute("ANALYZE lapinq_delayed, lapinq_ready")
+        row = await (await conn.execute("SELECT id::text FROM lapinq_delayed LIMIT 1")).fetchone()
+        assert row is not None
+        found = await plan(plain, "run_now", {"id": row[0]})
+        assert scanned_whole(found) == []
+        assert "lapinq_delayed_pkey" in {node.get("Index Name") for node in nodes(found)}
+        assert touched(found) <= 3
+
+    on_connections(database, test, 2)
+
+
+def test_the_attempts_of_a_task_are_found_by_its_id(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        await wear_out(conn)
+        await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
+        row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
+        assert row is not None
+        found = await plan(plain, "attempts", {"id": row[0], "limit": 200})
+        assert scanned_whole(found) == []
+        assert touched(found) == 2
+
+    on_connections(database, test, 2)
+
+
+def test_a_beat_asks_for_what_is_to_stop_by_its_own_index(database: str) -> None:
+    async def test(conn: Conn, plain: Conn) -> None:
+        worker = await wear_out(conn)
+        await conn.execute(
+            "UPDATE lapinq_running SET cancel_requested_at = lapinq_now()"
+            " WHERE id = (SELECT max(id::text)::uuid FROM lapinq_running)"
+        )
+        condition = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
+        condition |= {"jumped_at": None, "jumped_seconds": None}
+        found = await plan(plain, "beat", {"id": worker, **condition})
+        assert scanned_whole(found) == []
+        assert "lapinq_running_cancel_requested" in {node.get("Index Name") for node in nodes(found)}
+        (scan,) = [node for node in nodes(found) if node.get("Relation Name") == "lapinq_running"]
+        assert scan["Actual Rows"] == 1
+        assert scan.get("Rows Removed by Filter", 0) == 0
+
+    on_connections(database, test, 2)
+
+
+def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await fill(conn)
+        params = {
+            "queue": "other",
+            "limit": 10,
+            "worker": worker,
+            "token": str(uuid.uuid4()),
+            "lease": 310.0,
+            "margin": 10.0,
+            "mark_rank": work.LOWEST_MARK[0],
+            "mark_seq": 0,
+            "max_rank": 2**40,
+        }
+        heads = {"queues": ["busy", "other"], "ranks": [work.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
+        alone = await plan(conn, "claim", params)
+        for crowded in ("busy", "zzz"):  # before and after the other queue in the index
+            await crowd(conn, crowded, 50_000)
+        await conn.execute("ANALYZE lapinq_ready, lapinq_tasks")
+        beside = await plan(conn, "claim", params)
+        assert touched(beside) == touched(alone) < 50
+        # The index may have grown by a level or two, and a row costs a descent into the tasks' index.
+        assert blocks(beside) <= blocks(alone) + 10 * 2 + 10
+        inside = await plan(conn, "claim", {**params, "queue": "zzz"})
+        assert touched(inside) == touched(alone)
+        assert touched(await plan(conn, "heads", heads)) <= 4
+        assert touched(await plan(conn, "discover", {})) <= 4 + 1
+
+    on_connections(database, test)

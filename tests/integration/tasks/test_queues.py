@@ -1,0 +1,66 @@
+"""Pausing and resuming a queue, and what is told of it."""
+
+from lapinq_core.people import audit
+from lapinq_core.people.audit_filters import AuditFilter
+from lapinq_core.tasks import queues
+from lapinq_core.tasks.queues import QueueState
+from tests.integration.tasks.test_inspect import one_of_each
+from tests.support.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.running import on_connections
+
+
+async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | None]]:
+    entries, _ = await audit.list_entries(conn, AuditFilter(), 50)
+    return [(entry.action, entry.target, entry.details) for entry in reversed(entries)]
+
+
+def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 2, queue_name="mail")
+        first = await queues.pause(conn, "mail", "out of stamps", by=SOMEBODY)
+        assert first is not None
+        assert (first.paused_by, first.pause_reason, first.pending) == ("lisa", "out of stamps", 2)
+        assert await claim(conn, await add_worker(conn), queue="mail") == []
+        later = SOMEBODY.__class__(actor_kind=SOMEBODY.actor_kind, actor="max")
+        assert await queues.pause(conn, "mail", "me too", by=later) == first
+        assert await noted(conn) == [("queue.pause", "mail", {"reason": "out of stamps"})]
+
+        was_paused, state = await queues.resume(conn, "mail", by=SOMEBODY)
+        assert was_paused
+        assert state == QueueState("mail", 2, 0, 0, 0, 0, 0, None, None, None)
+        assert await queues.resume(conn, "mail", by=later) == (False, state)
+        assert await noted(conn) == [
+            ("queue.pause", "mail", {"reason": "out of stamps"}),
+            ("queue.resume", "mail", None),
+        ]
+        assert len(await claim(conn, await add_worker(conn), queue="mail")) == 1
+
+    on_connections(database, test)
+
+
+def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        assert await queues.get_queue(conn, "new") is None
+        assert await queues.resume(conn, "new", by=SOMEBODY) == (False, None)
+        paused = await queues.pause(conn, "new", None, by=SOMEBODY)
+        assert paused is not None
+        assert paused.paused_at is not None
+        assert await noted(conn) == [("queue.pause", "new", None)]
+        assert await queues.resume(conn, "new", by=SOMEBODY) == (
+            True,
+            QueueState("new", 0, 0, 0, 0, 0, 0, None, None, None),
+        )
+
+    on_connections(database, test)
+
+
+def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await one_of_each(conn, "mail")
+        await one_of_each(conn, "video")
+        await enqueue(conn, 3, queue_name="video")
+        assert await queues.get_queue(conn, "video") == QueueState(
+            "video", 4, 1, 1, 1, 1, 1, None, None, None
+        )
+
+    on_connections(database, test)

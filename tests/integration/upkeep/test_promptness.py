@@ -1,0 +1,127 @@
+"""Delayed tasks become ready when they fall due, told of or not, and who tells is told once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import make_pool
+from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.runtime.settings import Settings
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, SOON_SECONDS, Alarm, announce, delayed_notifier
+from lapinq_core.tasks.intake import Taken, take_in
+from lapinq_core.upkeep import maintenance
+from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_scheduler.scheduler import scheduler_companion
+from tests.support.eventually import eventually_async
+from tests.support.factories import Conn, enqueue, new_task
+from tests.support.running import on_connections
+
+
+def later(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def is_ready(conn: Conn, task: str) -> Callable[[], Awaitable[bool]]:
+    async def look() -> bool:
+        cursor = await conn.execute("SELECT FROM lapinq_ready WHERE id = %s", [task])
+        return await cursor.fetchone() is not None
+
+    return look
+
+
+@pytest.fixture
+def rare_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes delayed tasks ready looks once an hour, unless something tells of one."""
+    monkeypatch.setattr(maintenance, "PROMOTE_INTERVAL_SECONDS", 3600.0)
+
+
+@asynccontextmanager
+async def upkeep_running(database: str, alarm: Alarm | None) -> AsyncGenerator[LoopTimes]:
+    stop, times = asyncio.Event(), LoopTimes("test")
+    async with make_pool(database, "test", 4, timeout=5) as pool:
+        running = asyncio.create_task(
+            run_chores(pool, Notifier(pool), stop, times, cleanup_interval=0, alarm=alarm)
+        )
+        try:
+            yield times
+        finally:
+            stop.set()
+            await running
+
+
+def test_storing_tells_when_the_first_of_the_delayed_ones_is_due(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        assert await take_in(conn, [new_task()]) == Taken({"default"})
+        assert await take_in(conn, []) == Taken()
+        tasks = [new_task(scheduled_at=later(n), queue_name="q") for n in (50, 20, 30)]
+        taken = await take_in(conn, sorted([*tasks, new_task(ttl_seconds=0)], key=lambda task: task.id))
+        assert taken.queues == {"default"}
+        assert taken.due_in is not None
+        assert 15 < taken.due_in <= 20
+
+    on_connections(database, test)
+
+
+@pytest.mark.usefixtures("rare_looks")
+def test_a_task_that_falls_due_between_two_looks_is_ready_when_it_is_told_of(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        alarm = Alarm()
+        async with upkeep_running(database, alarm):
+            (first,) = await enqueue(conn, scheduled_at=later(0.3))
+            alarm.ring_in(0.3)
+            await eventually_async(is_ready(conn, first))
+            (second,) = await enqueue(conn, scheduled_at=later(0.1))
+            alarm.heard("")
+            await eventually_async(is_ready(conn, second))
+
+    on_connections(database, test)
+
+
+def test_a_task_that_nobody_tells_of_is_ready_after_the_next_look(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        async with upkeep_running(database, None):
+            (task,) = await enqueue(conn, scheduled_at=later(0.1))
+            await eventually_async(is_ready(conn, task))
+
+    on_connections(database, test)
+
+
+@pytest.mark.usefixtures("rare_looks")
+def test_a_scheduler_hears_of_what_another_process_stored(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        settings = Settings(database_url=database)
+        async with make_pool(database, "test", 1, timeout=5) as pool, scheduler_companion(settings):
+            delayed = delayed_notifier(pool)
+            telling = asyncio.create_task(delayed.run())
+            for seconds in (0.05, 0.4):
+                # Before it listens it looks at all there is, and finds this one by itself.
+                taken = await take_in(conn, [task := new_task(scheduled_at=later(seconds))])
+                announce(delayed, taken.due_in)
+                await eventually_async(is_ready(conn, task.id))
+            telling.cancel()
+            await asyncio.wait([telling])
+
+    on_connections(database, test)
+
+
+def test_only_what_is_due_soon_is_told_and_the_soonest_of_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute(f"LISTEN {DELAYED_CHANNEL}")
+        async with make_pool(database, "test", 1, timeout=5) as pool:
+            delayed = delayed_notifier(pool)
+            announce(delayed, None)
+            announce(delayed, SOON_SECONDS + 0.1)
+            for seconds in (0.9, 0.5, 0.7):
+                announce(delayed, seconds)
+            telling = asyncio.create_task(delayed.run())
+            (note,) = [note async for note in conn.notifies(timeout=5, stop_after=1)]
+            assert 0 < float(note.payload) <= 0.5
+            telling.cancel()
+            await asyncio.wait([telling])
+            assert [note async for note in conn.notifies(timeout=0)] == []
+
+    on_connections(database, test)

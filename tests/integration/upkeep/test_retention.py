@@ -1,0 +1,383 @@
+"""Tasks that ended are deleted when their time is over, one by one or with their week, and nothing else is."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import connect, make_pool
+from lapinq_core.domain.tasks.decide import Drop, Fail, Retry
+from lapinq_core.domain.tasks.retention import Retention, read_keep
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.people import audit
+from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.tasks import control, work
+from lapinq_core.upkeep import passes, retaining, retention
+from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.upkeep.retaining import STOPPED_SECONDS, Retaining
+from lapinq_core.upkeep.retention import Busy, Week, Window, delete_ended, drop_week
+from tests.integration.tasks.test_bulk import rows
+from tests.support.eventually import eventually_async
+from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, counts, status
+from tests.support.invariants import check_invariants
+from tests.support.locks import is_held_up
+from tests.support.running import on_connections
+from tests.support.weeks import enqueue_back_then, make_week, weeks
+
+DAY = 86_400
+MONTH = read_keep(["30d"])
+LONG_AGO = 10
+ENDS = {
+    Status.COMPLETED: None,
+    Status.FAILED: Fail("no"),
+    Status.CANCELLED: Drop("no"),
+}
+
+
+async def end(conn: Conn, worker: str, task: str, as_status: Status, days_ago: float) -> None:
+    """Lets a task that waits end, after an attempt that is tried again where it starts, and so long ago."""
+    if as_status is Status.EXPIRED:
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", [task])
+        assert await passes.expire(conn) == 1
+    else:
+        (held,) = await claim(conn, worker)
+        assert held.id == task
+        await work.settle(conn, [ended_as(held.id, held.token, Retry(0, "once more"))])
+        (held,) = await claim(conn, worker)
+        if (following := ENDS[as_status]) is None:
+            await complete(conn, [held])
+        else:
+            await work.settle(conn, [ended_as(held.id, held.token, following)])
+    await age(conn, task, days_ago)
+
+
+async def age(conn: Conn, task: str, days: float) -> None:
+    """Lets it have ended so long ago."""
+    await conn.execute(
+        "UPDATE lapinq_attempts SET finished_at = lapinq_now() - %s * interval '1 day' WHERE task_id = %s",
+        [days, task],
+    )
+
+
+async def ended(
+    conn: Conn, as_status: Status, days_ago: float, *, weeks_ago: int = LONG_AGO, **values: Any
+) -> str:
+    """The id of a task of long ago that ended `days_ago`."""
+    (task,) = await enqueue_back_then(conn, weeks_ago, **values)
+    await end(conn, await add_worker(conn), task, as_status, days_ago)
+    return task
+
+
+@pytest.mark.parametrize("of", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(database: str, of: Status) -> None:
+    async def test(conn: Conn) -> None:
+        every = [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED]
+        late = {each: await ended(conn, each, 31) for each in every}
+        early = {each: await ended(conn, each, 29) for each in every}
+        (waiting,) = await enqueue_back_then(conn, LONG_AGO)
+        found = await delete_ended(conn, of, 30 * DAY)
+        assert found == Window(1, None)
+        assert await rows(conn, late[of]) == []
+        kept = [*(task for each, task in late.items() if each is not of), *early.values(), waiting]
+        assert None not in [await status(conn, task) for task in kept]
+        check_invariants(database, kept)
+
+    on_connections(database, test)
+
+
+def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        task = await ended(conn, Status.FAILED, 1)
+        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == Window(0, None)
+        await age(conn, task, 2)
+        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == Window(1, None)
+
+    on_connections(database, test)
+
+
+def test_ids_younger_than_the_time_are_not_looked_at(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        task = await ended(conn, Status.COMPLETED, 500, weeks_ago=1)
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == Window(0, None)
+        assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == Window(1, None)
+        assert await rows(conn, task) == []
+
+    on_connections(database, test)
+
+
+def test_a_window_follows_the_last_whatever_is_in_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        tasks = [
+            await ended(conn, Status.FAILED if n % 2 else Status.COMPLETED, 40 if n < 4 else 1)
+            for n in range(6)
+        ]
+        first = await delete_ended(conn, Status.COMPLETED, 30 * DAY, limit=3)
+        assert first is not None
+        assert first == Window(2, tasks[2])
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, first.last, limit=3) == Window(
+            0, tasks[5]
+        )
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == Window(0, None)
+        assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == Window(1, tasks[1])
+        assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == Window(1, tasks[3])
+        check_invariants(database, tasks[4:])
+
+    on_connections(database, test)
+
+
+def test_a_task_that_is_requeued_meanwhile_stays(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
+        async with one.transaction():
+            assert await control.requeue(one, task) == "default"
+            deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
+
+            async def waits() -> bool:
+                return await is_held_up(looking, two)
+
+            await eventually_async(waits)
+        assert await deleting == Window(1, None)
+        assert (await status(looking, task), await rows(looking, other)) == ("pending", [])
+        check_invariants(database, [task])
+
+    on_connections(database, test, 3)
+
+
+def test_a_deletion_that_waits_too_long_changes_nothing(database: str) -> None:
+    async def test(one: Conn, two: Conn) -> None:
+        task = await ended(one, Status.FAILED, 40)
+        async with one.transaction():
+            assert await control.requeue(one, task) == "default"
+            assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
+        check_invariants(database, [task])
+
+    on_connections(database, test, 2)
+
+
+def test_a_week_goes_with_its_partitions_once_all_of_it_is_over(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        name = await make_week(conn, LONG_AGO)
+        for each in (Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED):
+            await ended(conn, each, 40)
+        await make_week(conn, 2)
+        kept = await ended(conn, Status.COMPLETED, 1, weeks_ago=2)
+        assert await drop_week(conn, MONTH) == Week(name, is_gone=True)
+        assert await drop_week(conn, MONTH, name) is None
+        assert name not in await weeks(conn)
+        assert await counts(conn) == {"completed": 1}
+        check_invariants(database, [kept])
+        assert await passes.ensure_partitions(conn) == 0
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("of", [Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXPIRED])
+def test_a_week_with_one_task_that_is_to_be_kept_stays_as_it_is(database: str, of: Status) -> None:
+    async def test(conn: Conn) -> None:
+        name = await make_week(conn, LONG_AGO)
+        tasks = [await ended(conn, Status.COMPLETED, 40), await ended(conn, of, 29)]
+        assert await drop_week(conn, MONTH) == Week(name, is_gone=False)
+        assert await weeks(conn) == [name]
+        check_invariants(database, tasks)
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("where", ["ready", "delayed", "running"])
+def test_a_week_with_a_living_task_stays(database: str, where: str) -> None:
+    async def test(conn: Conn) -> None:
+        await make_week(conn, LONG_AGO)
+        gone = await ended(conn, Status.COMPLETED, 40)
+        (task,) = await enqueue_back_then(conn, LONG_AGO)
+        if where != "ready":
+            (held,) = await claim(conn, await add_worker(conn))
+            if where == "delayed":
+                await work.settle(conn, [ended_as(held.id, held.token, Retry(3600, "later"))])
+                await age(conn, task, 40)
+        assert await drop_week(conn, MONTH) is None
+        check_invariants(database, [gone, task])
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("missing", ["completed", "failed", "cancelled", "expired"])
+def test_no_week_goes_while_a_status_is_kept_for_ever(database: str, missing: str) -> None:
+    async def test(conn: Conn) -> None:
+        name = await make_week(conn, LONG_AGO)
+        keep = Retention(**dict.fromkeys({"completed", "failed", "cancelled", "expired"} - {missing}, DAY))
+        assert await drop_week(conn, keep) is None
+        assert await weeks(conn) == [name]
+
+    on_connections(database, test)
+
+
+def test_a_week_is_over_when_its_longest_time_is_and_a_day(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        names = [await make_week(conn, ago) for ago in (6, 5, 4, 2)]
+        keep = read_keep(["1d", "failed=14d"])
+        dropped = [await drop_week(conn, keep, after) for after in (None, *names[:3])]
+        # The last one ended a week ago, and the one before three weeks ago.
+        assert dropped == [*(Week(name, is_gone=True) for name in names[:3]), None]
+        assert await weeks(conn) == names[3:]
+
+    on_connections(database, test)
+
+
+def test_of_two_processes_one_drops_a_week_and_it_is_uncounted_once(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        names = [await make_week(looking, ago) for ago in range(LONG_AGO, LONG_AGO - 3, -1)]
+        for ago in range(LONG_AGO, LONG_AGO - 3, -1):
+            for _ in range(3):
+                await ended(looking, Status.COMPLETED, 40, weeks_ago=ago)
+        kept = await ended(looking, Status.COMPLETED, 1)
+
+        async def drop_all(conn: Conn) -> list[str]:
+            gone: list[str] = []
+            while await weeks(conn) != [names[0]]:
+                if isinstance(week := await drop_week(conn, MONTH, names[0]), Week) and week.is_gone:
+                    gone.append(week.name)
+            return gone
+
+        gone = await asyncio.gather(drop_all(one), drop_all(two))
+        assert sorted(gone[0] + gone[1]) == names[1:]
+        assert await counts(looking) == {"completed": 4}
+        check_invariants(database, [kept])
+
+    on_connections(database, test, 3)
+
+
+def test_who_reads_or_writes_a_week_only_delays_its_end(database: str) -> None:
+    async def test(one: Conn, two: Conn) -> None:
+        name = await make_week(one, LONG_AGO)
+        task = await ended(one, Status.FAILED, 40)
+        async with one.transaction():
+            assert await status(one, task) == "failed"
+            assert await drop_week(two, MONTH) == Week(name, is_gone=False)
+            check_invariants(database, [task])
+        async with one.transaction(force_rollback=True):
+            assert await control.requeue(one, task) == "default"
+            assert await drop_week(two, MONTH) == Week(name, is_gone=False)
+        check_invariants(database, [task])
+        assert await drop_week(two, MONTH) == Week(name, is_gone=True)
+        check_invariants(database, [])
+        assert await counts(one) == {}
+
+    on_connections(database, test, 2)
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+def test_a_week_stays_whose_task_is_requeued_at_its_end(database: str, isolation: str) -> None:
+    async def test(one: Conn, looking: Conn) -> None:
+        name = await make_week(looking, LONG_AGO)
+        task = await ended(looking, Status.FAILED, 40)
+        await looking.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_isolation = {}").format(
+                sql.Identifier(looking.info.dbname), sql.Literal(isolation)
+            )
+        )
+        async with await connect(database, "test") as two:
+            async with one.transaction():
+                assert await control.requeue(one, task) == "default"
+                dropping = asyncio.ensure_future(drop_week(two, MONTH))
+
+                async def waits() -> bool:
+                    return await is_held_up(looking, two)
+
+                await eventually_async(waits)
+            assert await dropping == Week(name, is_gone=False)
+        check_invariants(database, [task])
+
+    on_connections(database, test, 2)
+
+
+def test_a_requeue_that_comes_while_a_week_is_dropped_finds_nothing(database: str) -> None:
+    async def test(one: Conn, two: Conn, looking: Conn) -> None:
+        name = await make_week(looking, LONG_AGO)
+        task = await ended(looking, Status.FAILED, 40)
+        async with one.transaction():
+            assert await drop_week(one, MONTH) == Week(name, is_gone=True)
+            requeueing = asyncio.ensure_future(control.requeue(two, task))
+
+            async def waits() -> bool:
+                return await is_held_up(looking, two)
+
+            await eventually_async(waits)
+        assert await requeueing is None
+        check_invariants(database, [])
+
+    on_connections(database, test, 3)
+
+
+def test_partitions_are_not_made_and_dropped_at_once(database: str) -> None:
+    async def test(one: Conn, two: Conn) -> None:
+        name = await make_week(one, LONG_AGO)
+        async with one.transaction():
+            assert await drop_week(one, MONTH) == Week(name, is_gone=True)
+            assert await drop_week(two, MONTH) == Busy()
+            assert await passes.ensure_partitions(two, 9) == 0
+        assert await passes.ensure_partitions(two, 3) == 2
+
+    on_connections(database, test, 2)
+
+
+def test_the_chore_goes_its_rounds_and_prunes_the_audit_log(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(conn: Conn) -> None:
+        await make_week(conn, LONG_AGO)
+        for _ in range(3):
+            await ended(conn, Status.COMPLETED, 40)
+        await ended(conn, Status.COMPLETED, 8, weeks_ago=2)
+        kept = [await ended(conn, Status.FAILED, 20, weeks_ago=4), *await enqueue_back_then(conn, 4)]
+        for target in ("old", "new"):
+            await audit.record(conn, SOMEBODY.did("task.cancel", target))
+        await conn.execute("UPDATE lapinq_audit SET at = at - interval '3 days' WHERE target = 'old'")
+
+        async def is_over() -> bool:
+            left = await (
+                await conn.execute(
+                    "SELECT array(SELECT id::text FROM lapinq_tasks ORDER BY id),"
+                    " array(SELECT target FROM lapinq_audit)"
+                )
+            ).fetchone()
+            return left == (sorted(kept), ["new"]) and await weeks(conn) == []
+
+        stop = asyncio.Event()
+        async with make_pool(database, "test", 4, timeout=5) as pool:
+            running = asyncio.create_task(
+                run_chores(
+                    pool,
+                    Notifier(pool),
+                    stop,
+                    LoopTimes("test"),
+                    cleanup_interval=0,
+                    keep=read_keep(["30d", "completed=1w", "audit=2d"]),
+                )
+            )
+            await eventually_async(is_over, 30)
+            stop.set()
+            await running
+        assert None not in [await status(conn, task) for task in kept]
+        check_invariants(database, kept)
+
+    monkeypatch.setattr(retention, "WINDOW", 1)
+    monkeypatch.setattr(retaining, "ROUND_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(retaining, "COST_FACTOR", 0.0)
+    on_connections(database, test)
+
+
+def test_a_week_is_waited_for_while_somebody_is_at_the_partitions(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await make_week(conn, LONG_AGO)
+        async with make_pool(database, "test", 1, timeout=5) as pool:
+            chore = Retaining(pool, MONTH)
+            async with conn.transaction():
+                await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lapinq_ensure_partitions'))")
+                assert [await chore.turn() for _ in range(3)] == [STOPPED_SECONDS] * 3
+            await chore.turn()
+        assert await weeks(conn) == []
+
+    on_connections(database, test)

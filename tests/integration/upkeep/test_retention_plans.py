@@ -1,0 +1,47 @@
+"""What a pass of the deletion of what is kept no longer touches: its window, by keys, in tables however full."""
+
+import pytest
+
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS
+from tests.integration.tasks.test_bulk_plans import COUNT, WINDOW, fill
+from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
+from tests.support.factories import Conn
+from tests.support.running import on_connections
+
+pytestmark = pytest.mark.version
+
+
+@pytest.mark.parametrize("keep", [0, 60], ids=["all deleted", "all kept"])
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
+def test_a_pass_touches_its_window_alone(database: str, status: Status, keep: int) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        async with conn.transaction(force_rollback=True):
+            await conn.execute(STEP_SETTINGS)
+            params = {"status": status.value, "keep": keep, "after": FIRST, "limit": WINDOW}
+            found = await plan(conn, "delete_ended", params)
+        assert scanned_whole(found) == []
+        # Each is looked for, found again with its task, and deleted with an attempt before it.
+        assert WINDOW <= touched(found) <= 7 * WINDOW
+
+    on_connections(database, test)
+
+
+def test_ends_of_another_kind_are_passed_over_in_the_index(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await fill(conn)
+        await conn.execute("VACUUM lapinq_attempts_default")
+        async with conn.transaction(force_rollback=True):
+            await conn.execute(STEP_SETTINGS)
+            params = {"status": "completed", "keep": 60, "after": FIRST, "limit": COUNT}
+            found = await plan(conn, "delete_ended", params)
+        ended = COUNT * 2 // 5
+        (scan,) = [
+            node
+            for node in nodes(found)
+            if node["Node Type"] == "Index Only Scan" and node["Actual Rows"] * node["Actual Loops"] == ended
+        ]
+        assert scan["Heap Fetches"] == 0
+
+    on_connections(database, test)

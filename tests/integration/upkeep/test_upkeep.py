@@ -1,0 +1,160 @@
+"""The chores: promotion, expiry, deletion by time to live, folded counts."""
+
+from datetime import UTC, datetime, timedelta
+
+from lapinq_core.domain.tasks.decide import Fail
+from lapinq_core.tasks import control, inspect, work
+from lapinq_core.upkeep import passes
+from lapinq_core.upkeep.passes import ended_as
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue, status
+from tests.support.running import on_connections
+
+
+def later(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def test_a_delayed_task_waits_until_it_is_due(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, scheduled_at=later(3600))
+        worker = await add_worker(conn)
+        moved, queues, next_due = await passes.promote(conn)
+        assert (moved, queues) == (0, [])
+        assert next_due is not None
+        assert 3590 < next_due <= 3600
+        assert await claim(conn, worker) == []
+        await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
+        assert await passes.promote(conn) == (1, ["default"], None)
+        assert [held.id for held in await claim(conn, worker)] == [task]
+
+    on_connections(database, test)
+
+
+def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
+        await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
+        assert (await passes.promote(conn, 2))[0] == 2
+        assert (await passes.promote(conn))[0] == 3
+        got = await claim(conn, await add_worker(conn), 10)
+        assert [held.id for held in got] == ids[::-1]
+
+    on_connections(database, test)
+
+
+def test_a_time_in_the_past_is_ready_at_once(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, scheduled_at=later(-5))
+        assert len(await claim(conn, await add_worker(conn))) == 1
+
+    on_connections(database, test)
+
+
+def test_waiting_tasks_expire(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ready, delayed = (
+            await enqueue(conn, ttl_seconds=60),
+            await enqueue(conn, ttl_seconds=60, scheduled_at=later(3600)),
+        )
+        (living,) = await enqueue(conn)
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+        await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
+        assert await passes.expire(conn) == 2
+        assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
+            "expired",
+            "expired",
+            "pending",
+        ]
+        (counts,) = await inspect.count_queues(conn)
+        assert (counts.pending, counts.expired) == (1, 2)
+
+    on_connections(database, test)
+
+
+def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        finished, running, waiting = await enqueue(conn, 3, ttl_seconds=60)
+        (kept,) = await enqueue(conn)
+        worker = await add_worker(conn)
+        await complete(conn, [held for held in await claim(conn, worker, 4) if held.id in (finished, kept)])
+        await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
+        assert await passes.cleanup(conn) == 1
+        assert await status(conn, finished) is None
+        assert [await status(conn, task) for task in (running, waiting, kept)] == [
+            "running",
+            "running",
+            "completed",
+        ]
+        (counts,) = await inspect.count_queues(conn)
+        assert (counts.completed, counts.running) == (1, 2)
+
+    on_connections(database, test)
+
+
+def test_an_expired_task_is_kept_for_an_hour(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (task,) = await enqueue(conn, ttl_seconds=60)
+        await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
+        await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now()")
+        await passes.expire(conn)
+        assert await passes.cleanup(conn) == 0
+        await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '1 hour'")
+        assert await passes.cleanup(conn) == 1
+        assert await status(conn, task) is None
+        assert await inspect.count_queues(conn) == []
+
+    on_connections(database, test)
+
+
+def test_folding_changes_no_count(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn)
+        for n in range(60):
+            await enqueue(conn, queue_name=f"q{n % 3}")
+        for n in range(45):
+            (held,) = await claim(conn, worker, 1, f"q{n % 3}")
+            if n % 2:
+                await complete(conn, [held])
+            else:
+                await work.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
+        before = await inspect.count_queues(conn)
+        assert await passes.fold_counts(conn) > 100
+        assert await inspect.count_queues(conn) == before
+        row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
+        assert row == (3,)
+        assert await passes.fold_counts(conn) == 0
+
+    on_connections(database, test)
+
+
+def test_a_pending_task_is_cancelled_wherever_it_waits(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        (ready,), (delayed,) = await enqueue(conn), await enqueue(conn, scheduled_at=later(3600))
+        (running,) = await enqueue(conn, queue_name="other")
+        await claim(conn, await add_worker(conn), 1, "other")
+        assert [await control.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
+        assert await control.cancel(conn, ready) is False
+        assert [await status(conn, task) for task in (ready, delayed, running)] == [
+            "cancelled",
+            "cancelled",
+            "running",
+        ]
+
+    on_connections(database, test)
+
+
+def test_only_a_failed_task_is_requeued(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        failed, completed, waiting = await enqueue(conn, 3, max_retries=0)
+        worker = await add_worker(conn)
+        one, two = await claim(conn, worker, 2)
+        await work.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
+        await complete(conn, [two])
+        results = [await control.requeue(conn, task) for task in (failed, completed, waiting)]
+        assert results == ["default", None, None]
+        assert await control.requeue(conn, failed) is None
+        assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
+        (counts,) = await inspect.count_queues(conn)
+        assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)
+
+    on_connections(database, test)

@@ -1,0 +1,40 @@
+"""What a server says at its start of what it leaves open."""
+
+from typing import Any
+
+import pytest
+
+from lapinq_api.app import build_app
+from lapinq_api.auth.openness import SHORTEST_KEY
+from lapinq_core.runtime.settings import Settings
+
+OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")
+ANY_MODULE = ("LAPINQ_ALLOWED_MODULES",)
+KEY = "k" * SHORTEST_KEY
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({}, ()),
+        ({"host": "localhost"}, ()),
+        ({"host": "::1"}, ()),
+        ({"host": "0.0.0.0"}, OPEN),
+        ({"host": "::"}, OPEN),
+        ({"host": ""}, OPEN),
+        ({"host": "10.0.0.7"}, OPEN),
+        ({"host": "10.0.0.7", "allowed_modules": ("app.*",)}, OPEN),
+        ({"host": "0.0.0.0", "require_auth": True}, ()),
+        ({"host": "0.0.0.0", "api_key": KEY}, ANY_MODULE),
+        ({"api_key": KEY}, ANY_MODULE),
+        ({"host": "0.0.0.0", "api_key": KEY, "allowed_modules": ("app.*",)}, ()),
+        ({"api_key": KEY[1:], "allowed_modules": ("app.*",)}, ("LAPINQ_API_KEY is short",)),
+    ],
+)
+def test_what_is_left_open_is_told_once_with_the_setting_that_closes_it(
+    settings: dict[str, Any], named: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    build_app(Settings(database_url="postgresql://nowhere/x", **settings))
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == bool(named)
+    assert all(name in warnings[0] for name in named)

@@ -1,0 +1,65 @@
+"""Wrong keys over time, by address, in bounded memory."""
+
+import pytest
+
+from lapinq_api.credentials import guesses
+from lapinq_api.credentials.guesses import (
+    KNOWN_SECONDS,
+    MOST_LOOKED_AT,
+    MOST_WRONG,
+    WINDOW_SECONDS,
+    KeyGuesses,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_count_ends_with_the_minute_that_began_with_the_first() -> None:
+    clock = Clock()
+    kept = KeyGuesses(clock)
+    waits = [kept.wrong("one") for _ in range(MOST_WRONG + 1)]
+    assert waits == [None] * MOST_WRONG + [WINDOW_SECONDS]
+    assert kept.wrong("other") is None
+    clock.now += 20
+    assert kept.wrong("one") == WINDOW_SECONDS - 20
+    clock.now += WINDOW_SECONDS - 20
+    assert kept.wrong("one") is None
+
+
+def test_where_a_key_was_right_all_are_looked_at() -> None:
+    clock = Clock()
+    kept = KeyGuesses(clock)
+    for address in ("known", "stranger"):
+        for _ in range(MOST_LOOKED_AT):
+            kept.wrong(address)
+    kept.right("known")
+    assert (kept.blocked("known"), kept.blocked("stranger")) == (None, WINDOW_SECONDS)
+    clock.now += WINDOW_SECONDS
+    assert kept.blocked("stranger") is None
+    for _ in range(MOST_LOOKED_AT):
+        kept.wrong("known")
+    assert kept.blocked("known") is None
+    clock.now += KNOWN_SECONDS
+    for _ in range(MOST_LOOKED_AT):
+        kept.wrong("known")
+    assert kept.blocked("known") is not None
+
+
+def test_memory_is_bounded_and_addresses_beyond_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesses, "MOST_ADDRESSES", 100)
+    clock = Clock()
+    kept = KeyGuesses(clock)
+    for number in range(1000):
+        kept.wrong(f"address {number}")
+        kept.right(f"address {number}")
+    assert kept.size <= 2 * (100 + 1)
+    assert kept.wrong("one more") is not None
+    assert kept.wrong("address 1") is None
+    clock.now += WINDOW_SECONDS
+    assert kept.wrong("one more") is None

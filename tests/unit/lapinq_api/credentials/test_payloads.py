@@ -1,0 +1,167 @@
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from lapinq_api.credentials.payloads import Payloads, PayloadView
+from lapinq_api.operations.bodies.objects import AttemptObject, ResultObject, TaskObject
+from lapinq_api.operations.bodies.schedule_object import ScheduleObject
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor, ActorKind, Permission, Scope
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.redact import HIDDEN, PAYLOAD_FIELDS
+from lapinq_core.tasks.filters import TaskFilter
+
+payloads = Payloads(["password"])
+
+LISA = Actor(kind=ActorKind.USER, name="lisa", permissions={"mail": frozenset({Permission.PAYLOAD})})
+READER = Actor(kind=ActorKind.KEY, name="reports", scopes=frozenset({Scope.READ}))
+PROGRAM = Actor(kind=ActorKind.KEY, name="shop", scopes=frozenset({Scope.READ, Scope.ENQUEUE}))
+
+# Every field of what is shown, and every filter, is one or the other: for a new one somebody has to decide.
+SHOWN_TO_ALL = {
+    "id", "task_name", "queue_name", "module_path", "status", "attempts", "max_retries", "priority", "progress",
+    "progress_message", "retry_delay", "retry_backoff", "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id",
+    "created_at", "scheduled_at", "started_at", "completed_at", "timeout_seconds", "attempt", "outcome",
+    "run_seconds", "finished_at", "final", "request_id",
+}  # fmt: skip
+WORDS_ABOUT_IT = {"error", "traceback", "logs"}
+OPEN_TO_ALL = {
+    "queue", "status", "is_delayed", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first",
+    "last",
+}  # fmt: skip
+
+
+def encoded(view: PayloadView, value: Any, queue: str | None = None) -> Any:
+    text = msgspec.json.encode(value).decode()
+    return msgspec.json.decode(asyncio.run(view.encoded(text, queue)))
+
+
+def test_every_field_that_is_shown_is_a_payload_or_meant_for_all() -> None:
+    for shown in (TaskObject, ResultObject, AttemptObject):
+        fields = set(shown.__struct_fields__)
+        assert fields <= SHOWN_TO_ALL | WORDS_ABOUT_IT | set(PAYLOAD_FIELDS)
+
+
+def test_every_field_of_a_schedule_is_a_payload_or_meant_for_all() -> None:
+    of_schedules = {
+        "name", "cron", "every", "timezone", "starts_at", "ends_at", "jitter", "misfire", "misfire_limit", "overlap",
+        "state", "description", "next_fire_at", "last", "paused_at", "paused_by", "pause_reason", "source", "version",
+        "updated_at", "updated_by",
+    }  # fmt: skip
+    assert set(ScheduleObject.__struct_fields__) <= SHOWN_TO_ALL | of_schedules | set(PAYLOAD_FIELDS)
+
+
+def test_what_stands_for_a_hidden_value_is_not_written_back() -> None:
+    masks = {"args": [1, {"a": [HIDDEN]}], "kwargs": {"password": HIDDEN}, "metadata": {"a": {"b": HIDDEN}}}
+    for field, value in masks.items():
+        with pytest.raises(InvalidValue, match=f"{field}: must not hold"):
+            payloads.for_(LISA).check_holds_no_mask("video", {field: value})
+        payloads.for_(LISA).check_holds_no_mask("mail", {field: value})
+        payloads.for_(MASTER_KEY).check_holds_no_mask("video", {field: value})
+        Payloads(()).for_(READER).check_holds_no_mask("video", {field: value})
+    payloads.for_(LISA).check_holds_no_mask("video", {"args": ["is [hidden] here"], "pause_reason": HIDDEN})
+
+
+def test_every_filter_on_a_payload_is_one_that_may_be_refused() -> None:
+    assert set(TaskFilter.__struct_fields__) - OPEN_TO_ALL <= set(PAYLOAD_FIELDS)
+
+
+def test_a_user_sees_and_searches_the_queues_they_have_the_permission_for() -> None:
+    view = payloads.for_(LISA)
+    assert not view.is_whole
+    assert (view.hides("mail"), view.hides("video"), view.hides(None)) == (False, True, True)
+    assert (view.may_search("mail"), view.may_search("video"), view.may_search(None)) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("actor", "sees"),
+    [
+        (MASTER_KEY, True),
+        (ANONYMOUS, True),
+        (READER, False),
+        (PROGRAM, True),
+        (Actor(kind=ActorKind.KEY, name="ops", scopes=frozenset({Scope.MANAGE, Scope.READ})), True),
+        (Actor(kind=ActorKind.USER, name="root", is_admin=True), True),
+        (Actor(kind=ActorKind.USER, name="new"), False),
+        (Actor(kind=ActorKind.COMMAND_LINE, name="root"), True),
+    ],
+)
+def test_who_sees_everything(actor: Actor, sees: bool) -> None:
+    view = payloads.for_(actor)
+    assert view.is_whole is sees
+    assert view.hides("mail") is not sees
+    assert view.may_search(None) is sees
+
+
+def test_without_the_setting_nothing_but_addresses_is_hidden_from_anybody() -> None:
+    view = Payloads(()).for_(READER)
+    assert view.is_whole
+    assert not view.hides(None)
+    view.check_search({"args": "x"})
+    shown = {"queue_name": "mail", "kwargs": {"password": 1}}
+    assert view.mask_object(shown) == shown
+    assert Payloads(()).for_(PROGRAM).mask_object(shown) is shown
+
+
+def test_what_is_not_masked_is_passed_on_letter_by_letter() -> None:
+    text = ' {"queue_name" : "video", "kwargs" : {"password" : 1e2} } '
+    assert asyncio.run(payloads.for_(MASTER_KEY).encoded(text)) == text.encode()
+
+
+def test_rows_are_masked_by_the_queue_that_each_names() -> None:
+    rows = [
+        {"id": "1", "queue_name": queue, "kwargs": {"password": "p", "to": "t"}, "result": '{"password":"p"}'}
+        for queue in ("mail", "video", "mail")
+    ]
+    hidden = {**rows[1], "kwargs": {"password": HIDDEN, "to": "t"}, "result": '{"password":"[hidden]"}'}
+    assert encoded(payloads.for_(LISA), rows) == [rows[0], hidden, rows[2]]
+    assert [payloads.for_(LISA).mask_object(row) for row in rows] == [rows[0], hidden, rows[2]]
+    assert rows[1]["kwargs"] == {"password": "p", "to": "t"}
+
+
+def test_what_names_no_queue_is_masked_by_that_of_its_task_and_else_in_any_case() -> None:
+    attempt = {"attempt": 1, "result": '{"password":"p"}', "logs": "p"}
+    hidden = {**attempt, "result": '{"password":"[hidden]"}'}
+    view = payloads.for_(LISA)
+    assert encoded(view, [attempt], "mail") == [attempt]
+    assert encoded(view, [attempt], "video") == [hidden]
+    assert encoded(view, [attempt]) == [hidden]
+    assert view.mask_object(attempt, "mail") == attempt
+    assert view.mask_object(attempt) == hidden
+
+
+def test_large_answers_are_masked_as_small_ones_are() -> None:
+    row: dict[str, Any] = {
+        "queue_name": "video",
+        "args": [{"password": "p" * 100}],
+        "kwargs": {},
+        "metadata": None,
+    }
+    shown = encoded(payloads.for_(LISA), [row] * 2_000)
+    assert shown == [{**row, "args": [{"password": HIDDEN}]}] * 2_000
+
+
+@pytest.mark.parametrize("odd", ["1e999", '"\\ud800"'])
+def test_a_row_that_was_written_around_us_is_masked_and_answered(odd: str) -> None:
+    row = f'{{"queue_name": "video", "args": [{odd}], "kwargs": {{"password": "p"}}, "metadata": {{"b": 2}}}}'
+    text = f"[{row}]"
+    answer = asyncio.run(payloads.for_(LISA).encoded(text))
+    [shown] = msgspec.json.decode(answer.replace(b"\\ud800", b""))
+    assert shown["kwargs"] == {"password": HIDDEN}
+    assert shown["metadata"] == {"b": 2}
+
+
+@pytest.mark.parametrize("name", PAYLOAD_FIELDS)
+def test_who_is_not_shown_a_payload_may_not_guess_at_it_by_filters(name: str) -> None:
+    view = payloads.for_(LISA)
+    view.check_search({"queue": "mail", name: "x"})
+    view.check_search({"queue": "video", "task_name": "x", "error": "x"})
+    for filters in ({name: "x"}, {"queue": "video", name: "x"}):
+        with pytest.raises(Refused, match=f"lisa may not search {name} .* the permission payload") as refused:
+            view.check_search(filters)
+        assert refused.value.status == 403
+        assert name not in view.searchable(filters)
+    with pytest.raises(Refused, match="takes a key with the scope enqueue or manage"):
+        payloads.for_(READER).check_search({"queue": "mail", name: "x"})

@@ -1,0 +1,89 @@
+"""The command that enqueues a task again: a shell reads back exactly what the task was."""
+
+import json
+import shlex
+import subprocess
+
+import pytest
+
+from lapinq_api.dashboard.curl import enqueue_again
+from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value
+from tests.support.closeups import json_value, task
+
+SERVER = "https://queue.example/lapinq"
+HOSTILE = 'it\'s $(rm -rf /) `x` "q" \\ !! \u202e\n é'
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def body(command: str) -> dict[str, object]:
+    return json.loads(words(command)[-1])
+
+
+def test_what_was_left_to_the_defaults_is_left_out() -> None:
+    command = enqueue_again(task(), SERVER, takes_key=False)
+    assert command is not None
+    assert words(command)[:4] == ["curl", f"{SERVER}/api/v1/enqueue", "-H", "Content-Type: application/json"]
+    assert body(command) == {"task_name": "send", "module_path": "app.mail", "queue_name": "mail"}
+
+
+def test_it_says_where_the_key_goes_and_holds_none() -> None:
+    command = enqueue_again(task(), SERVER, takes_key=True)
+    assert command is not None
+    assert "-H 'X-API-Key: …'" in command
+
+
+def test_everything_that_was_said_is_said_again_but_for_when() -> None:
+    command = enqueue_again(
+        task(
+            queue_name="default",
+            args=json_value("[1, 1.50, 265252859812191058636308480000000]"),
+            kwargs=json_value('{"to": "ada"}'),
+            metadata=json_value('{"request_id": "mine", "tenant": 7}'),
+            priority=5,
+            max_retries=0,
+            retry_delay=2.5,
+            retry_backoff=False,
+            ttl_seconds=60.0,
+            timeout_seconds=1.5,
+            webhook_url="https://shop.example/done",
+        ),
+        SERVER,
+        takes_key=False,
+    )
+    assert command is not None
+    assert "265252859812191058636308480000000" in command
+    assert body(command) == {
+        "task_name": "send",
+        "module_path": "app.mail",
+        "args": [1, 1.5, 265252859812191058636308480000000],
+        "kwargs": {"to": "ada"},
+        "metadata": {"request_id": "mine", "tenant": 7},
+        "priority": 5,
+        "max_retries": 0,
+        "retry_delay": 2.5,
+        "retry_backoff": False,
+        "ttl_seconds": 60.0,
+        "timeout_seconds": 1.5,
+        "webhook_url": "https://shop.example/done",
+    }
+
+
+def test_a_shell_runs_nothing_of_what_is_in_it() -> None:
+    text = json.dumps([HOSTILE], ensure_ascii=False)
+    command = enqueue_again(task(task_name=HOSTILE, args=json_value(text)), SERVER, takes_key=False)
+    assert command is not None
+    printed = subprocess.run(  # a shell is what is tested, and it only prints
+        command.replace("curl", "printf '%s\\0'", 1), shell=True, capture_output=True, check=True, text=True
+    ).stdout
+    sent = json.loads(printed.split("\0")[-2])
+    assert (sent["task_name"], sent["args"]) == (HOSTILE, [HOSTILE])
+
+
+@pytest.mark.parametrize(
+    "args", [Value('["x', WHOLE_BYTES + 1), json_value(json.dumps(["'" * 40_000]))], ids=["in part", "quoted"]
+)
+def test_one_that_no_shell_takes_is_not_offered(args: Value) -> None:
+    assert enqueue_again(task(args=args), SERVER, takes_key=False) is None

@@ -1,0 +1,102 @@
+"""What the parameters of the list of tasks mean, and that calls for many tasks can be asked for the very same."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lapinq_api.dashboard.task_query import bulk_query, moment_of, read_search
+from lapinq_api.operations.filters.bulk import read_bulk_filter
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.search import Order, Search, as_filter
+
+NOW = datetime(2030, 6, 15, 12, tzinfo=UTC)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+NAME = st.from_regex(r"[A-Za-z0-9_.%\\-]{1,40}", fullmatch=True)
+
+
+def test_texts_are_taken_as_they_were_typed() -> None:
+    found = read_search({"task_name": "50%_a", "args": "\\", "queue": "50%"}, NOW)
+    assert found == Search(task_name="%50\\%\\_a%", args="%\\\\%", queue="50%")
+
+
+def test_the_longest_running_come_first_when_asked_for() -> None:
+    assert read_search({"sort": "longest"}, NOW).order is Order.LONGEST_RUNNING
+    assert read_search({"status": "FAILED", "sort": "newest"}, NOW) == Search(status=Status.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("90s", NOW - timedelta(seconds=90)),
+        ("15m", NOW - timedelta(minutes=15)),
+        ("1H", NOW - timedelta(hours=1)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2w", NOW - timedelta(weeks=2)),
+        ("2030-01-31", datetime(2030, 1, 31, tzinfo=UTC)),
+        ("2030-01-31T12:00", datetime(2030, 1, 31, 12, tzinfo=UTC)),
+        ("2030-01-31T12:00+02:00", datetime(2030, 1, 31, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_one_in_utc_or_how_long_ago(text: str, at: datetime) -> None:
+    assert moment_of("since", text, NOW) == at
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("status", "done"),
+        ("sort", "oldest"),
+        ("id", "xyz"),
+        ("id", "01981c1e5"),
+        ("worker", "web-1"),
+        ("since", "yesterday"),
+        ("since", "1y"),
+        ("since", "999999w"),
+        ("until", "٣h"),
+        ("until", "9999-12-31T23:59-10:00"),
+        ("queue", "a\nb"),
+        ("queue", "x" * 256),
+        ("args", "x" * 1001),
+        ("error", "a\0b"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        read_search({name: text}, NOW)
+    assert caught.value.loc == name
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "queue": NAME,
+            "status": st.sampled_from(Status),
+            "task_name": NAME,
+            "name": NAME,
+            "args": TEXT,
+            "result": TEXT,
+            "error": TEXT,
+            "error_kind": TEXT,
+            "id": st.sampled_from(["0", "01981c1e", "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"]),
+            "worker": st.just(str(uuid4())),
+            "since": st.sampled_from(["1h", "2030-01-31T12:00"]),
+            "until": st.sampled_from(["5m", "2030-02-01"]),
+            "sort": st.just("newest"),
+            "cursor": st.just("0"),
+        },
+    )
+)
+def test_a_call_for_all_that_is_found_is_for_just_that(parameters: dict[str, str]) -> None:
+    query = bulk_query(parameters, NOW)
+    assert query is not None
+    assert read_bulk_filter(query) == as_filter(read_search(parameters, NOW))
+
+
+@pytest.mark.parametrize("parameters", [{"sort": "longest"}, {"task_name": "%" * 200}, {"args": "_" * 501}])
+def test_what_such_a_call_cannot_say_is_not_offered(parameters: dict[str, str]) -> None:
+    assert bulk_query(parameters, NOW) is None

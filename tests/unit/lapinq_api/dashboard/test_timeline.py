@@ -1,0 +1,85 @@
+"""The life of a task as steps, and as a bar."""
+
+from itertools import pairwise
+
+import pytest
+
+from lapinq_api.dashboard.timeline import Piece, Step, bar_of, steps_of
+from lapinq_core.domain.tasks.state import Status
+from tests.support.closeups import after, attempt, task
+
+
+def told(steps: list[Step]) -> list[tuple[str, float | None]]:
+    return [(step.kind.value, step.seconds) for step in steps]
+
+
+def assert_whole(bar: list[Piece]) -> None:
+    assert bar[0].x == 0
+    for one, following in pairwise(bar):
+        assert following.x == pytest.approx(one.x + one.width, abs=0.01)
+    assert bar[-1].x + bar[-1].width == pytest.approx(100, abs=0.01)
+
+
+def test_a_task_that_waits_has_waited_since_it_was_enqueued() -> None:
+    steps = steps_of(task(), [])
+    assert told(steps) == [("enqueued", None), ("waits", None)]
+    bar = bar_of(steps)
+    assert [(piece.kind, piece.width) for piece in bar] == [("waits", 100)]
+
+
+def test_each_attempt_has_the_wait_before_it() -> None:
+    attempts = [attempt(2, 14, 15, "completed"), attempt(1, 1, 4, "failed", run_seconds=2.5)]
+    steps = steps_of(task(status=Status.COMPLETED, attempts=2), attempts)
+    assert told(steps) == [
+        ("enqueued", None), ("waited", 1), ("attempt", 2.5), ("waited", 10), ("attempt", 1),
+    ]  # fmt: skip
+    bar = bar_of(steps)
+    assert [piece.kind for piece in bar] == ["waited", "failed", "waited", "completed"]
+    assert bar[2].width > 3 * bar[1].width > 3 * bar[0].width
+    assert_whole(bar)
+
+
+def test_the_time_that_it_was_scheduled_for_is_no_waiting_for_a_worker() -> None:
+    steps = steps_of(task(scheduled_at=after(60), status=Status.COMPLETED), [attempt(1, 62, 63, "completed")])
+    assert told(steps) == [("enqueued", None), ("planned", 60), ("waited", 2), ("attempt", 1)]
+    early = steps_of(task(scheduled_at=after(60), status=Status.COMPLETED), [attempt(1, 20, 21, "completed")])
+    assert told(early) == [("enqueued", None), ("planned", 20), ("attempt", 1)]
+
+
+def test_a_task_that_runs_has_no_end() -> None:
+    steps = steps_of(task(status=Status.RUNNING, attempts=1), [attempt(1, 3, None, "running")])
+    assert told(steps) == [("enqueued", None), ("waited", 3), ("attempt", None)]
+    bar = bar_of(steps)
+    assert (bar[-1].kind, bar[-1].since, bar[-1].seconds) == ("running", after(3), None)
+    assert_whole(bar)
+
+
+def test_one_that_was_cancelled_while_it_waited_never_ran() -> None:
+    steps = steps_of(task(status=Status.CANCELLED), [attempt(0, None, 5, "cancelled")])
+    assert told(steps) == [("enqueued", None), ("waited", 5), ("ended", None)]
+    assert_whole(bar_of(steps))
+
+
+def test_what_counts_anew_after_a_failure_was_requeued_and_what_was_handed_back_was_not() -> None:
+    attempts = [attempt(1, 50, 51, "running"), attempt(2, 3, 4, "failed"), attempt(1, 1, 2, "failed")]
+    steps = steps_of(task(status=Status.RUNNING, attempts=1), attempts)
+    assert [step.kind.value for step in steps].count("requeued") == 1
+    assert [step.kind.value for step in steps][-3:] == ["requeued", "waited", "attempt"]
+    waits = steps_of(task(attempts=0), attempts[1:])
+    assert [step.kind.value for step in waits][-2:] == ["requeued", "waits"]
+    released = steps_of(task(attempts=0), [attempt(1, 1, 2, "released")])
+    assert "requeued" not in [step.kind.value for step in released]
+
+
+def test_what_takes_no_time_is_seen_all_the_same() -> None:
+    attempts = [attempt(number, number * 1000, number * 1000, "failed") for number in range(50, 0, -1)]
+    bar = bar_of(steps_of(task(status=Status.FAILED, attempts=50), attempts))
+    assert all(piece.width > 0.1 for piece in bar)
+    assert_whole(bar)
+    no_time = bar_of(steps_of(task(status=Status.COMPLETED), [attempt(1, 0, 0, "completed")]))
+    assert_whole(no_time)
+
+
+def test_the_wait_before_an_attempt_that_is_left_out_is_not_known() -> None:
+    steps = steps_of(task(status=Status.FAILED), [attempt(2, 9000, 9001, "failed")], is_cut=True)
+    assert told(steps) == [("enqueued", None), ("attempt", 1)]

@@ -1,0 +1,106 @@
+"""Why a task is not running, as sentences: there is one for every reason, and it says what to do."""
+
+import re
+from html import unescape
+from typing import get_args
+
+import pytest
+
+from lapinq_api.dashboard.audience import Audience
+from lapinq_api.dashboard.page import fragment
+from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.lookup.explain import (
+    AllBusy,
+    AllQuiet,
+    CancelRequested,
+    CannotImport,
+    Expiring,
+    Isolated,
+    NotDue,
+    NoWorker,
+    QueuePaused,
+    Reason,
+    Waiting,
+    WorkerDead,
+    WorkerLate,
+)
+from tests.support.closeups import after, task
+
+AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
+AT, LATER = "2026-01-31 12:00:10 UTC", "2026-01-31 12:10:00 UTC"
+CASES: list[tuple[Reason, str]] = [
+    (
+        Expiring(after(10), after(600)),
+        f"Its time to live ends {AT}, before it is due {LATER}: it will never start."
+        " Enqueue it again with a longer ttl_seconds.",
+    ),
+    (Expiring(after(10), None), f"Its time to live ended {AT}: it will never start."),
+    (NotDue(after(600), False, None), f"It is scheduled for {LATER} ({LATER})."),
+    (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed, and the next one is due {LATER}"),
+    (NotDue(after(600), False, "snoozed"), f"It asked to be run again {LATER}"),
+    (
+        CannotImport("app.<b>", "ModuleNotFoundError: app", None),
+        "Its worker could not find the function, or import the module app.<b>: put the module where the workers"
+        " run and restart them, or enqueue the task with the right name.",
+    ),
+    (CannotImport("app", "ImportError", after(600)), f"It is tried again {LATER} ({LATER})."),
+    (
+        QueuePaused("<lisa>", after(10), "moving <house>"),
+        f"The queue it's <mail> was paused by <lisa> {AT}. The reason: moving <house>."
+        " Resume the queue to let it run.",
+    ),
+    (QueuePaused(None, after(10), None), f"The queue it's <mail> was paused {AT}. Resume the queue"),
+    (
+        NoWorker("it's <mail>"),
+        "No live worker serves the queue it's <mail>: start one with lapinq worker --queue 'it'\"'\"'s <mail>'.",
+    ),
+    (
+        AllQuiet("it's <mail>", 1),
+        "The only worker of the queue it's <mail> was told to take nothing more: start another with"
+        " lapinq worker --queue",
+    ),
+    (AllQuiet("it's <mail>", 2), "All 2 workers of the queue it's <mail> were told to take nothing more:"),
+    (
+        AllBusy(8, 8, 3, False),
+        "The workers of the queue it's <mail> are busy, with 8 of 8 places taken. 3 tasks are ahead of it."
+        " Start more workers, or give them a higher concurrency: Workers.",
+    ),
+    (
+        Isolated(Isolation.OWN_PROCESS, None, False),
+        "Its last attempt took its process or worker down, so it waits for a process of its own."
+        " Other tasks may be ahead of it.",
+    ),
+    (Waiting(0, False), "It waits for its turn. It is the next one of its queue."),
+    (Waiting(1, False), "It waits for its turn. 1 task is ahead of it."),
+    (Waiting(10_000, True), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
+    (WorkerDead("38bc81d3", None, None), "Its worker 38bc81d3 is dead: the task is given to another"),
+    (WorkerDead("38bc81d3", "box <7>", after(10)), "Its worker box <7> is dead: the task is given to another"),
+    (
+        WorkerLate("38bc81d3", "box <7>", after(10), after(600)),
+        f"Its worker box <7> was last heard of {AT}; if it stays silent the task is given to another from"
+        f" {LATER} on.",
+    ),
+    (CancelRequested(after(10)), f"It was asked to stop {AT}, and ends as cancelled unless it completes first."),
+]  # fmt: skip
+
+
+def test_every_reason_has_its_sentence() -> None:
+    assert {type(reason) for reason, _ in CASES} == set(get_args(Reason))
+
+
+@pytest.mark.parametrize(("reason", "sentence"), CASES, ids=lambda one: type(one).__name__)
+def test_a_reason_is_told_with_its_remedy(reason: Reason, sentence: str) -> None:
+    html = fragment(
+        "parts/task-why.html",
+        AUDIENCE,
+        up="../",
+        task=task(queue_name="it's <mail>"),
+        reason=reason,
+        reason_kind=reason.__struct_config__.tag,
+        queue_option="'it'\"'\"'s <mail>'",
+    )
+    assert not re.search(r"<(b|mail|lisa|house|7)>", html)
+    told = " ".join(re.split(r"[ \n]+", unescape(re.sub(r"<[^>]+>", "", html))))
+    assert sentence in told
+    assert "  " not in told
+    assert "None" not in told

@@ -1,0 +1,277 @@
+"""The OpenAPI document and what it is made from: whole, valid, and true to the rules that values must keep."""
+
+import re
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+from schemathesis.specs.openapi import definitions
+
+from lapinq_api.openapi.document import TAGS, describe, shared_errors
+from lapinq_api.openapi.reference import reference
+from lapinq_api.operations.endpoint import Needs
+from lapinq_api.routes import OPERATIONS
+from lapinq_api.wire.values import DOTTED, NAME_SCHEMA, SCHEDULE_NAME_SCHEMA, TRIMMED
+from lapinq_core.domain.accounts.passwords import check_username
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.schedules.schedule import check_schedule_name
+from lapinq_core.domain.tasks.task import NewTask, check_module_path, check_name, check_task
+
+DOCUMENT: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(describe(OPERATIONS)))
+WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER}
+
+
+def everything(of: Any) -> Iterator[dict[str, Any]]:
+    """Every object in `of`, at whatever depth."""
+    if isinstance(of, dict):
+        yield of
+        of = list(of.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(of, list):
+        for one in of:  # pyright: ignore[reportUnknownVariableType]
+            yield from everything(one)
+
+
+def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    return jsonschema_rs.validator_for(whole, validate_formats=True)  # pyright: ignore[reportUnknownMemberType]
+
+
+# The document
+
+
+def test_the_document_is_valid_openapi() -> None:
+    meta = jsonschema_rs.validator_for(definitions.OPENAPI_31)  # pyright: ignore[reportUnknownMemberType]
+    errors = [
+        f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in meta.iter_errors(DOCUMENT)
+    ]
+    assert errors == []
+
+
+def test_every_schema_in_it_is_valid() -> None:
+    schemas = [one["schema"] for one in everything(DOCUMENT) if isinstance(one.get("schema"), dict)]
+    for schema in [*schemas, *DOCUMENT["components"]["schemas"].values()]:
+        jsonschema_rs.meta.validate(schema)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for one in everything(DOCUMENT):
+        if "$ref" in one:
+            target: Any = DOCUMENT
+            for step in one["$ref"].removeprefix("#/").split("/"):
+                target = target[step]
+
+
+def test_a_default_is_never_null() -> None:
+    assert [one for one in everything(DOCUMENT) if one.get("default", ...) is None] == []
+    assert "x-default" not in str(DOCUMENT)
+
+
+def test_it_has_every_operation_with_its_parameters() -> None:
+    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert described == {(one.method, re.sub(r":\w+}", "}", one.path)) for one in OPERATIONS}
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            of_path = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+            assert of_path == re.findall(r"{(\w+)}", path)
+
+
+def test_a_link_leads_to_a_parameter_of_an_operation() -> None:
+    operations = {
+        operation["operationId"]: {one["name"] for one in operation.get("parameters", [])}
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+    }
+    links = [link for one in everything(DOCUMENT) for link in one.get("links", {}).values()]
+    assert links
+    for link in links:
+        assert set(link["parameters"]) <= operations[link["operationId"]]
+
+
+# What operations declare
+
+
+def test_operations_are_told_apart() -> None:
+    for names in (
+        [(one.method, one.path) for one in OPERATIONS],
+        [one.handler.__name__ for one in OPERATIONS],
+        [one.summary for one in OPERATIONS],
+    ):
+        assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_an_operation_declares_what_it_answers(operation: Any) -> None:
+    assert operation.summary
+    assert not operation.summary.endswith(".")
+    assert operation.tag in TAGS
+    assert any(status < HTTPStatus.BAD_REQUEST for status in operation.answers)
+    for status, answer in operation.answers.items():
+        assert answer.description.endswith(".")
+        assert status in WITHOUT_BODY or answer.body is not None or answer.media_type != "application/json"
+    for status, text in operation.errors.items():
+        assert status >= HTTPStatus.BAD_REQUEST
+        assert text.endswith(".")
+    for parameter in operation.parameters:
+        assert parameter.description.endswith(".")
+    assert operation.body is None or operation.method in {"POST", "PUT", "PATCH"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_what_any_operation_may_answer_is_described(operation: Any) -> None:
+    described = DOCUMENT["paths"][re.sub(r":\w+}", "}", operation.path)][operation.method.lower()]
+    statuses = {int(status) for status in described["responses"]}
+    assert statuses == {*operation.answers, *operation.errors, *shared_errors(operation)}
+    assert 400 in statuses
+    assert ({401, 403} <= statuses) == (operation.needs is not Needs.NOBODY)
+    assert ({408, 413, 415} <= statuses) == (operation.method != "GET")
+    assert (429 in statuses) >= operation.path.startswith("/api/")
+    assert ("security" in described) == (operation.needs is not Needs.NOBODY)
+
+
+def test_requests_refuse_fields_they_do_not_know() -> None:
+    for one in everything(DOCUMENT):
+        if "requestBody" in one:
+            schema = one["requestBody"]["content"]["application/json"]["schema"]
+            name = schema.get("$ref", schema.get("items", {}).get("$ref")).rpartition("/")[2]
+            assert DOCUMENT["components"]["schemas"][name]["additionalProperties"] is False
+
+
+# The values
+
+
+def is_refused(check: Any, *arguments: Any) -> bool:
+    try:
+        check(*arguments)
+    except InvalidValue:
+        return True
+    return False
+
+
+def check_schedule(_: str, name: str) -> None:
+    check_schedule_name(name)
+
+
+def check_dotted(_: str, path: str) -> None:
+    check_module_path(path)
+
+
+@pytest.mark.parametrize(("schema", "check"), [
+    (NAME_SCHEMA, check_name),
+    (SCHEDULE_NAME_SCHEMA, check_schedule),
+    ({"type": "string", "pattern": TRIMMED}, check_username),
+    ({"type": "string", "pattern": DOTTED}, check_dotted),
+], ids=["name", "schedule", "username", "module path"])  # fmt: skip
+def test_the_patterns_of_names_are_the_checks(schema: dict[str, Any], check: Any) -> None:
+    fits = validator(schema).is_valid
+    # What one version of Unicode has assigned another has not: those that Python does not know are left out.
+    known = [
+        chr(code)
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) not in {"Cn", "Cs"} and (code < 0x20000 or code % 97 == 0)
+    ]
+    assert [char for char in known if fits(char) is is_refused(check, "name", char)] == []
+    for name in (
+        "a b",
+        " a",
+        "a ",
+        "  ",
+        "",
+        "a\n",
+        "\na",
+        "a\tb",
+        "ä–ß",
+        "a" + "\u00a0",
+        "\u2028",
+        "x" * 255,
+        "preview",
+        "previews",
+        "..",
+        "...",
+        "a/b",
+    ):
+        assert fits(name) is not is_refused(check, "name", name) or not name, name
+
+
+VALUES: dict[str, tuple[list[Any], list[Any]]] = {
+    "task_name": (["a", "x" * 255, " ü"], ["", "x" * 256, "a\n", "\x00", " ", None, 1]),
+    "queue_name": (["a", "x" * 255], ["", "x" * 256, "\u200b"]),
+    "module_path": (["a", "a.b", "_a1.ü"], ["", "a.", ".a", "1a", "a b", "a-b", "a\n", "x" * 1001, None]),
+    "max_retries": ([0, 100], [-1, 101, "3", True, 1.5]),
+    "priority": ([-(2**31), 2**31 - 1], [-(2**31) - 1, 2**31, "1", False]),
+    "retry_delay": ([0, 0.5, 315_576_000], [-0.1, 315_576_001, "1"]),
+    "ttl_seconds": ([0, 0.5, 315_576_000], [-1, 315_576_001, True]),
+    "timeout_seconds": ([0.001, 315_576_000], [0, -1, 315_576_001]),
+    "webhook_url": (
+        ["http://a", "HTTPS://a.example:80/b?c#d", "http://[::1]/"],
+        ["", "a", "ftp://a", "http://", "http:///a", "//a", "http://?", f"http://{'x' * 2000}"],
+    ),
+    "args": ([[], [None, {"a": [1.5]}]], [{}, "[]", 1]),
+    "kwargs": ([{}, {"a": None}], [[], "{}", 1]),
+    "metadata": ([{}, {"a": 1}], [[], 1]),
+    "retry_backoff": ([True, False], [0, "true"]),
+    "scheduled_at": (["2030-01-31T12:00:00Z", "2030-01-31T12:00:00.5+02:00"], ["", "soon", 5, "2030-13-01T00:00:00Z"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", VALUES)
+def test_the_schema_of_a_field_takes_what_the_check_takes(field: str) -> None:
+    good, bad = VALUES[field]
+    fits = validator({"$ref": "#/components/schemas/EnqueueRequest"}).is_valid
+    base = {"task_name": "t", "module_path": "m"}
+    assert [value for value in good if not fits({**base, field: value})] == []
+    assert [value for value in bad if fits({**base, field: value})] == []
+    for value in good:
+        check_task(msgspec.convert({"id": "", **base, field: value}, NewTask), datetime.now(UTC))
+    for value in bad:
+        with pytest.raises((InvalidValue, msgspec.ValidationError)):
+            check_task(msgspec.convert({"id": "", **base, field: value}, NewTask), datetime.now(UTC))
+
+
+def test_every_field_of_an_enqueue_has_values_here() -> None:
+    assert set(VALUES) == set(DOCUMENT["components"]["schemas"]["EnqueueRequest"]["properties"])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, one in DOCUMENT["components"]["schemas"].items() if "properties" in one]
+)
+def test_the_examples_fit(name: str) -> None:
+    for field in DOCUMENT["components"]["schemas"][name]["properties"].values():
+        for example in field.get("examples", []):
+            validator(field).validate(example)
+        if "default" in field:
+            validator(field).validate(field["default"])
+
+
+# The page
+
+
+def test_the_page_shows_every_operation_and_schema() -> None:
+    shown = reference(DOCUMENT)
+    assert {call.anchor for group in shown.groups for call in group.calls} == {
+        one.handler.__name__ for one in OPERATIONS
+    }
+    assert [group.name for group in shown.groups] == [
+        name for name in TAGS if any(one.tag == name for one in OPERATIONS)
+    ]
+    named = {schema.name for schema in shown.schemas}
+    calls = [call for group in shown.groups for call in group.calls]
+    rows = [row for call in calls for row in (*call.parameters, *call.fields, *call.answers, *call.errors)]
+    assert {word.schema for row in rows for word in row.words if word.schema} <= named
+
+
+def test_the_commands_on_the_page_send_bodies_that_fit() -> None:
+    for group in reference(DOCUMENT).groups:
+        for call in group.calls:
+            body = re.search(r"-d '(.*)'$", call.curl, re.DOTALL)
+            operation = DOCUMENT["paths"][call.path][call.method.lower()]
+            assert bool(body) == ("requestBody" in operation)
+            if body:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                validator(schema).validate(msgspec.json.decode(body[1]))

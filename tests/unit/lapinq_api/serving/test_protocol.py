@@ -1,0 +1,22 @@
+"""How many connections there may be."""
+
+import resource
+
+import pytest
+
+from lapinq_api.serving import protocol
+from lapinq_api.serving.protocol import MOST_CONNECTIONS, most_connections
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"),
+    [(resource.RLIM_INFINITY, MOST_CONNECTIONS), (1_048_576, MOST_CONNECTIONS), (1024, 768), (400, 200)],
+)
+def test_connections_leave_files_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    def limits(_: int) -> tuple[int, int]:
+        return files, files
+
+    monkeypatch.setattr(protocol.resource, "getrlimit", limits)
+    assert most_connections() == connections

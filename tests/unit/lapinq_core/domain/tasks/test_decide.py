@@ -1,0 +1,131 @@
+"""What follows each outcome, with retries left and without: the whole table."""
+
+from typing import get_args
+
+import pytest
+
+from lapinq_core.domain.tasks.decide import (
+    Complete,
+    Drop,
+    Fail,
+    HandBack,
+    Isolation,
+    Next,
+    Nothing,
+    Retry,
+    decide,
+)
+from lapinq_core.domain.tasks.outcome import (
+    Cancelled,
+    Committed,
+    Completed,
+    Died,
+    Interrupted,
+    Outcome,
+    Raised,
+    Refused,
+    RetryAsked,
+    Snoozed,
+    TimedOut,
+    Unstarted,
+    Unstorable,
+    WorkerLost,
+)
+from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay, RetryPolicy
+
+# Of two executions the first has a retry left and the second has not; of one execution none has.
+TWICE = RetryPolicy(max_retries=1, retry_delay=10, retry_backoff=True)
+ONCE = RetryPolicy(max_retries=0, retry_delay=10, retry_backoff=True)
+
+LIMIT = "time limit of 2.5 s reached"
+LOST = "worker w1 was lost while it ran this task"
+STOPPED = "the worker was stopped before the task finished"
+SNOOZED = HandBack("snoozed for 30 s", 30)
+AFRESH = Retry(10, "killed by 9", isolation=Isolation.FRESH_PROCESS)
+APART = Retry(0, LOST, isolation=Isolation.OWN_PROCESS)
+SUSPECTED = Retry(0, LOST, isolation=Isolation.SUSPECTED)
+
+TABLE: list[tuple[Outcome, Next, Next, Next]] = [
+    # outcome, then what follows: a retry is left; the last of two; the only one
+    (Completed("1"), Complete("1"), Complete("1"), Complete("1")),
+    (Raised("E: no", "tb"), Retry(10, "E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
+    (Raised("E: no"), Retry(10, "E: no"), Fail("E: no"), Fail("E: no")),
+    (RetryAsked(7, "later", "tb"), Retry(7, "later", "tb"), Fail("later", "tb"), Fail("later", "tb")),
+    (RetryAsked(0, "now"), Retry(0, "now"), Fail("now"), Fail("now")),
+    (Unstorable("a set"), Fail("a set"), Fail("a set"), Fail("a set")),
+    (TimedOut(2.5), Retry(10, LIMIT), Fail(LIMIT), Fail(LIMIT)),
+    (Died("killed by 9"), AFRESH, Fail("killed by 9"), Fail("killed by 9")),
+    (WorkerLost("w1"), SUSPECTED, Fail(LOST), Fail(LOST)),
+    (WorkerLost("w1", is_suspect=True), APART, Fail(LOST), Fail(LOST)),
+    (Refused("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
+    (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
+    (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),
+    (Committed(), Nothing(), Nothing(), Nothing()),
+    (
+        Interrupted(),
+        HandBack(STOPPED),
+        HandBack(STOPPED),
+        Fail(f"{STOPPED}, and it may not be started twice"),
+    ),
+    (Unstarted(), HandBack(), HandBack(), HandBack()),
+]
+
+
+def name(value: object) -> str | None:
+    return type(value).__name__ if isinstance(value, Outcome) else ""
+
+
+@pytest.mark.parametrize(("outcome", "retry_left", "last", "only"), TABLE, ids=name)
+def test_what_follows(outcome: Outcome, retry_left: Next, last: Next, only: Next) -> None:
+    assert decide(TWICE, 1, outcome, rand=0.5) == retry_left
+    assert decide(TWICE, 2, outcome, rand=0.5) == last
+    assert decide(ONCE, 1, outcome, rand=0.5) == only
+
+
+def test_the_table_has_every_outcome() -> None:
+    assert {type(row[0]) for row in TABLE} == set(get_args(Outcome))
+
+
+@pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
+def test_the_wait_before_a_retry_doubles_and_is_spread(outcome: Outcome) -> None:
+    policy = RetryPolicy(max_retries=5, retry_delay=10)
+    waits = [decide(policy, attempt, outcome, rand) for attempt in (1, 3) for rand in (0.0, 0.5)]
+    assert [wait.delay for wait in waits if isinstance(wait, Retry)] == [8, 10, 32, 40]
+
+
+@pytest.mark.parametrize("outcome", [Raised("E"), TimedOut(1), Died("d")], ids=name)
+def test_a_schedule_goes_before_what_the_task_says(outcome: Outcome) -> None:
+    for schedule, expected in (
+        (FixedDelay(3), [3, 3]),
+        (Delays((1, 60)), [1, 60]),
+        (Backoff(2, 3, jitter=0), [2, 6]),
+    ):
+        policy = RetryPolicy(max_retries=5, retry_delay=10, retry_backoff=True, schedule=schedule)
+        following = [decide(policy, attempt, outcome, rand=0.9) for attempt in (1, 2)]
+        assert [retry.delay for retry in following if isinstance(retry, Retry)] == expected
+
+
+def test_a_schedule_delays_neither_a_lost_worker_nor_a_countdown() -> None:
+    policy = RetryPolicy(max_retries=5, schedule=FixedDelay(60))
+    following = [decide(policy, 1, outcome, 0.5) for outcome in (WorkerLost("w"), RetryAsked(7, "later"))]
+    assert [retry.delay for retry in following if isinstance(retry, Retry)] == [0, 7]
+
+
+def test_what_ends_a_process_asks_for_more_isolation_than_what_may_have_ended_a_worker() -> None:
+    assert Isolation.NONE < Isolation.OWN_PROCESS < Isolation.FRESH_PROCESS
+
+
+def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:
+    following = decide(RetryPolicy(max_retries=9), 5, RetryAsked(3, "later"), rand=0.9)
+    assert following == Retry(3, "later")
+
+
+def test_a_start_beyond_the_last_one_can_only_fail() -> None:
+    # After a requeue that raced with a rescue, say: it must not count down below zero and go on.
+    assert decide(TWICE, 7, Raised("E"), rand=0.5) == Fail("E")
+
+
+def test_a_reached_time_limit_is_not_retried_where_the_function_says_so() -> None:
+    policy = RetryPolicy(max_retries=9, retries_time_limit=False)
+    assert decide(policy, 1, TimedOut(2.5), rand=0.5) == Fail(LIMIT)
+    assert isinstance(decide(policy, 1, Raised("E"), rand=0.5), Retry)

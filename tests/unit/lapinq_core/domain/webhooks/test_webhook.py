@@ -1,0 +1,119 @@
+import base64
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import msgspec
+import pytest
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.webhooks.webhook import (
+    Event,
+    NotTaken,
+    Taken,
+    body_of,
+    judge,
+    next_wait,
+    read_secret,
+    signed_headers,
+)
+
+NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+
+def test_the_signature_is_that_of_the_reference_library() -> None:
+    # The vector of the tests of the Standard Webhooks libraries.
+    headers = signed_headers(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1614265330,
+        b'{"test": 2432232314}',
+        [read_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
+    )
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+def test_every_secret_signs() -> None:
+    first, second = signed_headers("a", 1, b"{}", [b"x" * 24]), signed_headers("a", 1, b"{}", [b"y" * 24])
+    both = signed_headers("a", 1, b"{}", [b"x" * 24, b"y" * 24])["webhook-signature"]
+    assert both == f"{first['webhook-signature']} {second['webhook-signature']}"
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    assert signed_headers("a", 1, b"{}", []) == {"webhook-id": "a", "webhook-timestamp": "1"}
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "whsec_",
+        "whsec_not base64",
+        "whsec_" + base64.b64encode(b"s" * 23).decode(),
+        "whsec_" + base64.b64encode(b"s" * 65).decode(),
+        base64.b64encode(b"s" * 32).decode(),
+        "whsec_ü",
+    ],
+)
+def test_a_bad_secret_is_refused_without_being_repeated(secret: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        read_secret(secret)
+    assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(refused.value)
+
+
+def test_the_body_has_the_published_fields_first() -> None:
+    event = Event(
+        task_id="t",
+        status="completed",
+        result='"done"',
+        error=None,
+        event_id="e",
+        task_name="add",
+        queue_name="default",
+        attempt=1,
+        started_at="2030-01-31T12:00:00+00:00",
+        finished_at="2030-01-31T12:00:01+00:00",
+    )
+    assert list(msgspec.json.decode(body_of(event)))[:4] == ["task_id", "status", "result", "error"]
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "outcome"),
+    [
+        (200, None, Taken(200)),
+        (299, None, Taken(299)),
+        (302, None, NotTaken("it answered 302, and redirects are not followed", 302)),
+        (404, "60", NotTaken("it answered 404", 404)),
+        (410, None, NotTaken("it answered 410: it wants no more of this", 410, is_final=True)),
+        (429, "60", NotTaken("it answered 429", 429, 60.0)),
+        (503, "7200", NotTaken("it answered 503", 503, 3600.0)),
+        (503, "9" * 5000, NotTaken("it answered 503", 503, 3600.0)),
+        (
+            503,
+            format_datetime(NOW + timedelta(seconds=90), usegmt=True),
+            NotTaken("it answered 503", 503, 90.0),
+        ),
+        (503, format_datetime(NOW - timedelta(days=1), usegmt=True), NotTaken("it answered 503", 503)),
+        (503, "soon", NotTaken("it answered 503", 503)),
+        (503, "-5", NotTaken("it answered 503", 503)),
+        (503, "", NotTaken("it answered 503", 503)),
+        (503, f"Mon, 01 Jan {'9' * 30} 00:00:00 GMT", NotTaken("it answered 503", 503)),
+        (503, f"Mon, 01 Jan 2030 00:00:00 +{'9' * 30}", NotTaken("it answered 503", 503)),
+    ],
+)
+def test_what_an_answer_says(status: int, retry_after: str | None, outcome: Taken | NotTaken) -> None:
+    assert judge(status, retry_after, NOW) == outcome
+
+
+def test_tries_grow_apart_up_to_an_hour() -> None:
+    waits = [next_wait(tries, 0.5) for tries in range(1, 9)]
+    assert waits == pytest.approx([5, 30, 120, 600, 1800, 3600, 3600, 3600])
+    assert next_wait(1, 0.0) == pytest.approx(4)
+    assert next_wait(1, 0.999999) == pytest.approx(6, rel=1e-3)
+
+
+def test_a_receiver_that_asks_for_time_gets_it() -> None:
+    assert next_wait(1, 0.5, 60.0) == 60.0
+    assert next_wait(4, 0.5, 60.0) == pytest.approx(600)

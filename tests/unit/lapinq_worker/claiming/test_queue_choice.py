@@ -1,0 +1,437 @@
+"""Which queue is next: by priority, then fairly, within bounded memory."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.tasks.work import HIGHEST_RANK, LOWEST_MARK
+from lapinq_worker.claiming.queue_choice import MAX_REMEMBERED, QueueChoice, Turn, parse_queues
+from tests.unit.lapinq_worker.claims import make_claim
+
+
+def take(choice: QueueChoice, turn: Turn, count: int, rank: int | None = None, seq: int = 0) -> None:
+    """Tells `choice` that the turn's claim got `count` tasks."""
+    rank = turn.max_rank if rank is None else rank
+    claims = [make_claim(rank=rank, seq=seq + n) for n in range(count)]
+    choice.claimed(turn, claims, all_of_it=count >= turn.limit)
+
+
+def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> Counter[str]:
+    """How many each queue gets in `rounds` claims of `wanted`, when all have more than is asked for."""
+    got = Counter[str]()
+    for _ in range(rounds):
+        left = wanted
+        while left:
+            turn = choice.next(left)
+            assert turn is not None
+            take(choice, turn, turn.limit, rank)
+            got[turn.queue] += turn.limit
+            left -= turn.limit
+    return got
+
+
+def hint(choice: QueueChoice, queue: str) -> bool:
+    """Somebody says that `queue` has work, and a turn of the fetcher begins. Whether the hint is followed."""
+    is_news = choice.heard(queue)
+    choice.follow_hints()
+    return is_news
+
+
+def test_nothing_is_next_until_work_is_known() -> None:
+    choice = QueueChoice({})
+    assert choice.next(1) is None
+    assert not choice.knows_work
+    choice.looked({"a": 0})
+    assert choice.knows_work
+    assert choice.next(1) == Turn("a", LOWEST_MARK, HIGHEST_RANK, 1)
+
+
+def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
+    choice = QueueChoice({})
+    choice.looked({"low": 0, "high": -5})
+    assert drain(choice, 50, rank=-5) == {"high": 500}
+
+
+def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": -5, "b": -2, "c": 7})
+    turn = choice.next(10)
+    assert turn is not None
+    assert (turn.queue, turn.max_rank) == ("a", -2)
+
+
+def test_a_turn_among_equals_stays_at_their_rank() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 3, "b": 3, "c": 9})
+    turn = choice.next(10)
+    assert turn is not None
+    assert turn.max_rank == 3
+
+
+def test_equals_share_equally_in_one_claim_each() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0, "b": 0, "c": 0})
+    turns = list[Turn]()
+    left = 300
+    while left:
+        turn = choice.next(left)
+        assert turn is not None
+        take(choice, turn, turn.limit, 0)
+        turns.append(turn)
+        left -= turn.limit
+    assert sorted(turn.queue for turn in turns) == ["a", "b", "c"]
+    assert [turn.limit for turn in turns] == [100, 100, 100]
+
+
+def test_one_place_rotates_over_equals() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0, "b": 0, "c": 0})
+    assert drain(choice, 30, wanted=1) == {"a": 10, "b": 10, "c": 10}
+
+
+def test_weights_divide_the_places() -> None:
+    choice = QueueChoice({"video": 3, "mail": 1})
+    choice.looked({"video": 0, "mail": 0})
+    got = drain(choice, 100, wanted=7)
+    assert got["video"] == pytest.approx(525, abs=7)
+
+
+def test_weights_do_not_touch_priority() -> None:
+    choice = QueueChoice({"video": 1000, "mail": 1})
+    choice.looked({"video": 0, "mail": -1})
+    assert drain(choice, 3, rank=-1) == {"mail": 30}
+
+
+def test_a_queue_that_had_nothing_for_long_does_not_save_up_turns() -> None:
+    choice = QueueChoice({})
+    choice.looked({"busy": 0, "rare": 0})
+    drain(choice, 1)
+    choice.looked({"busy": 0})
+    drain(choice, 1000)
+    choice.looked({"busy": 0, "rare": 0})
+    assert drain(choice, 10)["rare"] == pytest.approx(50, abs=10)
+
+
+def test_a_new_queue_gets_no_more_than_its_part() -> None:
+    choice = QueueChoice({})
+    choice.looked({"old": 0})
+    drain(choice, 1000)
+    hint(choice, "new")
+    choice.looked({"old": 0, "new": 0})
+    assert drain(choice, 10)["new"] == pytest.approx(50, abs=10)
+
+
+def test_the_backlog_of_one_queue_does_not_slow_another() -> None:
+    choice = QueueChoice({})
+    waiting = Counter({"huge": 1_000_000, "small": 5})
+    choice.looked({"huge": 0, "small": 0})
+    got = Counter[str]()
+    for _ in range(20):
+        turn = choice.next(1)
+        assert turn is not None
+        count = min(turn.limit, waiting[turn.queue])
+        waiting[turn.queue] -= count
+        got[turn.queue] += count
+        take(choice, turn, count, 0)
+    assert got["small"] == 5
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 20), min_size=1),
+    st.integers(1, 500),
+)
+def test_any_weights_are_kept_to_within_one_claim(weights: dict[str, int], wanted: int) -> None:
+    choice = QueueChoice(weights)
+    choice.looked(dict.fromkeys(weights, 0))
+    rounds = 30
+    got = drain(choice, rounds, wanted)
+    total = rounds * wanted
+    assert sum(got.values()) == total
+    for queue, weight in weights.items():
+        part = total * weight / sum(weights.values())
+        assert abs(got[queue] - part) <= wanted + max(weights.values())
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 20), min_size=1), st.integers(1, 500))
+def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str, int], wanted: int) -> None:
+    choice = QueueChoice(weights)
+    choice.looked(dict.fromkeys(weights, 0))
+    for _ in range(20):
+        turn = choice.next(wanted)
+        assert turn is not None
+        assert 1 <= turn.limit <= wanted
+        take(choice, turn, turn.limit, 0)
+
+
+def test_the_next_claim_starts_at_the_last_key() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(3)
+    assert turn is not None
+    take(choice, turn, 3, rank=2, seq=40)
+    turn = choice.next(3)
+    assert turn is not None
+    assert turn.mark == (2, 42)
+
+
+def test_a_short_claim_says_that_the_queue_is_empty() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(3)
+    assert turn is not None
+    take(choice, turn, 2, 0)
+    assert choice.next(1) is None
+
+
+def test_a_look_from_the_bottom_forgets_the_mark() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    take(choice, turn, 1, rank=5, seq=9)
+    choice.looked({"a": -1})
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.mark == LOWEST_MARK
+
+
+def test_a_queue_not_found_by_a_look_has_no_work() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0, "b": 0})
+    choice.looked({"b": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.queue == "b"
+
+
+def test_what_is_heard_of_stands_after_the_mark() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(2)
+    assert turn is not None
+    take(choice, turn, 1, rank=4, seq=9)
+    assert choice.next(1) is None
+    hint(choice, "a")
+    turn = choice.next(1)
+    assert turn is not None
+    assert (turn.queue, turn.mark) == ("a", (4, 9))
+
+
+def test_hearing_of_known_work_changes_nothing() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": -7, "b": -3})
+    hint(choice, "a")
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.max_rank == -3
+
+
+def test_only_named_queues_are_heard_of() -> None:
+    choice = QueueChoice({"a": 1})
+    hint(choice, "b")
+    assert choice.next(1) is None
+    hint(choice, "a")
+    assert choice.next(1) is not None
+
+
+def come_to_nothing(choice: QueueChoice, queue: str) -> None:
+    """A hint of `queue` leads to a claim that gets nothing."""
+    assert hint(choice, queue)
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.queue == queue
+    take(choice, turn, 0)
+
+
+def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
+    choice = QueueChoice({"a": 1})
+    assert not hint(choice, "b")
+    assert hint(choice, "a")
+    assert hint(choice, "a")
+
+
+def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    take(choice, turn, 0)
+    assert not choice.wonders
+    come_to_nothing(choice, "b")
+    assert choice.wonders
+    choice.looked({}, [])
+    assert not choice.wonders
+
+
+def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a", "c"])
+    assert not hint(choice, "a")
+    assert choice.next(1) is None
+    assert choice.wonders
+    choice.looked({}, ["a"])
+    assert not hint(choice, "a")
+    choice.looked({"a": 3}, ["a"])  # it was resumed between the two questions
+    assert hint(choice, "a")
+    turn = choice.next(1)
+    assert turn is not None
+    assert turn.queue == "a"
+
+
+def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a"])
+    assert not choice.wonders
+    choice.looked({})
+    assert hint(choice, "a")
+
+
+def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    turn = choice.next(3)
+    assert turn is not None
+    assert choice.heard("a")
+    take(choice, turn, 2, rank=4, seq=8)
+    # Not in this one: hints that keep coming must not hold it up.
+    assert choice.next(3) is None
+    choice.follow_hints()
+    turn = choice.next(3)
+    assert turn is not None
+    assert (turn.queue, turn.mark) == ("a", (4, 9))
+
+
+def test_a_hint_during_a_look_outlives_it() -> None:
+    choice = QueueChoice({})
+    assert choice.heard("a")
+    choice.looked({"b": 0})
+    choice.follow_hints()
+    served = list[str]()
+    while turn := choice.next(1):
+        take(choice, turn, 0)
+        served.append(turn.queue)
+    assert sorted(served) == ["a", "b"]
+
+
+def test_a_hint_is_open_until_its_queue_gives_something_or_a_look_succeeds() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    assert choice.has_open_hints
+    assert hint(choice, "a")
+    turn = choice.next(1)
+    assert turn is not None
+    take(choice, turn, 1, 0)
+    assert not choice.has_open_hints
+    come_to_nothing(choice, "b")
+    choice.looked({})
+    assert not choice.has_open_hints
+
+
+def test_hints_of_a_queue_known_to_be_paused_make_nobody_look_sooner() -> None:
+    choice = QueueChoice({})
+    come_to_nothing(choice, "a")
+    choice.looked({}, ["a"])
+    assert not hint(choice, "a")
+    assert not choice.has_open_hints
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_interleaving_of_hints_claims_and_looks_leaves_a_task_behind(data: st.DataObject) -> None:
+    choice = QueueChoice({})
+    waiting = Counter[str]()
+    is_woken = False
+    to_come = data.draw(st.integers(1, 12))
+
+    def enter() -> None:
+        nonlocal is_woken, to_come
+        for queue in data.draw(st.lists(st.sampled_from("ab"), max_size=min(2, to_come))):
+            to_come -= 1
+            waiting[queue] += 1
+            is_woken |= choice.heard(queue)
+
+    def turn() -> None:
+        if data.draw(st.booleans()):
+            found = dict.fromkeys(+waiting, 0)
+            enter()
+            choice.looked(found)
+        choice.follow_hints()
+        while claim := choice.next(2):
+            taken = min(claim.limit, waiting[claim.queue])
+            waiting[claim.queue] -= taken
+            enter()
+            take(choice, claim, taken, 0)
+
+    enter()
+    while is_woken:
+        is_woken = False
+        turn()
+    assert not +waiting
+
+
+def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0, "b": 0})
+    turn = choice.next(10)
+    assert turn is not None
+    take(choice, turn, 1, 0, seq=8)
+    assert choice.peek_after(turn) == {turn.queue: (1, 0)}
+    choice.peeked({turn.queue: 6})
+    other = choice.next(10)
+    assert other is not None
+    assert other.queue != turn.queue
+    assert other.max_rank == 6
+
+
+def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:
+    choice = QueueChoice({})
+    choice.looked({"a": 0, "b": 0})
+    full = choice.next(10)
+    assert full is not None
+    take(choice, full, full.limit, 0)
+    assert choice.peek_after(full) == {}
+    choice = QueueChoice({})
+    choice.looked({"a": 0})
+    unbounded = choice.next(10)
+    assert unbounded is not None
+    take(choice, unbounded, 1, 0)
+    assert choice.peek_after(unbounded) == {}
+
+
+def test_looks_at_named_queues_start_at_the_bottom() -> None:
+    choice = QueueChoice({"a": 1, "b": 2})
+    assert choice.named == ["a", "b"]
+    assert choice.bottoms() == {"a": LOWEST_MARK, "b": LOWEST_MARK}
+    assert QueueChoice({}).named is None
+
+
+def test_memory_is_bounded_when_queues_come_and_go() -> None:
+    choice = QueueChoice({})
+    for n in range(5 * MAX_REMEMBERED):
+        choice.looked({f"queue-{n}": 0})
+        turn = choice.next(10)
+        assert turn is not None
+        take(choice, turn, 5, 0)
+        hint(choice, f"hinted-{n}")
+    remembered = [len(each) for each in vars(choice).values() if isinstance(each, dict)]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    assert max(remembered) <= MAX_REMEMBERED + 1
+
+
+def test_queues_are_read_with_their_weights() -> None:
+    assert parse_queues(("video=3", "mail", "a b=1")) == {"video": 3, "mail": 1, "a b": 1}
+    assert parse_queues(()) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=3", "video=", "video=0", "video=1001", "video=-1", "video=x", "video=²", "a\nb"]
+)
+def test_a_queue_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue):
+        parse_queues((text,))

@@ -1,0 +1,90 @@
+"""Queues in the order named: the first with work is next, whatever waits in the others."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lapinq_core.runtime.settings import Settings, SettingsError
+from lapinq_core.tasks.work import HIGHEST_RANK, LOWEST_MARK
+from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_worker.claiming.queue_settings import choice_of
+from lapinq_worker.claiming.strict_order import StrictOrder
+from tests.unit.lapinq_worker.claims import make_claim
+
+ORDER = ("urgent", "mail", "video")
+
+
+def got(choice: QueueChoice, turn: Turn, count: int) -> None:
+    """The turn's claim got `count` tasks."""
+    choice.claimed(turn, [make_claim(rank=0, seq=n) for n in range(count)], all_of_it=count >= turn.limit)
+
+
+def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:
+    choice = StrictOrder(ORDER)
+    choice.looked({"video": -100, "mail": 7})
+    assert choice.next(9) == Turn("mail", LOWEST_MARK, HIGHEST_RANK, 9)
+
+
+@given(st.sets(st.sampled_from(ORDER), min_size=1), st.integers(1, 100))
+def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], wanted: int) -> None:
+    choice = StrictOrder(ORDER)
+    choice.looked(dict.fromkeys(heads, 0))
+    served = list[str]()
+    for _ in range(3 * len(heads)):
+        turn = choice.next(wanted)
+        assert turn is not None
+        served.append(turn.queue)
+        # Two claims come back full, the third says that there is no more.
+        got(choice, turn, wanted if served.count(turn.queue) < 3 else 0)
+        assert choice.peek_after(turn) == {}
+    assert served == [queue for queue in ORDER if queue in heads for _ in range(3)]
+    assert choice.next(wanted) is None
+
+
+def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
+    choice = StrictOrder(ORDER)
+    choice.looked({"video": 0})
+    turn = choice.next(5)
+    assert turn is not None
+    got(choice, turn, 5)
+    assert choice.heard("urgent")
+    choice.follow_hints()
+    turn = choice.next(5)
+    assert turn is not None
+    assert turn.queue == "urgent"
+
+
+def test_fire_and_forget_keeps_to_the_order() -> None:
+    choice = StrictOrder(ORDER)
+    assert choice.open_to_transient == list(ORDER)
+    choice.looked({"mail": 0, "video": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    assert choice.before(turn) == ["urgent"]
+    assert choice.open_to_transient == ["urgent", "mail"]
+
+
+def test_without_it_fire_and_forget_of_all_queues_may_go() -> None:
+    choice = QueueChoice({"a": 1, "b": 1})
+    choice.looked({"b": 0})
+    turn = choice.next(1)
+    assert turn is not None
+    assert choice.before(turn) == []
+    assert choice.open_to_transient == ["a", "b"]
+
+
+def test_the_settings_choose() -> None:
+    strict = choice_of(Settings(worker_queues=ORDER, worker_strict_order=True))
+    assert isinstance(strict, StrictOrder)
+    assert strict.named == list(ORDER)
+    fair = choice_of(Settings(worker_queues=("a=2", "b")))
+    assert (fair.is_strict, fair.weights) == (False, {"a": 2, "b": 1})
+
+
+@pytest.mark.parametrize(
+    ("queues", "reason"),
+    [((), "needs queues"), (("a", "b=2"), "'b=2'"), (("a=1",), "'a=1'"), (("a=x",), "LAPINQ_WORKER_QUEUES")],
+)
+def test_an_order_that_is_none_is_refused(queues: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        choice_of(Settings(worker_queues=queues, worker_strict_order=True))

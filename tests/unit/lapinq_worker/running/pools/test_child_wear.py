@@ -1,0 +1,217 @@
+"""Which child runs what: memory and number of tasks of a child, and tasks that must run apart from others."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Outcome
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.pools.isolated_calls import MAX_APART
+from tests.support import child_tasks, tasks
+from tests.unit.lapinq_worker.claims import make_job
+from tests.unit.lapinq_worker.conftest import Run
+from tests.unit.lapinq_worker.running.pools.test_child_context import quick
+from tests.unit.lapinq_worker.running.pools.test_process_pool import children_of, pool_of, result
+from tests.unit.lapinq_worker.workbench import processes, until
+
+MEBIBYTE = 2**20
+
+
+def apart(job: Job, isolation: Isolation) -> Job:
+    job.claim.isolation = isolation
+    return job
+
+
+def pids(outcomes: list[Outcome]) -> list[int]:
+    return [int(result(outcome)) for outcome in outcomes]
+
+
+def test_a_task_that_eats_memory_fails_with_the_reason(run: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=1, max_memory=200 * MEBIBYTE) as bench:
+            hungry, fine = await bench.run(
+                make_job(child_tasks.eat, 300, str(tmp_path / "a")), make_job(tasks.add, 1, 1)
+            )
+            assert isinstance(hungry, Died)
+            assert hungry.reason.startswith("memory limit of 200 MiB exceeded (")
+            assert hungry.reason.endswith(" MiB resident)")
+            assert 200 < int(hungry.reason.split("(")[1].split()[0]) < 1000
+            assert fine == Completed("2")
+
+    run(test)
+
+
+def test_one_below_the_limit_is_left_alone(run_on_uvloop: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=1, max_memory=300 * MEBIBYTE) as bench:
+            assert await bench.run(make_job(child_tasks.eat, 50, str(tmp_path / "a"), 0.5)) == [
+                Completed(str(50 * MEBIBYTE))
+            ]
+
+    run_on_uvloop(test)
+
+
+def test_a_child_that_keeps_too_much_after_a_task_is_replaced(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1, max_memory=200 * MEBIBYTE) as bench:
+            outcomes = await bench.run(*[quick(make_job(child_tasks.leak, 70)) for _ in range(8)])
+            assert all(isinstance(outcome, (Completed, Died)) for outcome in outcomes)
+            assert len({outcome for outcome in outcomes if isinstance(outcome, Completed)}) > 1
+            slow = [make_job(child_tasks.leak, 250), make_job(tasks.process_id)]
+            first, second = await bench.run(*slow)
+            assert isinstance(first, Died) or result(first) != result(second)
+
+    run_on_uvloop(test)
+
+
+def test_a_child_is_replaced_after_so_many_tasks(run: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1, max_tasks_per_child=3) as bench:
+            jobs = [quick(make_job(tasks.process_id)) for _ in range(10)]
+            found = pids(await bench.run(*jobs))
+            assert [len([pid for pid in found if pid == one]) for one in dict.fromkeys(found)] == [3, 3, 3, 1]
+            await until(lambda: len(children_of(os.getpid())) <= 1)
+
+    run(test)
+
+
+def test_a_chunk_is_continued_in_the_next_child_and_can_be_cancelled_there(
+    run_on_uvloop: Run, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with processes(limit=1, max_tasks_per_child=2) as bench:
+            first = quick(make_job(tasks.wait_at, str(tmp_path / "go")))
+            rest = [quick(make_job(tasks.mark, str(tmp_path), str(n))) for n in range(3)]
+            bench.dispatcher.offer([first, *rest])
+            await until(lambda: list(tmp_path.glob("go.begun.*")))
+            assert pool_of(bench).cancel(rest[2].claim.id, rest[2].claim.token, Cancelled("asked"))
+            assert bench.outcome(rest[2]) == Cancelled("asked")
+            (tmp_path / "go").touch()
+            await until(lambda: all(bench.ends[job] for job in rest))
+            one, other = pids([bench.outcome(job) for job in rest[:2]])
+            assert one != other
+
+    run_on_uvloop(test)
+
+
+def test_many_tasks_and_small_lives_lose_nothing(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=3, max_tasks_per_child=7) as bench:
+            jobs = [make_job(tasks.add, n, 0) for n in range(100)]
+            assert await bench.run(*jobs) == [Completed(str(n)) for n in range(100)]
+
+    run_on_uvloop(test)
+
+
+def test_a_task_to_be_run_apart_is_never_in_a_chunk(run_on_uvloop: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=2) as bench:
+            await bench.run(make_job(tasks.add, 1, 1))
+            blocker = quick(make_job(tasks.wait_at, str(tmp_path / "go")))
+            alone = apart(quick(make_job(tasks.process_id)), Isolation.OWN_PROCESS)
+            bench.dispatcher.offer([blocker, alone, quick(make_job(tasks.add, 1, 1))])
+            await until(lambda: bench.ends[alone])  # while the other still runs
+            assert not bench.ends[blocker]
+            (tmp_path / "go").touch()
+
+    run_on_uvloop(test)
+
+
+def test_a_child_of_its_own_may_be_one_that_ran_well_before(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1) as bench:
+            one, two, three = [
+                *await bench.run(make_job(tasks.process_id)),
+                *await bench.run(apart(make_job(tasks.process_id), Isolation.OWN_PROCESS)),
+                *await bench.run(make_job(tasks.process_id)),
+            ]
+            assert one == two == three
+
+    run_on_uvloop(test)
+
+
+def test_a_fresh_child_has_run_nothing_before_and_may_be_used_again(run: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1) as bench:
+            before, fresh, after = [
+                *await bench.run(make_job(tasks.process_id)),
+                *await bench.run(apart(make_job(tasks.process_id), Isolation.FRESH_PROCESS)),
+                *await bench.run(make_job(tasks.process_id)),
+            ]
+            assert before != fresh == after
+            await until(lambda: len(children_of(os.getpid())) == 1)
+
+    run(test)
+
+
+def test_fresh_children_are_there_for_many(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=2) as bench:
+            jobs = [
+                apart(make_job(tasks.process_id), Isolation.FRESH_PROCESS if n % 2 else Isolation.NONE)
+                for n in range(16)
+            ]
+            found = pids(await bench.run(*jobs))
+            assert len(set(found[1::2])) == 8
+
+    run_on_uvloop(test)
+
+
+def test_fresh_children_are_there_while_all_others_are_busy(run_on_uvloop: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=2) as bench:
+            await bench.run(*[make_job(tasks.sleep, 0.1) for _ in range(2)])
+            blocker = make_job(tasks.wait_at, str(tmp_path / "go"))
+            poison = apart(make_job(tasks.die), Isolation.FRESH_PROCESS)
+            fine = [make_job(tasks.add, n, 1) for n in range(5)]
+            bench.dispatcher.offer([blocker, poison, *fine])
+            await until(lambda: all(bench.ends[job] for job in (poison, *fine)))
+            assert bench.outcome(poison) == Died("the process that ran the task was killed by SIGSEGV")
+            assert not bench.ends[blocker]
+            (tmp_path / "go").touch()
+
+    run_on_uvloop(test)
+
+
+def test_only_so_many_run_apart_at_once(run_on_uvloop: Run, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with processes(limit=MAX_APART + 3) as bench:
+            gate = tmp_path / "go"
+            jobs = [
+                apart(make_job(tasks.await_at, str(gate)), Isolation.OWN_PROCESS)
+                for _ in range(MAX_APART + 2)
+            ]
+            bench.dispatcher.offer(jobs)
+            await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == MAX_APART)
+            assert len(children_of(os.getpid())) == MAX_APART
+            assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+            gate.touch()
+            await until(lambda: all(bench.ends[job] for job in jobs))
+
+    run_on_uvloop(test)
+
+
+def test_coroutines_to_be_run_apart_run_in_children(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1) as bench:
+            jobs = [
+                apart(make_job(tasks.aadd, 1, 2), Isolation.FRESH_PROCESS),
+                apart(make_job(tasks.asleep, 0.01), Isolation.OWN_PROCESS),
+            ]
+            assert await bench.run(*jobs) == [Completed("3"), Completed('"slept"')]
+
+    run_on_uvloop(test)
+
+
+def test_an_idle_pool_does_nothing(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1) as bench:
+            await bench.run(make_job(tasks.add, 1, 1))
+            await until(lambda: not pool_of(bench)._has_work.is_set())  # pyright: ignore[reportPrivateUsage]
+            loop = asyncio.get_running_loop()
+            before = {task.get_name(): task for task in asyncio.all_tasks(loop)}
+            assert len(before) <= 4
+            assert not pool_of(bench)._has_work.is_set()  # pyright: ignore[reportPrivateUsage]
+
+    run_on_uvloop(test)

@@ -1,0 +1,53 @@
+"""A job: its function and its arguments."""
+
+import functools
+import inspect
+import sys
+
+import msgspec
+import pytest
+
+from lapinq_worker.running.job import Target, decode_arguments
+from tests.support import tasks
+
+
+class Caller:
+    async def method(self) -> None: ...
+
+    async def __call__(self) -> None: ...
+
+
+def test_coroutine_functions_are_told_from_plain_ones() -> None:
+    assert Target(tasks.aadd).is_coroutine
+    assert not Target(tasks.add).is_coroutine
+    assert Target(functools.partial(tasks.aadd, 1)).is_coroutine
+    assert Target(Caller().method).is_coroutine
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the mark came with 3.12")
+def test_a_function_marked_as_a_coroutine_function_is_one() -> None:
+    @inspect.markcoroutinefunction  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUntypedFunctionDecorator]
+    def marked() -> object:
+        return tasks.aadd(1, 1)
+
+    assert Target(marked).is_coroutine  # pyright: ignore[reportUnknownArgumentType]
+
+
+@pytest.mark.parametrize("kind", [bytes, msgspec.Raw])
+def test_arguments_are_decoded_from_json(kind: type[bytes] | type[msgspec.Raw]) -> None:
+    assert decode_arguments(kind(b"[]"), kind(b"{}")) == ([], {})
+    assert decode_arguments(kind(b'[1,"\xc3\xa4",null]'), kind(b'{"a":{"b":[1.5]}}')) == (
+        [1, "ä", None],
+        {"a": {"b": [1.5]}},
+    )
+
+
+def test_numbers_keep_their_size() -> None:
+    args, _ = decode_arguments(b"[9223372036854775807,18446744073709551615,1e300]", b"{}")
+    assert args == [2**63 - 1, 2**64 - 1, 1e300]
+
+
+def test_each_call_gets_arguments_of_its_own() -> None:
+    first, _ = decode_arguments(b"[]", b"{}")
+    first.append(1)
+    assert decode_arguments(b"[]", b"{}") == ([], {})

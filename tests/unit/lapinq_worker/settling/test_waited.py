@@ -1,0 +1,72 @@
+"""Which ends are told of: of tasks that somebody waited for a moment ago, of so many at most."""
+
+import pytest
+
+from lapinq_worker.settling import completion_notices as waited_module
+from lapinq_worker.settling.completion_notices import KEPT_SECONDS, Waited
+
+
+class Clock:
+    """What the module takes for the time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(waited_module, "time", made)
+    return made
+
+
+@pytest.fixture
+def told() -> list[list[str]]:
+    return []
+
+
+@pytest.fixture
+def waited(told: list[list[str]], clock: Clock) -> Waited:
+    return Waited(lambda ids: told.append(list(ids)))
+
+
+def test_nobody_waits_at_first_nor_after_an_empty_word(waited: Waited, told: list[list[str]]) -> None:
+    waited.heard("")
+    assert not waited
+    waited.ended(["a"])
+    assert told == []
+
+
+def test_those_that_are_waited_for_are_told_of(waited: Waited, told: list[list[str]]) -> None:
+    waited.heard("a b")
+    waited.heard("c")
+    assert waited
+    waited.ended(["x", "c", "a"])
+    waited.ended(["x"])
+    assert told == [["c", "a"]]
+
+
+def test_what_is_not_said_again_is_forgotten(waited: Waited, told: list[list[str]], clock: Clock) -> None:
+    waited.heard("a b")
+    clock.now += KEPT_SECONDS - 1
+    waited.heard("a")
+    clock.now += 2
+    waited.ended(["b", "a"])
+    assert told == [["a"]]
+    clock.now += KEPT_SECONDS
+    waited.ended(["a"])
+    assert told == [["a"]]
+    assert not waited
+
+
+def test_no_more_are_kept_than_may(
+    waited: Waited, told: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waited_module, "MOST_WAITED", 2)
+    waited.heard("a b c")
+    waited.heard("b c")
+    waited.ended(["a", "b", "c"])
+    assert told == [["a", "b"]]

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from lapinq_api import dashboard
 from lapinq_api.auth.openness import warn_of_openness
-from lapinq_api.dashboard import away
+from lapinq_api.dashboard.page import away
 from lapinq_api.lifespan import Companion, make_lifespan
 from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication

@@ -17,7 +17,7 @@ import click
 import httpx
 import psycopg
 
-from lapinq_api.dashboard.view import Views
+from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.overload.database import Database
 from lapinq_core.runtime.settings import Settings

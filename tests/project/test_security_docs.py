@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lapinq_api import state
-from lapinq_api.dashboard import live, login
+from lapinq_api.dashboard import login
+from lapinq_api.dashboard.live import web_socket
 from lapinq_api.operations import body
 from lapinq_api.serving import protocol
 from lapinq_api.wire import admission
@@ -29,8 +30,8 @@ KIB, MIB = 1024, 1024 * 1024
         ("time for them", f"{protocol.HEAD_SECONDS:g} s;"),
         ("connections", f"{protocol.MOST_CONNECTIONS}, "),
         ("an answer of which the client takes nothing", f"{protocol.UNREAD_SECONDS:g} s"),
-        ("a message over `/ws`", f"{live.LARGEST_MESSAGE // KIB} KiB"),
-        ("a viewer of `/ws` who takes nothing", f"{live.SEND_SECONDS:g} s"),
+        ("a message over `/ws`", f"{web_socket.LARGEST_MESSAGE // KIB} KiB"),
+        ("a viewer of `/ws` who takes nothing", f"{web_socket.SEND_SECONDS:g} s"),
         (
             "viewers whom the database is asked for at once",
             f"{state.MOST_LOOKS} of at most {state.MOST_VIEWERS}",

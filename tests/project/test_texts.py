@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_api.dashboard.texts import DEFAULT, LOCALES, texts_in
+from lapinq_api.dashboard.page.texts import DEFAULT, LOCALES, texts_in
 from tests.support.spoken import (
     SCRIPTS,
     SERVICE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from jinja2 import nodes
 
-from lapinq_api.dashboard.words import FILTERS
+from lapinq_api.dashboard.page.words import FILTERS
 
 SERVICE = Path(__file__).parents[2] / "services" / "lapinq_api"
 TEMPLATES = sorted((SERVICE / "templates").rglob("*.html"))

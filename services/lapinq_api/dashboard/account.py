@@ -5,9 +5,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lapinq_api.auth.sessions import session_of, token_hash_of
-from lapinq_api.dashboard.page import PageEndpoint, page_of
-from lapinq_api.dashboard.texts import COOKIE
-from lapinq_api.dashboard.words import browser
+from lapinq_api.dashboard.page.rendering import PageEndpoint, page_of
+from lapinq_api.dashboard.page.texts import COOKIE
+from lapinq_api.dashboard.page.words import browser
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.people import sessions

@@ -15,10 +15,10 @@ from starlette.types import Message
 from lapinq_api.auth.cookies import clear_token, set_token
 from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
-from lapinq_api.dashboard import away
-from lapinq_api.dashboard.audience import locale_of
-from lapinq_api.dashboard.page import PageEndpoint, page
-from lapinq_api.dashboard.texts import Texts, texts_in
+from lapinq_api.dashboard.page import away
+from lapinq_api.dashboard.page.audience import locale_of
+from lapinq_api.dashboard.page.rendering import PageEndpoint, page
+from lapinq_api.dashboard.page.texts import Texts, texts_in
 from lapinq_api.operations.body import read_body
 from lapinq_api.state import State
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Overloaded

@@ -8,9 +8,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.credentials.caller import actor_of
-from lapinq_api.dashboard import away
-from lapinq_api.dashboard.page import page_of
-from lapinq_api.dashboard.view import View
+from lapinq_api.dashboard.page import away
+from lapinq_api.dashboard.page.rendering import page_of
+from lapinq_api.dashboard.page.view import View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.redirect import to_query

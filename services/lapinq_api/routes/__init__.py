@@ -1,26 +1,9 @@
 """The operations of the REST API, a file a subject. A handler decodes, asks for permission, calls one verb, encodes."""
 
-from lapinq_api.routes import (
-    account,
-    audit,
-    bulk,
-    description,
-    enqueue,
-    health,
-    keys,
-    listing,
-    metrics,
-    queues,
-    results,
-    schedule_preview,
-    schedule_steering,
-    schedules,
-    tasks,
-    user_sessions,
-    users,
-    webhooks,
-    workers,
-)
+from lapinq_api.routes.operating import description, health, metrics, webhooks, workers
+from lapinq_api.routes.people import account, audit, keys, user_sessions, users
+from lapinq_api.routes.schedules import preview, schedules, steering
+from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, results, tasks
 
 _DESCRIBED = (
     *enqueue.OPERATIONS,
@@ -30,8 +13,8 @@ _DESCRIBED = (
     *results.OPERATIONS,
     *queues.OPERATIONS,
     *schedules.OPERATIONS,
-    *schedule_preview.OPERATIONS,
-    *schedule_steering.OPERATIONS,
+    *preview.OPERATIONS,
+    *steering.OPERATIONS,
     *workers.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,

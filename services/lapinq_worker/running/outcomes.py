@@ -42,8 +42,8 @@ def _within(folder: Path, *parts: str) -> str:
     return os.path.join(folder, *parts, "")  # noqa: PTH118  # a path object drops the separator at the end
 
 
-_WORKER, _CORE, _PYTHON = Path(__file__).parent, Path(lapinq_core.__file__).parent, Path(os.__file__).parent
-_OURS = (_within(_WORKER), _within(_CORE))
+_RUNNING, _CORE, _PYTHON = Path(__file__).parent, Path(lapinq_core.__file__).parent, Path(os.__file__).parent
+_OURS = (_within(_RUNNING.parent), _within(_CORE))
 _SHIPPED_MIDDLEWARE = _within(_CORE.parent, "lapinq", "middleware")
 _ABOVE_THE_USER = (
     *_OURS,
@@ -55,9 +55,13 @@ _ABOVE_THE_USER = (
     "<frozen runpy>",
 )
 # These stand between a middleware of the user's and the function.
-_BETWEEN = (str(_CORE / "domain" / "middleware.py"), str(_WORKER / "targets.py"), _SHIPPED_MIDDLEWARE)
+_BETWEEN = (
+    str(_CORE / "domain" / "tasks" / "middleware.py"),
+    str(_RUNNING / "targets.py"),
+    _SHIPPED_MIDDLEWARE,
+)
 # Where a function is called: an error that comes from there was raised by the call itself.
-_CALLERS = (*_BETWEEN, _within(_WORKER, "pools"))
+_CALLERS = (*_BETWEEN, _within(_RUNNING, "pools"))
 _NOTHING = Completed("null")
 
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from lapinq_api.app import build_app
-from lapinq_api.dashboard import hub
+from lapinq_api.dashboard.live import hub
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work

@@ -11,10 +11,10 @@ import pytest
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_api.dashboard import hub, live
-from lapinq_api.dashboard.audience import Audience
-from lapinq_api.dashboard.hub import Feed, Hub
-from lapinq_api.dashboard.view import Asked, View, Views
+from lapinq_api.dashboard.live import hub, web_socket
+from lapinq_api.dashboard.live.hub import Feed, Hub
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.view import Asked, View, Views
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -205,7 +205,7 @@ def test_whoever_was_told_of_a_problem_is_shown_the_page_when_it_is_over(
     app = build_app(Settings(database_url=database))
     app.router.routes[:] = [
         *(route for route in app.router.routes if getattr(route, "path", None) != "/ws"),
-        *live.routes(app.state.shared, Views((looks.view,))),
+        *web_socket.routes(app.state.shared, Views((looks.view,))),
     ]
     with serving(app) as client:
         address = f"ws://{client.base_url.host}:{client.base_url.port}/ws"

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from lapinq_api.dashboard import hub, live
+from lapinq_api.dashboard.live import hub, web_socket
 from tests.support.eventually import eventually
 
 Open = Callable[..., AbstractContextManager[ClientConnection]]
@@ -108,19 +108,19 @@ def test_a_browser_authenticates_by_its_cookie(open_socket: Open, token: str) ->
 def test_whoever_does_not_authenticate_is_let_go(open_socket: Open, first: str) -> None:
     with open_socket() as socket:
         socket.send(first)
-        assert closed_with(socket) == live.POLICY_VIOLATION
+        assert closed_with(socket) == web_socket.POLICY_VIOLATION
 
 
 def test_bytes_that_are_no_text_are_let_go(open_socket: Open) -> None:
     with open_socket() as socket:
         socket.send(b"\xff\xfe{")
-        assert closed_with(socket) == live.POLICY_VIOLATION
+        assert closed_with(socket) == web_socket.POLICY_VIOLATION
 
 
 def test_whoever_says_nothing_is_let_go(open_socket: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "AUTH_SECONDS", 0.1)
+    monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.1)
     with open_socket() as socket:
-        assert closed_with(socket) == live.POLICY_VIOLATION
+        assert closed_with(socket) == web_socket.POLICY_VIOLATION
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_session_that_ends_takes_its_sockets_along(
         say(socket, type="auth", token=token)
         hear(socket)
         db.execute("DELETE FROM lapinq_sessions")
-        assert closed_with(socket) == live.POLICY_VIOLATION
+        assert closed_with(socket) == web_socket.POLICY_VIOLATION
 
 
 def test_a_change_of_role_shows_at_once(open_socket: Open, token: str, db: psycopg.Connection) -> None:
@@ -233,7 +233,7 @@ def test_a_change_of_role_shows_at_once(open_socket: Open, token: str, db: psyco
 def test_viewers_are_bounded(open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lapinq_api.overload.places.Places.take", _full)
     with open_socket() as socket:
-        assert closed_with(socket) == live.TRY_AGAIN_LATER
+        assert closed_with(socket) == web_socket.TRY_AGAIN_LATER
 
 
 def _full(_self: object) -> AbstractContextManager[None]:

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from lapinq_api.app import build_app
 from lapinq_api.operations.bodies.objects import AttemptObject, AttemptOutcome, ResultObject, TaskObject
 from lapinq_api.routes import OPERATIONS
-from lapinq_api.routes.results import NotFinished
+from lapinq_api.routes.tasks.results import NotFinished
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.runtime.settings import Settings

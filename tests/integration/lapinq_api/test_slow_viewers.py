@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_api.dashboard import hub, live
+from lapinq_api.dashboard.live import hub, web_socket
 from lapinq_api.serving import socket_protocol
 from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.runtime.settings import Settings
@@ -47,7 +47,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(SocketProtocol, "connection_lost", connection_lost)
     monkeypatch.setattr(socket_protocol, "UNREAD_SECONDS", 0.5)
-    monkeypatch.setattr(live, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(web_socket, "SEND_SECONDS", 0.3)
     return ports
 
 

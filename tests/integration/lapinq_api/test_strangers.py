@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from lapinq_api import state
-from lapinq_api.dashboard import live
+from lapinq_api.dashboard.live import web_socket
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
 from tests.support.people import log_in
@@ -45,28 +45,28 @@ def test_strangers_have_places_of_their_own_and_few_an_address(
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(opened(server))
-        assert code_of(stack.enter_context(opened(server))) == live.TRY_AGAIN_LATER
+        assert code_of(stack.enter_context(opened(server))) == web_socket.TRY_AGAIN_LATER
         viewer = stack.enter_context(opened(server, "192.0.2.2"))
         viewer.send(json.dumps({"type": "auth", "token": token}))
         assert "cards" in json.loads(viewer.recv(timeout=10))
         second = stack.enter_context(opened(server, "192.0.2.2"))
         second.send(json.dumps({"type": "auth", "token": token}))
-        assert code_of(second) == live.TRY_AGAIN_LATER
+        assert code_of(second) == web_socket.TRY_AGAIN_LATER
         # The same network of IPv6 is one address, and at last all places are taken.
         for number in (1, 2):
             stack.enter_context(opened(server, f"2001:db8::{number}"))
-        assert code_of(stack.enter_context(opened(server, "192.0.2.3"))) == live.TRY_AGAIN_LATER
+        assert code_of(stack.enter_context(opened(server, "192.0.2.3"))) == web_socket.TRY_AGAIN_LATER
 
 
 def test_a_stranger_is_let_go_soon_and_the_place_is_free(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(state, "MOST_STRANGERS_EACH", 1)
-    monkeypatch.setattr(live, "AUTH_SECONDS", 0.3)
+    monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.3)
     server = serve()
     token = log_in(server)
     with opened(server) as stranger:
-        assert code_of(stranger) == live.POLICY_VIOLATION
+        assert code_of(stranger) == web_socket.POLICY_VIOLATION
 
     def is_let_in() -> bool:
         with opened(server) as viewer:
@@ -80,8 +80,8 @@ def test_a_stranger_is_let_go_soon_and_the_place_is_free(
 
 
 def test_messages_beyond_their_rate_wait(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MESSAGE_BURST", 3)
-    monkeypatch.setattr(live, "MESSAGE_SECONDS", 0.3)
+    monkeypatch.setattr(web_socket, "MESSAGE_BURST", 3)
+    monkeypatch.setattr(web_socket, "MESSAGE_SECONDS", 0.3)
     server = serve()
     token = log_in(server)
     with opened(server) as viewer:

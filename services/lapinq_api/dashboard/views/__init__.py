@@ -1,6 +1,6 @@
 """The pages, a file each: what they show, and how that is loaded."""
 
-from lapinq_api.dashboard.view import View
+from lapinq_api.dashboard.page.view import View
 from lapinq_api.dashboard.views import (
     audit,
     failed,

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from lapinq_api.dashboard.page_links import CURSOR, page_links
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.page_links import CURSOR, page_links
+from lapinq_api.dashboard.page.view import Asked, View
 from lapinq_api.operations.filters.audit import read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lapinq_api.dashboard.task_query import check_text
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.parts.task_query import check_text
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.tasks.state import Status

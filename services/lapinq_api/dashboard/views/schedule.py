@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 
-from lapinq_api.dashboard.page_links import CURSOR, page_links
-from lapinq_api.dashboard.payload import Payload, value_of
-from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.page_links import CURSOR, page_links
+from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.parts.payload import Payload, value_of
+from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
 from lapinq_api.operations.paging import DEFAULT_LIMIT, wrong_cursor
 from lapinq_api.state import State
 from lapinq_core.domain.cron.local_time import read_timezone

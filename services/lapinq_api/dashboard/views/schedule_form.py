@@ -7,8 +7,8 @@ from zoneinfo import available_timezones
 import msgspec
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.dashboard.schedule_path import read_name, unknown_schedule
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.cron.local_time import read_timezone

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import psycopg
 
-from lapinq_api.dashboard.payload import TaskPayload
-from lapinq_api.dashboard.timeline import StepKind, bar_of, steps_of
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.parts.payload import TaskPayload
+from lapinq_api.dashboard.parts.timeline import StepKind, bar_of, steps_of
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State

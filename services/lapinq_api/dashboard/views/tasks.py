@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lapinq_api.dashboard import query_words
-from lapinq_api.dashboard.task_query import ORDERS, bulk_query, read_search, seconds_ago
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.parts import query_words
+from lapinq_api.dashboard.parts.task_query import ORDERS, bulk_query, read_search, seconds_ago
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.view import Asked, View
 from lapinq_api.state import State
 from lapinq_core.fleet import steering
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard import json_tree
+from lapinq_api.dashboard.parts import json_tree
 
 _TAG = re.compile(r"<(/?)(\w+)")
 

@@ -1,6 +1,6 @@
 """A burst passes at once, and what follows in time."""
 
-from lapinq_api.dashboard.pace import Pace
+from lapinq_api.dashboard.live.pace import Pace
 
 
 def test_after_a_burst_one_passes_each_time() -> None:

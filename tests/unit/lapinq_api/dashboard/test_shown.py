@@ -2,7 +2,7 @@
 
 import json
 
-from lapinq_api.dashboard.hub import Shown
+from lapinq_api.dashboard.live.hub import Shown
 
 
 def test_who_was_sent_nothing_gets_everything() -> None:

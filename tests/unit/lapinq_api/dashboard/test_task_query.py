@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.task_query import bulk_query, moment_of, read_search
+from lapinq_api.dashboard.parts.task_query import bulk_query, moment_of, read_search
 from lapinq_api.operations.filters.bulk import read_bulk_filter
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status

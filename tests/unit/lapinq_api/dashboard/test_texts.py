@@ -3,8 +3,8 @@
 import pytest
 from markupsafe import Markup
 
-from lapinq_api.dashboard.audience import locale_of
-from lapinq_api.dashboard.texts import LOCALES, Texts, choose_locale, texts_in
+from lapinq_api.dashboard.page.audience import locale_of
+from lapinq_api.dashboard.page.texts import LOCALES, Texts, choose_locale, texts_in
 
 TEXTS = Texts(
     "en",

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from lapinq_api.dashboard.timeline import Piece, Step, bar_of, steps_of
+from lapinq_api.dashboard.parts.timeline import Piece, Step, bar_of, steps_of
 from lapinq_core.domain.tasks.state import Status
 from tests.support.closeups import after, attempt, task
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lapinq_api.dashboard.view import LONGEST_ADDRESS, MOST_PARAMETERS, Asked, View, Views
+from lapinq_api.dashboard.page.view import LONGEST_ADDRESS, MOST_PARAMETERS, Asked, View, Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
-from lapinq_api.dashboard.audience import Audience
-from lapinq_api.dashboard.page import fragment
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.lookup.explain import (
     AllBusy,

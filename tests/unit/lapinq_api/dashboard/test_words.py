@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_api.dashboard.words import browser, seconds, thousands
+from lapinq_api.dashboard.page.words import browser, seconds, thousands
 
 
 @pytest.mark.parametrize(

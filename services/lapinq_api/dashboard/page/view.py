@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 from starlette.routing import compile_path
 
-from lapinq_api.dashboard.audience import Audience
-from lapinq_api.dashboard.page import fragment
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_api.state import State
 from lapinq_api.wire.path import has_control_character
 from lapinq_core.domain.accounts.account import Actor

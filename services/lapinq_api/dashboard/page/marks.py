@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from lapinq_api.dashboard.texts import Texts
-from lapinq_api.dashboard.words import moment
+from lapinq_api.dashboard.page.texts import Texts
+from lapinq_api.dashboard.page.words import moment
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.schedules.ticks import Tick

@@ -23,7 +23,7 @@ from lapinq_api.operations.paging import (
 )
 from lapinq_api.operations.schedule_path import NAME, act, refuse_early, schedule_name
 from lapinq_api.operations.task_path import links_to_task
-from lapinq_api.routes.schedules import UNKNOWN, answer_with
+from lapinq_api.routes.schedules.schedules import UNKNOWN, answer_with
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.accounts.account import Permission

@@ -14,11 +14,11 @@ from starlette.types import Receive, Scope, Send
 from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
-from lapinq_api.dashboard import static, words
-from lapinq_api.dashboard.audience import Audience, audience_of, locale_of
-from lapinq_api.dashboard.marks import strip
-from lapinq_api.dashboard.server_address import server_of
-from lapinq_api.dashboard.texts import LOCALES, texts_in
+from lapinq_api.dashboard.page import static, words
+from lapinq_api.dashboard.page.audience import Audience, audience_of, locale_of
+from lapinq_api.dashboard.page.marks import strip
+from lapinq_api.dashboard.page.server_address import server_of
+from lapinq_api.dashboard.page.texts import LOCALES, texts_in
 from lapinq_api.operations.endpoint import Handler
 from lapinq_api.state import State
 from lapinq_api.wire.path import route_path

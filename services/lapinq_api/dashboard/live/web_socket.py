@@ -20,13 +20,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.cookies import token_in
 from lapinq_api.auth.sessions import find_session
-from lapinq_api.dashboard.audience import Audience
-from lapinq_api.dashboard.hub import Feed, Hub
-from lapinq_api.dashboard.live_filters import change
-from lapinq_api.dashboard.pace import Pace
-from lapinq_api.dashboard.page import audience_for
-from lapinq_api.dashboard.published import PUBLISHED
-from lapinq_api.dashboard.view import Asked, View, Views
+from lapinq_api.dashboard.live.hub import Feed, Hub
+from lapinq_api.dashboard.live.live_filters import change
+from lapinq_api.dashboard.live.pace import Pace
+from lapinq_api.dashboard.live.published import PUBLISHED
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.rendering import audience_for
+from lapinq_api.dashboard.page.view import Asked, View, Views
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Overloaded, Refused
 from lapinq_api.wire.origins import is_same_origin

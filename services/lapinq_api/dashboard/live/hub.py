@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import msgspec
 
 from lapinq_api.batching.changes import Changes
-from lapinq_api.dashboard.audience import Audience
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.page.audience import Audience
+from lapinq_api.dashboard.page.view import Asked, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable

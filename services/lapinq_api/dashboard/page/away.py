@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.responses import Response
 from starlette.types import Scope
 
-from lapinq_api.dashboard.page import page
+from lapinq_api.dashboard.page.rendering import page
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 
 _HEADERS = {"Retry-After": str(RETRY_AFTER_SECONDS)}

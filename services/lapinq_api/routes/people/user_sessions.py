@@ -8,8 +8,8 @@ from lapinq_api.auth.sessions import check_still_admin
 from lapinq_api.credentials.caller import note
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
-from lapinq_api.routes.account import SessionsEnded
-from lapinq_api.routes.users import UNKNOWN, USER_ID, unknown_user, user_id_of
+from lapinq_api.routes.people.account import SessionsEnded
+from lapinq_api.routes.people.users import UNKNOWN, USER_ID, unknown_user, user_id_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.people import audit, sessions

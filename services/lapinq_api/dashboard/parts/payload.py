@@ -9,8 +9,8 @@ import msgspec
 from markupsafe import Markup
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.dashboard import json_tree
-from lapinq_api.dashboard.curl import enqueue_again
+from lapinq_api.dashboard.parts import json_tree
+from lapinq_api.dashboard.parts.curl import enqueue_again
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
 from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, CloseUp, Value
 

@@ -7,8 +7,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.dashboard.page import page
-from lapinq_api.dashboard.server_address import server_of
+from lapinq_api.dashboard.page.rendering import page
+from lapinq_api.dashboard.page.server_address import server_of
 from lapinq_api.openapi.document import describe
 from lapinq_api.openapi.reference import Reference, reference
 from lapinq_api.operations.endpoint import Answer, Needs, Operation

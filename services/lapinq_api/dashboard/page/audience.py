@@ -1,12 +1,12 @@
 """For whom something is shown: what of a person makes a difference to it, and nothing else.
 
-People for whom it makes none share what is rendered (`lapinq_api.dashboard.hub`).
+People for whom it makes none share what is rendered (`lapinq_api.dashboard.live.hub`).
 """
 
 import msgspec
 from starlette.types import Scope
 
-from lapinq_api.dashboard.texts import COOKIE, choose_locale
+from lapinq_api.dashboard.page.texts import COOKIE, choose_locale
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission
 
 

@@ -10,7 +10,7 @@ from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.bulk import FILTERS, read_bulk_filter
 from lapinq_api.operations.filters.task import STATUS
-from lapinq_api.routes.walk import Act, walk
+from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import flag

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.live_filters import as_filter
-from lapinq_api.dashboard.view import Asked, View
+from lapinq_api.dashboard.live.live_filters import as_filter
+from lapinq_api.dashboard.page.view import Asked, View
 from lapinq_api.dashboard.views.overview import total_of
 from lapinq_api.state import State
 from lapinq_core.tasks import inspect

@@ -1,0 +1,1 @@
+"""The sockets: who watches what, and what they are sent."""

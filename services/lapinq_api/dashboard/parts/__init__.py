@@ -1,0 +1,1 @@
+"""Parts of pages: payloads, timelines, and the words of a search."""

@@ -1,0 +1,1 @@
+"""For those who operate it: health, metrics, workers, webhooks, the description."""

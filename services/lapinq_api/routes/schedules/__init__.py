@@ -1,0 +1,1 @@
+"""Schedules: changing, previewing and steering them."""

@@ -1,0 +1,1 @@
+"""Tasks and queues: enqueueing, lists, results, and the verbs on one or many."""

@@ -130,5 +130,5 @@ async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tu
 
 
 async def _find(conn: psycopg.AsyncConnection, names: Iterable[str]) -> dict[str, tuple[bytes, Ids]]:
-    cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"keys": list(names)}, prepare=True)
+    cursor = await conn.execute(sql(_PACKAGE, "find_idempotency_keys"), {"keys": list(names)}, prepare=True)
     return {name: (digest, ids) for name, digest, ids in await cursor.fetchall()}

@@ -9,13 +9,13 @@ import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, control, work
-from lapinq_core.tasks.bulk import Change
+from lapinq_core.tasks.bulk import Change, Window
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.invariants import check_invariants
 from tests.support.running import on_connections
-from tests.support.walks import look_again, one_step
+from tests.support.walks import ENTRY
 
 pytestmark = pytest.mark.version
 
@@ -57,10 +57,12 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
                 await control.requeue(conn, str(task_id))
 
         async def change(conn: Conn, verb: Change, **chosen: Any) -> None:
-            if await bulk.begin(conn, bulk.TaskFilter(**chosen)):
-                step = await one_step(conn, verb, **chosen)
-                if step.left:
-                    await look_again(conn, verb, step.left, **chosen)
+            walk = await bulk.begin(conn, bulk.TaskFilter(**chosen))
+            if walk is None:
+                return
+            step = await verb(conn, walk, Window(size=10_000), ENTRY, None)
+            if step is not None and step.left:
+                await verb(conn, walk, Window(size=len(step.left), ids=step.left), ENTRY, None)
 
         turns: list[Callable[[Conn], Awaitable[Any]]] = [
             work_on,

@@ -138,7 +138,7 @@ def test_keys_are_found_and_forgotten_by_their_indexes(database: str) -> None:
             " FROM generate_series(1, 200000) n"
         )
         await conn.execute("ANALYZE lapinq_idempotency_keys")
-        found = await plan(conn, "find_keys", {"keys": [f"k{n}" for n in range(100)]})
+        found = await plan(conn, "find_idempotency_keys", {"keys": [f"k{n}" for n in range(100)]})
         assert not scanned_whole(found)
         assert touched(found) <= 100
         forgotten = await plan(conn, "forget_keys", {"limit": 500})

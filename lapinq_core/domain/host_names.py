@@ -18,7 +18,7 @@ def read_host_names(entries: Sequence[str]) -> frozenset[str]:
 def is_sure(header: str, names: Collection[str]) -> bool:
     """Whether the value of `Host` is an address, `localhost` or one of `names`, with or without a port.
 
-    An address can't be made to lead elsewhere. A name can, by whoever it belongs to.
+    An address can't be made to lead elsewhere. The owner of a name can point it anywhere.
     """
     found = _HEADER.fullmatch(header.lower())
     if found is None:

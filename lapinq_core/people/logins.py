@@ -1,8 +1,8 @@
 """Tries at passwords, counted before a password is looked at, for all replicas together.
 
-A login counts by its address, by name and address together, and by its name. By a name alone many more may fail: else
-whoever knows it could keep its owner out with a few guesses. Who changes their password is logged in already, and
-counts by their session.
+A login counts by its address, by name and address together, and by its name. The limit by name alone is much
+higher: otherwise a stranger who knows a name could lock its owner out with a few guesses. A change of password counts
+by session.
 """
 
 from collections.abc import Sequence

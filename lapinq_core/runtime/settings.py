@@ -144,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_open(self) -> bool:
-        """Whether the API answers whoever reaches it."""
+        """Whether the API answers callers without a key or a session."""
         return self.api_key is None and not self.require_auth
 
 

@@ -33,7 +33,7 @@ _SETTINGS = psql.SQL("SET LOCAL idle_in_transaction_session_timeout = {}").forma
 
 
 class Key(msgspec.Struct, frozen=True):
-    """What the request is called, with whoever calls it so, and a digest of the request."""
+    """The key, scoped by its caller, and a digest of the request."""
 
     name: str
     digest: bytes

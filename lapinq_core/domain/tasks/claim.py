@@ -16,7 +16,7 @@ class Claim(msgspec.Struct, array_like=True):
     after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
     claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
     claim it could have started for the first time, None where that is not known. `request_id` is that of the request
-    which enqueued it, if one did. `queue_name` and `token` are set by whoever made the claim.
+    which enqueued it, if one did. `queue_name` and `token` are set by the claimer.
     """
 
     id: str

@@ -16,7 +16,7 @@ from tests.support.people import PASSWORD, add_user, log_in
 
 pytestmark = pytest.mark.http
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 KEY = "the-key-of-this-server"
 
 

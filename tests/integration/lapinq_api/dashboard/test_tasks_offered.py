@@ -16,7 +16,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.test_page_tasks import TASKS, queue_of, row_of, shown, unhurried
+from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown, unhurried
 from tests.integration.tasks.test_bulk import fail
 from tests.support.eventually import eventually
 from tests.support.factories import Conn, add_worker, claim, enqueue

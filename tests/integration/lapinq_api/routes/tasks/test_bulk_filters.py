@@ -9,7 +9,14 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
-from tests.integration.lapinq_api.test_bulk import CANCEL, REQUEUE, TASKS, known, last_noted, queue_of
+from tests.integration.lapinq_api.routes.tasks.test_bulk import (
+    CANCEL,
+    REQUEUE,
+    TASKS,
+    known,
+    last_noted,
+    queue_of,
+)
 from tests.integration.tasks.test_bulk import fail
 from tests.support.factories import Conn, enqueue
 from tests.support.invariants import check_invariants

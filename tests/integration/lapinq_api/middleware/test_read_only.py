@@ -15,7 +15,7 @@ from lapinq_api.wire.origins import SAFE_METHODS
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.test_permissions import QUEUE, SCHEDULE, TRIES, Act, add_webhook
+from tests.integration.lapinq_api.routes.test_permissions import QUEUE, SCHEDULE, TRIES, Act, add_webhook
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.factories import add_worker
 from tests.support.people import log_in

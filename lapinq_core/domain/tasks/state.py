@@ -19,16 +19,16 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.EXP
 TRANSITIONS: dict[Status, dict[Status, str]] = {
     Status.PENDING: {
         Status.RUNNING: "a worker claims it",
-        Status.CANCELLED: "a person cancels it",
+        Status.CANCELLED: "a user cancels it",
         Status.EXPIRED: "its time to live runs out before it starts",
     },
     Status.RUNNING: {
         Status.COMPLETED: "the function returns",
         Status.FAILED: "it fails, times out or loses its worker, and no retry is left",
-        Status.PENDING: "it is retried, snoozes, or is handed back by a worker that stops",
-        Status.CANCELLED: "a person stops it, or it cancels itself",
+        Status.PENDING: "it is retried, snoozes, or is released by a worker that stops",
+        Status.CANCELLED: "a user cancels it, or it cancels itself",
     },
-    Status.FAILED: {Status.PENDING: "a person requeues it"},
+    Status.FAILED: {Status.PENDING: "a user requeues it"},
     Status.COMPLETED: {},
     Status.CANCELLED: {},
     Status.EXPIRED: {},

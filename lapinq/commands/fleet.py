@@ -4,8 +4,8 @@ import uuid
 
 import click
 
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._task_text import json_text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.terminal import json_text
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.worker import Order
 from lapinq_core.fleet import steering as workers

@@ -6,8 +6,8 @@ import click
 import msgspec
 import psycopg
 
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._task_text import json_text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.terminal import json_text
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue

@@ -9,10 +9,10 @@ import click
 import msgspec
 import psycopg
 
-from lapinq.commands import _schedule_text as text
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._schedule_apply import apply
-from lapinq.commands._task_text import json_text
+from lapinq.commands.console import schedule_text as text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.terminal import json_text
+from lapinq.commands.schedule_apply import apply
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue

@@ -6,8 +6,9 @@ import click
 import msgspec
 import psycopg
 
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._task_text import attempts_text, json_text, task_text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.task_text import attempts_text, task_text
+from lapinq.commands.console.terminal import json_text
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.runtime import exits

@@ -8,8 +8,8 @@ import click
 import msgspec
 import psycopg
 
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._task_text import json_text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.terminal import json_text
 from lapinq_api.credentials.passwords import Passwords
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants

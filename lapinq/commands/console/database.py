@@ -1,4 +1,4 @@
-"""Commands that work straight on the database: its flags, a connection, and who is noted for what they change."""
+"""Commands work directly on the database: its flags, a connection, and the author that the audit log records."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ database_flags = flags.group(
 
 
 def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
-    """What `verb` answers, on the database that the flags in `given` name. Ends the command when it raises."""
+    """Run `verb` on the database that the flags in `given` name. An error ends the command."""
 
     async def call(url: str) -> T:
         with translated():
@@ -38,10 +38,10 @@ def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awai
 
 
 def author() -> Author:
-    """Whoever runs the command, by the operating system's name for them."""
+    """The operating system user who runs the command."""
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # in a container any number will do
+    except KeyError:  # containers often run as a user without a name
         name = f"uid {uid}"
     return Author(actor_kind=ActorKind.COMMAND_LINE, actor=name)

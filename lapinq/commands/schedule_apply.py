@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import psycopg
 
-from lapinq.commands._direct import author, database_flags, run
-from lapinq.commands._schedule_text import steps_text
-from lapinq.commands._task_text import json_text
+from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.schedule_text import steps_text
+from lapinq.commands.console.terminal import json_text
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lapinq.commands._schedule_text import in_text, next_times, steps_text, tick_line, time_line
+from lapinq.commands.console.schedule_text import in_text, next_times, steps_text, tick_line, time_line
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.tasks.state import Status

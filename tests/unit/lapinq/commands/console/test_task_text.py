@@ -1,10 +1,9 @@
 """How a task and its attempts are shown to people."""
 
-import json
 import re
 from typing import Any
 
-from lapinq.commands._task_text import attempts_text, json_text, task_text
+from lapinq.commands.console.task_text import attempts_text, task_text
 
 
 def _attempt(**fields: Any) -> dict[str, Any]:
@@ -99,12 +98,3 @@ def test_what_a_task_said_cannot_pass_for_a_field_or_an_attempt() -> None:
         "progress",
         "logs",
     ]
-
-
-def test_json_has_no_control_characters_of_a_terminal_and_says_the_same() -> None:
-    text = json.dumps({"error": "\x1b[31m \x7f \x9b2J \x85 \u202e é 🐇\n"}, ensure_ascii=False)
-    shown = json_text(text)
-    assert not set("\x1b\x7f\x9b\x85\u202e") & set(shown)
-    assert r"\u009b2J" in shown
-    assert "é 🐇" in shown
-    assert json.loads(shown) == json.loads(text)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lapinq.commands._task_text import field_text, plain
+from lapinq.commands.console.terminal import field_text, plain
 from lapinq_core.domain.schedules.schedule import Definition, When, when
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.schedules.comparing import Action, Step

@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from lapinq_core.db.errors import is_away
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.tasks import work
-from lapinq_worker.running.job import Job
+from lapinq_worker.running.host import LoggingAttempt
 
 INTERVAL_SECONDS = 1.0
 MOST_CHARACTERS = 8_000
@@ -29,13 +29,13 @@ class LiveLogs:
 
     def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
         self._pool = pool
-        self._changed: dict[tuple[str, str], Job] = {}
+        self._changed: dict[tuple[str, str], LoggingAttempt] = {}
         self._failures = FailureLog(log, "what tasks log could not be sent", is_away, level=logging.DEBUG)
 
-    def note(self, job: Job) -> None:
-        """It logged something; returns at once."""
-        if job.id:
-            self._changed[job.id, job.token] = job
+    def note(self, attempt: LoggingAttempt) -> None:
+        """`attempt` logged a line; returns at once."""
+        if attempt.id:
+            self._changed[attempt.id, attempt.token] = attempt
 
     async def run(self) -> None:
         """Sends until cancelled."""
@@ -54,11 +54,11 @@ class LiveLogs:
         due: list[tuple[str, str, str]] = []
         started_before = time.perf_counter() - INTERVAL_SECONDS
         for key in list(self._changed):
-            job = self._changed[key]
-            if not job.is_ended and job.started > started_before:
+            attempt = self._changed[key]
+            if not attempt.is_ended and attempt.started > started_before:
                 continue  # it may have ended by the next turn
             del self._changed[key]
-            text = None if job.is_ended else job.log_text()
+            text = None if attempt.is_ended else attempt.log_text()
             if text:
                 due.append((*key, _latest(text)))
         return sorted(due)

@@ -1,20 +1,35 @@
-"""What a running attempt reaches the rest of its worker through; one for all of them."""
+"""How running attempts reach the rest of their worker; all of them share one `Host`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_worker.running.limits import Limits
 
-if TYPE_CHECKING:
-    from lapinq_worker.running.job import Job
+
+class LoggingAttempt(Protocol):
+    """A running attempt that logs. `started` is by time.perf_counter."""
+
+    started: float
+    is_ended: bool
+    """Whether its end carries the log."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def token(self) -> str: ...
+
+    def log_text(self) -> str | None:
+        """What it has logged so far, None for nothing."""
+        ...
 
 
 class Host:
-    """`note_progress` takes what an attempt says of itself, `note_log` one that logged, both from any thread.
+    """`note_progress` takes an attempt's progress and `note_log` an attempt that logged a line, both from any thread.
 
-    `lease_is_current` tells whether the worker holds its tasks for all it knows. `database_url` is where attempts that
-    end themselves are written.
+    `lease_is_current` says whether the worker still holds its tasks. Attempts that complete themselves write to
+    `database_url`.
     """
 
     def __init__(
@@ -23,7 +38,7 @@ class Host:
         *,
         database_url: str | None = None,
         note_progress: Callable[[Claim, int, str | None], None] = lambda _claim, _percent, _message: None,
-        note_log: Callable[["Job"], None] = lambda _job: None,
+        note_log: Callable[[LoggingAttempt], None] = lambda _attempt: None,
         lease_is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         self.limits = limits

@@ -1,6 +1,7 @@
 """What the documentation says of settings, commands, states and files is what the code says."""
 
 import importlib
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -222,10 +223,23 @@ def test_every_promise_names_tests_that_exist() -> None:
 # Pages
 
 
-def links(page: Path) -> Iterator[str]:
+OURS = re.compile(
+    r"https://(?:github\.com/lapinq/lapinq/(?:blob|tree)|raw\.githubusercontent\.com/lapinq/lapinq)/main/"
+)
+"""How absolute links to files of the repository begin."""
+
+
+def targets(page: Path) -> list[str]:
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(), flags=re.DOTALL)
-    for target in re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", text):
-        if not re.match(r"[a-z]+:", target):
+    return re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", text)
+
+
+def links(page: Path) -> Iterator[str]:
+    """The links to files of the repository, also the absolute ones, relative to the page's folder."""
+    for target in targets(page):
+        if ours := OURS.match(target):
+            yield os.path.relpath(ROOT / unquote(target[ours.end() :]), page.parent)
+        elif not re.match(r"[a-z]+:", target):
             yield unquote(target)
 
 
@@ -243,6 +257,11 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert place.exists(), link
         assert place.is_relative_to(ROOT), link
         assert not anchor or anchor in anchors(place), link
+
+
+def test_the_links_of_the_readme_work_on_pypi() -> None:
+    relative = [link for link in targets(ROOT / "README.md") if not re.match("https?://", link)]
+    assert relative == []
 
 
 def test_every_decision_is_in_the_index() -> None:

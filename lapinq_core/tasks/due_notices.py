@@ -1,8 +1,8 @@
-"""Wakes those who make delayed tasks ready when one falls due sooner than they would look.
+"""Wakes the promotion of delayed tasks when one falls due sooner than the next look.
 
-They look a few times a second, and sleep until the next task is due if that is sooner. What is stored for a moment
-from now, while they sleep, is told them: on a channel of its own, after the commit, in how many seconds it will be due.
-It is a hint, sent only for what is due within a second: who misses it is late by the time between two looks.
+Every process that promotes looks a few times a second, and sleeps only until the next known task is due. A task stored
+meanwhile for a moment from now is announced after the commit, on a channel of its own, with the seconds until it is
+due. The notice is a hint, sent only for tasks due within a second: without it the task starts at the next look.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ DELAYED_CHANNEL = "lapinq_delayed"
 SOON_SECONDS = 1.0
 
 
-class Alarm:
-    """Sets `rung` when a task falls due that it was told of; one event loop owns it. Who looks clears `rung` before."""
+class DueTimer:
+    """Sets `fired` when a task that it was told of falls due; the reader clears it before it looks. One event loop owns
+    it."""
 
     def __init__(self) -> None:
-        self.rung = asyncio.Event()
+        self.fired = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._when = 0.0  # by the loop's clock; uvloop's handles do not always know
 
@@ -33,9 +34,9 @@ class Alarm:
             seconds = float(payload or 0)
         except ValueError:
             return  # not from us
-        self.ring_in(seconds)
+        self.fire_in(seconds)
 
-    def ring_in(self, seconds: float) -> None:
+    def fire_in(self, seconds: float) -> None:
         """A task will be due in so many seconds. For one that is not due soon it does nothing."""
         if not seconds <= SOON_SECONDS:
             return
@@ -45,11 +46,11 @@ class Alarm:
                 return  # who looks then finds out when the next one is due
             self._timer.cancel()
         self._when = when
-        self._timer = asyncio.get_running_loop().call_at(when, self._ring)
+        self._timer = asyncio.get_running_loop().call_at(when, self._fire)
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         self._timer = None
-        self.rung.set()
+        self.fired.set()
 
 
 def delayed_notifier(pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> Notifier:

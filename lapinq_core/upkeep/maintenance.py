@@ -20,7 +20,7 @@ from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
-from lapinq_core.tasks.due_notices import Alarm
+from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.retaining import ROUND_INTERVAL_SECONDS, Retaining
 from lapinq_core.webhooks import deliveries
@@ -38,34 +38,34 @@ FORGET_INTERVAL_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-async def run_chores(
+async def run_maintenance(
     pool: Pool,
     notifier: Notifier,
     stop: asyncio.Event,
     times: LoopTimes,
     *,
     cleanup_interval: float,
-    alarm: Alarm | None = None,
+    due_timer: DueTimer | None = None,
     keep: Retention = FOR_EVER,
 ) -> None:
-    """Runs every chore until `stop` is set, and tells `times` of each pass, and of the end.
+    """Runs every loop until `stop` is set, and reports each pass to `times`, and the end.
 
-    `cleanup_interval` is in seconds, 0 leaves the deletion by TTL out. What is over is deleted as `keep` says. When
-    `alarm` rings delayed tasks are looked at at once.
+    `cleanup_interval` is in seconds; 0 leaves out the deletion by TTL. Ended tasks are deleted as `keep` says. When
+    `due_timer` fires, delayed tasks are looked at immediately.
     """
     try:
         async with asyncio.TaskGroup() as group:
 
             def start(
                 name: str,
-                chore: Callable[[], Awaitable[float | None]],
+                job: Callable[[], Awaitable[float | None]],
                 interval: float,
                 wake: asyncio.Event | None = None,
             ) -> None:
                 group.create_task(
                     run_every(
                         name,
-                        chore,
+                        job,
                         interval=interval,
                         stop=stop,
                         expected=is_away,
@@ -79,7 +79,7 @@ async def run_chores(
                 "promote",
                 lambda: _promote(pool, notifier),
                 PROMOTE_INTERVAL_SECONDS,
-                alarm.rung if alarm else None,
+                due_timer.fired if due_timer else None,
             )
             start("expire", lambda: _until_short(pool, passes.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, passes.fold_counts), FOLD_INTERVAL_SECONDS)

@@ -13,8 +13,8 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, Alarm
-from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
+from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.metrics import SchedulerMetrics
 
 POOL_SIZE = 2
@@ -26,9 +26,9 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
-    alarm = Alarm()
+    due_timer = DueTimer()
     listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-scheduler listen")
-    listener.subscribe(DELAYED_CHANNEL, alarm.heard)
+    listener.subscribe(DELAYED_CHANNEL, due_timer.heard)
     shown = SchedulerMetrics(pool, notifier, listener)
     await pool.open()
     beside = [
@@ -37,13 +37,13 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     ]
     try:
         with metrics.showing(shown):
-            await run_chores(
+            await run_maintenance(
                 pool,
                 notifier,
                 stop,
                 shown.times,
                 cleanup_interval=settings.cleanup_interval,
-                alarm=alarm,
+                due_timer=due_timer,
                 keep=read_keep(settings.keep),
             )
     finally:

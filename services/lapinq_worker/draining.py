@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 
 class Draining:
-    """`over` is called once, when the queues of `choice` are empty."""
+    """`on_drained` is called once, when the queues of `choice` are empty."""
 
-    def __init__(self, choice: QueueChoice, settler: Settler, over: Callable[[], None]) -> None:
+    def __init__(self, choice: QueueChoice, settler: Settler, on_drained: Callable[[], None]) -> None:
         self._choice = choice
         self._settler = settler
-        self._over = over
+        self._on_drained = on_drained
 
-    async def idle(self, connection: psycopg.AsyncConnection, looks: Looks) -> None:
+    async def check(self, connection: psycopg.AsyncConnection, looks: Looks) -> None:
         """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
         # First what ended here is written: a task that failed may have to start again at once.
         try:
@@ -44,4 +44,4 @@ class Draining:
     async def _end(self, connection: psycopg.AsyncConnection) -> None:
         delayed = await backlog.count_delayed(connection, self._choice.named)
         log.info("drained: nothing is left to start; %d tasks wait for their time", delayed)
-        self._over()
+        self._on_drained()

@@ -1,7 +1,7 @@
-"""Puts a worker together and runs it: fetcher, dispatcher, pools, settler, heartbeat, rescuer, upkeep.
+"""Puts a worker together and runs it: fetcher, dispatcher, pools, settler, heartbeat, rescuer, maintenance.
 
-Told to stop, it claims nothing more and winds down (`winding_down`): running tasks get the grace time. When that is
-over, or when it is told again, it hands back what still runs, and ends.
+When it is told to stop it claims nothing more and winds down (`winding_down`): running tasks get the grace time. After
+that, or when it is told again, it releases the tasks that still run, and ends.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.control import CANCEL_CHANNEL
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, Alarm
-from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
+from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.draining import Draining
@@ -41,7 +41,7 @@ from lapinq_worker.running.pools.event_loop import EventLoopPool
 from lapinq_worker.running.pools.processes import ProcessPool
 from lapinq_worker.running.pools.threads import ThreadPool
 from lapinq_worker.running.tally import Tally
-from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
 
@@ -53,7 +53,34 @@ LOOP_TICK_SECONDS = 0.5
 
 class Worker:
     """One worker on the running event loop. `run` may be called once. `is_dismissed` says that somebody asked it to
-    stop, by way of the database."""
+    stop through the database.
+
+    The way of a task::
+
+        Fetcher ──▸ Arrivals ──▸ Dispatcher ──▸ EventLoopPool, ProcessPool, ThreadPool ──▸ Dispatcher ──▸ Settler
+        claims      imports      places         run                                        on_ended       writes
+
+    Who announces what, and who hears it::
+
+        Listener     lapinq_ready              Fetcher.heard
+                     lapinq_cancel             Canceller.heard ──▸ the pool that runs it
+                     lapinq_wait               CompletionNotices.heard
+                     lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
+        Dispatcher   on_low                    Fetcher.wake
+        Fetcher      on_idle                   Draining.check ──▸ stop
+        Settler      before_write              ProgressReporter.flush
+                     on_ready                  Notifier.wake ──▸ other workers
+                     on_delayed                DueTimer.fire_in
+                     notices                   CompletionNotices ──▸ Notifier ──▸ servers
+        Rescuer      on_ready                  Notifier.wake
+        Membership   on_declared_dead          drop what waits, interrupt what runs
+                     on_claiming_changed       Dispatcher.start_what_fits, Fetcher.heard
+                     on_stop_requested         stop, as on SIGTERM
+                     on_cancel_requested       Canceller.stop
+                     on_cancel_noticed         LoopGuard, in the heartbeat's thread
+
+    `LoopGuard` watches the loop from a thread and lets `Fence` hand everything over when the loop is stuck.
+    """
 
     def __init__(
         self,
@@ -78,19 +105,19 @@ class Worker:
         self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
         self._notifier = Notifier(self._pool)
         self._done_notifier = done_notifier(self._pool)
-        self._waited = Waited(self._done_notifier.wake)
-        self._alarm = Alarm()
+        self._notices = CompletionNotices(self._done_notifier.wake)
+        self._due_timer = DueTimer()
         self._membership = Membership(
             url,
             self._pool,
             settings,
             choice.named,
-            dropped=self._drop_all,
-            back=self._back,
-            dismissed=self._dismiss,
+            on_declared_dead=self._drop_claims,
+            on_claiming_changed=self._claiming_changed,
+            on_stop_requested=self._stop_for_good,
             condition=lambda: self._vitals.look(),
-            asked_to_stop=lambda task_id, token: self._canceller.stop(task_id, token),
-            noticed_stop=self._stop_is_asked,
+            on_cancel_requested=lambda task_id, token: self._canceller.stop(task_id, token),
+            on_cancel_noticed=self._cancel_noticed,
         )
         self._progress = ProgressReporter(self._pool)
         self._live_logs = LiveLogs(self._pool)
@@ -98,15 +125,15 @@ class Worker:
         self._settler = Settler(
             direct,
             self._notifier.wake,
-            soon=self._alarm.ring_in,
-            before=self._progress.flush,
-            waited=self._waited,
+            on_delayed=self._due_timer.fire_in,
+            before_write=self._progress.flush,
+            notices=self._notices,
             tally=tally,
         )
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
-            on_low=lambda: self._fetcher.places_free(),
+            on_low=lambda: self._fetcher.wake(),
             may_start=self._may_start,
         )
         limits = limits_of(settings)
@@ -141,15 +168,15 @@ class Worker:
             poll_interval=settings.worker_poll_interval,
             is_quiet=lambda: self._membership.is_quiet,
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
-            settle=self._settler.add,
-            idle=Draining(choice, self._settler, self._stop.set).idle if drain else None,
+            on_ended=self._settler.add,
+            on_idle=Draining(choice, self._settler, self._stop.set).check if drain else None,
             tally=tally,
         )
         self._listener = Listener(direct, "lapinq-worker listen")
-        self._listener.subscribe(READY_CHANNEL, self._fetcher.woken)
+        self._listener.subscribe(READY_CHANNEL, self._fetcher.heard)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
-        self._listener.subscribe(WAIT_CHANNEL, self._waited.heard)
-        self._listener.subscribe(DELAYED_CHANNEL, self._alarm.heard)
+        self._listener.subscribe(WAIT_CHANNEL, self._notices.heard)
+        self._listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
         self._rescuer = Rescuer(self._pool, lambda: self._membership.judging_time, self._notifier.wake)
         self._metrics = WorkerMetrics(
             tally,
@@ -202,13 +229,13 @@ class Worker:
         settings = self._settings
         self._membership.start_beating()
         self._guard.start()
-        chores = run_chores(
+        maintenance = run_maintenance(
             self._pool,
             self._notifier,
             self._stop,
             self._metrics.times,
             cleanup_interval=settings.cleanup_interval,
-            alarm=self._alarm,
+            due_timer=self._due_timer,
         )
         sweeps = self._rescuer.run(
             self._stop, settings.stale_recovery_interval, self._metrics.times.of("rescuer")
@@ -226,7 +253,7 @@ class Worker:
         fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
         until_stop = [
             asyncio.create_task(self._listener.run(self._stop), name="listener"),
-            asyncio.create_task(chores, name="chores"),
+            asyncio.create_task(maintenance, name="maintenance"),
             asyncio.create_task(sweeps, name="rescuer"),
         ]
         if wants_rates(settings):
@@ -266,16 +293,16 @@ class Worker:
         )
         await winding_down.run(self._settings.shutdown_grace, self._insisted)
 
-    def _drop_all(self) -> None:
+    def _drop_claims(self) -> None:
         self._dispatcher.withdraw()
         # Their starts are spent, whoever writes their ends.
         self._interrupt(WorkerLost(self._membership.name))
 
-    def _back(self) -> None:
+    def _claiming_changed(self) -> None:
         self._dispatcher.start_what_fits()
-        self._fetcher.woken("")
+        self._fetcher.heard("")
 
-    def _dismiss(self) -> None:
+    def _stop_for_good(self) -> None:
         self.is_dismissed = True
         self._stop.set()
 
@@ -293,7 +320,7 @@ class Worker:
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)
 
-    def _stop_is_asked(self, task_id: str, token: str) -> None:
+    def _cancel_noticed(self, task_id: str, token: str) -> None:
         self._guard.asked_to_stop(task_id, token)
 
     def _may_start(self) -> bool:

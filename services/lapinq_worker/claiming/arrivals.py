@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """The fetcher owns it. `wake` is called when claims have left that waited for their function."""
+    """The fetcher owns it. `on_ended` gets jobs whose function was not found; `on_imported` is called when claims no
+    longer wait for their function."""
 
     def __init__(
         self,
@@ -27,15 +28,15 @@ class Arrivals:
         host: Host,
         *,
         worker_id: Callable[[], str],
-        settle: Callable[[Job, Outcome, float], None],
-        wake: Callable[[], None],
+        on_ended: Callable[[Job, Outcome, float], None],
+        on_imported: Callable[[], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._functions = functions
         self._host = host
         self._worker_id = worker_id
-        self._settle = settle
-        self._wake = wake
+        self._on_ended = on_ended
+        self._on_imported = on_imported
         self._imports: dict[asyncio.Task[None], list[Claim]] = {}
 
     @property
@@ -95,8 +96,8 @@ class Arrivals:
             self._dispatcher.offer([Job(claim, found, self._host, asked) for claim in claims])
         else:
             for claim in claims:
-                self._settle(Job(claim, _NO_TARGET, self._host), found, 0.0)
-        self._wake()
+                self._on_ended(Job(claim, _NO_TARGET, self._host), found, 0.0)
+        self._on_imported()
 
 
 _NO_TARGET = Target(lambda: None)

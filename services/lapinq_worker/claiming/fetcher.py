@@ -59,8 +59,8 @@ class Fetcher:
         poll_interval: float,
         may_claim: Callable[[], bool],
         is_quiet: Callable[[], bool],
-        settle: Callable[[Job, Outcome, float], None],
-        idle: Callable[[psycopg.AsyncConnection, Looks], Awaitable[None]] | None = None,
+        on_ended: Callable[[Job, Outcome, float], None],
+        on_idle: Callable[[psycopg.AsyncConnection, Looks], Awaitable[None]] | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
@@ -74,7 +74,7 @@ class Fetcher:
         self._lease = limits.time_limit + self._margin
         self._may_claim = may_claim
         self._is_quiet = is_quiet
-        self._idle = idle
+        self._on_idle = on_idle
         self._tally = tally or Tally()
         self._busy_look_interval = (
             min(BUSY_LOOK_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_LOOK_INTERVAL_SECONDS
@@ -83,7 +83,7 @@ class Fetcher:
         self._lookahead = Lookahead()
         self._wake = asyncio.Event()
         self._arrivals = Arrivals(
-            dispatcher, functions, host, worker_id=worker_id, settle=settle, wake=self._wake.set
+            dispatcher, functions, host, worker_id=worker_id, on_ended=on_ended, on_imported=self.wake
         )
         self._looks = Looks(choice)
         self._connection: psycopg.AsyncConnection | None = None
@@ -93,7 +93,7 @@ class Fetcher:
         self._returning: list[Claim] = []  # to be handed back
         self.claimed_count = 0
 
-    def woken(self, queue: str) -> None:
+    def heard(self, queue: str) -> None:
         """NOTIFY: `queue` got work; "" says that anything may have changed."""
         if queue and not self._choice.heard(queue):
             return
@@ -103,8 +103,8 @@ class Fetcher:
         self._fire_and_forget.heard()
         self._wake.set()
 
-    def places_free(self) -> None:
-        """The dispatcher runs low."""
+    def wake(self) -> None:
+        """Ends the pause: there may be a place to fill."""
         self._wake.set()
 
     def held(self) -> list[Claim]:
@@ -148,8 +148,8 @@ class Fetcher:
                 await self._hand_back(connection)
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
-            if self._idle and wanted > 0 and got == 0 and not self._holds_any:
-                await self._idle(connection, self._looks)
+            if self._on_idle and wanted > 0 and got == 0 and not self._holds_any:
+                await self._on_idle(connection, self._looks)
         except BaseException:
             self._lookahead.failed()
             await self._disconnect()

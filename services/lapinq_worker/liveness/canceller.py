@@ -25,14 +25,20 @@ class Stopping(Protocol):
 
 
 class Canceller:
-    """A request names a claim by its token, so it never touches a later attempt. One event loop owns it."""
+    """A request names a claim by its token, so it never touches a later attempt. One event loop owns it.
+
+    `on_ended` gets a job that was cancelled before its start.
+    """
 
     def __init__(
-        self, dispatcher: Dispatcher, pools: Sequence[Stopping], settle: Callable[[Job, Outcome, float], None]
+        self,
+        dispatcher: Dispatcher,
+        pools: Sequence[Stopping],
+        on_ended: Callable[[Job, Outcome, float], None],
     ) -> None:
         self._dispatcher = dispatcher
         self._pools = pools
-        self._settle = settle
+        self._on_ended = on_ended
 
     def heard(self, payload: str) -> None:
         """NOTIFY: id and token, with a space between. An empty one says nothing: the next heartbeat tells."""
@@ -45,7 +51,7 @@ class Canceller:
         job = self._dispatcher.take_out(task_id, token)
         if job is not None:
             log.info("task %s is cancelled before its start", task_id)
-            self._settle(job, Cancelled(REASON), 0.0)
+            self._on_ended(job, Cancelled(REASON), 0.0)
             return
         if any(pool.cancel(task_id, token, Cancelled(REASON)) for pool in self._pools):
             log.info("stopping task %s on request", task_id)

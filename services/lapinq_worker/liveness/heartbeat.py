@@ -29,11 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """`declared_dead` is called, in the thread, when the cluster gave this worker up; the beat then ends.
+    """Calls these in its own thread:
 
-    `asked_to_stop` is called, in the thread, with id and claim token of each task that somebody asked to stop, and
-    again with each beat while it runs. `asked` is called, in the thread, when what the worker itself is asked to do has
-    changed, with that and who asked. `condition` says how it is, soon, and is called in the thread.
+    - `on_declared_dead` when the cluster gave this worker up; the beat then ends
+    - `on_cancel_requested` with id and claim token of each task that somebody asked to stop, again with each beat while
+      the task runs
+    - `on_request` with what the worker itself is asked to do and by whom, when that has changed
+    - `condition` before each beat, to learn how the worker is; it must be quick
     """
 
     def __init__(
@@ -44,9 +46,9 @@ class Heartbeat:
         interval: float,
         lease: float,
         stuck_after: float,
-        declared_dead: Callable[[], None],
-        asked_to_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
-        asked: Callable[[str | None, str | None], None] = lambda _order, _by: None,
+        on_declared_dead: Callable[[], None],
+        on_cancel_requested: Callable[[str, str], None] = lambda _task_id, _token: None,
+        on_request: Callable[[str | None, str | None], None] = lambda _order, _by: None,
         condition: Callable[[], Condition] = Condition,
     ) -> None:
         self._url = url
@@ -55,9 +57,9 @@ class Heartbeat:
         self._lease = lease
         self._deadline = max(interval, lease / 3)
         self._stuck_after = stuck_after
-        self._declared_dead = declared_dead
-        self._asked_to_stop = asked_to_stop
-        self._asked = asked
+        self._on_declared_dead = on_declared_dead
+        self._on_cancel_requested = on_cancel_requested
+        self._on_request = on_request
         self._order: str | None = None
         self._condition = condition
         self._stop = threading.Event()
@@ -119,7 +121,7 @@ class Heartbeat:
                 if not alive:
                     if not self._stop.is_set():
                         log.error("this worker was declared dead; it begins anew")
-                        self._declared_dead()
+                        self._on_declared_dead()
                     break
                 if (self._order, self._trust.jump) != (told, jump):
                     pause = min(self._interval / 2, RETRY_SECONDS)  # so that what comes of it is soon told
@@ -158,10 +160,10 @@ class Heartbeat:
         if heard is None:
             return None
         for task_id, token in heard.to_stop:
-            self._asked_to_stop(task_id, token)
+            self._on_cancel_requested(task_id, token)
         if heard.asked_to != self._order:
             self._order = heard.asked_to
-            self._asked(heard.asked_to, heard.asked_by)
+            self._on_request(heard.asked_to, heard.asked_by)
         return heard.now
 
     async def _disconnect(self) -> None:

@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 class Membership:
     """One event loop owns it.
 
-    `dropped` is called when all that is held was lost, `back` when the worker is a member again or `is_quiet` has
-    changed, `dismissed` when it is asked to end; `asked_to_stop` gets id and claim token of tasks that are to be
-    stopped. All on the event loop; `noticed_stop` gets the same as `asked_to_stop` before, in another thread, where
-    `condition` is asked how the worker is.
+    On the event loop it calls `on_declared_dead` when others take all that the worker holds, `on_claiming_changed` when
+    it may claim again or `is_quiet` has changed, `on_stop_requested` when somebody asks it to end, and
+    `on_cancel_requested` with id and claim token of a task to stop. In the heartbeat's thread it calls
+    `on_cancel_noticed` with the same just before, and `condition` to learn how the worker is.
     """
 
     def __init__(
@@ -45,23 +45,23 @@ class Membership:
         settings: Settings,
         queues: list[str] | None,
         *,
-        dropped: Callable[[], None],
-        back: Callable[[], None],
-        dismissed: Callable[[], None],
+        on_declared_dead: Callable[[], None],
+        on_claiming_changed: Callable[[], None],
+        on_stop_requested: Callable[[], None],
         condition: Callable[[], Condition],
-        asked_to_stop: Callable[[str, str], None],
-        noticed_stop: Callable[[str, str], None] = lambda _task_id, _token: None,
+        on_cancel_requested: Callable[[str, str], None],
+        on_cancel_noticed: Callable[[str, str], None] = lambda _task_id, _token: None,
     ) -> None:
         self._url = url
         self._pool = pool
         self._settings = settings
         self._queues = queues
-        self._dropped = dropped
-        self._back = back
-        self._dismissed = dismissed
+        self._on_declared_dead = on_declared_dead
+        self._on_claiming_changed = on_claiming_changed
+        self._on_stop_requested = on_stop_requested
         self._condition = condition
-        self._asked_to_stop = asked_to_stop
-        self._noticed_stop = noticed_stop
+        self._on_cancel_requested = on_cancel_requested
+        self._on_cancel_noticed = on_cancel_noticed
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._registered = NEVER
@@ -143,9 +143,9 @@ class Membership:
             interval=self._settings.heartbeat_interval,
             lease=self._settings.lease_seconds,
             stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
-            declared_dead=partial(self._on_loop(self._begin_anew), self.id),
-            asked_to_stop=self._stop_is_asked,
-            asked=partial(self._on_loop(self._follow), self.id),
+            on_declared_dead=partial(self._on_loop(self._begin_anew), self.id),
+            on_cancel_requested=self._cancel_is_requested,
+            on_request=partial(self._on_loop(self._follow), self.id),
             condition=self._condition,
         )
 
@@ -157,9 +157,9 @@ class Membership:
 
         return soon
 
-    def _stop_is_asked(self, task_id: str, token: str) -> None:
-        self._noticed_stop(task_id, token)
-        self._on_loop(self._asked_to_stop)(task_id, token)
+    def _cancel_is_requested(self, task_id: str, token: str) -> None:
+        self._on_cancel_noticed(task_id, token)
+        self._on_loop(self._on_cancel_requested)(task_id, token)
 
     def _follow(self, worker: str, order: str | None, by: str | None) -> None:
         if worker != self.id:
@@ -167,13 +167,13 @@ class Membership:
         match order:
             case Order.STOP:
                 log.info("%s asked this worker to stop", by)
-                self._dismissed()
+                self._on_stop_requested()
             case Order.QUIET | None if self.is_quiet != (order is not None):
                 log.info(
                     "%s asked this worker to %s", by, "claim nothing more" if order else "go on claiming"
                 )
                 self.is_quiet = order is not None
-                self._back()
+                self._on_claiming_changed()
             case _:
                 pass  # nothing new, or what only a later release knows
 
@@ -181,7 +181,7 @@ class Membership:
         if worker != self.id:
             return  # told by two
         self.is_member = self.is_quiet = False
-        self._dropped()
+        self._on_declared_dead()
         self.id = str(uuid.uuid4())
         self._rebirth = asyncio.create_task(self._be_reborn(), name="begin anew")
 
@@ -191,7 +191,7 @@ class Membership:
             return  # told to stop meanwhile
         self._heartbeat = self._new_heartbeat()
         self.start_beating()
-        self._back()
+        self._on_claiming_changed()
 
 
 def _not_ready(error: BaseException) -> bool:

@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 
 class Rescuer:
-    """`judging_time` is the database's time by which this process may judge, None while it may not (`trust`); `wake`
-    gets the queues in which rescued tasks may start."""
+    """`judging_time` is the database's time by which this process may judge, None while it may not (`lease_trust`);
+    `on_ready` gets the queues in which rescued tasks may start."""
 
     def __init__(
         self,
         pool: AsyncConnectionPool[psycopg.AsyncConnection],
         judging_time: Callable[[], float | None],
-        wake: Callable[[Iterable[str]], None],
+        on_ready: Callable[[Iterable[str]], None],
     ) -> None:
         self._pool = pool
         self._judging_time = judging_time
-        self._wake = wake
+        self._on_ready = on_ready
         self.rescued_count = 0
 
     async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
@@ -54,5 +54,5 @@ class Rescuer:
         if rescued:
             self.rescued_count += len(rescued)
             log.warning("took %d tasks from lost workers or past their deadline", len(rescued))
-            self._wake({queue for queue in rescued.values() if queue})
+            self._on_ready({queue for queue in rescued.values() if queue})
         return 0.0 if len(rescued) == passes.PASS_LIMIT else None

@@ -20,7 +20,7 @@ MAX_CHUNK = 32
 CHUNK_SECONDS = 0.002
 _APART = int(Isolation.OWN_PROCESS)
 
-Settle = Callable[[Job, Outcome, float], None]
+OnEnded = Callable[[Job, Outcome, float], None]
 
 
 class Pool(Protocol):
@@ -42,12 +42,12 @@ class IsolatedPool(Protocol):
 class Dispatcher:
     """The hand-over between fetcher and pools, on one event loop.
 
-    `settle` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are
+    `on_ended` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are
     in hand. Nothing is started while `may_start` says no: the lease of what waits here is in doubt.
     """
 
     def __init__(
-        self, limit: int, settle: Settle, *, on_low: Callable[[], None], may_start: Callable[[], bool]
+        self, limit: int, on_ended: OnEnded, *, on_low: Callable[[], None], may_start: Callable[[], bool]
     ) -> None:
         self.limit = limit
         self.low_water = 0
@@ -58,7 +58,7 @@ class Dispatcher:
         self.idle = asyncio.Event()  # set while nothing runs
         self.idle.set()
         self.last_start = time.monotonic()
-        self._settle = settle
+        self._on_ended = on_ended
         self._on_low = on_low
         self._may_start = may_start
         self._pool: Pool | None = None
@@ -92,7 +92,7 @@ class Dispatcher:
             self.last_start = time.monotonic()
             if job.expires is not None and job.expires <= elapsed():
                 # Handed back, for its time to live ran out while it waited here; it is ended where it lies then.
-                self._settle(job, Unstarted(), 0.0)
+                self._on_ended(job, Unstarted(), 0.0)
                 continue
             self.active += 1
             self.started_count += 1
@@ -145,7 +145,7 @@ class Dispatcher:
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         """A job is through."""
         self.ended_count += 1
-        self._settle(job, outcome, seconds)
+        self._on_ended(job, outcome, seconds)
 
     def freed(self) -> None:
         """A place to run is free again; a slot that takes its next job itself calls `took_leave` instead."""

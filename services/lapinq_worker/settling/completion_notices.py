@@ -11,11 +11,11 @@ MOST_WAITED = 10_000
 KEPT_SECONDS = 5.0
 
 
-class Waited:
-    """True while there are any. One event loop owns it; `tell` sends ids on."""
+class CompletionNotices:
+    """True while there are any. One event loop owns it; `send` sends ids on."""
 
-    def __init__(self, tell: Callable[[Iterable[str]], None]) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[Iterable[str]], None]) -> None:
+        self._send = send
         self._until: dict[str, float] = {}  # by time.monotonic, the earliest first
 
     def __bool__(self) -> bool:
@@ -35,7 +35,7 @@ class Waited:
         self._forget(time.monotonic())
         until = self._until
         if told := [task_id for task_id in ids if task_id in until]:
-            self._tell(told)
+            self._send(told)
 
     def _forget(self, now: float) -> None:
         while self._until:

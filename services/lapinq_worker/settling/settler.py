@@ -41,7 +41,7 @@ from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep.passes import ended_as
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
-from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.end_log import log_end
 from lapinq_worker.settling.unwritten import Done, Unwritten, size_of_done, size_of_end
 
@@ -63,25 +63,28 @@ T = TypeVar("T")
 
 
 class Settler:
-    """One event loop owns it. `wake` gets the queues in which a retried task may start at once, `soon` the seconds in
-    which another one will be due; `before` is called with the connection before anything is written on it, and may
-    fail; `waited` hears of the ends that are written; `tally` counts all ends for the metrics."""
+    """One event loop owns it.
+
+    It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
+    after which another one is due. It awaits `before_write` with the connection before it writes anything there; that
+    may fail. `notices` and `tally` hear of the ends that are written, and of all ends.
+    """
 
     def __init__(
         self,
         url: str,
-        wake: Callable[[Iterable[str]], None],
+        on_ready: Callable[[Iterable[str]], None],
         *,
-        soon: Callable[[float], None] = lambda _seconds: None,
-        before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
-        waited: Waited | None = None,
+        on_delayed: Callable[[float], None] = lambda _seconds: None,
+        before_write: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        notices: CompletionNotices | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
-        self._wake = wake
-        self._soon = soon
-        self._before = before
-        self._waited = waited
+        self._on_ready = on_ready
+        self._on_delayed = on_delayed
+        self._before_write = before_write
+        self._notices = notices
         self._tally = tally or Tally()
         self._completions = self._tally.completions
         self._done = Unwritten(size_of_done)
@@ -131,8 +134,8 @@ class Settler:
                 log.warning(
                     "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
                 )
-            if self._waited:
-                self._waited.ended((claim.id,))
+            if self._notices:
+                self._notices.ended((claim.id,))
             return
         else:
             following = decide(job.policy, claim.attempt, outcome, random.random())  # noqa: S311  # jitter
@@ -157,7 +160,7 @@ class Settler:
                 self.retried_count += type(following) is Retry
                 log_end(claim, end)
                 if end.delay > 0:
-                    self._soon(end.delay)
+                    self._on_delayed(end.delay)
             case Nothing():
                 pass
             case _:
@@ -225,7 +228,7 @@ class Settler:
         try:
             async with asyncio.timeout(seconds):
                 connection = self._connection or await self._connect()
-                await self._write_before(connection)
+                await self._prepare(connection)
                 ids = await send(connection, batch)
         except Exception as error:
             unwritten.failed(batch)
@@ -234,14 +237,14 @@ class Settler:
             await self._disconnect()
             raise
         unwritten.succeeded(batch)
-        if self._waited:
-            self._waited.ended(ids)
+        if self._notices:
+            self._notices.ended(ids)
 
-    async def _write_before(self, connection: psycopg.AsyncConnection) -> None:
-        if self._before is not None:
+    async def _prepare(self, connection: psycopg.AsyncConnection) -> None:
+        if self._before_write is not None:
             try:
                 async with asyncio.timeout(PROGRESS_SECONDS):
-                    await self._before(connection)
+                    await self._before_write(connection)
             except Exception as error:  # noqa: BLE001  # no outcome waits for it; what ails both of them is told there
                 log.debug("outcomes are written without what comes before: %s", error)
 
@@ -273,7 +276,7 @@ class Settler:
             log.warning("the error of task %s can't be stored: %s", plain.id, error)
             self._ended.add(plain)
             return ()
-        self._wake({queue for queue in ours.values() if queue})
+        self._on_ready({queue for queue in ours.values() if queue})
         if len(ours) < len(ended):
             rest = [end for end in ended if end.id not in ours]
             await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])

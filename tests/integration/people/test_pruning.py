@@ -8,7 +8,7 @@ from lapinq_core.domain.accounts.account import Role
 from lapinq_core.people import logins, sessions, users
 from lapinq_core.people.logins import Counter
 from lapinq_core.runtime.loop_times import LoopTimes
-from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.upkeep.maintenance import run_maintenance
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn
 from tests.support.running import on_connections
@@ -38,7 +38,7 @@ def test_the_chores_take_away_what_is_over_and_leave_the_rest(database: str) -> 
         stop = asyncio.Event()
         async with make_pool(database, "test", 4, timeout=5) as pool:
             running = asyncio.create_task(
-                run_chores(pool, Notifier(pool), stop, LoopTimes("test"), cleanup_interval=0)
+                run_maintenance(pool, Notifier(pool), stop, LoopTimes("test"), cleanup_interval=0)
             )
             await eventually_async(is_pruned)
             stop.set()

@@ -11,10 +11,10 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, SOON_SECONDS, Alarm, announce, delayed_notifier
+from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, SOON_SECONDS, DueTimer, announce, delayed_notifier
 from lapinq_core.tasks.intake import Taken, take_in
 from lapinq_core.upkeep import maintenance
-from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.scheduler import scheduler_companion
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn, enqueue, new_task
@@ -40,11 +40,11 @@ def rare_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def upkeep_running(database: str, alarm: Alarm | None) -> AsyncGenerator[LoopTimes]:
+async def upkeep_running(database: str, due_timer: DueTimer | None) -> AsyncGenerator[LoopTimes]:
     stop, times = asyncio.Event(), LoopTimes("test")
     async with make_pool(database, "test", 4, timeout=5) as pool:
         running = asyncio.create_task(
-            run_chores(pool, Notifier(pool), stop, times, cleanup_interval=0, alarm=alarm)
+            run_maintenance(pool, Notifier(pool), stop, times, cleanup_interval=0, due_timer=due_timer)
         )
         try:
             yield times
@@ -69,13 +69,13 @@ def test_storing_tells_when_the_first_of_the_delayed_ones_is_due(database: str) 
 @pytest.mark.usefixtures("rare_looks")
 def test_a_task_that_falls_due_between_two_looks_is_ready_when_it_is_told_of(database: str) -> None:
     async def test(conn: Conn) -> None:
-        alarm = Alarm()
-        async with upkeep_running(database, alarm):
+        due_timer = DueTimer()
+        async with upkeep_running(database, due_timer):
             (first,) = await enqueue(conn, scheduled_at=later(0.3))
-            alarm.ring_in(0.3)
+            due_timer.fire_in(0.3)
             await eventually_async(is_ready(conn, first))
             (second,) = await enqueue(conn, scheduled_at=later(0.1))
-            alarm.heard("")
+            due_timer.heard("")
             await eventually_async(is_ready(conn, second))
 
     on_connections(database, test)

@@ -15,7 +15,7 @@ from lapinq_core.people import audit
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes, retaining, retention
-from lapinq_core.upkeep.maintenance import run_chores
+from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.passes import ended_as
 from lapinq_core.upkeep.retaining import STOPPED_SECONDS, Retaining
 from lapinq_core.upkeep.retention import Busy, Week, Window, delete_ended, drop_week
@@ -348,7 +348,7 @@ def test_the_chore_goes_its_rounds_and_prunes_the_audit_log(
         stop = asyncio.Event()
         async with make_pool(database, "test", 4, timeout=5) as pool:
             running = asyncio.create_task(
-                run_chores(
+                run_maintenance(
                     pool,
                     Notifier(pool),
                     stop,

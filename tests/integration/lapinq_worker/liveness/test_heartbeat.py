@@ -40,7 +40,7 @@ def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
         "interval": 0.1,
         "lease": 1.0,
         "stuck_after": 60.0,
-        "declared_dead": lambda: None,
+        "on_declared_dead": lambda: None,
     }
     heartbeat = Heartbeat(url, worker, **{**defaults, **values})
     heartbeat.start(moment())
@@ -92,7 +92,7 @@ def jumped_seconds(url: str) -> float | None:
 
 def test_before_it_begins_there_is_no_lease(database: str) -> None:
     heartbeat = Heartbeat(
-        database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, declared_dead=lambda: None
+        database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, on_declared_dead=lambda: None
     )
     assert not heartbeat.is_current
     assert heartbeat.judging_time is None
@@ -114,7 +114,7 @@ def test_a_death_is_told_once_and_ends_the_beat(database: str, gone: str) -> Non
     told = list[str]()
     worker = register(database)
     with beating(
-        database, worker, declared_dead=lambda: told.append(threading.current_thread().name)
+        database, worker, on_declared_dead=lambda: told.append(threading.current_thread().name)
     ) as heartbeat:
         with psycopg.connect(database) as conn:
             conn.execute(gone.encode())
@@ -125,7 +125,7 @@ def test_a_death_is_told_once_and_ends_the_beat(database: str, gone: str) -> Non
 def test_a_beat_after_the_end_tells_of_no_death(database: str) -> None:
     told = list[str]()
     with beating(
-        database, register(database), interval=0.5, declared_dead=lambda: told.append("dead")
+        database, register(database), interval=0.5, on_declared_dead=lambda: told.append("dead")
     ) as heartbeat:
         heartbeat.stop()
         with psycopg.connect(database) as conn:
@@ -175,7 +175,7 @@ def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: st
 
     worker = register(database)
     first, second, _ = asyncio.run(claim_some())
-    with beating(database, worker, asked_to_stop=note):
+    with beating(database, worker, on_cancel_requested=note):
         eventually(lambda: beats(database) > 0.1)
         assert not told
         with psycopg.connect(database) as conn:

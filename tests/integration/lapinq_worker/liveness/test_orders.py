@@ -127,7 +127,7 @@ def test_quiet_it_hands_back_what_it_claimed_ahead(
             token = str(uuid.uuid4())
             await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
             worker._fetcher._doubtful[token] = 0.0
-            worker._fetcher.woken("")
+            worker._fetcher.heard("")
             await until(lambda: len(worker._dispatcher.waiting) == 3)
             await quieted(desk, worker)
             await desk.has_status("pending", *ahead)

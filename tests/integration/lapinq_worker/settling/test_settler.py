@@ -18,7 +18,7 @@ from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.settling import settler as settler_module
 from lapinq_worker.settling import unwritten as unwritten_module
-from lapinq_worker.settling.completion_notices import Waited
+from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
 from tests.support import tasks
@@ -32,11 +32,13 @@ from tests.support.proxy import proxy
 async def settling(
     url: str,
     woken: set[str] | None = None,
-    waited: Waited | None = None,
-    before: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+    notices: CompletionNotices | None = None,
+    before_write: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[Settler]:
     """A settler that runs; at the end it has written everything."""
-    settler = Settler(url, (set[str]() if woken is None else woken).update, waited=waited, before=before)
+    settler = Settler(
+        url, (set[str]() if woken is None else woken).update, notices=notices, before_write=before_write
+    )
     running = asyncio.create_task(settler.run())
     try:
         yield settler
@@ -157,7 +159,7 @@ def test_progress_that_cannot_be_written_keeps_no_outcome(
         progress.note(running, 10, None)
         async with await connect(database, "test") as other, other.transaction():
             await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
-            async with settling(database, before=progress.flush) as settler:
+            async with settling(database, before_write=progress.flush) as settler:
                 settler.add(job(ended), Completed("1"), 0.001)
         assert await desk.status(ended.id) == "completed"
 
@@ -328,9 +330,9 @@ def test_the_ends_of_tasks_that_are_waited_for_are_told_once_they_are_there(data
                     assert row is not None
                     seen.append((task_id, row[0]))
 
-            waited = Waited(tell)
-            waited.heard(" ".join(one.id for one in held if one is not other))
-            async with settling(database, waited=waited) as settler:
+            notices = CompletionNotices(tell)
+            notices.heard(" ".join(one.id for one in held if one is not other))
+            async with settling(database, notices=notices) as settler:
                 settler.add(job(completed), Completed("1"), 0.001)
                 settler.add(job(failed), Raised("no"), 0.001)
                 settler.add(job(other), Completed("1"), 0.001)

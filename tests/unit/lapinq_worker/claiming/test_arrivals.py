@@ -37,8 +37,8 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
                 Functions([], 20.0),
                 Host(Limits()),
                 worker_id=lambda: "w",
-                settle=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),
-                wake=woken.set,
+                on_ended=lambda job, outcome, seconds: settled.append((job, outcome, seconds)),
+                on_imported=woken.set,
             )
             claims = [make_claim(), make_claim()]
             arrivals.take_in(claims, 0.0)

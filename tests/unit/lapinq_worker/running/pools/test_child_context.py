@@ -125,13 +125,13 @@ def test_the_last_word_comes_before_the_outcome(run: Run) -> None:
             said: Said = []
             jobs = [quick(listened_to(make_job(child_tasks.say, n, f"at {n}"), said)) for n in range(1, 31)]
             ends_before: dict[str, int] = {}
-            settle = bench.dispatcher._settle  # pyright: ignore[reportPrivateUsage]
+            on_ended = bench.dispatcher._on_ended  # pyright: ignore[reportPrivateUsage]
 
             def note_and_settle(job: Job, outcome: Outcome, seconds: float) -> None:
                 ends_before[job.claim.id] = len(said)
-                settle(job, outcome, seconds)
+                on_ended(job, outcome, seconds)
 
-            bench.dispatcher._settle = note_and_settle  # pyright: ignore[reportPrivateUsage]
+            bench.dispatcher._on_ended = note_and_settle  # pyright: ignore[reportPrivateUsage]
             await bench.run(*jobs)
             for n, job in enumerate(jobs, start=1):
                 assert (job.claim.id, n, f"at {n}") in said[: ends_before[job.claim.id]]

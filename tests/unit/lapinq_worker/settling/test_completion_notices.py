@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_worker.settling import completion_notices as waited_module
-from lapinq_worker.settling.completion_notices import KEPT_SECONDS, Waited
+from lapinq_worker.settling.completion_notices import KEPT_SECONDS, CompletionNotices
 
 
 class Clock:
@@ -29,18 +29,20 @@ def told() -> list[list[str]]:
 
 
 @pytest.fixture
-def waited(told: list[list[str]], clock: Clock) -> Waited:
-    return Waited(lambda ids: told.append(list(ids)))
+def waited(told: list[list[str]], clock: Clock) -> CompletionNotices:
+    return CompletionNotices(lambda ids: told.append(list(ids)))
 
 
-def test_nobody_waits_at_first_nor_after_an_empty_word(waited: Waited, told: list[list[str]]) -> None:
+def test_nobody_waits_at_first_nor_after_an_empty_word(
+    waited: CompletionNotices, told: list[list[str]]
+) -> None:
     waited.heard("")
     assert not waited
     waited.ended(["a"])
     assert told == []
 
 
-def test_those_that_are_waited_for_are_told_of(waited: Waited, told: list[list[str]]) -> None:
+def test_those_that_are_waited_for_are_told_of(waited: CompletionNotices, told: list[list[str]]) -> None:
     waited.heard("a b")
     waited.heard("c")
     assert waited
@@ -49,7 +51,9 @@ def test_those_that_are_waited_for_are_told_of(waited: Waited, told: list[list[s
     assert told == [["c", "a"]]
 
 
-def test_what_is_not_said_again_is_forgotten(waited: Waited, told: list[list[str]], clock: Clock) -> None:
+def test_what_is_not_said_again_is_forgotten(
+    waited: CompletionNotices, told: list[list[str]], clock: Clock
+) -> None:
     waited.heard("a b")
     clock.now += KEPT_SECONDS - 1
     waited.heard("a")
@@ -63,7 +67,7 @@ def test_what_is_not_said_again_is_forgotten(waited: Waited, told: list[list[str
 
 
 def test_no_more_are_kept_than_may(
-    waited: Waited, told: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    waited: CompletionNotices, told: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waited_module, "MOST_WAITED", 2)
     waited.heard("a b c")

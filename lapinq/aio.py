@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq import _requests
-from lapinq._connection import AsyncConnection
-from lapinq._queue import QueueBase
-from lapinq._refusals import log_refusal
+from lapinq._client.http.connection import AsyncConnection
+from lapinq._client.http.responses import log_refusal
+from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class AsyncTaskQueue(QueueBase[AsyncConnection]):
-    """Enqueues tasks over HTTP from coroutines. One object serves any number of event loops.
+    """Enqueues tasks over HTTP from coroutines. Any number of event loops may share it.
 
-    Connections are opened by the first request of each loop and closed there by `close` or the end of an
-    `async with` block: asyncio warns of those left open at the end of a loop.
+    The first request of each loop opens connections. `close` or the end of an `async with` block closes those of the
+    running loop; asyncio warns about connections that a loop leaves open at its end.
     """
 
     def __init__(
@@ -43,15 +42,15 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
     async def batch_enqueue(
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> httpx.Response:
-        """As `TaskQueue.batch_enqueue`."""
+        """Like `TaskQueue.batch_enqueue`."""
         if not self.middleware:
             return await self._send_batch(tasks, idempotency_key)
-        from lapinq._middleware import apass_through, opened
+        from lapinq._client.entries.middleware import apass_through, editable_copies
 
         async def send(entries: Entries) -> httpx.Response:
             return await self._send_batch(entries, idempotency_key)
 
-        return await apass_through(self.middleware, opened(self, tasks), send)
+        return await apass_through(self.middleware, editable_copies(self, tasks), send)
 
     async def close(self) -> None:
         await self._connection.aclose()
@@ -65,6 +64,6 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
     async def _send_batch(
         self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
     ) -> httpx.Response:
-        response = await self._connection.asend(_requests.enqueue_batch(self, entries, idempotency_key))
+        response = await self._connection.asend(self._batch_request(entries, idempotency_key))
         log_refusal(response, "the batch was not enqueued")
         return response

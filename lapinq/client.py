@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq import _requests
-from lapinq._connection import SyncConnection
-from lapinq._queue import QueueBase
-from lapinq._refusals import log_refusal
+from lapinq._client.http.connection import SyncConnection
+from lapinq._client.http.responses import log_refusal
+from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class TaskQueue(QueueBase[SyncConnection]):
-    """Enqueues tasks over HTTP. One object serves any number of threads and survives a fork.
+    """Enqueues tasks over HTTP. Any number of threads may share it, and it survives a fork.
 
-    Connections are opened by the first request and closed by `close`, by the end of a `with` block, or with
-    the process. A closed queue opens them again when it is used.
+    The first request opens connections. `close`, the end of a `with` block or the end of the process closes them. A
+    closed queue opens them again when it is used.
     """
 
     def __init__(
@@ -43,18 +42,20 @@ class TaskQueue(QueueBase[SyncConnection]):
     def batch_enqueue(
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> httpx.Response:
-        """Enqueue all of them or none, at most 1000; each as `Task.entry` makes it.
+        """Enqueue at most 1000 entries, made by `Task.entry`: all of them or none.
 
-        Repeated with the same `idempotency_key` and the same tasks it enqueues nothing and gets the same ids.
-        Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A
-        refusal is logged and is in the response.
+        A repeated request with the same `idempotency_key` and the same tasks enqueues nothing and returns the same ids.
+        Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A refusal is
+        logged, and the response tells.
         """
         if not self.middleware:
             return self._send_batch(tasks, idempotency_key)
-        from lapinq._middleware import opened, pass_through
+        from lapinq._client.entries.middleware import editable_copies, pass_through
 
         return pass_through(
-            self.middleware, opened(self, tasks), lambda passed: self._send_batch(passed, idempotency_key)
+            self.middleware,
+            editable_copies(self, tasks),
+            lambda passed: self._send_batch(passed, idempotency_key),
         )
 
     def close(self) -> None:
@@ -69,6 +70,6 @@ class TaskQueue(QueueBase[SyncConnection]):
     def _send_batch(
         self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
     ) -> httpx.Response:
-        response = self._connection.send(_requests.enqueue_batch(self, entries, idempotency_key))
+        response = self._connection.send(self._batch_request(entries, idempotency_key))
         log_refusal(response, "the batch was not enqueued")
         return response

@@ -1,4 +1,4 @@
-"""The answer to an enqueue request, and through it the task: its status and its result."""
+"""The response to an enqueue request, and through it the task's status and result."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lapinq import _requests
-from lapinq._connection import Connection, SyncConnection
-from lapinq._waiting import Waiting
+from lapinq._client.http import requests
+from lapinq._client.http.connection import Connection, SyncConnection
+from lapinq._client.http.responses import read_object, refusal
+from lapinq._client.http.result_poll import ResultPoll
 from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
 
 class TaskRef:
-    """What `.queue()` and `.aqueue()` give back.
+    """What `.queue()` and `.aqueue()` return, also for a refused request: then `task_id` raises.
 
-    It exists for a refused request too: `status_code` tells, `task_id` raises. The waiting methods ask the
-    server; `wait` and `status` block, `awaitait` and `astatus` are for coroutines.
+    `status`, `wait` and `result` ask the server and block. `astatus`, `awaitait` and `aresult` are for coroutines.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class TaskRef:
         timeout: float = 30.0,
         connection: Connection | None = None,
     ) -> None:
-        """`timeout` is for each single request; `connection` stays the caller's, without it one is made."""
+        """`timeout` is for each request. The caller keeps `connection` and closes it."""
         self.response = response
         self.server_url = server_url
         self.api_key = api_key
@@ -49,9 +49,9 @@ class TaskRef:
 
     @property
     def task_id(self) -> str | None:
-        """None for a task with `ttl_seconds` 0. Raises `RequestRefused` when the task was not taken."""
+        """None for a task with `ttl_seconds` 0. Raises `RequestRefused` if the task was not enqueued."""
         self.raise_for_status()
-        body = _requests.read_object(self.response)
+        body = read_object(self.response)
         if "task_id" not in body:
             raise RequestRefused(
                 f"no lapinq server answered at {self.response.url}: {self.response.text[:200]!r}",
@@ -60,110 +60,106 @@ class TaskRef:
         return body["task_id"]
 
     def json(self) -> Any:
-        """The server's answer to the enqueue request, as it came."""
+        """The body of the response to the enqueue request."""
         return self.response.json()
 
     def raise_for_status(self) -> Self:
-        """The ref itself, to be chained. Raises `RequestRefused` when the task was not taken."""
-        error = _requests.refusal(self.response, "the server did not take the task")
+        """The ref itself, for chaining. Raises `RequestRefused` if the task was not enqueued."""
+        error = refusal(self.response, "the server did not take the task")
         if error is not None:
             raise error
         return self
 
     def status(self) -> str | None:
-        """The task's status now; None when the server keeps no such task (any more)."""
+        """The task's current status. None if the server doesn't have the task, or no longer."""
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, self._connection.send(_requests.task_details(self, task_id)))
+        return _read_status(task_id, self._connection.send(requests.task_details(self, task_id)))
 
     async def astatus(self) -> str | None:
-        """As `status`, for coroutines."""
+        """Like `status`, for coroutines."""
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, await self._connection.asend(_requests.task_details(self, task_id)))
+        return _read_status(task_id, await self._connection.asend(requests.task_details(self, task_id)))
 
     def wait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
         """The finished task: `id`, `status`, `result` (the value as JSON text), `error`, `completed_at`.
 
-        A failed, cancelled or expired task is returned like a completed one. Times are in seconds; `timeout`
-        None waits for ever. The server answers as soon as the task has ended; one that can't wait is polled,
-        often at first, then each `poll_interval`. Raises `ResultTimeout` (a TimeoutError); a server that is
-        away for a moment is asked again until then.
+        A failed, cancelled or expired task is returned like a completed one. Times are in seconds; `timeout` None waits
+        for ever. The server answers as soon as the task ends. A server that can't wait is polled, often at first, then
+        every `poll_interval`. One that is unavailable is asked again. Raises `ResultTimeout`, a TimeoutError.
         """
-        waiting = self._waiting(timeout, poll_interval)
+        poll = self._poll(timeout, poll_interval)
         while True:
-            with self._connection.places.one() as has_place:
+            with self._connection.long_polls.take() as has_slot:
                 try:
-                    result = waiting.read(self._connection.send(self._ask(waiting, has_place=has_place)))
-                    if result is not None:
-                        return result
+                    finished = poll.read(self._connection.send(self._result_request(poll, has_slot=has_slot)))
+                    if finished is not None:
+                        return finished
                 except ServerUnavailable as error:
-                    waiting.missed(error)
-            time.sleep(waiting.pause(time.monotonic()))
+                    poll.record_no_answer(error)
+            time.sleep(poll.pause(time.monotonic()))
 
     async def awaitait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
-        """As `wait`, for coroutines."""
+        """Like `wait`, for coroutines."""
         import asyncio
 
-        waiting = self._waiting(timeout, poll_interval)
+        poll = self._poll(timeout, poll_interval)
         while True:
-            with self._connection.async_places.one() as has_place:
+            with self._connection.async_long_polls.take() as has_slot:
                 try:
-                    answer = await self._connection.asend(self._ask(waiting, has_place=has_place))
-                    result = waiting.read(answer)
-                    if result is not None:
-                        return result
+                    response = await self._connection.asend(self._result_request(poll, has_slot=has_slot))
+                    finished = poll.read(response)
+                    if finished is not None:
+                        return finished
                 except ServerUnavailable as error:
-                    waiting.missed(error)
-            await asyncio.sleep(waiting.pause(time.monotonic()))
+                    poll.record_no_answer(error)
+            await asyncio.sleep(poll.pause(time.monotonic()))
 
     def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
-        """What the function returned, once it has, as JSON has it: a tuple is a list.
+        """Wait for the task and return what the function returned. It went through JSON, so a tuple is a list.
 
-        Raises `TaskFailed` when the task failed, was cancelled or expired; else as `wait`.
+        Raises `TaskFailed` if the task failed, was cancelled or expired, otherwise like `wait`.
         """
         return _value(self.wait(timeout, poll_interval))
 
     async def aresult(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
-        """As `result`, for coroutines."""
+        """Like `result`, for coroutines."""
         return _value(await self.awaitait(timeout, poll_interval))
 
     def __repr__(self) -> str:
-        answer = _requests.read_object(self.response)
+        answer = read_object(self.response)
         return f"<TaskRef {answer.get('task_id', self.status_code)}>"
 
-    def _waiting(self, timeout: float | None, poll_interval: float) -> Waiting:
+    def _poll(self, timeout: float | None, poll_interval: float) -> ResultPoll:
         task_id = self.task_id
         if task_id is None:
             raise NotPersisted
-        return Waiting(task_id, timeout, poll_interval, time.monotonic())
+        return ResultPoll(task_id, timeout, poll_interval, time.monotonic())
 
-    def _ask(self, waiting: Waiting, *, has_place: bool) -> _requests.Call:
+    def _result_request(self, poll: ResultPoll, *, has_slot: bool) -> requests.Request:
         now = time.monotonic()
-        call = _requests.task_result(
-            self, waiting.task_id, waiting.hold(self.timeout, now, has_place=has_place)
-        )
-        return msgspec.structs.replace(call, timeout=waiting.request_timeout(self.timeout, now))
+        wait = poll.wait_seconds(self.timeout, now, has_slot=has_slot)
+        request = requests.task_result(self, poll.task_id, wait)
+        return msgspec.structs.replace(request, timeout=poll.request_timeout(self.timeout, now))
 
 
 def _value(finished: dict[str, Any]) -> Any:
     status = finished["status"]
     if status != "completed":
         task_id, error = finished["id"], finished["error"]
-        told = f"task {task_id} {_ENDED.get(status, status)}" + (f": {error}" if error else "")
-        raise TaskFailed(told, task_id=task_id, status=status, error=error)
+        ended = "was cancelled" if status == "cancelled" else status
+        message = f"task {task_id} {ended}" + (f": {error}" if error else "")
+        raise TaskFailed(message, task_id=task_id, status=status, error=error)
     return msgspec.json.decode(finished["result"])
-
-
-_ENDED = {"cancelled": "was cancelled"}
 
 
 def _read_status(task_id: str, response: httpx.Response) -> str | None:
     if response.status_code == 404:
         return None
-    error = _requests.refusal(response, f"no status of task {task_id}")
+    error = refusal(response, f"no status of task {task_id}")
     if error is not None:
         raise error
-    return _requests.read_object(response).get("status")
+    return read_object(response).get("status")

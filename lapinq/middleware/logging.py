@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lapinq.middleware._endings import ending, full_name
+from lapinq._client.outcome import outcome_of, type_name
 from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class StructuredLogging(Middleware):
         try:
             yield
         except BaseException as error:
-            self._ended(facts, started, ending(error), {"error": full_name(error)})
+            self._ended(facts, started, outcome_of(error), {"error": type_name(error)})
             raise
         self._ended(facts, started, "completed", {})
 

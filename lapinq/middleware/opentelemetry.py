@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from lapinq.middleware._endings import ending, full_name, is_failure
+from lapinq._client.outcome import is_failure, outcome_of, type_name
 from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ class OpenTelemetry(Middleware):
             try:
                 yield
             except BaseException as error:
-                span.set_attribute("lapinq.task.outcome", ending(error))
+                span.set_attribute("lapinq.task.outcome", outcome_of(error))
                 if is_failure(error):
                     span.record_exception(error)
-                    span.set_attribute("error.type", full_name(error))
+                    span.set_attribute("error.type", type_name(error))
                     span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
                 raise
             span.set_attribute("lapinq.task.outcome", "completed")
@@ -147,7 +147,7 @@ def _tell_answer(span: Span, answer: Any) -> None:
     """The task's id, or that the server refused. Another middleware may answer anything."""
     from opentelemetry.trace import StatusCode
 
-    from lapinq._requests import read_object
+    from lapinq._client.http.responses import read_object
     from lapinq.handle import TaskRef
 
     response = answer.response if isinstance(answer, TaskRef) else answer

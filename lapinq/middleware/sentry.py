@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lapinq.middleware._endings import is_failure
+from lapinq._client.outcome import is_failure
 from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:

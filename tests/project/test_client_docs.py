@@ -12,7 +12,7 @@ import pytest
 
 import lapinq
 from lapinq import errors
-from lapinq._scheduling import ScheduleOptions
+from lapinq._client.declaring.schedules import ScheduleOptions
 from lapinq.task import TaskOptions
 from lapinq_core.domain.schedules.schedule_file import read_file
 

@@ -1,0 +1,1 @@
+"""What a decorator records about a function: its names, its options, its retries, its schedules."""

@@ -1,0 +1,40 @@
+"""The options of enqueueing a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from lapinq_core.domain.interval import MAX_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class TaskOptions(TypedDict, total=False):
+    """None stands for the queue's default, or the server's."""
+
+    queue_name: str | None
+    scheduled_at: str | datetime | None
+    max_retries: int | None
+    priority: int | None
+    ttl_seconds: float | None
+    metadata: dict[str, Any] | None
+    retry_delay: float | None
+    retry_backoff: bool | None
+    webhook_url: str | None
+    timeout: float | None
+    idempotency_key: str | None
+
+
+def check_timeout(options: Mapping[str, Any]) -> None:
+    """Raises TypeError and ValueError for a `timeout` that is no time limit."""
+    timeout = options.get("timeout")
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
+    if not 0 < timeout <= MAX_SECONDS:
+        raise ValueError(
+            f"timeout must be more than 0 and at most {MAX_SECONDS} seconds (ten years), not {timeout!r}"
+        )

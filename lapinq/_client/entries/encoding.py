@@ -1,0 +1,57 @@
+"""Python values as JSON. A value that JSON would change or lose is refused, and the error names it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import msgspec
+
+
+def encode(value: Any, name: str) -> msgspec.Raw:
+    """JSON text of `value`.
+
+    Raises TypeError for a value without a JSON form and ValueError for one that JSON cannot hold (NaN, a lone
+    surrogate, a list inside itself). Both messages begin with `name`. A `msgspec.Raw` is JSON text already.
+    """
+    if isinstance(value, msgspec.Raw):
+        return value
+    try:
+        text = msgspec.json.encode(value, enc_hook=_as_basic_type)
+    except TypeError as error:
+        raise TypeError(f"{name} cannot be sent as JSON: {error}") from error
+    except RecursionError as error:
+        raise ValueError(
+            f"{name} cannot be sent as JSON: it contains itself or is nested too deeply"
+        ) from error
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name} cannot be sent as JSON: {error}") from error
+    # msgspec encodes NaN and the infinities as null, so only text with a null in it needs the slow check.
+    if b"null" in text and _contains_non_finite(msgspec.to_builtins(value, enc_hook=_as_basic_type)):
+        raise ValueError(f"{name} cannot be sent as JSON: it holds NaN or an infinite number")
+    return msgspec.Raw(text)
+
+
+def _as_basic_type(value: Any) -> Any:
+    """msgspec doesn't encode subclasses of the basic types. They are sent as their base type."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    raise TypeError(f"{object.__repr__(value)} has no JSON form")
+
+
+def _contains_non_finite(value: Any) -> bool:
+    unchecked = [value]
+    while unchecked:
+        item = unchecked.pop()
+        if isinstance(item, float):
+            if not math.isfinite(item):
+                return True
+        elif isinstance(item, dict):
+            unchecked.extend(cast("dict[Any, Any]", item).values())
+        elif isinstance(item, (list, tuple)):
+            unchecked.extend(cast("list[Any] | tuple[Any, ...]", item))
+    return False

@@ -1,0 +1,120 @@
+"""How long and how often to ask for a result. No I/O: the caller sends, sleeps and tells the time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from lapinq._client.http.responses import read_object, refusal
+from lapinq.errors import ResultTimeout
+
+if TYPE_CHECKING:
+    import httpx
+
+    from lapinq.errors import ServerUnavailable
+
+MAX_WAIT_SECONDS = 20.0
+FIRST_PAUSE_SECONDS = 0.02
+_MIN_PAUSE_SECONDS = 0.005
+_PAUSE_GROWTH = 1.5
+_MIN_REQUEST_SECONDS = 1.0
+_MIN_WAIT_SECONDS = 0.01
+_WAIT_SHARE_OF_TIMEOUT = 0.8
+_WAIT_NOT_SUPPORTED = frozenset({400, 422})
+_TEMPORARY = frozenset({429, 502, 503, 504})
+
+
+class ResultPoll:
+    """One caller that waits for one task.
+
+    Each request is a long poll: the server responds when the task ends, or after a while. A server that doesn't support
+    that is polled, after pauses that start short and grow to `poll_interval`. One that is unavailable or overloaded is
+    asked again until the timeout, because the task goes on without it.
+
+    Times are in seconds, on the caller's monotonic clock. `timeout` None waits for ever.
+    """
+
+    def __init__(self, task_id: str, timeout: float | None, poll_interval: float, now: float) -> None:
+        self.task_id = task_id
+        self._timeout = math.inf if timeout is None else timeout
+        self._deadline = now + self._timeout
+        self._interval = max(poll_interval, _MIN_PAUSE_SECONDS)
+        self._pause = min(FIRST_PAUSE_SECONDS, self._interval)
+        self._retry_after = 0.0
+        self._status: str | None = None
+        self._error: Exception | None = None
+        self._is_wait_supported = True
+        self._is_next_plain = False
+        self._wait = 0.0
+        self._asked_at = now
+
+    def wait_seconds(self, max_timeout: float, now: float, *, has_slot: bool) -> float:
+        """How long the server may take to answer the next request. 0 asks it to answer at once.
+
+        `max_timeout` is the timeout of a request.
+        """
+        wanted = min(MAX_WAIT_SECONDS, self._deadline - now, max_timeout * _WAIT_SHARE_OF_TIMEOUT)
+        may_wait = has_slot and self._is_wait_supported and not self._is_next_plain
+        self._wait = wanted if may_wait and wanted >= _MIN_WAIT_SECONDS else 0.0
+        self._asked_at = now
+        self._is_next_plain = False
+        return self._wait
+
+    def request_timeout(self, max_timeout: float, now: float) -> float:
+        """For the next request: the time left, but enough for one try, and never over `max_timeout`."""
+        return min(max_timeout, max(self._deadline - now, self._wait + _MIN_REQUEST_SECONDS))
+
+    def read(self, response: httpx.Response) -> dict[str, Any] | None:
+        """The result object of the finished task. None if it has not finished.
+
+        Raises `RequestRefused` for an error that will not go away.
+        """
+        body = read_object(response)
+        if response.is_success and "id" in body:
+            return body
+        self._error = None
+        self._retry_after = 0.0
+        status = body.get("status")
+        if isinstance(status, str):
+            self._status = status
+            return None
+        if self._wait and response.status_code in _WAIT_NOT_SUPPORTED:
+            # An older server. If the error has another cause, a plain request gets it too.
+            self._is_wait_supported = False
+            return None
+        # A server with too many long polls, or a proxy that allows none, may still answer a plain request.
+        self._is_next_plain = bool(self._wait)
+        error = refusal(response, f"no result of task {self.task_id}")
+        if error is not None and response.status_code not in _TEMPORARY:
+            raise error
+        self._error = error
+        self._retry_after = _seconds(response.headers.get("retry-after", ""))
+        return None
+
+    def record_no_answer(self, error: ServerUnavailable) -> None:
+        self._error = error
+        self._retry_after = 0.0
+
+    def pause(self, now: float) -> float:
+        """How long to sleep before the next request. Raises `ResultTimeout` after the deadline."""
+        left = self._deadline - now
+        if left <= 0:
+            raise ResultTimeout(
+                f"task {self.task_id} had not finished after {self._timeout:g} s ({self._last_seen()})",
+                task_id=self.task_id,
+                status=self._status,
+            ) from self._error
+        if self._error is None and self._wait and now - self._asked_at >= self._wait * 0.9:
+            return 0.0  # the server waited as long as it was asked to
+        pause = self._pause
+        self._pause = min(pause * _PAUSE_GROWTH, self._interval)
+        return min(max(pause, self._retry_after), left)
+
+    def _last_seen(self) -> str:
+        if self._error is not None:
+            return str(self._error)
+        return f"last seen as {self._status}" if self._status else "the server did not say its status"
+
+
+def _seconds(header: str) -> float:
+    return float(header) if header.isascii() and header.isdecimal() else 0.0

@@ -1,0 +1,80 @@
+"""Waiting for a result, with servers that support long polls and servers that don't."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lapinq import TaskQueue, TaskRef
+from lapinq._client.http.connection import SyncConnection
+from lapinq._client.http.slots import Slots
+from lapinq.errors import RequestRefused, TaskFailed
+
+from .conftest import TASK_ID, Script, finished
+
+tasks = TaskQueue()
+
+
+@tasks.task
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@pytest.fixture(autouse=True)
+def queue(server: Script) -> Iterator[TaskQueue]:
+    tasks.server_url = server.url
+    with tasks:
+        yield tasks
+
+
+def test_a_server_that_refuses_to_wait_is_polled(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(400, {"error": "wait is not a known parameter"})
+    server.answer(200, {"error": "task not finished", "status": "pending"})
+    server.answer_result("3")
+    assert ref.wait()["result"] == "3"
+    assert ["?wait=" in request.path for request in server.requests[1:]] == [True, False, False]
+
+
+def test_a_lasting_refusal_is_raised_although_the_server_was_to_wait(server: Script) -> None:
+    ref = add.queue(1, 2)
+    for _ in range(2):
+        server.answer(400, {"error": "id must be a task id"})
+    with pytest.raises(RequestRefused, match="id must be a task id"):
+        ref.wait()
+
+
+def test_without_a_free_slot_there_is_no_long_poll(server: Script) -> None:
+    connection = SyncConnection()
+    connection.long_polls = Slots(1)
+    ref = TaskRef(add.queue(1, 2).response, server.url, None, connection=connection)
+    for _ in range(2):
+        server.answer_result("3")
+    with connection.long_polls.take() as is_first:
+        assert is_first
+        ref.wait()
+    ref.wait()
+    assert ["?wait=" in request.path for request in server.requests[1:]] == [False, True]
+    connection.close()
+
+
+def test_result_is_the_decoded_value(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer_result('{"a": [1, null]}')
+    assert ref.result() == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        ("failed", "ValueError: no", f"task {TASK_ID} failed: ValueError: no"),
+        ("cancelled", None, f"task {TASK_ID} was cancelled"),
+        ("expired", "its time to live ran out", f"task {TASK_ID} expired: its time to live ran out"),
+    ],
+)
+def test_result_raises_when_there_is_none(server: Script, status: str, error: str | None, told: str) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, finished("null") | {"status": status, "result": None, "error": error})
+    with pytest.raises(TaskFailed) as raised:
+        ref.result()
+    assert (str(raised.value), raised.value.task_id) == (told, TASK_ID)
+    assert (raised.value.status, raised.value.error) == (status, error)

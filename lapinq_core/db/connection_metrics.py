@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 
-import psycopg
 from prometheus_client.core import Metric
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
 from lapinq_core.runtime import catalogue
 
 
-def connection_metrics(
-    part: str, pool: AsyncConnectionPool[psycopg.AsyncConnection], *notifiers: Notifier
-) -> Iterator[Metric]:
+def connection_metrics(part: str, pool: Pool, *notifiers: Notifier) -> Iterator[Metric]:
     """Of the pool and the notifiers of `part`; any thread may ask."""
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterable
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 
 READY_CHANNEL = "lapinq_ready"
@@ -41,7 +41,7 @@ class Notifier:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         channel: str = READY_CHANNEL,
         packed: Callable[[Iterable[str]], list[str]] = list,
         *,
@@ -82,7 +82,7 @@ class Notifier:
             await asyncio.sleep(self._least_interval)
 
 
-def done_notifier(pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> Notifier:
+def done_notifier(pool: Pool) -> Notifier:
     """One that tells of tasks that have ended, which somebody waits for."""
     return Notifier(pool, DONE_CHANNEL, joined, least_interval=DONE_INTERVAL_SECONDS)
 

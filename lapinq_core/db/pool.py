@@ -1,6 +1,7 @@
-"""Connections: how they are opened, what is set on each, and the pool that requests share.
+"""Connections: the kinds there are, how they are opened and what is set on each, and the pool that requests share.
 
-All are in autocommit mode: a statement is its own transaction unless the caller opens one.
+A verb that works on any connection takes psycopg's; one that needs a kind names it. All connections are in autocommit
+mode: a statement is its own transaction unless the caller opens one.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TypeAlias, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -40,6 +42,36 @@ _DEFAULTS = {
 }
 
 
+PLAN_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""The settings of a `PinnedConnection`."""
+
+
+class PooledConnection(psycopg.AsyncConnection):
+    """Borrowed from a `Pool` for one statement or transaction, possibly through a transaction pooler.
+
+    The planner chooses the plans. A verb that needs settings sets them with SET LOCAL in its transaction.
+    """
+
+
+class PinnedConnection(psycopg.AsyncConnection):
+    """A session that only claims tasks or settles attempts, for as long as it lasts.
+
+    Each of those statements goes row by row through a known index. `PLAN_SETTINGS` keep the planner from anything else,
+    whatever statistics say of tables that fill and empty within seconds. Other statements get bad plans here.
+    """
+
+
+Pool: TypeAlias = AsyncConnectionPool[PooledConnection]
+
+C = TypeVar("C", bound=psycopg.AsyncConnection)
+
+
 def conninfo(url: str, name: str) -> str:
     """`url` with our defaults for what it leaves open; `name` shows in `pg_stat_activity`.
 
@@ -54,15 +86,14 @@ def conninfo(url: str, name: str) -> str:
     return make_conninfo(url, **{key: value for key, value in defaults.items() if key not in given})
 
 
-async def connect(url: str, name: str, **settings: str) -> psycopg.AsyncConnection:
-    """One connection of its own, with `settings` (names of server parameters) on top of the usual ones."""
-    connection = await psycopg.AsyncConnection.connect(conninfo(url, name), autocommit=True)
-    try:
-        await configure(connection, **settings)
-    except BaseException:
-        await connection.close()
-        raise
-    return connection
+async def connect(url: str, name: str) -> psycopg.AsyncConnection:
+    """A connection outside any pool."""
+    return await _open(psycopg.AsyncConnection, url, name)
+
+
+async def connect_pinned(url: str, name: str) -> PinnedConnection:
+    """A session for claims and results. `url` must lead past a transaction pooler."""
+    return await _open(PinnedConnection, url, name, **PLAN_SETTINGS)
 
 
 async def is_listening(url: str) -> bool:
@@ -141,7 +172,7 @@ def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[Non
             is_over.set()
 
 
-class _Pool(AsyncConnectionPool[psycopg.AsyncConnection]):
+class _Pool(AsyncConnectionPool[PooledConnection]):
     """Replaces its connections when one turns out to be read-only: after a failover all may lead to a standby.
 
     Once a second at most, for the database itself may be read-only, and must not be stormed with new connections.
@@ -150,7 +181,7 @@ class _Pool(AsyncConnectionPool[psycopg.AsyncConnection]):
     _drain_after = 0.0
 
     @asynccontextmanager
-    async def connection(self, timeout: float | None = None) -> AsyncGenerator[psycopg.AsyncConnection]:
+    async def connection(self, timeout: float | None = None) -> AsyncGenerator[PooledConnection]:
         try:
             async with super().connection(timeout) as conn:
                 yield conn
@@ -161,9 +192,7 @@ class _Pool(AsyncConnectionPool[psycopg.AsyncConnection]):
             raise
 
 
-def make_pool(
-    url: str, name: str, size: int, *, timeout: float, min_size: int = 2
-) -> AsyncConnectionPool[psycopg.AsyncConnection]:
+def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int = 2) -> Pool:
     """A pool, not yet open: `await pool.open()` returns at once, also while the database is away.
 
     A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. `min_size` are kept
@@ -171,6 +200,7 @@ def make_pool(
     """
     return _Pool(
         conninfo(url, name),
+        connection_class=PooledConnection,
         min_size=min(min_size, size),
         max_size=size,
         kwargs={"autocommit": True},
@@ -184,6 +214,16 @@ def make_pool(
         name=name,
         open=False,
     )
+
+
+async def _open(kind: type[C], url: str, name: str, **settings: str) -> C:
+    connection = await kind.connect(conninfo(url, name), autocommit=True)
+    try:
+        await configure(connection, **settings)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 def _session_settings(extra: dict[str, str]) -> sql.Composed:

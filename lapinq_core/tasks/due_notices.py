@@ -9,10 +9,8 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
 
 DELAYED_CHANNEL = "lapinq_delayed"
 """In how many seconds a delayed task will be due; workers and schedulers listen."""
@@ -53,7 +51,7 @@ class DueTimer:
         self.fired.set()
 
 
-def delayed_notifier(pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> Notifier:
+def delayed_notifier(pool: Pool) -> Notifier:
     """One that tells of delayed tasks, for `announce`."""
     return Notifier(pool, DELAYED_CHANNEL, _soonest)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.claim import Claim
 
@@ -18,16 +19,6 @@ _claims = msgspec.json.Decoder(list[Claim])
 LOWEST_MARK = (-(2**40), 0)
 """Before every (rank, seq)."""
 HIGHEST_RANK = 2**40
-
-PLAN_SETTINGS = {
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-}
-"""For connections that only claim or end attempts: each of these statements goes row by row through a known index, and
-what statistics say of tables that fill and empty within seconds must not talk the planner out of it."""
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -52,7 +43,7 @@ class Ended(msgspec.Struct, frozen=True):
     logs: str | None = None
 
 
-async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
+async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
     """For each queue in `marks` that has a task at or after its mark: the rank of the first."""
     params = {
         "queues": list(marks),
@@ -62,13 +53,13 @@ async def heads(conn: psycopg.AsyncConnection, marks: dict[str, tuple[int, int]]
     return dict(await (await conn.execute(sql(_PACKAGE, "heads"), params, prepare=True)).fetchall())
 
 
-async def discover(conn: psycopg.AsyncConnection) -> dict[str, int]:
+async def discover(conn: PinnedConnection) -> dict[str, int]:
     """Every queue in which something waits, with the rank of its first task."""
     return dict(await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall())
 
 
 async def claim(
-    conn: psycopg.AsyncConnection,
+    conn: PinnedConnection,
     queue: str,
     limit: int,
     *,
@@ -110,7 +101,7 @@ async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> 
 
 
 async def claim_transient(
-    conn: psycopg.AsyncConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
+    conn: PinnedConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
 ) -> list[Claim]:
     """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all); with `in_order` a queue's only when those
     before it have none."""
@@ -120,7 +111,7 @@ async def claim_transient(
 
 
 async def complete(
-    conn: psycopg.AsyncConnection,
+    conn: PinnedConnection,
     ids: Sequence[str],
     tokens: Sequence[str],
     results: Sequence[str],

@@ -7,11 +7,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.figures import alerts, rollups
 from lapinq_core.fleet import workers
@@ -24,8 +22,6 @@ from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.retaining import ROUND_INTERVAL_SECONDS, Retaining
 from lapinq_core.webhooks import deliveries
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 PROMOTE_INTERVAL_SECONDS = 0.25
 EXPIRE_INTERVAL_SECONDS = 1.0
@@ -133,11 +129,11 @@ async def _fold_figures(pool: Pool) -> float | None:
         return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
 
 
-async def _until_short(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> float | None:
+async def _until_short(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> float | None:
     async with pool.connection() as conn:
         return 0.0 if await verb(conn) >= passes.PASS_LIMIT else None
 
 
-async def _once(pool: Pool, verb: Callable[[psycopg.AsyncConnection], Awaitable[int]]) -> None:
+async def _once(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> None:
     async with pool.connection() as conn:
         await verb(conn)

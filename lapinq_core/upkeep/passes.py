@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 
 import msgspec
-import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.tasks.decide import (
@@ -34,9 +34,7 @@ PARTITION_WEEKS_AHEAD = 2
 _WORKER_ID = 9  # among the columns of find_lost.sql
 
 
-async def promote(
-    conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT
-) -> tuple[int, list[str], float | None]:
+async def promote(conn: PooledConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
     """Moves delayed tasks that are due to where they are claimed.
 
     Answers how many, their queues, and in how many seconds the next is due (None: none waits).
@@ -46,22 +44,22 @@ async def promote(
     return row[0], row[1], row[2]
 
 
-async def expire(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
     """Ends waiting tasks past their time to live; answers how many."""
     return await _count(conn, "expire", limit)
 
 
-async def cleanup(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
+async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
     """Deletes finished tasks past their time to live; answers how many."""
     return await _count(conn, "cleanup", limit)
 
 
-async def fold_counts(conn: psycopg.AsyncConnection) -> int:
+async def fold_counts(conn: PooledConnection) -> int:
     """Adds up the deltas of the counts once many have gathered; answers how many it took."""
     return await _count(conn, "fold_counts")
 
 
-async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
+async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
     """Makes the partitions of the coming weeks; answers how many it made.
 
     It waits for a lock for half a second at most, so as not to hold up everybody behind one long query, and is called
@@ -75,7 +73,7 @@ async def ensure_partitions(conn: psycopg.AsyncConnection, weeks_ahead: int = PA
 
 
 async def rescue(
-    conn: psycopg.AsyncConnection, expected: float, rand: float, limit: int = PASS_LIMIT
+    conn: PooledConnection, expected: float, rand: float, limit: int = PASS_LIMIT
 ) -> dict[str, str | None]:
     """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
 
@@ -143,6 +141,6 @@ def ended_as(task_id: str, token: str, following: Next, run_seconds: float | Non
             raise ValueError("a completion goes through work.complete")
 
 
-async def _count(conn: psycopg.AsyncConnection, verb: str, limit: int | None = None) -> int:
+async def _count(conn: PooledConnection, verb: str, limit: int | None = None) -> int:
     row = await (await conn.execute(sql(_PACKAGE, verb), {"limit": limit}, prepare=True)).fetchone()
     return row[0] if row else 0

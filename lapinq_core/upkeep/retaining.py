@@ -11,9 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
+from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.people import audit
@@ -25,13 +23,13 @@ STOPPED_SECONDS = 1.0
 
 _Place = str | None
 """Where in its part of the round a pass is to begin, None at the beginning; or, answered, None at the end."""
-_Part = Callable[[psycopg.AsyncConnection, _Place], Awaitable[_Place]]
+_Part = Callable[[PooledConnection, _Place], Awaitable[_Place]]
 
 
 class Retaining:
     """The rounds of one process. `turn` is for `run_every`."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection], keep: Retention) -> None:
+    def __init__(self, pool: Pool, keep: Retention) -> None:
         self._pool = pool
         self._keep = keep
         self._parts: list[_Part] = [
@@ -63,7 +61,7 @@ class Retaining:
         round_seconds, self._round_seconds = self._round_seconds, 0.0
         return max(ROUND_INTERVAL_SECONDS, COST_FACTOR * round_seconds)
 
-    async def _drop(self, conn: psycopg.AsyncConnection, place: _Place) -> _Place:
+    async def _drop(self, conn: PooledConnection, place: _Place) -> _Place:
         week = await retention.drop_week(conn, self._keep, place)
         if isinstance(week, retention.Busy):
             # Not to be passed over: its tasks would be deleted one by one.
@@ -71,9 +69,7 @@ class Retaining:
             return place
         return None if week is None else week.name
 
-    async def _delete(
-        self, status: Status, keep: int, conn: psycopg.AsyncConnection, place: _Place
-    ) -> _Place:
+    async def _delete(self, status: Status, keep: int, conn: PooledConnection, place: _Place) -> _Place:
         window = await retention.delete_ended(conn, status, keep, place, self._size)
         if window is None:
             # Again from the same place, over fewer. At the beginning there is no place to remember.
@@ -83,5 +79,5 @@ class Retaining:
         self._size = min(self._size * 2, retention.WINDOW)
         return window.last
 
-    async def _prune(self, keep: int, conn: psycopg.AsyncConnection, _place: _Place) -> _Place:
+    async def _prune(self, keep: int, conn: PooledConnection, _place: _Place) -> _Place:
         return "more" if await audit.prune(conn, keep) >= audit.PRUNE_LIMIT else None

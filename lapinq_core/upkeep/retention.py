@@ -10,9 +10,9 @@ import logging
 from contextlib import suppress
 
 import msgspec
-import psycopg
 from psycopg import sql as psql
 
+from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.domain.tasks.state import Status
@@ -51,7 +51,7 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 async def delete_ended(
-    conn: psycopg.AsyncConnection, status: Status, keep: int, after: str | None = None, limit: int = WINDOW
+    conn: PooledConnection, status: Status, keep: int, after: str | None = None, limit: int = WINDOW
 ) -> Window | None:
     """Deletes what ended as `status` at least `keep` seconds ago among the next `limit` ids after `after`.
 
@@ -68,9 +68,7 @@ async def delete_ended(
     return None
 
 
-async def drop_week(
-    conn: psycopg.AsyncConnection, keep: Retention, after: str | None = None
-) -> Week | Busy | None:
+async def drop_week(conn: PooledConnection, keep: Retention, after: str | None = None) -> Week | Busy | None:
     """Drops the next week after `after` (the name of one) that is old enough, if all of its tasks may go.
 
     None when there is none, and where tasks of some status are kept for ever.
@@ -100,7 +98,7 @@ async def drop_week(
     return Week(name, tasks is not None)
 
 
-async def _drop(conn: psycopg.AsyncConnection, name: str, params: dict[str, object]) -> int | None:
+async def _drop(conn: PooledConnection, name: str, params: dict[str, object]) -> int | None:
     """Drops a week, and answers how many tasks it had; None where one of them is not to go."""
     await conn.execute(_of_week("lock_week", name))
     row = await (await conn.execute(_of_week("uncount_week", name), params, prepare=False)).fetchone()

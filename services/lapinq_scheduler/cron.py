@@ -9,13 +9,10 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.db.pool import make_pool
+from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
@@ -94,7 +91,7 @@ class _Cron:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         notifier: Notifier,
         listener: Listener,
         stop: asyncio.Event,

@@ -12,10 +12,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import make_pool
+from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait, read_secret
 from lapinq_core.runtime.loops import pause_for, run_every
@@ -40,8 +39,6 @@ STOP_SECONDS = 5.0
 _NOTE_PAUSES = (0.2, 1.0, 3.0, 5.0)
 
 log = logging.getLogger(__name__)
-
-Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 
 async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-import psycopg
 from prometheus_client.core import Metric
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.runtime import catalogue
@@ -24,9 +23,7 @@ LATENESS_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0)
 class SchedulerMetrics:
     """Of one scheduler. `times` are those of its chores."""
 
-    def __init__(
-        self, pool: AsyncConnectionPool[psycopg.AsyncConnection], notifier: Notifier, listener: Listener
-    ) -> None:
+    def __init__(self, pool: Pool, notifier: Notifier, listener: Listener) -> None:
         self.times = LoopTimes(PART)
         self._pool = pool
         self._notifier = notifier
@@ -41,7 +38,7 @@ class SchedulerMetrics:
 class CronMetrics:
     """Of who fires schedules in one process. `times` are those of its looks."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection], notifier: Notifier) -> None:
+    def __init__(self, pool: Pool, notifier: Notifier) -> None:
         self.times = LoopTimes(CRON_PART)
         self._pool = pool
         self._notifier = notifier

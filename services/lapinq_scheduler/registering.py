@@ -9,10 +9,8 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.declaring import declared_in
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.schedules.definition import has_ended
@@ -39,7 +37,7 @@ def declarations(modules: Sequence[str]) -> list[Wanted]:
 
 
 async def register(
-    pool: AsyncConnectionPool[psycopg.AsyncConnection],
+    pool: Pool,
     wanted: Sequence[Wanted],
     modules: Sequence[str],
     stop: asyncio.Event,

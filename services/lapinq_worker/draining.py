@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import psycopg
-
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import backlog
 from lapinq_worker.claiming.looks import Looks
 from lapinq_worker.claiming.queue_choice import QueueChoice
@@ -30,7 +29,7 @@ class Draining:
         self._settler = settler
         self._on_drained = on_drained
 
-    async def check(self, connection: psycopg.AsyncConnection, looks: Looks) -> None:
+    async def check(self, connection: PinnedConnection, looks: Looks) -> None:
         """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
         # First what ended here is written: a task that failed may have to start again at once.
         try:
@@ -41,7 +40,7 @@ class Draining:
         if await looks.look(connection) == {} and not await backlog.is_due(connection, self._choice.named):
             await self._end(connection)
 
-    async def _end(self, connection: psycopg.AsyncConnection) -> None:
+    async def _end(self, connection: PinnedConnection) -> None:
         delayed = await backlog.count_delayed(connection, self._choice.named)
         log.info("drained: nothing is left to start; %d tasks wait for their time", delayed)
         self._on_drained()

@@ -7,11 +7,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
 from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
 from lapinq_core.tasks import work
@@ -33,7 +31,7 @@ class WindingDown:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         membership: Membership,
         fetcher: Fetcher,
         dispatcher: Dispatcher,

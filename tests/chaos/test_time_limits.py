@@ -13,11 +13,10 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from lapinq_core.db.pool import connect
 from lapinq_core.tasks import control
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
+from tests.support.factories import Conn, new_task
 from tests.support.invariants import check_invariants, statuses
 from tests.support.processes import QUICK_LEASE, ApiProcess, WorkerProcess
 from tests.support.starts import starts
@@ -294,7 +293,7 @@ def request_cancel(database: str, task: str) -> bool:
     """Asks for the stop of a running task, as the API does."""
 
     async def ask() -> bool:
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             return await control.request_cancel(conn, task)
 
     return asyncio.run(ask())

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
-import psycopg
 
+from lapinq_core.db.pool import PinnedConnection, PooledConnection, configure, conninfo
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
@@ -17,7 +17,17 @@ from lapinq_core.people.audit import Author
 from lapinq_core.tasks import inspect, intake, work
 from lapinq_core.upkeep import passes
 
-Conn = psycopg.AsyncConnection
+
+class Conn(PinnedConnection, PooledConnection):
+    """Any verb takes it. It has no `PLAN_SETTINGS`: plan tests set them."""
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """A connection to `url`, set up as the product's are."""
+        opened = await cls.connect(conninfo(url, "test"), autocommit=True)
+        await configure(opened)
+        return opened
+
 
 SOMEBODY = Author(
     actor_kind=ActorKind.USER, actor="lisa", actor_id=7, address="203.0.113.9", request_id="r-1"

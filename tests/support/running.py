@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from lapinq_core.db.pool import connect
-from tests.support.factories import Conn  # noqa: TC001  # evaluated by nobody, but read where it is used
+from tests.support.factories import Conn  # evaluated by nobody, but read where it is used
 
 T = TypeVar("T")
 
@@ -17,7 +16,7 @@ def on_connections(url: str, test: Callable[..., Awaitable[T]], count: int = 1) 
         connections: list[Conn] = []
         try:
             for _ in range(count):
-                connections.append(await connect(url, "test"))  # noqa: PERF401  # what is open must be closed
+                connections.append(await Conn.open(url))  # noqa: PERF401  # what is open must be closed
             return await test(*connections)
         finally:
             for connection in connections:

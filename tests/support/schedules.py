@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 from psycopg import sql as psql
 
-from lapinq_core.db.pool import connect
 from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.schedules import Schedule
@@ -88,7 +87,7 @@ def add_schedules(url: str, *definitions: Definition) -> None:
     """Stores them."""
 
     async def run() -> None:
-        async with await connect(url, "test") as conn:
+        async with await Conn.open(url) as conn:
             for one in definitions:
                 await schedules.create(conn, one, by=SOMEBODY)
 

@@ -7,7 +7,7 @@
 -- overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
 -- Answers one JSON cell, an array a task; NULL for none. Here date_part costs half of extract, which goes through numeric.
 -- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
--- the connection has PLAN_SETTINGS, for by statistics a scan of the task table may look cheaper.
+-- the connection is pinned, for by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_ready

@@ -3,7 +3,7 @@
 -- Takes arrays of ids, tokens and seconds, and JSON arrays of results as text and of logs, which may be shorter; answers
 -- how many were still ours.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey; the connection has PLAN_SETTINGS, for by statistics the table looks tiny while it is full
+-- Relies on lapinq_running_pkey; the connection is pinned, for by statistics the table looks tiny while it is full
 -- of dead rows.
 WITH input AS MATERIALIZED (
     SELECT *

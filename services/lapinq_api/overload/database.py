@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_api.overload.breaker import Breaker
 from lapinq_api.overload.places import Turns
 from lapinq_core.db.errors import DatabaseUnavailable, is_away, is_outage, translated
-from lapinq_core.db.pool import connect, is_listening, make_pool
+from lapinq_core.db.pool import Pool, connect, is_listening, make_pool
 from lapinq_core.tasks import inspect
 
 BUDGET_SECONDS = 1.8
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Pool = AsyncConnectionPool[psycopg.AsyncConnection]
 
 
 class Database:

@@ -12,10 +12,8 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 
-import psycopg
-
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, connect
+from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.loops import pause_for, run_every
@@ -60,7 +58,7 @@ class Fetcher:
         may_claim: Callable[[], bool],
         is_quiet: Callable[[], bool],
         on_ended: Callable[[Job, Outcome, float], None],
-        on_idle: Callable[[psycopg.AsyncConnection, Looks], Awaitable[None]] | None = None,
+        on_idle: Callable[[PinnedConnection, Looks], Awaitable[None]] | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
@@ -86,7 +84,7 @@ class Fetcher:
             dispatcher, functions, host, worker_id=worker_id, on_ended=on_ended, on_imported=self.wake
         )
         self._looks = Looks(choice)
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connection: PinnedConnection | None = None
         self._doubtful: dict[
             str, float
         ] = {}  # tokens of claims whose answer was lost, and when to ask for them
@@ -178,7 +176,7 @@ class Fetcher:
             return 0
         return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
 
-    async def _claim(self, connection: psycopg.AsyncConnection, wanted: int) -> int:
+    async def _claim(self, connection: PinnedConnection, wanted: int) -> int:
         got = 0
         looked = self._choice.knows_work and time.monotonic() > self._looks.due_at + self._busy_look_interval
         if looked:
@@ -200,7 +198,7 @@ class Fetcher:
             connection, self._choice.open_to_transient, max(1, wanted - got)
         )
 
-    async def _take_turn(self, connection: psycopg.AsyncConnection, turn: Turn) -> int:
+    async def _take_turn(self, connection: PinnedConnection, turn: Turn) -> int:
         started = time.perf_counter()
         worker = self._worker_id()
         token = str(uuid.uuid4())
@@ -225,7 +223,7 @@ class Fetcher:
             self._choice.peeked(await work.heads(connection, peek))
         return len(claims)
 
-    async def _ask_for_lost_answers(self, connection: psycopg.AsyncConnection) -> None:
+    async def _ask_for_lost_answers(self, connection: PinnedConnection) -> None:
         """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
         for token, when in list(self._doubtful.items()):
             if when <= (now := time.monotonic()):
@@ -240,14 +238,14 @@ class Fetcher:
                     self._doubtful[token] = now + ASK_AGAIN_SECONDS
                 self._hand_over(claims, 0.0)
 
-    async def _look(self, connection: psycopg.AsyncConnection) -> None:
+    async def _look(self, connection: PinnedConnection) -> None:
         if time.monotonic() >= self._looks.due_at:
             await self._looks.look(connection)
         elif self._looks.has_failed and (marks := self._choice.marks):
             self._choice.peeked(await work.heads(connection, marks))
 
     async def _claim_transient(
-        self, connection: psycopg.AsyncConnection, queues: list[str] | None, wanted: int
+        self, connection: PinnedConnection, queues: list[str] | None, wanted: int
     ) -> int:
         started = time.monotonic()
         claims = await self._fire_and_forget.claim(connection, queues, wanted)
@@ -282,14 +280,14 @@ class Fetcher:
         if self._returning:
             log.info("handing back %d tasks that were not begun", len(self._returning))
 
-    async def _hand_back(self, connection: psycopg.AsyncConnection) -> None:
+    async def _hand_back(self, connection: PinnedConnection) -> None:
         # Again until it succeeds: what is neither run nor handed back would wait for its deadline.
         claims = self._returning[:]
         await work.release(connection, claims)
         del self._returning[: len(claims)]
 
-    async def _connect(self) -> psycopg.AsyncConnection:
-        self._connection = await connect(self._url, "lapinq-worker claim", **work.PLAN_SETTINGS)
+    async def _connect(self) -> PinnedConnection:
+        self._connection = await connect_pinned(self._url, "lapinq-worker claim")
         return self._connection
 
     async def _disconnect(self) -> None:

@@ -2,8 +2,7 @@
 
 import time
 
-import psycopg
-
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import work
 
@@ -24,7 +23,7 @@ class FireAndForget:
         self._heard_count += 1
 
     async def claim(
-        self, connection: psycopg.AsyncConnection, queues: list[str] | None, limit: int
+        self, connection: PinnedConnection, queues: list[str] | None, limit: int
     ) -> list[Claim] | None:
         """Takes up to `limit` tasks of `queues` (None: of all); None when it is too early to ask again."""
         now = time.monotonic()

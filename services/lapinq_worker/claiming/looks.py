@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import backlog, work
 from lapinq_worker.claiming.queue_choice import QueueChoice
 
@@ -30,7 +31,7 @@ class Looks:
         self.due_at = 0.0
         self.has_failed = False
 
-    async def look(self, connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
+    async def look(self, connection: PinnedConnection) -> Mapping[str, int] | None:
         """Tells the choice which queues have work, and returns them.
 
         None if the look fails, or if it is too soon after one that failed. Raises if `connection` has become useless.
@@ -59,10 +60,10 @@ class Looks:
         self._choice.looked(heads, paused)
         return heads
 
-    async def _heads(self, connection: psycopg.AsyncConnection) -> dict[str, int]:
+    async def _heads(self, connection: PinnedConnection) -> dict[str, int]:
         bottoms = self._choice.bottoms()
         return await work.heads(connection, bottoms) if bottoms else await work.discover(connection)
 
 
-def _is_usable(connection: psycopg.AsyncConnection) -> bool:
+def _is_usable(connection: PinnedConnection) -> bool:
     return connection.info.transaction_status is TransactionStatus.IDLE

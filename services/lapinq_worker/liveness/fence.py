@@ -15,7 +15,7 @@ from typing import Protocol
 import psycopg
 
 from lapinq_core.db.notifier import notify
-from lapinq_core.db.pool import connect
+from lapinq_core.db.pool import connect_pinned
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.fleet import workers
@@ -82,7 +82,7 @@ class Fence:
 
     async def _put_up(self, ends: Mapping[Job, Outcome], is_stuck: Callable[[], bool]) -> bool:
         async with asyncio.timeout(STEP_SECONDS):
-            conn = await connect(self._url, "lapinq-worker fence", **work.PLAN_SETTINGS)
+            conn = await connect_pinned(self._url, "lapinq-worker fence")
         try:
             if not is_stuck():
                 return False

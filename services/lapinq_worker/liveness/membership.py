@@ -14,9 +14,9 @@ from contextlib import suppress
 from functools import partial
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.domain.version import __version__
 from lapinq_core.domain.worker import Order
 from lapinq_core.fleet import workers
@@ -41,7 +41,7 @@ class Membership:
     def __init__(
         self,
         url: str,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         settings: Settings,
         queues: list[str] | None,
         *,

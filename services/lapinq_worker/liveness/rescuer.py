@@ -9,10 +9,8 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.fleet import workers
 from lapinq_core.runtime.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
@@ -27,7 +25,7 @@ class Rescuer:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         judging_time: Callable[[], float | None],
         on_ready: Callable[[Iterable[str]], None],
     ) -> None:

@@ -8,10 +8,8 @@ import asyncio
 import logging
 import time
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.tasks import work
 from lapinq_worker.running.host import LoggingAttempt
@@ -27,7 +25,7 @@ log = logging.getLogger(__name__)
 class LiveLogs:
     """`note` may be called from any thread; an event loop runs the rest."""
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._changed: dict[tuple[str, str], LoggingAttempt] = {}
         self._failures = FailureLog(log, "what tasks log could not be sent", is_away, level=logging.DEBUG)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-import psycopg
 from prometheus_client.core import Metric
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_worker.liveness.membership import Membership
@@ -26,7 +25,7 @@ class WorkerMetrics:
     def __init__(
         self,
         tally: Tally,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         notifiers: Sequence[Notifier],
         listener: Listener,
         membership: Membership,

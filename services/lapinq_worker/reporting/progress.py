@@ -4,9 +4,9 @@ import asyncio
 import logging
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.tasks import work
@@ -25,7 +25,7 @@ class ProgressReporter:
     Progress is a courtesy: what the database does not take is dropped, and never keeps an outcome from being written.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection]) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._latest: dict[tuple[str, str], _Report] = {}
         self._under_way = asyncio.Lock()

@@ -8,10 +8,8 @@ gets lost, what it wrote may be written twice.
 import asyncio
 import random
 
-import psycopg
-from psycopg_pool import AsyncConnectionPool
-
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
 from lapinq_core.domain.figures import FLUSH_SECONDS
 from lapinq_core.figures import rollups
 from lapinq_core.runtime.loop_times import Observe
@@ -24,7 +22,7 @@ class Recorder:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[psycopg.AsyncConnection],
+        pool: Pool,
         tally: Tally,
         observe: Observe,
     ) -> None:

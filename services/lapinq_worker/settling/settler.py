@@ -21,7 +21,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import connect
+from lapinq_core.db.pool import PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import (
     Complete,
@@ -76,7 +76,7 @@ class Settler:
         on_ready: Callable[[Iterable[str]], None],
         *,
         on_delayed: Callable[[float], None] = lambda _seconds: None,
-        before_write: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+        before_write: Callable[[PinnedConnection], Awaitable[None]] | None = None,
         notices: CompletionNotices | None = None,
         tally: Tally | None = None,
     ) -> None:
@@ -92,7 +92,7 @@ class Settler:
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._connection: psycopg.AsyncConnection | None = None
+        self._connection: PinnedConnection | None = None
         self._failures = FailureLog(log, "outcomes wait to be written", is_away)
         self.lost_count = 0
         self.completed_count = 0
@@ -218,7 +218,7 @@ class Settler:
     async def _write(
         self,
         unwritten: Unwritten[T],
-        send: Callable[[psycopg.AsyncConnection, list[T]], Awaitable[Iterable[str]]],
+        send: Callable[[PinnedConnection, list[T]], Awaitable[Iterable[str]]],
         seconds: float,
     ) -> None:
         """Writes a batch; raises when it is to be tried again later, over another connection."""
@@ -240,7 +240,7 @@ class Settler:
         if self._notices:
             self._notices.ended(ids)
 
-    async def _prepare(self, connection: psycopg.AsyncConnection) -> None:
+    async def _prepare(self, connection: PinnedConnection) -> None:
         if self._before_write is not None:
             try:
                 async with asyncio.timeout(PROGRESS_SECONDS):
@@ -248,7 +248,7 @@ class Settler:
             except Exception as error:  # noqa: BLE001  # no outcome waits for it; what ails both of them is told there
                 log.debug("outcomes are written without what comes before: %s", error)
 
-    async def _complete(self, connection: psycopg.AsyncConnection, done: list[Done]) -> Iterable[str]:
+    async def _complete(self, connection: PinnedConnection, done: list[Done]) -> Iterable[str]:
         ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)
         if not any(logs):
             logs = ()
@@ -265,7 +265,7 @@ class Settler:
             await self._count_lost(connection, ids, tokens)
         return ids
 
-    async def _settle(self, connection: psycopg.AsyncConnection, ended: list[Ended]) -> Iterable[str]:
+    async def _settle(self, connection: PinnedConnection, ended: list[Ended]) -> Iterable[str]:
         ended = sorted(ended, key=lambda end: end.id)
         try:
             ours = await work.settle(connection, ended)
@@ -283,7 +283,7 @@ class Settler:
         return [end.id for end in ended]
 
     async def _count_lost(
-        self, connection: psycopg.AsyncConnection, ids: Iterable[str], tokens: Iterable[str]
+        self, connection: PinnedConnection, ids: Iterable[str], tokens: Iterable[str]
     ) -> None:
         ids = list(ids)
         own = await work.find_own_attempts(connection, ids, list(tokens))
@@ -295,8 +295,8 @@ class Settler:
                 extra={"task": task_id},
             )
 
-    async def _connect(self) -> psycopg.AsyncConnection:
-        self._connection = await connect(self._url, "lapinq-worker settle", **work.PLAN_SETTINGS)
+    async def _connect(self) -> PinnedConnection:
+        self._connection = await connect_pinned(self._url, "lapinq-worker settle")
         return self._connection
 
     async def _disconnect(self) -> None:

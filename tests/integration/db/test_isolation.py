@@ -9,8 +9,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import current_revision, migrate
-from lapinq_core.db.pool import connect, connect_sync, make_pool
+from lapinq_core.db.pool import connect_sync, make_pool
 from tests.support import postgres
+from tests.support.factories import Conn
 
 ASK = "SHOW transaction_isolation"
 
@@ -31,7 +32,7 @@ def strict(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[str]:
 
 def test_every_session_of_ours_reads_what_is_committed(strict: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> list[str]:
-        async with await connect(strict, "test") as one, make_pool(strict, "test", 1, timeout=5) as pool:
+        async with await Conn.open(strict) as one, make_pool(strict, "test", 1, timeout=5) as pool:
             async with pool.connection() as pooled:
                 rows = [await (await conn.execute(ASK)).fetchone() for conn in (one, pooled)]
             async with one.transaction():

@@ -7,6 +7,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lapinq_core.db.pool import connect, is_listening
+from tests.support.factories import Conn
 from tests.support.outage import read_only
 from tests.support.proxy import proxy
 
@@ -56,7 +57,7 @@ def test_of_several_hosts_one_that_takes_writes_is_connected_to(database: str) -
 
 
 async def reach(url: str) -> None:
-    async with await connect(url, "test"):
+    async with await Conn.open(url):
         pass
 
 

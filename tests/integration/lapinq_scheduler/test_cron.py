@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from lapinq_core.db.pool import connect
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import firing, schedules
@@ -22,7 +21,7 @@ async def running(url: str, *, longest: float = 3600.0) -> AsyncGenerator[tuple[
     """Somebody who fires the schedules of the database, with a long sleep between two looks."""
     stop, metrics = asyncio.Event(), Metrics()
     settings = load_settings({}, database_url=url, scheduler_interval=longest)
-    async with await connect(url, "test") as conn, asyncio.TaskGroup() as group:
+    async with await Conn.open(url) as conn, asyncio.TaskGroup() as group:
         group.create_task(run_cron(settings, stop, metrics))
         try:
             yield conn, metrics

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect, make_pool
+from lapinq_core.db.pool import make_pool
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import schedules
@@ -17,7 +17,7 @@ from lapinq_scheduler.cron import cron_companion, run_cron
 from lapinq_scheduler.registering import declarations, register
 from tests.support import proxy
 from tests.support.eventually import eventually, eventually_async
-from tests.support.factories import SOMEBODY
+from tests.support.factories import SOMEBODY, Conn
 from tests.support.schedules import add_schedule, task_ids
 
 MODULE = "tests.support.planned"
@@ -33,7 +33,7 @@ async def registered(url: str, wanted: Sequence[Wanted] | None = None, count: in
 
 
 async def stored(url: str) -> dict[str, Schedule]:
-    async with await connect(url, "test") as conn:
+    async with await Conn.open(url) as conn:
         found, _ = await schedules.list_schedules(conn, schedules.ScheduleFilter(), 100)
         return {one.name: one for one in found}
 
@@ -61,7 +61,7 @@ def test_what_is_declared_no_longer_is_paused_and_what_a_person_paused_stays(dat
     async def test() -> None:
         every = declarations([MODULE])
         await registered(database, every)
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             await schedules.pause(conn, "report", "the printer is broken", by=SOMEBODY)
         await registered(database, [one for one in every if one.definition.name == SEND])
         found = await stored(database)
@@ -80,7 +80,7 @@ def test_one_that_is_kept_elsewhere_is_left_and_told_and_the_others_are_stored(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             await add_schedule(conn, "report")
         await registered(database)
         found = await stored(database)
@@ -97,7 +97,7 @@ def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
     async def test(url: str, heal: Callable[[], None]) -> None:
         stop = asyncio.Event()
         settings = load_settings({}, database_url=url, schedule_modules=(MODULE,))
-        async with await connect(database, "test") as conn, asyncio.TaskGroup() as group:
+        async with await Conn.open(database) as conn, asyncio.TaskGroup() as group:
             group.create_task(run_cron(settings, stop, Metrics(), declarations([MODULE])))
             await asyncio.to_thread(eventually, lambda: "error connecting" in caplog.text)
             assert await stored(database) == {}
@@ -113,7 +113,7 @@ def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
 def test_the_companion_of_a_server_stores_and_fires_too(database: str) -> None:
     async def test() -> None:
         settings = load_settings({}, database_url=database, schedule_modules=(MODULE,))
-        async with await connect(database, "test") as conn, cron_companion(settings):
+        async with await Conn.open(database) as conn, cron_companion(settings):
             await eventually_async(lambda: task_ids(conn, ADD))
 
     asyncio.run(test())

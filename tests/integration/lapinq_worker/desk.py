@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 import uvloop
 from psycopg.rows import class_row
 
-from lapinq_core.db.pool import connect
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import intake
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
-from tests.support.factories import new_task
+from tests.support.factories import Conn, new_task
 
 DEADLINE_SECONDS = 20.0
 STOP_SECONDS = 30.0
@@ -63,7 +61,7 @@ class Gate:
 class Desk:
     """Over a connection of its own."""
 
-    def __init__(self, conn: psycopg.AsyncConnection) -> None:
+    def __init__(self, conn: Conn) -> None:
         self.conn = conn
 
     async def hand_in(self, function: Callable[..., Any], *args: Any, **values: Any) -> str:
@@ -178,7 +176,7 @@ def at_desk(database: str, test: Callable[[Desk], Coroutine[Any, Any, None]]) ->
         loop.set_exception_handler(
             lambda _, context: unhandled.append(f"{context['message']}: {context.get('exception')!r}")
         )
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             await test(Desk(conn))
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left

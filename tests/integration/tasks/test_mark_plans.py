@@ -7,7 +7,7 @@ that starts at the end of the queue instead of at the mark walks all of them.
 import uuid
 from typing import Any
 
-from lapinq_core.db.pool import configure
+from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks import work
 from tests.integration.tasks.test_plans import blocks, nodes, plan
 from tests.support.factories import Conn, add_worker, enqueue
@@ -61,7 +61,7 @@ async def index_blocks(conn: Conn, verb: str, params: dict[str, Any]) -> int:
 def test_what_goes_on_from_a_place_walks_no_dead_entries_before_or_after_it(database: str) -> None:
     async def test(conn: Conn, holder: Conn) -> None:
         first = await wear_out(conn, holder)
-        await configure(conn, **work.PLAN_SETTINGS)
+        await configure(conn, **PLAN_SETTINGS)
         claim: dict[str, Any] = {
             "queue": "b",
             "limit": LIVE // 2,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lapinq_core.db.pool import configure
+from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks import work
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.running import on_connections
@@ -23,7 +23,7 @@ async def fill(conn: Conn) -> str:
     for queue in ("busy", "other"):
         await enqueue(conn, WAITING // 4, queue_name=queue)
     worker = await add_worker(conn)
-    await configure(conn, **work.PLAN_SETTINGS)
+    await configure(conn, **PLAN_SETTINGS)
     await conn.execute("ANALYZE lapinq_ready, lapinq_running, lapinq_tasks, lapinq_workers")
     return worker
 

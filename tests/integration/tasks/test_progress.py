@@ -152,7 +152,7 @@ def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(databas
 
         async with (
             await Interrupted.connect(database, autocommit=True) as interrupted,
-            await psycopg.AsyncConnection.connect(database, autocommit=True) as other,
+            await Conn.open(database) as other,
         ):
             held: list[str] = []
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from psycopg.rows import dict_row
 
-from lapinq_core.db.pool import configure
+from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.decide import Drop, Fail, HandBack, Retry
 from lapinq_core.tasks import control, finish, work
 from lapinq_core.upkeep import passes
@@ -185,7 +185,7 @@ def test_a_long_name_of_a_host_keeps_no_task_from_its_end(database: str) -> None
 @pytest.mark.parametrize("url", [None, URL])
 def test_only_for_a_webhook_is_the_task_looked_up(database: str, url: str | None) -> None:
     async def test(conn: Conn) -> None:
-        await configure(conn, **work.PLAN_SETTINGS)
+        await configure(conn, **PLAN_SETTINGS)
         await enqueue(conn, 50, webhook_url=url)
         claims = await claim(conn, await add_worker(conn), 50)
         ends = [

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.db.pool import connect, make_pool
+from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.decide import Drop, Fail, Retry
 from lapinq_core.domain.tasks.retention import Retention, read_keep
 from lapinq_core.domain.tasks.state import Status
@@ -278,7 +278,7 @@ def test_a_week_stays_whose_task_is_requeued_at_its_end(database: str, isolation
                 sql.Identifier(looking.info.dbname), sql.Literal(isolation)
             )
         )
-        async with await connect(database, "test") as two:
+        async with await Conn.open(database) as two:
             async with one.transaction():
                 assert await control.requeue(one, task) == "default"
                 dropping = asyncio.ensure_future(drop_week(two, MONTH))

@@ -8,12 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of
 from tests.support import tasks
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
-from tests.support.factories import pause
+from tests.support.factories import Conn, pause
 from tests.support.invariants import check_invariants, statuses
 from tests.support.processes import WorkerProcess
 from tests.support.starts import starts
@@ -21,7 +20,7 @@ from tests.support.starts import starts
 
 def pause_queue(database: str, queue: str) -> None:
     async def run() -> None:
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             await pause(conn, queue)
 
     asyncio.run(run())

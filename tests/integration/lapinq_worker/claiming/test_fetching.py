@@ -11,10 +11,10 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from lapinq_core.db.notifier import notify
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import work
 from lapinq_worker.claiming import fetcher as fetcher_module
 from lapinq_worker.worker import Worker
@@ -239,7 +239,7 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
             looks = 0
             look = worker._fetcher._looks.look
 
-            async def counted(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
+            async def counted(connection: PinnedConnection) -> Mapping[str, int] | None:
                 nonlocal looks
                 looks += 1
                 return await look(connection)

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from lapinq_core.db.notifier import notify
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_worker.claiming.queue_choice import Turn
 from lapinq_worker.worker import Worker
@@ -47,11 +46,11 @@ class Statements:
         self.claims = self.looks = 0
         take_turn, look = fetcher._take_turn, looks.look
 
-        async def counted_turn(connection: psycopg.AsyncConnection, turn: Turn) -> int:
+        async def counted_turn(connection: PinnedConnection, turn: Turn) -> int:
             self.claims += 1
             return await take_turn(connection, turn)
 
-        async def counted_look(connection: psycopg.AsyncConnection) -> Mapping[str, int] | None:
+        async def counted_look(connection: PinnedConnection) -> Mapping[str, int] | None:
             self.looks += 1
             return await look(connection)
 

@@ -10,13 +10,13 @@ import asyncio
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL, notify
-from lapinq_core.db.pool import connect
 from lapinq_core.tasks import intake
 from lapinq_worker.claiming import looks as looks_module
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
 from tests.support import tasks
+from tests.support.factories import Conn
 
 ENDLESS_SECONDS = 3600.0
 
@@ -74,7 +74,7 @@ def test_a_task_that_commits_after_a_later_one_is_looked_for_as_soon_as_a_look_m
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
             await is_asleep(worker)
             late = task_of(tasks.aadd, 1, 1)
-            async with await connect(database, "test") as other, other.transaction():
+            async with await Conn.open(database) as other, other.transaction():
                 await intake.enqueue(other, [late])
                 await desk.hand_in(tasks.aadd, 1, 1)
                 (later,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_worker.liveness.heartbeat import Heartbeat
 from lapinq_worker.running.clocks import moment
@@ -18,7 +17,7 @@ from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
 from tests.support import tasks
 from tests.support.database_clock import move_clock
 from tests.support.eventually import eventually
-from tests.support.factories import add_worker, claim, complete, enqueue
+from tests.support.factories import Conn, add_worker, claim, complete, enqueue
 from tests.support.invariants import check_invariants
 from tests.support.proxy import proxy
 
@@ -27,7 +26,7 @@ def register(url: str) -> str:
     """The id of a worker that was made known just now."""
 
     async def run() -> str:
-        async with await connect(url, "test") as conn:
+        async with await Conn.open(url) as conn:
             return await add_worker(conn)
 
     return asyncio.run(run())
@@ -165,12 +164,12 @@ def test_each_beat_tells_of_the_tasks_to_stop_until_they_have_ended(database: st
         told.append((task_id, token))
 
     async def claim_some() -> list[Claim]:
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             await enqueue(conn, 3)
             return await claim(conn, worker, 3)
 
     async def complete_first() -> None:
-        async with await connect(database, "test") as conn:
+        async with await Conn.open(database) as conn:
             assert await complete(conn, [first]) == 1
 
     worker = register(database)

@@ -3,7 +3,6 @@
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect
 from lapinq_worker.reporting.progress import ProgressReporter
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
 from tests.support import tasks
@@ -40,7 +39,7 @@ def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(database: str) ->
         rows = await (await conn.execute("SELECT progress, progress_message FROM lapinq_running")).fetchall()
         assert sorted(rows, key=str) == [(20, "latest"), (None, None)]
         reporter.note(two, 30, None)
-        async with await connect(database, "test") as broken:
+        async with await Conn.open(database) as broken:
             await broken.close()
             with pytest.raises(psycopg.OperationalError):
                 await reporter.flush(broken)

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, nullcontext
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect
 from lapinq_core.domain.errors import LeaseLost, NoTask
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import control
@@ -17,16 +16,16 @@ from lapinq_core.upkeep.passes import rescue
 from lapinq_worker.running.transaction import AttemptTransaction
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
 from tests.support import tasks
-from tests.support.factories import add_worker, claim, enqueue, status
+from tests.support.factories import Conn, add_worker, claim, enqueue, status
 from tests.support.rescue import ANY_TIME
 
 Values = Callable[[], list[int]]
 
 
 @asynccontextmanager
-async def held(database: str) -> AsyncGenerator[tuple[psycopg.AsyncConnection, Claim]]:
+async def held(database: str) -> AsyncGenerator[tuple[Conn, Claim]]:
     """A claimed task, and a table of the user's own."""
-    async with await connect(database, "test") as conn:
+    async with await Conn.open(database) as conn:
         await conn.execute("CREATE TABLE orders (number integer)")
         await enqueue(conn)
         (one,) = await claim(conn, await add_worker(conn))
@@ -59,11 +58,11 @@ def transaction(database: str, one: Claim, result: object = None) -> tuple[Attem
     return AttemptTransaction(attempt, result), attempt
 
 
-async def orders(conn: psycopg.AsyncConnection) -> list[int]:
+async def orders(conn: Conn) -> list[int]:
     return [row[0] for row in await (await conn.execute("SELECT number FROM orders")).fetchall()]
 
 
-async def give_to_another(conn: psycopg.AsyncConnection, one: Claim) -> None:
+async def give_to_another(conn: Conn, one: Claim) -> None:
     await conn.execute("DELETE FROM lapinq_workers")
     assert one.id in await rescue(conn, ANY_TIME, 0.5)
     assert await claim(conn, await add_worker(conn))

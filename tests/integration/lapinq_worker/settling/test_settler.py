@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from lapinq_core.db.pool import connect
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Raised, RetryAsked, Unstarted
 from lapinq_worker.reporting.progress import ProgressReporter
@@ -22,7 +22,7 @@ from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
 from tests.support import tasks
-from tests.support.factories import add_worker, claim
+from tests.support.factories import Conn, add_worker, claim
 from tests.support.invariants import check_invariants
 from tests.support.outage import read_only
 from tests.support.proxy import proxy
@@ -33,7 +33,7 @@ async def settling(
     url: str,
     woken: set[str] | None = None,
     notices: CompletionNotices | None = None,
-    before_write: Callable[[psycopg.AsyncConnection], Awaitable[None]] | None = None,
+    before_write: Callable[[PinnedConnection], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[Settler]:
     """A settler that runs; at the end it has written everything."""
     settler = Settler(
@@ -157,7 +157,7 @@ def test_progress_that_cannot_be_written_keeps_no_outcome(
         running, ended = await claimed(desk, 2)
         progress = ProgressReporter(None)  # pyright: ignore[reportArgumentType]  # only `run` needs the pool
         progress.note(running, 10, None)
-        async with await connect(database, "test") as other, other.transaction():
+        async with await Conn.open(database) as other, other.transaction():
             await other.execute("SELECT FROM lapinq_running WHERE id = %s FOR UPDATE", (running.id,))
             async with settling(database, before_write=progress.flush) as settler:
                 settler.add(job(ended), Completed("1"), 0.001)

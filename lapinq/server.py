@@ -54,11 +54,11 @@ def create_app(
     return build_app(settings, companions=companions(settings), migrates=True)
 
 
-def companions(settings: Settings, recycle: Callable[[], None] | None = None) -> list[Companion]:
+def companions(settings: Settings, reexec: Callable[[], None] | None = None) -> list[Companion]:
     """What runs beside the API in the same process: who delivers webhooks, who sees to the upkeep and, if asked to, a
     worker and who fires schedules.
 
-    `recycle` begins the program anew, where it is ours to do that.
+    `reexec` re-executes the program, where it is ours to do that.
     """
     from lapinq_scheduler.deliveries import deliveries_companion
     from lapinq_scheduler.scheduler import scheduler_companion
@@ -67,7 +67,7 @@ def companions(settings: Settings, recycle: Callable[[], None] | None = None) ->
     if settings.worker:
         from lapinq_worker.embedded_worker import worker_companion
 
-        found.append(lambda: worker_companion(settings, recycle))
+        found.append(lambda: worker_companion(settings, reexec))
     if settings.scheduler:
         from lapinq_scheduler.cron import cron_companion
 

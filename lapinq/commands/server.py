@@ -12,7 +12,7 @@ from lapinq_core.db.startup import explained
 from lapinq_core.declaring import declared_in
 from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
-from lapinq_core.runtime.anew import beginner
+from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import load_settings
 
 
@@ -85,4 +85,4 @@ def server(concurrency: int | None, **given: object) -> None:
             prepare_imports(settings.worker_imports)
         if settings.scheduler:
             declared_in(settings.schedule_modules)  # which says what is wrong with them
-        sys.exit(run(settings, partial(companions, recycle=beginner()), migrates=True))
+        sys.exit(run(settings, partial(companions, reexec=make_reexec()), migrates=True))

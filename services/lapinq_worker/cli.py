@@ -12,12 +12,12 @@ import msgspec
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.importing import prepare_imports
 from lapinq_core.runtime import flags
-from lapinq_core.runtime.anew import beginner
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import serving_metrics
 from lapinq_core.runtime.probes import Probes
+from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
 from lapinq_worker.claiming.queue_settings import choice_of
@@ -114,8 +114,8 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain:
         await wait_for_schema(settings.database_url, signals.asked)
         if signals.asked.is_set():
             return
-        begin_anew = beginner(lambda: was_asked_to_stop() or running.is_dismissed)
-        running = Worker(settings, drain=drain, recycle=begin_anew, ends_tainted=not drain)
+        reexec = make_reexec(lambda: was_asked_to_stop() or running.is_dismissed)
+        running = Worker(settings, drain=drain, reexec=reexec, ends_tainted=not drain)
         metrics.show(running)
         probes.started(running.what_keeps_it)
         task = asyncio.create_task(running.run(), name="worker")
@@ -128,7 +128,7 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain:
             running.stop()
         await task
         if running.is_tainted and not signals.asked.is_set():
-            begin_anew()
+            reexec()
     log.info("stopped")
 
 

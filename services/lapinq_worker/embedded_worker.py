@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def worker_companion(
-    settings: Settings, recycle: Callable[[], None] | None = None
+    settings: Settings, reexec: Callable[[], None] | None = None
 ) -> AsyncGenerator[Worker]:
     """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end.
 
     One that somebody asked to stop stays stopped until then.
     """
-    worker = Worker(settings, recycle=recycle)
+    worker = Worker(settings, reexec=reexec)
     # A group, so that a worker that fails ends the context instead of dying unnoticed.
     async with asyncio.TaskGroup() as group:
         group.create_task(_run(worker), name="worker")

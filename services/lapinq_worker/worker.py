@@ -18,13 +18,13 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.control import CANCEL_CHANNEL
 from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance
+from lapinq_worker.blocked_loop.guard import make_guard
+from lapinq_worker.blocked_loop.handover import Handover
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.draining import Draining
 from lapinq_worker.liveness.canceller import Canceller
-from lapinq_worker.liveness.fence import Fence
 from lapinq_worker.liveness.health import Vitals
-from lapinq_worker.liveness.loop_guard import guard_of
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer
 from lapinq_worker.reporting.banner import say_what_it_serves
@@ -79,7 +79,7 @@ class Worker:
                      on_cancel_requested       Canceller.stop
                      on_cancel_noticed         LoopGuard, in the heartbeat's thread
 
-    `LoopGuard` watches the loop from a thread and lets `Fence` hand everything over when the loop is stuck.
+    `LoopGuard` watches the loop from a thread. When the loop is blocked, `Handover` settles and releases everything.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Worker:
         settings: Settings,
         *,
         drain: bool = False,
-        recycle: Callable[[], None] | None = None,
+        reexec: Callable[[], None] | None = None,
         ends_tainted: bool = False,
     ) -> None:
-        """With `drain` it stops when its queues are empty. `recycle` begins the whole program anew
-        (`loop_guard`); None in a program that is not ours. With `ends_tainted` it stops by itself once it has left
-        behind a coroutine that refused to end, and the caller begins anew: see `is_tainted`."""
+        """With `drain` it stops when its queues are empty. `reexec` re-executes the whole program
+        (`blocked_loop`); None in a program that is not ours. With `ends_tainted` it stops by itself once it has left
+        behind a coroutine that refused to end, and the caller re-executes the program: see `is_tainted`."""
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
         url, direct = settings.database_url, settings.listen_database_url or settings.database_url
@@ -189,8 +189,10 @@ class Worker:
             self._rescuer,
         )
         self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
-        fence = Fence(direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools)
-        self._guard = guard_of(settings, self._membership.name, self._coroutines, fence, recycle)
+        handover = Handover(
+            direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools
+        )
+        self._guard = make_guard(settings, self._membership.name, self._coroutines, handover, reexec)
 
     @property
     def is_tainted(self) -> bool:
@@ -321,7 +323,7 @@ class Worker:
             await asyncio.sleep(LOOP_TICK_SECONDS)
 
     def _cancel_noticed(self, task_id: str, token: str) -> None:
-        self._guard.asked_to_stop(task_id, token)
+        self._guard.cancel_requested(task_id, token)
 
     def _may_start(self) -> bool:
         return self._membership.is_current and not self._stop.is_set()

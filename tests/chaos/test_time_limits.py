@@ -83,7 +83,7 @@ class Neighbours:
 
 
 def block(place: Path, how: str, **values: Any) -> Any:
-    """A task that holds up the loop."""
+    """A task that blocks the loop."""
     defaults: dict[str, Any] = {"timeout_seconds": LIMIT_SECONDS, "max_retries": 0}
     return new_task(task_name="ablock", args=[str(place), "b", how], **{**defaults, **values})
 
@@ -100,7 +100,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_a_coroutine_that_holds_up_the_loop_is_ended_and_its_neighbours_run_again(
+def test_a_coroutine_that_blocks_the_loop_is_ended_and_its_neighbours_run_again(
     database: str, tmp_path: Path, how: str
 ) -> None:
     with WorkerProcess(database, "--concurrency", "6", env=QUICK_LEASE) as worker:
@@ -113,7 +113,7 @@ def test_a_coroutine_that_holds_up_the_loop_is_ended_and_its_neighbours_run_agai
         (ended,) = eventually(lambda: has_ended(database, blocking.id), 30)
         check_time(ended)
 
-        worker.said("beginning anew")
+        worker.said("re-executing")
         assert "in ablock_loop" in worker.output
         eventually(lambda: len(worker_ids(database)) == 1 and ended.worker_id not in worker_ids(database), 30)
         others = [*neighbours.running, on_its_way.id]
@@ -136,7 +136,7 @@ def test_a_coroutine_that_holds_up_the_loop_is_ended_and_its_neighbours_run_agai
     assert set(starts(tmp_path).values()) <= {1, 2}
 
 
-def test_the_next_attempt_of_what_held_up_the_loop_harms_nobody(database: str, tmp_path: Path) -> None:
+def test_the_next_attempt_of_a_task_that_blocked_the_loop_harms_nobody(database: str, tmp_path: Path) -> None:
     with WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE) as worker:
         blocking = block(tmp_path, "sleep", max_retries=1, retry_delay=0.0)
         ids = enqueue_all(database, [blocking])
@@ -147,7 +147,7 @@ def test_the_next_attempt_of_what_held_up_the_loop_harms_nobody(database: str, t
         check_time(second)
         neighbours.gate.touch()
         eventually(lambda: set(statuses_of(database, *neighbours.running)) == {"completed"}, 30)
-        assert worker.output.count("beginning anew") == 1
+        assert worker.output.count("re-executing") == 1
     assert starts(tmp_path)["n0"] == starts(tmp_path)["n1"] == 1
     check_invariants(database, [*ids, *neighbours.running])
 
@@ -175,7 +175,7 @@ def test_a_function_that_does_not_end_is_killed_and_its_place_is_free(
         assert not Path(f"/proc/{pid}").exists()
         seconds = (int(next_begun) - int(begun)) / 1e9
         assert LIMIT_SECONDS <= seconds < LIMIT_SECONDS + END_SECONDS + 1.0 + SLACK_SECONDS
-        assert "beginning anew" not in worker.output
+        assert "re-executing" not in worker.output
     check_invariants(database, ids)
 
 
@@ -196,20 +196,20 @@ def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str
         # What runs beside it comes to its end, and only then the program begins anew and takes more.
         after = new_task(task_name="aadd")
         ids += enqueue_all(database, [after])
-        assert "beginning anew" not in worker.output
+        assert "re-executing" not in worker.output
         gate.touch()
         (completed,) = eventually(lambda: has_ended(database, beside.id), 30)
         assert completed.outcome == "completed"
         (completed,) = eventually(lambda: has_ended(database, after.id), 30)
         assert completed.outcome == "completed"
-        worker.said("beginning anew")
+        worker.said("re-executing")
         assert worker.process is not None
         assert worker.process.poll() is None
         assert before not in worker_ids(database)
     check_invariants(database, ids)
 
 
-def test_a_coroutine_that_holds_up_the_loop_can_be_cancelled(database: str, tmp_path: Path) -> None:
+def test_a_coroutine_that_blocks_the_loop_can_be_cancelled(database: str, tmp_path: Path) -> None:
     env = {**QUICK_LEASE, "LAPINQ_CANCEL_GRACE": "0.5"}
     with WorkerProcess(database, "--concurrency", "4", env=env) as worker:
         neighbours = Neighbours(database, tmp_path)
@@ -219,13 +219,13 @@ def test_a_coroutine_that_holds_up_the_loop_can_be_cancelled(database: str, tmp_
         assert request_cancel(database, blocking.id)
         (ended,) = eventually(lambda: has_ended(database, blocking.id), 30)
         assert (ended.outcome, ended.error) == ("cancelled", "stopped on request")
-        worker.said("beginning anew")
+        worker.said("re-executing")
         neighbours.gate.touch()
         eventually(lambda: set(statuses_of(database, *neighbours.running)) == {"completed"}, 30)
     check_invariants(database, [*ids, *neighbours.running])
 
 
-def test_a_worker_told_to_stop_while_its_loop_is_held_up_ends(database: str, tmp_path: Path) -> None:
+def test_a_worker_told_to_stop_while_its_loop_is_blocked_exits(database: str, tmp_path: Path) -> None:
     with WorkerProcess(database, "--concurrency", "4", env=QUICK_LEASE) as worker:
         neighbours = Neighbours(database, tmp_path)
         blocking = block(tmp_path, "sleep")
@@ -233,7 +233,7 @@ def test_a_worker_told_to_stop_while_its_loop_is_held_up_ends(database: str, tmp
         eventually(lambda: starts(tmp_path)["b"] == 1, 30)
         worker.signal(signal.SIGTERM)
         assert worker.wait() == 0
-        assert "beginning anew" not in worker.output
+        assert "re-executing" not in worker.output
     (ended,) = attempts(database, blocking.id)
     check_time(ended)
     assert statuses_of(database, *neighbours.running) == ["pending", "pending"]
@@ -241,7 +241,7 @@ def test_a_worker_told_to_stop_while_its_loop_is_held_up_ends(database: str, tmp
     check_invariants(database, [*ids, *neighbours.running])
 
 
-def test_a_server_whose_worker_is_held_up_begins_anew_too(database: str, tmp_path: Path) -> None:
+def test_a_server_whose_worker_is_blocked_re_executes_too(database: str, tmp_path: Path) -> None:
     with ApiProcess(database, "--worker", env=QUICK_LEASE) as server:
         server.said("dashboard")
         blocking = block(tmp_path, "sleep")

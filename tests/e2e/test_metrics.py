@@ -101,7 +101,7 @@ def test_a_worker_that_begins_anew_serves_on_the_same_port(database: str) -> Non
         url = metrics_url(worker)
         stuck = new_task(task_name="abusy", module_path=MODULE, args=[600.0], max_retries=0)
         enqueue_all(database, [stuck])
-        worker.said("beginning anew")
+        worker.said("re-executing")
         eventually(lambda: worker.output.count("metrics at") == 2, timeout=30)
         assert scrape(url).total("lapinq_task_outcomes_total") == 0
         assert "can't serve" not in worker.output

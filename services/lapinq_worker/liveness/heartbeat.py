@@ -1,6 +1,6 @@
 """A worker's sign of life, from a thread of its own with a connection of its own.
 
-So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `stuck_after`
+So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `blocked_after`
 seconds gets no more beats, and the cluster takes its tasks. What follows from the beats is told by `Trust`.
 """
 
@@ -16,8 +16,8 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Condition
+from lapinq_core.runtime.thread_stacks import stack_of
 from lapinq_worker.liveness.lease_trust import Trust
-from lapinq_worker.liveness.stacks import stack_of
 from lapinq_worker.running.clocks import NEVER, Moment, elapsed, moment
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Heartbeat:
         *,
         interval: float,
         lease: float,
-        stuck_after: float,
+        blocked_after: float,
         on_declared_dead: Callable[[], None],
         on_cancel_requested: Callable[[str, str], None] = lambda _task_id, _token: None,
         on_request: Callable[[str | None, str | None], None] = lambda _order, _by: None,
@@ -56,7 +56,7 @@ class Heartbeat:
         self._interval = interval
         self._lease = lease
         self._deadline = max(interval, lease / 3)
-        self._stuck_after = stuck_after
+        self._blocked_after = blocked_after
         self._on_declared_dead = on_declared_dead
         self._on_cancel_requested = on_cancel_requested
         self._on_request = on_request
@@ -102,10 +102,10 @@ class Heartbeat:
             pause = 0.0
             while not self._stop.wait(pause):
                 pause, told, jump = self._interval, self._order, self._trust.jump
-                if time.monotonic() - self._loop_turned > self._stuck_after:
+                if time.monotonic() - self._loop_turned > self._blocked_after:
                     log.error(
                         "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
-                        self._stuck_after,
+                        self._blocked_after,
                         stack_of(self._loop_thread),
                     )
                     continue

@@ -142,7 +142,7 @@ class Membership:
             self.id,
             interval=self._settings.heartbeat_interval,
             lease=self._settings.lease_seconds,
-            stuck_after=self._settings.worker_timeout + self._settings.lease_seconds,
+            blocked_after=self._settings.worker_timeout + self._settings.lease_seconds,
             on_declared_dead=partial(self._on_loop(self._begin_anew), self.id),
             on_cancel_requested=self._cancel_is_requested,
             on_request=partial(self._on_loop(self._follow), self.id),

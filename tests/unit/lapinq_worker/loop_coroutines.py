@@ -185,7 +185,7 @@ async def begin(bench: Workbench, function: Any, *args: Any, time_limit: float |
     """A job that runs, and waits."""
     job = make_limited_job(function, time_limit, *args)
     bench.dispatcher.offer([job])
-    await until(lambda: job.started and pool_of(bench).stepped is None)
+    await until(lambda: job.started and pool_of(bench).current is None)
     return job
 
 

@@ -9,7 +9,7 @@ carries a cancellation, from whomever, when its coroutine has ended: the next co
 
 A coroutine that was left behind gets no step more: only its slot steps it. What it started beside itself on the loop
 (tasks, callbacks, the end of an asynchronous generator that it did not exhaust) is asyncio's, and goes on. One that
-holds up the loop itself can't be cancelled from here: see `loop_guard`.
+holds up the loop itself can't be cancelled from here: see `blocked_loop`.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from lapinq_worker.running.job import Job, decode_arguments
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.outcomes import raised, returned
 from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.unsettled import Unsettled
 
 INTERRUPT_GRACE_SECONDS = 2.0
 MAX_BURST_SECONDS = 0.01
@@ -55,12 +56,12 @@ class _Slot:
 class EventLoopPool:
     """`slots` of them.
 
-    `stepped` is the job whose code has the event loop at this moment, for whoever looks from another thread.
+    `current` is the job whose code has the event loop at this moment; any thread may ask.
     `left_behind` is how many coroutines refused to end.
     """
 
     def __init__(self, dispatcher: Dispatcher, slots: int, limits: Limits) -> None:
-        self.stepped: Job | None = None
+        self.current: Job | None = None
         self.left_behind = 0
         self._dispatcher = dispatcher
         self._limits = limits
@@ -98,17 +99,18 @@ class EventLoopPool:
         asyncio.get_running_loop().call_soon(self._cancel, task_id, token, outcome)
         return False
 
-    def held(self) -> list[tuple[Job, Outcome, float]]:
-        """What runs, as it is to be settled when nothing more can be learned of it; for another thread."""
+    def unsettled(self) -> list[Unsettled]:
+        """The coroutines that run; any thread may ask."""
         now = time.perf_counter()
         return [
-            (job, slot.ordered or Interrupted(), now - job.started)
+            Unsettled(job, slot.ordered or Interrupted(), now - job.started)
             for slot in list(self._slots)
             if (job := slot.job) is not None and not slot.abandoned
         ]
 
-    def halt(self) -> None:
-        """Nothing runs here while the event loop is stuck but what it is stuck in."""
+    def halt(self) -> list[Unsettled]:
+        """The same: only what blocks the loop runs, and nothing can stop that."""
+        return self.unsettled()
 
     def _interrupt(self, outcome: Outcome) -> None:
         is_lost = isinstance(outcome, WorkerLost)
@@ -163,7 +165,7 @@ class EventLoopPool:
                 now = time.perf_counter()
                 burst_end = now + MAX_BURST_SECONDS
             job.started = now
-            slot.job = self.stepped = job
+            slot.job = self.current = job
             coroutine: Any = None
             try:
                 claim = job.claim
@@ -182,7 +184,7 @@ class EventLoopPool:
                 argument: Any = None
                 while True:
                     waited_for = context.run(step, argument)
-                    self.stepped = None
+                    self.current = None
                     try:
                         argument = yield waited_for
                         step = coroutine.send
@@ -192,7 +194,7 @@ class EventLoopPool:
                             return
                         # Handed on to the coroutine, where it belongs.
                         step, argument = coroutine.throw, error
-                    self.stepped = job
+                    self.current = job
             except StopIteration as stop:
                 outcome = (
                     returned(stop.value, max_result_size)
@@ -201,12 +203,12 @@ class EventLoopPool:
                 )
             except asyncio.CancelledError:
                 if self._ending:
-                    self.stepped = None
+                    self.current = None
                     raise
                 outcome = Raised("CancelledError: the coroutine was cancelled from inside")
             except BaseException as error:  # noqa: BLE001  # user code
                 outcome = raised(error, job.target.handling, job.target.function)
-            slot.job = self.stepped = None
+            slot.job = self.current = None
             if slot.abandoned:
                 return
             if slot.ordered is not None or job.is_committed:
@@ -271,10 +273,10 @@ class EventLoopPool:
         slot.abandoned = True
         if slot.coroutine is not None and slot.context is not None:
             # Raises GeneratorExit where it waits; it can refuse that only by waiting again.
-            self.stepped = slot.job
+            self.current = slot.job
             with contextlib.suppress(BaseException):
                 slot.context.run(slot.coroutine.close)
-            self.stepped = None
+            self.current = None
         if slot.task is not None:
             slot.task.cancel()
 

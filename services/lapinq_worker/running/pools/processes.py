@@ -24,9 +24,10 @@ from lapinq_worker.running.pools.children.calls import greeting_of
 from lapinq_worker.running.pools.children.child_end import EXIT_GRACE_SECONDS, end_all, ending_of
 from lapinq_worker.running.pools.children.child_process import ChildProcess
 from lapinq_worker.running.pools.children.child_watch import LOOK_SECONDS, is_worn_out, look_after
-from lapinq_worker.running.pools.held import held_by
+from lapinq_worker.running.pools.children.pending_reports import unsettled_jobs
 from lapinq_worker.running.pools.isolated_calls import Apart
 from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.unsettled import Unsettled
 
 START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
 START_RETRY_SECONDS = 1.0
@@ -136,18 +137,22 @@ class ProcessPool:
         for jobs in todo:
             self._give_up(jobs)
 
-    def held(self) -> list[tuple[Job, Outcome, float]]:
-        """Everything in it, as it is to be settled when nothing more can be learned of it; for another thread."""
-        return held_by([*self._busy, *self._dying], [*self._todo, *self._todo_fresh, *self._apart.todo])
-
     def pids(self) -> list[int]:
         """The children's process ids; any thread may ask."""
         return [child.pid for child in (*self._idle, *self._busy, *self._dying)]
 
-    def halt(self) -> None:
-        """Kills all children, from another thread while the event loop is stuck."""
+    def halt(self) -> list[Unsettled]:
+        """Kills all children. Returns all jobs in the pool, with what their children reported.
+
+        Called from another thread while the event loop is blocked.
+        """
         for child in (*self._launching, *self._idle, *self._busy, *self._dying):
             child.kill(Interrupted())
+        waiting = [job for jobs in (*self._todo, *self._todo_fresh, *self._apart.todo) for job in jobs]
+        return [
+            *(Unsettled(job, Unstarted(), 0.0) for job in waiting),
+            *unsettled_jobs([*self._busy, *self._dying]),
+        ]
 
     def reported(self, child: ChildProcess, job: Job, report: Report) -> None:
         """A child is through with a job."""

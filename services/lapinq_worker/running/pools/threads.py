@@ -23,6 +23,7 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child.calling import call
 from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.unsettled import Unsettled
 
 SWEEP_SECONDS = 0.2
 
@@ -61,7 +62,7 @@ class ThreadPool:
         self._todo: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
         self._waiting: set[_Chunk] = set()  # the same, until a thread has them
         self._interruptions = 0
-        self._done: deque[tuple[Job, Outcome, float] | None] = deque()  # None: a chunk is through
+        self._done: deque[Unsettled | None] = deque()  # None: a chunk is through
         self._collecting = False
         self._threads: set[_Thread] = set()
         self._is_short_of_threads = False
@@ -116,32 +117,25 @@ class ThreadPool:
                 return True
         return False
 
-    def held(self) -> list[tuple[Job, Outcome, float]]:
-        """What runs, as it is to be settled when nothing more can be learned of it, what was not begun, and what has
-        ended and was not told yet; for another thread."""
-        now = time.perf_counter()
-        # In the order in which jobs come by, so that none slips through; what is seen twice is further by then.
-        found: dict[Job, tuple[Job, Outcome, float]] = {
-            job: (job, Unstarted(), 0.0) for chunk in list(self._waiting) for job in chunk.jobs
-        }
-        for thread in list(self._threads):
-            with thread.lock:
-                found |= {job: (job, Unstarted(), 0.0) for job in thread.rest}
-                if (job := thread.current) is not None:
-                    found[job] = (job, thread.ordered or Interrupted(), now - job.started)
-        found |= {end[0]: end for end in list(self._done) if end is not None}
-        return list(found.values())
+    def halt(self) -> list[Unsettled]:
+        """Tells running functions to stop and that nothing they return is kept; no other function begins.
 
-    def halt(self) -> None:
-        """Tells the functions that run to stop, and that nothing they answer is kept, and begins no others; for another
-        thread."""
+        Returns all jobs in the pool, ended ones that are not settled yet included. Called from another thread while the
+        event loop is blocked.
+        """
         self._interruptions += 1
+        now = time.perf_counter()
+        # In the order in which jobs move on, so that none slips through: what is seen twice has come further by then.
+        found = {job: Unsettled(job, Unstarted(), 0.0) for chunk in list(self._waiting) for job in chunk.jobs}
         for thread in list(self._threads):
             with thread.lock:
-                self._done.extend((job, Unstarted(), 0.0) for job in thread.rest)
+                self._done.extend(Unsettled(job, Unstarted(), 0.0) for job in thread.rest)
                 thread.rest.clear()
-                if thread.current is not None:
-                    thread.current.is_cancelled = thread.current.is_lost = True
+                if (job := thread.current) is not None:
+                    job.is_cancelled = job.is_lost = True
+                    found[job] = Unsettled(job, thread.ordered or Interrupted(), now - job.started)
+        found |= {end.job: end for end in list(self._done) if end is not None}
+        return list(found.values())
 
     def _put(self, jobs: list[Job]) -> None:
         chunk = _Chunk(self._interruptions, jobs)
@@ -183,7 +177,7 @@ class ThreadPool:
                 if chunk.interruptions == self._interruptions:
                     thread.rest.extend(chunk.jobs)
                 else:
-                    self._done.extend((job, Unstarted(), 0.0) for job in chunk.jobs)
+                    self._done.extend(Unsettled(job, Unstarted(), 0.0) for job in chunk.jobs)
                 self._waiting.discard(chunk)
             while (job := _begin(thread)) is not None:
                 target, claim = job.target, job.claim
@@ -200,12 +194,12 @@ class ThreadPool:
                         return
                     thread.current = None
                     outcome = verdict(job, outcome, thread.ordered)
-                    self._report((job, outcome, time.perf_counter() - job.started))
+                    self._report(Unsettled(job, outcome, time.perf_counter() - job.started))
             with thread.lock:
                 if not thread.abandoned:
                     self._report(None)
 
-    def _report(self, end: tuple[Job, Outcome, float] | None) -> None:
+    def _report(self, end: Unsettled | None) -> None:
         self._done.append(end)
         if not self._collecting:
             self._collecting = True

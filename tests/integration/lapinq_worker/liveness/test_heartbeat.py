@@ -38,7 +38,7 @@ def beating(url: str, worker: str, **values: Any) -> Generator[Heartbeat]:
     defaults: dict[str, Any] = {
         "interval": 0.1,
         "lease": 1.0,
-        "stuck_after": 60.0,
+        "blocked_after": 60.0,
         "on_declared_dead": lambda: None,
     }
     heartbeat = Heartbeat(url, worker, **{**defaults, **values})
@@ -91,14 +91,19 @@ def jumped_seconds(url: str) -> float | None:
 
 def test_before_it_begins_there_is_no_lease(database: str) -> None:
     heartbeat = Heartbeat(
-        database, str(uuid.uuid4()), interval=0.1, lease=1.0, stuck_after=60.0, on_declared_dead=lambda: None
+        database,
+        str(uuid.uuid4()),
+        interval=0.1,
+        lease=1.0,
+        blocked_after=60.0,
+        on_declared_dead=lambda: None,
     )
     assert not heartbeat.is_current
     assert heartbeat.judging_time is None
 
 
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:
-    with beating(database, register(database), stuck_after=0.3) as heartbeat:
+    with beating(database, register(database), blocked_after=0.3) as heartbeat:
         eventually(lambda: "has not turned" in caplog.text)
         assert "in test_a_loop_that_is_stuck_gets_no_beats" in caplog.text
         eventually(lambda: not heartbeat.is_current)

@@ -150,7 +150,7 @@ def test_a_request_for_one_that_has_ended_does_not_hide_that_for_another(run: Ru
             runs = quick(make_job(child_tasks.until_cancelled, str(tmp_path / "a")))
             bench.dispatcher.offer([first, ended, runs])
             await until(lambda: list(tmp_path.glob("go.begun.*")))
-            # The event loop is held up from here on, so that no report is read.
+            # The event loop is blocked from here on, so that no report is read.
             (tmp_path / "go").touch()
             assert eventually((tmp_path / "a").exists, 20)
             assert cancel(bench, runs)

@@ -187,7 +187,7 @@ def test_a_request_after_the_time_limit_wins_and_gives_no_more_time(run: Run) ->
     async def test() -> None:
         async with coroutines(limit=1, time_limit=0.05, time_limit_grace=0.3, cancel_grace=60) as bench:
             job = await begin(bench, tasks.stubborn)
-            await until(lambda: pool_of(bench).held()[0][1] == TimedOut(0.05))
+            await until(lambda: pool_of(bench).unsettled()[0][1] == TimedOut(0.05))
             assert pool_of(bench).cancel(job.claim.id, job.claim.token, CANCELLED)
             await until(lambda: bench.ends[job])
             assert bench.outcome(job) == CANCELLED
@@ -264,11 +264,11 @@ def test_the_job_that_has_the_loop_is_known_from_outside(run: Run) -> None:
     stepped = list[Job | None]()
 
     async def look() -> None:
-        stepped.append(bench_pool[0].stepped)
+        stepped.append(bench_pool[0].current)
         await asyncio.sleep(0)
-        stepped.append(bench_pool[0].stepped)
+        stepped.append(bench_pool[0].current)
         await asyncio.sleep(0.01)
-        stepped.append(bench_pool[0].stepped)
+        stepped.append(bench_pool[0].current)
 
     bench_pool = list[event_loop.EventLoopPool]()
 
@@ -280,7 +280,7 @@ def test_the_job_that_has_the_loop_is_known_from_outside(run: Run) -> None:
             assert stepped == [job] * 3
             stepped.clear()
             await bench.run(make_job(tasks.afail, "x"), make_job(exit_program), make_job(cancel_own_task))
-            assert pool_of(bench).stepped is None
+            assert pool_of(bench).current is None
 
     run(test)
 
@@ -290,10 +290,10 @@ def test_what_is_held_is_told_with_what_it_would_end_as(run: Run) -> None:
         async with coroutines(limit=3, time_limit=60, time_limit_grace=0.5) as bench:
             plain = await begin(bench, tasks.asleep, 0.3)
             late = await begin(bench, tasks.stubborn, time_limit=0.01)
-            await until(lambda: TimedOut(0.01) in [outcome for _, outcome, _ in pool_of(bench).held()])
-            held = {job: outcome for job, outcome, _ in pool_of(bench).held()}
-            assert held == {plain: Interrupted(), late: TimedOut(0.01)}
+            await until(lambda: TimedOut(0.01) in [outcome for _, outcome, _ in pool_of(bench).unsettled()])
+            unsettled = {job: outcome for job, outcome, _ in pool_of(bench).unsettled()}
+            assert unsettled == {plain: Interrupted(), late: TimedOut(0.01)}
             await until(lambda: len(bench.settled) == 2)
-            assert pool_of(bench).held() == []
+            assert pool_of(bench).unsettled() == []
 
     run(test)

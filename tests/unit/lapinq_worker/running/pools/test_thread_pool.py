@@ -297,7 +297,7 @@ def test_what_ended_itself_stays_ended(run: Run) -> None:
     run(test)
 
 
-def test_what_is_held_is_told_with_what_it_would_end_as(run: Run) -> None:
+def test_a_halt_returns_all_jobs_with_the_outcomes_they_would_get(run: Run) -> None:
     async def test() -> None:
         gate, alone = Gate(), Gate()
         async with threads(limit=2) as bench:
@@ -307,37 +307,43 @@ def test_what_is_held_is_told_with_what_it_would_end_as(run: Run) -> None:
             bench.dispatcher.offer([cancelled])
             await until(lambda: gate.started and alone.started)
             pool_of(bench).cancel(cancelled.claim.id, cancelled.claim.token, CANCELLED)
-            held = {job: outcome for job, outcome, _ in pool_of(bench).held()}
-            assert held == {first: Interrupted(), second: Unstarted(), cancelled: CANCELLED}
-            pool_of(bench).halt()
+            unsettled = {job: outcome for job, outcome, _ in pool_of(bench).halt()}
+            assert unsettled == {first: Interrupted(), second: Unstarted(), cancelled: CANCELLED}
             assert first.is_lost
             assert not second.is_lost
             gate.open.set()
             alone.open.set()
             await until(lambda: len(bench.settled) == 3)
-            assert pool_of(bench).held() == []
+            assert pool_of(bench).halt() == []
 
     run(test)
 
 
-def test_nothing_that_is_held_slips_through_or_is_told_twice(run_on_uvloop: Run) -> None:
+def test_a_halt_misses_no_job_and_returns_none_twice(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with threads(limit=2) as bench:
-            before = sys.getswitchinterval()
+            before, counts = sys.getswitchinterval(), Counter[type]()
             sys.setswitchinterval(1e-6)
             try:
-                for _ in range(200):
+                for turn in range(1000):
                     jobs = chunk_of(*[tasks.noop] * 12)
                     bench.dispatcher.offer(jobs)
-                    # The event loop is stuck here, and nothing is collected.
-                    held = pool_of(bench).held()
-                    while not all(type(outcome) is Completed for _, outcome, _ in held):
-                        assert Counter(job for job, _, _ in held) == Counter(jobs)
-                        held = pool_of(bench).held()
-                    assert Counter(job for job, _, _ in held) == Counter(jobs)
+                    # The event loop is blocked here, and nothing is collected.
+                    spin(turn % 100)
+                    unsettled = pool_of(bench).halt()
+                    while any(outcome == Interrupted() for _, outcome, _ in unsettled):
+                        assert Counter(job for job, _, _ in unsettled) == Counter(jobs)
+                        unsettled = pool_of(bench).halt()
+                    assert Counter(job for job, _, _ in unsettled) == Counter(jobs)
+                    counts.update(type(outcome) for _, outcome, _ in unsettled)
                     await until(lambda jobs=jobs: all(bench.ends[job] for job in jobs))
             finally:
                 sys.setswitchinterval(before)
+            assert counts.keys() == {Completed, Unstarted}
+
+    def spin(times: int) -> None:
+        for _ in range(times * 100):
+            pass
 
     run_on_uvloop(test)
 
@@ -349,8 +355,7 @@ def test_what_was_handed_over_is_not_begun_after_a_halt(run: Run) -> None:
             jobs = chunk_of(gate, *[lambda n=n: others.update([n]) for n in range(3)])
             bench.dispatcher.offer(jobs)
             await until(lambda: gate.started)
-            pool_of(bench).halt()
-            assert {job: outcome for job, outcome, _ in pool_of(bench).held()} == {
+            assert {job: outcome for job, outcome, _ in pool_of(bench).halt()} == {
                 jobs[0]: Interrupted(),
                 **dict.fromkeys(jobs[1:], Unstarted()),
             }
@@ -411,7 +416,7 @@ def test_a_stuck_function_whose_successor_can_not_be_started_keeps_no_place(
     caplog.clear()
 
 
-def test_what_waits_for_a_thread_is_held_and_given_back(
+def test_jobs_that_wait_for_a_thread_are_released(
     run: Run, refusals: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
@@ -419,12 +424,12 @@ def test_what_waits_for_a_thread_is_held_and_given_back(
         async with threads(limit=2) as bench:
             jobs = [make_job(tasks.add, n, 1) for n in range(2)]
             bench.dispatcher.offer(jobs)
-            assert {job: outcome for job, outcome, _ in pool_of(bench).held()} == dict.fromkeys(
+            assert {job: outcome for job, outcome, _ in pool_of(bench).halt()} == dict.fromkeys(
                 jobs, Unstarted()
             )
             pool_of(bench).interrupt(Interrupted())
             assert bench.outcomes == [Unstarted()] * 2
-            assert pool_of(bench).held() == []
+            assert pool_of(bench).halt() == []
             refusals.clear()
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 

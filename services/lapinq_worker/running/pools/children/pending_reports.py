@@ -1,6 +1,6 @@
-"""What a child process reported last, looked at from another thread while the event loop does not read it.
+"""The jobs of child processes while the event loop is blocked, with the reports that nobody has read yet.
 
-It stays where it is: a loop that wakes up reads the same.
+Other threads call this. The reports stay in the socket: a loop that wakes up reads the same.
 """
 
 import asyncio
@@ -8,23 +8,50 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Iterable
 
 import msgspec
 
+from lapinq_core.domain.tasks.outcome import Interrupted, Unstarted
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.child.frames import Line, Report
 from lapinq_worker.running.pools.children.child_process import ChildProcess
+from lapinq_worker.running.pools.verdict import verdict
+from lapinq_worker.running.unsettled import Unsettled
 
+END_SECONDS = 1.0
 FIRST_SIZE = 1024 * 1024  # more than a socket holds, unless somebody made them larger
 PAUSE_SECONDS = 0.005
 
 _messages = msgspec.msgpack.Decoder(Report | Line)
 
 
-def unread_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
-    """The reports that lie unread in the socket of `child`; what was logged before them is in the jobs' logs then.
+def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
+    """The jobs that `children`, just killed, were handed."""
+    now = time.perf_counter()
+    give_up = time.monotonic() + END_SECONDS
+    found: list[Unsettled] = []
+    for child in children:
+        reports = _pending_reports(child, give_up)
+        position = child.position
+        for place, job in enumerate(list(child.jobs)):
+            order = child.orders.get(job)
+            ordered = None if order is None else order.outcome
+            if (report := reports.get(job)) is not None:
+                job.is_committed = report.is_committed
+                found.append(Unsettled(job, verdict(job, report.outcome, ordered), report.seconds))
+            elif place > position:
+                found.append(Unsettled(job, ordered or Unstarted(), 0.0))
+            else:
+                found.append(Unsettled(job, ordered or Interrupted(), now - child.handed_over))
+        found += [Unsettled(job, Unstarted(), 0.0) for job in child.behind]
+    return found
 
-    The end of a child that was killed is waited for, up to `give_up` by time.monotonic: after it nothing more comes.
+
+def _pending_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
+    """The reports in the socket of `child`. What was logged before them is in the jobs' logs then.
+
+    Waits for the end of a killed child, up to `give_up` by time.monotonic: after it nothing more comes.
     """
     first = child.first
     jobs = dict(enumerate(list(child.jobs), first))
@@ -36,7 +63,7 @@ def unread_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
     with contextlib.suppress(
         OSError, ValueError
     ):  # it is closed; or read meanwhile, and so cut in the wrong place
-        for body in child.frames.copy().feed(_unread_bytes(child.transport)):
+        for body in child.frames.copy().feed(_peek(child.transport)):
             message = _messages.decode(body)
             job = jobs.get(message.call)
             if job is None:
@@ -48,7 +75,7 @@ def unread_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
     return reports
 
 
-def _unread_bytes(transport: asyncio.BaseTransport) -> bytes:
+def _peek(transport: asyncio.BaseTransport) -> bytes:
     # On a descriptor of our own, which nobody closes and opens as something else meanwhile.
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as ours:
         size = FIRST_SIZE

@@ -7,13 +7,13 @@ _DEBUGGERS = {"bdb", "pdb", "debugpy", "pydevd", "_pydevd_bundle"}
 
 
 def stack_of(thread: int) -> str:
-    """Where the thread with that ident is, as a traceback shows it."""
+    """The stack of the thread with that ident, formatted like a traceback."""
     frame = sys._current_frames().get(thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
     return "".join(traceback.format_stack(frame)) if frame is not None else "an unknown place\n"
 
 
 def is_debugged(thread: int) -> bool:
-    """Whether somebody looks at it in a debugger."""
+    """Whether the thread has stopped in a debugger."""
     frame = sys._current_frames().get(thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
     while frame is not None:
         if str(frame.f_globals.get("__name__")).partition(".")[0] in _DEBUGGERS:

@@ -1,4 +1,4 @@
-"""A worker in somebody else's program whose event loop is held up: its tasks are handed back, and it begins anew."""
+"""A worker in somebody else's program whose event loop is blocked: it releases its tasks and registers again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from lapinq_worker.liveness import fence
+from lapinq_worker.blocked_loop import handover
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
 from tests.support import tasks
 from tests.support.eventually import eventually
@@ -15,13 +15,13 @@ from tests.support.proxy import proxy
 
 BLOCKED = {"timeout_seconds": 0.3, "max_retries": 0}
 
-# Not where they are waited for: the log shows the source line that holds up the loop.
-NOT_YET = "could not hand back the tasks yet"
-GIVEN_UP = "could not write how 1 tasks ended"
+# Not where they are waited for: the log shows the source line that blocks the loop.
+NOT_YET = "could not release the tasks yet"
+GIVEN_UP = "could not write the outcomes of 1 tasks"
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
-def test_everything_held_is_handed_back_and_the_worker_begins_anew(
+def test_all_other_tasks_are_released_and_the_worker_registers_again(
     database: str, gate: Gate, caplog: pytest.LogCaptureFixture, pool: str
 ) -> None:
     async def test(desk: Desk) -> None:
@@ -49,19 +49,19 @@ def test_everything_held_is_handed_back_and_the_worker_begins_anew(
         check_invariants(database, [*others, blocked])
 
     at_desk(database, test)
-    assert "the event loop has been held up" in caplog.text
+    assert "the event loop has been blocked" in caplog.text
     assert "in abusy" in caplog.text
 
 
-HOLD_UP = list[Callable[[], None]]()
+BLOCK = list[Callable[[], None]]()
 
 
-async def hold_up() -> None:
-    """Holds up the loop until the test has seen what it waits for."""
-    HOLD_UP[0]()
+async def block() -> None:
+    """Blocks the loop until the test has seen what it waits for."""
+    BLOCK[0]()
 
 
-def test_what_has_ended_in_a_child_while_the_loop_was_held_up_is_kept(database: str, gate: Gate) -> None:
+def test_outcomes_that_children_reported_to_a_blocked_loop_are_kept(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         def end_the_other() -> None:
             gate.open()
@@ -72,11 +72,11 @@ def test_what_has_ended_in_a_child_while_the_loop_was_held_up_is_kept(database: 
                 found = conn.execute("SELECT FROM lapinq_attempts WHERE error LIKE 'time limit%'")
                 return found.fetchone() is not None
 
-        HOLD_UP[:] = [end_the_other]
+        BLOCK[:] = [end_the_other]
         async with working(database, worker_concurrency=2, time_limit_grace=0.2):
             other = await desk.hand_in(tasks.wait_at, gate.path, max_retries=0)
             await gate.begun()
-            blocked = await desk.hand_in(hold_up, timeout_seconds=2.0, max_retries=0)
+            blocked = await desk.hand_in(block, timeout_seconds=2.0, max_retries=0)
             for task, status in zip(await desk.ended(blocked, other), ("failed", "completed"), strict=True):
                 assert (task.status, task.attempts) == (status, 1)
             assert [one.outcome for one in await desk.attempts(other)] == ["completed"]
@@ -85,11 +85,11 @@ def test_what_has_ended_in_a_child_while_the_loop_was_held_up_is_kept(database: 
     at_desk(database, test)
 
 
-def test_what_the_database_does_not_take_for_long_is_left_to_others(
+def test_outcomes_that_the_database_keeps_refusing_are_left_to_other_workers(
     database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fence, "GIVE_UP_SECONDS", 4.0)
-    monkeypatch.setattr(fence, "BATCH_SECONDS", 1.0)
+    monkeypatch.setattr(handover, "GIVE_UP_SECONDS", 4.0)
+    monkeypatch.setattr(handover, "BATCH_SECONDS", 1.0)
 
     def wait_in_vain() -> None:
         with psycopg.connect(database) as conn:
@@ -97,21 +97,19 @@ def test_what_the_database_does_not_take_for_long_is_left_to_others(
             eventually(lambda: GIVEN_UP in caplog.text, 30)
 
     async def test(desk: Desk) -> None:
-        HOLD_UP[:] = [wait_in_vain]
+        BLOCK[:] = [wait_in_vain]
         async with working(database, worker_concurrency=2, time_limit_grace=0.2):
-            blocked = await desk.hand_in(hold_up, **BLOCKED)
+            blocked = await desk.hand_in(block, **BLOCKED)
             await desk.ended(blocked, timeout=60)
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
         check_invariants(database, [blocked])
 
     at_desk(database, test)
     assert caplog.text.count(NOT_YET) >= 2
-    assert caplog.text.count("hold_up did not complete") == 1
+    assert caplog.text.count("block did not complete") == 1
 
 
-def test_what_can_not_be_written_yet_is_written_when_the_database_is_back(
-    database: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_outcomes_wait_for_a_database_that_is_away(database: str, caplog: pytest.LogCaptureFixture) -> None:
     def is_ended() -> object:
         with psycopg.connect(database) as conn:
             return conn.execute("SELECT FROM lapinq_attempts").fetchone()
@@ -125,9 +123,9 @@ def test_what_can_not_be_written_yet_is_written_when_the_database_is_back(
                 way.heal()
                 eventually(lambda: is_ended() is not None, 20)
 
-            HOLD_UP[:] = [be_cut_off]
+            BLOCK[:] = [be_cut_off]
             async with working(way.url, worker_concurrency=2, time_limit_grace=0.2):
-                blocked = await desk.hand_in(hold_up, **BLOCKED)
+                blocked = await desk.hand_in(block, **BLOCKED)
                 (ended,) = await desk.ended(blocked)
                 assert (ended.status, ended.error) == ("failed", "time limit of 0.3 s reached")
                 await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))

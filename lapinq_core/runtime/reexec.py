@@ -1,6 +1,6 @@
-"""Begins the running program anew, in place: same process, same command line, same environment.
+"""Re-executes the running program in place: same process id, same command line, same environment.
 
-For programs of ours whose event loop is held up by code that nothing else can end.
+For our own programs, when their event loop is blocked by code that only the end of the program ends.
 """
 
 import logging
@@ -20,19 +20,19 @@ REAP_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def beginner(is_to_end: Callable[[], bool] = was_asked_to_stop) -> Callable[[], NoReturn]:
-    """What begins this program anew, from any thread; or ends it, if it was told to stop: `is_to_end`.
+def make_reexec(must_exit: Callable[[], bool] = was_asked_to_stop) -> Callable[[], NoReturn]:
+    """A function that re-executes this program, from any thread; or exits, when `must_exit` says so.
 
-    To be made at the start, from the directory the program was started in.
+    Call this at the start, in the directory the program was started in.
     """
     directory = os.getcwd()  # noqa: PTH109  # os.chdir takes it as it is
 
-    def begin() -> NoReturn:
-        if is_to_end():
-            log.warning("told to stop, and everything is handed back: ending")
+    def reexec() -> NoReturn:
+        if must_exit():
+            log.warning("told to stop, and all tasks are released: exiting")
             _flush()
             os._exit(0)
-        log.warning("beginning anew, in the same process")
+        log.warning("re-executing the program under the same process id")
         _flush()
         _reap()
         try:
@@ -41,14 +41,14 @@ def beginner(is_to_end: Callable[[], bool] = was_asked_to_stop) -> Callable[[], 
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # our own command line
         except OSError:
-            log.exception("can't begin anew; ending")
+            log.exception("can't re-execute the program; exiting")
         os._exit(1)
 
-    return begin
+    return reexec
 
 
 def _flush() -> None:
-    # The thread that is stuck may hold the lock of a stream.
+    # The blocked thread may hold the lock of a stream.
     def flush() -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
@@ -59,7 +59,7 @@ def _flush() -> None:
 
 
 def _reap() -> None:
-    """Children that were killed stay as zombies of the new program, which knows nothing of them."""
+    """Killed children would stay as zombies of the new program, which does not know them."""
     give_up = time.monotonic() + REAP_SECONDS
     while time.monotonic() < give_up:
         try:

@@ -1,4 +1,4 @@
-"""What children have reported when the event loop is stuck: it is known, and nothing runs any more."""
+"""Halting child processes while the event loop is blocked: their reports are known, and nothing runs any more."""
 
 import os
 from pathlib import Path
@@ -14,11 +14,11 @@ from tests.unit.lapinq_worker.running.pools.test_process_pool import children_of
 from tests.unit.lapinq_worker.workbench import Workbench, processes, until
 
 
-def held_by(bench: Workbench) -> dict[Job, Outcome]:
-    return {job: outcome for job, outcome, _ in pool_of(bench).held()}
+def halt(bench: Workbench) -> dict[Job, Outcome]:
+    return {job: outcome for job, outcome, _ in pool_of(bench).halt()}
 
 
-def test_reports_that_lie_unread_are_known_after_a_halt(run: Run, tmp_path: Path) -> None:
+def test_reports_that_nobody_has_read_are_known_after_a_halt(run: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             await bench.run(make_job(tasks.add, 1, 1))
@@ -28,15 +28,14 @@ def test_reports_that_lie_unread_are_known_after_a_halt(run: Run, tmp_path: Path
             jobs = [quick(make_job(tasks.wait_at, str(tmp_path / "go"))), *ended, runs, waits]
             bench.dispatcher.offer(jobs)
             await until(lambda: list(tmp_path.glob("go.begun.*")))
-            # The event loop is held up from here on.
+            # The event loop is blocked from here on.
             (tmp_path / "go").touch()
             assert eventually((tmp_path / "a").exists, 20)
-            pool_of(bench).halt()
             expected = {jobs[0]: Completed('"seen"'), runs: Interrupted(), waits: Unstarted()}
             for _ in range(2):
-                held = held_by(bench)
-                assert [len(held.pop(job).result) for job in ended] == [3, 1002, 50_002]  # type: ignore[attr-defined]
-                assert held == expected
+                unsettled = halt(bench)
+                assert [len(unsettled.pop(job).result) for job in ended] == [3, 1002, 50_002]  # type: ignore[attr-defined]
+                assert unsettled == expected
             # One that wakes up all the same reads the same.
             await until(lambda: all(bench.ends[job] for job in jobs))
             assert [type(bench.outcome(job)) for job in ended] == [Completed] * 3
@@ -46,7 +45,7 @@ def test_reports_that_lie_unread_are_known_after_a_halt(run: Run, tmp_path: Path
     run(test)
 
 
-def test_what_was_logged_before_an_unread_report_is_known_too(run_on_uvloop: Run, tmp_path: Path) -> None:
+def test_lines_logged_before_such_a_report_are_known_too(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             await bench.run(make_job(tasks.add, 1, 1))
@@ -57,8 +56,7 @@ def test_what_was_logged_before_an_unread_report_is_known_too(run_on_uvloop: Run
             await until(lambda: list(tmp_path.glob("go.begun.*")))
             (tmp_path / "go").touch()
             assert eventually((tmp_path / "a").exists, 20)
-            pool_of(bench).halt()
-            assert held_by(bench)[logs] == Completed("null")
+            assert halt(bench)[logs] == Completed("null")
             assert (logs.log_text() or "").count("told") == 3
             await until(lambda: all(bench.ends[job] for job in (logs, runs)))
 
@@ -78,7 +76,7 @@ def test_a_halt_kills_the_idle_and_those_that_start_too(run: Run, tmp_path: Path
             (tmp_path / "go").unlink()
             bench.dispatcher.offer([others[1], jobs[1]])  # one in the idle child, one in a new one
             await until(lambda: len(children_of(os.getpid()) - before) == 3)
-            # The event loop is held up from here on.
+            # The event loop is blocked from here on.
             children = children_of(os.getpid()) - before
             pool_of(bench).halt()
             assert eventually(lambda: all(map(is_gone, children)), 20)

@@ -1,7 +1,7 @@
-"""The last resort against code that holds the interpreter's lock for good: no thread of Python runs any more then.
+"""Ends the process when no Python thread runs any more, because code never gives back the interpreter lock.
 
-A timer in C, set anew again and again from Python, ends the process once it is not, with a dump of where all threads
-are. A supervisor starts the program again, and other workers take its tasks when its lease has run out.
+The timer runs in C, and Python restarts it again and again. Without that it ends the process and prints where all
+threads are. A supervisor starts the program again, and other workers rescue its tasks once the lease has run out.
 """
 
 import faulthandler
@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Ends the process when `feed` has not been called for `seconds`. There is one timer a process.
+    """Ends the process when `feed` has not been called for `seconds`. A process has one such timer.
 
-    Never while a debugger or pytest is loaded, which stop all threads or want the timer for themselves.
+    It stays off while a debugger or pytest is loaded: they stop all threads, or use the timer themselves.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,23 +27,23 @@ class Watchdog:
         self._is_off = False
 
     def feed(self) -> None:
-        """Threads run; cheap enough to be called several times a second."""
+        """Threads run. Cheap enough for several calls a second."""
         now = time.monotonic()
         if now - self._fed >= EVERY_SECONDS:
             self._fed = now
-            self._wind(self._seconds)
+            self._restart(self._seconds)
 
     def allow(self, seconds: float) -> None:
-        """Gives that much more time to what comes before the next `feed`."""
-        self._wind(self._seconds + seconds)
+        """Gives that much more time until the next `feed`."""
+        self._restart(self._seconds + seconds)
 
     def stop(self) -> None:
-        """It watches no more."""
+        """Stops watching."""
         if not self._is_off:
             self._is_off = True
             faulthandler.cancel_dump_traceback_later()
 
-    def _wind(self, seconds: float) -> None:
+    def _restart(self, seconds: float) -> None:
         if self._is_off:
             return
         try:

@@ -21,8 +21,8 @@ from tests.bench.plan import Plan
 from tests.bench.processes import BenchError, Child
 
 SAMPLE_SECONDS = 0.02
-WAL = Metric("WAL of a task, enqueued and run", "bytes", "less")
-WAL_OF_RUN = Metric("WAL of a task, run", "bytes", "less")
+WAL = Metric("WAL per task, enqueued and run", "bytes", "less")
+WAL_OF_RUN = Metric("WAL per task, run", "bytes", "less")
 START = Metric("start of a worker until its first task", "s", "less")
 
 

@@ -10,7 +10,6 @@ import psycopg
 
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.terminal import json_text
-from lapinq_api.credentials.passwords import Passwords
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
@@ -75,7 +74,7 @@ def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
     password = _ask_for_password(username, from_stdin=from_stdin)
 
     async def verb(conn: psycopg.AsyncConnection) -> User | None:
-        password_hash = await Passwords().hash(password)
+        password_hash = await _hash(password)
         async with conn.transaction():
             made = await users.create(conn, username, password_hash, Role(role))
             if made is not None:
@@ -96,7 +95,7 @@ def password(username: str, from_stdin: bool, **given: object) -> None:
     new = _ask_for_password(username, from_stdin=from_stdin)
 
     async def verb(conn: psycopg.AsyncConnection) -> bool:
-        password_hash = await Passwords().hash(new)
+        password_hash = await _hash(new)
         async with conn.transaction():
             known = await _find(conn, username)
             if known is None or not await users.set_password(conn, known, password_hash):
@@ -173,6 +172,12 @@ def _ask_for_password(username: str, *, from_stdin: bool) -> str:
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     _checked(lambda: check_password("the password", given, username))
     return given
+
+
+async def _hash(password: str) -> str:
+    from lapinq_api.credentials.passwords import Passwords  # here, because it imports the web framework
+
+    return await Passwords().hash(password)
 
 
 def _checked(check: Callable[[], None]) -> None:

@@ -1,1 +1,1 @@
-"""Small real programs on lapinq. How to run them is in README.md beside this file."""
+"""Three small programs that use lapinq. README.md in this folder shows how to run them."""

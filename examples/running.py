@@ -1,4 +1,4 @@
-"""What the programs here have in common: their options, reading results, and plain words for what goes wrong."""
+"""Shared by the programs here: common options, reading results, and readable error messages."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from lapinq.errors import LapinqError, ResultTimeout, ServerUnavailable
 
 
 class Problem(Exception):
-    """Something that whoever runs the example can put right; the message says what."""
+    """An error that the user can fix; the message says how."""
 
 
 class TaskFailed(Problem):
@@ -24,7 +24,7 @@ class TaskFailed(Problem):
 
 
 class MissingPackage(Problem):
-    """A package that the example needs is not installed."""
+    """The example needs a package that is not installed."""
 
     def __init__(self, package: str | None) -> None:
         super().__init__(
@@ -41,26 +41,26 @@ def options(program: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--api-key",
         default=os.environ.get("LAPINQ_API_KEY"),
-        help="its key, if it wants one [LAPINQ_API_KEY]",
+        help="its API key, if it has one [LAPINQ_API_KEY]",
     )
     parser.add_argument(
-        "--folder", type=Path, default=Path("output", program), help="where the files go [%(default)s]"
+        "--folder", type=Path, default=Path("output", program), help="the output folder [%(default)s]"
     )
     parser.add_argument(
-        "--timeout", type=float, default=60.0, help="most seconds to wait for a task [%(default)s]"
+        "--timeout", type=float, default=60.0, help="maximum seconds to wait for a task [%(default)s]"
     )
     return parser
 
 
 def value_of(done: dict[str, Any]) -> Any:
-    """What the task's function returned. `done` is what `wait` gave. Raises `TaskFailed`."""
+    """The return value of the task's function. `done` comes from `wait`. Raises `TaskFailed`."""
     if done["status"] != "completed":
         raise TaskFailed(done)
     return json.loads(done["result"])
 
 
 def run(main: Callable[[], None]) -> None:
-    """Calls `main` and ends the process with a message, not a traceback, for what users can put right."""
+    """Call `main`, and exit with a message instead of a traceback on errors that users can fix."""
     try:
         main()
     except ServerUnavailable as error:

@@ -1,1 +1,1 @@
-"""Broken links of a site: coroutines, which a worker runs on its event loop, hundreds at once."""
+"""Find the broken links of a site with coroutines. A worker runs hundreds of them at the same time."""

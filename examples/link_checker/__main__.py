@@ -1,4 +1,4 @@
-"""`python -m examples.link_checker [URL]`: checks a site and writes a report of its broken links."""
+"""`python -m examples.link_checker [URL]`: check a site and write a report of its broken links."""
 
 import asyncio
 from urllib.parse import urljoin
@@ -11,15 +11,17 @@ from .tasks import queue
 
 
 def main() -> None:
-    """Without an address it serves a small broken site of its own while it checks it."""
+    """Without an address, serve a small broken site and check that."""
     parser = options("link_checker", "Find the broken links of a site.")
     parser.add_argument(
-        "url", nargs="?", help="the first page; without one a small site is served and checked"
+        "url", nargs="?", help="the first page; by default the program serves a small site and checks it"
     )
     parser.add_argument(
-        "--patience", type=float, default=2.0, help="most seconds for a page to answer [%(default)s]"
+        "--patience", type=float, default=2.0, help="maximum seconds to wait for a page [%(default)s]"
     )
-    parser.add_argument("--most", type=int, default=500, help="most addresses to check [%(default)s]")
+    parser.add_argument(
+        "--most", type=int, default=500, help="maximum number of addresses to check [%(default)s]"
+    )
     given = parser.parse_args()
 
     queue.server_url, queue.api_key = given.server_url, given.api_key

@@ -1,7 +1,7 @@
-"""Breadth-first through a site: the links of one round of pages are the tasks of the next.
+"""Crawl a site breadth-first: the links found in one round are the tasks of the next.
 
-The tasks could enqueue each other, but then nobody would know which addresses are taken care of already. One
-place that collects keeps each address to one task, and knows when it is done.
+The tasks could enqueue each other, but then no place would know which addresses are already checked. Collecting
+the links here gives each address exactly one task, and shows when the crawl is done.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from ..running import TaskFailed, value_of
 from .tasks import Page, check_page, queue
 
-_AT_ONCE = 50  # each task that is waited for is asked about some times a second
+_AT_ONCE = 50  # waiting for a task polls the server a few times a second
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`patience` is seconds a page may take, `timeout` seconds to wait for a task, `most` a number of addresses."""
+    """`patience`: seconds to wait for a page; `timeout`: seconds to wait for a task; `most`: number of addresses."""
 
     patience: float
     timeout: float
@@ -26,7 +26,7 @@ class Limits:
 
 @dataclass
 class Findings:
-    """By address: what is wrong with it, and which pages refer to it; `left_out` were too many."""
+    """By address: the problem, and the pages that link to it. `left_out` are those above the limit."""
 
     problems: dict[str, str | None] = field(default_factory=dict[str, str | None])
     found_on: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict[str, list[str]](list))
@@ -34,7 +34,7 @@ class Findings:
 
     @property
     def broken(self) -> list[tuple[str, str, str]]:
-        """The page, its link and what is wrong with it."""
+        """The page, its link and the problem."""
         return sorted(
             (page, link, problem)
             for link, problem in self.problems.items()
@@ -44,7 +44,7 @@ class Findings:
 
 
 async def crawl(start: str, limits: Limits) -> Findings:
-    """Check `start`, what it refers to, and so on. Addresses of other sites are checked, but not followed."""
+    """Check `start`, its links, their links and so on. Check addresses of other sites, but don't follow them."""
     findings = Findings()
     free = asyncio.Semaphore(_AT_ONCE)
 
@@ -63,7 +63,7 @@ async def crawl(start: str, limits: Limits) -> Findings:
             level = []
             for page in pages:
                 if page["location"] in read:
-                    continue  # two addresses of one page
+                    continue  # another address of a page that was already read
                 read.add(page["location"])
                 for link in page["links"]:
                     findings.found_on[link].append(page["location"])
@@ -83,10 +83,10 @@ async def _check(url: str, start: str, limits: Limits) -> Page:
     try:
         page: Page = value_of(await ref.awaitait(limits.timeout))
     except TaskFailed as error:
-        # "RetryError: no answer within 5 s", the last of its tries.
+        # "RetryError: no answer within 5 s", from the last attempt.
         return {"location": url, "problem": error.reason.removeprefix("RetryError: "), "links": []}
     if _site(page["location"]) != _site(start):
-        page["links"] = []  # redirected to a site that is not ours to follow
+        page["links"] = []  # redirected to another site
     return page
 
 

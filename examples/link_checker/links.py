@@ -1,4 +1,4 @@
-"""The addresses that an HTML page refers to."""
+"""Extract the links of an HTML page."""
 
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
@@ -14,7 +14,7 @@ _REFERENCES = {
 
 
 def links_in(html: str, address: str) -> list[str]:
-    """Absolute and without fragment, each once, in their order. `address` is that of the page itself."""
+    """The links, absolute and without fragment, each once and in order. `address` is the page's own."""
     collector = _Collector(address)
     collector.feed(html)
     return list(collector.links)
@@ -37,6 +37,6 @@ class _Collector(HTMLParser):
         try:
             link = urldefrag(urljoin(self._base, reference)).url
         except ValueError:
-            link = reference  # not an address at all, as whoever checks it will find
+            link = reference  # not a valid address: the check will report it
         if link.startswith(("http:", "https:")):  # mailto: and the like can't be checked
             self.links[link] = None

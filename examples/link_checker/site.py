@@ -1,4 +1,4 @@
-"""A small site to check, served here: some pages are fine, and some are as bad as pages get."""
+"""A small local site to check, with good pages and many kinds of broken ones."""
 
 import socket
 import threading
@@ -48,31 +48,31 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.visits: Counter[str] = Counter()
         self.closing = threading.Event()
-        self._unused = socket.socket()  # bound, so that nobody else listens there, and neither do we
+        self._unused = socket.socket()  # bound but not listening, so connections are refused
         self._unused.bind(("127.0.0.1", 0))
 
     @property
     def url(self) -> str:
-        """The address of its first page."""
+        """The address of the first page."""
         return f"http://127.0.0.1:{self.server_port}/"
 
     @property
     def closed_port(self) -> int:
-        """A port where nobody answers."""
+        """A port that refuses connections."""
         return self._unused.getsockname()[1]
 
     def server_close(self) -> None:
-        """With the port that was kept unused."""
+        """Also release the unused port."""
         super().server_close()
         self._unused.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: visitors that hang up are what this site is for."""
+        """Ignore visitors that hang up: this site expects them."""
 
 
 @contextmanager
 def local_site() -> Generator[Site]:
-    """The site, on a free port, until the end of the block."""
+    """Serve the site on a free port until the end of the block."""
     with Site() as site:
         serving = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.05})
         serving.start()
@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing: the report says it all."""
+        """Log nothing: the report has all the results."""
 
     @property
     def _site(self) -> Site:

@@ -1,4 +1,4 @@
-"""The task: ask for one address, say what came. A coroutine, which hardly uses the processor and mostly waits."""
+"""The task: fetch one address and return what came. A coroutine, because it mostly waits."""
 
 import asyncio
 import ssl
@@ -17,11 +17,11 @@ MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 queue = AsyncTaskQueue(queue_name="links")
 
-_TLS = ssl.create_default_context()  # takes longer to make than most pages to load: once a process
+_TLS = ssl.create_default_context()  # slower to create than most pages load, so once per process
 
 
 class Page(TypedDict):
-    """What is behind an address. `location` is where redirects led; `problem` is None when all is well."""
+    """The page at an address. `location` is where redirects led; `problem` is None for a good page."""
 
     location: str
     problem: str | None
@@ -30,10 +30,10 @@ class Page(TypedDict):
 
 @queue.task(max_retries=2)
 async def check_page(url: str, read_links: bool, patience: float) -> Page:
-    """Ask for `url` and, if it is an HTML page and `read_links` is set, find what it refers to.
+    """Fetch `url` and, if it is an HTML page and `read_links` is set, extract its links.
 
-    What may pass, such as an overloaded server or one that doesn't answer within `patience` seconds, is asked
-    again later. Raising `RetryError` is how a task says so; the last time the task fails with its message.
+    Temporary problems, such as an overloaded server or no answer within `patience` seconds, raise `RetryError` to
+    try again later. After the last retry the task fails with that message.
     """
     try:
         async with asyncio.timeout(patience):
@@ -52,10 +52,10 @@ async def _look(url: str, read_links: bool) -> Page:
     async with (
         httpx.AsyncClient(
             verify=_TLS,
-            timeout=None,  # noqa: S113  # check_page limits all of it
+            timeout=None,  # noqa: S113  # check_page limits the total time
             follow_redirects=True,
             max_redirects=MOST_REDIRECTS,
-            mounts={"all://127.0.0.1": None},  # no proxy leads to this host
+            mounts={"all://127.0.0.1": None},  # no proxy for this host
         ) as client,
         client.stream("GET", url) as response,
     ):
@@ -67,13 +67,13 @@ async def _look(url: str, read_links: bool) -> Page:
         return {
             "location": location,
             "problem": None if response.is_success else verdict,
-            # Else only the headers are read: a link to a film is no reason to load it.
+            # Otherwise read only the headers: don't download a video to check a link.
             "links": links_in(await _text(response), location) if is_page and read_links else [],
         }
 
 
 async def _text(response: httpx.Response) -> str:
-    """The page, or the beginning of one without an end."""
+    """The page, cut off at `MOST_BYTES`."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk

@@ -1,4 +1,4 @@
-"""`python -m examples.report`: one task, then one a month, then one that puts it all together."""
+"""`python -m examples.report`: split, add up each month, combine."""
 
 from ..running import options, run, value_of
 from .flights import data_folder
@@ -6,10 +6,10 @@ from .tasks import queue, split_by_month, summarise_month, write_report
 
 
 def main() -> None:
-    """A task whose input is the result of others is enqueued when those are done."""
+    """Enqueue each task when the results it needs are there."""
     given = options("report", "Write a report on the flights from New York in 2013.").parse_args()
     queue.server_url, queue.api_key = given.server_url, given.api_key
-    folder = given.folder.resolve()  # the worker may have been started elsewhere
+    folder = given.folder.resolve()  # the worker may run in another directory
     data = data_folder()
 
     split = split_by_month.queue(str(data / "flights.csv.zip"), str(folder / "months"))

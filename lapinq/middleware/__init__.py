@@ -1,1 +1,1 @@
-"""Middleware that comes with lapinq, each in a module of its own: `logging`, `opentelemetry`, `sentry`."""
+"""The middleware that comes with lapinq, one to a module: `logging`, `opentelemetry`, `sentry`."""

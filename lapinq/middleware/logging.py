@@ -1,4 +1,4 @@
-"""A log line at the start and at the end of each task, with the facts as `extra` fields."""
+"""Log lines at the start and the end of each task, with details as `extra` fields."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
 
 class StructuredLogging(Middleware):
-    """Where tasks run: a line at level debug when one starts, one at level info when it ends, with `task_id`,
+    """In a worker: a line at level debug when a task starts and one at level info when it ends, with `task_id`,
     `task_name`, `queue`, `attempt`, `seconds`, `outcome` and, after an exception, `error` (its type).
 
-    Where they are enqueued: a line at level debug for each task, with `task_name` and `queue`.
+    In a client: a line at level debug for each task that it enqueues, with `task_name` and `queue`.
     """
 
     def __init__(self, logger: logging.Logger | str = "lapinq.tasks") -> None:
         self._log = logging.getLogger(logger) if isinstance(logger, str) else logger
 
     def enqueue(self, entries: Entries, send: Callable[[Entries], Any]) -> Any:
-        self._tell_of(entries)
+        self._log_entries(entries)
         return send(entries)
 
     async def aenqueue(self, entries: Entries, send: Callable[[Entries], Awaitable[Any]]) -> Any:
-        self._tell_of(entries)
+        self._log_entries(entries)
         return await send(entries)
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
-        with self._around(task):
+        with self._logged(task):
             return call()
 
     async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
-        with self._around(task):
+        with self._logged(task):
             return await call()
 
-    def _tell_of(self, entries: Entries) -> None:
+    def _log_entries(self, entries: Entries) -> None:
         if self._log.isEnabledFor(logging.DEBUG):
             for entry in entries:
                 name, queue = entry.get("task_name"), entry.get("queue_name")
                 self._log.debug("enqueueing %s", name, extra={"task_name": name, "queue": queue})
 
     @contextmanager
-    def _around(self, task: CurrentTask) -> Generator[None]:
+    def _logged(self, task: CurrentTask) -> Generator[None]:
         facts = {
             "task_id": task.id,
             "task_name": task.task_name,
@@ -62,11 +62,11 @@ class StructuredLogging(Middleware):
         try:
             yield
         except BaseException as error:
-            self._ended(facts, started, outcome_of(error), {"error": type_name(error)})
+            self._log_end(facts, started, outcome_of(error), {"error": type_name(error)})
             raise
-        self._ended(facts, started, "completed", {})
+        self._log_end(facts, started, "completed", {})
 
-    def _ended(self, facts: dict[str, Any], started: float, outcome: str, more: dict[str, Any]) -> None:
+    def _log_end(self, facts: dict[str, Any], started: float, outcome: str, more: dict[str, Any]) -> None:
         seconds = round(time.perf_counter() - started, 6)
         self._log.info(
             "%s ended after %.3f s: %s",

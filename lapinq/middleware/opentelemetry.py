@@ -1,7 +1,7 @@
-"""Traces with OpenTelemetry: one from the code that enqueues a task to the code that runs it.
+"""Traces with OpenTelemetry that lead from the code that enqueues a task to the code that runs it.
 
-The names are those of the semantic conventions for messaging. Needs the extra `otel`; the application sets up the
-SDK and its exporter.
+Names follow the semantic conventions for messaging. Needs the extra `otel`; the application sets up the SDK and its
+exporter.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.middleware import Entries
 
 METADATA_KEY = "trace_context"
-"""Where the W3C trace context travels: `{"traceparent": ..., "tracestate": ...}` in the task's metadata."""
+"""The W3C trace context in the task's metadata: `{"traceparent": ..., "tracestate": ...}`."""
 
 
 class OpenTelemetry(Middleware):
     """A producer span around each request that enqueues, a consumer span around each attempt.
 
-    By default an attempt belongs to the trace of the request that enqueued it. With `link=True` it begins a trace
-    of its own that is linked to it, for tasks that run long after. Without `tracer_provider` the global one is used,
-    whenever it is set. Raises ImportError when OpenTelemetry is not installed.
+    By default an attempt belongs to the trace of the request that enqueued it. With `link=True` it starts a new trace
+    that links to that one, for tasks that run much later. `tracer_provider` defaults to the global one, even if that is
+    set later. Raises ImportError if OpenTelemetry is not installed.
     """
 
     def __init__(self, tracer_provider: TracerProvider | None = None, *, link: bool = False) -> None:
@@ -45,27 +45,27 @@ class OpenTelemetry(Middleware):
         self._link = link
 
     def enqueue(self, entries: Entries, send: Callable[[Entries], Any]) -> Any:
-        with self._producing(entries) as span:
+        with self._producer_span(entries) as span:
             answer = send(entries)
-            _tell_answer(span, answer)
+            _record_answer(span, answer)
             return answer
 
     async def aenqueue(self, entries: Entries, send: Callable[[Entries], Awaitable[Any]]) -> Any:
-        with self._producing(entries) as span:
+        with self._producer_span(entries) as span:
             answer = await send(entries)
-            _tell_answer(span, answer)
+            _record_answer(span, answer)
             return answer
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
-        with self._consuming(task):
+        with self._consumer_span(task):
             return call()
 
     async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
-        with self._consuming(task):
+        with self._consumer_span(task):
             return await call()
 
     @contextmanager
-    def _producing(self, entries: Entries) -> Generator[Span]:
+    def _producer_span(self, entries: Entries) -> Generator[Span]:
         from opentelemetry.trace import SpanKind
 
         queues = {entry.get("queue_name") for entry in entries}
@@ -74,21 +74,21 @@ class OpenTelemetry(Middleware):
             attributes["lapinq.task.name"] = str(entries[0].get("task_name"))
         else:
             attributes["messaging.batch.message_count"] = len(entries)
-        # An exception is recorded by OpenTelemetry itself.
+        # OpenTelemetry itself records an exception.
         with self._tracer.start_as_current_span(
             _span_name(attributes), kind=SpanKind.PRODUCER, attributes=attributes
         ) as span:
             carrier: dict[str, str] = {}
             self._propagator.inject(carrier)
-            if carrier:  # nothing where no SDK is set up
+            if carrier:  # empty without an SDK
                 for entry in entries:
                     metadata: Any = {} if entry.get("metadata") is None else entry["metadata"]
-                    if isinstance(metadata, dict):  # the server refuses what is none
+                    if isinstance(metadata, dict):  # the server refuses anything else
                         entry["metadata"] = {**cast("dict[str, Any]", metadata), METADATA_KEY: {**carrier}}
             yield span
 
     @contextmanager
-    def _consuming(self, task: CurrentTask) -> Generator[None]:
+    def _consumer_span(self, task: CurrentTask) -> Generator[None]:
         from opentelemetry import trace
         from opentelemetry.context import Context
         from opentelemetry.trace import Link, SpanKind, StatusCode
@@ -136,15 +136,15 @@ def _span_name(attributes: dict[str, Any]) -> str:
 
 
 def _carrier(task: CurrentTask) -> dict[str, str]:
-    # Anybody may have written it: what is no text would be an error inside the propagator.
+    # Any client may have written it, and the propagator fails on values that are no strings.
     carried: Any = task.metadata.get(METADATA_KEY)
     if not isinstance(carried, dict):
         return {}
     return {key: value for key, value in carried.items() if isinstance(value, str)}  # pyright: ignore[reportUnknownVariableType]
 
 
-def _tell_answer(span: Span, answer: Any) -> None:
-    """The task's id, or that the server refused. Another middleware may answer anything."""
+def _record_answer(span: Span, answer: Any) -> None:
+    """The task's id, or the refusal. Another middleware may have answered anything."""
     from opentelemetry.trace import StatusCode
 
     from lapinq._client.http.responses import read_object

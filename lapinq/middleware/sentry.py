@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Sentry(Middleware):
-    """Gives each attempt a scope of its own and captures what it fails with, also when it will be retried.
+    """Runs each attempt in its own scope and captures the exception that it fails with, also if it will be retried.
 
-    Events carry the tags `lapinq.task`, `lapinq.task_id`, `lapinq.queue` and `lapinq.attempt`. What a task asks for by
-    an exception (`RetryError`, `Snooze`, `Cancel`) is no failure. Raises ImportError without `sentry-sdk`.
+    Events have the tags `lapinq.task`, `lapinq.task_id`, `lapinq.queue` and `lapinq.attempt`. `RetryError`, `Snooze`
+    and `Cancel` are no failures. Raises ImportError without `sentry-sdk`.
     """
 
     def __init__(self) -> None:
@@ -29,15 +29,15 @@ class Sentry(Middleware):
         self._sdk = sentry_sdk
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
-        with self._around(task):
+        with self._captured(task):
             return call()
 
     async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
-        with self._around(task):
+        with self._captured(task):
             return await call()
 
     @contextmanager
-    def _around(self, task: CurrentTask) -> Generator[None]:
+    def _captured(self, task: CurrentTask) -> Generator[None]:
         with self._sdk.isolation_scope() as scope:
             scope.clear_breadcrumbs()
             scope.set_transaction_name(task.task_name, source="task")

@@ -2,8 +2,8 @@
 
 Empty means that nothing of them could start now, fire and forget included, and that nothing of it is claimed, runs, or
 waits to be written here. What is delayed, retries too, what lies in a paused queue and what another worker runs is not
-waited for. The fetcher asks between two claims, so that no claim of its own can be under way. A look that failed is no
-answer: the worker stays until one succeeds.
+waited for. The fetcher asks between two claims, so that no claim of its own can be under way. A scan that failed
+is no answer: the worker stays until one succeeds.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import backlog
-from lapinq_worker.claiming.looks import Looks
+from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.settling.settler import Settler
 
@@ -29,7 +29,7 @@ class Draining:
         self._settler = settler
         self._on_drained = on_drained
 
-    async def check(self, connection: PinnedConnection, looks: Looks) -> None:
+    async def check(self, connection: PinnedConnection, full_scans: FullScans) -> None:
         """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
         # First what ended here is written: a task that failed may have to start again at once.
         try:
@@ -37,7 +37,9 @@ class Draining:
                 await self._settler.flushed()
         except TimeoutError:
             return
-        if await looks.look(connection) == {} and not await backlog.is_due(connection, self._choice.named):
+        if await full_scans.scan(connection) == {} and not await backlog.is_due(
+            connection, self._choice.named
+        ):
             await self._end(connection)
 
     async def _end(self, connection: PinnedConnection) -> None:

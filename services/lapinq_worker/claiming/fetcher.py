@@ -1,8 +1,9 @@
 """Claims tasks for the dispatcher.
 
-Asks for as many as can start now and a measured few more, at once again while claims come back full. With nothing to
-claim it sleeps until it is woken (NOTIFY, a place that gets free) or until `poll_interval` is over. Claims start at the
-mark of their queue; a look from the bottom (`Looks`) follows when all seems empty and now and then while busy.
+It asks for as many as can start now and a measured few more, and claims again at once while claims come back full. With
+nothing to claim it sleeps until a NOTIFY or a free slot wakes it, or until `poll_interval` is over. A claim starts at
+the mark of its queue; a full scan (`FullScans`) follows when all queues seem empty, and now and then while busy.
+`docs/claiming.md` draws the protocol.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.tasks import work
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
-from lapinq_worker.claiming.lookahead import Lookahead
-from lapinq_worker.claiming.looks import Looks
+from lapinq_worker.claiming.full_scans import FullScans
+from lapinq_worker.claiming.prefetch import Prefetch
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.functions import Functions
@@ -30,7 +31,7 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import Tally
 
 STATEMENT_DEADLINE_SECONDS = 20.0
-BUSY_LOOK_INTERVAL_SECONDS = 0.25
+BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 10.0
 ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
@@ -39,10 +40,10 @@ log = logging.getLogger(__name__)
 
 
 class Fetcher:
-    """One event loop owns it; `worker_id` is asked for each claim, for it changes when the worker begins anew.
+    """One event loop owns it. It asks for `worker_id` at each claim: a worker that was declared dead gets a new one.
 
-    While `is_quiet` it claims nothing, and hands back what is claimed and not begun. `idle` is called, between two
-    claims, when there was nothing to claim and nothing claimed is left to start or end.
+    While `is_quiet` it claims nothing, and releases what has not started. It awaits `on_idle` between two claims when
+    there was nothing to claim and no claimed task is left to start or end; `on_ended` gets jobs that can't start.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Fetcher:
         may_claim: Callable[[], bool],
         is_quiet: Callable[[], bool],
         on_ended: Callable[[Job, Outcome, float], None],
-        on_idle: Callable[[PinnedConnection, Looks], Awaitable[None]] | None = None,
+        on_idle: Callable[[PinnedConnection, FullScans], Awaitable[None]] | None = None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
@@ -74,16 +75,16 @@ class Fetcher:
         self._is_quiet = is_quiet
         self._on_idle = on_idle
         self._tally = tally or Tally()
-        self._busy_look_interval = (
-            min(BUSY_LOOK_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_LOOK_INTERVAL_SECONDS
+        self._busy_scan_interval = (
+            min(BUSY_SCAN_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_SCAN_INTERVAL_SECONDS
         )
         self._fire_and_forget = FireAndForget(poll_interval, in_order=choice.is_strict)
-        self._lookahead = Lookahead()
+        self._prefetch = Prefetch()
         self._wake = asyncio.Event()
         self._arrivals = Arrivals(
             dispatcher, functions, host, worker_id=worker_id, on_ended=on_ended, on_imported=self.wake
         )
-        self._looks = Looks(choice)
+        self._full_scans = FullScans(choice)
         self._connection: PinnedConnection | None = None
         self._doubtful: dict[
             str, float
@@ -96,8 +97,8 @@ class Fetcher:
         if queue and not self._choice.heard(queue):
             return
         if not queue:
-            # What a look costs was perhaps measured while the event loop was held up.
-            self._looks.due_at = 0.0
+            # The cost of a scan was perhaps measured while the event loop was blocked.
+            self._full_scans.due_at = 0.0
         self._fire_and_forget.heard()
         self._wake.set()
 
@@ -147,20 +148,20 @@ class Fetcher:
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
             if self._on_idle and wanted > 0 and got == 0 and not self._holds_any:
-                await self._on_idle(connection, self._looks)
+                await self._on_idle(connection, self._full_scans)
         except BaseException:
-            self._lookahead.failed()
+            self._prefetch.failed()
             await self._disconnect()
             raise
         if wanted > 0 and got == 0:
-            self._lookahead.idled()
+            self._prefetch.idled()
         if got == 0 or self._wanted() <= 0:
             self._withdraw()
             if self._returning:
                 return
             pause = self._poll_interval
             if wanted > 0 and self._choice.has_open_hints:
-                pause = min(pause, self._looks.due_at - time.monotonic())
+                pause = min(pause, self._full_scans.due_at - time.monotonic())
             await pause_for(pause, self._wake, stop)
             self._wake.clear()
 
@@ -169,26 +170,28 @@ class Fetcher:
         return bool(self._dispatcher.in_hand or self._arrivals.waiting or self._returning or self._doubtful)
 
     def _wanted(self) -> int:
-        ahead = self._lookahead.value
+        ahead = self._prefetch.value
         self._dispatcher.low_water = self._dispatcher.limit + ahead // 2 - 1
         in_hand = self._dispatcher.in_hand + self._arrivals.waiting
         if in_hand > self._dispatcher.low_water or self._is_quiet() or not self._may_claim():
             return 0
-        return self._lookahead.bounded(self._dispatcher.limit + ahead - in_hand)
+        return self._prefetch.bounded(self._dispatcher.limit + ahead - in_hand)
 
     async def _claim(self, connection: PinnedConnection, wanted: int) -> int:
         got = 0
-        looked = self._choice.knows_work and time.monotonic() > self._looks.due_at + self._busy_look_interval
-        if looked:
-            await self._look(connection)
+        scanned = (
+            self._choice.knows_work and time.monotonic() > self._full_scans.due_at + self._busy_scan_interval
+        )
+        if scanned:
+            await self._scan(connection)
         self._choice.follow_hints()
         while got < wanted:
             turn = self._choice.next(wanted - got)
             if turn is None:
-                if looked:
+                if scanned:
                     break
-                looked = True
-                await self._look(connection)
+                scanned = True
+                await self._scan(connection)
                 continue
             if before := self._choice.before(turn):
                 got += await self._claim_transient(connection, before, wanted - got)
@@ -238,10 +241,10 @@ class Fetcher:
                     self._doubtful[token] = now + ASK_AGAIN_SECONDS
                 self._hand_over(claims, 0.0)
 
-    async def _look(self, connection: PinnedConnection) -> None:
-        if time.monotonic() >= self._looks.due_at:
-            await self._looks.look(connection)
-        elif self._looks.has_failed and (marks := self._choice.marks):
+    async def _scan(self, connection: PinnedConnection) -> None:
+        if time.monotonic() >= self._full_scans.due_at:
+            await self._full_scans.scan(connection)
+        elif self._full_scans.has_failed and (marks := self._choice.marks):
             self._choice.peeked(await work.heads(connection, marks))
 
     async def _claim_transient(
@@ -258,7 +261,7 @@ class Fetcher:
         self.claimed_count += len(claims)
         self._tally.claimed(claims)
         payload = sum(len(claim.args) + len(claim.kwargs) for claim in claims)
-        self._lookahead.claimed(
+        self._prefetch.claimed(
             time.perf_counter(), round_trip, self._dispatcher.ended_count, payload, len(claims)
         )
         self._arrivals.take_in(claims, round_trip)
@@ -270,7 +273,7 @@ class Fetcher:
         elif not self._dispatcher.waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
             return
         else:
-            self._lookahead.stalled()
+            self._prefetch.stalled()
         jobs = self._dispatcher.withdraw()
         # A fire-and-forget task is nowhere but here.
         self._dispatcher.offer([job for job in jobs if job.claim.is_transient])

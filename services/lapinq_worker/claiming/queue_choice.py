@@ -1,17 +1,18 @@
-"""Which queue to claim from next: the highest priority first, then in turn, weighted.
+"""Which queue to claim from next: the highest priority first, then in turn, weighted. `docs/claiming.md` draws the
+protocol.
 
-It remembers, for each queue, the mark (the key of the last task this worker took, where the next claim starts) and
-the rank of the first task known to wait there. What enters below a mark (a late commit, a returning task, a higher
-priority) is found by a look from the bottom.
+For each queue it remembers the mark (the key of the last task this worker claimed, where the next claim starts) and the
+rank of the first task known to wait. A full scan finds what enters before a mark: a late commit, a released task, a
+higher priority.
 
-Turns at equal rank go by start-time fair queueing: what a queue was served, over its weight, is its own time; the one
-that is furthest behind is next. A queue that had nothing waiting does not save up: its time is at least the clock,
-which is the time at which the last turn began.
+Turns at equal rank use start-time fair queueing: each queue has a virtual time, what it was served over its weight, and
+the queue furthest behind is next. An idle queue does not save up: its time is at least the clock, the virtual time at
+which the last turn began.
 
 A hint (NOTIFY) waits for the fetcher's next turn, which follows it with a claim. So a hint that arrives during a claim
-or a look outlives it: nobody can tell whether that claim or look still saw the task. A hint is open until a claim of
-its queue gets something or a look succeeds. While hints are open a look also asks which queues are paused; hints of
-those are not followed until the next look.
+or a scan outlives it, because nobody knows whether that claim or scan still saw the task. A hint stays open until a
+claim of its queue gets something or a full scan succeeds. While hints are open a scan also asks which queues are
+paused; their hints are ignored until the next scan.
 """
 
 import math
@@ -60,7 +61,7 @@ class QueueChoice:
 
     @property
     def weights(self) -> Mapping[str, int]:
-        """As given."""
+        """By queue; empty when it serves all queues."""
         return self._weights
 
     @property
@@ -74,13 +75,13 @@ class QueueChoice:
         return bool(self._heads)
 
     @property
-    def wonders(self) -> bool:
-        """Whether a look should ask which queues are paused."""
+    def asks_for_paused(self) -> bool:
+        """Whether a full scan should also ask which queues are paused."""
         return bool(self._hints)
 
     @property
     def has_open_hints(self) -> bool:
-        """Whether a hint was followed and led to nothing: its task is below the mark, if there is one."""
+        """Whether a hint was followed and led to nothing: its task is before the mark, if there is one."""
         return any(self._hints.values())
 
     @property
@@ -88,14 +89,14 @@ class QueueChoice:
         """Where the next claims start, for the queues in which this worker has claimed tasks."""
         return dict(self._marks)
 
-    def bottoms(self) -> dict[str, tuple[int, int]]:
-        """The marks for a look from the bottom at the named queues."""
+    def lowest_marks(self) -> dict[str, tuple[int, int]]:
+        """Marks from which a scan of the named queues is a full one."""
         return dict.fromkeys(self._weights, LOWEST_MARK)
 
-    def looked(self, heads: Mapping[str, int], paused: Iterable[str] = ()) -> None:
-        """A look from the bottom found these queues with work, each with the rank of its first task.
+    def scanned(self, heads: Mapping[str, int], paused: Iterable[str] = ()) -> None:
+        """A full scan found work in these queues, each with the rank of its first task.
 
-        `paused` are the queues that are paused, as far as that was asked.
+        `paused` are the paused queues, if the scan asked for them.
         """
         self._heads = dict(heads)
         self._paused = frozenset(paused).intersection(self._hints).difference(heads)
@@ -108,21 +109,21 @@ class QueueChoice:
             self._marks.pop(queue, None)
 
     def heard(self, queue: str) -> bool:
-        """Somebody says that `queue` has work. Answers whether a turn should follow the hint."""
+        """A hint: `queue` has work. Returns whether a turn should follow it."""
         if self._weights and queue not in self._weights:
             return False
         self._remember(self._hints, queue, False)
         return queue not in self._paused
 
     def follow_hints(self) -> None:
-        """To be called in each turn of the fetcher. The tasks that hints tell of are most likely after the marks."""
+        """Call it in each turn of the fetcher. The tasks behind the hints most likely lie after the marks."""
         for queue, followed in self._hints.items():
             if not followed and queue not in self._paused and len(self._heads) < MAX_HEADS:
                 self._hints[queue] = True
                 self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
 
     def next(self, wanted: int) -> Turn | None:
-        """Where to claim from now, when `wanted` more tasks are; None when nothing is known to wait."""
+        """Where to claim up to `wanted` tasks now; None when nothing is known to wait."""
         if not self._heads:
             return None
         best = min(self._heads.values())
@@ -134,7 +135,7 @@ class QueueChoice:
         return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted))
 
     def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
-        """A claim came back; `all_of_it` when it got as many as it asked for."""
+        """A claim came back; `all_of_it` means that it got as many as it asked for."""
         queue = turn.queue
         self._clock = self._time(queue)
         self._remember(self._served, queue, self._clock + len(claims) / self._weight(queue))
@@ -158,17 +159,17 @@ class QueueChoice:
         return self.named
 
     def peek_after(self, turn: Turn) -> dict[str, tuple[int, int]]:
-        """The mark to look from when a short claim was bounded by another queue's rank, so that more may wait."""
+        """The mark to scan from after a short claim that stopped at another queue's rank: more may wait."""
         if turn.max_rank == HIGHEST_RANK or turn.queue in self._heads:
             return {}
         return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
 
     def peeked(self, heads: Mapping[str, int]) -> None:
-        """A look from these queues' marks found them with work."""
+        """A scan from the marks found work in these queues."""
         self._heads.update(heads)
 
     def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
-        # As many as bring it level with the others, were all of them to get their part of what is wanted.
+        # Enough to bring it level with the others, if all of them got their share of what is wanted.
         level, weight, served = 0.0, 0, float(wanted)
         for name in sorted(tied, key=self._time):
             if weight and self._time(name) >= level:

@@ -20,7 +20,7 @@ class StrictOrder(QueueChoice):
         self._order = list(queues)
 
     def next(self, wanted: int) -> Turn | None:
-        """As of the others, with no regard to priority and share."""
+        """The first queue with work, whatever its priority and share."""
         queue = next((name for name in self._order if name in self._heads), None)
         if queue is None:
             return None

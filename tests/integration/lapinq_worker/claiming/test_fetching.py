@@ -237,14 +237,14 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
             await until(lambda: worker._membership.is_member)
             looks = 0
-            look = worker._fetcher._looks.look
+            look = worker._fetcher._full_scans.scan
 
             async def counted(connection: PinnedConnection) -> Mapping[str, int] | None:
                 nonlocal looks
                 looks += 1
                 return await look(connection)
 
-            worker._fetcher._looks.look = counted
+            worker._fetcher._full_scans.scan = counted
             await asyncio.sleep(1.5)
         assert looks <= 9
 

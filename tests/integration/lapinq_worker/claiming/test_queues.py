@@ -42,9 +42,9 @@ class Statements:
     """Counts what a worker's fetcher asks."""
 
     def __init__(self, worker: Worker) -> None:
-        fetcher, looks = worker._fetcher, worker._fetcher._looks
+        fetcher, looks = worker._fetcher, worker._fetcher._full_scans
         self.claims = self.looks = 0
-        take_turn, look = fetcher._take_turn, looks.look
+        take_turn, look = fetcher._take_turn, looks.scan
 
         async def counted_turn(connection: PinnedConnection, turn: Turn) -> int:
             self.claims += 1
@@ -54,7 +54,7 @@ class Statements:
             self.looks += 1
             return await look(connection)
 
-        fetcher._take_turn, looks.look = counted_turn, counted_look
+        fetcher._take_turn, looks.scan = counted_turn, counted_look
 
 
 def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL, notify
 from lapinq_core.tasks import intake
-from lapinq_worker.claiming import looks as looks_module
+from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
@@ -44,7 +44,7 @@ async def is_asleep(worker: Worker) -> None:
 def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks_module, "LOOK_COST_FACTOR", 1e6)
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1e6)
 
     async def test(desk: Desk) -> None:
         await desk.conn.execute(HOLD_UP_CLAIMS)
@@ -68,7 +68,7 @@ def test_a_task_that_commits_after_a_later_one_is_looked_for_as_soon_as_a_look_m
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The worker's mark is past its place by then.
-    monkeypatch.setattr(looks_module, "LOOK_COST_FACTOR", 200.0)
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 200.0)
 
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:

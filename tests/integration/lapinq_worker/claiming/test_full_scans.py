@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from lapinq_worker.claiming import looks as looks_module
+from lapinq_worker.claiming import full_scans
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, at_desk, settings, until, working
 from tests.support import tasks
 from tests.support.eventually import eventually_async
-from tests.support.slow_looks import SLOW_QUEUE, looks_under_way, make_looks_quick, make_looks_slow
+from tests.support.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
 
 # A look asks for the first before the one that takes long, and for the last after it.
 NAMED = ("default", SLOW_QUEUE, "other")
@@ -18,7 +18,7 @@ NAMED = ("default", SLOW_QUEUE, "other")
 
 @pytest.fixture(autouse=True)
 def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks_module, "LOOK_DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(full_scans, "SCAN_DEADLINE_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ def test_unannounced_tasks_are_found_after_the_marks(database: str, served: dict
         async with working(database, **served):
             for queue in ("default", "other"):
                 await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue))
-            await make_looks_slow(desk.conn)
-            await eventually_async(lambda: looks_under_way(desk.conn))
+            await make_scans_slow(desk.conn)
+            await eventually_async(lambda: scans_under_way(desk.conn))
             for queue in ("default", "other", "default"):
                 await desk.ended(await desk.hand_in(tasks.aadd, 1, 1, queue_name=queue), timeout=5)
-            assert await looks_under_way(desk.conn) == 0
+            assert await scans_under_way(desk.conn) == 0
 
     at_desk(database, test)
 
@@ -46,14 +46,14 @@ def test_unannounced_tasks_are_found_after_the_marks(database: str, served: dict
 def test_a_failed_look_does_not_pass_for_empty_queues(
     database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks_module, "LOOK_COST_FACTOR", 1.0)
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1.0)
 
     async def test(desk: Desk) -> None:
-        await make_looks_slow(desk.conn)
+        await make_scans_slow(desk.conn)
         draining = asyncio.create_task(Worker(settings(database), drain=True).run())
         # The first is the fetcher's; what the drain asks of the queues may be the next.
         await until(lambda: caplog.text.count("took longer than") >= 3)
-        await make_looks_quick(desk.conn)
+        await make_scans_quick(desk.conn)
         await asyncio.wait_for(draining, 20)
         assert not await desk.value("SELECT count(*) FROM lapinq_ready")
 

@@ -5,7 +5,7 @@ from tests.support import tasks
 from tests.support.eventually import eventually_async
 from tests.support.invariants import check_invariants
 from tests.support.processes import QUICK_LEASE, WorkerProcess
-from tests.support.slow_looks import looks_under_way, make_looks_slow
+from tests.support.slow_scans import make_scans_slow, scans_under_way
 
 
 def test_claims_from_the_mark_go_on(database: str) -> None:
@@ -14,12 +14,12 @@ def test_claims_from_the_mark_go_on(database: str) -> None:
             before = await desk.hand_in(tasks.aadd, 1, 1)
             await desk.ended(before)
 
-            await make_looks_slow(desk.conn)
-            await eventually_async(lambda: looks_under_way(desk.conn))
+            await make_scans_slow(desk.conn)
+            await eventually_async(lambda: scans_under_way(desk.conn))
             # Nobody is told of them.
             ids = [await desk.hand_in(tasks.aadd, n, 1) for n in range(20)]
             await desk.ended(*ids, timeout=15)
-            assert await looks_under_way(desk.conn) == 0
+            assert await scans_under_way(desk.conn) == 0
             assert "took longer than" in worker.output
         check_invariants(database, [before, *ids])
 

@@ -1,16 +1,16 @@
-"""How many tasks to claim beyond those that can start now, so that the pools never wait for the database.
+"""How many tasks to claim beyond the free slots, so that the pools never wait for the database.
 
-As many as are used up while the next claim is under way, measured, and twice that for safety. Slow tasks give none:
-what one worker hoards another could run.
+Twice as many as the pools are measured to use up during one round trip. Slow tasks get none: another worker could run
+what this one hoards.
 """
 
-MAX_LOOKAHEAD = 1_000
+MAX_PREFETCH = 1_000
 MAX_CLAIM = 2_048
 MAX_CLAIM_BYTES = 8 * 1024 * 1024
 _WEIGHT = 0.3
 
 
-class Lookahead:
+class Prefetch:
     """Measures from claim to claim."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Lookahead:
     @property
     def value(self) -> int:
         """Tasks to have waiting."""
-        return int(min(MAX_LOOKAHEAD, self._rate * self._round_trip * 2))
+        return int(min(MAX_PREFETCH, self._rate * self._round_trip * 2))
 
     def bounded(self, wanted: int) -> int:
         """`wanted`, or as many as fit a claim's answer when the tasks are large."""

@@ -1,6 +1,6 @@
-"""Looks from the bottom of the queues that take for ever, on a real database, while claims from a mark stay quick.
+"""Full scans of the queues that take for ever, on a real database, while claims from a mark stay quick.
 
-A task waits in a queue of its own, and whoever asks whether that queue is paused has to wait. A look asks it of every
+A task waits in a queue of its own, and whoever asks whether that queue is paused has to wait. A scan asks it of every
 queue in which something waits, a claim of its own queue only.
 """
 
@@ -25,18 +25,18 @@ ALTER TABLE quick_queues RENAME TO lapinq_queues;
 """
 
 
-async def make_looks_slow(conn: Conn) -> None:
-    """From now on a look at all queues, or at `SLOW_QUEUE` among others, does not end."""
+async def make_scans_slow(conn: Conn) -> None:
+    """From now on a scan of all queues, or at `SLOW_QUEUE` among others, does not end."""
     await conn.execute(_MAKE_SLOW)
     await enqueue(conn, queue_name=SLOW_QUEUE)
 
 
-async def make_looks_quick(conn: Conn) -> None:
-    """Undoes it, but for the task in `SLOW_QUEUE`. Looks under way go on waiting."""
+async def make_scans_quick(conn: Conn) -> None:
+    """Undoes it, but for the task in `SLOW_QUEUE`. Scans under way go on waiting."""
     await conn.execute(_MAKE_QUICK)
 
 
-async def looks_under_way(conn: Conn) -> int:
+async def scans_under_way(conn: Conn) -> int:
     """How many the server is at."""
     cursor = await conn.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"

@@ -1,0 +1,121 @@
+"""How many tasks a worker prefetches."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lapinq_worker.claiming.prefetch import MAX_CLAIM, MAX_CLAIM_BYTES, MAX_PREFETCH, Prefetch
+
+
+def measured(rate: float, round_trip: float, claims: int = 50) -> Prefetch:
+    """A prefetch after `claims` claims, a second apart, while `rate` tasks a second end."""
+    prefetch = Prefetch()
+    for n in range(claims):
+        prefetch.claimed(float(n), round_trip, int(rate * n), 100, 1)
+    return prefetch
+
+
+def test_it_is_nothing_before_anything_was_measured() -> None:
+    assert Prefetch().value == 0
+
+
+def test_it_is_nothing_after_one_claim_for_that_gives_no_rate() -> None:
+    assert measured(1000, 0.01, claims=1).value == 0
+
+
+def test_it_is_what_is_used_up_during_two_round_trips() -> None:
+    assert measured(1000, 0.01).value == pytest.approx(20, abs=1)
+
+
+def test_slow_tasks_give_none() -> None:
+    assert measured(10, 0.01).value == 0
+
+
+def test_it_is_bounded() -> None:
+    assert measured(1e6, 0.1).value == MAX_PREFETCH
+
+
+def test_idle_time_does_not_lower_the_rate() -> None:
+    prefetch = measured(1000, 0.01)
+    before = prefetch.value
+    prefetch.idled()
+    prefetch.claimed(10_000.0, 0.01, 49_010, 100, 1)
+    assert prefetch.value == before
+
+
+def test_it_falls_when_tasks_become_slow() -> None:
+    prefetch = measured(1000, 0.01)
+    for n in range(50, 80):
+        prefetch.claimed(float(n), 0.01, 49_000 + n, 100, 1)
+    assert prefetch.value == 0
+
+
+def test_after_a_stall_none_are_claimed_ahead() -> None:
+    prefetch = measured(1000, 0.01)
+    prefetch.stalled()
+    assert prefetch.value == 0
+
+
+def test_two_claims_at_the_same_instant_give_no_rate() -> None:
+    prefetch = Prefetch()
+    prefetch.claimed(1.0, 0.01, 0, 0, 0)
+    prefetch.claimed(1.0, 0.01, 50, 0, 0)
+    assert prefetch.value == 0
+
+
+def test_large_tasks_are_claimed_few_at_a_time() -> None:
+    prefetch = Prefetch()
+    prefetch.claimed(0.0, 0.01, 0, 10 * 1024 * 1024, 10)
+    assert prefetch.bounded(1000) == MAX_CLAIM_BYTES // (1024 * 1024)
+    assert prefetch.bounded(3) == 3
+
+
+def test_even_the_largest_task_is_claimed() -> None:
+    prefetch = Prefetch()
+    prefetch.claimed(0.0, 0.01, 0, 2 * MAX_CLAIM_BYTES, 1)
+    assert prefetch.bounded(5) == 1
+
+
+def test_a_claim_too_large_for_the_database_is_followed_by_smaller_ones() -> None:
+    prefetch = Prefetch()
+    asked = [prefetch.bounded(10_000)]
+    while asked[-1] > 1:
+        prefetch.failed()
+        asked.append(prefetch.bounded(10_000))
+    assert asked[0] == MAX_CLAIM
+    assert len(asked) < 15
+    prefetch.failed()
+    assert prefetch.bounded(10_000) == 1
+    for n in range(15):
+        prefetch.claimed(float(n), 0.01, 0, 100, 1)
+    assert prefetch.bounded(10_000) == MAX_CLAIM
+
+
+def test_empty_claims_say_nothing_about_sizes() -> None:
+    prefetch = Prefetch()
+    prefetch.claimed(0.0, 0.01, 0, 100, 1)
+    for n in range(50):
+        prefetch.claimed(float(n), 0.01, 0, 0, 0)
+    assert prefetch.bounded(1000) == 1000
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.just(0.0) | st.floats(1e-9, 10),
+            st.floats(0, 10),
+            st.integers(0, 10**6),
+            st.integers(0, 10**9),
+            st.integers(0, 1000),
+        )
+    )
+)
+def test_it_stays_within_its_bounds_whatever_is_measured(
+    measurements: list[tuple[float, float, int, int, int]],
+) -> None:
+    prefetch, now, ended = Prefetch(), 0.0, 0
+    for seconds, round_trip, more, payload, tasks in measurements:
+        now, ended = now + seconds, ended + more
+        prefetch.claimed(now, round_trip, ended, payload, tasks)
+        assert 0 <= prefetch.value <= MAX_PREFETCH
+        assert 1 <= prefetch.bounded(1000) <= 1000

@@ -173,8 +173,8 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
     is_capped = ahead is not None and ahead > MOST_AHEAD
     if running >= slots:
         return AllBusy(running, slots, shown, is_capped)
-    if facts.isolation >= Isolation.OWN_PROCESS:
-        return Isolated(Isolation(facts.isolation), shown, is_capped)
+    if facts.isolation >= Isolation.ISOLATED:
+        return Isolated(Isolation.ISOLATED, shown, is_capped)
     return Waiting(shown, is_capped)
 
 

@@ -28,8 +28,8 @@ from lapinq_core.tasks.work import Ended
 _PACKAGE = "lapinq_core.upkeep"
 
 PASS_LIMIT = 500
-FEW = 16
-"""Tasks lost with one worker, up to which each of them runs apart the next time; of more, only those lost before."""
+MAX_SUSPECTS = 16
+"""If a worker is lost with up to this many tasks, all of them are isolated; of more, only those lost before."""
 PARTITION_WEEKS_AHEAD = 2
 _WORKER_ID = 9  # among the columns of find_lost.sql
 
@@ -111,7 +111,7 @@ async def rescue(
                 if timed_out
                 else WorkerLost(
                     worker,
-                    is_suspect=lost_with[worker_id] <= FEW or isolation >= Isolation.SUSPECTED,
+                    is_suspect=lost_with[worker_id] <= MAX_SUSPECTS or isolation >= Isolation.SUSPECTED,
                 )
             )
             following = decide(policy, attempt, outcome, rand)

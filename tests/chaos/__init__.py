@@ -22,7 +22,7 @@
    chaos/test_time_limits.py, all of it
 9. A poison task among 200 others:
    chaos/test_poison.py::test_a_poison_task_among_two_hundred_harms_itself_alone
-   chaos/test_poison.py::test_a_coroutine_that_takes_its_worker_down_runs_apart_the_next_time
+   chaos/test_poison.py::test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time
 10. A task that eats memory past the limit:
     chaos/test_poison.py::test_a_task_that_eats_memory_fails_with_that_reason
 11. SIGTERM longer than the grace time:

@@ -41,7 +41,7 @@ def test_a_poison_task_among_two_hundred_harms_itself_alone(database: str, tmp_p
     check_invariants(database, ids)
 
 
-def test_a_coroutine_that_takes_its_worker_down_runs_apart_the_next_time(
+def test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time(
     database: str, tmp_path: Path
 ) -> None:
     others = [new_task(task_name="asleep", args=[0.02]) for _ in range(200)]

@@ -29,15 +29,16 @@ from lapinq_core.domain.tasks.retry import RetryPolicy, may_retry, retry_wait
 
 
 class Isolation(IntEnum):
-    """How far from others the next attempt must run."""
+    """Whether the next attempt must run alone. Stored with the task, and only ever raised."""
 
     NONE = 0
     SUSPECTED = 1
-    """Its worker was lost with many tasks, of which each may have been to blame: anywhere, this once more."""
-    OWN_PROCESS = 2
-    """Its worker was lost, perhaps through it: in a process where nothing else runs at the time."""
-    FRESH_PROCESS = 3
-    """It ended the process it ran in: in one that has run nothing before."""
+    """It was lost with its worker and many other tasks. It runs anywhere, but is isolated after the next loss."""
+    ISOLATED = 2
+    """It may have crashed its process or worker: it runs alone, in a fresh child process.
+
+    Compare with >=: earlier releases also stored 3.
+    """
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -106,11 +107,11 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             return _failed(policy, attempt, retry_wait(policy, attempt, rand), error)
         case Died(reason=reason):
             delay = retry_wait(policy, attempt, rand)
-            return _failed(policy, attempt, delay, reason, isolation=Isolation.FRESH_PROCESS)
+            return _failed(policy, attempt, delay, reason, isolation=Isolation.ISOLATED)
         case WorkerLost(worker=worker, is_suspect=is_suspect):
             # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
             error = f"worker {worker} was lost while it ran this task"
-            isolation = Isolation.OWN_PROCESS if is_suspect else Isolation.SUSPECTED
+            isolation = Isolation.ISOLATED if is_suspect else Isolation.SUSPECTED
             return _failed(policy, attempt, 0.0, error, isolation=isolation)
         case Interrupted():
             # max_retries 0 means at most one start, ever: giving the start back would allow a second one.

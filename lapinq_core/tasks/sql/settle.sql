@@ -1,7 +1,6 @@
 -- Ends running attempts in any way but completion: an attempt appended, and the task failed, cancelled or waiting again.
 -- Takes a JSON array of objects: `final` fails the task, or cancels it where `cancelled`; else it waits `delay` seconds,
--- and `counts` says whether the attempt used up a start; `isolation` is how far from others the next one must run, at
--- least; `rescued` records no token, for its holder knows its own repeated writes by it. A task that somebody asked to
+-- and `counts` says whether the attempt used up a start; `isolation` is the least isolation of the next one; `rescued` records no token, for its holder knows its own repeated writes by it. A task that somebody asked to
 -- stop does not wait again, whatever its attempt came to: it is cancelled. Where a task that fails names a webhook, that
 -- is left to be delivered; the task itself is looked up for no others.
 -- Answers the ids that were still ours, and whether each may start at once.

@@ -87,7 +87,7 @@ class Handover:
             now = time.perf_counter()
             for job, outcome in culprits.items():
                 # Isolated next time, so that it does not block others again.
-                outcomes.add(job, outcome, now - job.started, isolation=Isolation.OWN_PROCESS)
+                outcomes.add(job, outcome, now - job.started, isolation=Isolation.ISOLATED)
             unsettled = [each for pool in self._pools for each in _halt(pool)]
             for job, outcome, seconds in unsettled:
                 if not isinstance(outcome, Interrupted | Unstarted):

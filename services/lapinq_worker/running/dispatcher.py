@@ -18,7 +18,7 @@ from lapinq_worker.running.job import Job
 
 MAX_CHUNK = 32
 CHUNK_SECONDS = 0.002
-_APART = int(Isolation.OWN_PROCESS)
+_ISOLATED = int(Isolation.ISOLATED)
 
 OnEnded = Callable[[Job, Outcome, float], None]
 
@@ -32,7 +32,7 @@ class Pool(Protocol):
 
 
 class IsolatedPool(Protocol):
-    """A place for a job that must run apart from others, a coroutine too. It calls the same."""
+    """A place for jobs that must run alone, coroutines too. It calls the same."""
 
     def start_isolated(self, job: Job) -> None:
         """Runs it where nothing else runs."""
@@ -67,7 +67,7 @@ class Dispatcher:
         self._on_the_way: set[Job] = set()  # to slots that have not woken yet
 
     def use(self, pool: Pool, isolated: IsolatedPool | None = None) -> None:
-        """Sends plain functions to `pool`, and what must run apart from others to `isolated`."""
+        """Sends plain functions to `pool`, and jobs that must run alone to `isolated`."""
         self._pool = pool
         self._isolated = isolated
 
@@ -97,7 +97,7 @@ class Dispatcher:
             self.active += 1
             self.started_count += 1
             self.idle.clear()
-            if job.claim.isolation >= _APART and self._isolated is not None:
+            if job.claim.isolation >= _ISOLATED and self._isolated is not None:
                 self._isolated.start_isolated(job)
                 continue
             if job.target.is_coroutine:
@@ -191,7 +191,7 @@ class Dispatcher:
             spent < CHUNK_SECONDS
             and len(jobs) < MAX_CHUNK
             and waiting
-            and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation >= _APART)
+            and not (waiting[0].target.is_coroutine or waiting[0].claim.isolation >= _ISOLATED)
         ):
             spent += waiting[0].target.run_time.seconds
             if spent > CHUNK_SECONDS:

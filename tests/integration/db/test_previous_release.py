@@ -183,7 +183,7 @@ def test_each_release_ends_and_rescues_what_the_other_claimed(database: str) -> 
         ids = await enqueue(conn, 2)
         token = str(uuid.uuid4())
         await claim_then(conn, worker, token)
-        end = ended_as(ids[0], token, Retry(0.0, "died", isolation=Isolation.FRESH_PROCESS))
+        end = ended_as(ids[0], token, Retry(0.0, "died", isolation=Isolation.ISOLATED))
         assert await work.settle(conn, [end]) == {ids[0]: "default"}
         assert await work.complete(conn, [ids[1]], [token], ["1"], [0.1]) == 1
 

@@ -167,7 +167,7 @@ def test_what_is_stored_outlives_a_step_back_and_up_again(migrated: str) -> None
         worker = await add_worker(conn)
         done, failed, running = await claim(conn, worker, 3)
         await work.complete(conn, [done.id], [done.token], ["1"], [0.1], ["a line"])
-        end = ended_as(failed.id, failed.token, Retry(3600.0, "died", isolation=Isolation.FRESH_PROCESS))
+        end = ended_as(failed.id, failed.token, Retry(3600.0, "died", isolation=Isolation.ISOLATED))
         await work.settle(conn, [end])
         await work.report_progress(conn, [(running.id, running.token, 50, "half")])
         await control.request_cancel(conn, running.id)

@@ -101,10 +101,13 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         (before,) = await enqueue(conn, priority=1)
         assert await explain(conn, task_id) == AllBusy(2, 2, 1, False)
         await conn.execute("UPDATE lapinq_workers SET running = 1 WHERE id = %s", (worker,))
-        assert await explain(conn, task_id) == Isolated(Isolation.FRESH_PROCESS, 1, False)
+        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
         await conn.execute("UPDATE lapinq_workers SET running = NULL")
         await work.release(conn, busy[:1])
-        assert await explain(conn, task_id) == Isolated(Isolation.FRESH_PROCESS, 1, False)
+        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+
+        await conn.execute("UPDATE lapinq_ready SET isolation = 2")
+        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 1")
         assert await explain(conn, task_id) == Waiting(1, False)

@@ -156,31 +156,31 @@ def test_isolation_goes_with_the_task_and_only_grows(database: str) -> None:
 
         held = await next_claim(Isolation.NONE)
         await work.settle(
-            conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.OWN_PROCESS))]
+            conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.SUSPECTED))]
         )
-        held = await next_claim(Isolation.OWN_PROCESS)
+        held = await next_claim(Isolation.SUSPECTED)
         await work.release(conn, [held])
-        held = await next_claim(Isolation.OWN_PROCESS)
+        held = await next_claim(Isolation.SUSPECTED)
         await work.settle(
-            conn, [ended_as(task, held.token, Retry(3600.0, "died", isolation=Isolation.FRESH_PROCESS))]
+            conn, [ended_as(task, held.token, Retry(3600.0, "died", isolation=Isolation.ISOLATED))]
         )
         await make_delayed_ready(conn)
-        held = await next_claim(Isolation.FRESH_PROCESS)
+        held = await next_claim(Isolation.ISOLATED)
         # Neither a mere failure, nor a lost worker, nor a snooze takes any of it back.
         await work.settle(conn, [ended_as(task, held.token, Retry(0.0, "no"))])
-        held = await next_claim(Isolation.FRESH_PROCESS)
+        held = await next_claim(Isolation.ISOLATED)
         await work.settle(
-            conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.OWN_PROCESS))]
+            conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.SUSPECTED))]
         )
-        held = await next_claim(Isolation.FRESH_PROCESS)
+        held = await next_claim(Isolation.ISOLATED)
         await work.settle(conn, [ended_as(task, held.token, HandBack("snoozed for 60 s", 60.0))])
         await make_delayed_ready(conn)
-        await next_claim(Isolation.FRESH_PROCESS)
+        await next_claim(Isolation.ISOLATED)
 
     on_connections(database, test)
 
 
-def test_a_task_whose_worker_was_lost_runs_in_a_process_of_its_own(database: str) -> None:
+def test_a_task_whose_worker_was_lost_is_isolated(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn)
         dead = await add_worker(conn)
@@ -188,7 +188,7 @@ def test_a_task_whose_worker_was_lost_runs_in_a_process_of_its_own(database: str
         await make_late(conn, dead)
         assert await rescue_all(conn) == {task: "default"}
         (held,) = await claim(conn, await add_worker(conn))
-        assert (held.attempt, held.isolation) == (2, Isolation.OWN_PROCESS)
+        assert (held.attempt, held.isolation) == (2, Isolation.ISOLATED)
 
     on_connections(database, test)
 

@@ -10,7 +10,7 @@ from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Condition, Jump
 from lapinq_core.tasks import control
 from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import FEW
+from lapinq_core.upkeep.passes import MAX_SUSPECTS
 from tests.support.database_clock import clock_moved_by, database_time
 from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
 from tests.support.figures import sums
@@ -130,11 +130,11 @@ def test_many_rescuers_at_once_rescue_each_task_once(database: str) -> None:
     on_connections(database, test, 4)
 
 
-def test_of_many_that_were_lost_together_only_those_lost_before_run_apart(database: str) -> None:
+def test_of_many_that_were_lost_together_only_those_lost_before_are_isolated(database: str) -> None:
     async def test(conn: Conn) -> None:
         few, many = (
-            await enqueue(conn, FEW, queue_name="few"),
-            await enqueue(conn, FEW + 1, queue_name="many"),
+            await enqueue(conn, MAX_SUSPECTS, queue_name="few"),
+            await enqueue(conn, MAX_SUSPECTS + 1, queue_name="many"),
         )
 
         async def lose(queue: str) -> None:
@@ -149,11 +149,11 @@ def test_of_many_that_were_lost_together_only_those_lost_before_run_apart(databa
 
         await lose("few")
         await lose("many")
-        assert await isolation("few") == {Isolation.OWN_PROCESS}
+        assert await isolation("few") == {Isolation.ISOLATED}
         assert await isolation("many") == {Isolation.SUSPECTED}
         await enqueue(conn, 1, queue_name="many")
         await lose("many")
-        assert await isolation("many") == {Isolation.SUSPECTED, Isolation.OWN_PROCESS}
+        assert await isolation("many") == {Isolation.SUSPECTED, Isolation.ISOLATED}
         assert len(few) < len(many)
 
     on_connections(database, test)

@@ -1,19 +1,19 @@
 """Runs plain functions in child processes: spawned clean, reused, replaced when they die or are worn out.
 
-A child runs one function at a time. At the time limit a function is told, and a little later its whole process group is
-killed, so also code that is stuck in C and what it started. A child that dies charges only the function it was running;
-what was handed over with it and not begun goes on in another child. A task that took its process along before runs in a
-child that has run nothing else.
+A child runs one function at a time. At the time limit the function is told, and a little later its whole process group
+is killed, which also ends code that is stuck in C and everything it started. A child that dies charges only the
+function it was running; the rest of its chunk runs in another child. An isolated task, which may have crashed its
+process before, runs alone in a child that has run nothing else.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Coroutine
 
-from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.dispatcher import Dispatcher
@@ -25,12 +25,13 @@ from lapinq_worker.running.pools.children.child_end import EXIT_GRACE_SECONDS, e
 from lapinq_worker.running.pools.children.child_process import ChildProcess
 from lapinq_worker.running.pools.children.child_watch import LOOK_SECONDS, is_worn_out, look_after
 from lapinq_worker.running.pools.children.pending_reports import unsettled_jobs
-from lapinq_worker.running.pools.isolated_calls import Apart
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
 
 START_DEADLINE_SECONDS = 120.0  # importing what the worker is told to import may take long
 START_RETRY_SECONDS = 1.0
+MAX_ISOLATED = max(4, 2 * (os.cpu_count() or 1))
+"""Isolated jobs at once. All that were lost with a large worker would be more processes than the machine can bear."""
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class ProcessPool:
         self._busy: set[ChildProcess] = set()
         self._dying: set[ChildProcess] = set()  # until they are buried
         self._todo: deque[list[Job]] = deque()
-        self._todo_fresh: deque[list[Job]] = deque()  # for children that have run nothing
-        self._apart = Apart(self._start_apart)
+        self._todo_isolated: deque[list[Job]] = deque()  # for children that have run nothing, each alone
+        self._isolated: set[Job] = set()  # those that run
         self._starting = 0
         self._launching: set[ChildProcess] = set()
         self._stopped = False
@@ -66,19 +67,8 @@ class ProcessPool:
         self._start_children()
 
     def start_isolated(self, job: Job) -> None:
-        """Runs `job`, which may be a coroutine, in a child where nothing else runs."""
-        self._apart.add(job)
-
-    def _start_apart(self, job: Job) -> None:
-        if job.claim.isolation < Isolation.FRESH_PROCESS:
-            self.start([job])
-            return
-        for child in self._idle:
-            if not (child.calls or child.is_doomed):
-                self._idle.remove(child)
-                self._hand_over(child, [job])
-                return
-        self._todo_fresh.append([job])
+        """Runs `job`, which may be a coroutine, alone in a child that has run nothing before."""
+        self._todo_isolated.append([job])
         self._start_children()
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
@@ -91,7 +81,7 @@ class ProcessPool:
         def is_meant(job: Job) -> bool:
             return job.claim.id == task_id and job.claim.token == token
 
-        for todo in (self._todo, self._todo_fresh, self._apart.todo):
+        for todo in (self._todo, self._todo_isolated):
             for jobs in todo:
                 for job in filter(is_meant, jobs):
                     jobs.remove(job)
@@ -130,10 +120,9 @@ class ProcessPool:
             child.interrupt(outcome)
         for child in self._dying:
             child.interruption = outcome  # what it was running took it along; the rest does not go on
-        todo = [*self._todo, *self._todo_fresh, *self._apart.todo]
-        self._apart.todo.clear()
+        todo = [*self._todo, *self._todo_isolated]
         self._todo.clear()
-        self._todo_fresh.clear()
+        self._todo_isolated.clear()
         for jobs in todo:
             self._give_up(jobs)
 
@@ -148,7 +137,7 @@ class ProcessPool:
         """
         for child in (*self._launching, *self._idle, *self._busy, *self._dying):
             child.kill(Interrupted())
-        waiting = [job for jobs in (*self._todo, *self._todo_fresh, *self._apart.todo) for job in jobs]
+        waiting = [job for jobs in (*self._todo, *self._todo_isolated) for job in jobs]
         return [
             *(Unsettled(job, Unstarted(), 0.0) for job in waiting),
             *unsettled_jobs([*self._busy, *self._dying]),
@@ -226,7 +215,7 @@ class ProcessPool:
 
     def _ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         self._dispatcher.ended(job, outcome, seconds)
-        self._apart.ended(job)
+        self._isolated.discard(job)
 
     def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
         most = self._limits.max_tasks_per_child
@@ -237,8 +226,10 @@ class ProcessPool:
         child.run(jobs[:room], self._limits)
 
     def _welcome(self, child: ChildProcess) -> None:
-        if self._todo_fresh and not child.calls:
-            self._hand_over(child, self._todo_fresh.popleft())
+        if self._isolated_due and not child.calls:
+            jobs = self._todo_isolated.popleft()
+            self._isolated.update(jobs)
+            self._hand_over(child, jobs)
         elif self._todo:
             self._hand_over(child, self._todo.popleft())
         else:
@@ -249,11 +240,20 @@ class ProcessPool:
         self._dying.add(child)
         child.hang_up()
 
+    @property
+    def _isolated_due(self) -> int:
+        """How many isolated jobs may start now."""
+        return min(len(self._todo_isolated), MAX_ISOLATED - len(self._isolated))
+
     def _start_children(self) -> None:
         """Starts as many as there are chunks that wait for one, within the limit."""
-        while self._starting < len(self._todo) + len(self._todo_fresh) and not self._stopped:
+        for child in list(self._idle):
+            if self._isolated_due and not (child.calls or child.is_doomed):
+                self._idle.remove(child)
+                self._welcome(child)
+        while self._starting < len(self._todo) + self._isolated_due and not self._stopped:
             if self._starting + len(self._busy) + len(self._idle) >= self._limit:
-                if not self._todo_fresh or not self._idle:
+                if not (self._isolated_due and self._idle):
                     return
                 # It has run something; one that has not takes its place.
                 self._retire(self._idle.pop(0))

@@ -66,7 +66,7 @@ CASES: list[tuple[Reason, str]] = [
         " Start more workers, or give them a higher concurrency: Workers.",
     ),
     (
-        Isolated(Isolation.OWN_PROCESS, None, False),
+        Isolated(Isolation.ISOLATED, None, False),
         "Its last attempt took its process or worker down, so it waits for a process of its own."
         " Other tasks may be ahead of it.",
     ),

@@ -41,8 +41,8 @@ LIMIT = "time limit of 2.5 s reached"
 LOST = "worker w1 was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
 SNOOZED = HandBack("snoozed for 30 s", 30)
-AFRESH = Retry(10, "killed by 9", isolation=Isolation.FRESH_PROCESS)
-APART = Retry(0, LOST, isolation=Isolation.OWN_PROCESS)
+CRASHED = Retry(10, "killed by 9", isolation=Isolation.ISOLATED)
+ISOLATED = Retry(0, LOST, isolation=Isolation.ISOLATED)
 SUSPECTED = Retry(0, LOST, isolation=Isolation.SUSPECTED)
 
 TABLE: list[tuple[Outcome, Next, Next, Next]] = [
@@ -54,9 +54,9 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (RetryAsked(0, "now"), Retry(0, "now"), Fail("now"), Fail("now")),
     (Unstorable("a set"), Fail("a set"), Fail("a set"), Fail("a set")),
     (TimedOut(2.5), Retry(10, LIMIT), Fail(LIMIT), Fail(LIMIT)),
-    (Died("killed by 9"), AFRESH, Fail("killed by 9"), Fail("killed by 9")),
+    (Died("killed by 9"), CRASHED, Fail("killed by 9"), Fail("killed by 9")),
     (WorkerLost("w1"), SUSPECTED, Fail(LOST), Fail(LOST)),
-    (WorkerLost("w1", is_suspect=True), APART, Fail(LOST), Fail(LOST)),
+    (WorkerLost("w1", is_suspect=True), ISOLATED, Fail(LOST), Fail(LOST)),
     (Refused("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb"), Fail("E: no", "tb")),
     (Snoozed(30), SNOOZED, SNOOZED, SNOOZED),
     (Cancelled("by itself"), Drop("by itself"), Drop("by itself"), Drop("by itself")),
@@ -111,8 +111,8 @@ def test_a_schedule_delays_neither_a_lost_worker_nor_a_countdown() -> None:
     assert [retry.delay for retry in following if isinstance(retry, Retry)] == [0, 7]
 
 
-def test_what_ends_a_process_asks_for_more_isolation_than_what_may_have_ended_a_worker() -> None:
-    assert Isolation.NONE < Isolation.OWN_PROCESS < Isolation.FRESH_PROCESS
+def test_isolation_only_rises_and_what_earlier_releases_stored_is_isolated() -> None:
+    assert Isolation.NONE < Isolation.SUSPECTED < Isolation.ISOLATED < 3
 
 
 def test_the_countdown_of_a_retry_error_is_neither_doubled_nor_spread() -> None:

@@ -165,7 +165,7 @@ def test_what_waits_for_a_child_is_cancelled_at_once(run_on_uvloop: Run) -> None
     async def test() -> None:
         async with processes(limit=2) as bench:
             jobs = [make_job(tasks.add, 1, 1), make_job(tasks.add, 2, 1)]
-            jobs[0].claim.isolation = Isolation.FRESH_PROCESS
+            jobs[0].claim.isolation = Isolation.ISOLATED
             bench.dispatcher.offer(jobs)  # no child is there yet
             assert all(cancel(bench, job) for job in jobs)
             assert bench.outcomes == [ASKED] * 2

@@ -82,7 +82,7 @@ def test_a_coroutine_in_a_child_knows_the_same(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             job = make_job(child_tasks.awho)
-            job.claim.isolation = Isolation.OWN_PROCESS
+            job.claim.isolation = Isolation.ISOLATED
             (outcome,) = await bench.run(job)
             assert value(outcome)["id"] == job.claim.id
 

@@ -124,7 +124,7 @@ def test_a_coroutine_in_a_child_is_cancelled(run_on_uvloop: Run, tmp_path: Path)
     async def test() -> None:
         async with processes(limit=1, time_limit_grace=NEVER) as bench:
             job = limited(0.3, child_tasks.acatch_cancel, str(tmp_path / "a"))
-            job.claim.isolation = Isolation.OWN_PROCESS
+            job.claim.isolation = Isolation.ISOLATED
             assert await bench.run(job) == [TimedOut(0.3)]
             assert (tmp_path / "a.cancelled").exists()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Outcome
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.isolated_calls import MAX_APART
+from lapinq_worker.running.pools.processes import MAX_ISOLATED
 from tests.support import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
@@ -18,8 +18,8 @@ from tests.unit.lapinq_worker.workbench import processes, until
 MEBIBYTE = 2**20
 
 
-def apart(job: Job, isolation: Isolation) -> Job:
-    job.claim.isolation = isolation
+def isolated(job: Job) -> Job:
+    job.claim.isolation = Isolation.ISOLATED
     return job
 
 
@@ -104,29 +104,16 @@ def test_many_tasks_and_small_lives_lose_nothing(run_on_uvloop: Run) -> None:
     run_on_uvloop(test)
 
 
-def test_a_task_to_be_run_apart_is_never_in_a_chunk(run_on_uvloop: Run, tmp_path: Path) -> None:
+def test_an_isolated_task_is_never_in_a_chunk(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=2) as bench:
             await bench.run(make_job(tasks.add, 1, 1))
             blocker = quick(make_job(tasks.wait_at, str(tmp_path / "go")))
-            alone = apart(quick(make_job(tasks.process_id)), Isolation.OWN_PROCESS)
+            alone = isolated(quick(make_job(tasks.process_id)))
             bench.dispatcher.offer([blocker, alone, quick(make_job(tasks.add, 1, 1))])
             await until(lambda: bench.ends[alone])  # while the other still runs
             assert not bench.ends[blocker]
             (tmp_path / "go").touch()
-
-    run_on_uvloop(test)
-
-
-def test_a_child_of_its_own_may_be_one_that_ran_well_before(run_on_uvloop: Run) -> None:
-    async def test() -> None:
-        async with processes(limit=1) as bench:
-            one, two, three = [
-                *await bench.run(make_job(tasks.process_id)),
-                *await bench.run(apart(make_job(tasks.process_id), Isolation.OWN_PROCESS)),
-                *await bench.run(make_job(tasks.process_id)),
-            ]
-            assert one == two == three
 
     run_on_uvloop(test)
 
@@ -136,7 +123,7 @@ def test_a_fresh_child_has_run_nothing_before_and_may_be_used_again(run: Run) ->
         async with processes(limit=1) as bench:
             before, fresh, after = [
                 *await bench.run(make_job(tasks.process_id)),
-                *await bench.run(apart(make_job(tasks.process_id), Isolation.FRESH_PROCESS)),
+                *await bench.run(isolated(make_job(tasks.process_id))),
                 *await bench.run(make_job(tasks.process_id)),
             ]
             assert before != fresh == after
@@ -149,7 +136,7 @@ def test_fresh_children_are_there_for_many(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=2) as bench:
             jobs = [
-                apart(make_job(tasks.process_id), Isolation.FRESH_PROCESS if n % 2 else Isolation.NONE)
+                isolated(make_job(tasks.process_id)) if n % 2 else make_job(tasks.process_id)
                 for n in range(16)
             ]
             found = pids(await bench.run(*jobs))
@@ -163,7 +150,7 @@ def test_fresh_children_are_there_while_all_others_are_busy(run_on_uvloop: Run, 
         async with processes(limit=2) as bench:
             await bench.run(*[make_job(tasks.sleep, 0.1) for _ in range(2)])
             blocker = make_job(tasks.wait_at, str(tmp_path / "go"))
-            poison = apart(make_job(tasks.die), Isolation.FRESH_PROCESS)
+            poison = isolated(make_job(tasks.die))
             fine = [make_job(tasks.add, n, 1) for n in range(5)]
             bench.dispatcher.offer([blocker, poison, *fine])
             await until(lambda: all(bench.ends[job] for job in (poison, *fine)))
@@ -174,17 +161,14 @@ def test_fresh_children_are_there_while_all_others_are_busy(run_on_uvloop: Run, 
     run_on_uvloop(test)
 
 
-def test_only_so_many_run_apart_at_once(run_on_uvloop: Run, tmp_path: Path) -> None:
+def test_only_so_many_isolated_tasks_run_at_once(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
-        async with processes(limit=MAX_APART + 3) as bench:
+        async with processes(limit=MAX_ISOLATED + 3) as bench:
             gate = tmp_path / "go"
-            jobs = [
-                apart(make_job(tasks.await_at, str(gate)), Isolation.OWN_PROCESS)
-                for _ in range(MAX_APART + 2)
-            ]
+            jobs = [isolated(make_job(tasks.await_at, str(gate))) for _ in range(MAX_ISOLATED + 2)]
             bench.dispatcher.offer(jobs)
-            await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == MAX_APART)
-            assert len(children_of(os.getpid())) == MAX_APART
+            await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == MAX_ISOLATED)
+            assert len(children_of(os.getpid())) == MAX_ISOLATED
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
             gate.touch()
             await until(lambda: all(bench.ends[job] for job in jobs))
@@ -192,12 +176,12 @@ def test_only_so_many_run_apart_at_once(run_on_uvloop: Run, tmp_path: Path) -> N
     run_on_uvloop(test)
 
 
-def test_coroutines_to_be_run_apart_run_in_children(run_on_uvloop: Run) -> None:
+def test_isolated_coroutines_run_in_children(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1) as bench:
             jobs = [
-                apart(make_job(tasks.aadd, 1, 2), Isolation.FRESH_PROCESS),
-                apart(make_job(tasks.asleep, 0.01), Isolation.OWN_PROCESS),
+                isolated(make_job(tasks.aadd, 1, 2)),
+                isolated(make_job(tasks.asleep, 0.01)),
             ]
             assert await bench.run(*jobs) == [Completed("3"), Completed('"slept"')]
 

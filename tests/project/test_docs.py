@@ -276,6 +276,12 @@ def test_decisions_are_numbered_once() -> None:
     assert len(set(numbers)) == len(numbers)
 
 
+def test_every_page_is_in_the_index() -> None:
+    listed = {(DOCS / link).resolve() for link in links(DOCS / "README.md")}
+    pages = {page for page in DOCS.rglob("*.md") if page.parent.name != "decisions"}
+    assert pages - listed == {DOCS / "README.md"}
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     reached, todo = set[Path](), [ROOT / "README.md"]
     while todo:

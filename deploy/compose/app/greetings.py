@@ -1,8 +1,8 @@
-"""A task to begin with. Mount a directory of your own in its place: APP_DIR in `.env`."""
+"""A first task. To use your own tasks, set APP_DIR in `.env`."""
 
 import platform
 
 
 def greet(name: str) -> str:
-    """Says hello, and from which container."""
+    """Say hello, with the name of the container."""
     return f"hello, {name}, from {platform.node()}"

@@ -44,6 +44,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
         from alembic import command
         from sqlalchemy.exc import DBAPIError
 
+        connection.autocommit = False  # SQLAlchemy leaves BEGIN to the driver
         engine = sa.create_engine(
             "postgresql+psycopg://", creator=lambda: connection, poolclass=sa.StaticPool
         )

@@ -103,7 +103,7 @@ def test_a_failed_migration_leaves_no_table_behind(empty: str) -> None:
         with pytest.raises(Exception, match="lapinq_workers"):
             migrate(empty)
         assert current_revision(connection) is None
-        assert names(connection, "lapinq_") == ["lapinq_schema_version", "lapinq_workers"]
+        assert names(connection, "lapinq_") == ["lapinq_workers"]
 
 
 def test_a_database_that_is_away_is_said_to_be(empty: str) -> None:

@@ -2,11 +2,13 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.support import postgres
+from tests.support.previous_release import unpack
 
 
 def pytest_configure() -> None:
@@ -41,6 +43,12 @@ def database(postgres_url: str, template_database: str) -> Iterator[str]:
 def shared_database(postgres_url: str, template_database: str) -> Iterator[str]:
     with postgres.private_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def previous_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the packages of the previous release."""
+    return unpack(tmp_path_factory.mktemp("previous-release"))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Brings the schema up to date, and says whether it is.
+"""Brings the schema up to date, and tells whether it is.
 
-Any number of processes may call `migrate` at once: an advisory lock lets one work while the others wait and then find
-nothing left to do. Locks on tables are waited for briefly only, so that a migration never queues the whole site behind
-one long query: it fails and can be run again.
+Any number of processes may call `migrate` at once: an advisory lock lets one migrate while the others wait and then
+find nothing to do. A migration waits only briefly for the lock of a table: while one long query holds that table, all
+other queries would queue behind the migration. It fails instead, and can be run again.
 """
 
 import time
@@ -15,6 +15,11 @@ from lapinq_core.db.pool import ISOLATION, conninfo
 from lapinq_core.domain.errors import LapinqError
 
 LOCK_WAIT_SECONDS = 60.0
+LOCK_TIMEOUT = "5s"
+STATEMENT_TIMEOUT = "10min"
+BEFORE_BASELINE = "51270d52bfa4"
+"""A commit that still has the revisions before the baseline."""
+
 _LOCK_KEY = 0x6C6170696E71  # "lapinq"
 
 
@@ -27,19 +32,25 @@ class MigrationBusy(LapinqError):
 
 
 def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | None, str]:
-    """Brings the database at `url` to this release's schema; answers the revisions before and after.
+    """Brings the database at `url` to this release's schema; returns the revisions before and after.
 
-    Waits up to `lock_wait` seconds for another process that migrates, then raises `MigrationBusy`; raises
-    `DatabaseUnavailable` when the database is away.
+    Waits up to `lock_wait` seconds while another process migrates, then raises `MigrationBusy`. Raises
+    `DatabaseUnavailable` when the database is away, and `SchemaError` when its schema is older than the baseline.
     """
     with translated(), psycopg.connect(conninfo(url, "lapinq-migrate"), autocommit=True) as connection:
         connection.execute(f"SET default_transaction_isolation = '{ISOLATION}'")
         _take_lock(connection, lock_wait)
-        connection.execute("SET lock_timeout = '5s'; SET statement_timeout = '10min'")
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
+        connection.execute("SELECT set_config('statement_timeout', %s, false)", (STATEMENT_TIMEOUT,))
         before = current_revision(connection)
         if before is not None and before >= head_revision():
             return before, before  # up to date, or newer: this release runs on the next one's schema
-        # These take a third of a second to import, which nobody need wait for who finds nothing to do.
+        if before is not None and before < revisions()[0]:
+            raise SchemaError(
+                f"its schema is at {before}, from before the first release: run `lapinq migrate` at commit"
+                f" {BEFORE_BASELINE} of lapinq first, or start with an empty database"
+            )
+        # These take a third of a second to import: not for a database that is up to date.
         import sqlalchemy as sa
         from alembic import command
         from sqlalchemy.exc import DBAPIError
@@ -63,13 +74,18 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
 
 
 def head_revision() -> str:
-    """The revision this release was written for: the files of `lapinq_migrations.versions` are numbered in order."""
+    """The revision this release was written for."""
+    return revisions()[-1]
+
+
+def revisions() -> list[str]:
+    """Every revision this release knows, in order: the files in `lapinq_migrations.versions` are numbered."""
     names = (entry.name for entry in files("lapinq_migrations.versions").iterdir())
-    return max(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
+    return sorted(name.partition("_")[0] for name in names if name.endswith(".py") and name[0].isdigit())
 
 
 def current_revision(connection: psycopg.Connection) -> str | None:
-    """The revision the database is at; None where lapinq was never installed."""
+    """The revision the database is at; None if lapinq isn't installed there."""
     if connection.execute("SELECT to_regclass('lapinq_schema_version')").fetchone() == (None,):
         return None
     row = connection.execute("SELECT version_num FROM lapinq_schema_version").fetchone()

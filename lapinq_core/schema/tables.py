@@ -1,6 +1,6 @@
-"""The tables as SQLAlchemy Core metadata: what `lapinq_migrations` builds, checked against it by a test.
+"""The tables as SQLAlchemy Core metadata. A test compares them with what `lapinq_migrations` creates.
 
-`docs/architecture.md` tells what each is for; the comments beside the columns stand in the first migration.
+`docs/architecture.md` tells what each table is for, comments in `lapinq_migrations/versions/baseline` explain columns.
 """
 
 import sqlalchemy as sa

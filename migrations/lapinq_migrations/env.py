@@ -2,15 +2,12 @@
 
 from alembic import context
 
-from lapinq_core.schema.tables import metadata
-
 connection = context.config.attributes.get("connection")
 if connection is None:
     raise SystemExit("run migrations with `lapinq migrate`; it takes the lock and sets the time limits")
 
 context.configure(
     connection=connection,
-    target_metadata=metadata,
     version_table="lapinq_schema_version",
     transaction_per_migration=True,
 )

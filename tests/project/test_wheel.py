@@ -59,7 +59,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert wanted <= set(zipfile.ZipFile(wheel).namelist())
     assert {Path(name).suffix for name in wanted} >= {".py", ".sql", ".html", ".css", ".js", ".svg"}
     assert "lapinq/py.typed" in wanted
-    assert "lapinq_migrations/versions/0001_foundation.sql" in wanted
+    assert "lapinq_migrations/versions/baseline/tasks.sql" in wanted
 
 
 def test_the_licences_come_along_ours_and_those_of_what_others_made(built: Path, wheel: Path) -> None:

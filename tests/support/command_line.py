@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -11,7 +12,9 @@ import psycopg
 from tests.support.processes import REPOSITORY
 
 
-def lapinq(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def lapinq(
+    database: str, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """What `lapinq ARGUMENTS` comes to on that database."""
     return subprocess.run(
         [sys.executable, "-m", "lapinq", *arguments, "--database-url", database],
@@ -20,6 +23,7 @@ def lapinq(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
         cwd=REPOSITORY,
+        env={**os.environ, **(env or {})},
     )
 
 

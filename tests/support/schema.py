@@ -6,11 +6,14 @@ Weekly partitions are left out, for they come and go. `python -m tests.support.s
 import re
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 import psycopg
 
 from lapinq_core.db.migrate import migrate
 from tests.support import postgres
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "schema.sql"
 
 HEADER = """\
 -- The schema as `lapinq migrate` leaves it, for review and without the weekly partitions.

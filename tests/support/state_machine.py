@@ -63,3 +63,4 @@ def install(url: str) -> None:
                     " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION test_check_state({})"
                 ).format(sql.Identifier(table), sql.Literal(key))
             )
+        conn.execute("INSERT INTO test_states SELECT id, status FROM lapinq_task_details")

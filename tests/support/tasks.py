@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import hashlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -182,6 +183,11 @@ def wrapped_aadd(a: int, b: int) -> Coroutine[Any, Any, int]:
 def exit_program() -> None:
     """Does what ends a program."""
     raise SystemExit(3)
+
+
+def file_of(module: str) -> str | None:
+    """The file a module was imported from: tells which release a worker is of."""
+    return importlib.import_module(module).__file__
 
 
 def process_id() -> int:

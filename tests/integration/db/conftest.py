@@ -1,4 +1,4 @@
-"""A directory for an embedded database of the test's own, empty or with a cluster made before."""
+"""An empty and a migrated database, and a directory for an embedded one, empty or with a cluster made before."""
 
 import subprocess
 from collections.abc import Callable, Generator
@@ -7,7 +7,22 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase
-from tests.support import embedded
+from lapinq_core.db.migrate import migrate
+from tests.support import embedded, postgres
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> Generator[str]:
+    """The URL of a database with nothing in it."""
+    with postgres.private_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated(empty: str) -> str:
+    """The URL of a database that was migrated, without what the tests add to theirs."""
+    migrate(empty)
+    return empty
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """The schema: one migration path, one description of it in Python, one dump for review; all three say the same."""
 
 import re
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -12,36 +11,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from lapinq_core.db.migrate import current_revision, head_revision, migrate
-from lapinq_core.domain.tasks.decide import Isolation, Retry
+from lapinq_core.db.migrate import head_revision, migrate, revisions
 from lapinq_core.schema.schedule_tables import metadata
-from lapinq_core.tasks import control, work
-from lapinq_core.upkeep.passes import ended_as
-from tests.support import postgres
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
-from tests.support.schema import dump
+from tests.support.schema import COMMITTED, dump
 
 pytestmark = pytest.mark.version
-
-COMMITTED = Path(__file__).parents[3] / "docs" / "schema.sql"
-
-
-@pytest.fixture
-def empty(postgres_url: str) -> Generator[str]:
-    """The URL of a database with nothing in it."""
-    with postgres.private_database(postgres_url) as url:
-        yield url
-
-
-@pytest.fixture
-def migrated(empty: str) -> str:
-    """The URL of a database that was migrated, without what the tests add to theirs."""
-    migrate(empty)
-    return empty
 
 
 def engine(url: str) -> sa.Engine:
@@ -104,82 +79,18 @@ def alembic(url: str, move: Callable[[Config, str], None], revision: str) -> Non
         connection.commit()
 
 
-def test_the_way_back_to_nothing_and_up_again_works(migrated: str) -> None:
-    before = dump_of(migrated)
-    alembic(migrated, command.downgrade, "base")
-    with psycopg.connect(migrated) as plain:
-        left = plain.execute(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'i'"
-            " UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-        ).fetchall()
-        assert left == [("lapinq_schema_version",)]
-        assert current_revision(plain) is None
-    assert migrate(migrated) == (None, head_revision())
-    assert dump_of(migrated) == before
-
-
-def revisions() -> list[str]:
-    """All of them, the first one first."""
-    config = Config()
-    config.set_main_option("script_location", "lapinq_migrations:")
-    return [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()][::-1]
-
-
-def test_each_step_back_leaves_the_schema_of_the_release_before(empty: str) -> None:
-    steps = revisions()
-    dumps: list[str] = []
-    for revision in steps:
+def test_each_step_back_leaves_the_schema_of_the_revision_before(empty: str) -> None:
+    alembic(empty, command.stamp, "base")
+    dumps = [dump_of(empty)]
+    for revision in revisions():
         alembic(empty, command.upgrade, revision)
         dumps.append(dump_of(empty))
-    assert len(set(dumps)) == len(steps) > 1
-    for revision, dumped in reversed(list(zip(steps[:-1], dumps[:-1], strict=True))):
+    assert dumps[-1] == COMMITTED.read_text()
+    for revision, dumped in reversed(list(zip(["base", *revisions()], dumps[:-1], strict=False))):
         alembic(empty, command.downgrade, revision)
         assert dump_of(empty) == dumped
-    assert migrate(empty) == (steps[0], head_revision())
-    assert dump_of(empty) == dumps[-1] == COMMITTED.read_text()
-
-
-def test_no_step_writes_a_table_anew(empty: str) -> None:
-    # docs/operate/upgrading.md tells how briefly a migration locks; this is what that rests on.
-    first, *later = revisions()
-    alembic(empty, command.upgrade, first)
-    for revision in later:
-        before = files_of_tables(empty)
-        alembic(empty, command.upgrade, revision)
-        after = files_of_tables(empty)
-        assert {name: after[name] for name in before} == before, revision
-
-
-def files_of_tables(url: str) -> dict[str, int]:
-    """The file of each table; one that is written anew gets another."""
-    with psycopg.connect(url) as connection:
-        return dict(
-            connection.execute(
-                "SELECT relname, pg_relation_filenode(oid)::bigint FROM pg_class"
-                " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            )
-        )
-
-
-def test_what_is_stored_outlives_a_step_back_and_up_again(migrated: str) -> None:
-    async def fill(conn: Conn) -> list[str]:
-        ids = await enqueue(conn, 4, timeout_seconds=5)
-        worker = await add_worker(conn)
-        done, failed, running = await claim(conn, worker, 3)
-        await work.complete(conn, [done.id], [done.token], ["1"], [0.1], ["a line"])
-        end = ended_as(failed.id, failed.token, Retry(3600.0, "died", isolation=Isolation.ISOLATED))
-        await work.settle(conn, [end])
-        await work.report_progress(conn, [(running.id, running.token, 50, "half")])
-        await control.request_cancel(conn, running.id)
-        return ids
-
-    ids = on_connections(migrated, fill)
-    alembic(migrated, command.downgrade, "0001")
-    with psycopg.connect(migrated) as connection:
-        shown = connection.execute("SELECT id::text, status FROM lapinq_task_details ORDER BY id").fetchall()
-    assert shown == list(zip(ids, ["completed", "pending", "running", "pending"], strict=True))
-    migrate(migrated)
-    check_invariants(migrated, ids)
+    assert migrate(empty) == (None, head_revision())
+    assert dump_of(empty) == COMMITTED.read_text()
 
 
 def test_nothing_stands_outside_of_the_public_schema(migrated: str) -> None:

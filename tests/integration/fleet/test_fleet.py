@@ -13,7 +13,6 @@ from lapinq_core.fleet.workers import Condition
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, wear_out
-from tests.support import previous_release
 from tests.support.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue, make_late
 from tests.support.rescue import ANY_TIME
 from tests.support.running import on_connections
@@ -191,30 +190,6 @@ def test_a_stop_is_not_taken_back(database: str, order: Order | None) -> None:
         again = await steering.ask(conn, worker, Order.STOP, by=MAX)
         assert (again.asked_to, again.asked_by, again.asked_at) == (Order.STOP, "lisa", stopped.asked_at)
         assert len(await noted(conn)) == 1
-
-    on_connections(database, test)
-
-
-def test_a_worker_of_the_release_before_tells_nothing_and_passes_over_it(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        worker = str(uuid.uuid4())
-        of_then = {
-            "id": worker,
-            "name": "old",
-            "hostname": "h",
-            "pid": 1,
-            "version": previous_release.VERSION,
-            "queues": None,
-            "pool": "threads",
-            "concurrency": 1,
-            "lease_seconds": 30.0,
-        }
-        await conn.execute(previous_release.statement("register_worker", "store"), of_then)
-        await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
-        assert await previous_release.rows(conn, "beat", "store", id=worker)
-        old = await get(conn, worker)
-        assert (old.state, old.asked_to) == (WorkerState.ALIVE, Order.QUIET)
-        assert (old.memory_bytes, old.running, old.rate) == (None, None, None)
 
     on_connections(database, test)
 

@@ -1,8 +1,5 @@
--- Schedules: what is enqueued again and again, and when it was. New tables alone, which the release before does not know.
+-- Schedules, their ticks, and the run that must not overlap with another.
 
--- One row a schedule. next_fire_at is the next planned instant, NULL while it is paused and when none is left; a scheduler
--- moves it. version grows with each change by somebody, and not with a tick. Exactly one of cron and every_seconds says
--- when; anchor_at is the instant that an interval counts from. source says where it is kept, when that is not here.
 CREATE TABLE lapinq_schedules (
     id              bigint           NOT NULL GENERATED ALWAYS AS IDENTITY,
     name            text             NOT NULL,
@@ -19,10 +16,10 @@ CREATE TABLE lapinq_schedules (
     metadata        jsonb,
     webhook_url     text,
     timeout_seconds double precision,
-    cron            text,
-    every_seconds   integer,
+    cron            text,                                 -- either this
+    every_seconds   integer,                              -- or this
     timezone        text             NOT NULL,
-    anchor_at       timestamptz      NOT NULL,
+    anchor_at       timestamptz      NOT NULL,            -- intervals count from here
     starts_at       timestamptz,
     ends_at         timestamptz,
     jitter          double precision NOT NULL,
@@ -32,9 +29,9 @@ CREATE TABLE lapinq_schedules (
     paused_at       timestamptz,
     paused_by       text,
     pause_reason    text,
-    source          text,
-    version         integer          NOT NULL DEFAULT 1,
-    next_fire_at    timestamptz,
+    source          text,                                 -- where it is declared, if not here
+    version         integer          NOT NULL DEFAULT 1,  -- grows with each change, not with a tick
+    next_fire_at    timestamptz,                          -- NULL: paused, or none left
     created_at      timestamptz      NOT NULL,
     updated_at      timestamptz      NOT NULL,
     updated_by      text             NOT NULL,
@@ -48,27 +45,26 @@ CREATE TABLE lapinq_schedules (
 
 CREATE INDEX lapinq_schedules_next_fire_at ON lapinq_schedules (next_fire_at, id) WHERE next_fire_at IS NOT NULL;
 
--- Every tick that was dealt with. The key is what lets one scheduler alone make the task of a tick. fire_at is the planned
--- instant; missed_from the first of the planned instants before it for which nothing was done.
+-- Every tick that was handled. The primary key lets only one scheduler create the task of a tick.
 CREATE TABLE lapinq_ticks (
     schedule_id bigint      NOT NULL,
-    fire_at     timestamptz NOT NULL,
+    fire_at     timestamptz NOT NULL, -- as planned
     fired_at    timestamptz NOT NULL,
     outcome     text        NOT NULL,
     task_id     uuid,
-    missed_from timestamptz,
+    missed_from timestamptz,          -- the first of the ticks before it that were missed
     fired_by    text,
     CONSTRAINT lapinq_ticks_pkey PRIMARY KEY (schedule_id, fire_at),
     CONSTRAINT lapinq_ticks_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES lapinq_schedules (id) ON DELETE CASCADE,
     CONSTRAINT lapinq_ticks_outcome_check CHECK (outcome IN ('enqueued', 'held', 'skipped', 'missed'))
 );
 
--- One run of a schedule may wait for the one before it to end.
+-- At most one run of a schedule waits for the previous one to end.
 CREATE UNIQUE INDEX lapinq_ticks_held ON lapinq_ticks (schedule_id) WHERE outcome = 'held';
 CREATE INDEX lapinq_ticks_fired_at ON lapinq_ticks (fired_at);
 CREATE INDEX lapinq_ticks_task_id ON lapinq_ticks (task_id) WHERE task_id IS NOT NULL;
 
--- The run of a schedule that nothing of it may overlap: one at most.
+-- The one run of a schedule that no other run may overlap.
 CREATE TABLE lapinq_schedule_slots (
     schedule_id bigint NOT NULL,
     task_id     uuid   NOT NULL,

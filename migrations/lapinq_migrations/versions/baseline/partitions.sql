@@ -1,8 +1,9 @@
--- Makes the weekly partitions of tasks and attempts from the current week to weeks_ahead weeks from now, and answers
--- how many it made. Safe to run from anywhere at any time: one session at a time does the work, others answer 0.
--- Rows of a week that are in the default partition move to the new one, and PostgreSQL looks through the rest of the
--- default partition, while nobody gets at any task. So a bounded call makes nothing while the default partitions have
--- over 64 MB, and leaves a week where it is of which they hold over 20,000 rows: tasks are as well there.
+-- Creates the weekly partitions of tasks and attempts, from this week to weeks_ahead weeks ahead, and returns how many it
+-- created. Any session may call it at any time: one does the work, the others return 0.
+--
+-- Rows of a week that are in the default partition move to the new one, and PostgreSQL scans the rest of the default
+-- partition, all under a lock that blocks every task. So a bounded call creates nothing while the default partitions have
+-- more than 64 MB, and skips a week with more than 20,000 rows in them: tasks work as well there.
 CREATE FUNCTION lapinq_ensure_partitions(weeks_ahead integer, is_bounded boolean) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -61,7 +62,8 @@ BEGIN
 END
 $$;
 
--- As the release before calls it.
-CREATE OR REPLACE FUNCTION lapinq_ensure_partitions(weeks_ahead integer) RETURNS integer
+CREATE FUNCTION lapinq_ensure_partitions(weeks_ahead integer) RETURNS integer
     LANGUAGE sql
     AS 'SELECT lapinq_ensure_partitions(weeks_ahead, true)';
+
+SELECT lapinq_ensure_partitions(2);

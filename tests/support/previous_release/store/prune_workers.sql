@@ -1,8 +1,0 @@
--- Forgets workers that have been dead for a day and hold nothing. Answers how many. Locks the rows it deletes.
-WITH gone AS (
-    DELETE FROM lapinq_workers w
-     WHERE w.dead_at < lapinq_now() - interval '1 day'
-       AND NOT EXISTS (SELECT FROM lapinq_running r WHERE r.worker_id = w.id)
-    RETURNING w.id
-)
-SELECT count(*) FROM gone

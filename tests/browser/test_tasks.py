@@ -254,6 +254,23 @@ def test_all_that_match_are_counted_before_they_are_deleted(
     assert {status_of(admin, task_id) for task_id in (*ids, other)} == {"gone"}
 
 
+def test_the_period_of_all_that_match_moves_along_with_the_clock(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    task_id = enqueue(queue_name="period", **LATER)
+    page.clock.install()
+    for period, is_found in (("since=1h", False), ("until=1h", True)):
+        page.goto(f"/tasks?queue=period&{period}")
+        page.clock.fast_forward("02:00:00")
+        page.get_by_text("All that match").click()
+        page.get_by_role("button", name="Delete them").click()
+        if is_found:
+            confirm(page, "Delete 1 task that matches?", "Delete them")
+        else:
+            expect(page.locator("#announcement")).to_have_text("There is no task to delete.")
+    eventually(lambda: status_of(admin, task_id) == "gone")
+
+
 def test_nothing_is_asked_where_nothing_matches(page: Page, enqueue: Enqueue) -> None:
     enqueue(queue_name="nothing", **LATER)
     page.goto("/tasks?queue=nothing")

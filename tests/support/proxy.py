@@ -26,6 +26,11 @@ class Proxy:
         self.url = ""
         self.cuts = 0
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open) // 2
+
     def cut(self) -> None:
         """Ends all connections and refuses new ones, as a server that is down does."""
         self._call("refuse", drop=True)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from lapinq_core.db.notifier import READY_CHANNEL
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import firing, schedules
@@ -43,6 +44,17 @@ def test_a_sleeping_scheduler_hears_of_a_new_schedule(database: str) -> None:
             await eventually_async(lambda: is_listening(conn))
             await add_schedule(conn, every="1s")
             await eventually_async(lambda: task_ids(conn))
+
+    asyncio.run(test())
+
+
+def test_a_tick_wakes_the_workers_of_its_queue(database: str) -> None:
+    async def test() -> None:
+        async with running(database) as (conn, _):
+            await conn.execute(f"LISTEN {READY_CHANNEL}")
+            await eventually_async(lambda: is_listening(conn))
+            await add_schedule(conn, every="1s", queue_name="video")
+            assert [note.payload async for note in conn.notifies(timeout=10, stop_after=1)] == ["video"]
 
     asyncio.run(test())
 

@@ -3,11 +3,13 @@
 import asyncio
 from hashlib import sha256
 
+import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.accounts.account import ActorKind, Permission, Role
 from lapinq_core.people import sessions, users
+from lapinq_core.people.keys import ACCESS_CHANNEL
 from lapinq_core.people.users import Credentials
 from tests.support.factories import Conn
 from tests.support.running import on_connections
@@ -131,6 +133,35 @@ def test_nobody_ends_the_session_of_somebody_else(database: str) -> None:
         assert ended is not None
         assert (ended.id, ended.username) == (ids["a"], "lisa")
         assert await sessions.end(conn, hashed("a")) is None
+
+    on_connections(database, test)
+
+
+def test_whatever_changes_what_a_session_may_is_announced(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await users.create(conn, "root", "hash", Role.ADMIN)
+        lisa = await add_user(conn)
+        session_id = await begin(conn, lisa, "a")
+        assert session_id is not None
+        others = [await begin(conn, lisa, name) for name in "bcd"]
+        assert None not in others
+        changes = {
+            "one's own session ends": sessions.end(conn, hashed("d")),
+            "a session is revoked": sessions.revoke(conn, lisa.id, session_id),
+            "all others are revoked": sessions.revoke_others(conn, lisa.id, hashed("b")),
+            "all are revoked": sessions.revoke_all(conn, lisa.id),
+            "permissions": users.set_permissions(conn, lisa.id, {"video": frozenset({Permission.CANCEL})}),
+            "role": users.set_role(conn, lisa.id, Role.ADMIN),
+            "password": users.set_password(conn, lisa, "new"),
+            "the user is deleted": users.delete(conn, lisa.id),
+        }
+        with psycopg.connect(database, autocommit=True) as listener:
+            listener.execute(f"LISTEN {ACCESS_CHANNEL}")
+            for what, change in changes.items():
+                async with conn.transaction():
+                    await change
+                told = {note.payload for note in listener.notifies(timeout=5, stop_after=1)}
+                assert told == {f"user {lisa.id}"}, what
 
     on_connections(database, test)
 

@@ -236,7 +236,7 @@ def test_the_history_tells_what_was_done_and_how_the_task_stands(database: str) 
     on_connections(database, test)
 
 
-def test_ticks_of_long_ago_are_forgotten_but_for_the_last_ones(database: str) -> None:
+def test_ticks_of_long_ago_are_forgotten_but_for_the_last_and_held_ones(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await add_schedule(conn)
         await conn.execute(
@@ -255,9 +255,15 @@ def test_ticks_of_long_ago_are_forgotten_but_for_the_last_ones(database: str) ->
         ).fetchone()
         assert row in [(720, True), (721, True)]
         await conn.execute("UPDATE lapinq_ticks SET fired_at = fired_at - interval '90 days'")
+        await conn.execute(
+            "INSERT INTO lapinq_ticks (schedule_id, fire_at, fired_at, outcome)"
+            " SELECT %s, at, at, 'held' FROM (SELECT lapinq_now() - interval '90 days' AS at) a",
+            (made.id,),
+        )
         while await ticks.prune(conn):
             pass
-        assert len((await ticks.list_ticks(conn, [made.id], 1000))[made.id]) == ticks.KEPT_COUNT
+        *last, oldest = (await ticks.list_ticks(conn, [made.id], 1000))[made.id]
+        assert ([tick.outcome for tick in last], oldest.outcome) == (["skipped"] * ticks.KEPT_COUNT, "held")
 
     on_connections(database, test)
 

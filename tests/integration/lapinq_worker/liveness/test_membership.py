@@ -11,6 +11,7 @@ from lapinq_core.upkeep import passes
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
 from tests.support import tasks
+from tests.support.eventually import eventually_async
 from tests.support.factories import add_worker, claim, make_late
 from tests.support.invariants import check_invariants
 from tests.support.proxy import proxy
@@ -66,6 +67,32 @@ def test_beats_go_on_while_the_event_loop_is_busy(database: str) -> None:
             (ended,) = await desk.ended(task)
             assert ended.status == "completed"
             assert await desk.value(THE_LIVING) == 1
+
+    at_desk(database, test)
+
+
+def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
+    database: str, tmp_path: Path
+) -> None:
+    async def test(desk: Desk) -> None:
+        await desk.conn.execute(
+            "CREATE FUNCTION test_wait() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN new; END $$;"
+            " CREATE TRIGGER test_wait BEFORE INSERT ON lapinq_running FOR EACH ROW EXECUTE FUNCTION test_wait();"
+            " SELECT pg_advisory_lock(1)"
+        )
+        async with working(database) as worker:
+            await until(lambda: worker._membership.is_member)
+            before = worker._membership.id
+            task = await desk.hand_in(tasks.amark, str(tmp_path), "x")
+            await desk.until("SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            await declare_dead(desk)
+            await until(lambda: worker._membership.id != before)
+            await desk.conn.execute("SELECT pg_advisory_unlock(1)")
+            await eventually_async(lambda: passes.rescue(desk.conn, ANY_TIME, 0.5))
+            (ended,) = await desk.ended(task)
+        assert (ended.status, ended.attempts) == ("completed", 2)
+        assert starts(tmp_path) == {"x": 1}
 
     at_desk(database, test)
 

@@ -240,6 +240,28 @@ def test_outcomes_wait_while_the_database_is_away(database: str) -> None:
     at_desk(database, test)
 
 
+def test_a_connection_that_answers_nothing_is_given_up(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler_module, "STATEMENT_DEADLINE_SECONDS", 0.5)
+
+    async def test(desk: Desk) -> None:
+        first, second = await claimed(desk, 2)
+        with proxy(database) as way:
+            async with settling(way.url) as settler:
+                settler.add(job(first), Completed("1"), 0.001)
+                await settler.flushed()
+                way.swallow()
+                settler.add(job(second), Completed("1"), 0.001)
+                await until(
+                    lambda: way.connections == 2
+                )  # psycopg asks the server to cancel, and waits for that
+                way.heal()
+        assert await desk.status(second.id) == "completed"
+
+    at_desk(database, test)
+
+
 def test_outcomes_wait_while_the_database_is_read_only(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -28,6 +28,7 @@ from tests.support.serving import serving
 SECRET = "hunter2"
 SEEN, UNSEEN = "mail", "video"
 """Queues on which the user with the permission has it, and has it not."""
+ACTS = ["cancel", "delete", "requeue"]
 CARRIED: dict[str, Any] = {
     "args": [1, {"Password": SECRET, "to": "ada"}],
     "kwargs": {"login": [{"password": {"deep": [SECRET]}}], "api_token": SECRET, "to": "ada"},
@@ -82,8 +83,8 @@ def stage(api_database: str) -> Iterator[Stage]:
         tokens = {"admin": log_in(people["admin"])}
         user_id = 0
         for name, permissions in (
-            ("without", {SEEN: ["delete", "requeue"], UNSEEN: ["delete", "requeue"]}),
-            ("with", {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}),
+            ("without", {SEEN: ACTS, UNSEEN: ACTS}),
+            ("with", {SEEN: [*ACTS, "payload"], UNSEEN: ACTS}),
         ):
             user = add_user(people["admin"], "user", **permissions)
             people[name] = client()
@@ -229,9 +230,12 @@ def test_nobody_searches_for_what_is_hidden_from_them(stage: Stage, field: str, 
     calls: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("GET", "/api/v1/tasks", {}),
         ("DELETE", "/api/v1/tasks", {"dry_run": "true"}),
-        ("POST", "/api/v1/tasks/requeue", {"dry_run": "true"}),
         ("DELETE", "/api/v1/tasks", {}),
-        ("POST", "/api/v1/tasks/requeue", {}),
+        *(
+            ("POST", f"/api/v1/tasks/{act}", more)
+            for act in ("requeue", "cancel", "run")
+            for more in ({"dry_run": "true"}, {})
+        ),
     )
     for method, path, more in calls:
         for queue in (SEEN, UNSEEN):

@@ -96,6 +96,11 @@ def test_the_body_has_the_published_fields_first() -> None:
             NotTaken("it answered 503", 503, 90.0),
         ),
         (503, format_datetime(NOW - timedelta(days=1), usegmt=True), NotTaken("it answered 503", 503)),
+        (
+            503,
+            format_datetime(NOW + timedelta(days=1), usegmt=True),
+            NotTaken("it answered 503", 503, 3600.0),
+        ),
         (503, "soon", NotTaken("it answered 503", 503)),
         (503, "-5", NotTaken("it answered 503", 503)),
         (503, "", NotTaken("it answered 503", 503)),

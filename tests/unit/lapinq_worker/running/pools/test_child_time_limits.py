@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, TimedOut
-from lapinq_worker.running.job import Job
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job, Target
+from lapinq_worker.running.limits import Limits
 from tests.support import child_tasks, tasks
-from tests.unit.lapinq_worker.claims import make_job, make_limited_job
+from tests.unit.lapinq_worker.claims import make_claim, make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.running.pools.test_child_context import quick, value
 from tests.unit.lapinq_worker.running.pools.test_process_pool import children_of, is_gone
@@ -217,6 +220,17 @@ def test_a_limit_counts_from_the_beginning_of_the_call(run_on_uvloop: Run) -> No
             os.kill(pid, signal.SIGCONT)
             await until(lambda: bench.ends[job])
             assert bench.outcome(job) == Completed('"slept"')
+
+    run_on_uvloop(test)
+
+
+def test_the_import_of_its_module_counts_against_the_workers_limit(run_on_uvloop: Run) -> None:
+    async def test() -> None:
+        async with processes(limit=1, time_limit_grace=0.0) as bench:
+            claim = make_claim(task_name="quick", module_path="tests.support.slow_module", timeout=0.5)
+            claim.args = msgspec.Raw(b"[]")
+            job = Job(claim, Target(tasks.noop), Host(Limits()))  # the child finds the function by its name
+            assert await bench.run(job) == [Completed('"quick"')]
 
     run_on_uvloop(test)
 

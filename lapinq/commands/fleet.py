@@ -7,7 +7,7 @@ import click
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.terminal import json_text
 from lapinq_core.domain.json_times import encode
-from lapinq_core.domain.worker import Order
+from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import steering as workers
 from lapinq_core.fleet.steering import WorkerDetails
 
@@ -50,7 +50,7 @@ def list_workers(as_json: bool, **given: object) -> None:
 @database_flags
 def quiet(worker_id: str, **given: object) -> None:
     """Let a worker claim nothing more; what it runs ends as usual."""
-    _ask(given, worker_id, Order.QUIET)
+    _ask(given, worker_id, WorkerRequest.QUIET)
     click.echo(f"asked {worker_id} to claim nothing more")
 
 
@@ -68,12 +68,12 @@ def resume(worker_id: str, **given: object) -> None:
 @database_flags
 def stop(worker_id: str, **given: object) -> None:
     """Stop a worker as SIGTERM does: what it runs gets its time to end."""
-    _ask(given, worker_id, Order.STOP)
+    _ask(given, worker_id, WorkerRequest.STOP)
     click.echo(f"asked {worker_id} to stop")
 
 
-def _ask(given: dict[str, object], worker_id: str, order: Order | None) -> None:
-    run(given, lambda conn: workers.ask(conn, worker_id, order, by=author()))
+def _ask(given: dict[str, object], worker_id: str, request: WorkerRequest | None) -> None:
+    run(given, lambda conn: workers.ask(conn, worker_id, request, by=author()))
 
 
 def _line(worker: WorkerDetails) -> str:

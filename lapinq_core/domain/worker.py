@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Order(StrEnum):
+class WorkerRequest(StrEnum):
     """What may be asked of a worker. To let it go on is to ask for nothing any more."""
 
     QUIET = "quiet"

@@ -8,7 +8,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.worker import Order, WorkerState
+from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
@@ -65,7 +65,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None
     running: int | None
     rate: float | None
-    asked_to: Order | None
+    asked_to: WorkerRequest | None
     asked_by: str | None
     asked_at: datetime | None
     task_count: int
@@ -92,24 +92,24 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
 
 
 async def ask(
-    conn: psycopg.AsyncConnection, worker_id: str, order: Order | None, *, by: Author
+    conn: psycopg.AsyncConnection, worker_id: str, request: WorkerRequest | None, *, by: Author
 ) -> WorkerDetails:
-    """Asks the worker to do `order`, or with None to go on; it hears of it with its next beat.
+    """Asks the worker to do `request`, or with None to go on; it hears of it with its next beat.
 
     Who is asked for the same again keeps the first to have asked, and nothing is noted. Raises `UnknownWorker`,
     `DeadWorker` and `StoppingWorker`.
     """
-    params = {"id": worker_id, "asked_to": order, "asked_by": by.actor}
+    params = {"id": worker_id, "asked_to": request, "asked_by": by.actor}
     async with conn.transaction():
         row = await (await conn.execute(sql(_PACKAGE, "ask_worker"), params)).fetchone()
         if row is not None:
-            await audit.record(conn, by.did(f"worker.{order or 'resume'}", worker_id, {"name": row[0]}))
+            await audit.record(conn, by.did(f"worker.{request or 'resume'}", worker_id, {"name": row[0]}))
     found = await get_worker(conn, worker_id)
     if found is None:
         raise UnknownWorker
     if row is None and found.state is WorkerState.DEAD:
         raise DeadWorker
-    if found.asked_to is Order.STOP and order is not Order.STOP:
+    if found.asked_to is WorkerRequest.STOP and request is not WorkerRequest.STOP:
         raise StoppingWorker
     return found
 

@@ -46,7 +46,7 @@ class Jump(msgspec.Struct, frozen=True):
 class Heard(msgspec.Struct, frozen=True, array_like=True):
     """What a worker is told: the tasks to stop, each as its id and the token of its claim; and what to do itself.
 
-    `asked_to` is a `lapinq_core.domain.worker.Order`, or one that only a later release knows. `now` is the database's
+    `asked_to` is a `WorkerRequest`, or one that only a later release knows. `now` is the database's
     time, in seconds since 1970.
     """
 

@@ -8,7 +8,7 @@ Of a task that waits, in this order:
 3. `QueuePaused`, `NoWorker`, `AllQuiet`: nothing of its queue starts, and somebody has to do something about it. They
    come before `CannotImport`, whose cause may be mended by now, which only another attempt can tell.
 4. `CannotImport`.
-5. `AllBusy`, then `Isolated`, then `Waiting`: it will have its turn.
+5. `AllBusy`, then `Isolated`, then `InLine`: it will have its turn.
 
 Of a task that runs: `WorkerDead`, `WorkerLate`, `CancelRequested`; None where all is well. None, too, of one that has
 ended. Tasks of a higher priority in other queues, which workers take first, are not looked at.
@@ -24,7 +24,7 @@ from psycopg import errors as pg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.lookup.look_back import SETTINGS, set_limit
+from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
 
 _PACKAGE = "lapinq_core.lookup"
 
@@ -80,7 +80,7 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
 
 
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
-    """Those that serve its queue run as many tasks as they can. `ahead` as in `Waiting`."""
+    """Those that serve its queue run as many tasks as they can. `ahead` as in `InLine`."""
 
     running: int
     slots: int
@@ -89,14 +89,14 @@ class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
 
 
 class Isolated(msgspec.Struct, frozen=True, tag="isolated"):
-    """Its last attempt took its worker or process down: it waits for a process of its own. `ahead` as in `Waiting`."""
+    """Its last attempt took its worker or process down: it waits for a process of its own. `ahead` as in `InLine`."""
 
     isolation: Isolation
     ahead: int | None
     ahead_is_capped: bool
 
 
-class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+class InLine(msgspec.Struct, frozen=True, tag="waiting"):
     """So many tasks of its queue are ahead of it, or more where it is capped; None: there was no time to count them."""
 
     ahead: int | None
@@ -135,7 +135,7 @@ Reason = (
     | AllQuiet
     | AllBusy
     | Isolated
-    | Waiting
+    | InLine
     | WorkerDead
     | WorkerLate
     | CancelRequested
@@ -175,7 +175,7 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
         return AllBusy(running, slots, shown, is_capped)
     if facts.isolation >= Isolation.ISOLATED:
         return Isolated(Isolation.ISOLATED, shown, is_capped)
-    return Waiting(shown, is_capped)
+    return InLine(shown, is_capped)
 
 
 class _Facts(NamedTuple):

@@ -13,7 +13,7 @@ from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.look_back import SETTINGS, Clock, set_limit
+from lapinq_core.lookup.backward_scan import SETTINGS, Clock, set_limit
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, kind_of, pattern_of
 
 _PACKAGE = "lapinq_core.lookup"

@@ -23,7 +23,7 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.look_back import SETTINGS, SHOWING_SECONDS, LookBack, set_limit
+from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
 from lapinq_core.lookup.search_filters import pick_longest
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import OF_THE_END, TaskFilter, given
@@ -40,7 +40,7 @@ _FIRST = "00000000-0000-0000-0000-000000000000"
 _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
-class Order(StrEnum):
+class TaskOrder(StrEnum):
     """What stands first. Only running tasks are there by the start of their attempts, whatever status is asked for."""
 
     NEWEST = "newest"
@@ -56,7 +56,7 @@ class Search(TaskFilter, frozen=True, kw_only=True):
 
     since: datetime | None = None
     until: datetime | None = None
-    order: Order = Order.NEWEST
+    order: TaskOrder = TaskOrder.NEWEST
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ def as_filter(chosen: Search) -> TaskFilter:
         first = max(first or _FIRST, str(_id_at(chosen.since)))
     if chosen.until is not None:
         last = min(last or _LAST, str(UUID(int=max(_id_at(chosen.until).int - 1, 0))))
-    status = Status.RUNNING if chosen.order is Order.LONGEST_RUNNING else chosen.status
+    status = Status.RUNNING if chosen.order is TaskOrder.LONGEST_RUNNING else chosen.status
     narrowed = TaskFilter(**{field: getattr(chosen, field) for field in TaskFilter.__struct_fields__})
     return msgspec.structs.replace(narrowed, first=first, last=last, before=None, status=status)
 
@@ -106,14 +106,14 @@ async def search(
     narrowed = as_filter(chosen)
     if _is_void(narrowed):
         return Found([], None, None)
-    if chosen.order is Order.LONGEST_RUNNING:
+    if chosen.order is TaskOrder.LONGEST_RUNNING:
         return await _longest_running(conn, narrowed, chosen.before, limit, seconds)
     narrowed = msgspec.structs.replace(narrowed, before=_read_id(chosen.before))
-    walk = LookBack(narrowed, limit + 1, limit + 1, window, seconds)
+    walk = BackwardScan(narrowed, limit + 1, limit + 1, window, seconds)
     try:
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            ids = await walk.go(conn)
+            ids = await walk.run(conn)
             lines = await inspect.task_lines(conn, ids[:limit])
     except pg.QueryCanceled:
         lines = await _by_all_tasks(conn, walk, limit)
@@ -139,22 +139,22 @@ async def count(
         return Count(0, is_exact=True, is_capped=False)
     if narrowed == TaskFilter(queue=narrowed.queue, status=narrowed.status):
         return Count(await _count_exactly(conn, narrowed), is_exact=True, is_capped=False)
-    walk = LookBack(narrowed, cap + 1, 0, window, seconds)
+    walk = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            await walk.go(conn)
+            await walk.run(conn)
     except pg.QueryCanceled:
         await _by_all_tasks(conn, walk, 0)
     is_capped = walk.passed > cap
     return Count(min(walk.passed, cap), walk.is_over and not is_capped, is_capped)
 
 
-async def _by_all_tasks(conn: psycopg.AsyncConnection, walk: LookBack, limit: int) -> list[TaskLine]:
+async def _by_all_tasks(conn: psycopg.AsyncConnection, walk: BackwardScan, limit: int) -> list[TaskLine]:
     with suppress(pg.QueryCanceled):
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            await walk.go_by_all_tasks(conn)
+            await walk.run_over_all_tasks(conn)
     return await inspect.task_lines(conn, walk.ids[:limit])
 
 

@@ -20,7 +20,7 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.schedules.schedule import task_at, when
-from lapinq_core.domain.schedules.ticks import Due, TickOutcome, due_ticks
+from lapinq_core.domain.schedules.ticks import DueTicks, TickOutcome, due_ticks
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
@@ -157,7 +157,7 @@ async def _run_at(
     """Deals with a tick that nobody planned, at `now` or, if that is taken, as soon after it as can be."""
     fire_at = now
     while True:
-        ticks, queues = await _deal(conn, [_Firing(schedule, Due([fire_at], None), now, by.actor)])
+        ticks, queues = await _deal(conn, [_Firing(schedule, DueTicks([fire_at], None), now, by.actor)])
         if ticks:
             return ticks[0], queues
         fire_at += datetime.resolution
@@ -167,7 +167,7 @@ class _Firing(msgspec.Struct, frozen=True):
     """A schedule with what is due of it, and when that was looked at."""
 
     schedule: Schedule
-    due: Due
+    due: DueTicks
     now: datetime
     fired_by: str | None = None
 

@@ -1,4 +1,4 @@
-"""Deleting, requeueing and cancelling many tasks, a window at a time.
+"""Deleting, requeueing and cancelling many tasks, a batch at a time.
 
 A walk goes up the ids from the first to the newest there was at its start, through the table that holds the status
 that is asked for. Each step looks at the next ids of it, however few of them pass, and changes those in a transaction
@@ -52,7 +52,7 @@ class Walk(msgspec.Struct, frozen=True):
     until: str
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What a step looks at: the first `size` ids after `after`, or, where they are given, just `ids`."""
 
     size: int
@@ -77,9 +77,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     entry_id: int | None = None
 
 
-Change = Callable[
-    [psycopg.AsyncConnection, Walk, Window, Entry, int | None], Coroutine[Any, Any, Step | None]
-]
+Change = Callable[[psycopg.AsyncConnection, Walk, Batch, Entry, int | None], Coroutine[Any, Any, Step | None]]
 """The form of `delete_tasks`, `requeue_tasks`, `cancel_tasks` and `run_tasks`."""
 
 
@@ -94,58 +92,58 @@ async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | Non
 
 
 def start_of(chosen: TaskFilter) -> str:
-    """The id after which the first window of a walk begins."""
+    """The id after which the first batch of a walk begins."""
     if chosen.first is None or chosen.first == FIRST:
         return FIRST
     return str(UUID(int=UUID(chosen.first).int - 1))
 
 
 async def delete_tasks(
-    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+    conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
     """Deletes what passes and is not running; None when it stopped and changed nothing.
 
     `entry` goes into the audit log with the first deletion; its number of `deleted` grows with each step that is given
     its `entry_id`.
     """
-    return await _change(conn, sql(_PACKAGE, "delete_tasks"), walk, window, "deleted", entry, entry_id)
+    return await _change(conn, sql(_PACKAGE, "delete_tasks"), walk, batch, "deleted", entry, entry_id)
 
 
 async def requeue_tasks(
-    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+    conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
     """Lets what passes wait again, as `control.requeue` does; None when it stopped and changed nothing.
 
     The walk must look for failed tasks. `entry` as in `delete_tasks`, with the number `requeued`.
     """
-    return await _change(conn, sql(_PACKAGE, "requeue_tasks"), walk, window, "requeued", entry, entry_id)
+    return await _change(conn, sql(_PACKAGE, "requeue_tasks"), walk, batch, "requeued", entry, entry_id)
 
 
 async def cancel_tasks(
-    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+    conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
     """Cancels what passes and waits; None when it stopped and changed nothing.
 
     The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
     """
-    return await _change(conn, sql(_PACKAGE, "cancel_tasks"), walk, window, "cancelled", entry, entry_id)
+    return await _change(conn, sql(_PACKAGE, "cancel_tasks"), walk, batch, "cancelled", entry, entry_id)
 
 
 async def run_tasks(
-    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry: Entry, entry_id: int | None = None
+    conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
     """Lets what passes and waits for its time start now; None when it stopped and changed nothing.
 
     The walk must look for delayed tasks. `entry` as in `delete_tasks`, with the number `released`.
     """
-    return await _change(conn, sql(_PACKAGE, "run_tasks"), walk, window, "released", entry, entry_id)
+    return await _change(conn, sql(_PACKAGE, "run_tasks"), walk, batch, "released", entry, entry_id)
 
 
-async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, window: Window) -> Step | None:
+async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, batch: Batch) -> Step | None:
     """Counts what `delete_tasks` would delete; None when it stopped."""
     try:
         async with conn.transaction():
-            return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, window)
+            return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, batch)
     except STOPPED:
         return None
 
@@ -154,14 +152,14 @@ async def _change(
     conn: psycopg.AsyncConnection,
     statement: LiteralString,
     walk: Walk,
-    window: Window,
+    batch: Batch,
     counted: str,
     entry: Entry,
     entry_id: int | None,
 ) -> Step | None:
     try:
         async with conn.transaction():
-            step = await _look(conn, statement, walk, window)
+            step = await _look(conn, statement, walk, batch)
             if not step.done:
                 return msgspec.structs.replace(step, entry_id=entry_id)
             if entry_id is None:
@@ -174,16 +172,16 @@ async def _change(
         return None
 
 
-async def _look(conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, window: Window) -> Step:
+async def _look(conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, batch: Batch) -> Step:
     await conn.execute(STEP_SETTINGS)
-    looked = walk_ids(walk.chosen, window.size) if window.ids is None else these_ids(walk.chosen)
+    looked = walk_ids(walk.chosen, batch.size) if batch.ids is None else these_ids(walk.chosen)
     query = psql.SQL(statement).format(looked=looked, picked=pick_looked_at(walk.chosen))
     params = {
         **msgspec.structs.asdict(walk.chosen),
         "started": walk.started,
         "until": walk.until,
-        "after": window.after,
-        "ids": window.ids,
+        "after": batch.after,
+        "ids": batch.ids,
     }
     row = await (await conn.execute(query, params, prepare=False)).fetchone()
     assert row is not None

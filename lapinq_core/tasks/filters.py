@@ -139,7 +139,7 @@ def _walked(chosen: TaskFilter) -> LiteralString:
         case None:
             return "lapinq_tasks"
         case Status.COMPLETED:
-            # Most tasks end so, and no index has them alone: where few did, looking for a window's fill of them could
+            # Most tasks end so, and no index has them alone: where few did, looking for a batch's fill of them could
             # take a walk through all that ended.
             return "(SELECT task_id AS id FROM lapinq_attempts WHERE final) AS held"
         case status:

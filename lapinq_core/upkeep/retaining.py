@@ -39,7 +39,7 @@ class Retaining:
         ]
         self._part = 0
         self._place: _Place = None
-        self._size = retention.WINDOW
+        self._size = retention.BATCH
         self._has_stopped = False
         self._round_seconds = 0.0
 
@@ -70,14 +70,14 @@ class Retaining:
         return None if week is None else week.name
 
     async def _delete(self, status: Status, keep: int, conn: PooledConnection, place: _Place) -> _Place:
-        window = await retention.delete_ended(conn, status, keep, place, self._size)
-        if window is None:
+        batch = await retention.delete_ended(conn, status, keep, place, self._size)
+        if batch is None:
             # Again from the same place, over fewer. At the beginning there is no place to remember.
             self._has_stopped = True
             self._size = max(1, self._size // 4)
             return place
-        self._size = min(self._size * 2, retention.WINDOW)
-        return window.last
+        self._size = min(self._size * 2, retention.BATCH)
+        return batch.last
 
     async def _prune(self, keep: int, conn: PooledConnection, _place: _Place) -> _Place:
         return "more" if await audit.prune(conn, keep) >= audit.PRUNE_LIMIT else None

@@ -1,4 +1,4 @@
-"""Deleting tasks that ended long enough ago: one window of ids at a time, or a whole week with its partitions.
+"""Deleting tasks that ended long enough ago: one batch of ids at a time, or a whole week with its partitions.
 
 Each is safe to run twice and from anywhere, and bounded. A week goes if every task of it may go, decided and counted
 while nobody can write there, or it stays as it is. Its partitions can't be detached concurrently, for there are default
@@ -20,9 +20,9 @@ from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
 _PACKAGE = "lapinq_core.upkeep"
 
-WINDOW = 1_000
+BATCH = 1_000
 COUNT_SECONDS = 10.0
-"""For how long a week may be counted. One that takes longer gets smaller, for windows of it are deleted too."""
+"""For how long a week may be counted. One that takes longer gets smaller, for batches of it are deleted too."""
 LOCK_SECONDS = 0.5
 
 _WEEK_SETTINGS = psql.SQL("SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}").format(
@@ -32,8 +32,8 @@ _WEEK_SETTINGS = psql.SQL("SET LOCAL statement_timeout = {}; SET LOCAL lock_time
 log = logging.getLogger(__name__)
 
 
-class Window(msgspec.Struct, frozen=True):
-    """What became of a window: how many tasks were deleted, and the id to go on after; None: there are no more."""
+class DeletedBatch(msgspec.Struct, frozen=True):
+    """What became of a batch: how many tasks were deleted, and the id to go on after; None: there are no more."""
 
     deleted: int
     last: str | None
@@ -51,8 +51,8 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 async def delete_ended(
-    conn: PooledConnection, status: Status, keep: int, after: str | None = None, limit: int = WINDOW
-) -> Window | None:
+    conn: PooledConnection, status: Status, keep: int, after: str | None = None, limit: int = BATCH
+) -> DeletedBatch | None:
     """Deletes what ended as `status` at least `keep` seconds ago among the next `limit` ids after `after`.
 
     None when it stopped for others or took too long, and changed nothing.
@@ -64,7 +64,7 @@ async def delete_ended(
             row = await (await conn.execute(sql(_PACKAGE, "delete_ended"), params, prepare=False)).fetchone()
         assert row is not None
         deleted, looked, last = row
-        return Window(deleted, last if looked == limit else None)
+        return DeletedBatch(deleted, last if looked == limit else None)
     return None
 
 

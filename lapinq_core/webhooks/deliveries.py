@@ -22,7 +22,7 @@ FIRST_HOST = ""
 """Before every host."""
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
+class DueWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook to be tried now, for the `tries`-th time. `timestamp` is the database's, in seconds since 1970."""
 
     seq: int
@@ -51,7 +51,7 @@ async def take(
     places: Mapping[str, int],
     places_each: int,
     after: str = FIRST_HOST,
-) -> tuple[list[Due], str]:
+) -> tuple[list[DueWebhook], str]:
     """Takes up to `limit` that are due, of each host as many as `places` says, else `places_each`.
 
     They are ours for `lease` seconds. It looks at some hosts after `after`, and answers where to go on, `FIRST_HOST`
@@ -69,7 +69,7 @@ async def take(
     return [_due(row[:-1]) for row in rows if row[0] is not None], rows[0][-1] or FIRST_HOST
 
 
-async def delivered(conn: psycopg.AsyncConnection, due: Due, answer: int) -> bool:
+async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int) -> bool:
     """Notes that the receiver has it; False when it was not ours any more."""
     params = {"seq": due.seq, "lease": due.lease, "answer": answer}
     row = await (await conn.execute(sql(_PACKAGE, "webhook_delivered"), params, prepare=True)).fetchone()
@@ -77,7 +77,7 @@ async def delivered(conn: psycopg.AsyncConnection, due: Due, answer: int) -> boo
 
 
 async def failed(
-    conn: psycopg.AsyncConnection, due: Due, outcome: NotTaken, wait: float
+    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: NotTaken, wait: float
 ) -> WebhookState | None:
     """Notes that the receiver does not have it, to be tried again in `wait` seconds.
 
@@ -130,7 +130,7 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
     return row[0] if row else 0
 
 
-def _due(row: tuple[object, ...]) -> Due:
+def _due(row: tuple[object, ...]) -> DueWebhook:
     seq, url, host, tries, lease, timestamp, *event = row
     return msgspec.convert(
         {
@@ -142,5 +142,5 @@ def _due(row: tuple[object, ...]) -> Due:
             "timestamp": timestamp,
             "event": dict(zip(Event.__struct_fields__, event, strict=True)),
         },
-        Due,
+        DueWebhook,
     )

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.batching.changes import Changes
 from lapinq_api.batching.intake import Intake
-from lapinq_api.batching.waiting import Waiting
+from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_ring import KeyRing
 from lapinq_api.metrics.gauges import Gauges
@@ -73,7 +73,7 @@ def make_lifespan(
                 )
                 delayed = delayed_notifier(database.pool)
                 interest = Notifier(database.pool, WAIT_CHANNEL, joined)
-                waiting = Waiting(database, interest.wake, state.stopping)
+                waiting = ResultWaits(database, interest.wake, state.stopping)
                 listener.subscribe(DONE_CHANNEL, waiting.heard)
                 changes = Changes()
                 listener.subscribe(READY_CHANNEL, changes.heard)

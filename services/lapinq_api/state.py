@@ -7,7 +7,7 @@ import msgspec
 
 from lapinq_api.batching.changes import Changes
 from lapinq_api.batching.intake import Intake
-from lapinq_api.batching.waiting import Waiting
+from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.guesses import KeyGuesses
 from lapinq_api.credentials.key_ring import KeyRing
@@ -47,7 +47,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     intake: Intake
     notifier: Notifier
     listener: Listener
-    waiting: Waiting
+    waiting: ResultWaits
     keys: KeyRing
     gauges: Gauges
     changes: Changes
@@ -104,7 +104,7 @@ class State:
         return self._open().notifier
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> ResultWaits:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().waiting
 

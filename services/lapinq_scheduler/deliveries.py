@@ -21,7 +21,7 @@ from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
-from lapinq_core.webhooks.deliveries import FIRST_HOST, Due
+from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.guarded_network import GuardedNetwork
 from lapinq_scheduler.metrics import DeliveryMetrics
 from lapinq_scheduler.posting import WHOLE_SECONDS, Poster
@@ -123,7 +123,7 @@ class _Deliveries:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _take_of_any(self) -> list[Due]:
+    async def _take_of_any(self) -> list[DueWebhook]:
         async with self._pool.connection() as conn:
             taken, self._after = await deliveries.take(
                 conn,
@@ -135,7 +135,7 @@ class _Deliveries:
             )
         return taken
 
-    async def _take_of_known(self) -> list[Due]:
+    async def _take_of_known(self) -> list[DueWebhook]:
         async with self._pool.connection() as conn:
             taken, self._after_known = await deliveries.take(
                 conn,
@@ -147,7 +147,7 @@ class _Deliveries:
             )
         return taken
 
-    def _send_all(self, taken: list[Due]) -> None:
+    def _send_all(self, taken: list[DueWebhook]) -> None:
         if taken and not self._is_warned:
             self._is_warned = True
             log.warning(
@@ -156,13 +156,13 @@ class _Deliveries:
         for due in taken:
             self._send(due)
 
-    def _send(self, due: Due) -> None:
+    def _send(self, due: DueWebhook) -> None:
         self._receivers.started(due.host)
         task = asyncio.create_task(self._deliver(due), name="webhook")
         self._on_their_way.add(task)
         task.add_done_callback(self._on_their_way.discard)
 
-    async def _deliver(self, due: Due) -> None:
+    async def _deliver(self, due: DueWebhook) -> None:
         answered, began, took = False, time.monotonic(), 0.0
         try:
             try:
@@ -176,7 +176,7 @@ class _Deliveries:
             self._receivers.ended(due.host, answered=answered, seconds=took)
             self._ended.set()
 
-    async def _note(self, due: Due, outcome: Taken | NotTaken) -> None:
+    async def _note(self, due: DueWebhook, outcome: Taken | NotTaken) -> None:
         """Notes it as soon as the database is there, within the lease."""
         for pause in (*_NOTE_PAUSES, None):
             try:
@@ -196,7 +196,9 @@ class _Deliveries:
                 return
 
 
-async def _note_once(conn: psycopg.AsyncConnection, due: Due, outcome: Taken | NotTaken) -> WebhookState:
+async def _note_once(
+    conn: psycopg.AsyncConnection, due: DueWebhook, outcome: Taken | NotTaken
+) -> WebhookState:
     """Answers the state that the try would leave its webhook in, also when it is too late to be noted."""
     which = (due.event.event_id, due.event.task_id, due.host)
     match outcome:

@@ -13,7 +13,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.version import __version__
 from lapinq_core.domain.webhooks.target import Target, read_target
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge, signed_headers
-from lapinq_core.webhooks.deliveries import Due
+from lapinq_core.webhooks.deliveries import DueWebhook
 from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
 from lapinq_scheduler.resolving import Unresolved
 
@@ -43,7 +43,7 @@ class Poster:
     async def close(self) -> None:
         await self._pool.aclose()
 
-    async def post(self, due: Due) -> Taken | NotTaken:
+    async def post(self, due: DueWebhook) -> Taken | NotTaken:
         """Sends it once. Whatever goes wrong is an outcome, too; it names the host alone, never the URL."""
         try:
             target = read_target(due.url)
@@ -60,7 +60,7 @@ class Poster:
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             return NotTaken(_no_answer(error))
 
-    async def _send(self, target: Target, due: Due) -> Taken | NotTaken:
+    async def _send(self, target: Target, due: DueWebhook) -> Taken | NotTaken:
         body = body_of(due.event)
         request = httpcore.Request(
             "POST",

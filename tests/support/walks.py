@@ -5,7 +5,7 @@ from typing import Any
 from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
-from lapinq_core.tasks.bulk import Change, Step, Window
+from lapinq_core.tasks.bulk import Batch, Change, Step
 from lapinq_core.tasks.filters import TaskFilter
 from tests.support.factories import Conn
 
@@ -16,7 +16,7 @@ async def one_step(conn: Conn, change: Change, **chosen: Any) -> Step:
     """A step over all there is."""
     walk = await bulk.begin(conn, TaskFilter(**chosen))
     assert walk is not None
-    step = await change(conn, walk, Window(size=10_000), ENTRY, None)
+    step = await change(conn, walk, Batch(size=10_000), ENTRY, None)
     assert step is not None
     return step
 
@@ -25,23 +25,23 @@ async def look_again(conn: Conn, change: Change, ids: list[str], **chosen: Any) 
     """A step over `ids`."""
     walk = await bulk.begin(conn, TaskFilter(**chosen))
     assert walk is not None
-    step = await change(conn, walk, Window(size=len(ids), ids=ids), ENTRY, None)
+    step = await change(conn, walk, Batch(size=len(ids), ids=ids), ENTRY, None)
     assert step is not None
     return step
 
 
 async def steps(conn: Conn, change: Change, size: int, **chosen: Any) -> list[Step]:
-    """All steps of a walk over windows of `size` ids."""
+    """All steps of a walk over batches of `size` ids."""
     walk = await bulk.begin(conn, TaskFilter(**chosen))
     assert walk is not None
     made: list[Step] = []
-    window = Window(size=size)
+    batch = Batch(size=size)
     entry_id = None
     while True:
-        step = await change(conn, walk, window, ENTRY, entry_id)
+        step = await change(conn, walk, batch, ENTRY, entry_id)
         assert step is not None
         made.append(step)
         entry_id = step.entry_id
         if step.last is None or step.looked < size:
             return made
-        window = Window(size=size, after=step.last)
+        batch = Batch(size=size, after=step.last)

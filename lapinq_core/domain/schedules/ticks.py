@@ -55,7 +55,7 @@ class Series(Protocol):
         ...
 
 
-class Due(msgspec.Struct, frozen=True):
+class DueTicks(msgspec.Struct, frozen=True):
     """What is due: the planned instants that run, in ascending order, and the next one after now.
 
     `missed_from` is the first of those before them that don't run, and `missed_until` the last of all of them when none
@@ -68,7 +68,7 @@ class Due(msgspec.Struct, frozen=True):
     missed_until: datetime | None = None
 
 
-def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, limit: int) -> Due:
+def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, limit: int) -> DueTicks:
     """What is due at `now`, of what was planned from `first` on, which is not after it.
 
     The work is bounded however much was missed: it takes time with the logarithm of that, and with `limit`.
@@ -76,7 +76,7 @@ def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, 
     on_time = list(_between(series, max(first, now - GRACE), now))
     following = series.after(now)
     if on_time and on_time[0] == first:
-        return Due(on_time, following)
+        return DueTicks(on_time, following)
     match misfire:
         case Misfire.LATEST:
             fire = on_time or _newest(series, first, now, 1)
@@ -89,8 +89,8 @@ def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, 
     if not fire:
         # None at all where the series is another now, by a change of the time zone's rules, say.
         last = _newest(series, first, now, 1)
-        return Due([], following, first, last[0]) if last else Due([], following)
-    return Due(fire, following, first if fire[0] > first else None)
+        return DueTicks([], following, first, last[0]) if last else DueTicks([], following)
+    return DueTicks(fire, following, first if fire[0] > first else None)
 
 
 def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> list[TickOutcome]:

@@ -1,6 +1,6 @@
 -- What keeps a task from running, of the task itself, its queue and its latest attempt, with the time it is. No row for an
 -- unknown task, or one that has ended.
--- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and the settings of `look_back.py`.
+-- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and the settings of `backward_scan.py`.
 SELECT lapinq_now(),
        t.queue_name,
        t.module_path,

@@ -4,7 +4,7 @@
 -- The inner limit keeps the planner from going through all tasks to find the few of a queue.
 -- Nothing is grouped here, for the database sorts texts by its locale, which takes longer than all the rest.
 -- {line} makes an error's first line of `f.error` (`filters.py`).
--- Locks nothing. Relies on lapinq_attempts_unsuccessful, lapinq_tasks_pkey and the settings of `look_back.py`.
+-- Locks nothing. Relies on lapinq_attempts_unsuccessful, lapinq_tasks_pkey and the settings of `backward_scan.py`.
 WITH looked AS MATERIALIZED (
     SELECT f.task_id AS id, f.finished_at, coalesce({line}, '') AS line
       FROM lapinq_attempts f

@@ -1,7 +1,7 @@
--- Cancels, of the tasks in a window, those that pass and wait, as cancel.sql does with one.
--- {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Cancels, of the tasks in a batch, those that pass and wait, as cancel.sql does with one.
+-- {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
 -- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
--- locked), no queues, the last id of the window and how many it had.
+-- locked), no queues, the last id of the batch and how many it had.
 -- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
 -- two walks wait for each other; then their rows in ready and delayed, waiting for whoever moves one, who then wins.
 -- Relies on the primary keys and the settings of `bulk.py`.

@@ -1,7 +1,7 @@
--- Deletes, of the tasks in a window, those that pass and don't run: what was asked, where they stand, every attempt.
--- {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Deletes, of the tasks in a batch, those that pass and don't run: what was asked, where they stand, every attempt.
+-- {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
 -- Answers how many it deleted, how many that pass are running, the ids it could not have (they moved while it looked,
--- or somebody else has them locked), no queues, the last id of the window and how many it had.
+-- or somebody else has them locked), no queues, the last id of the batch and how many it had.
 -- All is decided in one snapshot: a task is deleted from the place where it stood when it passed, or not at all.
 -- Locks task rows, ascending and skipping locked ones, as cleanup.sql does, so that of two who delete one has a task;
 -- then their rows in ready and delayed and their final attempts, waiting for whoever moves one, who then wins.

@@ -1,7 +1,7 @@
--- Lets, of the tasks in a window, those that pass and have failed wait again, as requeue.sql does with one, in the
--- order of their ids. {looked} and {picked} are queries for the window and for what passes of it (`filters.py`).
+-- Lets, of the tasks in a batch, those that pass and have failed wait again, as requeue.sql does with one, in the
+-- order of their ids. {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
 -- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
--- locked), the queues in which something waits, the last id of the window and how many it had.
+-- locked), the queues in which something waits, the last id of the batch and how many it had.
 -- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
 -- two walks wait for each other; then their final attempts, waiting for whoever moves one, who then wins.
 -- Relies on the primary keys, lapinq_attempts_final and the settings of `bulk.py`.

@@ -31,7 +31,7 @@ Result = tuple[Status, str]
 log = logging.getLogger(__name__)
 
 
-class Waiting:
+class ResultWaits:
     """Of one event loop. `announce` tells workers of ids that are waited for; `stopping` ends every wait."""
 
     def __init__(

@@ -18,7 +18,7 @@ import psycopg
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.version import __version__
-from lapinq_core.domain.worker import Order
+from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Condition, WorkerRecord
 from lapinq_core.runtime.loops import StopLoop, run_every
@@ -161,18 +161,18 @@ class Membership:
         self._on_cancel_noticed(task_id, token)
         self._on_loop(self._on_cancel_requested)(task_id, token)
 
-    def _follow(self, worker: str, order: str | None, by: str | None) -> None:
+    def _follow(self, worker: str, request: str | None, by: str | None) -> None:
         if worker != self.id:
             return  # it was of the life before
-        match order:
-            case Order.STOP:
+        match request:
+            case WorkerRequest.STOP:
                 log.info("%s asked this worker to stop", by)
                 self._on_stop_requested()
-            case Order.QUIET | None if self.is_quiet != (order is not None):
+            case WorkerRequest.QUIET | None if self.is_quiet != (request is not None):
                 log.info(
-                    "%s asked this worker to %s", by, "claim nothing more" if order else "go on claiming"
+                    "%s asked this worker to %s", by, "claim nothing more" if request else "go on claiming"
                 )
-                self.is_quiet = order is not None
+                self.is_quiet = request is not None
                 self._on_claiming_changed()
             case _:
                 pass  # nothing new, or what only a later release knows

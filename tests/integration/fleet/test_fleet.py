@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lapinq_core.domain.worker import Order, WorkerState
+from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import steering, workers
 from lapinq_core.fleet.steering import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
 from lapinq_core.fleet.workers import Condition
@@ -74,11 +74,11 @@ def test_its_state_is_what_matters_most(database: str) -> None:
         async def state() -> WorkerState:
             return (await get(conn, worker)).state
 
-        await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
+        await steering.ask(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
         assert await state() is WorkerState.ALIVE, "it has not heard of it"
         await beat(conn, worker, is_quiet=True)
         assert await state() is WorkerState.QUIET
-        await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await state() is WorkerState.STOPPING
         await age(conn, worker, 14)
         assert await state() is WorkerState.STOPPING
@@ -143,17 +143,17 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
             return told.asked_to, told.asked_by
 
         assert await heard() == (None, None)
-        asked = await steering.ask(conn, worker, Order.QUIET, by=SOMEBODY)
-        assert (asked.asked_to, asked.asked_by) == (Order.QUIET, "lisa")
+        asked = await steering.ask(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+        assert (asked.asked_to, asked.asked_by) == (WorkerRequest.QUIET, "lisa")
         assert asked.asked_at is not None
-        again = await steering.ask(conn, worker, Order.QUIET, by=MAX)
+        again = await steering.ask(conn, worker, WorkerRequest.QUIET, by=MAX)
         assert (again.asked_by, again.asked_at) == ("lisa", asked.asked_at)
         assert [await heard(), await heard()] == [("quiet", "lisa")] * 2
         assert await heard(other) == (None, None)
         assert (await steering.ask(conn, worker, None, by=MAX)).asked_by == "max"
         assert await heard() == (None, "max")
         await steering.ask(conn, worker, None, by=SOMEBODY)
-        await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await heard() == ("stop", "lisa")
         assert await noted(conn) == [
             ("lisa", "worker.quiet", worker, {"name": "box"}),
@@ -164,8 +164,8 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
     on_connections(database, test)
 
 
-@pytest.mark.parametrize("order", [*Order, None])
-def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Order | None) -> None:
+@pytest.mark.parametrize("order", [*WorkerRequest, None])
+def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: WorkerRequest | None) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)
         await make_late(conn, worker)
@@ -180,15 +180,19 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Order
     on_connections(database, test)
 
 
-@pytest.mark.parametrize("order", [Order.QUIET, None])
-def test_a_stop_is_not_taken_back(database: str, order: Order | None) -> None:
+@pytest.mark.parametrize("order", [WorkerRequest.QUIET, None])
+def test_a_stop_is_not_taken_back(database: str, order: WorkerRequest | None) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)
-        stopped = await steering.ask(conn, worker, Order.STOP, by=SOMEBODY)
+        stopped = await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         with pytest.raises(StoppingWorker):
             await steering.ask(conn, worker, order, by=MAX)
-        again = await steering.ask(conn, worker, Order.STOP, by=MAX)
-        assert (again.asked_to, again.asked_by, again.asked_at) == (Order.STOP, "lisa", stopped.asked_at)
+        again = await steering.ask(conn, worker, WorkerRequest.STOP, by=MAX)
+        assert (again.asked_to, again.asked_by, again.asked_at) == (
+            WorkerRequest.STOP,
+            "lisa",
+            stopped.asked_at,
+        )
         assert len(await noted(conn)) == 1
 
     on_connections(database, test)

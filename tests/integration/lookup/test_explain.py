@@ -15,11 +15,11 @@ from lapinq_core.lookup.explain import (
     CancelRequested,
     CannotImport,
     Expiring,
+    InLine,
     Isolated,
     NotDue,
     NoWorker,
     QueuePaused,
-    Waiting,
     WorkerDead,
     WorkerLate,
     explain,
@@ -110,9 +110,9 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 1")
-        assert await explain(conn, task_id) == Waiting(1, False)
+        assert await explain(conn, task_id) == InLine(1, False)
         assert await control.cancel(conn, before)
-        assert await explain(conn, task_id) == Waiting(0, False)
+        assert await explain(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -139,7 +139,7 @@ def test_workers_that_do_not_count(database: str, queues: list[str]) -> None:
         await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
         assert await explain(conn, task_id) == NoWorker("default")
         await add_worker(conn, queues=["other", "default"])
-        assert await explain(conn, task_id) == Waiting(0, False)
+        assert await explain(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -171,7 +171,7 @@ def test_what_was_before_a_requeue_does_not_count(database: str) -> None:
         (held,) = await claim(conn, worker)
         await work.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
         assert await control.requeue(conn, task_id)
-        assert await explain(conn, task_id) == Waiting(0, False)
+        assert await explain(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -198,7 +198,7 @@ def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
         await conn.execute("ANALYZE lapinq_ready")
         for task_id, is_capped in zip(made, (False, True), strict=True):
             reason = await explain(conn, task_id)
-            assert isinstance(reason, Waiting)
+            assert isinstance(reason, InLine)
             # None is what a busy machine has no time for.
             assert reason.ahead in (explaining.MOST_AHEAD, None)
             assert reason.ahead is None or reason.ahead_is_capped is is_capped

@@ -9,8 +9,8 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.lookup import search
-from lapinq_core.lookup.look_back import LookBack
-from lapinq_core.lookup.search import Count, Found, Order, Search
+from lapinq_core.lookup.backward_scan import BackwardScan
+from lapinq_core.lookup.search import Count, Found, Search, TaskOrder
 from lapinq_core.tasks import control, inspect, work
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from tests.integration.tasks.test_inspect import one_of_each
@@ -127,9 +127,9 @@ def test_going_by_all_tasks_finds_the_same(database: str, window: int) -> None:
         for status in (None, *Status):
             for given in filters:
                 chosen = TaskFilter(status=status, **given)
-                walk = LookBack(chosen, 100, 100, window, LONG)
+                walk = BackwardScan(chosen, 100, 100, window, LONG)
                 async with conn.transaction():
-                    await walk.go_by_all_tasks(conn)
+                    await walk.run_over_all_tasks(conn)
                 assert walk.ids == await ids(conn, status=status, **given), chosen
                 assert walk.is_over
                 assert walk.passed == len(walk.ids)
@@ -260,15 +260,15 @@ def test_the_longest_running_come_first_page_by_page(database: str) -> None:
         seen: list[str] = []
         more: str | None = None
         for expected in (3, 3, 1):
-            found = await find(conn, 3, order=Order.LONGEST_RUNNING, before=more)
+            found = await find(conn, 3, order=TaskOrder.LONGEST_RUNNING, before=more)
             assert len(found.tasks) == expected
             seen += [line.id for line in found.tasks]
             more = found.more
         assert more is None
         assert seen == [made[5], made[6], *made[4::-1]]
-        assert await ids(conn, order=Order.LONGEST_RUNNING, queue="none") == []
-        assert len(await ids(conn, order=Order.LONGEST_RUNNING, worker=worker, task_name="add")) == 7
-        assert await ids(conn, order=Order.LONGEST_RUNNING, status=Status.FAILED) == seen
+        assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, queue="none") == []
+        assert len(await ids(conn, order=TaskOrder.LONGEST_RUNNING, worker=worker, task_name="add")) == 7
+        assert await ids(conn, order=TaskOrder.LONGEST_RUNNING, status=Status.FAILED) == seen
 
     on_connections(database, test)
 
@@ -278,7 +278,7 @@ def test_the_longest_running_come_first_page_by_page(database: str) -> None:
 )
 def test_a_cursor_that_was_not_ours_is_refused(database: str, cursor: str) -> None:
     async def test(conn: Conn) -> None:
-        for order in Order:
+        for order in TaskOrder:
             with pytest.raises(InvalidValue):
                 await find(conn, before=cursor, order=order)
 
@@ -345,6 +345,6 @@ def test_other_counts_are_exact_up_to_a_cap(database: str) -> None:
         assert await number(conn, before=task_id) == Count(31, True, False)
         assert await number(conn, last=task_id, first=task_id) == Count(1, True, False)
         assert await number(conn, status=Status.PENDING, error="%") == Count(0, True, False)
-        assert await number(conn, order=Order.LONGEST_RUNNING) == Count(0, True, False)
+        assert await number(conn, order=TaskOrder.LONGEST_RUNNING) == Count(0, True, False)
 
     on_connections(database, test)

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import search
-from lapinq_core.lookup.look_back import SETTINGS
+from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.search import Search
 from lapinq_core.lookup.search_filters import Place, look_at, pick_longest, pick_of_looked_at, place_of
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing

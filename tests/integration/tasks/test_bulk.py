@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, inspect, work
-from lapinq_core.tasks.bulk import Window
+from lapinq_core.tasks.bulk import Batch
 from lapinq_core.tasks.filters import TaskFilter, containing
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
@@ -123,7 +123,7 @@ def test_content_narrows_lists_counts_and_deletions_alike(
         assert {text[7:43] for text in objects} == wanted
         walk = await bulk.begin(conn, TaskFilter(**chosen))
         assert walk is not None
-        counted = await bulk.count_tasks(conn, walk, Window(size=100))
+        counted = await bulk.count_tasks(conn, walk, Batch(size=100))
         assert counted is not None
         assert (counted.done, counted.running) == (len(wanted), 0)
         assert (await one_step(conn, bulk.delete_tasks, **chosen)).done == len(wanted)
@@ -151,12 +151,12 @@ def test_a_walk_takes_small_steps_and_leaves_alone_what_arrives_meanwhile(databa
         await enqueue(conn, 5, queue_name="other")
         walk = await bulk.begin(conn, TaskFilter(queue="other"))
         assert walk is not None
-        first = await bulk.delete_tasks(conn, walk, Window(size=9), ENTRY)
+        first = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
         assert first is not None
         assert (first.done, first.looked) == (2, 9)
         (late,) = await enqueue(conn, queue_name="other")
         assert first.last is not None
-        rest = await bulk.delete_tasks(conn, walk, Window(size=9, after=first.last), ENTRY, first.entry_id)
+        rest = await bulk.delete_tasks(conn, walk, Batch(size=9, after=first.last), ENTRY, first.entry_id)
         assert rest is not None
         assert (rest.done, rest.looked) == (3, 3)
         assert await counts(conn, "other") == {"pending": 1}
@@ -173,7 +173,7 @@ def test_a_task_with_an_old_id_that_arrives_meanwhile_is_left_alone(database: st
         # Made before the newest, as by a machine whose clock is behind.
         old = "00000000-0000-7000-8000-000000000001"
         await enqueue(conn, id=old)
-        step = await bulk.delete_tasks(conn, walk, Window(size=9), ENTRY)
+        step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
         assert step is not None
         assert (step.done, step.looked) == (2, 3)
         check_invariants(database, [old])
@@ -231,9 +231,9 @@ def test_a_step_that_would_wait_for_long_changes_nothing_and_says_so(database: s
         async with holding.transaction():
             # Somebody holds on to what a step has to wait for.
             await holding.execute("SELECT FROM lapinq_ready WHERE id = %s FOR UPDATE", (task,))
-            assert await bulk.delete_tasks(conn, walk, Window(size=9), ENTRY) is None
+            assert await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY) is None
         assert await noted(conn) == []
-        step = await bulk.delete_tasks(conn, walk, Window(size=9), ENTRY)
+        step = await bulk.delete_tasks(conn, walk, Batch(size=9), ENTRY)
         assert step is not None
         assert step.done == 1
 
@@ -257,7 +257,7 @@ def test_a_walk_begins_and_ends_at_the_first_and_the_last_that_can_pass(database
         chosen = TaskFilter(first=ids[3], last=ids[6])
         walk = await bulk.begin(conn, chosen)
         assert walk is not None
-        step = await bulk.count_tasks(conn, walk, Window(size=100, after=bulk.start_of(chosen)))
+        step = await bulk.count_tasks(conn, walk, Batch(size=100, after=bulk.start_of(chosen)))
         assert step is not None
         assert (step.done, step.looked, step.last) == (4, 4, ids[6])
         assert bulk.start_of(TaskFilter()) == bulk.start_of(TaskFilter(first=bulk.FIRST)) == bulk.FIRST
@@ -287,16 +287,16 @@ def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_m
         ready = await enqueue(conn, 2)
         walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, is_delayed=True))
         assert walk is not None
-        counted = await bulk.count_tasks(conn, walk, Window(size=9))
+        counted = await bulk.count_tasks(conn, walk, Batch(size=9))
         assert counted is not None
         assert counted.done == 3
-        step = await bulk.run_tasks(conn, walk, Window(size=9), ENTRY)
+        step = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
         assert step is not None
         assert (step.done, step.left, step.queues) == (3, [], ["default"])
         claims = await claim(conn, await add_worker(conn), limit=9)
         assert [one.id for one in claims] == [*delayed, *ready]
         assert (await noted(conn))[-1] == {"filters": {}, "released": 3}
-        again = await bulk.run_tasks(conn, walk, Window(size=9), ENTRY)
+        again = await bulk.run_tasks(conn, walk, Batch(size=9), ENTRY)
         assert again is not None
         assert again.done == 0
         check_invariants(database, [*delayed, *ready])

@@ -1,4 +1,4 @@
-"""What a step of a change of many tasks touches: a window's worth of rows, by keys, in tables however full."""
+"""What a step of a change of many tasks touches: a batch's worth of rows, by keys, in tables however full."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.support.statements import text_of
 pytestmark = pytest.mark.version
 
 COUNT = 30_000
-WINDOW = 100
+BATCH = 100
 
 CHOSEN = [
     TaskFilter(),
@@ -93,8 +93,8 @@ def test_a_step_touches_a_windows_worth_of_rows_by_keys(database: str, analyzed:
                     found = await plan(conn, verb, walk, ids)
                     assert scanned_whole(found) == [], (verb, chosen)
                     # A task is looked at in six tables at most, and in some twice.
-                    assert touched(found) <= 8 * WINDOW, (verb, chosen, touched(found))
-                    assert blocks(found) <= 50 * WINDOW, (verb, chosen, blocks(found))
+                    assert touched(found) <= 8 * BATCH, (verb, chosen, touched(found))
+                    assert blocks(found) <= 50 * BATCH, (verb, chosen, blocks(found))
                     assert {n["Node Type"] for n in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), (
                         chosen
                     )
@@ -103,12 +103,12 @@ def test_a_step_touches_a_windows_worth_of_rows_by_keys(database: str, analyzed:
 
 
 async def some_ids(conn: Conn) -> list[str]:
-    cursor = await conn.execute("SELECT id::text FROM lapinq_tasks ORDER BY id LIMIT %s", (WINDOW,))
+    cursor = await conn.execute("SELECT id::text FROM lapinq_tasks ORDER BY id LIMIT %s", (BATCH,))
     return [row[0] for row in await cursor.fetchall()]
 
 
 async def plan(conn: Conn, verb: str, walk: Walk, ids: list[str] | None) -> dict[str, Any]:
-    looked = walk_ids(walk.chosen, WINDOW) if ids is None else these_ids(walk.chosen)
+    looked = walk_ids(walk.chosen, BATCH) if ids is None else these_ids(walk.chosen)
     statement = psql.SQL(text_of(verb)).format(looked=looked, picked=pick_looked_at(walk.chosen))
     params = {
         **msgspec.structs.asdict(walk.chosen),

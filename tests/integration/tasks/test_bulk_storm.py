@@ -9,7 +9,7 @@ import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, control, work
-from lapinq_core.tasks.bulk import Change, Window
+from lapinq_core.tasks.bulk import Batch, Change
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
 from tests.support.factories import Conn, add_worker, claim, complete, enqueue
@@ -60,9 +60,9 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
             walk = await bulk.begin(conn, bulk.TaskFilter(**chosen))
             if walk is None:
                 return
-            step = await verb(conn, walk, Window(size=10_000), ENTRY, None)
+            step = await verb(conn, walk, Batch(size=10_000), ENTRY, None)
             if step is not None and step.left:
-                await verb(conn, walk, Window(size=len(step.left), ids=step.left), ENTRY, None)
+                await verb(conn, walk, Batch(size=len(step.left), ids=step.left), ENTRY, None)
 
         turns: list[Callable[[Conn], Awaitable[Any]]] = [
             work_on,

@@ -18,7 +18,7 @@ from lapinq_core.upkeep import passes, retaining, retention
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.passes import ended_as
 from lapinq_core.upkeep.retaining import STOPPED_SECONDS, Retaining
-from lapinq_core.upkeep.retention import Busy, Week, Window, delete_ended, drop_week
+from lapinq_core.upkeep.retention import Busy, DeletedBatch, Week, delete_ended, drop_week
 from tests.integration.tasks.test_bulk import rows
 from tests.support.eventually import eventually_async
 from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, counts, status
@@ -79,7 +79,7 @@ def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(database: str,
         early = {each: await ended(conn, each, 29) for each in every}
         (waiting,) = await enqueue_back_then(conn, LONG_AGO)
         found = await delete_ended(conn, of, 30 * DAY)
-        assert found == Window(1, None)
+        assert found == DeletedBatch(1, None)
         assert await rows(conn, late[of]) == []
         kept = [*(task for each, task in late.items() if each is not of), *early.values(), waiting]
         assert None not in [await status(conn, task) for task in kept]
@@ -91,9 +91,9 @@ def test_what_ended_so_is_deleted_after_its_time_and_nothing_else(database: str,
 def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str) -> None:
     async def test(conn: Conn) -> None:
         task = await ended(conn, Status.FAILED, 1)
-        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == Window(0, None)
+        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(0, None)
         await age(conn, task, 2)
-        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == Window(1, None)
+        assert await delete_ended(conn, Status.FAILED, 2 * DAY) == DeletedBatch(1, None)
 
     on_connections(database, test)
 
@@ -101,8 +101,8 @@ def test_a_task_may_have_ended_late_and_is_kept_from_then_on(database: str) -> N
 def test_ids_younger_than_the_time_are_not_looked_at(database: str) -> None:
     async def test(conn: Conn) -> None:
         task = await ended(conn, Status.COMPLETED, 500, weeks_ago=1)
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == Window(0, None)
-        assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == Window(1, None)
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY) == DeletedBatch(0, None)
+        assert await delete_ended(conn, Status.COMPLETED, DAY // 24) == DeletedBatch(1, None)
         assert await rows(conn, task) == []
 
     on_connections(database, test)
@@ -116,13 +116,17 @@ def test_a_window_follows_the_last_whatever_is_in_it(database: str) -> None:
         ]
         first = await delete_ended(conn, Status.COMPLETED, 30 * DAY, limit=3)
         assert first is not None
-        assert first == Window(2, tasks[2])
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, first.last, limit=3) == Window(
+        assert first == DeletedBatch(2, tasks[2])
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, first.last, limit=3) == DeletedBatch(
             0, tasks[5]
         )
-        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == Window(0, None)
-        assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == Window(1, tasks[1])
-        assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == Window(1, tasks[3])
+        assert await delete_ended(conn, Status.COMPLETED, 30 * DAY, tasks[5], limit=3) == DeletedBatch(
+            0, None
+        )
+        assert await delete_ended(conn, Status.FAILED, 30 * DAY, limit=1) == DeletedBatch(1, tasks[1])
+        assert await delete_ended(conn, Status.FAILED, 30 * DAY, tasks[1], limit=1) == DeletedBatch(
+            1, tasks[3]
+        )
         check_invariants(database, tasks[4:])
 
     on_connections(database, test)
@@ -139,7 +143,7 @@ def test_a_task_that_is_requeued_meanwhile_stays(database: str) -> None:
                 return await is_held_up(looking, two)
 
             await eventually_async(waits)
-        assert await deleting == Window(1, None)
+        assert await deleting == DeletedBatch(1, None)
         assert (await status(looking, task), await rows(looking, other)) == ("pending", [])
         check_invariants(database, [task])
 
@@ -363,7 +367,7 @@ def test_the_chore_goes_its_rounds_and_prunes_the_audit_log(
         assert None not in [await status(conn, task) for task in kept]
         check_invariants(database, kept)
 
-    monkeypatch.setattr(retention, "WINDOW", 1)
+    monkeypatch.setattr(retention, "BATCH", 1)
     monkeypatch.setattr(retaining, "ROUND_INTERVAL_SECONDS", 0.1)
     monkeypatch.setattr(retaining, "COST_FACTOR", 0.0)
     on_connections(database, test)

@@ -1,10 +1,10 @@
-"""What a pass of the deletion of what is kept no longer touches: its window, by keys, in tables however full."""
+"""What a pass of the deletion of what is kept no longer touches: its batch, by keys, in tables however full."""
 
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS
-from tests.integration.tasks.test_bulk_plans import COUNT, WINDOW, fill
+from tests.integration.tasks.test_bulk_plans import BATCH, COUNT, fill
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
 from tests.support.factories import Conn
 from tests.support.running import on_connections
@@ -19,11 +19,11 @@ def test_a_pass_touches_its_window_alone(database: str, status: Status, keep: in
         await fill(conn)
         async with conn.transaction(force_rollback=True):
             await conn.execute(STEP_SETTINGS)
-            params = {"status": status.value, "keep": keep, "after": FIRST, "limit": WINDOW}
+            params = {"status": status.value, "keep": keep, "after": FIRST, "limit": BATCH}
             found = await plan(conn, "delete_ended", params)
         assert scanned_whole(found) == []
         # Each is looked for, found again with its task, and deleted with an attempt before it.
-        assert WINDOW <= touched(found) <= 7 * WINDOW
+        assert BATCH <= touched(found) <= 7 * BATCH
 
     on_connections(database, test)
 

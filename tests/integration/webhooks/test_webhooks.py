@@ -5,7 +5,7 @@ from typing import Any
 
 from lapinq_core.domain.webhooks.webhook import NotTaken, WebhookState
 from lapinq_core.webhooks import deliveries
-from lapinq_core.webhooks.deliveries import Due
+from lapinq_core.webhooks.deliveries import DueWebhook
 from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.factories import SOMEBODY, Conn
 from tests.support.running import on_connections
@@ -25,19 +25,19 @@ async def fill(conn: Conn, hosts: int, each: int, **columns: Any) -> None:
     )
 
 
-async def take(conn: Conn, limit: int = 20, **values: Any) -> list[Due]:
+async def take(conn: Conn, limit: int = 20, **values: Any) -> list[DueWebhook]:
     defaults: dict[str, Any] = {"lease": 30.0, "places": {}, "places_each": 4}
     return (await deliveries.take(conn, limit, **{**defaults, **values}))[0]
 
 
-async def state(conn: Conn, due: Due) -> tuple[Any, ...] | None:
+async def state(conn: Conn, due: DueWebhook) -> tuple[Any, ...] | None:
     cursor = await conn.execute(
         "SELECT state, tries, failure FROM lapinq_webhooks WHERE seq = %s", (due.seq,)
     )
     return await cursor.fetchone()
 
 
-def hosts(taken: list[Due]) -> list[str]:
+def hosts(taken: list[DueWebhook]) -> list[str]:
     return sorted(due.host for due in taken)
 
 

@@ -14,10 +14,10 @@ from lapinq_api.operations.filters.task import LONGEST_TEXT, ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.lookup.search import Order, Search
+from lapinq_core.lookup.search import Search, TaskOrder
 from lapinq_core.tasks.filters import literally
 
-ORDERS = {"newest": Order.NEWEST, "longest": Order.LONGEST_RUNNING}
+ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING}
 TEXTS = ("task_name", "args", "result", "error")
 
 
@@ -59,7 +59,7 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
 
     None where no such call says that: of the longest running, or with texts too long for it.
     """
-    if _order(parameters.get("sort")) is not Order.NEWEST:
+    if _order(parameters.get("sort")) is not TaskOrder.NEWEST:
         return None
     query = {
         name: _escaped(text) if name in TEXTS else text
@@ -110,7 +110,7 @@ def _status(text: str | None) -> Status | None:
     return Status(text.lower())
 
 
-def _order(text: str | None) -> Order:
+def _order(text: str | None) -> TaskOrder:
     if text is not None and text not in ORDERS:
         raise InvalidValue("sort", f"must be one of {', '.join(ORDERS)}")
     return ORDERS[text or "newest"]

@@ -13,7 +13,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.worker import Order
+from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import steering
 from lapinq_core.fleet.steering import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
 
@@ -37,7 +37,7 @@ async def get_worker(state: State, request: Request) -> Response:
 
 
 async def quiet_worker(state: State, request: Request) -> Response:
-    return await _ask(state, request, Order.QUIET)
+    return await _ask(state, request, WorkerRequest.QUIET)
 
 
 async def resume_worker(state: State, request: Request) -> Response:
@@ -45,15 +45,15 @@ async def resume_worker(state: State, request: Request) -> Response:
 
 
 async def stop_worker(state: State, request: Request) -> Response:
-    return await _ask(state, request, Order.STOP)
+    return await _ask(state, request, WorkerRequest.STOP)
 
 
-async def _ask(state: State, request: Request, order: Order | None) -> Response:
+async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> Response:
     worker = _worker_id(request)
     _check_may_steer(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     try:
-        return Json(await state.database.run(steering.ask, worker, order, by=author_of(request)))
+        return Json(await state.database.run(steering.ask, worker, wanted, by=author_of(request)))
     except UnknownWorker as error:
         raise _unknown() from error
     except DeadWorker as error:

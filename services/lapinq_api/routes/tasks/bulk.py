@@ -19,7 +19,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
-from lapinq_core.tasks.bulk import Step, Walk, Window
+from lapinq_core.tasks.bulk import Batch, Step, Walk
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):
@@ -130,17 +130,17 @@ def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
 
 def _noting(verb: bulk.Change, entry: Entry) -> Act:
     async def act(
-        conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry_id: int | None
+        conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry_id: int | None
     ) -> Step | None:
-        return await verb(conn, walk, window, entry, entry_id)
+        return await verb(conn, walk, batch, entry, entry_id)
 
     return act
 
 
 async def _count(
-    conn: psycopg.AsyncConnection, walk: Walk, window: Window, entry_id: int | None
+    conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry_id: int | None
 ) -> Step | None:
-    return await bulk.count_tasks(conn, walk, window)
+    return await bulk.count_tasks(conn, walk, batch)
 
 
 _DRY_RUN = Parameter(

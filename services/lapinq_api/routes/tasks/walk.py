@@ -19,10 +19,10 @@ from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Busy, Refused
 from lapinq_api.wire.presence import while_there
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.tasks import bulk
-from lapinq_core.tasks.bulk import Step, Walk, Window
+from lapinq_core.tasks.bulk import Batch, Step, Walk
 from lapinq_core.tasks.filters import TaskFilter
 
-Act = Callable[[psycopg.AsyncConnection, Walk, Window, int | None], Awaitable[Step | None]]
+Act = Callable[[psycopg.AsyncConnection, Walk, Batch, int | None], Awaitable[Step | None]]
 """Makes a step, given the entry of the audit log that earlier ones made; None when it stopped and changed nothing."""
 
 FIRST_SIZE = 500
@@ -77,7 +77,7 @@ class _Walker:
     async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
         """As `run`, where no other task can pass."""
         if walk := await self._state.database.scan(bulk.begin, chosen):
-            step = await self._step(walk, Window(size=1, ids=[task_id]))
+            step = await self._step(walk, Batch(size=1, ids=[task_id]))
             await self._look_again(walk, step.left)
         return self._tally
 
@@ -86,12 +86,12 @@ class _Walker:
             if not left:
                 return
             await asyncio.sleep(pause)
-            left = (await self._step(walk, Window(size=len(left), ids=left))).left
+            left = (await self._step(walk, Batch(size=len(left), ids=left))).left
 
     async def _advance(self, walk: Walk, after: str) -> tuple[str | None, list[str]]:
         """Makes the next step; answers the id to go on from, None at the end, and what has to be looked at again."""
         started = asyncio.get_running_loop().time()
-        step = await self._step(walk, Window(size=self._size, after=after))
+        step = await self._step(walk, Batch(size=self._size, after=after))
         took = asyncio.get_running_loop().time() - started
         is_end = step.looked < self._size  # which is that of the last try
         if took > SLOW_SECONDS:
@@ -100,20 +100,20 @@ class _Walker:
             self._size = min(self._size * 2, LARGEST_SIZE)
         return None if is_end else step.last, step.left
 
-    async def _step(self, walk: Walk, window: Window) -> Step:
+    async def _step(self, walk: Walk, batch: Batch) -> Step:
         for pause in PAUSES:
-            if step := await self._try(walk, window, is_last=False):
+            if step := await self._try(walk, batch, is_last=False):
                 return step
             await asyncio.sleep(pause)
-            if window.ids is None:
-                self._size = max(window.size // 4, SMALLEST_SIZE)
-                window = msgspec.structs.replace(window, size=self._size)
-        step = await self._try(walk, window, is_last=True)
+            if batch.ids is None:
+                self._size = max(batch.size // 4, SMALLEST_SIZE)
+                batch = msgspec.structs.replace(batch, size=self._size)
+        step = await self._try(walk, batch, is_last=True)
         if step is None:
             raise DatabaseUnavailable("every try was stopped by something else")
         return step
 
-    async def _try(self, walk: Walk, window: Window, *, is_last: bool) -> Step | None:
+    async def _try(self, walk: Walk, batch: Batch, *, is_last: bool) -> Step | None:
         if self._state.stopping.is_set():
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -123,7 +123,7 @@ class _Walker:
         try:
             await ask_again(self._request.scope)
             step = await self._state.database.scan_within(
-                STEP_BUDGET_SECONDS, self._act, walk, window, self._entry_id
+                STEP_BUDGET_SECONDS, self._act, walk, batch, self._entry_id
             )
         except (Busy, DatabaseUnavailable):
             if is_last:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.domain.worker import Order, WorkerState
+from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import steering
 from lapinq_core.fleet.steering import WorkerDetails
 from lapinq_core.tasks import work
@@ -42,13 +42,13 @@ async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails
     return found
 
 
-async def ask(desk: Desk, worker: Worker, order: Order | None) -> None:
+async def ask(desk: Desk, worker: Worker, order: WorkerRequest | None) -> None:
     await until(lambda: worker._membership.is_member)
     await steering.ask(desk.conn, worker._membership.id, order, by=SOMEBODY)
 
 
 async def quieted(desk: Desk, worker: Worker) -> None:
-    await ask(desk, worker, Order.QUIET)
+    await ask(desk, worker, WorkerRequest.QUIET)
     await is_in(desk, worker, WorkerState.QUIET)
 
 
@@ -194,7 +194,7 @@ def test_asked_to_stop_it_drains_and_ends(
         running = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
         (waiting,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
-        await ask(desk, worker, Order.STOP)
+        await ask(desk, worker, WorkerRequest.STOP)
         await until(lambda: worker._stop.is_set())
         found = await is_in(desk, worker, WorkerState.STOPPING)
         assert found.asked_by == "lisa"
@@ -220,7 +220,7 @@ def test_a_second_signal_hurries_one_that_was_asked_to_stop(database: str, gate:
         run = asyncio.create_task(worker.run())
         task = await desk.hand_in(tasks.await_at, gate.path)
         await gate.begun()
-        await ask(desk, worker, Order.STOP)
+        await ask(desk, worker, WorkerRequest.STOP)
         await until(lambda: worker._stop.is_set())
         worker.stop()
         worker.stop()

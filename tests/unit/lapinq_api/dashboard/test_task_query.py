@@ -11,7 +11,7 @@ from lapinq_api.dashboard.parts.task_query import bulk_query, moment_of, read_se
 from lapinq_api.operations.filters.bulk import read_bulk_filter
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.search import Order, Search, as_filter
+from lapinq_core.lookup.search import Search, TaskOrder, as_filter
 
 NOW = datetime(2030, 6, 15, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -24,7 +24,7 @@ def test_texts_are_taken_as_they_were_typed() -> None:
 
 
 def test_the_longest_running_come_first_when_asked_for() -> None:
-    assert read_search({"sort": "longest"}, NOW).order is Order.LONGEST_RUNNING
+    assert read_search({"sort": "longest"}, NOW).order is TaskOrder.LONGEST_RUNNING
     assert read_search({"status": "FAILED", "sort": "newest"}, NOW) == Search(status=Status.FAILED)
 
 

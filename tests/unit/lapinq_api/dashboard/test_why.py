@@ -15,12 +15,12 @@ from lapinq_core.lookup.explain import (
     CancelRequested,
     CannotImport,
     Expiring,
+    InLine,
     Isolated,
     NotDue,
     NoWorker,
     QueuePaused,
     Reason,
-    Waiting,
     WorkerDead,
     WorkerLate,
 )
@@ -70,9 +70,9 @@ CASES: list[tuple[Reason, str]] = [
         "Its last attempt took its process or worker down, so it waits for a process of its own."
         " Other tasks may be ahead of it.",
     ),
-    (Waiting(0, False), "It waits for its turn. It is the next one of its queue."),
-    (Waiting(1, False), "It waits for its turn. 1 task is ahead of it."),
-    (Waiting(10_000, True), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
+    (InLine(0, False), "It waits for its turn. It is the next one of its queue."),
+    (InLine(1, False), "It waits for its turn. 1 task is ahead of it."),
+    (InLine(10_000, True), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
     (WorkerDead("38bc81d3", None, None), "Its worker 38bc81d3 is dead: the task is given to another"),
     (WorkerDead("38bc81d3", "box <7>", after(10)), "Its worker box <7> is dead: the task is given to another"),
     (

@@ -1,4 +1,4 @@
-"""A walk back through ids, a window at a time: until there is enough, nothing is left, or the time is up."""
+"""Scans tasks from the newest back, a batch of ids at a time, until it has enough, nothing is left or time is up."""
 
 import time
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from lapinq_core.tasks.filters import TaskFilter
 
 _PACKAGE = "lapinq_core.lookup"
 
-MOST_IN_A_WINDOW = 50_000
+MOST_IN_A_BATCH = 50_000
 """More than this does not stay in the memory that a server gives a statement by default."""
 _GROWTH = 4
-_STEADY_WINDOW = 100
+_STEADY_BATCH = 100
 SHOWING_SECONDS = 1.0
 
-# Row by row through known indexes, whatever statistics say; the windows and what is shown of them from one snapshot.
+# Row by row through known indexes, whatever statistics say; the batches and what is shown of them from one snapshot.
 # At the usual price of a page at random, a partition's last few thousand rows would be read in order and thrown away.
 SETTINGS = psql.SQL(
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
@@ -31,7 +31,7 @@ SETTINGS = psql.SQL(
 
 
 class Clock:
-    """The time that there is for looking, and how long a window it allows."""
+    """The time left for a scan, and how many ids the next batch may have."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -42,26 +42,25 @@ class Clock:
         return self._until - time.monotonic()
 
     def extend(self, seconds: float) -> None:
-        """Lets at least so much be left."""
+        """Leaves at least so many seconds."""
         self._until = max(self._until, time.monotonic() + seconds)
 
     def next_size(self, size: int, least: int) -> int:
-        """How long the window after one of `size`, which has just ended, may be: as there is time for, with some to
-        spare."""
+        """How many ids the batch after one of `size`, which has just ended, may have in the time left."""
         now = time.monotonic()
         fitting = int(0.8 * size * (self._until - now) / max(now - self._looked_at, 1e-4))
         self._looked_at = now
-        return max(min(size, least), min(size * _GROWTH, fitting, MOST_IN_A_WINDOW))
+        return max(min(size, least), min(size * _GROWTH, fitting, MOST_IN_A_BATCH))
 
 
-class _Window(NamedTuple):
+class _Batch(NamedTuple):
     ids: list[str]
     passed: int
     last: str | None
 
 
-class LookBack:
-    """A walk back from the newest task that passes: what it found, `most` at the most, and how far it came."""
+class BackwardScan:
+    """One scan: what it found, at most `most` tasks, and how far back it got."""
 
     def __init__(self, chosen: TaskFilter, most: int, shown: int, window: int, seconds: float) -> None:
         self.ids: list[str] = []
@@ -76,10 +75,10 @@ class LookBack:
         self._clock = Clock(seconds)
         self._seconds = seconds
 
-    async def go(self, conn: psycopg.AsyncConnection) -> list[str]:
-        """Goes on until there is enough, or the time is up; answers the ids. In a transaction, which it may break.
+    async def run(self, conn: psycopg.AsyncConnection) -> list[str]:
+        """Scans until there is enough or time is up; returns the ids. In a transaction, which it may break.
 
-        Raises psycopg's `QueryCanceled` when a window took too long.
+        Raises psycopg's `QueryCanceled` when a batch took too long.
         """
         place = place_of(self._chosen)
         if place is Place.WAITING and self._chosen.queue is not None:
@@ -92,25 +91,25 @@ class LookBack:
         await self._go(conn, place, self._first, share)
         return self.ids
 
-    async def go_by_all_tasks(self, conn: psycopg.AsyncConnection) -> None:
-        """After `go` was cut short: as it does, slower and steadily, if it did not get anywhere."""
+    async def run_over_all_tasks(self, conn: psycopg.AsyncConnection) -> None:
+        """After `run` was cut short before it got anywhere: scans all tasks in small batches."""
         if self.before != self._chosen.before:
             return
         self._clock.extend(self._seconds / 2)
-        await self._go(conn, Place.TASKS, min(self._first, _STEADY_WINDOW), 1.0)
+        await self._go(conn, Place.TASKS, min(self._first, _STEADY_BATCH), 1.0)
 
     async def _go(self, conn: psycopg.AsyncConnection, place: Place, size: int, share: float) -> None:
         while not self.is_over and self.passed < self._most and (left := self._clock.left()) > 0:
             await set_limit(conn, left if self.before != self._chosen.before else left * share)
-            window = await self._look(conn, place, size)
-            self.ids += window.ids
-            self.passed += window.passed
-            self.before = window.last or self.before
-            self.is_over = window.last is None
+            batch = await self._look(conn, place, size)
+            self.ids += batch.ids
+            self.passed += batch.passed
+            self.before = batch.last or self.before
+            self.is_over = batch.last is None
             size = self._clock.next_size(size, self._first)
         await set_limit(conn, SHOWING_SECONDS)
 
-    async def _look(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Window:
+    async def _look(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
         chosen = msgspec.structs.replace(self._chosen, before=self.before)
         query = psql.SQL(sql(_PACKAGE, "search_window")).format(
             looked=look_at(chosen, place, size),
@@ -120,11 +119,11 @@ class LookBack:
         )
         row = await (await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)).fetchone()
         assert row is not None
-        return _Window(*row)
+        return _Batch(*row)
 
 
 async def set_limit(conn: psycopg.AsyncConnection, seconds: float) -> None:
-    """Gives each statement that follows in the transaction so long."""
+    """Limits each following statement of the transaction to so many seconds."""
     milliseconds = psql.Literal(max(1, round(seconds * 1000)))
     await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
 

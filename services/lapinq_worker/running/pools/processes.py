@@ -91,8 +91,8 @@ class ProcessPool:
                         self._dispatcher.freed()
                     return True
         for child in (*self._busy, *self._dying):
-            for job in filter(is_meant, child.behind):
-                child.behind.remove(job)
+            for job in filter(is_meant, child.surplus):
+                child.surplus.remove(job)
                 self._ended(job, outcome, 0.0)
                 return True
             for job in filter(is_meant, child.jobs):
@@ -148,10 +148,10 @@ class ProcessPool:
         outcome = report.outcome
         if report.progress is not None:
             job.host.note_progress(job.claim, *report.progress)
-        if child.orders or report.is_committed:
-            order = child.orders.pop(job, None)
+        if child.stop_requests or report.is_committed:
+            request = child.stop_requests.pop(job, None)
             job.is_committed = report.is_committed
-            outcome = verdict(job, outcome, None if order is None else order.outcome)
+            outcome = verdict(job, outcome, None if request is None else request.outcome)
         if type(report.outcome) is not Unstarted:
             job.target.run_time.measured(report.seconds)
         self._ended(job, outcome, report.seconds)
@@ -176,7 +176,7 @@ class ProcessPool:
                     await child.exited()
         code = await child.end()
         self._dying.discard(child)
-        if not child.jobs and not child.behind:
+        if not child.jobs and not child.surplus:
             return
         child.pass_on_progress()
         seconds = time.perf_counter() - child.page.started
@@ -185,13 +185,13 @@ class ProcessPool:
             job.is_committed = is_committed
             self._ended(job, ending_of(child, job, code), seconds)
         for job in child.jobs:
-            if (order := child.orders.get(job)) is not None:
-                self._ended(job, order.outcome, 0.0)
-        self._go_on(child, [job for job in (*child.jobs, *child.behind) if job not in child.orders])
+            if (request := child.stop_requests.get(job)) is not None:
+                self._ended(job, request.outcome, 0.0)
+        self._go_on(child, [job for job in (*child.jobs, *child.surplus) if job not in child.stop_requests])
 
     def _through(self, child: ChildProcess) -> None:
         self._busy.discard(child)
-        rest, child.behind = child.behind, []
+        rest, child.surplus = child.surplus, []
         if child.is_doomed:
             self._dying.add(child)
         elif is_worn_out(child, self._limits):
@@ -220,7 +220,7 @@ class ProcessPool:
     def _hand_over(self, child: ChildProcess, jobs: list[Job]) -> None:
         most = self._limits.max_tasks_per_child
         room = len(jobs) if most is None else most - child.calls
-        child.behind = jobs[room:]
+        child.surplus = jobs[room:]
         self._busy.add(child)
         self._has_work.set()
         child.run(jobs[:room], self._limits)

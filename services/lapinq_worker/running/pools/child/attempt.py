@@ -1,4 +1,4 @@
-"""What stands behind `current_task()` in a child process (`lapinq_core.domain.tasks.context.Attempt`)."""
+"""The attempt behind `current_task()` in a child process (`lapinq_core.domain.tasks.context.Attempt`)."""
 
 import time
 from collections.abc import Mapping
@@ -8,24 +8,26 @@ from typing import Any
 from lapinq_core.domain.tasks.context import Transaction
 from lapinq_worker.running.attempt_log import MAX_LINE, AttemptLog
 from lapinq_worker.running.job import decode_metadata
-from lapinq_worker.running.pools.child.alarm import Alarm
 from lapinq_worker.running.pools.child.channel import Channel
 from lapinq_worker.running.pools.child.frames import Call, Line
 from lapinq_worker.running.pools.child.shared_page import SharedPage
+from lapinq_worker.running.pools.child.time_limit_signal import TimeLimitSignal
 
 
 class Surroundings:
-    """The ways back to the worker, the same for all calls of a child."""
+    """The ways back to the worker, shared by all calls of a child."""
 
-    def __init__(self, channel: Channel, page: SharedPage, alarm: Alarm, database_url: str | None) -> None:
+    def __init__(
+        self, channel: Channel, page: SharedPage, time_limit: TimeLimitSignal, database_url: str | None
+    ) -> None:
         self.channel = channel
         self.page = page
-        self.alarm = alarm
+        self.time_limit = time_limit
         self.database_url = database_url
 
 
 class ChildAttempt:
-    """Call number `number`, which runs since `started`, by time.perf_counter. `said` is its last word on progress."""
+    """Call number `number`, running since `started`, by time.perf_counter. `said` is its latest progress."""
 
     __slots__ = ("_asked", "_details", "_number", "_surroundings", "is_committed", "log", "said", "started")
 
@@ -37,7 +39,7 @@ class ChildAttempt:
         self.started = started
         self.is_committed = False
         self.said: tuple[int, str | None] | None = None
-        self.log: AttemptLog | None = None  # a copy, for an end of its own making
+        self.log: AttemptLog | None = None  # a copy, for an attempt that completes itself
 
     @property
     def id(self) -> str:
@@ -45,7 +47,7 @@ class ChildAttempt:
 
     @property
     def token(self) -> str:
-        """That of its claim."""
+        """The token of its claim."""
         return self._details.token
 
     @property
@@ -106,13 +108,13 @@ class ChildAttempt:
         # One character more than is kept shows the worker that it was longer.
         line = line[: MAX_LINE + 1].encode("utf-8", "backslashreplace").decode()
         self._surroundings.channel.send(Line(self._number, line))
-        self._surroundings.alarm.make_up()
+        self._surroundings.time_limit.raise_deferred()
         if self.log is None:
             self.log = AttemptLog()
         self.log.add(line)
 
     def log_text(self) -> str | None:
-        """What it logged so far, None for nothing."""
+        """What it has logged so far, None for nothing."""
         return None if self.log is None else self.log.text()
 
     def transaction(self, result: Any) -> Transaction:
@@ -121,10 +123,10 @@ class ChildAttempt:
         return AttemptTransaction(self, result)
 
     def database_url(self) -> str | None:
-        """Where its end is to be written."""
+        """Where an attempt that completes itself writes."""
         return self._surroundings.database_url
 
     def committed(self) -> None:
-        """It ended itself."""
+        """It completed itself."""
         self.is_committed = True
         self._surroundings.page.commit(self._number)

@@ -25,13 +25,13 @@ from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.running.job import Target
 from lapinq_worker.running.outcomes import raised
-from lapinq_worker.running.pools.child.alarm import Alarm
 from lapinq_worker.running.pools.child.attempt import ChildAttempt, Surroundings
 from lapinq_worker.running.pools.child.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child.channel import SENDING, Channel
 from lapinq_worker.running.pools.child.frames import Call, Frames, Greeting, Ready, Report, reportable
 from lapinq_worker.running.pools.child.shared_page import SharedPage
 from lapinq_worker.running.pools.child.stop_signals import FORK_HOOKS, leave_stopping_to_parent
+from lapinq_worker.running.pools.child.time_limit_signal import TimeLimitSignal
 from lapinq_worker.running.targets import load_target
 
 _PR_SET_PDEATHSIG = 1
@@ -81,9 +81,9 @@ class _Caller:
     def __init__(self, greeting: Greeting, channel: Channel, page: SharedPage) -> None:
         self._greeting = greeting
         self._page = page
-        self._alarm = Alarm(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
-        self._alarm.install()
-        self._surroundings = Surroundings(channel, page, self._alarm, greeting.database_url)
+        self._time_limit = TimeLimitSignal(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
+        self._time_limit.install()
+        self._surroundings = Surroundings(channel, page, self._time_limit, greeting.database_url)
         self._targets: dict[tuple[str, str], Target] = {}
         self._number = 0
         configure_logging(greeting.log_level, as_json=greeting.json_log)
@@ -96,7 +96,7 @@ class _Caller:
         started = time.perf_counter_ns()
         if not self._page.begin(number, started):
             return Report(Unstarted(), 0.0, call=number)
-        self._alarm.set(number, asked.details.time_limit)
+        self._time_limit.arm(number, asked.details.time_limit)
         key = (asked.module_path, asked.task_name)
         target = self._targets.get(key)
         if target is None:
@@ -110,7 +110,9 @@ class _Caller:
             outcome = Committed()
         seconds = (time.perf_counter_ns() - started) / 1e9
         # Raised just anywhere, it may have left a lock taken or a program running: this process ends with the call.
-        is_last = self._alarm.told == number and not isinstance(outcome, Completed | Unstorable | Committed)
+        is_last = self._time_limit.told == number and not isinstance(
+            outcome, Completed | Unstorable | Committed
+        )
         return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last, number)
 
     def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
@@ -123,7 +125,7 @@ class _Caller:
             attempt,
             target.handling,
             self._greeting.max_result_size,
-            self._alarm,
+            self._time_limit,
         )
 
     def _load(self, module_path: str, task_name: str) -> Target | Outcome:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from lapinq_worker.running.pools.child.alarm import ALARM_SIGNAL
+from lapinq_worker.running.pools.child.time_limit_signal import TIME_LIMIT_SIGNAL
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_HELD_SIGNALS = (*_STOP_SIGNALS, ALARM_SIGNAL)
+_HELD_SIGNALS = (*_STOP_SIGNALS, TIME_LIMIT_SIGNAL)
 
 _masks = threading.local()
 
@@ -43,7 +43,7 @@ def _let_signals_through() -> None:
 def _stop_as_usual() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(ALARM_SIGNAL, signal.SIG_DFL)
+    signal.signal(TIME_LIMIT_SIGNAL, signal.SIG_DFL)
     _let_signals_through()
 
 

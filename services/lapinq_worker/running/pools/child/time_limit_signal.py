@@ -1,11 +1,10 @@
-"""Raises `TimeLimit` in the function that a child runs, when the worker says by a signal that its time is over.
+"""Raises `TimeLimit` in the function that a child runs, when the worker signals that its time is over.
 
-The signal is SIGUSR2: SIGALRM and SIGUSR1 are what tasks and the libraries they use are more likely to need. It says
-only "look at the page"; which call is meant stands there, so a signal that comes too late does nothing. The handler
-runs in the main thread, between two of its bytecodes or in a system call that waits, and raises only where the user's
-function or what that called is on top of the stack. Where it must not raise (around the function, in the middle of a
-frame, in the hooks of a fork, which swallow exceptions) it does nothing: until the function was told the worker sends
-the signal again.
+The signal is SIGUSR2: tasks and the libraries they use are more likely to need SIGALRM and SIGUSR1. It only says "look
+at the shared page". The page names the call, so a late signal does nothing. The handler runs in the main thread,
+between two bytecodes or in a system call that waits, and raises only where the user's code is on the stack. Where it
+must not raise (around the function, in the middle of a frame, in fork hooks, which swallow exceptions) it does nothing.
+The worker repeats the signal until the function was told.
 """
 
 import signal
@@ -15,46 +14,46 @@ from types import CodeType, FrameType
 from lapinq_core.domain.errors import TimeLimit
 from lapinq_worker.running.pools.child.shared_page import SharedPage
 
-ALARM_SIGNAL = signal.SIGUSR2
+TIME_LIMIT_SIGNAL = signal.SIGUSR2
 
 
-class Alarm:
-    """`is_open` while the user's function runs. `quiet` is the code that must not be interrupted. `told` is the last
+class TimeLimitSignal:
+    """`is_open` while the user's function runs. The handler never raises in `uninterruptible` code. `told` is the last
     call whose function was told."""
 
-    def __init__(self, page: SharedPage, quiet: frozenset[CodeType]) -> None:
+    def __init__(self, page: SharedPage, uninterruptible: frozenset[CodeType]) -> None:
         self.is_open = False
         self._page = page
-        self._quiet = quiet
+        self._uninterruptible = uninterruptible
         self._call = 0
         self._limit = 0.0
         self.told = 0
-        self._is_put_off = False
+        self._is_deferred = False
         self._thread = threading.get_ident()
 
     def install(self) -> None:
-        """Takes the signal. System calls are interrupted by it, so that also one that waits for ever is left."""
-        signal.signal(ALARM_SIGNAL, self._rung)
+        """Installs the handler. The signal interrupts system calls, even one that would wait for ever."""
+        signal.signal(TIME_LIMIT_SIGNAL, self._handle)
 
-    def set(self, call: int, limit: float) -> None:
+    def arm(self, call: int, limit: float) -> None:
         """Before a call with a time limit in seconds."""
         self._call = call
         self._limit = limit
-        self._is_put_off = False
+        self._is_deferred = False
 
-    def make_up(self) -> None:
-        """After code that must not be interrupted: raises what would have been raised in it."""
-        if self._is_put_off and threading.get_ident() == self._thread:
-            self._is_put_off = False
-            self._ring()
+    def raise_deferred(self) -> None:
+        """After uninterruptible code: raises `TimeLimit` if the signal came meanwhile."""
+        if self._is_deferred and threading.get_ident() == self._thread:
+            self._is_deferred = False
+            self._raise_if_late()
 
-    def _rung(self, number: int, frame: FrameType | None) -> None:
-        if frame is not None and frame.f_code in self._quiet:
-            self._is_put_off = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code in self._uninterruptible:
+            self._is_deferred = True
         else:
-            self._ring()
+            self._raise_if_late()
 
-    def _ring(self) -> None:
+    def _raise_if_late(self) -> None:
         call = self._call
         if self.is_open and self.told != call and self._page.is_late(call):
             self.told = call

@@ -15,9 +15,9 @@ def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
     """How `job`, which had begun in a child that ended with `code`, is to be settled."""
     if child.ending is not None and child.ending[0] is job:
         return child.ending[1]
-    order = child.orders.get(job)
-    if order is not None:
-        return order.outcome
+    request = child.stop_requests.get(job)
+    if request is not None:
+        return request.outcome
     if child.ending is None:
         return Died(f"the process that ran the task {_how(code)}")
     # It had just begun when the process was killed because of the one before.

@@ -6,7 +6,7 @@ from lapinq_core.domain.tasks.outcome import Died, Interrupted, TimedOut
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.children.child_process import ChildProcess
 from lapinq_worker.running.pools.children.memory import in_mebibytes, resident_bytes
-from lapinq_worker.running.pools.children.order import Order
+from lapinq_worker.running.pools.children.stop_request import StopRequest
 
 LOOK_SECONDS = 0.1
 LEAST_SECONDS = 0.01
@@ -39,19 +39,19 @@ def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
     left = child.page.started + limit - now
     if left <= 0:
         kill_at = now + limits.time_limit_grace
-        order = child.orders.setdefault(job, Order(TimedOut(limit), kill_at))
+        request = child.stop_requests.setdefault(job, StopRequest(TimedOut(limit), kill_at))
         # One that was cancelled before gets no longer than others.
-        order.kill_at = min(order.kill_at, kill_at)
+        request.kill_at = min(request.kill_at, kill_at)
         if limits.time_limit_grace:
             child.tell_time_limit(job)
-    order = child.orders.get(job)
-    if order is None:
+    request = child.stop_requests.get(job)
+    if request is None:
         return min(LOOK_SECONDS, left)
     if job.is_cancelled:
         child.tell_cancelled(job)  # it may have begun in the moment in which it was asked not to
-    if now >= order.kill_at:
-        child.kill(order.outcome)
-    return max(LEAST_SECONDS, min(LOOK_SECONDS, order.kill_at - now))
+    if now >= request.kill_at:
+        child.kill(request.outcome)
+    return max(LEAST_SECONDS, min(LOOK_SECONDS, request.kill_at - now))
 
 
 def is_worn_out(child: ChildProcess, limits: Limits) -> bool:

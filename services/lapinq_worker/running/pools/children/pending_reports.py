@@ -35,8 +35,8 @@ def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
         reports = _pending_reports(child, give_up)
         position = child.position
         for place, job in enumerate(list(child.jobs)):
-            order = child.orders.get(job)
-            ordered = None if order is None else order.outcome
+            request = child.stop_requests.get(job)
+            ordered = None if request is None else request.outcome
             if (report := reports.get(job)) is not None:
                 job.is_committed = report.is_committed
                 found.append(Unsettled(job, verdict(job, report.outcome, ordered), report.seconds))
@@ -44,7 +44,7 @@ def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
                 found.append(Unsettled(job, ordered or Unstarted(), 0.0))
             else:
                 found.append(Unsettled(job, ordered or Interrupted(), now - child.handed_over))
-        found += [Unsettled(job, Unstarted(), 0.0) for job in child.behind]
+        found += [Unsettled(job, Unstarted(), 0.0) for job in child.surplus]
     return found
 
 

@@ -1,10 +1,10 @@
-"""What a job that runs in a child was told to stop for."""
+"""A running job of a child is asked to stop."""
 
 from lapinq_core.domain.tasks.outcome import Outcome
 
 
-class Order:
-    """A running job is to stop; `kill_at`, by time.perf_counter, its process is killed."""
+class StopRequest:
+    """The job ends as `outcome`. At `kill_at`, by time.perf_counter, its process is killed."""
 
     __slots__ = ("kill_at", "outcome")
 

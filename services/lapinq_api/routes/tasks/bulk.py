@@ -1,4 +1,4 @@
-"""Deleting, requeueing and cancelling many tasks at once, by filters."""
+"""Delete, requeue, cancel and start many tasks, chosen by filters."""
 
 import msgspec
 import psycopg
@@ -23,9 +23,9 @@ from lapinq_core.tasks.bulk import Batch, Step, Walk
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):
-    """How many tasks were deleted, and how many that were asked for are running and were left alone.
+    """How many tasks were deleted, and how many matched but were left alone because they run.
 
-    Of a dry run: `matching` is how many would be deleted.
+    In a dry run, `matching` is how many would be deleted.
     """
 
     deleted: int
@@ -35,7 +35,7 @@ class Deleted(msgspec.Struct, omit_defaults=True):
 
 
 class Requeued(msgspec.Struct, omit_defaults=True):
-    """How many tasks wait again. Of a dry run: `matching` is how many would."""
+    """How many tasks were requeued. In a dry run, `matching` is how many would be."""
 
     requeued: int
     matching: int | None = None
@@ -43,7 +43,7 @@ class Requeued(msgspec.Struct, omit_defaults=True):
 
 
 class Cancelled(msgspec.Struct, omit_defaults=True):
-    """How many tasks were cancelled. Of a dry run: `matching` is how many would be."""
+    """How many tasks were cancelled. In a dry run, `matching` is how many would be."""
 
     cancelled: int
     matching: int | None = None
@@ -51,76 +51,95 @@ class Cancelled(msgspec.Struct, omit_defaults=True):
 
 
 class Released(msgspec.Struct, omit_defaults=True):
-    """How many tasks may start now. Of a dry run: `matching` is how many would."""
+    """How many delayed tasks can start now. In a dry run, `matching` is how many could."""
 
     released: int
     matching: int | None = None
     dry_run: bool = False
 
 
+class _Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of change to many tasks. With a `status`, only tasks in it can change: `refusal` says so for others."""
+
+    permission: Permission
+    action: str
+    change: bulk.Change
+    status: Status | None = None
+    refusal: str = ""
+    is_delayed: bool | None = None
+
+
+DELETE = _Kind(permission=Permission.DELETE, action="task.delete_many", change=bulk.delete_tasks)
+REQUEUE = _Kind(
+    permission=Permission.REQUEUE,
+    action="task.requeue_many",
+    change=bulk.requeue_tasks,
+    status=Status.FAILED,
+    refusal="must be failed: only failed tasks can be requeued",
+)
+CANCEL = _Kind(
+    permission=Permission.CANCEL,
+    action="task.cancel_many",
+    change=bulk.cancel_tasks,
+    status=Status.PENDING,
+    refusal="must be pending: running tasks are cancelled one by one",
+)
+RUN = _Kind(
+    permission=Permission.REQUEUE,
+    action="task.run_many",
+    change=bulk.run_tasks,
+    status=Status.PENDING,
+    refusal="must be pending: only delayed tasks can be started early",
+    is_delayed=True,
+)
+
+
 async def delete_tasks(state: State, request: Request) -> Response:
-    query = query_of(request)
-    actor = require(request, Permission.DELETE, query.get("queue"))
-    chosen, is_dry = read_bulk_filter(query), flag("dry_run", query.get("dry_run"))
-    state.payloads.for_(actor).check_search(query)
-    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if is_dry:
-        found = await walk(state, request, chosen, _count)
-        return Json(Deleted(0, found.running, matching=found.done, dry_run=True))
-    entry = _entry(request, "task.delete_many", query)
-    found = await walk(state, request, chosen, _noting(bulk.delete_tasks, entry))
-    return Json(Deleted(found.done, found.running))
+    done = await _change_many(state, request, DELETE)
+    return Json(Deleted(done.changed, done.running, done.matching, done.is_dry_run))
 
 
 async def requeue_tasks(state: State, request: Request) -> Response:
-    query = query_of(request)
-    actor = require(request, Permission.REQUEUE, query.get("queue"))
-    if query.get("status", Status.FAILED) != Status.FAILED:
-        raise InvalidValue("status", "must be failed: no other tasks are let wait again")
-    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.FAILED)
-    state.payloads.for_(actor).check_search(query)
-    is_dry = flag("dry_run", query.get("dry_run"))
-    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if is_dry:
-        found = await walk(state, request, chosen, _count)
-        return Json(Requeued(0, matching=found.done, dry_run=True))
-    entry = _entry(request, "task.requeue_many", query)
-    found = await walk(state, request, chosen, _noting(bulk.requeue_tasks, entry))
-    return Json(Requeued(found.done))
+    done = await _change_many(state, request, REQUEUE)
+    return Json(Requeued(done.changed, done.matching, done.is_dry_run))
 
 
 async def cancel_tasks(state: State, request: Request) -> Response:
-    query = query_of(request)
-    actor = require(request, Permission.CANCEL, query.get("queue"))
-    if query.get("status", Status.PENDING) != Status.PENDING:
-        raise InvalidValue("status", "must be pending: no other tasks are cancelled by the many")
-    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.PENDING)
-    state.payloads.for_(actor).check_search(query)
-    is_dry = flag("dry_run", query.get("dry_run"))
-    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if is_dry:
-        found = await walk(state, request, chosen, _count)
-        return Json(Cancelled(0, matching=found.done, dry_run=True))
-    entry = _entry(request, "task.cancel_many", query)
-    found = await walk(state, request, chosen, _noting(bulk.cancel_tasks, entry))
-    return Json(Cancelled(found.done))
+    done = await _change_many(state, request, CANCEL)
+    return Json(Cancelled(done.changed, done.matching, done.is_dry_run))
 
 
 async def run_tasks(state: State, request: Request) -> Response:
+    done = await _change_many(state, request, RUN)
+    return Json(Released(done.changed, done.matching, done.is_dry_run))
+
+
+class _Done(msgspec.Struct, frozen=True):
+    """How many tasks were changed, or in a dry run how many match, and how many were left alone because they run."""
+
+    changed: int
+    running: int
+    matching: int | None = None
+    is_dry_run: bool = False
+
+
+async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     query = query_of(request)
-    actor = require(request, Permission.REQUEUE, query.get("queue"))
-    if query.get("status", Status.PENDING) != Status.PENDING:
-        raise InvalidValue("status", "must be pending: no other tasks wait for their time")
-    chosen = msgspec.structs.replace(read_bulk_filter(query), status=Status.PENDING, is_delayed=True)
+    actor = require(request, kind.permission, query.get("queue"))
+    if kind.status is not None and query.get("status", kind.status) != kind.status:
+        raise InvalidValue("status", kind.refusal)
+    chosen = read_bulk_filter(query)
+    if kind.status is not None:
+        chosen = msgspec.structs.replace(chosen, status=kind.status, is_delayed=kind.is_delayed)
     state.payloads.for_(actor).check_search(query)
-    is_dry = flag("dry_run", query.get("dry_run"))
+    is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
-    if is_dry:
+    if is_dry_run:
         found = await walk(state, request, chosen, _count)
-        return Json(Released(0, matching=found.done, dry_run=True))
-    entry = _entry(request, "task.run_many", query)
-    found = await walk(state, request, chosen, _noting(bulk.run_tasks, entry))
-    return Json(Released(found.done))
+        return _Done(0, found.running, found.done, is_dry_run=True)
+    entry = _entry(request, kind.action, query)
+    found = await walk(state, request, chosen, _noting(kind.change, entry))
+    return _Done(found.done, found.running)
 
 
 def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
@@ -145,7 +164,7 @@ async def _count(
 
 _DRY_RUN = Parameter(
     name="dry_run",
-    description="Only count what it would be done to.",
+    description="Only count the tasks that would change.",
     schema={"type": "boolean", "default": False},
 )
 
@@ -153,7 +172,7 @@ _DRY_RUN = Parameter(
 def _only(status: Status) -> Parameter:
     return Parameter(
         name="status",
-        description="May be given for the likeness to other filters.",
+        description="Accepted for symmetry with other filters. No other value is allowed.",
         schema={"type": "string", "enum": [status], "default": status},
     )
 
@@ -167,10 +186,9 @@ OPERATIONS = (
         tag="tasks",
         summary="Delete many tasks",
         description=(
-            "Deletes every task that passes the filters, without any filter all of them; one that is running is left"
-            " alone and counted. Takes a key or an admin's session, or the permission `delete` on the queue that is"
-            " named. It is done in small steps: tasks enqueued after the call has begun stay, and what was deleted"
-            " before a failure is deleted."
+            "Deletes every task that matches the filters; without a filter, all tasks. Running tasks are left alone and"
+            " counted. Requires a key, an admin's session, or the permission `delete` on the given queue. Works in"
+            " small steps: tasks enqueued after the call began stay, and a failure undoes no earlier step."
         ),
         parameters=(*FILTERS, STATUS, _DRY_RUN),
         answers={200: Answer(description="How many were deleted.", body=Deleted)},
@@ -181,14 +199,14 @@ OPERATIONS = (
         handler=requeue_tasks,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Let many failed tasks wait again",
+        summary="Requeue many failed tasks",
         description=(
-            "Lets every failed task that passes the filters wait again with all its retries, in the order in which they"
-            " were enqueued. A user needs the permission `requeue` on the queue that is named. It is done in small"
-            " steps: what was requeued before a failure is."
+            "Makes every failed task that matches the filters pending again with all its retries, in the order in which"
+            " the tasks were enqueued. A user needs the permission `requeue` on the given queue. Works in small steps:"
+            " a failure undoes no earlier step."
         ),
         parameters=(*FILTERS, _only(Status.FAILED), _DRY_RUN),
-        answers={200: Answer(description="How many wait again.", body=Requeued)},
+        answers={200: Answer(description="How many were requeued.", body=Requeued)},
     ),
     Operation(
         method="POST",
@@ -196,11 +214,11 @@ OPERATIONS = (
         handler=cancel_tasks,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Cancel many tasks that wait",
+        summary="Cancel many pending tasks",
         description=(
-            "Cancels every pending task that passes the filters, without any filter all of them; none that runs. A user"
-            " needs the permission `cancel` on the queue that is named. It is done in small steps: tasks enqueued after"
-            " the call has begun stay, and what was cancelled before a failure is cancelled."
+            "Cancels every pending task that matches the filters; without a filter, all pending tasks. Running tasks"
+            " are left alone. A user needs the permission `cancel` on the given queue. Works in small steps: tasks"
+            " enqueued after the call began stay, and a failure undoes no earlier step."
         ),
         parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
         answers={200: Answer(description="How many were cancelled.", body=Cancelled)},
@@ -211,13 +229,13 @@ OPERATIONS = (
         handler=run_tasks,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Let many tasks that wait for their time start now",
+        summary="Start many delayed tasks now",
         description=(
-            "Lets every pending task that passes the filters and is scheduled for later, or waits for a retry, start"
-            " now, in the order in which they were enqueued. A user needs the permission `requeue` on the queue that is"
-            " named. It is done in small steps: what was let start before a failure is."
+            "Makes every delayed task that matches the filters ready now, whether it is scheduled for later or waits"
+            " for a retry, in the order in which the tasks were enqueued. A user needs the permission `requeue` on the"
+            " given queue. Works in small steps: a failure undoes no earlier step."
         ),
         parameters=(*FILTERS, _only(Status.PENDING), _DRY_RUN),
-        answers={200: Answer(description="How many may start now.", body=Released)},
+        answers={200: Answer(description="How many can start now.", body=Released)},
     ),
 )

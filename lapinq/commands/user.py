@@ -162,7 +162,7 @@ def _done(changed: Changed, username: str) -> None:
     if changed is Changed.UNKNOWN:
         raise _Failed(f"there is no user {username}")
     if changed is Changed.LAST_ADMIN:
-        raise _Failed(f"{username} is the last admin: nobody could make another")
+        raise _Failed(f"{username} is the last admin: nobody could create another admin")
 
 
 def _ask_for_password(username: str, *, from_stdin: bool) -> str:

@@ -21,7 +21,7 @@ _PACKAGE = "lapinq_core.people"
 
 
 class NameTaken(LapinqError):
-    """There is a key of this name already."""
+    """A key with this name exists already."""
 
 
 class TooManyKeys(LapinqError):

@@ -32,11 +32,11 @@ SCHEDULES_CHANNEL = "lapinq_schedules"
 
 
 class UnknownSchedule(LapinqError):
-    """There is no schedule of this name."""
+    """There is no schedule with this name."""
 
 
 class ScheduleExists(LapinqError):
-    """There is a schedule of this name already."""
+    """A schedule with this name exists already."""
 
 
 class OtherVersion(LapinqError):

@@ -45,20 +45,20 @@ def test_a_group_is_requeued_and_deleted_whole(page: Page, enqueue: Enqueue, adm
     page.goto("/failed?queue=whole")
     group = page.locator("#failed-groups tbody tr")
     group.get_by_role("button", name="Requeue 3").click()
-    confirm(page, "Let 3 failed tasks that match wait again?", "Requeue 3")
-    expect(page.locator("#announcement")).to_have_text("3 tasks wait again.")
+    confirm(page, "Requeue 3 matching failed tasks?", "Requeue 3")
+    expect(page.locator("#announcement")).to_have_text("3 tasks requeued.")
     # They fail once more, in the same way.
     eventually(lambda: all(status_of(admin, task_id) == "failed" for task_id in ids))
     group.get_by_role("button", name="Delete 3").click()
-    confirm(page, "Delete 3 tasks that match?", "Delete 3")
-    expect(page.locator("#announcement")).to_have_text("3 tasks are deleted.")
+    confirm(page, "Delete 3 matching tasks?", "Delete 3")
+    expect(page.locator("#announcement")).to_have_text("3 tasks deleted.")
     page.locator("h1").hover()
-    expect(page.get_by_text("Nothing that matches has failed.")).to_be_visible()
+    expect(page.get_by_text("No failed task matches.")).to_be_visible()
     assert {status_of(admin, task_id) for task_id in ids} == {"gone"}
 
 
 def test_what_fails_is_shown_without_a_reload(page: Page, enqueue: Enqueue, admin: httpx.Client) -> None:
     page.goto("/failed?queue=arriving")
-    expect(page.get_by_text("Nothing that matches has failed.")).to_be_visible()
+    expect(page.get_by_text("No failed task matches.")).to_be_visible()
     failed(enqueue, admin, "arriving", 1)
     expect(page.locator("#failed-groups .size")).to_have_text("1")

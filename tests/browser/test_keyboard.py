@@ -17,7 +17,7 @@ def test_a_question_mark_shows_the_keys_and_escape_closes_them(page: Page) -> No
     expect(dialog).to_be_hidden()
     page.keyboard.press("?")
     expect(dialog).to_be_visible()
-    expect(dialog.get_by_text("To the tasks")).to_be_visible()
+    expect(dialog.get_by_text("Go to tasks")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
@@ -47,7 +47,7 @@ def test_g_and_a_letter_goes_to_a_page(page: Page, letter: str, path: str, troub
 
 def test_keys_in_a_field_are_text(page: Page) -> None:
     page.goto("/admin/users")
-    page.get_by_text("A new user", exact=True).click()
+    page.get_by_text("New user", exact=True).click()
     field = page.get_by_label("Username")
     field.focus()
     page.keyboard.type("g?t")
@@ -58,7 +58,7 @@ def test_keys_in_a_field_are_text(page: Page) -> None:
 
 def test_the_first_tab_offers_to_skip_to_the_content(page: Page) -> None:
     page.goto("/")
-    skip = page.get_by_role("link", name="To the content")
+    skip = page.get_by_role("link", name="Skip to content")
     page.keyboard.press("Tab")
     expect(skip).to_be_focused()
     assert (skip.bounding_box() or {"width": 0})["width"] > 50

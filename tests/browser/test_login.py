@@ -22,7 +22,7 @@ def test_the_right_password_leads_to_the_overview(stranger: Page) -> None:
     stranger.get_by_label("Password").fill("lapinq")
     stranger.get_by_role("button", name="Log in").click()
     expect(stranger).to_have_title("Overview · lapinq")
-    expect(stranger.get_by_text("Everybody knows the password of the user lapinq.")).to_be_visible()
+    expect(stranger.get_by_text("The default password of user lapinq is still in use.")).to_be_visible()
 
 
 def test_a_wrong_password_is_told_and_may_be_tried_again(stranger: Page, troubles: Troubles) -> None:

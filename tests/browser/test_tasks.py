@@ -100,7 +100,7 @@ def test_a_row_keeps_its_place_under_the_pointer(page: Page, enqueue: Enqueue) -
     before = row(page, first).bounding_box()
     second = enqueue(queue_name="steady", **LATER)
     note = page.locator("#tasks-table [data-waiting]")
-    expect(note).to_have_text("1 more task: show it")
+    expect(note).to_have_text("Show 1 more task")
     after = row(page, first).bounding_box()
     assert before is not None
     assert after is not None
@@ -147,7 +147,7 @@ def test_a_range_is_selected_with_shift_and_a_row_with_x(page: Page, enqueue: En
     page.goto("/tasks?queue=ranges")
     box(page, ids[0]).click()
     box(page, ids[2]).click(modifiers=["Shift"])
-    bar = page.get_by_role("region", name="What is selected")
+    bar = page.get_by_role("region", name="Selection")
     expect(bar).to_contain_text("3 selected")
     for _ in range(4):
         page.keyboard.press("j")
@@ -171,10 +171,10 @@ def test_what_is_selected_is_cancelled_after_a_question(
     for task_id in ids[:5]:
         box(page, task_id).check()
     axe(page)
-    bar = page.get_by_role("region", name="What is selected")
+    bar = page.get_by_role("region", name="Selection")
     expect(bar.get_by_role("button", name="Requeue")).to_be_disabled()
     bar.get_by_role("button", name="Cancel").click()
-    confirm(page, "Cancel 5 tasks?", "Leave it")
+    confirm(page, "Cancel 5 tasks?", "Go back")
     expect(page.get_by_role("dialog")).to_be_hidden()
     bar.get_by_role("button", name="Cancel").click()
     confirm(page, "Cancel 5 tasks?", "Cancel")
@@ -197,7 +197,7 @@ def test_what_could_not_be_done_is_said_with_the_reason(
         box(page, task_id).check()
     for task_id in ids[:2]:
         admin.delete(f"/api/v1/tasks/{task_id}")
-    bar = page.get_by_role("region", name="What is selected")
+    bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Cancel").click()
     confirm(page, "Cancel 3 tasks?", "Cancel")
     expect(page.locator("#announcement")).to_have_text(
@@ -214,18 +214,18 @@ def test_failed_tasks_are_requeued_and_deleted_by_selection(
     eventually(lambda: all(status_of(admin, task_id) == "failed" for task_id in ids))
     page.goto("/tasks?queue=failing")
     page.get_by_role("checkbox", name="Select all on this page").check()
-    bar = page.get_by_role("region", name="What is selected")
+    bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Requeue 2").click()
-    confirm(page, "Let 2 failed tasks wait again?", "Requeue")
+    confirm(page, "Requeue 2 failed tasks?", "Requeue")
     expect(page.locator("#announcement")).to_have_text("Done for 2 tasks.")
     expect(bar).to_contain_text("1 selected")
     bar.get_by_role("button", name="Run now").click()
-    confirm(page, "Let 1 task start now", "Run now")
+    confirm(page, "Run 1 delayed task now", "Run now")
     expect(page.locator("#announcement")).to_have_text("Done for 1 task.")
     eventually(lambda: status_of(admin, later) == "completed")
     page.reload()
     page.get_by_role("checkbox", name="Select all on this page").check()
-    bar.get_by_role("button", name="Delete").click()
+    bar.get_by_role("button", name="Delete all").click()
     confirm(page, "Delete 3 tasks?", "Delete")
     expect(page.locator("#announcement")).to_have_text("Done for 3 tasks.")
     assert {status_of(admin, task_id) for task_id in (*ids, later)} == {"gone"}
@@ -242,15 +242,15 @@ def test_all_that_match_are_counted_before_they_are_deleted(
     page.goto("/tasks")
     enter(page, 'queue:many args:%" since:1h')
     expect(rows(page)).to_have_count(5)
-    page.get_by_text("All that match").click()
-    page.get_by_role("button", name="Cancel what waits").click()
-    confirm(page, "Cancel 5 waiting tasks that match?", "Leave it")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Cancel pending").click()
+    confirm(page, "Cancel 5 matching pending tasks?", "Go back")
     expect(page.get_by_role("dialog")).to_be_hidden()
     enter(page, r'queue:many args:"%\"" since:1h task:fact')
-    page.get_by_text("All that match").click()
-    page.get_by_role("button", name="Delete them").click()
-    confirm(page, "Delete 5 tasks that match? Nothing is left of them.", "Delete them")
-    expect(page.locator("#announcement")).to_have_text("5 tasks are deleted.")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Delete all").click()
+    confirm(page, "Delete 5 matching tasks? This cannot be undone.", "Delete all")
+    expect(page.locator("#announcement")).to_have_text("5 tasks deleted.")
     assert {status_of(admin, task_id) for task_id in (*ids, other)} == {"gone"}
 
 
@@ -274,9 +274,9 @@ def test_the_period_of_all_that_match_moves_along_with_the_clock(
 def test_nothing_is_asked_where_nothing_matches(page: Page, enqueue: Enqueue) -> None:
     enqueue(queue_name="nothing", **LATER)
     page.goto("/tasks?queue=nothing")
-    page.get_by_text("All that match").click()
-    page.get_by_role("button", name="Requeue the failed ones").click()
-    expect(page.locator("#announcement")).to_have_text("No task that matches has failed.")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Requeue failed").click()
+    expect(page.locator("#announcement")).to_have_text("No matching task has failed.")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
@@ -286,7 +286,7 @@ def test_somebody_without_permissions_selects_nothing(user_page: UserPage, enque
     page.goto("/tasks?queue=looking")
     expect(row(page, task_id)).to_be_visible()
     expect(page.get_by_role("checkbox")).to_have_count(0)
-    expect(page.get_by_text("All that match")).to_have_count(0)
+    expect(page.get_by_text("All matching tasks")).to_have_count(0)
 
 
 def test_somebody_does_what_they_may_on_their_queue(
@@ -298,7 +298,7 @@ def test_somebody_does_what_they_may_on_their_queue(
     page.goto("/tasks?task_name=factorial&status=pending")
     for one in (task_id, other):
         box(page, one).check()
-    bar = page.get_by_role("region", name="What is selected")
+    bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Delete 1").click()
     confirm(page, "Delete 1 task?", "Delete")
     expect(page.locator("#announcement")).to_have_text("Done for 1 task.")

@@ -16,7 +16,7 @@ def row(page: Page, name: str) -> Locator:
 
 def test_a_user_is_made_given_permissions_and_taken_away(page: Page) -> None:
     page.goto("/admin/users")
-    page.get_by_text("A new user").click()
+    page.get_by_text("New user").click()
     page.get_by_label("Username").fill("lisa")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create user").click()
@@ -33,7 +33,7 @@ def test_a_user_is_made_given_permissions_and_taken_away(page: Page) -> None:
     expect(lisa).to_contain_text("everything, everywhere")
     page.get_by_role("button", name="Delete lisa").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("lisa is deleted.")).to_be_visible()
+    expect(page.get_by_text("User lisa is deleted.")).to_be_visible()
     expect(lisa).to_have_count(0)
 
 
@@ -43,27 +43,27 @@ def test_the_sessions_of_somebody_else_are_ended(page: Page, admin: httpx.Client
         page.goto("/admin/users")
         page.get_by_role("button", name=f"End all sessions of {name}").click()
         page.get_by_role("dialog").get_by_role("button", name="End").click()
-        expect(page.get_by_text(f"All sessions of {name} ended.")).to_be_visible()
+        expect(page.get_by_text(f"All sessions of {name} are ended.")).to_be_visible()
         assert theirs.get("/me").status_code == 401
 
 
 def test_a_key_is_shown_once_and_works(page: Page, admin: httpx.Client) -> None:
     page.goto("/admin/users")
-    page.get_by_text("A new key").click()
-    page.get_by_label("What it is for").fill("shop")
+    page.get_by_text("New key", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("shop")
     page.get_by_label("look at tasks").check()
     page.get_by_role("button", name="Create key").click()
-    secret = page.get_by_role("group", name="This is the key")
+    secret = page.get_by_role("group", name="Your new key")
     expect(secret).to_be_focused()
     key = secret.locator("code").inner_text()
     with browser(admin, None) as program:
         assert program.get("/api/v1/queues", headers={"X-API-Key": key}).status_code == 200
-    page.get_by_role("link", name="I have it").click()
+    page.get_by_role("link", name="Done").click()
     expect(row(page, "shop")).to_contain_text("enqueue, look")
     expect(page.get_by_text(key)).to_have_count(0)
     page.get_by_role("button", name="Delete the key shop").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("The key shop is deleted.")).to_be_visible()
+    expect(page.get_by_text("Key shop is deleted.")).to_be_visible()
 
 
 def test_the_audit_log_grows_while_its_details_stay_open(page: Page, admin: httpx.Client) -> None:

@@ -12,11 +12,11 @@ def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueu
     page.goto("/workers")
     row = page.locator("[id^=worker-]")
     expect(row).to_have_count(1)
-    row.get_by_role("button", name="claim nothing more").click()
+    row.get_by_role("button", name="it claims no new tasks").click()
     expect(page.locator("#announcement")).to_contain_text("claims nothing more")
     expect(row.locator(".status")).to_have_text("quiet", timeout=20_000)
     task = enqueue(task_name="gcd", args=[12, 18])
-    row.get_by_role("button", name="claim again").click()
+    row.get_by_role("button", name="it claims tasks again").click()
     expect(row.locator(".status")).to_have_text("alive", timeout=20_000)
     page.wait_for_function(
         "id => fetch(`api/v1/tasks/${id}`).then((answer) => answer.json())"
@@ -29,7 +29,7 @@ def test_a_stop_is_asked_about_before(page: Page) -> None:
     page.goto("/workers")
     page.locator("[id^=worker-]").get_by_role("button", name="Stop").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("hands the rest back and ends")
-    dialog.get_by_role("button", name="Leave it").click()
+    expect(dialog).to_contain_text("releases the rest and exits")
+    dialog.get_by_role("button", name="Go back").click()
     expect(dialog).to_be_hidden()
     expect(page.locator("[id^=worker-] .status")).to_have_text("alive")

@@ -20,7 +20,7 @@ UNSAID = (
     # What an expression is, which zones there are, and what fits together.
     r"^(cron|every|timezone|starts_at|ends_at) ",
     # Text in base64 that is in UTF-8, and a name.
-    r"^cursor must be what an X-Next-Cursor header said$",
+    r"^cursor must be the value of an X-Next-Cursor header$",
     # A time by itself is fine; how far it may be away depends on the day.
     r"^(\[\d+\]\.)?scheduled_at must be within a hundred years from now$",
 )

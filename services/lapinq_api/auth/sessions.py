@@ -65,7 +65,7 @@ async def check_still_admin(state: "State", scope: Scope) -> None:
     if session is None:
         raise unauthenticated()
     if not session.actor.is_admin:
-        raise refusal_of(session.actor, "do what only an admin may")
+        raise refusal_of(session.actor, "do this: it takes an admin")
 
 
 def session_of(scope: Scope) -> Session:

@@ -1,1 +1,1 @@
-"""What an operation declares: its route, parameters, filters, bodies, and who may call it."""
+"""How operations are declared: route, parameters, filters, bodies, and who may call them."""

@@ -1,4 +1,4 @@
-"""Reading the body of a request: JSON only, bounded while it streams in, in size and in time."""
+"""Reads request bodies: JSON only, with a limit on size and time that holds while the body arrives."""
 
 import asyncio
 import re
@@ -14,10 +14,10 @@ from lapinq_api.wire.codec import decode
 from lapinq_api.wire.errors import Refused
 
 BODY_SECONDS = 20.0
-"""Within which a body has to be there in all, counted from when it is asked for."""
+"""How long a body may take to arrive, from when it is first read."""
 
 WHOLE_KEY = "lapinq.whole"
-"""In the scope of a request whose end has arrived: reading it waits for nothing, and is spared the timer."""
+"""Set in the scope of a request whose body has arrived whole: reading it needs no timer."""
 
 
 class _NoFields(msgspec.Struct, forbid_unknown_fields=True):
@@ -29,13 +29,13 @@ _SIGNS_OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
 
 async def read_no_fields(scope: Scope, receive: Receive, limit: int, admission: Admission) -> None:
-    """Takes a body that asks for nothing: none, or an object without fields. What else it holds is refused."""
+    """Reads a body that may be empty or an object without fields. Anything else is refused."""
     if body := await read_json_if_any(scope, receive, limit, admission):
         decode(_no_fields, body)
 
 
 async def read_json_if_any(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
-    """As `read_json`; empty, whatever its type, where the request has no body."""
+    """As `read_json`, but empty, whatever its type, if the request has no body."""
     if any(name in _SIGNS_OF_A_BODY and value != b"0" for name, value in scope["headers"]):
         return await read_json(scope, receive, limit, admission)
     return b""
@@ -44,8 +44,8 @@ async def read_json_if_any(scope: Scope, receive: Receive, limit: int, admission
 async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """The body, at most `limit` bytes, counted as they arrive.
 
-    A body of no declared type is taken as JSON. Raises `Refused` (408, 413, 415), `Overloaded`, and
-    `ClientDisconnect` when the client is gone before its end.
+    A body without a declared type is read as JSON. Raises `Refused` (408, 413, 415), `Overloaded`, and
+    `ClientDisconnect` if the client leaves before the end.
     """
     declared = 0
     for name, value in scope["headers"]:
@@ -64,7 +64,7 @@ async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admis
 async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admission) -> bytes:
     """A body of any type, at most `limit` bytes and `BODY_SECONDS`.
 
-    Raises `Refused` (408, 413), also where its sender may no longer ask for what they ask for (401, 403), `Overloaded`,
+    Raises `Refused` (408, 413; 401, 403 if the sender has lost the permission meanwhile), `Overloaded`,
     `DatabaseUnavailable`, and `ClientDisconnect`.
     """
     if WHOLE_KEY in scope:
@@ -75,7 +75,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admis
     except TimeoutError as error:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT,
-            f"the body was not there within {BODY_SECONDS:g} seconds",
+            f"the body did not arrive within {BODY_SECONDS:g} seconds",
             {"Connection": "close"},
         ) from error
     await ask_again(scope)

@@ -1,7 +1,7 @@
-"""From what a route is declared to be to what the router calls.
+"""Turns the declaration of an operation into a route.
 
-An `Operation` says everything of one method of one path: who may call it, what it takes, what it answers. The router,
-the refusal of unknown parameters, the check of who asks and the description in `/openapi.json` all come from it.
+An `Operation` declares one method of one path: who may call it, what it takes, what it returns. The router, the check
+for unknown parameters, the permission check and the description in `/openapi.json` all come from it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -28,19 +28,19 @@ class Needs(StrEnum):
     """Who may call an operation."""
 
     NOBODY = "nobody"
-    """Open to all."""
+    """Open to everybody."""
     READ = "read"
-    """Whoever may look at tasks."""
+    """Callers that may read tasks."""
     PERMISSION = "permission"
-    """The handler asks for a permission itself (`lapinq_api.credentials.caller.require`), once it knows the queue."""
+    """The handler checks a permission itself (`lapinq_api.credentials.caller.require`), once it knows the queue."""
     ADMIN = "admin"
-    """An admin, or the key of the settings."""
+    """An admin, or the key from the settings."""
     SESSION = "session"
-    """Somebody who has logged in: a key has no account."""
+    """A logged-in user: a key has no account."""
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter of the path, the query or a header. `schema` is JSON Schema."""
+    """A parameter in the path, the query or a header. `schema` is JSON Schema."""
 
     name: str
     description: str
@@ -49,11 +49,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A successful answer, or a failed one with a body of its own: what it means, its body and its headers.
+    """A successful answer, or a failure with its own body: meaning, body and headers.
 
-    `body` is a type that msgspec knows, a union of structs, or JSON Schema; None where there is no body (204, a
-    redirect). `headers` are described by name. `links` lead on: by the name of another handler what it takes, by
-    parameter, as an expression of OpenAPI such as "$response.body#/id".
+    `body` is a type that msgspec knows, a union of structs, or JSON Schema; None if there is no body (204, a
+    redirect). `headers` maps names to descriptions. `links` maps other handlers' names to their parameters, each an
+    OpenAPI runtime expression such as "$response.body#/id".
     """
 
     description: str
@@ -66,8 +66,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one path.
 
-    `body` is a type that msgspec knows; `body_is_optional` where a request without one is fine. `errors` are the
-    statuses it answers beyond those that any operation may, each with when it does (`lapinq_api.openapi.document`).
+    `body` is a type that msgspec knows; `body_is_optional` if the request may have none. `errors` maps statuses to
+    when they occur, beyond those that any operation may return (`lapinq_api.openapi.document`).
     """
 
     method: str
@@ -85,7 +85,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint:
-    """The operations of one path, by method. What a handler raises is answered by `middleware.failures`."""
+    """The operations of one path, by method. `middleware.failures` answers what a handler raises."""
 
     def __init__(self, operations: Iterable[Operation], state: State) -> None:
         self._operations = {operation.method: operation for operation in operations}
@@ -108,13 +108,13 @@ class Endpoint:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The parameters of the query string, each known to the operation and there once."""
+    """The query parameters: all known to the operation, each given once."""
     query: dict[str, str] = request.scope[QUERY_KEY]
     return query
 
 
 def routes_for(operations: Iterable[Operation], state: State) -> list[Route]:
-    """A route a path: with one a method, a 405 would name the methods of the first alone."""
+    """One route per path: with one per method, a 405 would list only the first route's methods."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
@@ -135,7 +135,7 @@ def _check(needs: Needs, request: Request) -> None:
         case Needs.ADMIN:
             actor = actor_of(request)
             if not actor.is_admin:
-                raise refusal_of(actor, "do what only an admin may")
+                raise refusal_of(actor, "do this: it takes an admin")
         case Needs.SESSION:
             session_of(request.scope)
         case _:

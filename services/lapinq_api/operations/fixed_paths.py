@@ -1,7 +1,7 @@
-"""Finds the operations of paths without parameters by a look into a table; the router tries one path after another.
+"""Routes paths without parameters by a table lookup; the router would try one path after another.
 
-It also keeps a method that a fixed path does not take from being tried on paths with parameters: DELETE /tasks/failed
-would be about a task called so.
+It also answers 405 for a fixed path's other methods, which the router would try on paths with parameters: DELETE
+/tasks/failed would delete a task named "failed".
 """
 
 from starlette.routing import Route, Router
@@ -12,7 +12,7 @@ from lapinq_api.wire.path import route_path
 
 
 class FixedPaths:
-    """Stands in front of `router`, which serves everything else, and leaves the route in the scope as it does."""
+    """Stands in front of `router`, which serves everything else. Sets the route in the scope as the router does."""
 
     def __init__(self, router: Router) -> None:
         self._router = router

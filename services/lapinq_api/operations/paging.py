@@ -1,4 +1,4 @@
-"""Lists page by page: how many a page has, and how the next one goes on from it."""
+"""Paging of lists: the page size and the cursor."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,7 +12,7 @@ DEFAULT_LIMIT = 50
 MOST_LISTED = 1000
 
 CURSOR_HEADER = "X-Next-Cursor"
-CURSOR_HEADERS = {CURSOR_HEADER: "What to give as `cursor` for the next page, where there is one."}
+CURSOR_HEADERS = {CURSOR_HEADER: "The `cursor` of the next page, if there is one."}
 
 LIMIT = Parameter(
     name="limit",
@@ -22,36 +22,36 @@ LIMIT = Parameter(
 
 
 def cursor_parameter(pattern: str) -> Parameter:
-    """The parameter that a page is gone on with; it matches `pattern` whole."""
+    """The parameter for the next page; it must match `pattern` as a whole."""
     return Parameter(
         name="cursor",
-        description="Go on where a page ended, with what its X-Next-Cursor header said.",
+        description="Start after the previous page: the value of its X-Next-Cursor header.",
         schema={"type": "string", "pattern": f"^{pattern}$"},
     )
 
 
 def read_limit(query: dict[str, str]) -> int:
-    """How many are asked for. Raises `InvalidValue`."""
+    """The page size. Raises `InvalidValue`."""
     return whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
 
 
 def wrong_cursor() -> InvalidValue:
-    """What is raised for a cursor that was not ours."""
-    return InvalidValue("cursor", "must be what an X-Next-Cursor header said")
+    """The error for a cursor that no page returned."""
+    return InvalidValue("cursor", "must be the value of an X-Next-Cursor header")
 
 
 def next_number(last: int | None) -> dict[str, str] | None:
-    """The header that leads on after number `last`; None without one."""
+    """The cursor header after number `last`; None if there is no next page."""
     return None if last is None else {CURSOR_HEADER: cursor_after_number(last)}
 
 
 def cursor_after_number(last: int) -> str:
-    """What leads on after number `last`."""
+    """The cursor after number `last`."""
     return urlsafe_b64encode(last.to_bytes(8)).rstrip(b"=").decode()
 
 
 def read_number(query: Mapping[str, str]) -> int | None:
-    """The number that a page goes on after; None for the first page. Raises `InvalidValue`."""
+    """The number after which the page starts; None for the first page. Raises `InvalidValue`."""
     text = query.get("cursor")
     if text is None:
         return None

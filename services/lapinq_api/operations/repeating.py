@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header, with which a request may be sent again and is done once."""
+"""The `Idempotency-Key` header: a repeated request with the same key is stored once."""
 
 import hashlib
 import re
@@ -21,39 +21,42 @@ IDEMPOTENCY_KEY = Parameter(
     name=HEADER,
     where="header",
     description=(
-        "A name for this request, the same when it is sent again for want of an answer: what was stored the first"
-        " time is answered, and nothing is stored twice. Kept for 24 hours, for each caller."
+        "Makes this request safe to repeat: send the same key again if no answer arrived. The same"
+        " request with the same key returns what was stored the first time and stores nothing. Kept for"
+        " 24 hours, separately for each caller."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 )
 
-CONFLICT = "The idempotency key was used for another request within 24 hours."
-HEADERS = {"Idempotency-Replayed": "`true` where this is the answer to an earlier request with the same key."}
+CONFLICT = "The idempotency key was used for a different request within 24 hours."
+HEADERS = {
+    "Idempotency-Replayed": "`true` if this repeats the answer of an earlier request with the same key."
+}
 
 
 def key_name(request: Request) -> str | None:
-    """What the header says, below the caller, to whom it belongs; None without it. Raises `InvalidValue`."""
+    """The key with its caller as a prefix; None without the header. Raises `InvalidValue`."""
     given = [value for name, value in request.scope["headers"] if name == _RAW]
     if not given:
         return None
     if len(given) > 1:
         raise InvalidValue(HEADER, "must be given once")
     if not _PRINTABLE.fullmatch(given[0]):
-        raise InvalidValue(HEADER, f"must have 1 to {MAX_KEY} characters, printable ones of ASCII")
+        raise InvalidValue(HEADER, f"must have 1 to {MAX_KEY} printable ASCII characters")
     return f"{_whose(actor_of(request))}\n{given[0].decode()}"
 
 
 def key_of(name: str, operation: str, body: bytes) -> Key:
-    """The key called `name` of this very request: `operation` is its method and path."""
+    """The key called `name` for this exact request. `operation` is its method and path."""
     digest = hashlib.sha256(f"{operation}\n".encode())
     digest.update(body)
     return Key(name, digest.digest())
 
 
 def ids_of(earlier: Earlier) -> Ids:
-    """What was answered before. Raises `Refused` (409) when that was another request."""
+    """The ids of the earlier answer. Raises `Refused` (409) if that was a different request."""
     if not earlier.is_same:
-        raise Refused(HTTPStatus.CONFLICT, f"the {HEADER} was used for another request within 24 hours")
+        raise Refused(HTTPStatus.CONFLICT, f"the {HEADER} was used for a different request within 24 hours")
     return earlier.task_ids
 
 

@@ -1,4 +1,4 @@
-"""The schedule that a path names, and acting on it by what one may do on its queue."""
+"""The schedule named in a path, and changing it under the permissions on its queue."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -33,14 +33,14 @@ def schedule_name(request: Request) -> str:
 
 
 def links_to_schedule(expression: str) -> dict[str, dict[str, str]]:
-    """To everything that is about one schedule, with its name where `expression` says."""
+    """Links to every operation on one schedule, with its name taken from `expression`."""
     return {name: {"name": expression} for name in _ABOUT_ONE}
 
 
 def refuse_early(request: Request, permission: Permission) -> None:
-    """Raises `Refused` (401, 403) for those who may not act so on any queue, before anything is read or looked up.
+    """Raises `Refused` (401, 403) for callers without the permission on any queue, before anything is read.
 
-    Only for a user does it depend on the queue.
+    Only a user's permission depends on the queue.
     """
     actor = actor_of(request)
     if actor.kind is not ActorKind.USER or actor.is_admin:
@@ -54,10 +54,10 @@ async def act(
     name: str,
     verb: Callable[[psycopg.AsyncConnection, Schedule], Awaitable[T]],
 ) -> T:
-    """What `verb` answers, called with the schedule, which stays as it is until the change is committed.
+    """Calls `verb` with the schedule, which stays locked until the change is committed.
 
-    So nobody acts on a schedule that is moved to another queue meanwhile. Raises `UnknownSchedule`, and `Refused` for
-    who may not act so on its queue.
+    So nobody changes a schedule that moves to another queue at the same moment. Raises `UnknownSchedule`, and
+    `Refused` without the permission on its queue.
     """
 
     async def checked(conn: psycopg.AsyncConnection) -> T:

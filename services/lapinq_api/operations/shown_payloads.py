@@ -1,4 +1,4 @@
-"""What of a task's payload the sender of a request is shown, where the queue has to be looked up first."""
+"""Masks a task's payload for a caller when the queue has to be looked up first."""
 
 from starlette.requests import Request
 
@@ -8,9 +8,9 @@ from lapinq_core.tasks import inspect
 
 
 async def about_task(state: State, request: Request, task_id: str, text: str) -> bytes:
-    """`text`, JSON about a task which does not name its queue, as the sender of `request` may see it.
+    """`text`, JSON about a task that does not name its queue, with hidden values masked for the sender of `request`.
 
-    Only where something may be hidden from them is the queue looked up.
+    The queue is looked up only if something may be hidden from them.
     """
     view = state.payloads.for_(actor_of(request))
     if view.is_whole:

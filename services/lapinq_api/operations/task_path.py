@@ -1,4 +1,4 @@
-"""The task that a path names."""
+"""The task named in a path."""
 
 import re
 from http import HTTPStatus
@@ -10,12 +10,12 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.errors import InvalidValue
 
 TASK_ID = Parameter(
-    name="id", where="path", description="The id of a task.", schema={"type": "string", "format": "uuid"}
+    name="id", where="path", description="The task's id.", schema={"type": "string", "format": "uuid"}
 )
 
 
 def links_to_task(expression: str) -> dict[str, dict[str, str]]:
-    """To everything that is about one task, with its id where `expression` says."""
+    """Links to every operation on one task, with its id taken from `expression`."""
     return {name: {"id": expression} for name in _ABOUT_ONE}
 
 
@@ -25,14 +25,14 @@ def task_id(request: Request) -> str:
 
 
 def read_id(name: str, text: str, what: str) -> str:
-    """The id that `text` is, in lower case. Raises `InvalidValue`, which says that `name` must be `what`."""
+    """`text` as an id, in lower case. Raises `InvalidValue`, which says that `name` must be `what`."""
     if not _ID.fullmatch(text):
         raise InvalidValue(name, f"must be {what} such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
     return text.lower()
 
 
 def unknown_task() -> Refused:
-    """What is raised where there is none."""
+    """The error for an unknown task."""
     return Refused(HTTPStatus.NOT_FOUND, "there is no task with this id")
 
 

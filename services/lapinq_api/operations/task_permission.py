@@ -1,4 +1,4 @@
-"""Whether somebody may act on the task that a path names, which goes by its queue."""
+"""Checks whether the caller may act on the task named in a path, which depends on its queue."""
 
 from starlette.requests import Request
 
@@ -10,9 +10,9 @@ from lapinq_core.tasks import inspect
 
 
 async def require_for_task(state: State, request: Request, permission: Permission, task_id: str) -> None:
-    """Returns when the sender of `request` may act so on the task.
+    """Returns if the sender of `request` may act on the task.
 
-    Only for a user does that depend on the queue, which is looked up then. Raises `Refused` (401, 403, 404).
+    The queue is looked up for users only. Raises `Refused` (401, 403, 404).
     """
     if actor_of(request).kind is not ActorKind.USER or actor_of(request).is_admin:
         require(request, permission, None)

@@ -1,4 +1,4 @@
-"""The operations of the REST API, a file a subject. A handler decodes, asks for permission, calls one verb, encodes."""
+"""The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
 from lapinq_api.routes.operating import description, health, metrics, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
@@ -27,4 +27,4 @@ _DESCRIBED = (
 )
 
 OPERATIONS = (*_DESCRIBED, *description.operations(_DESCRIBED))
-"""Everything that the router serves besides pages, in the order in which paths are tried: fixed ones first."""
+"""All operations except pages, in the order in which paths are tried: fixed paths first."""

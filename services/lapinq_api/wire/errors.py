@@ -64,7 +64,7 @@ def answer(error: Exception) -> Json | None:
         case DatabaseReadOnly():
             return _later("the database takes no changes at the moment")
         case DatabaseUnavailable():
-            return _later("the database is away or did not answer in time")
+            return _later("the database is unavailable or did not answer in time")
         case Overloaded():
             return _later("the server has more to do than it can hold")
         case KeyHeld():
@@ -72,7 +72,7 @@ def answer(error: Exception) -> Json | None:
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
         case ScheduleExists():
-            return sentence(HTTPStatus.CONFLICT, "there is a schedule of this name already")
+            return sentence(HTTPStatus.CONFLICT, "a schedule with this name exists already")
         case OtherVersion() | StillRuns():
             return sentence(HTTPStatus.CONFLICT, str(error))
         case HTTPException(status_code=HTTPStatus.NOT_FOUND):

@@ -28,9 +28,7 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
     """
     for name, text in parameters.items():
         if len(text) > LONGEST_TEXT or "\0" in text:
-            raise InvalidValue(
-                name, f"must have at most {LONGEST_TEXT} characters, and not the character NUL"
-            )
+            raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters and no NUL")
     for name in ("queue", "name"):
         if name in parameters:
             check_name(name, parameters[name])
@@ -99,7 +97,7 @@ def seconds_ago(text: str | None) -> int | None:
 def check_text(name: str, text: str) -> None:
     """Raises `InvalidValue` for what no filter takes."""
     if len(text) > LONGEST_TEXT or "\0" in text:
-        raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters, and not the character NUL")
+        raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters and no NUL")
 
 
 def _status(text: str | None) -> Status | None:

@@ -1,6 +1,6 @@
-"""What the database answers as JSON text, described: the API makes nothing from these structs, pages read it with them.
+"""The objects that the database returns as JSON text. They describe the API, and pages decode with them.
 
-The tests hold the real answers against them, field by field.
+Tests compare the real answers with these structs, field by field.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from lapinq_core.domain.webhooks.webhook import WebhookState
 
 
 class TaskObject(msgspec.Struct, kw_only=True):
-    """A task with all that is known of it. Times are in UTC."""
+    """A task in full. Times are in UTC."""
 
     id: Id
     task_name: str
@@ -24,10 +24,8 @@ class TaskObject(msgspec.Struct, kw_only=True):
     args: list[Any]
     kwargs: dict[str, Any]
     status: Status
-    result: Annotated[
-        str | None, says("The return value as JSON text, once it is completed.", example='"done"')
-    ]
-    error: Annotated[str | None, says("What went wrong at last.")]
+    result: Annotated[str | None, says("The return value as JSON text, once completed.", example='"done"')]
+    error: Annotated[str | None, says("The last error.")]
     attempts: Annotated[int, says("Executions started.")]
     max_retries: int
     priority: int
@@ -38,15 +36,15 @@ class TaskObject(msgspec.Struct, kw_only=True):
     retry_backoff: bool
     webhook_url: str | None
     ttl_seconds: float | None
-    ttl_remaining: Annotated[float | None, says("Seconds left of its time to live.")]
-    worker_id: Annotated[str | None, says("The worker that took it last.")]
+    ttl_remaining: Annotated[float | None, says("Seconds left of the time to live.")]
+    worker_id: Annotated[str | None, says("The worker that claimed it last.")]
     created_at: datetime
-    scheduled_at: Annotated[datetime | None, says("When it is due, also of one that waits for a retry.")]
+    scheduled_at: Annotated[datetime | None, says("When it is due, also while it waits for a retry.")]
     started_at: datetime | None
-    completed_at: Annotated[datetime | None, says("When it ended, in whichever way.")]
-    timeout_seconds: Annotated[float | None, says("The time limit of an attempt that it was enqueued with.")]
+    completed_at: Annotated[datetime | None, says("When it ended, for any reason.")]
+    timeout_seconds: Annotated[float | None, says("The time limit for one attempt, as enqueued.")]
     request_id: Annotated[
-        str | None, says("The `X-Request-ID` of the call that enqueued it; null for a task of a schedule.")
+        str | None, says("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
 
 
@@ -54,14 +52,14 @@ class ResultObject(msgspec.Struct, kw_only=True):
     """How a task ended."""
 
     id: Id
-    status: Annotated[Status, says("One that is final: completed, failed, cancelled or expired.")]
+    status: Annotated[Status, says("A final status: completed, failed, cancelled or expired.")]
     result: Annotated[str | None, says("The return value as JSON text.", example='"done"')]
     error: str | None
     completed_at: datetime
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended, or that it runs. Released: it was handed back or snoozed, and its number is used again."""
+    """The outcome of an attempt, or that it is running. Released: given back or snoozed; its number is used again."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -72,39 +70,39 @@ class AttemptOutcome(StrEnum):
 
 
 class AttemptObject(msgspec.Struct, kw_only=True):
-    """One attempt at a task, or the end of a task that waited. Times are in UTC."""
+    """One attempt of a task, or the end of a task that never started. Times are in UTC."""
 
-    attempt: Annotated[int, says("Its number, from 1; 0 for the end of a task that never started.")]
+    attempt: Annotated[int, says("The attempt's number, from 1; 0 for the end of a task that never started.")]
     outcome: AttemptOutcome
     result: Annotated[str | None, says("The return value as JSON text.")]
     error: str | None
     traceback: str | None
-    logs: Annotated[str | None, says("The lines it wrote to its log, the latest ones when there are many.")]
+    logs: Annotated[str | None, says("The attempt's log lines; only the latest if there are many.")]
     progress: Annotated[int | None, says("In percent.")]
     progress_message: str | None
-    run_seconds: Annotated[float | None, says("How long the function ran, where its worker could tell.")]
+    run_seconds: Annotated[float | None, says("How long the function ran, if its worker could tell.")]
     started_at: datetime | None
-    finished_at: Annotated[datetime | None, says("When its end was stored.")]
+    finished_at: Annotated[datetime | None, says("When the outcome was stored.")]
     worker_id: str | None
-    final: Annotated[bool, says("Whether it gave the task its status.")]
+    final: Annotated[bool, says("Whether this attempt set the task's final status.")]
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):
-    """A call that tells of an ended task, and what became of it. The database answers it as text, in this form."""
+    """A webhook for an ended task, and its deliveries. The database returns it as text in this form."""
 
-    id: Annotated[Id, says("The id of the event, sent as `webhook-id` with every try.")]
+    id: Annotated[Id, says("The event's id, sent as `webhook-id` with every delivery.")]
     task_id: Id
     queue_name: str
     task_name: str
     url: str
     status: Annotated[Literal["completed", "failed"], says("How the task ended.")]
     state: WebhookState
-    tries: Annotated[int, says("Tries begun since the end of the task, or since it was sent again.")]
+    tries: Annotated[int, says("Deliveries tried since the task ended, or since the webhook was resent.")]
     created_at: Annotated[datetime, says("When the task ended.")]
     due_at: Annotated[
         datetime | None,
-        says("When it is tried next, while it is pending; of one on its way, in case of no outcome."),
+        says("When the next delivery is due, while pending."),
     ]
-    tried_at: Annotated[datetime | None, says("When the latest try began.")]
-    answer: Annotated[int | None, says("The HTTP status that the latest try was answered with.", example=200)]
-    failure: Annotated[str | None, says("Why the latest try came to nothing.", example="it answered 500")]
+    tried_at: Annotated[datetime | None, says("When the latest delivery began.")]
+    answer: Annotated[int | None, says("The HTTP status of the latest answer.", example=200)]
+    failure: Annotated[str | None, says("Why the latest delivery failed.", example="it answered 500")]

@@ -1,4 +1,4 @@
-"""The body of a request to pause something: why, if they say."""
+"""The body of a request to pause something: an optional reason."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from lapinq_core.tasks.queues import MOST_REASON
 
 
 class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Why it is paused, for whoever wonders later."""
+    """The reason for the pause, for people who look later."""
 
     reason: Annotated[
         str | None,

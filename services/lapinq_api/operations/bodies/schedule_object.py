@@ -1,4 +1,4 @@
-"""A schedule as the API shows it: what somebody wrote, what has become of it, and what it means."""
+"""A schedule as the API returns it: its definition, its state, and what it means in words."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.schedules.ticks import Tick
 
 _MANY = 20
-"""Schedules from which on they are made in a thread: each may need a sentence, which takes a millisecond."""
+"""From this many schedules on, the objects are built in a thread: each sentence takes about a millisecond."""
 
 
 class ScheduleObject(msgspec.Struct, kw_only=True):
-    """A schedule with all that is known of it. Times are in UTC."""
+    """A schedule in full. Times are in UTC."""
 
     name: str
     task_name: str
@@ -30,7 +30,7 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     queue_name: str
     args: list[Any]
     kwargs: dict[str, Any]
-    cron: Annotated[str | None, says("Either this or `every` says when.", example="0 9 * * 1-5")]
+    cron: Annotated[str | None, says("Set if `every` is not.", example="0 9 * * 1-5")]
     every: str | None
     timezone: str
     starts_at: datetime | None
@@ -48,19 +48,21 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     webhook_url: str | None
     timeout_seconds: float | None
     state: ScheduleState
-    description: Annotated[str, says("When it comes, in words.", example="At 09:00, Monday through Friday")]
-    next_fire_at: Annotated[
-        datetime | None, says("Its next tick; null while it is paused, and when it has ended.")
+    description: Annotated[
+        str, says("The expression or interval in words.", example="At 09:00, Monday through Friday")
     ]
-    last: Annotated[Tick | None, says("The latest of its ticks that was dealt with.")]
+    next_fire_at: Annotated[datetime | None, says("The next tick; null while paused and after the end.")]
+    last: Annotated[Tick | None, says("The latest tick that was handled.")]
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
-    source: Annotated[str | None, says("The file or module that it is kept in, where that is not here.")]
-    version: Annotated[int, says("Grows with each change, with a pause and a resumption too.")]
+    source: Annotated[
+        str | None, says("The file or module that manages it; null if it is managed over the API.")
+    ]
+    version: Annotated[int, says("Grows with every change, including pause and resume.")]
     created_at: datetime
     updated_at: datetime
-    updated_by: Annotated[str, says("Who changed it last, or created it.")]
+    updated_by: Annotated[str, says("Who changed or created it last.")]
 
 
 Shown = tuple[Schedule, Tick | None]
@@ -68,13 +70,13 @@ Shown = tuple[Schedule, Tick | None]
 
 
 async def with_latest(conn: psycopg.AsyncConnection, found: Sequence[Schedule]) -> list[Shown]:
-    """Each of `found` with its latest tick."""
+    """`found`, each with its latest tick."""
     latest = await ticks.list_ticks(conn, [one.id for one in found], 1)
     return [(one, next(iter(latest[one.id]), None)) for one in found]
 
 
 async def objects(found: Sequence[Shown], view: PayloadView) -> list[dict[str, Any]]:
-    """The objects of schedules as whoever has `view` may see them."""
+    """The objects of schedules, with the payloads that `view` may see."""
     if len(found) < _MANY:
         return [_object(one, last, view) for one, last in found]
     return await asyncio.to_thread(lambda: [_object(one, last, view) for one, last in found])

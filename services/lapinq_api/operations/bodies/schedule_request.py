@@ -1,6 +1,6 @@
-"""What is asked of schedules: a new one, or other values for one that is there.
+"""Request bodies for schedules: a new one, or changes to an existing one.
 
-Which values are right is for `lapinq_core.domain.schedules.schedule` to say; here they get their types.
+`lapinq_core.domain.schedules.schedule` decides which values are valid; here they only get their types.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from lapinq_core.domain.tasks.allow_list import check_allowed
 
 MAX_VERSION = 2**31 - 1
 MOST_BYTES = 64 * 1024
-"""Of each thing that a schedule carries, as JSON: it is kept, shown in lists, and copied with each tick."""
+"""The most JSON for each value that a schedule carries: it is stored, listed, and copied with each tick."""
 
 CRON_SCHEMA: dict[str, Any] = {"minLength": 1, "maxLength": MAX_EXPRESSION}
 EVERY_SCHEMA: dict[str, Any] = {
@@ -55,21 +55,19 @@ Version = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_VE
 
 
 class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A schedule to create: a task, and when it is enqueued. Exactly one of `cron` and `every` says when.
+    """A schedule to create: a task, and when to enqueue it. Give exactly one of `cron` and `every`.
 
-    A field that is null counts as left out.
+    A null field counts as omitted.
     """
 
     name: Annotated[
         ScheduleName,
-        says("What it is called; it can't be renamed. No slash in it.", example="nightly-report"),
+        says("The name, which cannot be changed later. No slash.", example="nightly-report"),
     ]
-    task_name: Annotated[Name, says("Name of the task's function.", example="send_report")]
+    task_name: Annotated[Name, says("The function's task name.", example="send_report")]
     module_path: Annotated[
         ModulePath,
-        says(
-            "The module to import it from; one that `LAPINQ_ALLOWED_MODULES` allows.", example="app.reports"
-        ),
+        says("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="app.reports"),
     ]
     queue_name: Annotated[Name | None, says("The queue of its tasks.", default="default")] = None
     args: Annotated[
@@ -77,72 +75,72 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         says(f"Positional arguments, up to {MOST_BYTES // 1024} KiB. {JSON_LIMITS}", default=[]),
     ] = None
     kwargs: Annotated[
-        dict[str, Any] | None, says("Keyword arguments. The limits are those of `args`.", default={})
+        dict[str, Any] | None, says("Keyword arguments. Same limits as `args`.", default={})
     ] = None
     cron: Annotated[
         Expression | None,
-        says("A cron expression: when, on the clocks of `timezone`.", example="0 9 * * 1-5"),
+        says("A cron expression, in the time zone `timezone`.", example="0 9 * * 1-5"),
     ] = None
     every: Annotated[
         Every | None,
-        says("Or an interval, in w, d, h, m and s: `15m`, `1h30m`. Counts from `starts_at`, or from now."),
+        says("An interval in w, d, h, m and s: `15m`, `1h30m`. It counts from `starts_at`, or from now."),
     ] = None
     timezone: Annotated[Zone | None, says("An IANA name.", default="UTC", example="Europe/Madrid")] = None
     starts_at: Annotated[Time | None, says("No tick before this time; UTC without an offset.")] = None
     ends_at: Annotated[Time | None, says("No tick after this time; UTC without an offset.")] = None
     jitter: Annotated[
         Jitter | None,
-        says("A task becomes due up to so many seconds after its tick, always as many.", default=0),
+        says(
+            "The largest random delay of a tick's task, in seconds. It is the same for every tick.", default=0
+        ),
     ] = None
     misfire: Annotated[
         MisfireName | None,
         says(
-            "What becomes of ticks that nobody dealt with in time: the last of them runs, none, or all.",
+            "What to do with missed ticks: run the latest, none, or all.",
             default="latest",
         ),
     ] = None
     misfire_limit: Annotated[
-        MisfireLimit | None, says("Most ticks that `all` makes up for.", default=100)
+        MisfireLimit | None, says("The most missed ticks that `all` runs.", default=100)
     ] = None
     overlap: Annotated[
         OverlapName | None,
-        says("What becomes of a tick while the run before has not ended.", default="allow"),
+        says("What to do when the previous run has not ended.", default="allow"),
     ] = None
-    max_retries: Annotated[Retries | None, says("Retries after the first execution.", default=3)] = None
+    max_retries: Annotated[Retries | None, says("Retries after the first attempt.", default=3)] = None
     priority: Annotated[Priority | None, says("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         MoreSeconds | None,
-        says("Seconds after its enqueueing after which a task is deleted, or expires if it has not started."),
+        says("Seconds after which the task is deleted, or expires if it has not started."),
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        says("Kept with each task, beside `schedule` and `planned_at`. The limits are those of `args`."),
+        says("Stored with each task, next to `schedule` and `planned_at`. Same limits as `args`."),
     ] = None
     retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
     retry_backoff: Annotated[
-        bool | None, says("Double the delay with each retry, up to ten minutes.", default=True)
+        bool | None, says("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, says("Called when a task has completed or failed; http or https, with a host.")
+        WebhookUrl | None, says("Called when a task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
-        MoreSeconds | None, says("Seconds that one attempt may take. Left out: the worker's own limit.")
+        MoreSeconds | None, says("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
 
 
 class ScheduleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Other values for a schedule. What is left out stays as it is; null stands for what a new schedule would have."""
+    """Changes to a schedule. An omitted field stays as it is; null sets the default of a new schedule."""
 
-    version: Annotated[Version, says("The version that the change is made to.", example=1)]
+    version: Annotated[Version, says("The version that this change is based on.", example=1)]
     task_name: Name | UnsetType = UNSET
     module_path: ModulePath | UnsetType = UNSET
     queue_name: Name | UnsetType | None = UNSET
     args: list[Any] | UnsetType | None = UNSET
     kwargs: dict[str, Any] | UnsetType | None = UNSET
-    cron: Annotated[
-        Expression | UnsetType | None, says("Takes the place of `every`.", example="30 9 * * 1-5")
-    ] = UNSET
-    every: Annotated[Every | UnsetType | None, says("Takes the place of `cron`.")] = UNSET
+    cron: Annotated[Expression | UnsetType | None, says("Replaces `every`.", example="30 9 * * 1-5")] = UNSET
+    every: Annotated[Every | UnsetType | None, says("Replaces `cron`.")] = UNSET
     timezone: Zone | UnsetType | None = UNSET
     starts_at: Time | UnsetType | None = UNSET
     ends_at: Time | UnsetType | None = UNSET
@@ -161,13 +159,13 @@ class ScheduleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read_definition(body: bytes, allowed: Sequence[str]) -> Definition:
-    """The schedule that is asked for; its values are not checked yet. Raises `InvalidValue`."""
+    """The requested schedule, not validated yet. Raises `InvalidValue`."""
     given = msgspec.structs.asdict(decode(_request, body))
     return Definition(**_typed({name: value for name, value in given.items() if value is not None}, allowed))
 
 
 def read_change(body: bytes, allowed: Sequence[str]) -> tuple[int, dict[str, Any]]:
-    """The version that a change is made to, and the new values by field, not checked yet. Raises `InvalidValue`."""
+    """The version a change is based on, and the new values by field, not validated yet. Raises `InvalidValue`."""
     given = msgspec.structs.asdict(decode(_change, body))
     version: int = given.pop("version")
     if not 1 <= version <= MAX_VERSION:

@@ -1,1 +1,1 @@
-"""The filters that lists and bulk operations take."""
+"""The filters of lists and bulk operations."""

@@ -1,4 +1,4 @@
-"""What a list of the audit log is narrowed to, read from the query of a request or of a page."""
+"""Filters of the audit log, read from a query string."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ _LONGEST_TEXT = 1000
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT}
 _TIME_SCHEMA = {"type": "string", "format": "date-time"}
 
-ACTOR = Parameter(name="actor", description="Only changes by this name, exactly.", schema=_TEXT_SCHEMA)
+ACTOR = Parameter(name="actor", description="Only changes by exactly this name.", schema=_TEXT_SCHEMA)
 ACTION = Parameter(name="action", description="Only this action, such as task.cancel.", schema=_TEXT_SCHEMA)
-TARGET = Parameter(name="target", description="Only changes of this, exactly.", schema=_TEXT_SCHEMA)
-SINCE = Parameter(name="since", description="Only changes from this time on.", schema=_TIME_SCHEMA)
+TARGET = Parameter(name="target", description="Only changes of exactly this target.", schema=_TEXT_SCHEMA)
+SINCE = Parameter(name="since", description="Only changes at or after this time.", schema=_TIME_SCHEMA)
 UNTIL = Parameter(name="until", description="Only changes before this time.", schema=_TIME_SCHEMA)
 
 
 def read_filter(query: Mapping[str, str]) -> AuditFilter:
-    """The filter that `query` says, with where to go on. Raises `InvalidValue`."""
+    """The filter in `query`, with its cursor. Raises `InvalidValue`."""
     return AuditFilter(
         actor=_text("actor", query.get("actor")),
         action=_text("action", query.get("action")),

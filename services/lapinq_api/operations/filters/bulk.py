@@ -1,6 +1,6 @@
-"""What narrows down a call for many tasks: what narrows a list, and what else a search of the dashboard may ask for.
+"""Filters of bulk operations: those of lists, and the others that the dashboard's search knows.
 
-So that what somebody sees there, on all its pages, can be said to such a call exactly.
+So a bulk call can name exactly the tasks that a search shows, on all its pages.
 """
 
 import re
@@ -30,7 +30,7 @@ from lapinq_core.tasks.filters import TaskFilter, pattern_of
 
 
 def read_bulk_filter(query: dict[str, str]) -> TaskFilter:
-    """What `query` asks for. Raises `InvalidValue`."""
+    """The filter in `query`. Raises `InvalidValue`."""
     chosen = read_filter(query)
     if (name := query.get("name")) is not None:
         check_name("name", name)
@@ -61,25 +61,23 @@ def read_bulk_filter(query: dict[str, str]) -> TaskFilter:
 
 
 def with_pattern(chosen: Search) -> Search:
-    """The same; errors of most other kinds are told apart by a pattern, which takes less time than by their kind."""
+    """The same search with a pattern for its kind of error: a pattern rules out most other errors faster."""
     if chosen.error_kind is None or chosen.error is not None:
         return chosen
     return msgspec.structs.replace(chosen, error=pattern_of(chosen.error_kind))
 
 
 def read_worker_id(text: str) -> str:
-    """The id of a worker. Raises `InvalidValue`."""
+    """A worker's id. Raises `InvalidValue`."""
     if not _ID.fullmatch(text):
-        raise InvalidValue("worker", "must be the id of a worker")
+        raise InvalidValue("worker", "must be a worker's id")
     return str(UUID(text))
 
 
 def check_kind(text: str) -> None:
-    """Raises `InvalidValue` for what is no kind of error."""
+    """Raises `InvalidValue` if `text` cannot be a kind of error."""
     if not 1 <= len(text) <= LONGEST_TEXT or "\0" in text:
-        raise InvalidValue(
-            "error_kind", f"must have 1 to {LONGEST_TEXT} characters, and not the character NUL"
-        )
+        raise InvalidValue("error_kind", f"must have 1 to {LONGEST_TEXT} characters and no NUL")
 
 
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -94,24 +92,24 @@ FILTERS = (
     Parameter(
         name="error_kind",
         description=(
-            "Only tasks that ended with an error whose first line is this, once `*` stands in it for every number, id"
-            " and quoted part."
+            "Only tasks that ended with an error whose first line equals this, after every number, id and"
+            " quoted part is replaced by `*`."
         ),
         schema=TEXT_SCHEMA,
     ),
     Parameter(
         name="id",
-        description="Only tasks whose id begins so; a whole id is that task alone.",
+        description="Only tasks whose id starts with this.",
         schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
     ),
     Parameter(
         name="worker",
-        description="Only tasks that this worker runs, or ran last.",
+        description="Only tasks that this worker runs or ran last.",
         schema={"type": "string", "format": "uuid"},
     ),
     Parameter(
         name="since",
-        description="Only tasks enqueued at this time or later.",
+        description="Only tasks enqueued at or after this time.",
         schema={"type": "string", "format": "date-time"},
     ),
     Parameter(
@@ -120,4 +118,4 @@ FILTERS = (
         schema={"type": "string", "format": "date-time"},
     ),
 )
-"""All but the status, which not every call leaves open."""
+"""All filters except the status, which some calls fix."""

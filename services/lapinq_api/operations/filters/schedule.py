@@ -1,4 +1,4 @@
-"""What a list of schedules is narrowed to, and where it goes on, read from the query of a request or of a page."""
+"""Filters of the schedules, and their cursor, read from a query string."""
 
 import binascii
 import re
@@ -16,22 +16,22 @@ from lapinq_core.schedules.schedules import ScheduleFilter
 _LONGEST_TEXT = 1000
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT, "pattern": WITHOUT_NUL}
 
-QUEUE = Parameter(name="queue", description="Only those whose tasks go to this queue.", schema=NAME_SCHEMA)
+QUEUE = Parameter(name="queue", description="Only schedules that enqueue to this queue.", schema=NAME_SCHEMA)
 NAME_PART = Parameter(
     name="name",
-    description="Only those whose name, or whose task's name, contains this, in capitals or not.",
+    description="Only schedules whose name or task name contains this, ignoring case.",
     schema=_TEXT_SCHEMA,
 )
 STATE = Parameter(
     name="state", description="Only this state.", schema={"type": "string", "enum": list(ScheduleState)}
 )
 SOURCE = Parameter(
-    name="source", description="Only those that are kept in this file or module.", schema=_TEXT_SCHEMA
+    name="source", description="Only schedules managed by this file or module.", schema=_TEXT_SCHEMA
 )
 
 
 def read_filter(query: Mapping[str, str]) -> ScheduleFilter:
-    """The filter that `query` says. Raises `InvalidValue`."""
+    """The filter in `query`. Raises `InvalidValue`."""
     queue, state = query.get("queue"), query.get("state")
     if queue is not None:
         check_name("queue", queue)
@@ -46,7 +46,7 @@ def read_filter(query: Mapping[str, str]) -> ScheduleFilter:
 
 
 def read_after(query: Mapping[str, str]) -> str | None:
-    """The name that a page goes on after; None for the first page. Raises `InvalidValue`."""
+    """The name after which the page starts; None for the first page. Raises `InvalidValue`."""
     text = query.get("cursor")
     if text is None:
         return None
@@ -59,7 +59,7 @@ def read_after(query: Mapping[str, str]) -> str | None:
 
 
 def cursor_after_name(last: str) -> str:
-    """What leads on after the schedule of this name."""
+    """The cursor after the schedule of this name."""
     return urlsafe_b64encode(last.encode()).rstrip(b"=").decode()
 
 

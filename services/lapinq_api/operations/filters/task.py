@@ -1,4 +1,4 @@
-"""What narrows tasks down in a query string: the parameters, and reading them into a filter."""
+"""Filters of tasks: the query parameters, and reading them."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,7 +16,7 @@ LONGEST_TEXT = 1000
 
 
 def read_filter(query: dict[str, str]) -> TaskFilter:
-    """What `query` asks for. Raises `InvalidValue`."""
+    """The filter in `query`. Raises `InvalidValue`."""
     queue, name, status, cursor = (query.get(key) for key in ("queue", "task_name", "status", "cursor"))
     if queue is not None:
         check_name("queue", queue)
@@ -36,15 +36,15 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
 
 
 def ids_beginning_with(text: str) -> tuple[str, str]:
-    """The lowest and the highest id that begin so. Raises `InvalidValue`."""
+    """The lowest and the highest id that start with `text`. Raises `InvalidValue`."""
     text = text.strip().lower()
     if not _BEGIN.fullmatch(text):
-        raise InvalidValue("id", "must be the beginning of a task id")
+        raise InvalidValue("id", "must be the start of a task id")
     return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
 
 
 def cursor_after(last: str) -> str:
-    """What `read_filter` takes for `cursor` to go on after the task `last`."""
+    """The `cursor` after the task `last`."""
     return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
 
 
@@ -69,7 +69,7 @@ def _read_cursor(text: str) -> str:
 _LOWEST_ID = "00000000-0000-0000-0000-000000000000"
 _HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
-"""What an id may begin with, as a pattern."""
+"""A pattern for the start of an id."""
 _BEGIN = re.compile(BEGIN_OF_ID)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
 TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
@@ -80,22 +80,22 @@ STATUS = Parameter(
 )
 TASK_NAME = Parameter(
     name="task_name",
-    description="Only names that contain this, in upper or lower case (ILIKE).",
+    description="Only task names that contain this, ignoring case (ILIKE).",
     schema=NAME_SCHEMA,
 )
 ARGS = Parameter(
     name="args",
-    description="Only tasks whose positional arguments, as JSON text, contain this (ILIKE).",
+    description="Only tasks whose positional arguments contain this as JSON text (ILIKE).",
     schema=TEXT_SCHEMA,
 )
 RESULT = Parameter(
     name="result",
-    description="Only tasks that ended with a result which, as JSON text, contains this (ILIKE).",
+    description="Only tasks whose result contains this as JSON text (ILIKE).",
     schema=TEXT_SCHEMA,
 )
 ERROR = Parameter(
     name="error",
-    description="Only tasks that ended with an error which contains this (ILIKE).",
+    description="Only tasks whose error contains this (ILIKE).",
     schema=TEXT_SCHEMA,
 )
 CURSOR = cursor_parameter(_CURSOR.pattern)

@@ -1,4 +1,4 @@
-"""What a list of webhooks is narrowed to, read from the query of a request or of a page."""
+"""Filters of webhooks, read from a query string."""
 
 from collections.abc import Mapping
 
@@ -15,13 +15,13 @@ STATE = Parameter(
     name="state", description="Only this state.", schema={"type": "string", "enum": list(WebhookState)}
 )
 TASK_ID = Parameter(
-    name="task_id", description="Only those of this task.", schema={"type": "string", "format": "uuid"}
+    name="task_id", description="Only webhooks of this task.", schema={"type": "string", "format": "uuid"}
 )
-QUEUE = Parameter(name="queue", description="Only those of tasks of this queue.", schema=NAME_SCHEMA)
+QUEUE = Parameter(name="queue", description="Only webhooks of tasks in this queue.", schema=NAME_SCHEMA)
 
 
 def read_filter(query: Mapping[str, str]) -> WebhookFilter:
-    """The filter that `query` says, with where to go on. Raises `InvalidValue`."""
+    """The filter in `query`, with its cursor. Raises `InvalidValue`."""
     state, queue, task = (query.get(key) for key in ("state", "queue", "task_id"))
     if state is not None and state not in set(WebhookState):
         raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")

@@ -1,1 +1,1 @@
-"""For those who operate it: health, metrics, workers, webhooks, the description."""
+"""Operations for operators: health, metrics, workers, webhooks, the API description."""

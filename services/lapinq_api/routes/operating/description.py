@@ -1,4 +1,4 @@
-"""The description of the API: for programs as OpenAPI, and as a page for people."""
+"""The description of the API, as OpenAPI and as a page."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,11 +16,11 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 
 _PREFIXES = 8
-"""That an application is mounted at: one as a rule."""
+"""The prefix that the application is mounted at; usually only one."""
 
 
 def operations(described: Sequence[Operation]) -> tuple[Operation, ...]:
-    """The operations that describe `described`, and themselves."""
+    """The operations that describe `described` and themselves."""
 
     @lru_cache(maxsize=1)
     def document() -> dict[str, object]:
@@ -47,7 +47,7 @@ def operations(described: Sequence[Operation]) -> tuple[Operation, ...]:
             handler=openapi,
             needs=Needs.NOBODY,
             tag="server",
-            summary="This description, as OpenAPI 3.1",
+            summary="This description as OpenAPI 3.1",
             answers={200: Answer(description="The document.", body={"type": "object"})},
         ),
         Operation(
@@ -56,7 +56,7 @@ def operations(described: Sequence[Operation]) -> tuple[Operation, ...]:
             handler=docs,
             needs=Needs.NOBODY,
             tag="server",
-            summary="This description, as a page",
+            summary="This description as a page",
             answers={200: Answer(description="The page.", media_type="text/html")},
         ),
     )

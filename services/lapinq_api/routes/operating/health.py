@@ -1,4 +1,4 @@
-"""Whether this server can do its work."""
+"""Liveness, readiness and health of this server."""
 
 from http import HTTPStatus
 from typing import Literal
@@ -16,7 +16,7 @@ from lapinq_core.tasks import inspect
 
 
 class Health(msgspec.Struct):
-    """Whether the server works, and whether its database answers."""
+    """Whether the server works and its database answers."""
 
     status: Literal["ok", "error"]
     database: Literal["connected", "unavailable"]
@@ -42,13 +42,13 @@ async def livez(state: State, request: Request) -> Response:
 
 
 class Ready(msgspec.Struct):
-    """The server can do its work."""
+    """The server is ready for requests."""
 
     status: Literal["ready"] = "ready"
 
 
 class Unready(msgspec.Struct):
-    """The server can't do its work now, and why."""
+    """The server is not ready, and why."""
 
     reason: str
     status: Literal["unready"] = "unready"
@@ -67,11 +67,11 @@ async def _what_keeps_it(state: State) -> str | None:
         return "the server is stopping"
     try:
         if not state.database.is_ready:
-            return "the database is away, or has not the schema of this release yet"
+            return "the database is unavailable, or its schema is older than this release: run lapinq migrate"
         await state.database.run(inspect.ping)
     except DatabaseUnavailable:
         # Not the driver's words: whoever asks is not to learn where the database is.
-        return "the database is away or did not answer in time"
+        return "the database is unavailable or did not answer in time"
     return None
 
 
@@ -82,7 +82,7 @@ OPERATIONS = (
         handler=health,
         needs=Needs.NOBODY,
         tag="server",
-        summary="Whether the server can reach its database",
+        summary="Check whether the server reaches its database",
         answers={
             200: Answer(description="It can.", body=Health),
             503: Answer(description="It can't.", body=Health),
@@ -94,8 +94,8 @@ OPERATIONS = (
         handler=livez,
         needs=Needs.NOBODY,
         tag="server",
-        summary="Whether the server answers at all",
-        description="It never asks the database. For whoever starts the server anew when it hangs.",
+        summary="Check whether the server is alive",
+        description="Never asks the database. Use it to restart a server that hangs.",
         answers={200: Answer(description="It does.", body=Alive)},
     ),
     Operation(
@@ -104,14 +104,14 @@ OPERATIONS = (
         handler=readyz,
         needs=Needs.NOBODY,
         tag="server",
-        summary="Whether requests may be sent here",
-        description="They may once the schema is there and the database answers, until the server is told to stop.",
+        summary="Check whether the server is ready for requests",
+        description="Ready once the schema exists and the database answers, until the server shuts down.",
         answers={
             200: Answer(description="They may.", body=Ready),
             503: Answer(
-                description="They may not now.",
+                description="Not ready.",
                 body=Unready,
-                headers={"Retry-After": "Seconds after which to ask again."},
+                headers={"Retry-After": "Seconds to wait before the next try."},
             ),
         },
     ),

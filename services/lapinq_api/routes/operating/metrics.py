@@ -1,4 +1,4 @@
-"""The metrics of this server, of the queues, and of a worker and a scheduler inside it, as Prometheus reads them."""
+"""The Prometheus metrics of this server, of the queues, and of an embedded worker and scheduler."""
 
 from functools import partial
 
@@ -31,15 +31,14 @@ OPERATIONS = (
         handler=metrics,
         needs=Needs.NOBODY,
         tag="server",
-        summary="The metrics, for Prometheus",
+        summary="Prometheus metrics",
         description=(
-            "Answered while the database is away too: then `lapinq_database_up` is 0, and what only the database knows"
-            " is left out. With `application/openmetrics-text` in the header `Accept` the answer is OpenMetrics."
+            "Also answers while the database is unavailable: then `lapinq_database_up` is 0 and metrics"
+            " from the database are missing. With `application/openmetrics-text` in the `Accept` header"
+            " the answer is OpenMetrics."
         ),
         answers={
-            200: Answer(
-                description="Every metric, in the text format of Prometheus.", media_type="text/plain"
-            )
+            200: Answer(description="All metrics in the Prometheus text format.", media_type="text/plain")
         },
     ),
 )

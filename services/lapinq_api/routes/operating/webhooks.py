@@ -1,4 +1,4 @@
-"""Looking at webhooks and what became of them, and sending one again."""
+"""Lists webhooks with their deliveries, and resends one."""
 
 from http import HTTPStatus
 
@@ -47,7 +47,7 @@ async def resend_webhook(state: State, request: Request) -> Response:
 
 
 def _event_id(request: Request) -> str:
-    return read_id("id", request.path_params["id"], "the id of an event")
+    return read_id("id", request.path_params["id"], "an event's id")
 
 
 def _unknown() -> Refused:
@@ -55,7 +55,7 @@ def _unknown() -> Refused:
 
 
 _EVENT_ID = Parameter(
-    name="id", where="path", description="The id of an event.", schema={"type": "string", "format": "uuid"}
+    name="id", where="path", description="The event's id.", schema={"type": "string", "format": "uuid"}
 )
 OPERATIONS = (
     Operation(
@@ -65,7 +65,10 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="webhooks",
         summary="List webhooks, newest first",
-        description="One is there for each end of a task that named a `webhook_url`, until a while after its delivery.",
+        description=(
+            "Each task enqueued with a `webhook_url` gets one when it ends. It is deleted some time after its"
+            " delivery."
+        ),
         parameters=(STATE, TASK_ID, QUEUE, LIMIT, NUMBER_CURSOR),
         answers={
             200: Answer(
@@ -97,10 +100,10 @@ OPERATIONS = (
         handler=resend_webhook,
         needs=Needs.PERMISSION,
         tag="webhooks",
-        summary="Send a webhook again",
+        summary="Resend a webhook",
         description=(
-            "Whatever became of it, it is due now and tried for another day, with the same id. A user needs the"
-            " permission `requeue` on the queue of the task."
+            "Whatever its state, it is due now and retried for another day, with the same id. A user"
+            " needs the permission `requeue` on the task's queue."
         ),
         parameters=(_EVENT_ID,),
         answers={200: Answer(description="It is pending.", body=WebhookObject)},

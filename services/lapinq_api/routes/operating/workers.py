@@ -1,4 +1,4 @@
-"""Looking at workers, and asking them to be quiet, to go on, or to stop."""
+"""Lists workers, and quiets, resumes or stops one."""
 
 from http import HTTPStatus
 
@@ -20,7 +20,7 @@ from lapinq_core.fleet.steering import DeadWorker, Fleet, StoppingWorker, Unknow
 WORKER_ID = Parameter(
     name="id",
     where="path",
-    description="The id of a worker, a new one with each start.",
+    description="The worker's id, new with each start.",
     schema={"type": "string", "format": "uuid"},
 )
 
@@ -59,13 +59,11 @@ async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> 
     except DeadWorker as error:
         raise Refused(HTTPStatus.CONFLICT, "this worker was declared dead") from error
     except StoppingWorker as error:
-        raise Refused(
-            HTTPStatus.CONFLICT, "this worker was asked to stop, which can't be taken back"
-        ) from error
+        raise Refused(HTTPStatus.CONFLICT, "this worker was asked to stop, which cannot be undone") from error
 
 
 def _check_may_steer(request: Request) -> None:
-    """A worker serves many queues, so whoever asks it for something must be one who may pause all of them."""
+    """A worker serves many queues, so steering it takes the permission to pause all of them."""
     actor = actor_of(request)
     if not actor.may(Permission.PAUSE, None):
         raise refusal_of(
@@ -81,9 +79,11 @@ def _unknown() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, "there is no worker with this id")
 
 
-_UNKNOWN = {404: "There is no such worker: it never was, has signed off, or died more than a day ago."}
-_FIXED = {**_UNKNOWN, 409: "The worker was declared dead, or asked to stop."}
-_STEERING = "It hears of it with its next beat. That takes an admin, or a key with the scope `manage`."
+_UNKNOWN = {404: "There is no such worker: unknown, shut down, or dead for more than a day."}
+_FIXED = {**_UNKNOWN, 409: "The worker was declared dead or asked to stop."}
+_STEERING = (
+    "The worker learns of it at its next heartbeat. Requires an admin, or a key with the scope `manage`."
+)
 
 OPERATIONS = (
     Operation(
@@ -92,11 +92,11 @@ OPERATIONS = (
         handler=list_workers,
         needs=Needs.READ,
         tag="workers",
-        summary="Workers, and what they run",
-        description=f"Those that died in the last day too; at most {steering.MOST_WORKERS}.",
+        summary="List workers and what they run",
+        description=f"Includes workers that died in the last day; at most {steering.MOST_WORKERS}.",
         answers={
             200: Answer(
-                description="The workers, the living first, then by name.",
+                description="The workers: live ones first, then by name.",
                 body=Fleet,
                 links={
                     name: {"id": "$response.body#/workers/0/id"} for name in ("get_worker", "quiet_worker")
@@ -110,7 +110,7 @@ OPERATIONS = (
         handler=get_worker,
         needs=Needs.READ,
         tag="workers",
-        summary="One worker, and what it runs",
+        summary="Get one worker and what it runs",
         parameters=(WORKER_ID,),
         answers={200: Answer(description="The worker.", body=WorkerDetails)},
         errors=_UNKNOWN,
@@ -121,10 +121,12 @@ OPERATIONS = (
         handler=quiet_worker,
         needs=Needs.PERMISSION,
         tag="workers",
-        summary="Let a worker claim nothing more",
-        description=f"It hands back what it has not begun, and lets what runs end. {_STEERING}",
+        summary="Quiet a worker",
+        description=(
+            f"It claims nothing new, releases what it has not started, and finishes what it runs. {_STEERING}"
+        ),
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="The worker is asked to.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to be quiet.", body=WorkerDetails)},
         errors=_FIXED,
     ),
     Operation(
@@ -133,10 +135,10 @@ OPERATIONS = (
         handler=resume_worker,
         needs=Needs.PERMISSION,
         tag="workers",
-        summary="Let a quiet worker claim again",
+        summary="Resume a quiet worker",
         description=_STEERING,
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="Nothing is asked of the worker.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to resume.", body=WorkerDetails)},
         errors=_FIXED,
     ),
     Operation(
@@ -147,11 +149,12 @@ OPERATIONS = (
         tag="workers",
         summary="Stop a worker",
         description=(
-            "As SIGTERM does: what it has not begun is handed back, what runs gets its time to end. A worker process"
-            f" ends with code 0, a worker in a server stays stopped until that starts anew. {_STEERING}"
+            "Works like SIGTERM: the worker releases what it has not started and gives running tasks the"
+            " grace period. A worker process exits with code 0; a worker inside a server stays stopped"
+            f" until the server restarts. {_STEERING}"
         ),
         parameters=(WORKER_ID,),
-        answers={200: Answer(description="The worker is asked to.", body=WorkerDetails)},
+        answers={200: Answer(description="The worker is asked to stop.", body=WorkerDetails)},
         errors=_FIXED,
     ),
 )

@@ -1,4 +1,4 @@
-"""Who is logged in, over HTTP: what they are, their password, and their sessions."""
+"""The logged-in user: profile, password and sessions."""
 
 import re
 from datetime import datetime
@@ -36,7 +36,7 @@ SESSION_ID = Parameter(
 
 
 class Me(msgspec.Struct):
-    """Who is logged in. `has_default_password`: with the one that everybody knows."""
+    """The logged-in user. `has_default_password`: the default password is still in use."""
 
     id: int
     username: str
@@ -46,7 +46,7 @@ class Me(msgspec.Struct):
 
 
 class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
-    """A password has 8 to 1024 characters, is not the username and not common."""
+    """A password has 8 to 1024 characters, differs from the username and is not a common one."""
 
     current_password: str
     new_password: Annotated[
@@ -59,14 +59,14 @@ class PasswordChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class PasswordChanged(msgspec.Struct):
-    """It was changed, and so many other sessions ended."""
+    """The password was changed, and how many other sessions were ended."""
 
     changed: bool
     sessions_ended: int
 
 
 class SessionObject(msgspec.Struct):
-    """A session. `is_current`: the one that asks."""
+    """A session. `is_current`: the session of this request."""
 
     id: str
     created_at: datetime
@@ -113,7 +113,7 @@ async def end_session(state: State, request: Request) -> Response:
     session = session_of(request.scope)
     which = request.path_params["id"]
     if not _ID.fullmatch(which):
-        raise InvalidValue("id", "must be the id of a session")
+        raise InvalidValue("id", "must be a session's id")
     await _read_no_fields(state, request)
 
     async def revoke(conn: psycopg.AsyncConnection) -> bool:
@@ -159,7 +159,7 @@ OPERATIONS = (
         handler=me,
         needs=Needs.SESSION,
         tag="account",
-        summary="Who is logged in",
+        summary="Get the logged-in user",
         answers={200: Answer(description="You.", body=Me)},
     ),
     Operation(
@@ -170,12 +170,12 @@ OPERATIONS = (
         tag="account",
         summary="Change your password",
         description=(
-            f"Ends all your other sessions. After {MOST_BY_SESSION} wrong guesses at the current one a session can't"
-            " change it for a while."
+            f"Ends all your other sessions. After {MOST_BY_SESSION} wrong guesses of the current password,"
+            " the session cannot try again for a while."
         ),
         body=PasswordChange,
         answers={200: Answer(description="It is changed.", body=PasswordChanged)},
-        errors={403: "The current password is wrong.", 429: "Too many guesses, or too many requests."},
+        errors={403: "The current password is wrong.", 429: "Too many guesses or requests."},
     ),
     Operation(
         method="GET",
@@ -186,7 +186,7 @@ OPERATIONS = (
         summary="Your sessions",
         answers={
             200: Answer(
-                description="The latest in use first.",
+                description="Your sessions, the latest in use first.",
                 body=list[SessionObject],
                 links={"end_session": {"id": "$response.body#/1/id"}},
             )
@@ -198,8 +198,8 @@ OPERATIONS = (
         handler=end_other_sessions,
         needs=Needs.SESSION,
         tag="account",
-        summary="End all your sessions but this one",
-        answers={200: Answer(description="They ended at once.", body=SessionsEnded)},
+        summary="End all your other sessions",
+        answers={200: Answer(description="The sessions are ended.", body=SessionsEnded)},
     ),
     Operation(
         method="DELETE",
@@ -209,7 +209,7 @@ OPERATIONS = (
         tag="account",
         summary="End one of your sessions",
         parameters=(SESSION_ID,),
-        answers={200: Answer(description="It ended at once.", body=SessionsEnded)},
+        answers={200: Answer(description="The session is ended.", body=SessionsEnded)},
         errors={404: "You have no session with this id."},
     ),
 )

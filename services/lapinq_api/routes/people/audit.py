@@ -1,4 +1,4 @@
-"""Looking at the audit log."""
+"""Lists the audit log."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,7 +25,7 @@ OPERATIONS = (
         handler=list_audit,
         needs=Needs.ADMIN,
         tag="audit",
-        summary="List what people and keys changed, newest first",
+        summary="List changes by users and keys, newest first",
         parameters=(ACTOR, ACTION, TARGET, SINCE, UNTIL, LIMIT, NUMBER_CURSOR),
         answers={
             200: Answer(

@@ -1,4 +1,4 @@
-"""Named API keys: making them, looking at them, deleting them."""
+"""Named API keys: create, list, delete."""
 
 import re
 import secrets
@@ -30,24 +30,24 @@ ScopeName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(Scope)})
 KEY_ID = Parameter(
     name="id",
     where="path",
-    description="The id of a key.",
+    description="The key's id.",
     schema={"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
 )
 
 
 class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A key to make."""
+    """A key to create."""
 
     name: Name
     scopes: Annotated[
         list[ScopeName],
-        says("What it may do, at least one.", example=["enqueue", "read"]),
+        says("Its scopes, at least one.", example=["enqueue", "read"]),
         msgspec.Meta(extra_json_schema={"minItems": 1}),
     ]
 
 
 class KeyMade(msgspec.Struct, kw_only=True):
-    """A new key. `key` is the key itself, which nobody can be told again."""
+    """A new key. `key` is the secret, which is shown only once."""
 
     id: int
     name: str
@@ -60,7 +60,7 @@ class KeyMade(msgspec.Struct, kw_only=True):
 
 
 class KeyDeleted(msgspec.Struct):
-    """The id that the key had."""
+    """The id of the deleted key."""
 
     id: int
     deleted: bool = True
@@ -80,11 +80,9 @@ async def create_key(state: State, request: Request) -> Response:
     try:
         made = await state.database.run(keys.create, asked.name, key, scopes, by=author_of(request))
     except NameTaken as error:
-        raise Refused(HTTPStatus.CONFLICT, "there is a key of this name already") from error
+        raise Refused(HTTPStatus.CONFLICT, "a key with this name exists already") from error
     except TooManyKeys as error:
-        raise Refused(
-            HTTPStatus.CONFLICT, f"there are {keys.MOST_KEYS} keys, the most there may be"
-        ) from error
+        raise Refused(HTTPStatus.CONFLICT, f"there are already {keys.MOST_KEYS} keys, the maximum") from error
     return Json(KeyMade(**msgspec.structs.asdict(made), key=key), HTTPStatus.CREATED)
 
 
@@ -103,7 +101,7 @@ _request = msgspec.json.Decoder(KeyRequest)
 
 
 def _scopes(asked: list[str]) -> list[Scope]:
-    """Each scope once, in the order in which they are declared. Raises `InvalidValue`."""
+    """Each scope once, in declaration order. Raises `InvalidValue`."""
     for index, scope in enumerate(asked):
         if scope not in set(Scope):
             raise InvalidValue(f"scopes[{index}]", f"must be one of {', '.join(Scope)}")
@@ -115,7 +113,7 @@ def _scopes(asked: list[str]) -> list[Scope]:
 def _key_id(request: Request) -> int:
     given: str = request.path_params["id"]
     if not _ID.fullmatch(given):
-        raise InvalidValue("id", "must be the id of a key, a whole number")
+        raise InvalidValue("id", "must be a key's id, a whole number")
     return int(given)
 
 
@@ -128,7 +126,7 @@ OPERATIONS = (
         handler=list_keys,
         needs=Needs.ADMIN,
         tag="keys",
-        summary="List the named keys",
+        summary="List API keys",
         answers={200: Answer(description="The keys, by name.", body=list[KeyRecord])},
     ),
     Operation(
@@ -137,17 +135,17 @@ OPERATIONS = (
         handler=create_key,
         needs=Needs.ADMIN,
         tag="keys",
-        summary="Make a named key",
-        description="The key itself is in the answer, and nowhere else: it can't be shown again.",
+        summary="Create an API key",
+        description="The answer contains the key itself, which cannot be shown again.",
         body=KeyRequest,
         answers={
             201: Answer(
-                description="The key is made.",
+                description="The key is created.",
                 body=KeyMade,
                 links={"delete_key": {"id": "$response.body#/id"}},
             )
         },
-        errors={409: f"There is a key of this name already, or there are {keys.MOST_KEYS} keys."},
+        errors={409: f"A key with this name exists already, or there are {keys.MOST_KEYS} keys."},
     ),
     Operation(
         method="DELETE",
@@ -155,8 +153,8 @@ OPERATIONS = (
         handler=delete_key,
         needs=Needs.ADMIN,
         tag="keys",
-        summary="Delete a named key",
-        description="It stops working at once, or within 5 seconds on a server that is cut off from the announcement.",
+        summary="Delete an API key",
+        description="It stops working immediately; on a server that misses the notification, within 5 seconds.",
         parameters=(KEY_ID,),
         answers={200: Answer(description="The key is deleted.", body=KeyDeleted)},
         errors={404: "There is no key with this id."},

@@ -1,4 +1,4 @@
-"""The sessions of somebody else, over HTTP: an admin ends them all."""
+"""An admin ends all sessions of a user."""
 
 import psycopg
 from starlette.requests import Request
@@ -45,9 +45,9 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="users",
         summary="End all sessions of a user",
-        description="They have to log in again, wherever they were logged in. Your own end too, if it is you.",
+        description="They have to log in again everywhere. Your own sessions end too, if it is you.",
         parameters=(USER_ID,),
-        answers={200: Answer(description="They ended at once.", body=SessionsEnded)},
+        answers={200: Answer(description="The sessions are ended.", body=SessionsEnded)},
         errors=UNKNOWN,
     ),
 )

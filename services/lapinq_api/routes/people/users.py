@@ -1,4 +1,4 @@
-"""People over HTTP, for admins: making users, their roles and permissions, taking them away, and the page of them."""
+"""User management for admins: create users, set roles and permissions, delete users, and the page of all users."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ Password = Annotated[
 Queues = Annotated[
     dict[str, list[PermissionName]],
     Meta(
-        description="What they may do, by queue; it replaces what was there.",
+        description="Permissions by queue. They replace the previous ones.",
         extra_json_schema={"maxProperties": MAX_QUEUES, "propertyNames": NAME_SCHEMA},
     ),
 ]
@@ -59,13 +59,13 @@ _LARGEST_ID = 10**18 - 1
 USER_ID = Parameter(
     name="id",
     where="path",
-    description="The id of a user.",
+    description="The user's id.",
     schema={"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
 )
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """A user to be made. A password has 8 to 1024 characters, is not the username and not common."""
+    """A user to create. A password has 8 to 1024 characters, differs from the username and is not a common one."""
 
     username: Username
     password: Password
@@ -73,19 +73,19 @@ class NewUser(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RoleChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What somebody shall be."""
+    """The new role."""
 
     role: RoleName
 
 
 class PermissionsChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What a user shall be allowed, by queue. An admin may do everything anyway."""
+    """A user's permissions by queue. An admin may do everything anyway."""
 
     queues: Queues
 
 
 class UserObject(msgspec.Struct):
-    """A user, and what they may do by queue."""
+    """A user with their permissions by queue."""
 
     id: int
     username: str
@@ -94,7 +94,7 @@ class UserObject(msgspec.Struct):
 
 
 class UserDeleted(msgspec.Struct):
-    """The user that is gone."""
+    """The deleted user."""
 
     id: int
     deleted: bool
@@ -120,7 +120,7 @@ async def create_user(state: State, request: Request) -> Response:
 
     user = await state.database.run(create)
     if user is None:
-        raise Refused(HTTPStatus.CONFLICT, "there is a user of this name already")
+        raise Refused(HTTPStatus.CONFLICT, "a user with this name exists already")
     return Json(_shown(user), HTTPStatus.CREATED)
 
 
@@ -135,7 +135,7 @@ async def set_role(state: State, request: Request) -> Response:
                 await _record(conn, request, "user.role", user, {"role": role})
             return changed, user
 
-    return Json(_shown(_changed(*await state.database.run(change), "made a mere user")))
+    return Json(_shown(_changed(*await state.database.run(change), "demoted to an ordinary user")))
 
 
 async def set_permissions(state: State, request: Request) -> Response:
@@ -189,14 +189,16 @@ async def _record(
 
 def _changed(changed: Changed, user: User | None, what: str) -> User:
     if changed is Changed.LAST_ADMIN:
-        raise Refused(HTTPStatus.CONFLICT, f"the last admin can't be {what}: nobody could make another")
+        raise Refused(
+            HTTPStatus.CONFLICT, f"the last admin cannot be {what}: nobody could create another admin"
+        )
     if user is None:
         raise unknown_user()
     return user
 
 
 def unknown_user() -> Refused:
-    """What is raised for an id that is nobody's."""
+    """The error for an unknown user."""
     return Refused(HTTPStatus.NOT_FOUND, "there is no user with this id")
 
 
@@ -225,12 +227,12 @@ OPERATIONS = (
         handler=users_page,
         needs=Needs.PERMISSION,
         tag="users",
-        summary="The page of all users",
-        description="For admins. A browser without a session is led to the login.",
+        summary="The page of users",
+        description="For admins. A browser without a session is redirected to the login.",
         answers={
             200: Answer(description="The page.", media_type="text/html"),
             303: Answer(description="To the login."),
-            403: Answer(description="A page that says no: you are no admin.", media_type="text/html"),
+            403: Answer(description="A page that says it is for admins only.", media_type="text/html"),
         },
     ),
     Operation(
@@ -243,7 +245,7 @@ OPERATIONS = (
         body=NewUser,
         answers={
             201: Answer(
-                description="The new user, without a permission.",
+                description="The new user, without permissions.",
                 body=UserObject,
                 links={
                     name: {"id": "$response.body#/id"}
@@ -251,7 +253,7 @@ OPERATIONS = (
                 },
             )
         },
-        errors={409: "There is a user of this name, in capitals or not."},
+        errors={409: "A user with this name exists already, ignoring case."},
     ),
     Operation(
         method="POST",
@@ -259,11 +261,11 @@ OPERATIONS = (
         handler=set_role,
         needs=Needs.ADMIN,
         tag="users",
-        summary="Make somebody an admin or a user",
-        description="Holds at once, in open sessions too.",
+        summary="Set a user's role",
+        description="Takes effect immediately, in open sessions too.",
         parameters=(USER_ID,),
         body=RoleChange,
-        answers={200: Answer(description="The user as they are now.", body=UserObject)},
+        answers={200: Answer(description="The changed user.", body=UserObject)},
         errors={**UNKNOWN, **_LAST_ADMIN},
     ),
     Operation(
@@ -272,11 +274,13 @@ OPERATIONS = (
         handler=set_permissions,
         needs=Needs.ADMIN,
         tag="users",
-        summary="Say what a user may do on which queue",
-        description="Holds at once, in open sessions too. What was allowed before and is not named ends.",
+        summary="Set a user's permissions by queue",
+        description=(
+            "Takes effect immediately, in open sessions too. Permissions that are not listed are revoked."
+        ),
         parameters=(USER_ID,),
         body=PermissionsChange,
-        answers={200: Answer(description="The user as they are now.", body=UserObject)},
+        answers={200: Answer(description="The changed user.", body=UserObject)},
         errors=UNKNOWN,
     ),
     Operation(
@@ -285,8 +289,8 @@ OPERATIONS = (
         handler=delete_user,
         needs=Needs.ADMIN,
         tag="users",
-        summary="Take a user away",
-        description="Their sessions end at once. One may delete oneself, unless one is the last admin.",
+        summary="Delete a user",
+        description="Their sessions end immediately. You can delete yourself unless you are the last admin.",
         parameters=(USER_ID,),
         answers={200: Answer(description="They are gone.", body=UserDeleted)},
         errors={**UNKNOWN, **_LAST_ADMIN},

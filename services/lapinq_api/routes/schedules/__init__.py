@@ -1,1 +1,1 @@
-"""Schedules: changing, previewing and steering them."""
+"""Schedules: listing, changing, previewing and steering them."""

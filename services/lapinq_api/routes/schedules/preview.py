@@ -1,4 +1,4 @@
-"""Trying out when a schedule would come, before there is one."""
+"""Previews the ticks of an expression or interval without storing a schedule."""
 
 import asyncio
 from collections.abc import Mapping
@@ -34,10 +34,10 @@ _DEFAULT_LANGUAGE = "en"
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """When a schedule would come."""
+    """The ticks of an expression or interval."""
 
     description: Annotated[str, says("In words.", example="At 09:00, Monday through Friday")]
-    times: Annotated[list[PlannedTime], says("Fewer than asked for where no more come.")]
+    times: Annotated[list[PlannedTime], says("Fewer than requested if no more follow.")]
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def _preview(asked: _Asked) -> Preview:
 
 
 def _read(query: Mapping[str, str], now: datetime) -> _Asked:
-    """What is asked for. Raises `InvalidValue`, but not yet for an expression or interval that can't be read."""
+    """The request, except for its expression or interval, which is not parsed yet. Raises `InvalidValue`."""
     name, zone = query.get("name", ""), query.get("timezone", "UTC")
     if "name" in query:
         check_schedule_name(name)
@@ -104,27 +104,27 @@ OPERATIONS = (
         handler=preview_schedule,
         needs=Needs.READ,
         tag="schedules",
-        summary="Try out when a schedule would come",
-        description="Nothing is stored. Exactly one of `cron` and `every` is needed.",
+        summary="Preview the ticks of a schedule",
+        description="Stores nothing. Give exactly one of `cron` and `every`.",
         parameters=(
             _text("cron", "A cron expression.", {**CRON_SCHEMA, "examples": ["0 9 * * 1-5"]}),
-            _text("every", "An interval, such as 1h30m.", EVERY_SCHEMA),
+            _text("every", "An interval, for example 1h30m.", EVERY_SCHEMA),
             _text(
                 "timezone",
-                "The zone whose clocks `cron` goes by, an IANA name.",
+                "The time zone of `cron`, an IANA name.",
                 {**ZONE_SCHEMA, "default": "UTC"},
             ),
             Parameter(
                 name="count",
-                description="How many times to answer.",
+                description="How many ticks to return.",
                 schema={"type": "integer", "minimum": 1, "maximum": MOST_TIMES, "default": _DEFAULT_TIMES},
             ),
-            _time("starts_at", "No time before this; UTC without an offset. An interval counts from it."),
-            _time("ends_at", "No time after this."),
-            _time("after", "Only times after this one; left out, after now."),
+            _time("starts_at", "No tick before this time; UTC without an offset. Intervals count from it."),
+            _time("ends_at", "No tick after this time."),
+            _time("after", "Only ticks after this time. Default: now."),
             _text(
                 "name",
-                "The name of the schedule, by which `H` in an expression is chosen.",
+                "The schedule's name, which determines the value of `H` in an expression.",
                 SCHEDULE_NAME_SCHEMA,
             ),
             _text(
@@ -133,6 +133,6 @@ OPERATIONS = (
                 {"enum": list(LANGUAGES), "default": _DEFAULT_LANGUAGE},
             ),
         ),
-        answers={200: Answer(description="What it means, and its next times.", body=Preview)},
+        answers={200: Answer(description="The meaning in words, and the next ticks.", body=Preview)},
     ),
 )

@@ -1,4 +1,4 @@
-"""Schedules over HTTP: which there are, making, changing and deleting them."""
+"""Schedules: list, get, create, change, delete."""
 
 from http import HTTPStatus
 
@@ -38,7 +38,7 @@ from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSch
 
 
 class ScheduleDeleted(msgspec.Struct):
-    """The name that the schedule had."""
+    """The name of the deleted schedule."""
 
     name: str
     deleted: bool = True
@@ -101,7 +101,7 @@ async def delete_schedule(state: State, request: Request) -> Response:
 async def answer_with(
     state: State, request: Request, found: list[Shown], status: int = HTTPStatus.OK
 ) -> Response:
-    """The one schedule in `found`, as the sender of `request` may see it."""
+    """The only schedule in `found`, with the payloads that the sender of `request` may see."""
     [shown] = await objects(found, state.payloads.for_(actor_of(request)))
     return Json(shown, status)
 
@@ -120,7 +120,7 @@ async def _one(conn: psycopg.AsyncConnection, name: str) -> list[Shown]:
     return await with_latest(conn, [found])
 
 
-UNKNOWN = {404: "There is no schedule of this name."}
+UNKNOWN = {404: "There is no schedule with this name."}
 
 OPERATIONS = (
     Operation(
@@ -154,12 +154,12 @@ OPERATIONS = (
         body=ScheduleRequest,
         answers={
             201: Answer(
-                description="The schedule is stored.",
+                description="The schedule is created.",
                 body=ScheduleObject,
                 links=links_to_schedule("$response.body#/name"),
             )
         },
-        errors={409: "There is a schedule of this name already."},
+        errors={409: "A schedule with this name exists already."},
     ),
     Operation(
         method="GET",
@@ -180,15 +180,15 @@ OPERATIONS = (
         tag="schedules",
         summary="Change a schedule",
         description=(
-            "A field that is left out stays as it is; one that is null gets what a new schedule would have. What is due"
-            " stays due, unless times are changed. A user needs the permission `enqueue` on the queue, and on a new one"
-            " too. Whoever is not shown what it carries leaves that out, for a mask is refused, and can't move it to a"
-            " queue where it would be shown to them."
+            "An omitted field stays as it is; a null field gets the default of a new schedule. A tick"
+            " that is due stays due unless the times change. A user needs the permission `enqueue` on the"
+            " queue, and on the new one if it changes. A caller that sees masked values must omit those"
+            " fields, and cannot move the schedule to a queue where they would be shown."
         ),
         parameters=(NAME,),
         body=ScheduleChange,
-        answers={200: Answer(description="The schedule as it is now.", body=ScheduleObject)},
-        errors={**UNKNOWN, 409: "It has another version: somebody changed it meanwhile."},
+        answers={200: Answer(description="The changed schedule.", body=ScheduleObject)},
+        errors={**UNKNOWN, 409: "Somebody else changed it: it has another version."},
     ),
     Operation(
         method="DELETE",
@@ -198,7 +198,8 @@ OPERATIONS = (
         tag="schedules",
         summary="Delete a schedule",
         description=(
-            "With its history; the tasks that it enqueued stay. A user needs the permission `enqueue` on the queue."
+            "Deletes its history too. Tasks that it enqueued stay. A user needs the permission `enqueue`"
+            " on the queue."
         ),
         parameters=(NAME,),
         answers={200: Answer(description="The schedule is deleted.", body=ScheduleDeleted)},

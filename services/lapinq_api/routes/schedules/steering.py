@@ -1,4 +1,4 @@
-"""Steering one schedule over HTTP, pausing it, resuming it, running it now; and looking at its history."""
+"""Pauses, resumes and runs one schedule, and lists its ticks."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -99,7 +99,7 @@ def _number_of(moment: datetime) -> int:
 
 
 def _read_before(query: Mapping[str, str]) -> datetime | None:
-    """What a page goes on before; any number is of some moment. Raises `InvalidValue`."""
+    """The time before which the page starts; any number is a valid time. Raises `InvalidValue`."""
     number = read_number(query)
     return None if number is None else _EPOCH + min(max(number, 0), _LAST) * _UNIT
 
@@ -119,9 +119,9 @@ OPERATIONS = (
         tag="schedules",
         summary="Pause a schedule",
         description=(
-            "From the answer on no tick of it makes a task, and a tick that waits for the run before is dropped; tasks"
-            " that are there go on. One that is paused already keeps the first to have paused it, and their reason."
-            f" {_NEEDS_PAUSE}"
+            "Once this returns, the schedule enqueues no more tasks, and a tick that waits for the"
+            " previous run is dropped; existing tasks go on. If the schedule is paused already, the first"
+            f" pause and its reason stay. {_NEEDS_PAUSE}"
         ),
         parameters=(NAME,),
         body=PauseRequest,
@@ -135,10 +135,12 @@ OPERATIONS = (
         handler=resume_schedule,
         needs=Needs.PERMISSION,
         tag="schedules",
-        summary="Let a paused schedule go on",
-        description=f"With the next tick from now on: nothing is made up for. {_NEEDS_PAUSE}",
+        summary="Resume a schedule",
+        description=(
+            f"Continues with the next tick from now on, without making up for missed ones. {_NEEDS_PAUSE}"
+        ),
         parameters=(NAME,),
-        answers={200: Answer(description="The schedule is not paused.", body=ScheduleObject)},
+        answers={200: Answer(description="The schedule is active.", body=ScheduleObject)},
         errors=UNKNOWN,
     ),
     Operation(
@@ -147,21 +149,21 @@ OPERATIONS = (
         handler=run_schedule,
         needs=Needs.PERMISSION,
         tag="schedules",
-        summary="Run a schedule once, now",
+        summary="Run a schedule now",
         description=(
-            "Besides what is planned, and also while it is paused. What it does about runs that overlap holds for this"
-            " one too: it is `held`, and has no task yet, where it waits. A user needs the permission `enqueue` on the"
+            "An extra run, also while the schedule is paused. The overlap policy applies: if the run has"
+            " to wait it is `held` and has no task yet. A user needs the permission `enqueue` on the"
             " queue."
         ),
         parameters=(NAME,),
         answers={
             201: Answer(
-                description="Its task is stored, or waits for the run before to end.",
+                description="The task is enqueued, or waits for the previous run to end.",
                 body=RunTick,
                 links=links_to_task("$response.body#/task_id"),
             )
         },
-        errors={**UNKNOWN, 409: "The run before has not ended, and the schedule skips such ticks."},
+        errors={**UNKNOWN, 409: "The previous run has not ended, and the overlap policy skips the new one."},
     ),
     Operation(
         method="GET",
@@ -169,10 +171,10 @@ OPERATIONS = (
         handler=list_ticks,
         needs=Needs.READ,
         tag="schedules",
-        summary="The history of a schedule, newest first",
+        summary="List a schedule's ticks, newest first",
         description=(
-            f"Each tick that was dealt with, for {ticks.KEPT_SECONDS // 86_400} days, and the last"
-            f" {ticks.KEPT_COUNT} in any case."
+            f"Handled ticks are kept for {ticks.KEPT_SECONDS // 86_400} days, and always the last"
+            f" {ticks.KEPT_COUNT}."
         ),
         parameters=(NAME, LIMIT, NUMBER_CURSOR),
         answers={

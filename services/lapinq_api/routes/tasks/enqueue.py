@@ -1,4 +1,4 @@
-"""Taking tasks in over HTTP, one by one and in batches."""
+"""Enqueues tasks, one by one and in batches."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -47,53 +47,51 @@ MOST_IN_BATCH = 1000
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A task to enqueue. A field that is null counts as left out."""
+    """A task to enqueue. A null field counts as omitted."""
 
-    task_name: Annotated[Name, says("Name of the task's function.", example="factorial")]
+    task_name: Annotated[Name, says("The function's task name.", example="factorial")]
     module_path: Annotated[
         ModulePath,
-        says("The module to import it from; one that `LAPINQ_ALLOWED_MODULES` allows.", example="math"),
+        says("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="math"),
     ]
     queue_name: Annotated[Name | None, says("Its queue.", default="default")] = None
     args: Annotated[
         list[Any] | None, says(f"Positional arguments. {JSON_LIMITS}", default=[], example=[20])
     ] = None
     kwargs: Annotated[
-        dict[str, Any] | None, says("Keyword arguments. The limits are those of `args`.", default={})
+        dict[str, Any] | None, says("Keyword arguments. Same limits as `args`.", default={})
     ] = None
     scheduled_at: Annotated[
         Time | None,
-        says(
-            "When it may run at the earliest, within a hundred years; UTC without an offset. Left out: now."
-        ),
+        says("The earliest start, within a hundred years; UTC without an offset. Default: now."),
     ] = None
-    max_retries: Annotated[Retries | None, says("Retries after the first execution.", default=3)] = None
+    max_retries: Annotated[Retries | None, says("Retries after the first attempt.", default=3)] = None
     priority: Annotated[Priority | None, says("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         Seconds | None,
         says(
-            "Seconds from now after which it is deleted, or expires if it has not started. 0: fire and forget."
-            " Left out: it is kept."
+            "Seconds after which the task is deleted, or expires if it has not started. 0: fire and"
+            " forget. Default: it is kept."
         ),
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        says("Anything to keep with it. The limits are those of `args`."),
+        says("Any value to store with the task. Same limits as `args`."),
     ] = None
     retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
     retry_backoff: Annotated[
-        bool | None, says("Double the delay with each retry, up to ten minutes.", default=True)
+        bool | None, says("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, says("Called when the task has completed or failed; http or https, with a host.")
+        WebhookUrl | None, says("Called when the task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
-        MoreSeconds | None, says("Seconds that one attempt may take. Left out: the worker's own limit.")
+        MoreSeconds | None, says("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
 
 
 class Enqueued(msgspec.Struct):
-    """The id of the task."""
+    """The task's id."""
 
     task_id: Id
 
@@ -106,7 +104,7 @@ class EnqueuedTransient(msgspec.Struct):
 
 
 class EnqueuedBatch(msgspec.Struct):
-    """The ids in the order of the request; null for a fire-and-forget task."""
+    """The ids in request order; null for a fire-and-forget task."""
 
     task_ids: list[Id | None]
 
@@ -166,7 +164,7 @@ def _read_one(body: bytes, allowed: tuple[str, ...], request_id: str) -> NewTask
 def _read_batch(body: bytes, allowed: tuple[str, ...], request_id: str) -> list[NewTask]:
     asked = decode(_batch, body)
     if len(asked) > MOST_IN_BATCH:
-        raise InvalidValue("", f"must be a list of at most {MOST_IN_BATCH} tasks, not of {len(asked)}")
+        raise InvalidValue("", f"must be a list of at most {MOST_IN_BATCH} tasks, not {len(asked)}")
     now = datetime.now(UTC)
     tasks: list[NewTask] = []
     for index, (one, task_id) in enumerate(zip(asked, new_ids(len(asked)), strict=True)):
@@ -226,7 +224,7 @@ OPERATIONS = (
         parameters=(IDEMPOTENCY_KEY,),
         answers={
             201: Answer(
-                description="The task is stored.",
+                description="The task is enqueued.",
                 body=Enqueued | EnqueuedTransient,
                 headers=HEADERS,
                 links=links_to_task("$response.body#/task_id"),
@@ -245,7 +243,7 @@ OPERATIONS = (
         parameters=(IDEMPOTENCY_KEY,),
         answers={
             201: Answer(
-                description="The tasks are stored.",
+                description="The tasks are enqueued.",
                 body=EnqueuedBatch,
                 headers=HEADERS,
                 links=links_to_task("$response.body#/task_ids/0"),

@@ -1,4 +1,4 @@
-"""Lists of tasks, newest first: all, and those that failed."""
+"""Lists tasks, newest first: all of them, or those that failed."""
 
 import msgspec
 from starlette.requests import Request
@@ -47,7 +47,7 @@ async def _page(state: State, request: Request, query: dict[str, str], chosen: T
 
 
 def _tasks(of: Handler) -> Answer:
-    """A page of tasks, and how to go on from it: `of` gives the next one."""
+    """A page of tasks; the handler `of` returns the next one."""
     return Answer(
         description="The tasks.",
         body=list[TaskObject],
@@ -77,7 +77,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="tasks",
         summary="List failed tasks, newest first",
-        description="The dead letter queue: tasks that ended with an error and with no retry left.",
+        description="The dead letter queue: tasks that failed with no retry left.",
         parameters=(QUEUE, TASK_NAME, ARGS, ERROR, LIMIT, CURSOR),
         answers={200: _tasks(list_failed)},
     ),

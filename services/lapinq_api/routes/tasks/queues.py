@@ -1,8 +1,7 @@
-"""Looking at queues, pausing and resuming them.
+"""Queues: list, get, pause, resume.
 
-A queue may be called anything printable, `a/b` too, so its name is all of the path that is left; the server decodes
-`%2F` before we see it, which makes it the same as a slash. Names that clients or proxies take for something else in a
-path, such as `..`, are out of reach.
+A queue name may contain any printable character, also a slash, so the name is the rest of the path; the server decodes
+`%2F` before we see it. Names that clients or proxies resolve, such as `..`, cannot be reached.
 """
 
 from http import HTTPStatus
@@ -27,7 +26,7 @@ from lapinq_core.tasks.queues import QueueState
 QUEUE = Parameter(
     name="name",
     where="path",
-    description="The name of a queue.",
+    description="The queue's name.",
     schema={**NAME_SCHEMA, "examples": ["default"]},
 )
 
@@ -74,7 +73,7 @@ def _queue(request: Request) -> str:
 
 def _unknown_queue() -> Refused:
     return Refused(
-        HTTPStatus.NOT_FOUND, "there is no queue of this name: it has no tasks and was never paused"
+        HTTPStatus.NOT_FOUND, "there is no queue with this name: it has no tasks and was never paused"
     )
 
 
@@ -87,8 +86,8 @@ OPERATIONS = (
         handler=list_queues,
         needs=Needs.READ,
         tag="queues",
-        summary="Tasks by queue and status",
-        answers={200: Answer(description="Every queue that has tasks.", body=list[QueueCounts])},
+        summary="Count tasks by queue and status",
+        answers={200: Answer(description="All queues that have tasks.", body=list[QueueCounts])},
     ),
     Operation(
         method="POST",
@@ -98,8 +97,8 @@ OPERATIONS = (
         tag="queues",
         summary="Pause a queue",
         description=(
-            "Nothing of it starts until it is resumed; what runs ends as usual. It need not have tasks yet. One that is"
-            " paused already keeps the first to have paused it, and their reason."
+            "No task of the queue starts until it is resumed; running tasks finish. The queue need not"
+            " have tasks yet. If it is paused already, the first pause and its reason stay."
         ),
         parameters=(QUEUE,),
         body=PauseRequest,
@@ -112,9 +111,9 @@ OPERATIONS = (
         handler=resume_queue,
         needs=Needs.PERMISSION,
         tag="queues",
-        summary="Let the tasks of a paused queue start again",
+        summary="Resume a queue",
         parameters=(QUEUE,),
-        answers={200: Answer(description="The queue is not paused.", body=QueueState)},
+        answers={200: Answer(description="The queue is active.", body=QueueState)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -123,7 +122,7 @@ OPERATIONS = (
         handler=get_queue,
         needs=Needs.READ,
         tag="queues",
-        summary="A queue: its tasks by status, and whether it is paused",
+        summary="Get a queue: its tasks by status, and whether it is paused",
         parameters=(QUEUE,),
         answers={200: Answer(description="The queue.", body=QueueState)},
         errors=_UNKNOWN,

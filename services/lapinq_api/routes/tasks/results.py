@@ -1,4 +1,4 @@
-"""The result of a task, at once or as soon as there is one."""
+"""Returns a task's result, immediately or as soon as it ends."""
 
 import msgspec
 from starlette.requests import Request
@@ -19,7 +19,7 @@ LONGEST_WAIT_SECONDS = 60
 
 
 class NotFinished(msgspec.Struct):
-    """In place of a result that isn't there yet."""
+    """The task has no result yet."""
 
     error: str
     status: Status
@@ -54,17 +54,19 @@ OPERATIONS = (
         handler=get_result,
         needs=Needs.READ,
         tag="tasks",
-        summary="The result of a task, at once or as soon as there is one",
+        summary="Get a task's result, optionally waiting for it",
         parameters=(
             TASK_ID,
             Parameter(
                 name="wait",
-                description="Seconds to wait for the end of the task before saying that it is not finished.",
+                description="How many seconds to wait for the task to end.",
                 schema={"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
             ),
         ),
         answers={
-            200: Answer(description="The result, or that there is none yet.", body=ResultObject | NotFinished)
+            200: Answer(
+                description="The result, or that the task has not ended.", body=ResultObject | NotFinished
+            )
         },
         errors={404: "There is no task with this id."},
     ),

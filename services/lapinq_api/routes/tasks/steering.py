@@ -1,4 +1,4 @@
-"""Steering one task over HTTP: cancel it or ask it to stop, requeue it, run it now, note its progress."""
+"""Steers one task: cancel it or ask it to stop, requeue it, run it now, set its progress."""
 
 import re
 from http import HTTPStatus
@@ -31,13 +31,13 @@ CLAIM_HEADER = "X-Lapinq-Claim"
 CLAIM = Parameter(
     name=CLAIM_HEADER,
     where="header",
-    description="The claim_seq of the attempt that the call speaks for.",
+    description="The claim_seq of the attempt that reports.",
     schema={"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
 )
 
 
 class Moved(msgspec.Struct, omit_defaults=True):
-    """A task and the status it has now. `cancel_requested`: it still runs, and was asked to stop."""
+    """A task and its status. `cancel_requested`: it is still running and was asked to stop."""
 
     id: Id
     status: Status
@@ -45,14 +45,14 @@ class Moved(msgspec.Struct, omit_defaults=True):
 
 
 class ProgressRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """How far a running task has come, in percent, and a word on it."""
+    """The progress of a running task in percent, and a message."""
 
     progress: Percent
-    message: Annotated[Message | None, says("Null, or none given, takes away the one before.")] = None
+    message: Annotated[Message | None, says("Null or omitted: clears the previous message.")] = None
 
 
 class Progress(msgspec.Struct):
-    """What was noted."""
+    """The stored progress."""
 
     id: Id
     progress: Percent
@@ -115,13 +115,11 @@ async def set_progress(state: State, request: Request) -> Response:
         case ProgressNoted.UNKNOWN:
             raise unknown_task()
         case ProgressNoted.NOT_RUNNING:
-            raise Refused(
-                HTTPStatus.CONFLICT, "the task is not running: progress is noted only while it runs"
-            )
+            raise Refused(HTTPStatus.CONFLICT, "the task is not running, so it has no progress")
         case ProgressNoted.OTHER_CLAIM:
             raise Refused(
                 HTTPStatus.CONFLICT,
-                f"the task runs under another claim than {CLAIM_HEADER} names: it was started anew",
+                f"the task runs under another claim than {CLAIM_HEADER} names: it has been started again",
             )
 
 
@@ -140,7 +138,7 @@ def _read_progress(body: bytes) -> ProgressRequest:
 
 
 def _claim_seq(request: Request) -> int | None:
-    """The claim that the header names; None without the header. Raises `InvalidValue`."""
+    """The claim named in the header; None without it. Raises `InvalidValue`."""
     given = [value for name, value in request.scope["headers"] if name == _CLAIM]
     if not given:
         return None
@@ -160,7 +158,7 @@ def _not_stopped(status: Status | None, *, also_running: bool) -> Refused:
     if status is Status.RUNNING and not also_running:
         return Refused(
             HTTPStatus.NOT_FOUND,
-            "the task is running and only a pending one is cancelled; DELETE with ?running=true asks it to stop",
+            "the task is running: use DELETE with ?running=true to ask it to stop",
         )
     return _moving()
 
@@ -175,7 +173,7 @@ def _not_run(status: Status | None) -> Refused:
     if status is None:
         return unknown_task()
     if status is Status.PENDING:
-        return Refused(HTTPStatus.NOT_FOUND, "the task waits for a worker already, and for no time")
+        return Refused(HTTPStatus.NOT_FOUND, "the task is not delayed: it already waits for a worker")
     return _only("pending", "run now", status)
 
 

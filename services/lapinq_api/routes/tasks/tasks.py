@@ -1,4 +1,4 @@
-"""One task: looking at it and its attempts, and steering it."""
+"""One task: get it and its attempts, and steer it."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,7 +45,7 @@ OPERATIONS = (
         handler=get_task,
         needs=Needs.READ,
         tag="tasks",
-        summary="A task in every detail",
+        summary="Get a task",
         parameters=(TASK_ID,),
         answers={200: Answer(description="The task.", body=TaskObject)},
         errors={404: "There is no task with this id."},
@@ -61,15 +61,15 @@ OPERATIONS = (
             TASK_ID,
             Parameter(
                 name="running",
-                description="Ask a running task to stop, too.",
+                description="Also ask a running task to stop.",
                 schema={"type": "boolean", "default": False},
             ),
         ),
         answers={
-            200: Answer(description="It is cancelled.", body=Moved),
-            202: Answer(description="It runs and was asked to stop.", body=Moved),
+            200: Answer(description="The task is cancelled.", body=Moved),
+            202: Answer(description="The task is running and was asked to stop.", body=Moved),
         },
-        errors={404: "There is no such task, or its status does not let it be cancelled."},
+        errors={404: "There is no such task, or it cannot be cancelled in its status."},
     ),
     Operation(
         method="GET",
@@ -77,10 +77,12 @@ OPERATIONS = (
         handler=get_attempts,
         needs=Needs.READ,
         tag="tasks",
-        summary="The attempts of a task",
+        summary="List a task's attempts",
         parameters=(TASK_ID,),
         answers={
-            200: Answer(description="The attempts in the order of their ends.", body=list[AttemptObject])
+            200: Answer(
+                description="The attempts, in the order in which they ended.", body=list[AttemptObject]
+            )
         },
         errors={404: "There is no task with this id."},
     ),
@@ -90,11 +92,14 @@ OPERATIONS = (
         handler=set_progress,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Note how far a running task has come",
+        summary="Set the progress of a running task",
         parameters=(TASK_ID, CLAIM),
         body=ProgressRequest,
         answers={200: Answer(description="What was noted.", body=Progress)},
-        errors={404: "There is no task with this id.", 409: "It does not run, or under another claim."},
+        errors={
+            404: "There is no task with this id.",
+            409: ("The task is not running, or runs under another claim."),
+        },
     ),
     Operation(
         method="POST",
@@ -102,7 +107,7 @@ OPERATIONS = (
         handler=requeue_task,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Let a failed task wait again",
+        summary="Requeue a failed task",
         parameters=(TASK_ID,),
         answers={200: Answer(description="It waits again.", body=Moved)},
         errors={404: "There is no such task, or it has not failed."},
@@ -113,10 +118,10 @@ OPERATIONS = (
         handler=run_task,
         needs=Needs.PERMISSION,
         tag="tasks",
-        summary="Run a task now that waits for its time",
-        description="One that is scheduled, or waits for a retry. It takes the permission to requeue.",
+        summary="Run a delayed task now",
+        description="For a task that is scheduled or waits for a retry. Needs the permission `requeue`.",
         parameters=(TASK_ID,),
-        answers={200: Answer(description="It waits for a worker alone.", body=Moved)},
-        errors={404: "There is no such task, or it waits for no time."},
+        answers={200: Answer(description="The task is ready.", body=Moved)},
+        errors={404: "There is no such task, or it is not delayed."},
     ),
 )

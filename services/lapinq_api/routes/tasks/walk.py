@@ -1,7 +1,7 @@
-"""Walks over many tasks for a request: step after step, each within bounds of its own, while its client is there.
+"""Changes many tasks for a request, in steps, while its client stays connected.
 
-However long a walk takes, no step of it does (`lapinq_core.tasks.bulk`). The next one looks at more ids or fewer, by
-how long the last one took; one that stopped or found no database is made again, a few times.
+Each step is short, however long the walk takes (`lapinq_core.tasks.bulk`). Its size adapts to how long the previous
+one took. A step that was interrupted or found no database is repeated a few times.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from lapinq_core.tasks.bulk import Batch, Step, Walk
 from lapinq_core.tasks.filters import TaskFilter
 
 Act = Callable[[psycopg.AsyncConnection, Walk, Batch, int | None], Awaitable[Step | None]]
-"""Makes a step, given the entry of the audit log that earlier ones made; None when it stopped and changed nothing."""
+"""Makes one step, given the audit entry of earlier steps; None if it was interrupted and changed nothing."""
 
 FIRST_SIZE = 500
 SMALLEST_SIZE = 20
@@ -32,24 +32,24 @@ QUICK_SECONDS = 0.1
 SLOW_SECONDS = 0.4
 STEP_BUDGET_SECONDS = BUDGET_SECONDS + bulk.STEP_SECONDS + 1.0
 PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
-"""Before a step is made again, in seconds."""
+"""Pauses before a step is repeated, in seconds."""
 LOOKS_AGAIN = (0.01, 0.05, 0.2)
-"""Before what moved from under a step is looked at again, in seconds."""
+"""Pauses before tasks that moved during a step are tried again, in seconds."""
 
 
 class Tally(msgspec.Struct):
-    """What a walk came to: how many tasks were changed, or counted, and how many passed but were running."""
+    """How many tasks were changed or counted, and how many matched but were running."""
 
     done: int = 0
     running: int = 0
 
 
 async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> Tally:
-    """Lets `act` have every task that passes `chosen`, and wakes the workers of queues that got work.
+    """Calls `act` for all tasks that match `chosen`, and wakes the workers of queues that got work.
 
-    Raises `ClientDisconnect`, `Overloaded` while too many others walk, `DatabaseUnavailable`, and `Refused` when the
-    application is to stop (503) or whoever asked for it no longer may (401, 403). What was changed by then stays so.
-    One task alone takes no place of a walk.
+    Raises `ClientDisconnect`, `Overloaded` if too many walks run, `DatabaseUnavailable`, and `Refused` if the
+    application stops (503) or the caller has lost the permission (401, 403). Changes made until then stay. A walk over
+    a single task does not count towards the limit.
     """
     if chosen.first is not None and chosen.first == chosen.last:
         return await while_there(request, _Walker(state, request, act).run_for_one(chosen, chosen.first))
@@ -75,7 +75,7 @@ class _Walker:
         return self._tally
 
     async def run_for_one(self, chosen: TaskFilter, task_id: str) -> Tally:
-        """As `run`, where no other task can pass."""
+        """As `run`, for one task that alone can match."""
         if walk := await self._state.database.scan(bulk.begin, chosen):
             step = await self._step(walk, Batch(size=1, ids=[task_id]))
             await self._look_again(walk, step.left)
@@ -89,7 +89,7 @@ class _Walker:
             left = (await self._step(walk, Batch(size=len(left), ids=left))).left
 
     async def _advance(self, walk: Walk, after: str) -> tuple[str | None, list[str]]:
-        """Makes the next step; answers the id to go on from, None at the end, and what has to be looked at again."""
+        """Makes the next step; returns the id to continue from, None at the end, and the ids to try again."""
         started = asyncio.get_running_loop().time()
         step = await self._step(walk, Batch(size=self._size, after=after))
         took = asyncio.get_running_loop().time() - started
@@ -110,14 +110,14 @@ class _Walker:
                 batch = msgspec.structs.replace(batch, size=self._size)
         step = await self._try(walk, batch, is_last=True)
         if step is None:
-            raise DatabaseUnavailable("every try was stopped by something else")
+            raise DatabaseUnavailable("every try was interrupted")
         return step
 
     async def _try(self, walk: Walk, batch: Batch, *, is_last: bool) -> Step | None:
         if self._state.stopping.is_set():
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"the server is stopping, after {self._tally.done} tasks; ask again for the rest",
+                f"the server is shutting down after {self._tally.done} tasks; repeat the request for the rest",
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         try:

@@ -31,7 +31,7 @@ def test_an_empty_installation_says_how_to_begin(signed_in: httpx.Client, db: ps
     assert db.execute("SELECT count(*) FROM lapinq_tasks").fetchone() == (0,)
     page = signed_in.get("/")
     assert page.status_code == 200
-    assert "Nothing was enqueued yet" in page.text
+    assert "No task yet" in page.text
     assert f"curl {str(signed_in.base_url).rstrip('/')}/api/v1/enqueue" in page.text
 
 

@@ -74,15 +74,17 @@ def test_a_database_that_is_down_is_answered_with_503_and_back_within_seconds(
     for call in _calls(client):
         _assert_503_in_time(call)
     assert client.get("/health").json() == {"status": "error", "database": "unavailable"}
-    assert client.get("/api/v1/tasks").json() == {"error": "the database is away or did not answer in time"}
+    assert client.get("/api/v1/tasks").json() == {
+        "error": "the database is unavailable or did not answer in time"
+    }
     page = client.get("/")
     assert page.status_code == 503
-    assert "The database is away" in page.text
+    assert "Database unavailable" in page.text
     assert 'http-equiv="refresh"' in page.text
     assert client.get("/me").status_code == 503
     answer = client.post("/login", data={"username": "lapinq", "password": "lapinq"})
     assert answer.status_code == 503
-    assert "try again" in answer.text
+    assert "Try again" in answer.text
     assert client.get("/logout").status_code == 503
     assert client.get("/login").status_code == 200
 

@@ -163,7 +163,7 @@ def test_a_body_that_does_not_come_is_a_408(api: httpx.Client, beginning: bytes,
         answer = _rest(connection)
     assert _statuses(answer) == [408]
     assert b"connection: close" in answer
-    assert b'{"error":"the body was not there within 0.3 seconds"}' in answer
+    assert b'{"error":"the body did not arrive within 0.3 seconds"}' in answer
 
 
 @pytest.mark.usefixtures("hurried")

@@ -31,56 +31,56 @@ AT, LATER = "2026-01-31 12:00:10 UTC", "2026-01-31 12:10:00 UTC"
 CASES: list[tuple[Reason, str]] = [
     (
         Expiring(after(10), after(600)),
-        f"Its time to live ends {AT}, before it is due {LATER}: it will never start."
+        f"Its time to live ends {AT}, before it is due {LATER}, so it will never start."
         " Enqueue it again with a longer ttl_seconds.",
     ),
-    (Expiring(after(10), None), f"Its time to live ended {AT}: it will never start."),
+    (Expiring(after(10), None), f"Its time to live ended {AT}, so it will never start."),
     (NotDue(after(600), False, None), f"It is scheduled for {LATER} ({LATER})."),
-    (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed, and the next one is due {LATER}"),
-    (NotDue(after(600), False, "snoozed"), f"It asked to be run again {LATER}"),
+    (NotDue(after(600), True, "ValueError: no"), f"Its last attempt failed. The next one is due {LATER}"),
+    (NotDue(after(600), False, "snoozed"), f"It snoozed until {LATER}"),
     (
         CannotImport("app.<b>", "ModuleNotFoundError: app", None),
-        "Its worker could not find the function, or import the module app.<b>: put the module where the workers"
-        " run and restart them, or enqueue the task with the right name.",
+        "Its worker could not find the function or import the module app.<b>. Put the module where the workers"
+        " run and restart them, or enqueue the task under the right name.",
     ),
-    (CannotImport("app", "ImportError", after(600)), f"It is tried again {LATER} ({LATER})."),
+    (CannotImport("app", "ImportError", after(600)), f"The next attempt is due {LATER} ({LATER})."),
     (
         QueuePaused("<lisa>", after(10), "moving <house>"),
-        f"The queue it's <mail> was paused by <lisa> {AT}. The reason: moving <house>."
+        f"Queue it's <mail> was paused by <lisa> {AT}. Reason: moving <house>."
         " Resume the queue to let it run.",
     ),
-    (QueuePaused(None, after(10), None), f"The queue it's <mail> was paused {AT}. Resume the queue"),
+    (QueuePaused(None, after(10), None), f"Queue it's <mail> was paused {AT}. Resume the queue"),
     (
         NoWorker("it's <mail>"),
-        "No live worker serves the queue it's <mail>: start one with lapinq worker --queue 'it'\"'\"'s <mail>'.",
+        "No live worker serves queue it's <mail>. Start one: lapinq worker --queue 'it'\"'\"'s <mail>'.",
     ),
     (
         AllQuiet("it's <mail>", 1),
-        "The only worker of the queue it's <mail> was told to take nothing more: start another with"
+        "The only worker of queue it's <mail> is quiet. Start another with"
         " lapinq worker --queue",
     ),
-    (AllQuiet("it's <mail>", 2), "All 2 workers of the queue it's <mail> were told to take nothing more:"),
+    (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
     (
         AllBusy(8, 8, 3, False),
-        "The workers of the queue it's <mail> are busy, with 8 of 8 places taken. 3 tasks are ahead of it."
-        " Start more workers, or give them a higher concurrency: Workers.",
+        "All workers of queue it's <mail> are busy (8 of 8 slots in use). 3 tasks are ahead of it."
+        " Start more workers, or raise their concurrency: Workers.",
     ),
     (
         Isolated(Isolation.ISOLATED, None, False),
-        "Its last attempt took its process or worker down, so it waits for a process of its own."
+        "Its last attempt may have crashed its process, so it waits for a process of its own."
         " Other tasks may be ahead of it.",
     ),
-    (InLine(0, False), "It waits for its turn. It is the next one of its queue."),
+    (InLine(0, False), "It waits for its turn. It is next in its queue."),
     (InLine(1, False), "It waits for its turn. 1 task is ahead of it."),
     (InLine(10_000, True), "It waits for its turn. More than 10\u202f000 tasks are ahead of it."),
-    (WorkerDead("38bc81d3", None, None), "Its worker 38bc81d3 is dead: the task is given to another"),
-    (WorkerDead("38bc81d3", "box <7>", after(10)), "Its worker box <7> is dead: the task is given to another"),
+    (WorkerDead("38bc81d3", None, None), "Its worker 38bc81d3 is dead. Any live worker moves the task"),
+    (WorkerDead("38bc81d3", "box <7>", after(10)), "Its worker box <7> is dead. Any live worker moves the task"),
     (
         WorkerLate("38bc81d3", "box <7>", after(10), after(600)),
-        f"Its worker box <7> was last heard of {AT}; if it stays silent the task is given to another from"
-        f" {LATER} on.",
+        f"Its worker box <7> last sent a heartbeat {AT}. If it stays silent, the task moves to another worker after"
+        f" {LATER}.",
     ),
-    (CancelRequested(after(10)), f"It was asked to stop {AT}, and ends as cancelled unless it completes first."),
+    (CancelRequested(after(10)), f"Its worker was asked to stop it {AT}. It ends as cancelled unless it"),
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from lapinq_core.domain.errors import InvalidValue
         (HTTPException(404), 404, "there is nothing at this path"),
         (HTTPException(405), 405, "this path does not take this method"),
         (HTTPException(418, "teapot"), 418, "teapot"),
-        (DatabaseUnavailable("secret host"), 503, "the database is away or did not answer in time"),
+        (DatabaseUnavailable("secret host"), 503, "the database is unavailable or did not answer in time"),
         (Overloaded(), 503, "the server has more to do than it can hold"),
     ],
 )

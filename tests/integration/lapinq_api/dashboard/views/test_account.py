@@ -13,7 +13,7 @@ HOSTILE = '"><script>alert(1)</script>'
 
 
 def test_it_says_what_one_may_do(signed_in: httpx.Client) -> None:
-    assert "You are lapinq, an admin: you may do everything." in signed_in.get("/account").text
+    assert "You are lapinq, an admin: you can do everything." in signed_in.get("/account").text
     someone, nobody = add_user(signed_in, "user", **{HOSTILE: ["pause", "cancel"]}), add_user(signed_in)
     with browser(signed_in, someone["username"], PASSWORD) as client:
         page = client.get("/account").text
@@ -21,7 +21,7 @@ def test_it_says_what_one_may_do(signed_in: httpx.Client) -> None:
         assert re.search(r"<dt>&#34;&gt;&lt;script&gt;[^\n]+</dt>\s*<dd>cancel, pause</dd>", page)
     with browser(signed_in, nobody["username"], PASSWORD) as client:
         page = client.get("/account").text
-        assert "You may look at everything." in page
+        assert "You can see everything." in page
         assert 'id="permissions"' not in page
 
 
@@ -34,7 +34,7 @@ def test_the_sessions_are_named_by_their_browsers(signed_in: httpx.Client) -> No
         with browser(signed_in, **login) as client:
             page = client.get("/account").text
             assert ">Firefox on Linux</span>" in page
-            assert page.count("this one</span>") == 1
+            assert page.count("this session</span>") == 1
             assert "End all others" in page
 
 

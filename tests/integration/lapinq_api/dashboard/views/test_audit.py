@@ -39,7 +39,7 @@ def test_it_is_narrowed_down_by_actor_and_time(signed_in: httpx.Client, queue: s
     assert rows(signed_in, until="2001-01-31T12:00") == []
     page = signed_in.get("/admin/audit", params={"until": "2001-01-31T13:00:05+01:00"}).text
     assert 'name="until" value="2001-01-31T12:00:05"' in page
-    assert "No entry passes these filters." in page
+    assert "No entry matches." in page
 
 
 def test_what_people_called_things_is_escaped(signed_in: httpx.Client) -> None:
@@ -73,4 +73,4 @@ def test_it_is_for_admins(signed_in: httpx.Client) -> None:
 def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
     answer = signed_in.get(f"/admin/audit?{query}")
     assert answer.status_code == 400
-    assert "That is not something this page can show" in answer.text
+    assert "The page does not understand this request" in answer.text

@@ -61,7 +61,7 @@ def test_what_failed_alike_is_one_group_the_largest_first(
         ("1", "add", "KeyError: *"),
     ]
     assert f'href="tasks/{ids[4]}"' in page.text
-    assert "failed tasks, and all were looked at." in page.text
+    assert "failed tasks, all included." in page.text
 
 
 def test_a_task_name_narrows_it_as_it_was_typed(
@@ -71,7 +71,7 @@ def test_a_task_name_narrows_it_as_it_was_typed(
     assert len(groups_of(signed_in.get(FAILED, params={"queue": queue, "task_name": "ADDER"}))) == 1
     page = signed_in.get(FAILED, params={"queue": queue, "task_name": "a%r"})
     assert groups_of(page) == []
-    assert "Nothing that matches has failed." in page.text
+    assert "No failed task matches." in page.text
 
 
 def test_a_group_leads_to_its_tasks_and_no_others(
@@ -110,7 +110,7 @@ def test_it_says_how_many_of_the_newest_were_looked_at(
     assert "2 smaller groups are not shown." in signed_in.get(FAILED, params={"queue": queue}).text
     monkeypatch.setattr(failed, "groups", partial(failed.groups, seconds=0.0))
     page = signed_in.get(FAILED, params={"queue": queue})
-    assert "There was no time to look at any failed task" in page.text
+    assert "The search ran out of time." in page.text
 
 
 def test_somebody_is_offered_what_they_may_do_in_a_queue(

@@ -84,7 +84,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
     signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     html = signed_in.get("/").text
-    assert "1 task waits in the queue mail, which no live worker serves." in html
+    assert "1 task waits in queue mail, which no live worker serves." in html
 
     async def everything(_conn: psycopg.AsyncConnection) -> Alerts:
         return Alerts(
@@ -106,16 +106,16 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
     monkeypatch.setattr(alerts, "look", everything)
     html = signed_in.get("/").text
     for words in (
-        "all workers that serve it are quiet",
+        "all its workers are quiet",
         "1 webhook was given up",
         "2 webhooks are overdue",
-        "A schedule has been due for 45",
-        "psql, process 17",
+        "A schedule is 45 s late",
+        "psql (database process 17)",
         "has held a snapshot for 20 min",
         "The prepared transaction gone",
         "The replication slot standby",
         "The week of 2026-11-23 has no partition",
-        "with 700 MB",
+        "(700 MB)",
     ):
         assert words in html
     assert "queue &lt;/li&gt;," in html

@@ -55,7 +55,9 @@ def test_a_queue_tells_how_full_it_is_and_leads_to_its_tasks(signed_in: httpx.Cl
     html = row(signed_in.get("/queues").text, "video")
     assert ">1\u202f200</td>" in html
     assert 'href="tasks?queue=video"' in html
-    assert re.search(r'data-label="First in line" class="number"><time datetime="[^"]+" data-as="age">', html)
+    assert re.search(
+        r'data-label="Oldest waiting" class="number"><time datetime="[^"]+" data-as="age">', html
+    )
 
 
 def test_a_paused_queue_without_tasks_is_there_and_says_why(signed_in: httpx.Client) -> None:
@@ -86,14 +88,14 @@ def test_they_are_narrowed_down_and_ordered(signed_in: httpx.Client) -> None:
     assert shown(signed_in, "?q=AI") == ["mail"]
     assert shown(signed_in, "?order=pending")[:2] == ["video", "mail"]
     assert shown(signed_in, "?order=paused")[0] == "exports"
-    assert "No queue has “nothing” in its name." in signed_in.get("/queues?q=nothing").text
+    assert "No queue name contains “nothing”." in signed_in.get("/queues?q=nothing").text
 
 
 @pytest.mark.parametrize("query", ["q=%00", "q=" + "x" * 256, "order=size", "order=%22%3E"])
 def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
     answer = signed_in.get(f"/queues?{query}")
     assert answer.status_code == 400
-    assert "That is not something this page can show" in answer.text
+    assert "The page does not understand this request" in answer.text
 
 
 def test_of_very_many_it_shows_the_first_and_says_so(signed_in: httpx.Client, db: psycopg.Connection) -> None:
@@ -103,7 +105,7 @@ def test_of_very_many_it_shows_the_first_and_says_so(signed_in: httpx.Client, db
     try:
         assert len(shown(signed_in)) == 500
         page = signed_in.get("/queues").text
-        assert "the first 500 of 1\u202f004 queues: narrow them down by name" in page
+        assert "The first 500 of 1\u202f004 queues. Narrow them down by name" in page
         assert shown(signed_in, "?q=many+77") == ["many%2077", *(f"many%20{n}" for n in range(770, 780))]
     finally:
         db.execute("DELETE FROM lapinq_counts WHERE queue_name LIKE 'many %%'")

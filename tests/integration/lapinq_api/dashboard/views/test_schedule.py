@@ -81,9 +81,9 @@ def field(page: str, name: str) -> str:
 def test_it_says_what_it_is_and_does_in_plain_words(signed_in: httpx.Client) -> None:
     page = page_of(signed_in, "nightly")
     assert "At 02:30" in page
-    assert "runs that were missed are made up for, the latest 7 at most" in page
-    assert "one run waits for the one before to end" in page
-    assert "each task starts up to 1 min after its time" in page
+    assert "run all missed runs, the latest 7 at most" in page
+    assert "one run waits for the previous one to end" in page
+    assert "each task starts up to 1 min late" in page
     assert 'href="../tasks?queue=mail"' in page
     assert SECRET in page
     assert "Cada 10 minutos" in page_of(signed_in, "often", **{"Accept-Language": "es"})
@@ -115,9 +115,9 @@ def test_the_history_tells_of_each_run(
     page = page_of(signed_in, "often")
     first, *_ = rows = re.findall(r'<tr role="row" id="tick-.*?</tr>', page, re.DOTALL)
     assert len(rows) == 50
-    assert f"Asked for by {SOMEBODY.actor}." in first
+    assert f"Started by {SOMEBODY.actor}." in first
     assert f'href="../tasks/{task_id}"' in first
-    assert re.search(r"Runs from <time [^>]+>[^<]+</time> on were missed.", rows[1])
+    assert re.search(r"Runs since <time [^>]+>[^<]+</time> were missed.", rows[1])
     assert re.search(r'data-label="Late by" class="number">(59 min|1 h)<', rows[1])
     (older,) = re.findall(r'href="(\?cursor=[^"]+)" rel="next"', page)
     second = page_of(signed_in, "often", older)
@@ -150,8 +150,8 @@ def test_what_people_called_things_is_escaped(signed_in: httpx.Client) -> None:
         assert "&lt;b&gt;&amp;" in page
     assert f'data-to="api/v1/schedules/{quote(HOSTILE)}/run"' in page_of(signed_in, HOSTILE)
     kept = page_of(signed_in, "kept")
-    assert "Kept in <code>schedules.toml &lt;b&gt;&amp;" in kept
-    assert "overwritten by the next apply" in page_of(signed_in, "kept", "/edit")
+    assert "Managed in <code>schedules.toml &lt;b&gt;&amp;" in kept
+    assert "the next apply overwrites changes made here" in page_of(signed_in, "kept", "/edit")
 
 
 def test_what_is_hidden_is_on_no_page_and_not_in_the_form(
@@ -164,7 +164,7 @@ def test_what_is_hidden_is_on_no_page_and_not_in_the_form(
     assert SECRET not in form
     assert "[hidden]" not in form
     assert 'name="kwargs"' not in form
-    assert "Keyword arguments: something in it is hidden from you." in form
+    assert "Keyword arguments contains values that are hidden from you." in form
     assert "shop" in form
     assert SECRET in page_of(signed_in, "nightly", "/edit")
 
@@ -191,7 +191,7 @@ def test_the_form_is_for_those_who_may(signed_in: httpx.Client, serve: Serve) ->
         assert "<form" in page_of(client, "often", "/edit")
         assert 'class="schedule-form"' in client.get("/schedules/new").text
         denied = page_of(client, "nightly", "/edit")
-        assert "You may not change schedules of the queue mail" in denied
+        assert "You may not change schedules of queue mail" in denied
         assert SECRET not in denied
         assert "schedule-form" not in re.sub(r"<script[^>]*>", "", denied)
         page = page_of(client, "nightly")
@@ -199,4 +199,4 @@ def test_the_form_is_for_those_who_may(signed_in: httpx.Client, serve: Serve) ->
         assert "DELETE" not in page
         assert "nightly/pause" in page
     with browser(serve(read_only=True)) as client:
-        assert "You may not make schedules" in client.get("/schedules/new").text
+        assert "You may not create schedules" in client.get("/schedules/new").text

@@ -128,7 +128,7 @@ def test_they_are_narrowed_down(signed_in: httpx.Client) -> None:
     assert shown(signed_in, name="T", queue="video") == ["often", "resting"]
     assert shown(signed_in, name="NSCOD") == ["often"]
     assert shown(signed_in, state="paused") == ["resting"]
-    assert "No schedule passes these filters." in signed_in.get("/schedules?name=nothing").text
+    assert "No schedule matches." in signed_in.get("/schedules?name=nothing").text
 
 
 def test_the_others_are_a_page_away(signed_in: httpx.Client, api_database: str) -> None:
@@ -143,14 +143,14 @@ def test_the_others_are_a_page_away(signed_in: httpx.Client, api_database: str) 
     seen = [re.findall(r'id="schedule-([^"]+)"', one) for one in (page, second)]
     assert (len(seen[0]), len(seen[1])) == (50, 10)
     assert seen[0] + seen[1] == [f"zz%20{number:02}" for number in range(60)]
-    assert "To the first" in second
+    assert "First page" in second
 
 
 @pytest.mark.parametrize("query", ["queue=%00", "state=lost", "name=%00", "cursor=%22%3E", "cursor=x"])
 def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
     answer = signed_in.get(f"/schedules?{query}")
     assert answer.status_code == 400
-    assert "That is not something this page can show" in answer.text
+    assert "The page does not understand this request" in answer.text
 
 
 def test_buttons_are_for_those_who_may(signed_in: httpx.Client, user: httpx.Client, serve: Serve) -> None:
@@ -175,13 +175,13 @@ def test_buttons_are_for_those_who_may(signed_in: httpx.Client, user: httpx.Clie
 
 
 def test_ticks_that_nobody_fires_are_told_of(signed_in: httpx.Client, db: psycopg.Connection) -> None:
-    alert = "nobody fires it. Start lapinq scheduler."
+    alert = "because no scheduler is running. Start one: lapinq scheduler"
     assert alert not in signed_in.get("/schedules").text
     db.execute(
         "UPDATE lapinq_schedules SET next_fire_at = lapinq_now() - interval '5 minutes' WHERE name = 'often'"
     )
     try:
-        assert f"A schedule has been due for 5 min: {alert}" in signed_in.get("/schedules").text
+        assert f"A schedule is 5 min late {alert}" in signed_in.get("/schedules").text
         assert alert in signed_in.get("/schedules/often").text
         assert alert not in signed_in.get("/schedules/nightly").text
     finally:

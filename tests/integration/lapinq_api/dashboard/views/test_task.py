@@ -117,7 +117,7 @@ def test_what_users_named_and_what_tasks_said_is_escaped(
         r"<style|\sstyle=|<[^>]+\son\w+=|<script(?![^>]*\ssrc=)", re.sub(r'"[^"]*"', '""', html)
     )
     assert "&lt;/script&gt;" in html
-    assert "1 frame of libraries and Python" in html
+    assert "1 library frame" in html
     assert "Log, 2 lines" in html
 
 
@@ -201,7 +201,7 @@ def test_it_tells_what_became_of_its_webhooks(
 ) -> None:
     task_id = ended_of(api_database, queue, "1", webhook_url="https://example.org/done")
     html = signed_in.get(f"/tasks/{task_id}").text
-    assert "to be sent" in html
+    assert "not delivered yet" in html
     db.execute(
         "UPDATE lapinq_webhooks SET state = 'given_up', failure = 'it answered 500' WHERE task_id = %s",
         (task_id,),

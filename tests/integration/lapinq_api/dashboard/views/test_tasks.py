@@ -216,7 +216,7 @@ def test_a_search_that_ran_out_of_time_says_how_far_it_came_and_leads_on(
     monkeypatch.setattr(tasks, "count", partial(tasks.count, seconds=0.0))
     page = signed_in.get(TASKS, params={"queue": queue, "args": "nothing"})
     assert page.status_code == 200
-    assert "Nothing was found among the tasks back to" in page.text
+    assert "No match among the tasks back to" in page.text
     assert "At least 0 tasks" in page.text
     [further] = links(page, "Search further")
     assert httpx.URL(further).params["args"] == "nothing"
@@ -236,7 +236,7 @@ def test_a_search_that_ran_out_of_time_says_how_far_it_came_and_leads_on(
         ({"sort": "oldest"}, "sort must be one of newest, longest"),
         ({"since": "yesterday"}, "since must be how long ago"),
         ({"until": "1y"}, "until must be how long ago"),
-        ({"id": "xyz"}, "id must be the beginning of a task id"),
+        ({"id": "xyz"}, "id must be the start of a task id"),
         ({"cursor": "x"}, "cursor must be what a page came with"),
         ({"worker": "nobody"}, "worker must be the name of a worker"),
         ({"worker": "a\0b"}, "worker must be the name of a worker"),

@@ -32,8 +32,8 @@ def rows(client: httpx.Client, **params: str) -> list[str]:
 
 def test_without_any_it_says_what_they_are_for(signed_in: httpx.Client) -> None:
     page = signed_in.get("/webhooks").text
-    assert "There is no webhook. Enqueue a task with a webhook_url" in page
-    assert "No webhook passes these filters." in signed_in.get("/webhooks?state=pending").text
+    assert "No webhooks. Enqueue a task with a webhook_url" in page
+    assert "No webhook matches." in signed_in.get("/webhooks?state=pending").text
 
 
 def test_a_webhook_tells_of_its_task_and_what_became_of_it(
@@ -53,7 +53,7 @@ def test_a_webhook_tells_of_its_task_and_what_became_of_it(
     assert "data-confirm" not in given_up
     settle(db, queue, "delivered")
     (delivered,) = rows(signed_in, state="delivered", queue=queue)
-    assert "It answered 204" in delivered
+    assert "The receiver answered 204" in delivered
     assert "data-confirm" in delivered
     assert rows(signed_in, state="pending", queue=queue) == []
 
@@ -80,11 +80,11 @@ def test_the_older_ones_are_a_page_away(signed_in: httpx.Client, api_database: s
     completed(api_database, URL, count=60, queue_name=queue)
     page = signed_in.get("/webhooks", params={"queue": queue}).text
     (older,) = re.findall(r'href="(\?[^"]+)" rel="next"', page)
-    assert "To the newest" not in page
+    assert "Newest" not in page
     second = signed_in.get(f"/webhooks{older.replace('&amp;', '&')}")
     seen = re.findall(r'id="(webhook-[^"]+)"', page), re.findall(r'id="(webhook-[^"]+)"', second.text)
     assert (len(seen[0]), len(seen[1]), len({*seen[0], *seen[1]})) == (50, 10, 60)
-    assert "To the newest" in second.text
+    assert "Newest" in second.text
     assert 'rel="next"' not in second.text
 
 
@@ -92,4 +92,4 @@ def test_the_older_ones_are_a_page_away(signed_in: httpx.Client, api_database: s
 def test_what_cannot_be_asked_is_answered_with_a_page(signed_in: httpx.Client, query: str) -> None:
     answer = signed_in.get(f"/webhooks?{query}")
     assert answer.status_code == 400
-    assert "That is not something this page can show" in answer.text
+    assert "The page does not understand this request" in answer.text

@@ -32,7 +32,7 @@ def test_a_worker_is_shown_with_what_it_serves_and_holds(signed_in: httpx.Client
     assert f'id="worker-{worker}"' in html
     assert '<span class="status completed">alive</span>' in html
     assert '<a href="tasks?queue=video%20%26%20more">video &amp; more</a>' in html
-    assert "1 task in hand" in html
+    assert "1 task claimed" in html
     assert ">transcode</a>" in html
     assert HOSTILE not in html
 
@@ -53,11 +53,11 @@ def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(
     place = f"/api/v1/workers/{worker}"
     assert signed_in.post(f"{place}/quiet").status_code == 200
     html = signed_in.get("/workers").text
-    assert "asked by lapinq to be quiet" in html
+    assert "quieted by lapinq" in html
     assert f'data-to="{place[1:]}/resume"' in html
     assert signed_in.post(f"{place}/stop").status_code == 200
     html = signed_in.get("/workers").text
-    assert "asked by lapinq to stop" in html
+    assert "stopped by lapinq" in html
     assert f'data-to="{place[1:]}' not in html
     db.execute("UPDATE lapinq_workers SET asked_to = NULL")
 
@@ -70,5 +70,5 @@ def test_without_workers_it_says_how_to_start_one(
 
     monkeypatch.setattr(steering, "list_workers", nobody)
     html = signed_in.get("/workers").text
-    assert "There is no worker" in html
+    assert "No workers" in html
     assert "lapinq worker --concurrency 4" in html

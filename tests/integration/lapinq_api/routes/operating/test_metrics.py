@@ -157,7 +157,7 @@ def test_with_the_database_away_they_say_what_the_process_knows(between: Proxy) 
         response = client.get("/readyz")
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) >= 1
-        reason = "the database is away or did not answer in time"
+        reason = "the database is unavailable or did not answer in time"
         assert response.json() == {"status": "unready", "reason": reason}
         assert client.get("/livez").json() == {"status": "ok"}
         between.heal()

@@ -80,7 +80,7 @@ def test_a_name_is_given_once(closed: httpx.Client) -> None:
     body = {"name": next(_names), "scopes": ["manage"]}
     assert closed.post("/api/v1/keys", json=body, headers=MASTER).status_code == 201
     again = closed.post("/api/v1/keys", json=body, headers=MASTER)
-    assert (again.status_code, again.json()) == (409, {"error": "there is a key of this name already"})
+    assert (again.status_code, again.json()) == (409, {"error": "a key with this name exists already"})
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_keys_and_the_audit_log_are_for_admins_also_where_the_api_is_open(
         assert api.request(method, path, json=body).status_code == 401
         refused = closed.request(method, path, json=body, headers=manager)
         assert refused.status_code == 403
-        assert refused.json()["error"].endswith("may not do what only an admin may")
+        assert refused.json()["error"].endswith("may not do this: it takes an admin")
 
 
 def test_a_key_does_what_its_scopes_say(closed: httpx.Client) -> None:

@@ -270,7 +270,7 @@ def test_a_name_is_given_once_in_capitals_or_not(people: dict[str, httpx.Client]
     user = add_user(admin)
     answer = admin.post("/admin/users", json={**NEW, "username": user["username"].upper()})
     assert answer.status_code == 409
-    assert answer.json() == {"error": "there is a user of this name already"}
+    assert answer.json() == {"error": "a user with this name exists already"}
 
 
 def test_what_people_are_called_is_escaped(people: dict[str, httpx.Client]) -> None:

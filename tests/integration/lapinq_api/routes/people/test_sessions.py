@@ -63,7 +63,7 @@ def test_ones_own_are_listed_and_ended_by_their_id(
         assert here.delete("/account/sessions").json() == {"ended": 0}
         assert elsewhere.get("/me").status_code == 401
         assert here.get("/me").status_code == 200
-        assert "this one" in here.get("/account").text
+        assert "this session" in here.get("/account").text
     rows = db.execute(
         "SELECT details FROM lapinq_audit WHERE action = 'session.revoke' AND target = %s", (username,)
     ).fetchall()

@@ -63,7 +63,7 @@ def test_null_counts_as_left_out(api: httpx.Client, name: str) -> None:
 def test_a_name_is_taken_once(api: httpx.Client, schedule: dict[str, Any]) -> None:
     again = api.post(PATH, json={"name": schedule["name"], **MINIMAL, "cron": "@daily"})
     assert again.status_code == 409
-    assert again.json() == {"error": "there is a schedule of this name already"}
+    assert again.json() == {"error": "a schedule with this name exists already"}
     assert api.get(path(schedule["name"])).json() == schedule
 
 

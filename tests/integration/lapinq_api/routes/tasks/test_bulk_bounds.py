@@ -119,4 +119,6 @@ def test_a_walk_ends_when_the_server_is_to_stop(
         announce_stop(app)
         response = asked.result()
         assert response.status_code == 503
-        assert response.json() == {"error": "the server is stopping, after 0 tasks; ask again for the rest"}
+        assert response.json() == {
+            "error": "the server is shutting down after 0 tasks; repeat the request for the rest"
+        }

@@ -50,7 +50,7 @@ def test_progress_of_a_task_that_does_not_run_is_a_409_and_of_an_unknown_one_a_4
         if found is not Status.RUNNING:
             response = api.patch(f"/api/v1/tasks/{task_id}/progress", json={"progress": 1})
             assert response.status_code == 409
-            error = "the task is not running: progress is noted only while it runs"
+            error = "the task is not running, so it has no progress"
             assert response.json() == {"error": error}
             assert api.get(f"/api/v1/tasks/{task_id}").json()["progress"] is None
     for headers in ({}, {"X-Lapinq-Claim": "1"}):

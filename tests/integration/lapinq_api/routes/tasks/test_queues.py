@@ -76,7 +76,7 @@ def test_a_queue_is_known_by_its_tasks_or_by_having_been_paused(api: httpx.Clien
     for call in (api.get(path("unheard of")), api.post(path("unheard of", "/resume"))):
         assert call.status_code == 404
         assert call.json() == {
-            "error": "there is no queue of this name: it has no tasks and was never paused"
+            "error": "there is no queue with this name: it has no tasks and was never paused"
         }
     assert api.post(path("unheard of", "/pause")).status_code == 200
     assert api.get(path("unheard of")).json()["paused_at"]

@@ -108,7 +108,7 @@ def test_another_body_under_the_same_key_is_a_conflict(
     stored = _stored(db, queue)
     refused = _post(api, path, key, _body(path, queue_name=queue, args=[2]))
     assert refused.status_code == 409
-    assert refused.json() == {"error": "the Idempotency-Key was used for another request within 24 hours"}
+    assert refused.json() == {"error": "the Idempotency-Key was used for a different request within 24 hours"}
     assert _stored(db, queue) == stored
 
 
@@ -139,7 +139,7 @@ def test_a_key_that_cannot_be_is_refused_by_name(api: httpx.Client, path: str, k
     response = api.post(path, json=_body(path), headers=[(b"Idempotency-Key", key)])  # pyright: ignore[reportArgumentType]
     assert response.status_code == 400
     assert response.json()["details"] == [
-        {"loc": "Idempotency-Key", "msg": "must have 1 to 255 characters, printable ones of ASCII"}
+        {"loc": "Idempotency-Key", "msg": "must have 1 to 255 printable ASCII characters"}
     ]
 
 

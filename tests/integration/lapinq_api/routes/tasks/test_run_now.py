@@ -41,7 +41,7 @@ def test_what_waits_for_no_time_is_not_run_now(api: httpx.Client, made: dict[Sta
         response = api.post(f"/api/v1/tasks/{task_id}/run")
         assert response.status_code == 404
         if found is Status.PENDING:
-            assert response.json() == {"error": "the task waits for a worker already, and for no time"}
+            assert response.json() == {"error": "the task is not delayed: it already waits for a worker"}
         else:
             error = f"only a pending task can be run now, and this one is {found}"
             assert response.json() == {"error": error}

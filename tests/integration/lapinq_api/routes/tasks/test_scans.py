@@ -15,7 +15,7 @@ from tests.support.people import log_in
 pytestmark = pytest.mark.http
 
 BUSY = "too many lists and searches are under way at once"
-LATE = "the database is away or did not answer in time"
+LATE = "the database is unavailable or did not answer in time"
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def run(settings: Settings, companions: Companions, *, migrates: bool) -> int:
 
 
 def _first_login(app: Starlette) -> str:
-    """How to log in, as long as everybody knows."""
+    """How to log in, while the default password is in use."""
     username: str | None = app.state.shared.default_login
     return "" if username is None else f" · log in as {username} / {DEFAULT_PASSWORD}"
 

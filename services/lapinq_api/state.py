@@ -77,7 +77,7 @@ class State:
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """Keys the hashes of session tokens."""
         self.default_login: str | None = None
-        """Who had the password that everybody knows when the lifespan began."""
+        """The users with the default password when the lifespan began."""
         self.stopping = asyncio.Event()
         """Set once the application is to stop: what only waits ends now. The lifespan makes it anew."""
         self._connected: Connected | None = None

@@ -1,4 +1,4 @@
-"""Makes the first user, where there is none, and warns as long as somebody has the password that everybody knows."""
+"""Creates the first user, and warns while the default password is in use."""
 
 import asyncio
 import logging
@@ -62,7 +62,7 @@ class FirstUser:
         state.default_login = await state.default_password.look()
         if state.default_login is not None:
             log.warning(
-                "the user %s has the password that everybody knows, %s; log in and change it",
+                "the user %s still has the default password, %s; log in and change it",
                 state.default_login,
                 DEFAULT_PASSWORD,
             )

@@ -46,7 +46,7 @@ def test_a_session_with_the_default_password_can_only_change_it(database: str) -
         assert _ending(client, token) == (1008, "change the default password first")
         page = client.get("/account").text
         assert 'data-to="account/password"' in page
-        assert "you can do nothing else" in page
+        assert "Change the password to unlock everything else" in page
 
         change = {"current_password": "lapinq", "new_password": PASSWORD}
         assert client.post("/account/password", json=change).status_code == 200

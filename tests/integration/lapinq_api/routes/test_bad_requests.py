@@ -179,7 +179,7 @@ def test_a_malformed_body_is_a_400(api: httpx.Client, body: bytes, part: str) ->
         (b"[[]]", "[0] must be an object, not a list"),
         (b"[null]", "[0] must be an object, not null"),
         (b"[" + _raw(b'"args":[]') + b",", "it ends too early"),
-        (b"[" + b",".join([_raw(b'"args":[]')] * 1001) + b"]", "at most 1000 tasks, not of 1001"),
+        (b"[" + b",".join([_raw(b'"args":[]')] * 1001) + b"]", "at most 1000 tasks, not 1001"),
         (b"[" * 5000 + b"]" * 5000, "must be an object"),
     ],
 )

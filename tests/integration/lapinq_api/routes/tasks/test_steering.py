@@ -73,7 +73,7 @@ def test_what_is_not_pending_is_not_cancelled_and_the_answer_says_why(
             assert response.json() == {"error": error}
     response = api.delete(f"/api/v1/tasks/{made[Status.RUNNING]}")
     assert response.status_code == 404
-    assert "?running=true asks it to stop" in response.json()["error"]
+    assert "DELETE with ?running=true to ask it to stop" in response.json()["error"]
     for query in ("", "?running=true"):
         response = api.delete(f"/api/v1/tasks/{NIL}{query}")
         assert (response.status_code, response.json()) == (404, UNKNOWN)

@@ -29,7 +29,7 @@ KIB, MIB = 1024, 1024 * 1024
         ),
         ("time for the request line and headers", f"{protocol.HEAD_SECONDS:g} s;"),
         ("connections", f"{protocol.MOST_CONNECTIONS}, "),
-        ("an answer that the client does not read", f"{protocol.UNREAD_SECONDS:g} s"),
+        ("a response that the client does not read", f"{protocol.UNREAD_SECONDS:g} s"),
         ("a message over `/ws`", f"{web_socket.LARGEST_MESSAGE // KIB} KiB"),
         ("a viewer of `/ws` that reads nothing", f"{web_socket.SEND_SECONDS:g} s"),
         (

@@ -1,28 +1,13 @@
 """`lapinq fleet`: look at workers, quiet and stop them, straight on the database."""
 
-import uuid
-
 import click
 
+from lapinq.commands.console import ids
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.terminal import json_text
-from lapinq_core.domain.json_times import encode
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import steering as workers
 from lapinq_core.fleet.steering import WorkerDetails
-
-
-class _WorkerId(click.ParamType[str]):
-    name = "worker_id"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(uuid.UUID(str(value)))
-        except ValueError:
-            self.fail(f"{value!r} is not a UUID", param, ctx)
-
-
-_worker_id = click.argument("worker_id", type=_WorkerId())
 
 
 @click.group()
@@ -31,13 +16,13 @@ def fleet() -> None:
 
 
 @fleet.command("list")
-@click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+@json_flag
 @database_flags
 def list_workers(as_json: bool, **given: object) -> None:
     """List the workers, the living first."""
     found = run(given, workers.list_workers)
     if as_json:
-        click.echo(json_text(encode(found).decode()))
+        click.echo(json_of(found))
         return
     for worker in found.workers:
         click.echo(_line(worker))
@@ -46,7 +31,7 @@ def list_workers(as_json: bool, **given: object) -> None:
 
 
 @fleet.command()
-@_worker_id
+@ids.worker_id
 @database_flags
 def quiet(worker_id: str, **given: object) -> None:
     """Let a worker claim nothing more; what it runs ends as usual."""
@@ -55,7 +40,7 @@ def quiet(worker_id: str, **given: object) -> None:
 
 
 @fleet.command()
-@_worker_id
+@ids.worker_id
 @database_flags
 def resume(worker_id: str, **given: object) -> None:
     """Let a quiet worker claim again."""
@@ -64,7 +49,7 @@ def resume(worker_id: str, **given: object) -> None:
 
 
 @fleet.command()
-@_worker_id
+@ids.worker_id
 @database_flags
 def stop(worker_id: str, **given: object) -> None:
     """Stop a worker as SIGTERM does: what it runs gets its time to end."""

@@ -7,22 +7,14 @@ import msgspec
 import psycopg
 
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.terminal import json_text
+from lapinq.commands.console.failure import Failed
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord
-from lapinq_core.runtime import exits
-
-
-class _Failed(click.ClickException):
-    exit_code = exits.FAILED
-
-
-_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -41,7 +33,7 @@ def key() -> None:
     required=True,
     help="What the key may do; may be repeated.",
 )
-@_as_json
+@json_flag
 @database_flags
 def create(name: str, asked: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Make a key and print it. It can't be shown again."""
@@ -52,17 +44,17 @@ def create(name: str, asked: tuple[str, ...], as_json: bool, **given: object) ->
     made = key_of(secrets.token_bytes(SECRET_BYTES))
     scopes = [scope for scope in Scope if scope in asked]
     record = run(given, lambda conn: keys.create(conn, name, made, scopes, by=author()))
-    click.echo(_json({**msgspec.structs.asdict(record), "key": made}) if as_json else made)
+    click.echo(json_of({**msgspec.structs.asdict(record), "key": made}) if as_json else made)
 
 
 @key.command("list")
-@_as_json
+@json_flag
 @database_flags
 def list_keys(as_json: bool, **given: object) -> None:
     """List the keys, without the keys themselves."""
     records = run(given, keys.list_all)
     if as_json:
-        click.echo(_json(records))
+        click.echo(json_of(records))
         return
     for record in records:
         click.echo(_line(record))
@@ -81,14 +73,10 @@ def delete(name: str, **given: object) -> None:
         return False
 
     if not run(given, verb):
-        raise _Failed(f"no key {name}")
+        raise Failed(f"no key {name}")
     click.echo(f"deleted {name}")
 
 
 def _line(record: KeyRecord) -> str:
     used = f"last used {record.last_used_at:%Y-%m-%d %H:%M}" if record.last_used_at else "never used"
     return f"{record.name:<24}  …{record.hint}  {','.join(record.scopes):<20}  {used}, made by {record.created_by}"
-
-
-def _json(value: object) -> str:
-    return json_text(encode(value).decode())

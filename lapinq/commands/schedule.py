@@ -11,14 +11,13 @@ import psycopg
 
 from lapinq.commands.console import schedule_text as text
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.terminal import json_text
+from lapinq.commands.console.failure import Failed
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq.commands.schedule_apply import apply
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
-from lapinq_core.runtime import exits
 from lapinq_core.schedules import firing, schedules, ticks
 from lapinq_core.schedules.firing import RunTick
 from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSchedule
@@ -31,12 +30,7 @@ _SHOWN_TICKS = 10
 _HASH = re.compile(r"\bh\b", re.IGNORECASE)
 
 
-class _Failed(click.ClickException):
-    exit_code = exits.FAILED
-
-
 _name = click.argument("name")
-_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -64,7 +58,7 @@ schedule.add_command(apply)
     show_default=True,
     help="Most schedules to show.",
 )
-@_as_json
+@json_flag
 @database_flags
 def list_schedules(
     queue: str | None, part: str | None, state: str | None, limit: int, as_json: bool, **given: object
@@ -78,7 +72,7 @@ def list_schedules(
 
     found, has_more, last = run(given, verb)
     if as_json:
-        click.echo(_json([_object(one, last[one.id]) for one in found]))
+        click.echo(json_of([_object(one, last[one.id]) for one in found]))
         return
     now = datetime.now(UTC)
     for one in found:
@@ -89,7 +83,7 @@ def list_schedules(
 
 @schedule.command()
 @_name
-@_as_json
+@json_flag
 @database_flags
 def show(name: str, as_json: bool, **given: object) -> None:
     """Show everything about a schedule, with its last ticks."""
@@ -100,7 +94,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
 
     found, last = _run(given, name, verb)
     if as_json:
-        click.echo(_json(_object(found, last)))
+        click.echo(json_of(_object(found, last)))
         return
     click.echo(text.schedule_text(found, datetime.now(UTC)))
     if last:
@@ -202,7 +196,7 @@ def _run(given: dict[str, object], name: str, verb: Callable[[psycopg.AsyncConne
         try:
             return await verb(conn)
         except UnknownSchedule as error:
-            raise _Failed(f"no schedule {name}") from error
+            raise Failed(f"no schedule {name}") from error
 
     return run(given, call)
 
@@ -217,7 +211,3 @@ async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
 def _object(found: Schedule, last: list[Tick]) -> dict[str, Any]:
     fields = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "id"}
     return {**fields, "state": found.state, "says": text.sentence(found), "ticks": last}
-
-
-def _json(value: object) -> str:
-    return json_text(encode(value).decode())

@@ -8,20 +8,16 @@ import click
 import psycopg
 
 from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.failure import Failed
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq.commands.console.schedule_text import steps_text
-from lapinq.commands.console.terminal import json_text
 from lapinq_core.db.startup import explained
-from lapinq_core.domain.json_times import encode
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
 from lapinq_core.runtime import exits
 from lapinq_core.schedules import applying
 from lapinq_core.schedules.applying import KeptElsewhere
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
 from lapinq_scheduler.registering import declarations
-
-
-class _Failed(click.ClickException):
-    exit_code = exits.FAILED
 
 
 @click.command()
@@ -36,7 +32,7 @@ class _Failed(click.ClickException):
 @click.option(
     "--exit-code", "tells", is_flag=True, help="Exit with 2 when something changed or would change."
 )
-@click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+@json_flag
 @database_flags
 def apply(
     file_or_module: str,
@@ -64,10 +60,10 @@ def apply(
                 is_dry=is_dry,
             )
         except KeptElsewhere as error:
-            raise _Failed(f"{error}; --force takes them over") from error
+            raise Failed(f"{error}; --force takes them over") from error
 
     steps = run(given, verb)
-    click.echo(json_text(encode(steps).decode()) if as_json else steps_text(steps, is_dry=is_dry))
+    click.echo(json_of(steps) if as_json else steps_text(steps, is_dry=is_dry))
     if tells and any(step.changes_something for step in steps):
         sys.exit(exits.CHANGES)
 
@@ -79,7 +75,7 @@ def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
     try:
         written = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise _Failed(f"{path} can't be read: {error}") from error
+        raise Failed(f"{path} can't be read: {error}") from error
     file = read_file(written, "json" if path.suffix == ".json" else "toml", datetime.now(UTC))
     # Of the path the last part alone, which is the same wherever the file lies.
     source = file.source or path.name

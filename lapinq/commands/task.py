@@ -1,40 +1,22 @@
 """`lapinq task`: look at tasks and steer them, straight on the database."""
 
-import uuid
-
 import click
 import msgspec
 import psycopg
 
+from lapinq.commands.console import ids
 from lapinq.commands.console.database import author, database_flags, run
+from lapinq.commands.console.failure import Failed
+from lapinq.commands.console.json_output import json_flag
 from lapinq.commands.console.task_text import attempts_text, task_text
 from lapinq.commands.console.terminal import json_text
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.runtime import exits
 from lapinq_core.tasks import inspect, steering
 from lapinq_core.tasks.filters import TaskFilter
 from lapinq_core.tasks.steering import Stop
 
 _MAX_LIMIT = 1000
-
-
-class _Failed(click.ClickException):
-    exit_code = exits.FAILED
-
-
-class _TaskId(click.ParamType[str]):
-    name = "task_id"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return str(uuid.UUID(str(value)))
-        except ValueError:
-            self.fail(f"{value!r} is not a UUID", param, ctx)
-
-
-_task_id = click.argument("task_id", type=_TaskId())
-_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -58,7 +40,7 @@ def task() -> None:
     show_default=True,
     help="Most tasks to show.",
 )
-@_as_json
+@json_flag
 @database_flags
 def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool, **given: object) -> None:
     """List the newest tasks."""
@@ -75,8 +57,8 @@ def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool,
 
 
 @task.command()
-@_task_id
-@_as_json
+@ids.task_id
+@json_flag
 @database_flags
 def get(task_id: str, as_json: bool, **given: object) -> None:
     """Show everything about a task, with what each of its attempts said."""
@@ -96,7 +78,7 @@ def get(task_id: str, as_json: bool, **given: object) -> None:
 
 
 @task.command()
-@_task_id
+@ids.task_id
 @click.option("--running", is_flag=True, help="Ask the task to stop when it runs already.")
 @database_flags
 def cancel(task_id: str, running: bool, **given: object) -> None:
@@ -112,7 +94,7 @@ def cancel(task_id: str, running: bool, **given: object) -> None:
 
 
 @task.command()
-@_task_id
+@ids.task_id
 @database_flags
 def requeue(task_id: str, **given: object) -> None:
     """Let a failed task wait again, with all its retries."""
@@ -129,23 +111,23 @@ def requeue(task_id: str, **given: object) -> None:
     if status is Status.FAILED:
         raise _moving(task_id)
     if queue is None:
-        raise _Failed(f"only a failed task can be requeued, and {task_id} is {status}")
+        raise Failed(f"only a failed task can be requeued, and {task_id} is {status}")
     click.echo(f"requeued {task_id}")
 
 
-def _not_cancelled(task_id: str, status: Status | None, *, running: bool) -> _Failed:
+def _not_cancelled(task_id: str, status: Status | None, *, running: bool) -> Failed:
     if status is None:
         return _unknown(task_id)
     if status in FINAL:
-        return _Failed(f"task {task_id} has ended already: it is {status}")
+        return Failed(f"task {task_id} has ended already: it is {status}")
     if status is Status.RUNNING and not running:
-        return _Failed(f"task {task_id} is running; --running asks it to stop")
+        return Failed(f"task {task_id} is running; --running asks it to stop")
     return _moving(task_id)
 
 
-def _unknown(task_id: str) -> _Failed:
-    return _Failed(f"no task {task_id}")
+def _unknown(task_id: str) -> Failed:
+    return Failed(f"no task {task_id}")
 
 
-def _moving(task_id: str) -> _Failed:
-    return _Failed(f"task {task_id} changed its status at every try; try again")
+def _moving(task_id: str) -> Failed:
+    return Failed(f"task {task_id} changed its status at every try; try again")

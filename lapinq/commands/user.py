@@ -9,15 +9,14 @@ import msgspec
 import psycopg
 
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.terminal import json_text
+from lapinq.commands.console.failure import Failed
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.json_times import encode
 from lapinq_core.people import audit, sessions, users
 from lapinq_core.people.users import Changed, Credentials, User
-from lapinq_core.runtime import exits
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -25,11 +24,6 @@ _NO_TOKEN = b""
 """The hash of no session's token: all of them end."""
 
 
-class _Failed(click.ClickException):
-    exit_code = exits.FAILED
-
-
-_as_json = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
 _role = click.Choice([role.value for role in Role])
 
 
@@ -48,7 +42,7 @@ def user() -> None:
 
 
 @user.command("list")
-@_as_json
+@json_flag
 @database_flags
 def list_users(as_json: bool, **given: object) -> None:
     """List the users, with what they may do."""
@@ -57,7 +51,7 @@ def list_users(as_json: bool, **given: object) -> None:
         shown = [
             {**msgspec.structs.asdict(one), "permissions": write_grants(one.permissions)} for one in found
         ]
-        click.echo(json_text(encode(shown).decode()))
+        click.echo(json_of(shown))
         return
     for one in found:
         click.echo(_line(one))
@@ -82,7 +76,7 @@ def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
             return made
 
     if run(given, verb) is None:
-        raise _Failed(f"there is a user {username} already")
+        raise Failed(f"there is a user {username} already")
     click.echo(f"made {username}")
 
 
@@ -105,7 +99,7 @@ def password(username: str, from_stdin: bool, **given: object) -> None:
             return True
 
     if not run(given, verb):
-        raise _Failed(f"there is no user {username}")
+        raise Failed(f"there is no user {username}")
     click.echo(f"{username} has a new password")
 
 
@@ -160,9 +154,9 @@ async def _find(conn: psycopg.AsyncConnection, username: str) -> Credentials | N
 
 def _done(changed: Changed, username: str) -> None:
     if changed is Changed.UNKNOWN:
-        raise _Failed(f"there is no user {username}")
+        raise Failed(f"there is no user {username}")
     if changed is Changed.LAST_ADMIN:
-        raise _Failed(f"{username} is the last admin: nobody could create another admin")
+        raise Failed(f"{username} is the last admin: nobody could create another admin")
 
 
 def _ask_for_password(username: str, *, from_stdin: bool) -> str:
@@ -184,7 +178,7 @@ def _checked(check: Callable[[], None]) -> None:
     try:
         check()
     except InvalidValue as error:
-        raise _Failed(f"{error.loc} {error.msg}") from error
+        raise Failed(f"{error.loc} {error.msg}") from error
 
 
 def _line(one: User) -> str:

@@ -1,0 +1,11 @@
+"""A command that could not do what it was asked."""
+
+import click
+
+from lapinq_core.runtime import exits
+
+
+class Failed(click.ClickException):
+    """Ends the command with the message on standard error."""
+
+    exit_code = exits.FAILED

@@ -1,0 +1,12 @@
+"""The flag `--json` and what it prints."""
+
+import click
+
+from lapinq.commands.console.terminal import json_text
+from lapinq_core.domain.json_times import encode
+
+json_flag = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+
+
+def json_of(value: object) -> str:
+    return json_text(encode(value).decode())

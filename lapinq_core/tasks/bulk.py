@@ -3,7 +3,7 @@
 A walk goes up the ids from the first to the newest there was at its start, through the table that holds the status
 that is asked for. Each step looks at the next ids of it, however few of them pass, and changes those in a transaction
 of its own: so none takes long, none holds locks for long, and the walk ends while new tasks keep arriving, which it
-leaves alone. What moved from under a step is handed back, to be looked at again by itself.
+leaves alone. A step returns the ids that moved meanwhile, for another step to look at.
 
 A step that stopped for others, or took too long, changed nothing: it is made again, over fewer ids.
 """

@@ -18,7 +18,7 @@ _PACKAGE = "lapinq_core.tasks"
 MOST_PAGE_BYTES = 8 * 1024 * 1024
 """Of the objects on one page; a task alone may be larger."""
 MAX_ATTEMPTS = 200
-"""Of one task at a time; more than it can have with the most retries, unless it snoozes or is handed back."""
+"""Of one task at a time; more than it can have with the most retries, unless it snoozes or is released."""
 
 
 class QueueCounts(msgspec.Struct, frozen=True):

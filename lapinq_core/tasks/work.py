@@ -1,4 +1,4 @@
-"""A worker's verbs: claim tasks, end their attempts, hand them back.
+"""A worker's verbs: claim tasks, settle their attempts, release them.
 
 Every write matches the claim's token, so a worker that lost its claim changes nothing. The caller compares what comes
 back with what it sent.
@@ -171,7 +171,7 @@ async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, s
 
 
 async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
-    """Hands back tasks that were never started, to the places they came from; answers their queues."""
+    """Releases tasks that never started, to the places they came from; returns their queues."""
     claims = sorted(claims, key=lambda claim: claim.id)
     params = {
         "ids": _array(claim.id for claim in claims),

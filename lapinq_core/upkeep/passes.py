@@ -12,10 +12,10 @@ from lapinq_core.domain.tasks.decide import (
     Complete,
     Drop,
     Fail,
-    HandBack,
     Isolation,
     Next,
     Nothing,
+    Release,
     Retry,
     decide,
 )
@@ -133,7 +133,7 @@ def ended_as(task_id: str, token: str, following: Next, run_seconds: float | Non
             return Ended(
                 task_id, token, False, True, delay, error, traceback, run_seconds, isolation=isolation
             )
-        case HandBack(error=error, delay=delay):
+        case Release(error=error, delay=delay):
             return Ended(task_id, token, False, False, delay, error, None, run_seconds)
         case Drop(reason=reason):
             return Ended(task_id, token, True, True, 0.0, reason, None, run_seconds, cancelled=True)

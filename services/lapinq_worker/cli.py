@@ -86,7 +86,7 @@ log = logging.getLogger(__name__)
     "--reload", "reloads", is_flag=True, help="For development: start anew whenever a Python file changes."
 )
 def worker(*, drain: bool, reloads: bool, **given: object) -> None:
-    """Run tasks. SIGTERM or Ctrl-C lets running ones finish; a second one hands them back at once."""
+    """Run tasks. SIGTERM or Ctrl-C lets running ones finish; a second one releases them at once."""
     with explained():
         settings = load_settings(os.environ, **given)
         choice_of(settings)  # which says what is wrong with them

@@ -1,6 +1,6 @@
-"""How a worker stops: it hands back what it has not started, lets running tasks end, and hands back what does not.
+"""How a worker stops: it releases what has not started, lets running tasks end, and releases those that don't in time.
 
-Its heartbeat goes on until the last outcome is written, so that nobody takes what still runs.
+Its heartbeat goes on until the last outcome is written, so that nobody rescues what still runs.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class WindingDown:
-    """The last minutes of a worker whose fetcher claims no more. `interrupt` stops whatever runs."""
+    """The end of a worker whose fetcher claims no more. `interrupt` stops all running tasks."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class WindingDown:
 
     async def run(self, grace: float, insisted: asyncio.Event) -> None:
         """Waits for running tasks up to `grace` seconds, or until `insisted` is set."""
-        await self._hand_back_waiting()
+        await self._release_unstarted()
         if self._dispatcher.active:
             log.info("waiting up to %g s for %d running tasks", grace, self._dispatcher.active)
         await pause_for(grace, self._dispatcher.idle, insisted)
         if self._dispatcher.active:
-            log.warning("handing back %d tasks that did not finish in time", self._dispatcher.active)
+            log.warning("releasing %d tasks that did not finish in time", self._dispatcher.active)
             self._interrupt(Interrupted())
             await pause_for(INTERRUPT_SECONDS, self._dispatcher.idle)
         await _insist("write the last outcomes", self._settler.flushed)
@@ -66,27 +66,27 @@ class WindingDown:
         if await _insist("sign off", self._membership.leave):
             await _insist("write the last figures", self._recorder.flush)
 
-    async def _hand_back_waiting(self) -> None:
-        unstarted = [job.claim for job in self._dispatcher.withdraw()]
-        self._tally.withdrawn(unstarted)
+    async def _release_unstarted(self) -> None:
+        unstarted = [job.claim for job in self._dispatcher.take_unstarted()]
+        self._tally.released(unstarted)
         claims = [claim for claim in unstarted if not claim.is_transient]
-        claims += self._fetcher.withdraw()
+        claims += self._fetcher.take_unstarted()
 
-        async def hand_back() -> None:
+        async def release() -> None:
             async with self._pool.connection() as conn:
-                # A claim that was broken off may have taken tasks.
-                for token in self._fetcher.doubtful:
+                # A claim whose connection broke may have taken tasks.
+                for token in self._fetcher.unanswered:
                     claims.extend(await work.reclaim(conn, worker=self._membership.id, token=token))
                 self._notifier.wake(await work.release(conn, claims))
 
-        if claims or self._fetcher.doubtful:
-            await _insist(f"hand back {len(claims)} tasks", hand_back)
+        if claims or self._fetcher.unanswered:
+            await _insist(f"release {len(claims)} tasks", release)
 
 
 async def _insist(what: str, turn: Callable[[], Awaitable[object]]) -> bool:
     """Calls `turn` until it succeeds, or `FLUSH_SECONDS` are over: then it answers False.
 
-    What is left of tasks then is rescued by others.
+    Other workers rescue what is left.
     """
 
     async def once() -> None:

@@ -203,7 +203,7 @@ class Worker:
         return self._ends_tainted and self._coroutines.left_behind > 0 and not self.is_dismissed
 
     def stop(self) -> None:
-        """First call: finish what runs. Second: hand it back now."""
+        """First call: finish what runs. Second: release it now."""
         (self._insisted if self._was_told else self._stop).set()
         self._was_told = True
 
@@ -296,7 +296,7 @@ class Worker:
         await winding_down.run(self._settings.shutdown_grace, self._insisted)
 
     def _drop_claims(self) -> None:
-        self._dispatcher.withdraw()
+        self._dispatcher.take_unstarted()
         # Their starts are spent, whoever writes their ends.
         self._interrupt(WorkerLost(self._membership.name))
 

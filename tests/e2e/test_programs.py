@@ -36,7 +36,7 @@ def get(url: str) -> Any:
 
 
 def insisted(worker: Program) -> bool:
-    if "handing back 2 tasks" in worker.output:
+    if "releasing 2 tasks" in worker.output:
         return True
     worker.signal(signal.SIGTERM)
     return False

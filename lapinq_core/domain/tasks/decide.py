@@ -63,8 +63,8 @@ class Retry(msgspec.Struct, frozen=True):
     isolation: Isolation = Isolation.NONE
 
 
-class HandBack(msgspec.Struct, frozen=True):
-    """Not final: the task waits again, `delay` seconds, as if this attempt had not been; it uses up no start."""
+class Release(msgspec.Struct, frozen=True):
+    """Not final: the task waits again, for `delay` seconds, and this attempt uses up no start."""
 
     error: str | None = None
     delay: float = 0.0
@@ -80,7 +80,7 @@ class Nothing(msgspec.Struct, frozen=True):
     """The end is written already."""
 
 
-Next = Complete | Fail | Retry | HandBack | Drop | Nothing
+Next = Complete | Fail | Retry | Release | Drop | Nothing
 
 
 def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> Next:
@@ -95,7 +95,7 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
         case Refused(error=error, traceback=traceback):
             return Fail(error, traceback)
         case Snoozed(seconds=seconds):
-            return HandBack(f"snoozed for {seconds:g} s", seconds)
+            return Release(f"snoozed for {seconds:g} s", seconds)
         case Cancelled(reason=reason):
             return Drop(reason)
         case Unstorable(error=error):
@@ -119,9 +119,9 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
                 return Fail(
                     "the worker was stopped before the task finished, and it may not be started twice"
                 )
-            return HandBack("the worker was stopped before the task finished")
+            return Release("the worker was stopped before the task finished")
         case Unstarted():
-            return HandBack()
+            return Release()
         case Committed():
             return Nothing()
         case _:

@@ -1,4 +1,4 @@
--- Hands back tasks whose function was never called: out of running, into ready at the place they were taken from.
+-- Releases tasks whose function was never called: out of running, into ready at the place they were taken from.
 -- Takes arrays of ids, tokens and places; answers the queues in which something waits again. No attempt is recorded, no
 -- start used up. A task that somebody asked to stop is cancelled instead.
 -- A row whose token differs belongs to a later claim and stays. Locks running rows in ascending order of id, as

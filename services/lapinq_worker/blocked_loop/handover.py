@@ -111,8 +111,8 @@ class Handover:
 
     async def _release(self, conn: psycopg.AsyncConnection, outcomes: "_Outcomes") -> None:
         claims = [job.claim for job in self._dispatcher.unstarted() if not job.claim.is_transient]
-        claims += self._fetcher.held()
-        for token in self._fetcher.doubtful:
+        claims += self._fetcher.unstarted()
+        for token in self._fetcher.unanswered:
             # A claim was in flight, and its answer waits in the loop.
             claims += await work.reclaim(conn, worker=outcomes.worker, token=token)
         outcomes.queues.update(await work.release(conn, claims))

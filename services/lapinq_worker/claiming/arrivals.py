@@ -1,4 +1,4 @@
-"""Makes jobs of claims. A function that is not known yet is looked for in the background: its import may take long."""
+"""Turns claims into jobs. An unknown function is imported in the background, because that may take long."""
 
 import asyncio
 import logging
@@ -41,11 +41,11 @@ class Arrivals:
 
     @property
     def waiting(self) -> int:
-        """Claims whose function is looked for."""
+        """How many claims wait for their function."""
         return sum(map(len, self._imports.values()))
 
     def take_in(self, claims: list[Claim], round_trip: float) -> None:
-        """Claims that came after `round_trip` seconds go to the dispatcher, at once where their function is known."""
+        """Takes claims that came after `round_trip` seconds. The dispatcher gets those with a known function now."""
         asked = elapsed() - round_trip
         ready: list[Job] = []
         unknown: dict[tuple[str, str], list[Claim]] = {}
@@ -63,35 +63,35 @@ class Arrivals:
             )
             self._imports[task] = alike
 
-    def held(self) -> list[Claim]:
-        """The claims that still wait and can be handed back, which fire and forget can't; any thread may ask."""
+    def unstarted(self) -> list[Claim]:
+        """The claims that wait for their function and can be released. Any thread may ask."""
         waiting = list(self._imports.values())
         return [claim for claims in waiting for claim in claims if not claim.is_transient]
 
-    def withdraw(self) -> list[Claim]:
-        """Takes out the claims that still wait, but for fire and forget, which is nowhere but here."""
-        claims = self.held()
+    def take_unstarted(self) -> list[Claim]:
+        """Takes out `unstarted`. Fire-and-forget tasks stay: they exist nowhere else."""
+        claims = self.unstarted()
         self._imports = {task: alike for task, alike in self._imports.items() if alike[0].is_transient}
         return claims
 
     def stop(self) -> None:
-        """Looks for no function any more."""
+        """Stops looking for functions."""
         for task in list(self._imports):
             task.cancel()
 
     async def _import(self, claims: list[Claim], worker: str, asked: float) -> None:
-        """`claims` ask for the same function and were made by `worker`."""
+        """`claims` need the same function, and `worker` made them."""
         task = asyncio.current_task()
         try:
             found = await self._functions.find(claims[0])
         except Exception as error:  # noqa: BLE001  # no fault of the task's: most likely there is no thread for it
             wanted = f"{claims[0].module_path}.{claims[0].task_name}"
-            log.error("can't look for %s (%s); handing it back", wanted, error)  # noqa: TRY400  # it is ours
+            log.error("can't look for %s (%s); releasing it", wanted, error)  # noqa: TRY400  # it is ours
             # Not at once, for it would come back at once.
             await asyncio.sleep(RETRY_SECONDS)
             found = Unstarted()
         if task is None or self._imports.pop(task, None) is None or worker != self._worker_id():
-            return  # withdrawn meanwhile, or others have them
+            return  # released meanwhile, or others have them
         if isinstance(found, Target):
             self._dispatcher.offer([Job(claim, found, self._host, asked) for claim in claims])
         else:

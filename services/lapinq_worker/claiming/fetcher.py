@@ -86,10 +86,8 @@ class Fetcher:
         )
         self._full_scans = FullScans(choice)
         self._connection: PinnedConnection | None = None
-        self._doubtful: dict[
-            str, float
-        ] = {}  # tokens of claims whose answer was lost, and when to ask for them
-        self._returning: list[Claim] = []  # to be handed back
+        self._unanswered: dict[str, float] = {}  # by token, when to ask what it took
+        self._to_release: list[Claim] = []  # before the next claim
         self.claimed_count = 0
 
     def heard(self, queue: str) -> None:
@@ -106,22 +104,22 @@ class Fetcher:
         """Ends the pause: there may be a place to fill."""
         self._wake.set()
 
-    def held(self) -> list[Claim]:
-        """The claims that have not got to the dispatcher; any thread may ask."""
-        return [*self._returning, *self._arrivals.held()]
+    def unstarted(self) -> list[Claim]:
+        """The claims that have not reached the dispatcher. Any thread may ask."""
+        return [*self._to_release, *self._arrivals.unstarted()]
 
-    def withdraw(self) -> list[Claim]:
-        """After `run` has ended: the claims that never got to the dispatcher, and are to be handed back."""
-        unknown = self._arrivals.withdraw()
-        self._tally.withdrawn(unknown)
-        claims = [*self._returning, *unknown]
-        self._returning.clear()
+    def take_unstarted(self) -> list[Claim]:
+        """Takes out `unstarted`, once `run` has ended."""
+        unknown = self._arrivals.take_unstarted()
+        self._tally.released(unknown)
+        claims = [*self._to_release, *unknown]
+        self._to_release.clear()
         return claims
 
     @property
-    def doubtful(self) -> list[str]:
-        """The tokens of claims whose answer was lost: `work.reclaim` tells what they took."""
-        return list(self._doubtful)
+    def unanswered(self) -> list[str]:
+        """The tokens of unanswered claims. `work.reclaim` tells what they took."""
+        return list(self._unanswered)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claims until `stop` is set."""
@@ -141,13 +139,13 @@ class Fetcher:
     async def _turn(self, stop: asyncio.Event) -> None:
         try:
             connection = self._connection or await self._connect()
-            if self._doubtful:
-                await self._ask_for_lost_answers(connection)
-            if self._returning:
-                await self._hand_back(connection)
+            if self._unanswered:
+                await self._reclaim_unanswered(connection)
+            if self._to_release:
+                await self._release(connection)
             wanted = self._wanted()
             got = await self._claim(connection, wanted) if wanted > 0 else 0
-            if self._on_idle and wanted > 0 and got == 0 and not self._holds_any:
+            if self._on_idle and wanted > 0 and got == 0 and not self._has_claims:
                 await self._on_idle(connection, self._full_scans)
         except BaseException:
             self._prefetch.failed()
@@ -156,8 +154,8 @@ class Fetcher:
         if wanted > 0 and got == 0:
             self._prefetch.idled()
         if got == 0 or self._wanted() <= 0:
-            self._withdraw()
-            if self._returning:
+            self._take_stalled()
+            if self._to_release:
                 return
             pause = self._poll_interval
             if wanted > 0 and self._choice.has_open_hints:
@@ -166,8 +164,10 @@ class Fetcher:
             self._wake.clear()
 
     @property
-    def _holds_any(self) -> bool:
-        return bool(self._dispatcher.in_hand or self._arrivals.waiting or self._returning or self._doubtful)
+    def _has_claims(self) -> bool:
+        return bool(
+            self._dispatcher.in_hand or self._arrivals.waiting or self._to_release or self._unanswered
+        )
 
     def _wanted(self) -> int:
         ahead = self._prefetch.value
@@ -205,7 +205,7 @@ class Fetcher:
         started = time.perf_counter()
         worker = self._worker_id()
         token = str(uuid.uuid4())
-        self._doubtful[token] = 0.0
+        self._unanswered[token] = 0.0
         claims = await work.claim(
             connection,
             turn.queue,
@@ -217,28 +217,28 @@ class Fetcher:
             mark=turn.mark,
             max_rank=turn.max_rank,
         )
-        del self._doubtful[token]
+        del self._unanswered[token]
         if worker != self._worker_id():
-            return 0  # declared dead meanwhile: others take them
+            return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)
         self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
         if peek := self._choice.peek_after(turn):
             self._choice.peeked(await work.heads(connection, peek))
         return len(claims)
 
-    async def _ask_for_lost_answers(self, connection: PinnedConnection) -> None:
-        """A claim whose connection broke may have taken tasks, at the latest when the server's time limit ended it."""
-        for token, when in list(self._doubtful.items()):
+    async def _reclaim_unanswered(self, connection: PinnedConnection) -> None:
+        """A claim whose connection broke may take tasks until the server's time limit ends its statement."""
+        for token, when in list(self._unanswered.items()):
             if when <= (now := time.monotonic()):
                 worker = self._worker_id()
                 claims = await work.reclaim(connection, worker=worker, token=token)
                 if worker != self._worker_id():
-                    return  # declared dead meanwhile: others take them
+                    return  # declared dead meanwhile: others rescue them
                 if claims or when:
-                    # It is there whole or not at all; asked for again, what runs by then would be started twice.
-                    del self._doubtful[token]
+                    # It took all of them or none. Asking once more would start twice what runs by then.
+                    del self._unanswered[token]
                 else:
-                    self._doubtful[token] = now + ASK_AGAIN_SECONDS
+                    self._unanswered[token] = now + ASK_AGAIN_SECONDS
                 self._hand_over(claims, 0.0)
 
     async def _scan(self, connection: PinnedConnection) -> None:
@@ -266,28 +266,28 @@ class Fetcher:
         )
         self._arrivals.take_in(claims, round_trip)
 
-    def _withdraw(self) -> None:
-        """What was claimed ahead and can't start, for slow tasks hold all places or it is not to, may run elsewhere."""
+    def _take_stalled(self) -> None:
+        """Takes out prefetched tasks that can't start here, behind slow tasks or while quiet: they may elsewhere."""
         if self._is_quiet():
-            self._returning += self._arrivals.withdraw()
+            self._to_release += self._arrivals.take_unstarted()
         elif not self._dispatcher.waiting or time.monotonic() - self._dispatcher.last_start < STALL_SECONDS:
             return
         else:
             self._prefetch.stalled()
-        jobs = self._dispatcher.withdraw()
-        # A fire-and-forget task is nowhere but here.
+        jobs = self._dispatcher.take_unstarted()
+        # A fire-and-forget task exists nowhere else.
         self._dispatcher.offer([job for job in jobs if job.claim.is_transient])
         stalled = [job.claim for job in jobs if not job.claim.is_transient]
-        self._tally.withdrawn(stalled)
-        self._returning += stalled
-        if self._returning:
-            log.info("handing back %d tasks that were not begun", len(self._returning))
+        self._tally.released(stalled)
+        self._to_release += stalled
+        if self._to_release:
+            log.info("releasing %d tasks that have not started", len(self._to_release))
 
-    async def _hand_back(self, connection: PinnedConnection) -> None:
-        # Again until it succeeds: what is neither run nor handed back would wait for its deadline.
-        claims = self._returning[:]
+    async def _release(self, connection: PinnedConnection) -> None:
+        # Again until it succeeds: what neither runs nor is released would wait for its deadline.
+        claims = self._to_release[:]
         await work.release(connection, claims)
-        del self._returning[: len(claims)]
+        del self._to_release[: len(claims)]
 
     async def _connect(self) -> PinnedConnection:
         self._connection = await connect_pinned(self._url, "lapinq-worker claim")

@@ -91,7 +91,7 @@ class Dispatcher:
             job = waiting.popleft()
             self.last_start = time.monotonic()
             if job.expires is not None and job.expires <= elapsed():
-                # Handed back, for its time to live ran out while it waited here; it is ended where it lies then.
+                # Released, because its time to live ended while it waited here; maintenance expires it.
                 self._on_ended(job, Unstarted(), 0.0)
                 continue
             self.active += 1
@@ -128,8 +128,8 @@ class Dispatcher:
         """The jobs whose functions were not called yet, which stay here; for another thread."""
         return [*self._on_the_way, *self.waiting]
 
-    def withdraw(self) -> list[Job]:
-        """Takes out the jobs that were not started."""
+    def take_unstarted(self) -> list[Job]:
+        """Takes out the jobs that have not started."""
         jobs = list(self.waiting)
         self.waiting.clear()
         return jobs

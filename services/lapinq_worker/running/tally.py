@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, HandBack, Next, Nothing, Retry
+from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
@@ -19,7 +19,7 @@ from lapinq_core.runtime.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded,
 Ran = tuple[str, str, float]  # queue, task, seconds
 _Pair = tuple[str, str]
 
-COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, HANDED_BACK = (
+COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, RELEASED = (
     "completed",
     "failed",
     "retried",
@@ -65,8 +65,8 @@ class Tally:
         figures.started += len(claims)
         count_into(figures.waits, waits)
 
-    def withdrawn(self, claims: Iterable[Claim]) -> None:
-        """These were claimed, and go without having been begun."""
+    def released(self, claims: Iterable[Claim]) -> None:
+        """These were claimed, and are released before they started."""
         for claim in claims:
             self._figures[self._queues[claim.queue_name]].started -= 1
 
@@ -102,7 +102,7 @@ class Tally:
         if seconds > 0:
             self._runs[(queue,)].observe(seconds)
             count_into(figures.runs, (seconds,))
-        elif outcome in (HANDED_BACK, CANCELLED):
+        elif outcome in (RELEASED, CANCELLED):
             figures.started -= 1
 
     def take_figures(self) -> dict[str, Figures]:
@@ -145,5 +145,5 @@ def outcome_of(outcome: Outcome, following: Next) -> str:
             return RETRIED
         case Drop():
             return CANCELLED
-        case HandBack():
-            return SNOOZED if isinstance(outcome, Snoozed) else HANDED_BACK
+        case Release():
+            return SNOOZED if isinstance(outcome, Snoozed) else RELEASED

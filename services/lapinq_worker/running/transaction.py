@@ -17,7 +17,7 @@ from lapinq_core.db.pool import connect, connect_sync
 from lapinq_core.domain.errors import LeaseLost, NoTask
 from lapinq_core.domain.tasks.context import Transaction
 from lapinq_core.domain.tasks.outcome import Completed
-from lapinq_core.tasks import finish
+from lapinq_core.tasks import completion
 from lapinq_worker.running.outcomes import returned
 
 _NAME = "lapinq-worker task"
@@ -89,7 +89,7 @@ class AttemptTransaction(Transaction):
         with self._connect() as conn:
             with conn.transaction():
                 yield conn
-                if not finish.complete_one(conn, self._end()):
+                if not completion.complete_one(conn, self._end()):
                     raise LeaseLost
             self._attempt.committed()
 
@@ -98,13 +98,13 @@ class AttemptTransaction(Transaction):
         async with await self._aconnect() as conn:
             async with conn.transaction():
                 yield conn
-                if not await finish.acomplete_one(conn, self._end()):
+                if not await completion.acomplete_one(conn, self._end()):
                     raise LeaseLost
             self._attempt.committed()
 
-    def _end(self) -> finish.End:
+    def _end(self) -> completion.Completion:
         attempt = self._attempt
-        return finish.End(
+        return completion.Completion(
             task_id=attempt.id,
             token=attempt.token,
             result=self._result,

@@ -1,1 +1,1 @@
-"""Writes how attempts ended, and announces the ends that somebody waits for."""
+"""Writes how attempts ended, and tells servers that wait for them."""

@@ -1,18 +1,18 @@
-"""Which tasks somebody waits for in a server, and word to it once their ends are written.
+"""Tells servers that a task has ended which somebody waits for there.
 
-Servers say every two seconds which ones (`lapinq_wait`); those of which nothing was heard for longer are forgotten. It
-is all hints: whoever waits also looks for itself.
+Servers announce every two seconds which tasks those are (`lapinq_wait`); an announcement holds for five seconds. All
+of it is hints: servers also poll.
 """
 
 import time
 from collections.abc import Callable, Iterable
 
-MOST_WAITED = 10_000
+MAX_AWAITED = 10_000
 KEPT_SECONDS = 5.0
 
 
 class CompletionNotices:
-    """True while there are any. One event loop owns it; `send` sends ids on."""
+    """True while somebody waits. One event loop owns it; `send` sends ids to servers."""
 
     def __init__(self, send: Callable[[Iterable[str]], None]) -> None:
         self._send = send
@@ -22,16 +22,16 @@ class CompletionNotices:
         return bool(self._until)
 
     def heard(self, payload: str) -> None:
-        """NOTIFY: ids with spaces between. An empty one says nothing: they are said again soon."""
+        """NOTIFY: ids separated by spaces. An empty one means nothing: the ids are repeated soon."""
         now = time.monotonic()
         self._forget(now)
         for task_id in payload.split():
             self._until.pop(task_id, None)
-            if len(self._until) < MOST_WAITED:
+            if len(self._until) < MAX_AWAITED:
                 self._until[task_id] = now + KEPT_SECONDS
 
     def ended(self, ids: Iterable[str]) -> None:
-        """Tells of those of `ids` that are waited for; their ends are committed."""
+        """Sends those of `ids` that somebody waits for. Their ends are committed."""
         self._forget(time.monotonic())
         until = self._until
         if told := [task_id for task_id in ids if task_id in until]:

@@ -1,4 +1,4 @@
-"""What the log says of an attempt that did not complete."""
+"""The log line of an attempt that did not complete."""
 
 import logging
 
@@ -9,7 +9,7 @@ log = logging.getLogger("lapinq_worker.settling.settler")
 
 
 def log_end(claim: Claim, end: Ended) -> None:
-    """A line on how it ended and what follows, with the id of the request that brought the task."""
+    """Logs how it ended and what follows, with the id of the request that enqueued the task."""
     if end.error is None:
         return
     extra: dict[str, object] = {"task": claim.id}

@@ -1,13 +1,13 @@
-"""Writes the ends of attempts to the database, in natural batches.
+"""Writes how attempts ended to the database, in natural batches.
 
-The first outcome goes out at once; what gathers while that is under way goes next, in one statement: quick when quiet,
-large batches when busy. While the database is away, read-only or overloaded, outcomes wait here, in a bounded number
-(`is_full` tells the fetcher), and are sent again over a new connection, in smaller batches (`unwritten`). A statement
-whose answer got lost is sent again; what it had written already is known by its token. An outcome whose claim was lost
-meanwhile is dropped and counted.
+The first outcome goes out at once; those that arrive while it is in flight share the next statement: quick when idle,
+large batches when busy. While the database is down, read-only or overloaded, outcomes wait in bounded memory (`is_full`
+tells the fetcher), and go out again over a new connection, in smaller batches (`outcome_buffer`). A statement whose
+answer is lost is sent again; the token tells what it had already written. An outcome whose claim was lost in the
+meantime is dropped and counted.
 
-Only a value that the database can't store (`REFUSED`) changes an outcome: the batch is halved until it stands alone,
-and then a failure that says so is written in its place. Any other error leaves the outcomes as they are.
+Only a value that the database can't store (`REFUSED`) changes an outcome: the batch is halved until the outcome stands
+alone, and then a failure that says so is written in its place. Any other error leaves outcomes as they are.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from lapinq_core.domain.tasks.decide import (
     Complete,
     Drop,
     Fail,
-    HandBack,
     Isolation,
     Next,
     Nothing,
+    Release,
     Retry,
     decide,
 )
@@ -43,7 +43,7 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.end_log import log_end
-from lapinq_worker.settling.unwritten import Done, Unwritten, size_of_done, size_of_end
+from lapinq_worker.settling.outcome_buffer import Done, OutcomeBuffer, size_of_done, size_of_end
 
 MAX_BACKLOG = 20_000
 MAX_BACKLOG_CHARACTERS = 256 * 1024 * 1024
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
 
 REFUSED: type[psycopg.Error] = psycopg.DataError
-"""What the database says of a value in a statement: sent again, it would say the same."""
+"""The database refuses a value in the statement, and would refuse it again."""
 
 T = TypeVar("T")
 
@@ -87,8 +87,8 @@ class Settler:
         self._notices = notices
         self._tally = tally or Tally()
         self._completions = self._tally.completions
-        self._done = Unwritten(size_of_done)
-        self._ended = Unwritten(size_of_end)
+        self._done = OutcomeBuffer(size_of_done)
+        self._ended = OutcomeBuffer(size_of_end)
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -101,7 +101,7 @@ class Settler:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many outcomes wait that no more tasks should be started."""
+        """Whether so many outcomes wait that no more tasks should start."""
         return (
             len(self._done) + len(self._ended) > MAX_BACKLOG
             or self._done.characters + self._ended.characters > MAX_BACKLOG_CHARACTERS
@@ -110,7 +110,7 @@ class Settler:
     def add(
         self, job: Job, outcome: Outcome, seconds: float, *, isolation: Isolation = Isolation.NONE
     ) -> None:
-        """Takes the outcome of a job whose function ran for `seconds`. Its next attempt gets at least `isolation`."""
+        """Takes the outcome of a job that ran for `seconds`. Its next attempt gets at least `isolation`."""
         claim = job.claim
         if claim.is_transient:
             if type(outcome) is Completed:
@@ -123,7 +123,7 @@ class Settler:
             return
         logs = job.end_log()
         if type(outcome) is Completed:
-            # The most common end skips the general way; `decide` says the same.
+            # A shortcut for the most common outcome; `decide` says the same.
             self._done.add((claim.id, claim.token, outcome.result, seconds, logs))
             self._completions.append((claim.queue_name, claim.task_name, seconds))
             self.completed_count += 1
@@ -151,7 +151,7 @@ class Settler:
             case Complete(result=result):
                 self._done.add((claim.id, claim.token, result, seconds, logs))
                 self.completed_count += 1
-            case Fail() | Retry() | HandBack() | Drop():
+            case Fail() | Retry() | Release() | Drop():
                 end = ended_as(claim.id, claim.token, following, seconds)
                 if logs is not None:
                     end = msgspec.structs.replace(end, logs=logs)
@@ -167,11 +167,11 @@ class Settler:
                 assert_never(following)
 
     def waiting(self) -> tuple[list[Done], list[Ended]]:
-        """What is not written yet; any thread may ask."""
+        """What is not written yet. Any thread may ask."""
         return self._done.all(), self._ended.all()
 
     def adopt(self, other: "Settler") -> None:
-        """Takes in what waits in `other` too, whose event loop is stuck; should it wake up, both write the same."""
+        """Also takes what waits in `other`, whose event loop is blocked. If that wakes up, both write the same."""
         done, ended = other.waiting()
         for one in done:
             self._done.add(one)
@@ -179,8 +179,8 @@ class Settler:
             self._ended.add(end)
 
     async def write_all(self, batch_seconds: float) -> None:
-        """Writes everything taken in, instead of `run`; raises when that fails or a batch takes longer than that, and
-        can be called again, for the rest."""
+        """Writes everything, instead of `run`. Raises when that fails or a batch takes over `batch_seconds`; call it
+        again then."""
         try:
             while self._done or self._ended:
                 await self._write_some(batch_seconds)
@@ -188,7 +188,7 @@ class Settler:
             await self._disconnect()
 
     async def flushed(self) -> None:
-        """Returns once everything taken in so far is written."""
+        """Returns once everything added so far is written."""
         await self._empty.wait()
 
     async def run(self) -> None:
@@ -200,7 +200,7 @@ class Settler:
                 try:
                     await self._write_some(STATEMENT_DEADLINE_SECONDS)
                     backoff = FIRST_BACKOFF_SECONDS
-                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written in the end
+                except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written eventually
                     self._failures.failed(error)
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
@@ -217,12 +217,12 @@ class Settler:
 
     async def _write(
         self,
-        unwritten: Unwritten[T],
+        buffer: OutcomeBuffer[T],
         send: Callable[[PinnedConnection, list[T]], Awaitable[Iterable[str]]],
         seconds: float,
     ) -> None:
-        """Writes a batch; raises when it is to be tried again later, over another connection."""
-        batch = unwritten.batch()
+        """Writes a batch. Raises when it should be tried again later, over a new connection."""
+        batch = buffer.batch()
         if not batch:
             return
         try:
@@ -231,12 +231,12 @@ class Settler:
                 await self._prepare(connection)
                 ids = await send(connection, batch)
         except Exception as error:
-            unwritten.failed(batch)
+            buffer.failed(batch)
             if len(batch) > 1 and not is_away(error):
                 return  # the halves go out at once, until the one to blame stands alone
             await self._disconnect()
             raise
-        unwritten.succeeded(batch)
+        buffer.succeeded(batch)
         if self._notices:
             self._notices.ended(ids)
 
@@ -245,8 +245,8 @@ class Settler:
             try:
                 async with asyncio.timeout(PROGRESS_SECONDS):
                     await self._before_write(connection)
-            except Exception as error:  # noqa: BLE001  # no outcome waits for it; what ails both of them is told there
-                log.debug("outcomes are written without what comes before: %s", error)
+            except Exception as error:  # noqa: BLE001  # no outcome waits for it; a failure of both is logged there
+                log.debug("progress could not be written before outcomes: %s", error)
 
     async def _complete(self, connection: PinnedConnection, done: list[Done]) -> Iterable[str]:
         ids, tokens, results, seconds, logs = zip(*sorted(done), strict=True)

@@ -107,7 +107,7 @@ def test_the_whole_group_may_get_the_signal(worker: WorkerProcess) -> None:
     """As Ctrl-C on a terminal does."""
     os.killpg(worker.pid, signal.SIGINT)
     assert worker.wait(20) == 0
-    assert "handing back" not in worker.output
+    assert "releasing" not in worker.output
 
 
 def test_a_worker_does_not_outlive_it(worker: WorkerProcess) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Fail, HandBack, Next, Retry
+from lapinq_core.domain.tasks.decide import Fail, Next, Release, Retry
 from lapinq_core.fleet import workers
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes
@@ -41,7 +41,7 @@ async def while_a_request_is_under_way(
     return await ending
 
 
-@pytest.mark.parametrize("following", [Retry(0.0, "again"), HandBack("stopping"), Fail("no")], ids=repr)
+@pytest.mark.parametrize("following", [Retry(0.0, "again"), Release("stopping"), Fail("no")], ids=repr)
 def test_an_end_that_waits_for_a_request_under_way_heeds_it(database: str, following: Next) -> None:
     async def test(asking: Conn, worker_side: Conn, looking: Conn) -> None:
         (task,) = await enqueue(worker_side)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.tasks.decide import Drop, Fail, HandBack, Next, Retry
+from lapinq_core.domain.tasks.decide import Drop, Fail, Next, Release, Retry
 from lapinq_core.fleet import workers
 from lapinq_core.tasks import control, work
 from lapinq_core.tasks.control import CANCEL_CHANNEL
@@ -118,9 +118,9 @@ ENDS: list[Next] = [
     Fail("ValueError: no", "trace"),
     Retry(0.0, "ValueError: no"),
     Retry(3600.0, "ValueError: no"),
-    HandBack("the worker was stopped before the task finished"),
-    HandBack("snoozed for 60 s", 60.0),
-    HandBack(),
+    Release("the worker was stopped before the task finished"),
+    Release("snoozed for 60 s", 60.0),
+    Release(),
     Drop("cancelled by a person"),
 ]
 
@@ -139,7 +139,7 @@ def test_whatever_an_attempt_comes_to_it_ends_cancelled(
         await control.request_cancel(conn, asked)
         ended = ended_as(asked, claims[0].token, following, 0.5)
         # A neighbour in the same batch is not affected.
-        beside = ended_as(other, claims[1].token, HandBack("stopping"))
+        beside = ended_as(other, claims[1].token, Release("stopping"))
         assert await work.settle(conn, [ended, beside]) == {asked: None, other: "default"}
         assert (await status(conn, asked), await status(conn, other)) == ("cancelled", "pending")
         assert await counts(conn) == {"cancelled": 1, "pending": 1}

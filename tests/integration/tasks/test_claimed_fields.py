@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import HandBack, Isolation, Retry
+from lapinq_core.domain.tasks.decide import Isolation, Release, Retry
 from lapinq_core.tasks import work
 from lapinq_core.upkeep.passes import ended_as
 from tests.support.factories import (
@@ -173,7 +173,7 @@ def test_isolation_goes_with_the_task_and_only_grows(database: str) -> None:
             conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.SUSPECTED))]
         )
         held = await next_claim(Isolation.ISOLATED)
-        await work.settle(conn, [ended_as(task, held.token, HandBack("snoozed for 60 s", 60.0))])
+        await work.settle(conn, [ended_as(task, held.token, Release("snoozed for 60 s", 60.0))])
         await make_delayed_ready(conn)
         await next_claim(Isolation.ISOLATED)
 

@@ -12,7 +12,7 @@ import pytest
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Fail, HandBack, Retry
+from lapinq_core.domain.tasks.decide import Fail, Release, Retry
 from lapinq_core.tasks import control, inspect, work
 from lapinq_core.tasks.control import ProgressNoted
 from lapinq_core.upkeep import passes
@@ -193,7 +193,7 @@ def test_the_history_has_every_attempt_with_what_it_said(database: str) -> None:
         await work.settle(conn, [msgspec.structs.replace(failed, logs="one\ntwo")])
 
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, HandBack("stopping"), 0.5)])
+        await work.settle(conn, [ended_as(task, held.token, Release("stopping"), 0.5)])
 
         (held,) = await claim(conn, worker)
         await work.report_progress(conn, [(task, held.token, 60, None)])

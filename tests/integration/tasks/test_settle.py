@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Fail, HandBack, Retry
+from lapinq_core.domain.tasks.decide import Fail, Release, Retry
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
@@ -138,17 +138,17 @@ def test_a_repeated_commit_is_known_as_our_own(database: str) -> None:
         (Fail("broken", "trace"), "failed", None),
         (Retry(0.0, "again"), "pending", 1),
         (Retry(3600.0, "later"), "pending", 1),
-        (HandBack("stopping"), "pending", 0),
+        (Release("stopping"), "pending", 0),
     ],
 )
 def test_other_ends_leave_the_task_where_they_should(
-    database: str, following: Fail | Retry | HandBack, expected: str, starts: int | None
+    database: str, following: Fail | Retry | Release, expected: str, starts: int | None
 ) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         ours = await work.settle(conn, [ended_as(task, held.token, following, 0.5)])
-        at_once = isinstance(following, HandBack) or (isinstance(following, Retry) and following.delay == 0)
+        at_once = isinstance(following, Release) or (isinstance(following, Retry) and following.delay == 0)
         assert ours == {task: "default" if at_once else None}
         assert await status(conn, task) == expected
         if starts is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_core.domain.tasks.decide import Fail, HandBack
+from lapinq_core.domain.tasks.decide import Fail, Release
 from lapinq_core.tasks import work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
@@ -27,7 +27,7 @@ def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_ret
         for _ in range(3):
             (held,) = await claim(conn, worker)
             assert held.attempt == 1
-            snooze = HandBack("snoozed for 3600 s", 3600.0)
+            snooze = Release("snoozed for 3600 s", 3600.0)
             assert await work.settle(conn, [ended_as(task, held.token, snooze)]) == {task: None}
             assert await status(conn, task) == "pending"
             assert await claim(conn, worker) == []
@@ -54,7 +54,7 @@ def test_a_snoozed_task_still_expires(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, ttl_seconds=1000)
         (held,) = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [ended_as(task, held.token, HandBack("snoozed", 3600.0))])
+        await work.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
         await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
         assert await passes.expire(conn) == 1
         assert await status(conn, task) == "expired"

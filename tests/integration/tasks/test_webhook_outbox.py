@@ -7,8 +7,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
-from lapinq_core.domain.tasks.decide import Drop, Fail, HandBack, Retry
-from lapinq_core.tasks import control, finish, work
+from lapinq_core.domain.tasks.decide import Drop, Fail, Release, Retry
+from lapinq_core.tasks import completion, control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
 from tests.integration.tasks.test_plans import nodes, plan
@@ -51,7 +51,7 @@ def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(database: str
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, webhook_url=URL)
         worker = await add_worker(conn)
-        for ending in (Retry(0.0, "first"), HandBack("stopped"), Fail("ValueError: last", "Traceback…")):
+        for ending in (Retry(0.0, "first"), Release("stopped"), Fail("ValueError: last", "Traceback…")):
             assert await outbox(conn) == []
             (held,) = await claim(conn, worker)
             await work.settle(conn, [ended_as(task, held.token, ending)])
@@ -117,12 +117,12 @@ def test_what_completes_in_a_transaction_of_the_task_is_told_with_it(database: s
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, webhook_url=URL)
         (held,) = await claim(conn, await add_worker(conn))
-        end = finish.End(task_id=task, token=held.token, result="1", seconds=0.5)
+        end = completion.Completion(task_id=task, token=held.token, result="1", seconds=0.5)
         async with conn.transaction(force_rollback=True):
-            assert await finish.acomplete_one(conn, end)
+            assert await completion.acomplete_one(conn, end)
         assert await outbox(conn) == []
         async with conn.transaction():
-            assert await finish.acomplete_one(conn, end)
+            assert await completion.acomplete_one(conn, end)
         assert await told(conn) == [(task, "completed")]
 
     on_connections(database, test)

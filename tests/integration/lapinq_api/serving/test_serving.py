@@ -71,9 +71,9 @@ def test_a_second_signal_makes_the_worker_inside_hand_back_what_runs(database: s
 
         def insisted() -> bool:
             # Signals within moments of each other count as one, so it is sent until it is taken for a second.
-            if "handing back" not in program.output:
+            if "releasing" not in program.output:
                 program.signal(signal.SIGINT)
-            return "handing back" in program.output
+            return "releasing" in program.output
 
         eventually(insisted, interval=0.2)
         assert program.wait(timeout=15) == 0

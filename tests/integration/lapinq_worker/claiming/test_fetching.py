@@ -118,7 +118,7 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
             # In one transaction, so that the worker can't be quicker.
             token = str(uuid.uuid4())
             await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
-            worker._fetcher._doubtful[token] = 0.0
+            worker._fetcher._unanswered[token] = 0.0
             ended = await desk.ended(*ids)
         assert {task.status for task in ended} == {"completed"}
         assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
@@ -141,10 +141,10 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
                 await work.claim(
                     desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
                 )
-                worker._fetcher._doubtful[token] = 0.0
-                await until(lambda: worker._fetcher._doubtful[token])
+                worker._fetcher._unanswered[token] = 0.0
+                await until(lambda: worker._fetcher._unanswered[token])
             await desk.ended(task)
-            assert token not in worker._fetcher._doubtful
+            assert token not in worker._fetcher._unanswered
         assert starts(tmp_path) == {"x": 1}
 
     at_desk(database, test)

@@ -16,8 +16,8 @@ from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
+from lapinq_worker.settling import outcome_buffer
 from lapinq_worker.settling import settler as settler_module
-from lapinq_worker.settling import unwritten as unwritten_module
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
@@ -167,7 +167,7 @@ def test_progress_that_cannot_be_written_keeps_no_outcome(
 
 
 def test_large_results_go_in_several_statements(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unwritten_module, "MAX_BATCH_CHARACTERS", 10_000)
+    monkeypatch.setattr(outcome_buffer, "MAX_BATCH_CHARACTERS", 10_000)
     monkeypatch.setattr(settler_module, "MAX_BACKLOG_CHARACTERS", 100_000)
 
     async def test(desk: Desk) -> None:

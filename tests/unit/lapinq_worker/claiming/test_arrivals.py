@@ -47,7 +47,7 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
                 (claim, Unstarted()) for claim in claims
             ]
             assert arrivals.waiting == 0
-            assert arrivals.held() == []
+            assert arrivals.unstarted() == []
             refusals.clear()
             arrivals.take_in(claims, 0.0)
             await until(lambda: chunks)

@@ -155,13 +155,13 @@ def test_what_expired_while_it_waited_is_handed_back_unstarted(run: Run) -> None
     run(test)
 
 
-def test_what_has_not_started_can_be_withdrawn(run: Run) -> None:
+def test_what_has_not_started_can_be_taken_out(run: Run) -> None:
     async def test() -> None:
         async with recording(limit=1) as (bench, _):
             jobs = coroutines(3)
             bench.dispatcher.offer(jobs)
             assert bench.dispatcher.take() is jobs[0]
-            assert bench.dispatcher.withdraw() == jobs[1:]
+            assert bench.dispatcher.take_unstarted() == jobs[1:]
             assert bench.dispatcher.in_hand == 1
             finish(bench, jobs[0])
             assert bench.dispatcher.take() is None

@@ -146,7 +146,7 @@ def test_figures_given_back_are_taken_with_the_next() -> None:
 def test_what_goes_without_having_begun_was_not_started() -> None:
     tally, claims = Tally(), [make_claim(queue_name="a") for _ in range(5)]
     tally.claimed(claims)
-    tally.withdrawn(claims[:2])
+    tally.released(claims[:2])
     tally.ended(claims[2], "handed_back", 0.0)
     tally.ended(claims[3], "handed_back", 0.5)
     tally.ended(claims[4], "cancelled", 0.0)

@@ -69,7 +69,7 @@ def test_what_is_not_said_again_is_forgotten(
 def test_no_more_are_kept_than_may(
     waited: CompletionNotices, told: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waited_module, "MOST_WAITED", 2)
+    monkeypatch.setattr(waited_module, "MAX_AWAITED", 2)
     waited.heard("a b c")
     waited.heard("b c")
     waited.ended(["a", "b", "c"])

@@ -8,10 +8,10 @@ from lapinq_core.domain.tasks.decide import (
     Complete,
     Drop,
     Fail,
-    HandBack,
     Isolation,
     Next,
     Nothing,
+    Release,
     Retry,
     decide,
 )
@@ -40,7 +40,7 @@ ONCE = RetryPolicy(max_retries=0, retry_delay=10, retry_backoff=True)
 LIMIT = "time limit of 2.5 s reached"
 LOST = "worker w1 was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
-SNOOZED = HandBack("snoozed for 30 s", 30)
+SNOOZED = Release("snoozed for 30 s", 30)
 CRASHED = Retry(10, "killed by 9", isolation=Isolation.ISOLATED)
 ISOLATED = Retry(0, LOST, isolation=Isolation.ISOLATED)
 SUSPECTED = Retry(0, LOST, isolation=Isolation.SUSPECTED)
@@ -63,11 +63,11 @@ TABLE: list[tuple[Outcome, Next, Next, Next]] = [
     (Committed(), Nothing(), Nothing(), Nothing()),
     (
         Interrupted(),
-        HandBack(STOPPED),
-        HandBack(STOPPED),
+        Release(STOPPED),
+        Release(STOPPED),
         Fail(f"{STOPPED}, and it may not be started twice"),
     ),
-    (Unstarted(), HandBack(), HandBack(), HandBack()),
+    (Unstarted(), Release(), Release(), Release()),
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.tasks import control, finish, work
+from lapinq_core.tasks import completion, control, work
 from lapinq_core.upkeep.passes import ended_as
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
@@ -16,8 +16,8 @@ from tests.support.locks import is_held_up
 from tests.support.running import on_connections
 
 
-def end(task: str, held: Claim, result: str) -> finish.End:
-    return finish.End(task_id=task, token=held.token, result=result, seconds=0.5)
+def end(task: str, held: Claim, result: str) -> completion.Completion:
+    return completion.Completion(task_id=task, token=held.token, result=result, seconds=0.5)
 
 
 def test_the_end_and_what_else_is_written_commit_together(database: str) -> None:
@@ -27,7 +27,7 @@ def test_the_end_and_what_else_is_written_commit_together(database: str) -> None
         await conn.execute("CREATE TABLE orders (id int)")
         async with conn.transaction():
             await conn.execute("INSERT INTO orders VALUES (1)")
-            assert await finish.acomplete_one(conn, end(task, held, '"done"'))
+            assert await completion.acomplete_one(conn, end(task, held, '"done"'))
         assert await status(conn, task) == "completed"
         (shown,) = await attempts(conn, task)
         assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
@@ -43,7 +43,7 @@ def test_what_is_rolled_back_leaves_the_attempt_running(database: str) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         async with conn.transaction(force_rollback=True):
-            assert await finish.acomplete_one(conn, end(task, held, "1"))
+            assert await completion.acomplete_one(conn, end(task, held, "1"))
         assert await status(conn, task) == "running"
         assert await complete(conn, [held]) == 1
         check_invariants(database, [task])
@@ -56,10 +56,10 @@ def test_a_plain_connection_does_the_same(database: str) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         with psycopg.connect(database) as plain:
-            assert finish.complete_one(plain, end(task, held, '{"a": "ü"}'))
+            assert completion.complete_one(plain, end(task, held, '{"a": "ü"}'))
         assert (await attempts(conn, task))[0]["result"] == '{"a": "ü"}'
         with psycopg.connect(database) as plain:
-            assert not finish.complete_one(plain, end(task, held, "1"))
+            assert not completion.complete_one(plain, end(task, held, "1"))
 
     on_connections(database, test)
 
@@ -71,7 +71,7 @@ def test_an_attempt_that_was_given_to_another_worker_is_not_ended(database: str)
         (old,) = await claim(conn, worker)
         await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
         await claim(conn, worker)
-        assert not await finish.acomplete_one(conn, end(task, old, "1"))
+        assert not await completion.acomplete_one(conn, end(task, old, "1"))
         assert await status(conn, task) == "running"
 
     on_connections(database, test)
@@ -82,7 +82,7 @@ def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(database: str) 
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         async with conn.transaction():
-            assert await finish.acomplete_one(conn, end(task, held, "1"))
+            assert await completion.acomplete_one(conn, end(task, held, "1"))
             request = asyncio.ensure_future(control.request_cancel(asking, task))
             await eventually_async(lambda: is_held_up(looking, asking))
         assert await request is False
@@ -96,7 +96,7 @@ def test_a_result_the_database_refuses_writes_nothing(database: str) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         with pytest.raises(psycopg.DataError):
-            await finish.acomplete_one(conn, end(task, held, '"\x00"'))
+            await completion.acomplete_one(conn, end(task, held, '"\x00"'))
         assert await status(conn, task) == "running"
 
     on_connections(database, test)

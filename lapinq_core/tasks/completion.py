@@ -1,0 +1,56 @@
+"""Ending one attempt in a transaction of the caller's, who commits it together with what else it writes there."""
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+
+_PACKAGE = "lapinq_core.tasks"
+
+
+class Completion(msgspec.Struct, frozen=True, kw_only=True):
+    """A completion: `result` is JSON text, `seconds` the run time, `said` the last word on progress and its message."""
+
+    task_id: str
+    token: str
+    result: str
+    seconds: float
+    logs: str | None = None
+    said: tuple[int, str | None] | None = None
+
+
+def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
+    """Completes the attempt; False when it is not its token's any more."""
+    if completion.said is not None:
+        conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+    row = conn.execute(sql(_PACKAGE, "complete"), _completion(completion)).fetchone()
+    return row is not None and row[0] == 1
+
+
+async def acomplete_one(conn: psycopg.AsyncConnection, completion: Completion) -> bool:
+    """As `complete_one`, for coroutines."""
+    if completion.said is not None:
+        await conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
+    row = await (await conn.execute(sql(_PACKAGE, "complete"), _completion(completion))).fetchone()
+    return row is not None and row[0] == 1
+
+
+def _completion(completion: Completion) -> dict[str, object]:
+    return {
+        "ids": [completion.task_id],
+        "tokens": [completion.token],
+        "seconds": [completion.seconds],
+        "results": msgspec.json.encode([completion.result]).decode(),
+        "logs": msgspec.json.encode([completion.logs]).decode(),
+    }
+
+
+def _progress(completion: Completion) -> dict[str, object]:
+    assert completion.said is not None
+    percent, message = completion.said
+    return {
+        "ids": [completion.task_id],
+        "tokens": [completion.token],
+        "percents": [percent],
+        "messages": [message],
+    }

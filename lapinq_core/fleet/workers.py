@@ -23,10 +23,9 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: float
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """How a worker is: resident memory of it and its child processes, attempts that run, and that ended a second.
-
-    `is_quiet` says that it claims nothing more.
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker reports with each heartbeat: resident memory of it and its child processes, running attempts, and
+    how many ended per second. A quiet worker claims nothing new.
     """
 
     memory_bytes: int | None = None
@@ -70,7 +69,7 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
 
 
 async def beat(
-    conn: psycopg.AsyncConnection, worker_id: str, condition: Condition, jump: Jump | None = None
+    conn: psycopg.AsyncConnection, worker_id: str, health: Health, jump: Jump | None = None
 ) -> Heard | None:
     """A sign of life, with the last `jump` of the clock that the worker noticed, if any.
 
@@ -80,7 +79,7 @@ async def beat(
         "id": worker_id,
         "jumped_at": jump and jump.at,
         "jumped_seconds": jump and jump.seconds,
-        **msgspec.structs.asdict(condition),
+        **msgspec.structs.asdict(health),
     }
     row = await (await conn.execute(sql(_PACKAGE, "beat"), params, prepare=True)).fetchone()
     return None if row is None else _heard.decode(row[0])

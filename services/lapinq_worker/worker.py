@@ -24,7 +24,7 @@ from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.draining import Draining
 from lapinq_worker.liveness.canceller import Canceller
-from lapinq_worker.liveness.health import Vitals
+from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer
 from lapinq_worker.reporting.banner import say_what_it_serves
@@ -115,7 +115,7 @@ class Worker:
             on_declared_dead=self._drop_claims,
             on_claiming_changed=self._claiming_changed,
             on_stop_requested=self._stop_for_good,
-            condition=lambda: self._vitals.look(),
+            health=lambda: self._health_meter.measure(),
             on_cancel_requested=lambda task_id, token: self._canceller.stop(task_id, token),
             on_cancel_noticed=self._cancel_noticed,
         )
@@ -146,7 +146,7 @@ class Worker:
         )
         self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
         self._children = ProcessPool(self._dispatcher, settings, limits)
-        self._vitals = Vitals(
+        self._health_meter = HealthMeter(
             self._dispatcher, self._children.pids, lambda: self._membership.is_quiet or self._stop.is_set()
         )
         self._pools: list[EventLoopPool | ProcessPool | ThreadPool] = [self._coroutines, self._children]

@@ -24,7 +24,7 @@ CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAG
     "tests/integration/schedules/test_overlapping.py",
     "tests/integration/lapinq_worker/settling/test_settler.py",
     "tests/chaos/test_outages.py",
-    "tests/unit/lapinq_worker/liveness/test_trust.py",
+    "tests/unit/lapinq_worker/liveness/test_lease_trust.py",
 )
 
 # What misses which guard, and by which words it complains.

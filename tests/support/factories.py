@@ -12,7 +12,7 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.fleet import workers
-from lapinq_core.fleet.workers import Condition, WorkerRecord
+from lapinq_core.fleet.workers import Health, WorkerRecord
 from lapinq_core.people.audit import Author
 from lapinq_core.tasks import inspect, intake, work
 from lapinq_core.upkeep import passes
@@ -66,7 +66,7 @@ async def add_worker(conn: Conn, **values: Any) -> str:
 
 async def beat(conn: Conn, worker: str, **condition: Any) -> list[tuple[str, str]] | None:
     """The tasks that the worker hears it is to stop, with their tokens; None when it was given up."""
-    heard = await workers.beat(conn, worker, Condition(**condition))
+    heard = await workers.beat(conn, worker, Health(**condition))
     return None if heard is None else heard.to_stop
 
 

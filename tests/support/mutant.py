@@ -97,9 +97,9 @@ def remove(guard: Guard) -> None:
     """Takes `guard` out of this process. Whatever reads statements must not have been imported yet."""
     assert "lapinq_core.tasks.work" not in sys.modules, "it has its statements already"
     if guard is Guard.QUIET_PERIOD:
-        from lapinq_worker.liveness.lease_trust import Trust  # only here: it is no part of the core
+        from lapinq_worker.liveness.lease_trust import LeaseTrust  # only here: it is no part of the core
 
-        Trust.is_calm = _always
+        LeaseTrust.may_judge = _always
     elif guard is Guard.CLOCK_JUMP:
         from lapinq_worker.liveness import lease_trust  # likewise
 

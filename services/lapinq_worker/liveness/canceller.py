@@ -1,4 +1,4 @@
-"""Stops tasks that somebody asked to stop: heard over NOTIFY, and again with each heartbeat while they run."""
+"""Carries out cancel requests. They come by NOTIFY, and again with each heartbeat while the task runs."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ REASON = "stopped on request"
 log = logging.getLogger(__name__)
 
 
-class Stopping(Protocol):
-    """A pool, as far as this needs it."""
+class CancellingPool(Protocol):
+    """A pool that can cancel a job."""
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
-        """Stops the running job, gently at first, and settles it as `outcome`. False when it does not run here.
+        """Cancels the job, gently at first, and settles it as `outcome`. False when the pool does not have it.
 
-        Asked again for the same job it changes nothing.
+        A second call for the same job changes nothing.
         """
         ...
 
 
 class Canceller:
-    """A request names a claim by its token, so it never touches a later attempt. One event loop owns it.
+    """A request names a claim by its token, so it never touches a later attempt.
 
     `on_ended` gets a job that was cancelled before its start.
     """
@@ -33,7 +33,7 @@ class Canceller:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        pools: Sequence[Stopping],
+        pools: Sequence[CancellingPool],
         on_ended: Callable[[Job, Outcome, float], None],
     ) -> None:
         self._dispatcher = dispatcher
@@ -41,13 +41,13 @@ class Canceller:
         self._on_ended = on_ended
 
     def heard(self, payload: str) -> None:
-        """NOTIFY: id and token, with a space between. An empty one says nothing: the next heartbeat tells."""
+        """A NOTIFY: id and token, separated by a space. If it is empty, the next heartbeat brings the request."""
         task_id, space, token = payload.partition(" ")
         if space:
             self.stop(task_id, token)
 
     def stop(self, task_id: str, token: str) -> None:
-        """Stops a task if this worker holds that claim of it."""
+        """Cancels a task if this worker holds that claim."""
         job = self._dispatcher.take_out(task_id, token)
         if job is not None:
             log.info("task %s is cancelled before its start", task_id)

@@ -1,16 +1,16 @@
-"""How a worker is, as it tells with each beat."""
+"""Measures a worker's health, which it reports with each heartbeat."""
 
 import os
 import time
 from collections.abc import Callable, Iterable
 
-from lapinq_core.fleet.workers import Condition
+from lapinq_core.fleet.workers import Health
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.pools.children.memory import resident_bytes
 
 
-class Vitals:
-    """Of one worker, whose heartbeat alone asks, in its thread. `children` answers the ids of its child processes."""
+class HealthMeter:
+    """The heartbeat alone uses it, in its thread. `children` returns the process ids of the worker's children."""
 
     def __init__(
         self, dispatcher: Dispatcher, children: Callable[[], Iterable[int]], is_quiet: Callable[[], bool]
@@ -19,15 +19,15 @@ class Vitals:
         self._children = children
         self._is_quiet = is_quiet
         self._ended = dispatcher.ended_count
-        self._looked = time.monotonic()
+        self._measured = time.monotonic()
 
-    def look(self) -> Condition:
-        """How it is now; the rate is that since the look before."""
+    def measure(self) -> Health:
+        """The worker's health now; the rate is since the last call."""
         now, ended = time.monotonic(), self._dispatcher.ended_count
-        seconds = now - self._looked
+        seconds = now - self._measured
         rate = (ended - self._ended) / seconds if seconds > 0 else None
-        self._looked, self._ended = now, ended
-        return Condition(
+        self._measured, self._ended = now, ended
+        return Health(
             memory_bytes=self._memory(),
             running=self._dispatcher.active,
             rate=rate,

@@ -1,7 +1,7 @@
-"""A worker's sign of life, from a thread of its own with a connection of its own.
+"""A worker's heartbeat, in its own thread with its own connection.
 
-So it goes on while the event loop is busy, but not while it is stuck: a loop that has not turned for `blocked_after`
-seconds gets no more beats, and the cluster takes its tasks. What follows from the beats is told by `Trust`.
+It continues while the event loop is busy, but not while it is blocked: after `blocked_after` seconds without a turn of
+the loop it stops, and other workers rescue the tasks. `LeaseTrust` says what follows from the heartbeats.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.fleet import workers
-from lapinq_core.fleet.workers import Condition
+from lapinq_core.fleet.workers import Health
 from lapinq_core.runtime.thread_stacks import stack_of
-from lapinq_worker.liveness.lease_trust import Trust
+from lapinq_core.runtime.threads import any_thread
+from lapinq_worker.liveness.lease_trust import LeaseTrust
 from lapinq_worker.running.clocks import NEVER, Moment, elapsed, moment
 
 if TYPE_CHECKING:
@@ -31,11 +32,10 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Calls these in its own thread:
 
-    - `on_declared_dead` when the cluster gave this worker up; the beat then ends
-    - `on_cancel_requested` with id and claim token of each task that somebody asked to stop, again with each beat while
-      the task runs
-    - `on_request` with what the worker itself is asked to do and by whom, when that has changed
-    - `condition` before each beat, to learn how the worker is; it must be quick
+    - `on_declared_dead` when the worker was declared dead; the heartbeat then ends
+    - `on_cancel_requested` with id and claim token of each task to cancel, again with each heartbeat while it runs
+    - `on_request` with what the worker is asked to do and by whom, when that has changed
+    - `health` before each heartbeat; it must be quick
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Heartbeat:
         blocked_after: float,
         on_declared_dead: Callable[[], None],
         on_cancel_requested: Callable[[str, str], None] = lambda _task_id, _token: None,
-        on_request: Callable[[str | None, str | None], None] = lambda _order, _by: None,
-        condition: Callable[[], Condition] = Condition,
+        on_request: Callable[[str | None, str | None], None] = lambda _request, _by: None,
+        health: Callable[[], Health] = Health,
     ) -> None:
         self._url = url
         self._worker_id = worker_id
@@ -60,58 +60,57 @@ class Heartbeat:
         self._on_declared_dead = on_declared_dead
         self._on_cancel_requested = on_cancel_requested
         self._on_request = on_request
-        self._order: str | None = None
-        self._condition = condition
+        self._request: str | None = None
+        self._health = health
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lapinq heartbeat", daemon=True)
         self._connection: psycopg.AsyncConnection | None = None
         self._loop_turned = 0.0
         self._loop_thread = 0
-        self._trust = Trust(interval, lease, NEVER)
+        self._trust = LeaseTrust(interval, lease, NEVER)
 
     def start(self, registered: Moment) -> None:
-        """Begins; to be called from the event loop's thread.
-
-        `registered` is when the statement that made the worker known was sent.
-        """
-        self._trust = Trust(self._interval, self._lease, registered)
+        """Starts the thread. `registered` is when the statement that registered the worker was sent."""
+        self._trust = LeaseTrust(self._interval, self._lease, registered)
         self._loop_turned = time.monotonic()
         self._loop_thread = threading.get_ident()
         self._thread.start()
 
+    @any_thread
     def stop(self) -> None:
-        """Ends, without waiting for a beat under way."""
+        """Stops, without waiting for a heartbeat in flight."""
         self._stop.set()
 
     def loop_turned(self) -> None:
-        """The event loop is alive; to be called from it every second or so."""
+        """The event loop turns; it calls this every second or so."""
         self._loop_turned = time.monotonic()
 
     @property
+    @any_thread
     def is_current(self) -> bool:
-        """Whether the lease still holds for all this process knows."""
+        """Whether the lease still holds, as far as this process knows."""
         return self._trust.is_current(elapsed())
 
     @property
     def judging_time(self) -> float | None:
-        """The database's time, in seconds since 1970, by which this process may judge others; None while it may not."""
+        """The database's time for judging others, in seconds since 1970; None while this process may not judge."""
         return self._trust.judging_time(moment())
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             pause = 0.0
             while not self._stop.wait(pause):
-                pause, told, jump = self._interval, self._order, self._trust.jump
+                pause, request, jump = self._interval, self._request, self._trust.jump
                 if time.monotonic() - self._loop_turned > self._blocked_after:
                     log.error(
-                        "the event loop has not turned for %g s: no more heartbeat. It is at:\n%s",
+                        "the event loop has not turned for %g s: the heartbeat stops. It is at:\n%s",
                         self._blocked_after,
                         stack_of(self._loop_thread),
                     )
                     continue
                 try:
                     alive = runner.run(self._beat())
-                except Exception as error:  # a loop's turn: without beats the worker is given up
+                except Exception as error:  # a loop's turn: without heartbeats the worker is declared dead
                     if is_away(error):
                         log.warning("heartbeat: %s", str(error).strip() or type(error).__name__)
                     else:
@@ -120,11 +119,11 @@ class Heartbeat:
                     continue
                 if not alive:
                     if not self._stop.is_set():
-                        log.error("this worker was declared dead; it begins anew")
+                        log.error("this worker was declared dead; it registers again")
                         self._on_declared_dead()
                     break
-                if (self._order, self._trust.jump) != (told, jump):
-                    pause = min(self._interval / 2, RETRY_SECONDS)  # so that what comes of it is soon told
+                if (self._request, self._trust.jump) != (request, jump):
+                    pause = min(self._interval / 2, RETRY_SECONDS)  # so that its effect is soon reported
             runner.run(self._disconnect())
 
     async def _beat(self) -> bool:
@@ -132,8 +131,8 @@ class Heartbeat:
         beat = asyncio.ensure_future(self._send())
         await asyncio.wait({beat}, timeout=self._deadline)
         if not beat.done():
-            # Closed first: the driver answers a cancellation by asking the server to cancel the statement and waiting
-            # for its word, and it is the server that doesn't answer.
+            # Closed first: on a cancellation the driver asks the server to cancel the statement and waits for its
+            # answer, and it is the server that doesn't answer.
             if self._connection is not None:
                 self._connection.pgconn.finish()
             beat.cancel()
@@ -147,22 +146,22 @@ class Heartbeat:
             raise
         if database is None:
             return False
-        if self._trust.beat(sent, moment(), database):
+        if self._trust.confirm(sent, moment(), database):
             log.warning(
-                "the database's clock and this machine's have moved apart: judging no workers for a lease"
+                "the database's clock and this machine's have moved apart: declaring no workers dead for a lease"
             )
         return True
 
     async def _send(self) -> float | None:
-        """Answers the database's time; None when this worker was declared dead."""
+        """Returns the database's time; None if this worker was declared dead."""
         self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        heard = await workers.beat(self._connection, self._worker_id, self._condition(), self._trust.jump)
+        heard = await workers.beat(self._connection, self._worker_id, self._health(), self._trust.jump)
         if heard is None:
             return None
         for task_id, token in heard.to_stop:
             self._on_cancel_requested(task_id, token)
-        if heard.asked_to != self._order:
-            self._order = heard.asked_to
+        if heard.asked_to != self._request:
+            self._request = heard.asked_to
             self._on_request(heard.asked_to, heard.asked_by)
         return heard.now
 

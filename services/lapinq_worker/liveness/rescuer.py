@@ -1,6 +1,6 @@
-"""Gives the tasks of lost workers to the living.
+"""Rescues the tasks of dead workers.
 
-A worker judges others only while it is calm (see `heartbeat`). Any number may do it at once: rows are locked with SKIP
+A worker judges others only while `lease_trust` allows it. Any number may rescue at once: rows are locked with SKIP
 LOCKED, and every change matches the token it was read with.
 """
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Rescuer:
-    """`judging_time` is the database's time by which this process may judge, None while it may not (`lease_trust`);
+    """`judging_time` is the database's time for judging others, None while this process may not judge (`lease_trust`).
     `on_ready` gets the queues in which rescued tasks may start."""
 
     def __init__(
@@ -35,22 +35,22 @@ class Rescuer:
         self.rescued_count = 0
 
     async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
-        """Sweeps every `interval` seconds until `stop` is set, and tells `observe` of each."""
+        """Sweeps every `interval` seconds until `stop` is set, and reports each sweep to `observe`."""
         await run_every(
             "rescuer", self.sweep, interval=interval, stop=stop, expected=is_away, observe=observe
         )
 
     async def sweep(self) -> float | None:
-        """One pass, for `run_every`: at once again when there was more than a pass takes."""
+        """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes."""
         expected = self._judging_time()
         if expected is None:
             return None
         async with self._pool.connection() as conn:
             for _, name in await workers.declare_dead(conn, expected):
-                log.warning("worker %s is lost: its tasks are given to others", name)
+                log.warning("worker %s is lost: rescuing its tasks", name)
             rescued = await passes.rescue(conn, expected, random.random())  # noqa: S311  # jitter
         if rescued:
             self.rescued_count += len(rescued)
-            log.warning("took %d tasks from lost workers or past their deadline", len(rescued))
+            log.warning("rescued %d tasks of lost workers or past their deadline", len(rescued))
             self._on_ready({queue for queue in rescued.values() if queue})
         return 0.0 if len(rescued) == passes.PASS_LIMIT else None

@@ -9,7 +9,7 @@ import pytest
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import steering, workers
 from lapinq_core.fleet.steering import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
-from lapinq_core.fleet.workers import Condition
+from lapinq_core.fleet.workers import Health
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, wear_out
@@ -138,7 +138,7 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
         worker, other = await add_worker(conn, name="box"), await add_worker(conn)
 
         async def heard(which: str = worker) -> tuple[str | None, str | None]:
-            told = await workers.beat(conn, which, Condition())
+            told = await workers.beat(conn, which, Health())
             assert told is not None
             return told.asked_to, told.asked_by
 

@@ -7,7 +7,7 @@ import pytest
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.fleet import workers
-from lapinq_core.fleet.workers import Condition, Jump
+from lapinq_core.fleet.workers import Health, Jump
 from lapinq_core.tasks import control
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import MAX_SUSPECTS
@@ -214,8 +214,8 @@ def test_only_what_was_claimed_before_a_jump_is_overdue_later(database: str) -> 
         at = await database_time(conn)
         await conn.execute(clock_moved_by(HOUR))
         await claim(conn, worker, lease=0.0)
-        await workers.beat(conn, worker, Condition(), Jump(at, HOUR))
-        await workers.beat(conn, other, Condition())
+        await workers.beat(conn, worker, Health(), Jump(at, HOUR))
+        await workers.beat(conn, other, Health())
         assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == set(ids[1:])
         await conn.execute(clock_moved_by(2 * HOUR))
         assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == {ids[0]}

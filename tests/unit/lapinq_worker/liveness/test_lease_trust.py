@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_worker.liveness.lease_trust import Trust
+from lapinq_worker.liveness.lease_trust import LeaseTrust
 from lapinq_worker.running.clocks import NEVER, Moment
 
 INTERVAL, LEASE = 5.0, 30.0
@@ -17,14 +17,14 @@ class Machine:
     def __init__(self, registered: float = 0.0) -> None:
         self.ahead = BEGAN
         self.slept = 0.0
-        self.trust = Trust(INTERVAL, LEASE, self.at(registered))
+        self.trust = LeaseTrust(INTERVAL, LEASE, self.at(registered))
 
     def at(self, seconds: float) -> Moment:
         return Moment(seconds - self.slept, seconds)
 
     def beat(self, sent: float, answered: float | None = None) -> bool:
         answered = sent + TRAVEL if answered is None else answered
-        return self.trust.beat(self.at(sent), self.at(answered), self.ahead + sent)
+        return self.trust.confirm(self.at(sent), self.at(answered), self.ahead + sent)
 
     def beat_on(self, since: float, until: float) -> None:
         while since <= until:
@@ -34,8 +34,8 @@ class Machine:
     def is_current(self, now: float) -> bool:
         return self.trust.is_current(now)
 
-    def is_calm(self, now: float) -> bool:
-        return self.trust.is_calm(self.at(now))
+    def may_judge(self, now: float) -> bool:
+        return self.trust.may_judge(self.at(now))
 
 
 def beaten(until: float) -> Machine:
@@ -60,46 +60,46 @@ def test_the_lease_counts_from_when_the_beat_was_sent() -> None:
 
 
 def test_a_worker_that_was_never_registered_has_no_lease() -> None:
-    trust = Trust(INTERVAL, LEASE, NEVER)
+    trust = LeaseTrust(INTERVAL, LEASE, NEVER)
     assert not trust.is_current(0.0)
-    assert not trust.is_calm(Moment(0.0, 0.0))
+    assert not trust.may_judge(Moment(0.0, 0.0))
 
 
 def test_nobody_is_judged_in_the_first_lease() -> None:
-    assert not beaten(25.0).is_calm(29.0)
+    assert not beaten(25.0).may_judge(29.0)
 
 
 def test_after_a_whole_lease_of_good_beats_others_may_be_judged() -> None:
-    assert beaten(30.0).is_calm(31.0)
+    assert beaten(30.0).may_judge(31.0)
 
 
 def test_a_pause_of_this_machine_ends_the_calm_before_the_next_beat() -> None:
-    assert not beaten(60.0).is_calm(71.0)
+    assert not beaten(60.0).may_judge(71.0)
 
 
 def test_a_gap_starts_the_quiet_period_anew() -> None:
     machine = beaten(60.0)
     machine.beat(71.0)
     assert machine.is_current(72.0)
-    assert not machine.is_calm(72.0)
+    assert not machine.may_judge(72.0)
     machine.beat_on(76.0, 101.0)
-    assert not machine.is_calm(101.0)
+    assert not machine.may_judge(101.0)
     machine.beat_on(106.0, 106.0)
-    assert machine.is_calm(106.0)
+    assert machine.may_judge(106.0)
 
 
 def test_one_missed_beat_is_no_gap() -> None:
     machine = beaten(60.0)
     machine.beat(70.0)
-    assert machine.is_calm(70.5)
+    assert machine.may_judge(70.5)
 
 
 def test_a_slow_answer_starts_the_quiet_period_anew() -> None:
     machine = beaten(60.0)
     assert not machine.beat(65.0, 70.1)
-    assert not machine.is_calm(71.0)
+    assert not machine.may_judge(71.0)
     machine.beat_on(70.2, 100.2)
-    assert machine.is_calm(100.2)
+    assert machine.may_judge(100.2)
 
 
 @pytest.mark.parametrize("jump", [INTERVAL + 0.1, -INTERVAL - 0.1, HOUR, -HOUR])
@@ -108,11 +108,11 @@ def test_a_jump_of_the_databases_clock_starts_the_quiet_period_anew(jump: float)
     machine.ahead += jump
     assert machine.beat(65.0)
     assert machine.is_current(66.0)
-    assert not machine.is_calm(66.0)
+    assert not machine.may_judge(66.0)
     machine.beat_on(70.0, 95.0)
-    assert not machine.is_calm(95.0)
+    assert not machine.may_judge(95.0)
     machine.beat_on(100.0, 100.0)
-    assert machine.is_calm(100.0)
+    assert machine.may_judge(100.0)
 
 
 def test_until_a_jump_is_noticed_the_time_before_it_is_expected() -> None:
@@ -139,24 +139,24 @@ def test_clocks_that_drift_apart_slowly_have_not_jumped() -> None:
     for n in range(1000):
         machine.ahead += 0.1  # twenty milliseconds a second
         assert not machine.beat(n * INTERVAL)
-    assert machine.is_calm(999 * INTERVAL + 1)
+    assert machine.may_judge(999 * INTERVAL + 1)
 
 
 def test_the_lease_runs_out_while_the_machine_is_suspended() -> None:
     machine = beaten(60.0)
     machine.slept = 120.0
     assert not machine.is_current(62.0 + 120.0)
-    assert not machine.is_calm(62.0 + 120.0)
+    assert not machine.may_judge(62.0 + 120.0)
 
 
 def test_where_the_clock_stood_still_the_answer_of_the_next_beat_ends_the_calm() -> None:
     # As in a virtual machine that its host had stopped: no clock of it tells.
     machine = beaten(60.0)
     machine.ahead += HOUR
-    assert machine.is_calm(62.0)
+    assert machine.may_judge(62.0)
     assert machine.trust.judging_time(machine.at(62.0)) == pytest.approx(BEGAN + 62.0, abs=2 * TRAVEL)
     assert machine.beat(63.0)
-    assert not machine.is_calm(63.0)
+    assert not machine.may_judge(63.0)
 
 
 def test_what_was_claimed_before_a_jump_forward_gets_as_much_longer() -> None:

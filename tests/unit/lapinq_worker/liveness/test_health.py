@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from lapinq_worker.liveness import health as vitals_module
-from lapinq_worker.liveness.health import Vitals
+from lapinq_worker.liveness import health as meter_module
+from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.pools.children.memory import resident_bytes
 
@@ -17,8 +17,8 @@ def idle() -> Dispatcher:
     return Dispatcher(4, lambda _job, _outcome, _seconds: None, on_low=lambda: None, may_start=lambda: True)
 
 
-async def looked(*children: int, quiet: bool = False) -> Vitals:
-    return Vitals(idle(), lambda: children, lambda: quiet)
+async def make_meter(*children: int, quiet: bool = False) -> HealthMeter:
+    return HealthMeter(idle(), lambda: children, lambda: quiet)
 
 
 def test_memory_is_that_of_the_process_and_its_children() -> None:
@@ -29,12 +29,12 @@ def test_memory_is_that_of_the_process_and_its_children() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline()
-        memory = asyncio.run(looked(child.pid)).look().memory_bytes
+        memory = asyncio.run(make_meter(child.pid)).measure().memory_bytes
         assert memory is not None
         assert memory > own + 60 * 2**20
         assert child.stdin is not None
         child.stdin.close()
-    gone = asyncio.run(looked(child.pid)).look().memory_bytes
+    gone = asyncio.run(make_meter(child.pid)).measure().memory_bytes
     assert gone is not None
     assert gone < own + 60 * 2**20
 
@@ -43,24 +43,24 @@ def test_where_memory_cannot_be_told_there_is_none(monkeypatch: pytest.MonkeyPat
     def nothing(_: int) -> None:
         return None
 
-    monkeypatch.setattr(vitals_module, "resident_bytes", nothing)
-    told = asyncio.run(looked(1)).look()
+    monkeypatch.setattr(meter_module, "resident_bytes", nothing)
+    told = asyncio.run(make_meter(1)).measure()
     assert (told.memory_bytes, told.running, told.is_quiet) == (None, 0, False)
 
 
 def test_the_rate_is_that_since_the_look_before(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(vitals_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(meter_module.time, "monotonic", lambda: now)
 
     async def test() -> None:
         nonlocal now
         dispatcher = idle()
-        vitals = Vitals(dispatcher, tuple[int, ...], lambda: True)
-        assert vitals.look().rate is None  # no time has passed
+        meter = HealthMeter(dispatcher, tuple[int, ...], lambda: True)
+        assert meter.measure().rate is None  # no time has passed
         for ended, seconds, rate in ((10, 5.0, 2.0), (0, 2.0, 0.0), (3, 0.5, 6.0)):
             dispatcher.ended_count += ended
             now += seconds
-            assert vitals.look().rate == rate
-        assert vitals.look().is_quiet
+            assert meter.measure().rate == rate
+        assert meter.measure().is_quiet
 
     asyncio.run(test())

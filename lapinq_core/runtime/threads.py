@@ -1,0 +1,15 @@
+"""Which thread may call a method.
+
+An object belongs to the event loop that made it, and only the thread of that loop may use it. Exceptions are marked.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def any_thread(method: Callable[P, R]) -> Callable[P, R]:
+    """Marks a method that any thread may call, also while the event loop is blocked."""
+    return method

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from lapinq_core.db.migrate import head_revision, migrate, revisions
-from lapinq_core.schema.schedule_tables import metadata
+from lapinq_core.schema import metadata
 from tests.support.schema import COMMITTED, dump
 
 pytestmark = pytest.mark.version

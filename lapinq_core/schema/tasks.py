@@ -1,25 +1,14 @@
-"""The tables as SQLAlchemy Core metadata. A test compares them with what `lapinq_migrations` creates.
-
-`docs/architecture.md` tells what each table is for, comments in `lapinq_migrations/versions/baseline` explain columns.
-"""
+"""Tasks from enqueue to their end."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON, JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DOUBLE_PRECISION, JSON, JSONB
 
-metadata = sa.MetaData()
-
-_timestamptz = TIMESTAMP(timezone=True)
-_uuid = UUID(as_uuid=True)
-_HOT = {
-    "autovacuum_vacuum_scale_factor": "0.01",
-    "autovacuum_vacuum_threshold": "1000",
-    "autovacuum_vacuum_cost_delay": "0",
-}
+from lapinq_core.schema.base import HOT, metadata, timestamptz, uuid
 
 tasks = sa.Table(
     "lapinq_tasks",
     metadata,
-    sa.Column("id", _uuid, primary_key=True),
+    sa.Column("id", uuid, primary_key=True),
     sa.Column("queue_name", sa.Text, nullable=False),
     sa.Column("task_name", sa.Text, nullable=False),
     sa.Column("module_path", sa.Text, nullable=False),
@@ -32,9 +21,9 @@ tasks = sa.Table(
     sa.Column("ttl_seconds", DOUBLE_PRECISION),
     sa.Column("metadata", JSONB),
     sa.Column("webhook_url", sa.Text),
-    sa.Column("created_at", _timestamptz, nullable=False),
-    sa.Column("scheduled_at", _timestamptz),
-    sa.Column("expires_at", _timestamptz),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("scheduled_at", timestamptz),
+    sa.Column("expires_at", timestamptz),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.Column("request_id", sa.Text),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
@@ -47,48 +36,48 @@ ready = sa.Table(
     sa.Column("queue_name", sa.Text, nullable=False),
     sa.Column("rank", sa.BigInteger, nullable=False),
     sa.Column("seq", sa.BigInteger, sa.Identity(always=True, cache=1), nullable=False),
-    sa.Column("id", _uuid, primary_key=True),
+    sa.Column("id", uuid, primary_key=True),
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("expires_at", _timestamptz),
+    sa.Column("expires_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_ready_claim", "queue_name", "rank", "seq"),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
-    postgresql_with=_HOT,
+    postgresql_with=HOT,
 )
 
 delayed = sa.Table(
     "lapinq_delayed",
     metadata,
-    sa.Column("id", _uuid, primary_key=True),
-    sa.Column("due_at", _timestamptz, nullable=False),
+    sa.Column("id", uuid, primary_key=True),
+    sa.Column("due_at", timestamptz, nullable=False),
     sa.Column("queue_name", sa.Text, nullable=False),
     sa.Column("rank", sa.BigInteger, nullable=False),
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("expires_at", _timestamptz),
+    sa.Column("expires_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_delayed_due_at", "due_at", "id"),
     sa.Index("lapinq_delayed_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
-    postgresql_with=_HOT,
+    postgresql_with=HOT,
 )
 
 running = sa.Table(
     "lapinq_running",
     metadata,
-    sa.Column("id", _uuid, primary_key=True),
-    sa.Column("token", _uuid, nullable=False),
+    sa.Column("id", uuid, primary_key=True),
+    sa.Column("token", uuid, nullable=False),
     sa.Column(
         "seq", sa.BigInteger, nullable=False, server_default=sa.text("nextval('lapinq_claim_seq'::regclass)")
     ),
-    sa.Column("worker_id", _uuid, nullable=False),
+    sa.Column("worker_id", uuid, nullable=False),
     sa.Column("queue_name", sa.Text, nullable=False),
     sa.Column("rank", sa.BigInteger, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("claimed_at", _timestamptz, nullable=False),
-    sa.Column("deadline_at", _timestamptz, nullable=False),
-    sa.Column("expires_at", _timestamptz),
+    sa.Column("claimed_at", timestamptz, nullable=False),
+    sa.Column("deadline_at", timestamptz, nullable=False),
+    sa.Column("expires_at", timestamptz),
     sa.Column("progress", sa.SmallInteger),
     sa.Column("progress_message", sa.Text),
-    sa.Column("cancel_requested_at", _timestamptz),
+    sa.Column("cancel_requested_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Column("has_webhook", sa.Boolean),
     sa.Column("logs", sa.Text),
@@ -98,13 +87,13 @@ running = sa.Table(
         "worker_id",
         postgresql_where=sa.text("cancel_requested_at IS NOT NULL"),
     ),
-    postgresql_with=_HOT,
+    postgresql_with=HOT,
 )
 
 attempts = sa.Table(
     "lapinq_attempts",
     metadata,
-    sa.Column("task_id", _uuid, nullable=False),
+    sa.Column("task_id", uuid, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("final", sa.Boolean, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
@@ -112,10 +101,10 @@ attempts = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("traceback", sa.Text),
     sa.Column("run_seconds", DOUBLE_PRECISION),
-    sa.Column("claimed_at", _timestamptz),
-    sa.Column("finished_at", _timestamptz, nullable=False),
-    sa.Column("worker_id", _uuid),
-    sa.Column("token", _uuid),
+    sa.Column("claimed_at", timestamptz),
+    sa.Column("finished_at", timestamptz, nullable=False),
+    sa.Column("worker_id", uuid),
+    sa.Column("token", uuid),
     sa.Column("logs", sa.Text),
     sa.Column("progress", sa.SmallInteger),
     sa.Column("progress_message", sa.Text),
@@ -151,72 +140,18 @@ transient = sa.Table(
     sa.Column("args", JSON, nullable=False),
     sa.Column("kwargs", JSON, nullable=False),
     sa.Column("metadata", JSONB),
-    sa.Column("due_at", _timestamptz, nullable=False),
+    sa.Column("due_at", timestamptz, nullable=False),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.Column("request_id", sa.Text),
     prefixes=["UNLOGGED"],
 )
 
-queues = sa.Table(
-    "lapinq_queues",
+idempotency_keys = sa.Table(
+    "lapinq_idempotency_keys",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("paused_at", _timestamptz),
-    sa.Column("paused_by", sa.Text),
-    sa.Column("pause_reason", sa.Text),
-)
-
-counts = sa.Table(
-    "lapinq_counts",
-    metadata,
-    sa.Column("queue_name", sa.Text, nullable=False),
-    sa.Column("pending", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("cancelled", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("expired", sa.BigInteger, nullable=False, server_default="0"),
-    postgresql_with=_HOT,
-)
-
-workers = sa.Table(
-    "lapinq_workers",
-    metadata,
-    sa.Column("id", _uuid, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("hostname", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("queues", ARRAY(sa.Text)),
-    sa.Column("pool", sa.Text, nullable=False),
-    sa.Column("concurrency", sa.Integer, nullable=False),
-    sa.Column("lease_seconds", DOUBLE_PRECISION, nullable=False),
-    sa.Column("started_at", _timestamptz, nullable=False),
-    sa.Column("beat_at", _timestamptz, nullable=False),
-    sa.Column("dead_at", _timestamptz),
-    sa.Column("memory_bytes", sa.BigInteger),
-    sa.Column("running", sa.Integer),
-    sa.Column("rate", DOUBLE_PRECISION),
-    sa.Column("is_quiet", sa.Boolean, nullable=False, server_default=sa.text("false")),
-    sa.Column("asked_to", sa.Text),
-    sa.Column("asked_by", sa.Text),
-    sa.Column("asked_at", _timestamptz),
-    sa.Column("jumped_at", _timestamptz),
-    sa.Column("jumped_seconds", DOUBLE_PRECISION),
-    sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
-    postgresql_with={"fillfactor": "50"},
-)
-
-rollups = sa.Table(
-    "lapinq_rollups",
-    metadata,
-    sa.Column("span", sa.Integer, nullable=False),
-    sa.Column("since", _timestamptz, nullable=False),
-    sa.Column("queue_name", sa.Text, nullable=False),
-    sa.Column("started", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
-    sa.Column("waits", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
-    sa.Index("lapinq_rollups_since", "span", "since"),
-    postgresql_with=_HOT,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", BYTEA, nullable=False),
+    sa.Column("task_ids", ARRAY(uuid), nullable=False),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Index("lapinq_idempotency_keys_created_at", "created_at"),
 )

@@ -1,12 +1,9 @@
-"""The last of the metadata of `lapinq_core.schema.tables`: schedules and their ticks."""
+"""Schedules, their ticks, and the run that must not overlap with another."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSON, JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, JSON, JSONB
 
-from lapinq_core.schema.access_tables import metadata
-
-_timestamptz = TIMESTAMP(timezone=True)
-_uuid = UUID(as_uuid=True)
+from lapinq_core.schema.base import metadata, timestamptz, uuid
 
 schedules = sa.Table(
     "lapinq_schedules",
@@ -29,21 +26,21 @@ schedules = sa.Table(
     sa.Column("cron", sa.Text),
     sa.Column("every_seconds", sa.Integer),
     sa.Column("timezone", sa.Text, nullable=False),
-    sa.Column("anchor_at", _timestamptz, nullable=False),
-    sa.Column("starts_at", _timestamptz),
-    sa.Column("ends_at", _timestamptz),
+    sa.Column("anchor_at", timestamptz, nullable=False),
+    sa.Column("starts_at", timestamptz),
+    sa.Column("ends_at", timestamptz),
     sa.Column("jitter", DOUBLE_PRECISION, nullable=False),
     sa.Column("misfire", sa.Text, nullable=False),
     sa.Column("misfire_limit", sa.Integer, nullable=False),
     sa.Column("overlap", sa.Text, nullable=False),
-    sa.Column("paused_at", _timestamptz),
+    sa.Column("paused_at", timestamptz),
     sa.Column("paused_by", sa.Text),
     sa.Column("pause_reason", sa.Text),
     sa.Column("source", sa.Text),
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("next_fire_at", _timestamptz),
-    sa.Column("created_at", _timestamptz, nullable=False),
-    sa.Column("updated_at", _timestamptz, nullable=False),
+    sa.Column("next_fire_at", timestamptz),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("updated_at", timestamptz, nullable=False),
     sa.Column("updated_by", sa.Text, nullable=False),
     sa.CheckConstraint("num_nonnulls(cron, every_seconds) = 1", name="lapinq_schedules_when_check"),
     sa.CheckConstraint("misfire IN ('latest', 'skip', 'all')", name="lapinq_schedules_misfire_check"),
@@ -69,11 +66,11 @@ ticks = sa.Table(
         primary_key=True,
         autoincrement=False,
     ),
-    sa.Column("fire_at", _timestamptz, primary_key=True),
-    sa.Column("fired_at", _timestamptz, nullable=False),
+    sa.Column("fire_at", timestamptz, primary_key=True),
+    sa.Column("fired_at", timestamptz, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("task_id", _uuid),
-    sa.Column("missed_from", _timestamptz),
+    sa.Column("task_id", uuid),
+    sa.Column("missed_from", timestamptz),
     sa.Column("fired_by", sa.Text),
     sa.CheckConstraint(
         "outcome IN ('enqueued', 'held', 'skipped', 'missed')", name="lapinq_ticks_outcome_check"
@@ -93,5 +90,5 @@ schedule_slots = sa.Table(
         primary_key=True,
         autoincrement=False,
     ),
-    sa.Column("task_id", _uuid, nullable=False),
+    sa.Column("task_id", uuid, nullable=False),
 )

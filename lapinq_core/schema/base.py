@@ -1,0 +1,15 @@
+"""What all tables share: the metadata, types of columns, and storage of tables that change all the time."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID
+
+metadata = sa.MetaData()
+
+timestamptz = TIMESTAMP(timezone=True)
+uuid = UUID(as_uuid=True)
+RANDOM_UUID = sa.text("gen_random_uuid()")
+HOT = {
+    "autovacuum_vacuum_scale_factor": "0.01",
+    "autovacuum_vacuum_threshold": "1000",
+    "autovacuum_vacuum_cost_delay": "0",
+}

@@ -1,0 +1,78 @@
+"""Users, their sessions and logins, API keys, and the audit log."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
+
+from lapinq_core.schema.base import RANDOM_UUID, metadata, timestamptz, uuid
+
+users = sa.Table(
+    "lapinq_users",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("username", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("permissions", JSONB, nullable=False, server_default="{}"),
+    sa.Column("has_default_password", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.CheckConstraint("role IN ('admin', 'user')", name="lapinq_users_role_check"),
+    sa.Index("lapinq_users_username", sa.text("lower(username)"), unique=True),
+)
+
+sessions = sa.Table(
+    "lapinq_sessions",
+    metadata,
+    sa.Column("token_hash", BYTEA, primary_key=True),
+    sa.Column("id", uuid, nullable=False, unique=True, server_default=RANDOM_UUID),
+    sa.Column("user_id", sa.BigInteger, sa.ForeignKey("lapinq_users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("user_agent", sa.Text),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("seen_at", timestamptz, nullable=False),
+    sa.Index("lapinq_sessions_user_id", "user_id"),
+)
+
+login_tries = sa.Table(
+    "lapinq_login_tries",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("since", timestamptz, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("lapinq_login_tries_since", "since"),
+)
+
+api_keys = sa.Table(
+    "lapinq_api_keys",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("key_hash", BYTEA, nullable=False, unique=True),
+    sa.Column("hint", sa.Text, nullable=False),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("last_used_at", timestamptz),
+    sa.CheckConstraint("scopes <@ ARRAY['enqueue', 'read', 'manage']", name="lapinq_api_keys_scopes_check"),
+)
+
+audit = sa.Table(
+    "lapinq_audit",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("at", timestamptz, nullable=False),
+    sa.Column("actor_kind", sa.Text, nullable=False),
+    sa.Column("actor_id", sa.BigInteger),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("target", sa.Text),
+    sa.Column("details", JSONB),
+    sa.Column("address", sa.Text),
+    sa.Column("request_id", sa.Text),
+    sa.CheckConstraint(
+        "actor_kind IN ('user', 'key', 'anonymous', 'command line')", name="lapinq_audit_actor_kind_check"
+    ),
+    sa.Index("lapinq_audit_at", "at"),
+    sa.Index("lapinq_audit_actor", "actor", "id"),
+    sa.Index("lapinq_audit_action", "action", "id"),
+    sa.Index("lapinq_audit_target", "target", "id"),
+)

@@ -1,0 +1,42 @@
+"""Queues: their settings, how many tasks they hold, and figures over time."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from lapinq_core.schema.base import HOT, metadata, timestamptz
+
+queues = sa.Table(
+    "lapinq_queues",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("paused_at", timestamptz),
+    sa.Column("paused_by", sa.Text),
+    sa.Column("pause_reason", sa.Text),
+)
+
+counts = sa.Table(
+    "lapinq_counts",
+    metadata,
+    sa.Column("queue_name", sa.Text, nullable=False),
+    sa.Column("pending", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cancelled", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("expired", sa.BigInteger, nullable=False, server_default="0"),
+    postgresql_with=HOT,
+)
+
+rollups = sa.Table(
+    "lapinq_rollups",
+    metadata,
+    sa.Column("span", sa.Integer, nullable=False),
+    sa.Column("since", timestamptz, nullable=False),
+    sa.Column("queue_name", sa.Text, nullable=False),
+    sa.Column("started", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("waits", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Index("lapinq_rollups_since", "span", "since"),
+    postgresql_with=HOT,
+)

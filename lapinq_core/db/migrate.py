@@ -47,7 +47,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
             return before, before  # up to date, or newer: this release runs on the next one's schema
         if before is not None and before < revisions()[0]:
             raise SchemaError(
-                f"its schema is at {before}, from before the first release: run `lapinq migrate` at commit"
+                f"the database's schema is at {before}, from before the first release: run `lapinq migrate` at commit"
                 f" {BEFORE_BASELINE} of lapinq first, or start with an empty database"
             )
         # These take a third of a second to import: not for a database that is up to date.

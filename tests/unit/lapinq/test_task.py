@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from lapinq import AsyncTaskQueue, Task, TaskQueue
-from lapinq.errors import TaskNotImportable
 
 queue = TaskQueue()
 
@@ -49,10 +48,6 @@ class Mailer:
     def bound(self, to: str) -> tuple["Mailer", str]:
         return self, to
 
-    @staticmethod
-    @queue.task(name="another")
-    def renamed() -> None: ...
-
 
 def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
@@ -66,24 +61,6 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
 @with_session
 def save(session: str, row: int) -> tuple[str, int]:
     return session, row
-
-
-def make(name: str) -> Task[..., str]:
-    @queue.task(name=name)
-    def made() -> str:
-        return name
-
-    return made
-
-
-from_factory = make("from_factory")
-
-
-def doubling() -> Callable[[int], int]:
-    return lambda value: 2 * value
-
-
-twice = queue.task(name="lambda")(doubling())
 
 
 def test_a_task_is_called_like_the_function() -> None:
@@ -215,44 +192,6 @@ def test_a_method_is_bound_when_called_and_cannot_be_enqueued_without_its_object
     assert mailer.bound("x") == (mailer, "x")
     with pytest.raises(TypeError, match=r"missing a required argument: 'to'"):
         typing.cast("Any", mailer.bound).entry("x")
-
-
-def test_a_local_function_is_called_but_not_enqueued() -> None:
-    @queue.task
-    def local() -> int:
-        return 1
-
-    assert (local(), local.task_name) == (1, "local")
-    with pytest.raises(TaskNotImportable, match=r"'local' is defined inside test_.*\(\), where no") as raised:
-        local.queue()
-    assert raised.value.task_name == "local"
-
-
-def test_a_name_does_not_make_a_local_function_enqueueable() -> None:
-    with pytest.raises(TaskNotImportable, match=r"'elsewhere' is defined inside make"):
-        make("elsewhere").entry()
-
-
-def test_a_local_function_kept_in_a_variable_of_its_module_can_be_enqueued() -> None:
-    assert from_factory.entry()["task_name"] == "from_factory"
-    assert from_factory.options(priority=1).entry()["task_name"] == "from_factory"
-
-
-def test_a_renamed_method_is_refused_because_nobody_would_find_it() -> None:
-    with pytest.raises(TaskNotImportable, match=r"'another' is 'Mailer.renamed' in its module"):
-        Mailer.renamed.entry()
-
-
-def test_a_lambda_with_a_name_can_be_enqueued() -> None:
-    assert twice(2) == 4
-    assert twice.entry(2)["task_name"] == "lambda"
-
-
-def test_a_function_of_code_without_a_module_is_refused() -> None:
-    space: dict[str, Callable[[], None]] = {}
-    exec("def f(): pass", {"__name__": "<made up>"}, space)
-    with pytest.raises(TaskNotImportable, match=r"is in '<made up>', which no worker can import"):
-        queue.task(space["f"]).entry()
 
 
 @pytest.mark.parametrize("value", [Mailer, functools.partial(print), 5])

@@ -1,7 +1,7 @@
-"""Hears NOTIFY. One connection a process, for psycopg lets a listening connection do nothing else.
+"""Listens for NOTIFY on one connection per process: psycopg lets a listening connection do nothing else.
 
-A notification is a hint: after every (re)connect and every doubt subscribers are told to look for themselves (an empty
-payload). A connection that is half open is found out by a query that must be answered within a few seconds.
+A notification is a hint. After every (re)connect subscribers get an empty payload, which tells them to look for
+themselves. A query that must be answered within seconds detects a half-open connection.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Subscribes callables to channels; `run` does the listening until told to stop.
+    """Subscribes callables to channels; `run` listens until told to stop.
 
-    A callable gets the payload, or "" when it should look for itself because something may have been missed. It runs on
-    the event loop and must be quick.
+    A callable gets the payload, or "" when notifications may have been missed. It runs on the event loop and must be
+    quick.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -36,11 +36,11 @@ class Listener:
         self.connected = False
 
     def subscribe(self, channel: str, callback: Callable[[str], None]) -> None:
-        """Calls `callback` for each notification on `channel`. To be called before `run`."""
+        """Calls `callback` for each notification on `channel`. Call it before `run`."""
         self._subscribers.setdefault(channel, []).append(callback)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listens, and connects again whenever that ends, until `stop` is set."""
+        """Listens, reconnecting as needed, until `stop` is set."""
         await run_every(
             "listener",
             lambda: self._listen(stop),

@@ -24,13 +24,13 @@ LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5
 ISOLATION = "read committed"
-"""What every statement of ours is written for: whoever waited for a lock goes on with what was committed meanwhile."""
+"""All our statements rely on it: after waiting for a lock they see what was committed meanwhile."""
 LISTENING_SECONDS = 2.0
 DRAIN_INTERVAL_SECONDS = 1.0
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 """Every PostgreSQL answers it with a letter (the protocol's SSLRequest), whether or not it offers TLS."""
 
-# A peer that vanished without a word is noticed by the kernel within about ten seconds.
+# The kernel notices a peer that vanished silently within about ten seconds.
 _DEFAULTS = {
     "client_encoding": "utf8",
     "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
@@ -73,11 +73,9 @@ C = TypeVar("C", bound=psycopg.AsyncConnection)
 
 
 def conninfo(url: str, name: str) -> str:
-    """`url` with our defaults for what it leaves open; `name` shows in `pg_stat_activity`.
+    """`url` with our defaults for missing settings; `name` shows in `pg_stat_activity`.
 
-    Where it names several hosts, the one that takes writes is looked for.
-
-    Raises psycopg.ProgrammingError where `url` can't be read.
+    Of several hosts, libpq picks the one that takes writes. Raises psycopg.ProgrammingError if `url` is malformed.
     """
     given = conninfo_to_dict(url)
     defaults = {**_DEFAULTS, "application_name": name}
@@ -97,9 +95,9 @@ async def connect_pinned(url: str, name: str) -> PinnedConnection:
 
 
 async def is_listening(url: str) -> bool:
-    """Whether a server answers where `url` leads, be it one that then turns the caller down.
+    """Whether a server answers at `url`, even one that then refuses the login.
 
-    Not by libpq's PQping, in which psycopg holds up all threads. A host that libpq is left to find counts as there.
+    It doesn't use libpq's PQping, during which psycopg blocks all threads. A host that libpq has to find counts as up.
     """
     given = conninfo_to_dict(url)
     hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
@@ -126,12 +124,12 @@ async def _answers(host: str, port: str) -> bool:
 
 
 async def configure(connection: psycopg.AsyncConnection, **settings: str) -> None:
-    """Bounds every wait on `connection` on the server's side, and sets `ISOLATION` and `settings`."""
+    """Sets time limits on the server's side, `ISOLATION` and `settings`."""
     await connection.execute(_session_settings(settings))
 
 
 def connect_sync(url: str, name: str) -> psycopg.Connection:
-    """As `connect`, for code that runs in a thread of its own."""
+    """As `connect`, for code in a thread."""
     connection = psycopg.connect(conninfo(url, name), autocommit=True)
     try:
         with ended_after(connection, CONNECT_TIMEOUT_SECONDS):
@@ -144,9 +142,9 @@ def connect_sync(url: str, name: str) -> psycopg.Connection:
 
 @contextmanager
 def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[None]:
-    """Cuts `connection` off when what is done in the context takes longer, which then raises psycopg.OperationalError.
+    """Cuts off `connection` when the context takes longer, which then raises psycopg.OperationalError.
 
-    A thread that waits for a server which takes connections and does not answer can't be interrupted in another way.
+    Nothing else interrupts a thread that waits for a server which accepts connections but doesn't answer.
     """
     lock, is_over, is_cut = threading.Lock(), threading.Event(), threading.Event()
 
@@ -175,7 +173,7 @@ def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[Non
 class _Pool(AsyncConnectionPool[PooledConnection]):
     """Replaces its connections when one turns out to be read-only: after a failover all may lead to a standby.
 
-    Once a second at most, for the database itself may be read-only, and must not be stormed with new connections.
+    At most once a second: the database itself may be read-only, and should not be flooded with new connections.
     """
 
     _drain_after = 0.0
@@ -193,10 +191,10 @@ class _Pool(AsyncConnectionPool[PooledConnection]):
 
 
 def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int = 2) -> Pool:
-    """A pool, not yet open: `await pool.open()` returns at once, also while the database is away.
+    """A pool, not yet open. `await pool.open()` returns at once, also while the database is down.
 
-    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. `min_size` are kept
-    while nobody uses them.
+    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. `min_size` idle
+    connections are kept.
     """
     return _Pool(
         conninfo(url, name),
@@ -208,8 +206,8 @@ def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int =
         timeout=timeout,
         max_waiting=1000,
         max_idle=60.0,
-        # Its pauses between attempts double; giving up soon makes the next caller begin anew instead of waiting out
-        # a pause of half a minute when the database is long back.
+        # The pool doubles its pauses between attempts. Giving up early lets the next caller try at once, instead of
+        # waiting half a minute when the database is long back.
         reconnect_timeout=2.0,
         name=name,
         open=False,

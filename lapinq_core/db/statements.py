@@ -1,7 +1,6 @@
 """Loads SQL: a statement a file, the file name is the verb's name.
 
-Every statement is sent with a `/* lapinq:verb */` tag, so that `pg_stat_activity` and the server's log tell whose
-it is.
+Every statement carries a `/* lapinq:verb */` tag, which identifies it in `pg_stat_activity` and the server's log.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""The verbs that move tasks, from enqueueing to their final state."""
+"""The verbs that move tasks, from enqueue to their final status."""

@@ -1,6 +1,6 @@
-"""What a worker asks about the queues it serves beside claiming from them: what is paused, what is due, what waits.
+"""What else a worker asks about its queues: which are paused, whether a task is due, how many are delayed.
 
-`queues` None means all of them.
+`queues` None means all queues.
 """
 
 import psycopg
@@ -16,12 +16,12 @@ async def paused(conn: psycopg.AsyncConnection) -> list[str]:
 
 
 async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
-    """Whether something may start now that `heads` and `discover` don't see: fire and forget, or delayed until now."""
+    """Whether a task may start now that `heads` and `discover` don't see: fire-and-forget, or just due."""
     row = await (await conn.execute(sql(_PACKAGE, "is_due"), {"queues": queues})).fetchone()
     return row is not None and row[0]
 
 
 async def count_delayed(conn: psycopg.AsyncConnection, queues: list[str] | None) -> int:
-    """How many tasks wait for their time, retries among them."""
+    """How many tasks are delayed, including those that wait for a retry."""
     row = await (await conn.execute(sql(_PACKAGE, "count_delayed"), {"queues": queues})).fetchone()
     return 0 if row is None else row[0]

@@ -1,11 +1,11 @@
 """Deleting, requeueing and cancelling many tasks, a batch at a time.
 
-A walk goes up the ids from the first to the newest there was at its start, through the table that holds the status
-that is asked for. Each step looks at the next ids of it, however few of them pass, and changes those in a transaction
-of its own: so none takes long, none holds locks for long, and the walk ends while new tasks keep arriving, which it
-leaves alone. A step returns the ids that moved meanwhile, for another step to look at.
+A walk visits ids in ascending order, up to the newest task at its start, in the table that holds the wanted status.
+Each step looks at the next ids, however few of them match, and changes the matching tasks in its own transaction. So a
+step is short and holds its locks briefly, and the walk ends although new tasks keep arriving: it ignores those. A step
+returns the ids that moved meanwhile, for another step to look at.
 
-A step that stopped for others, or took too long, changed nothing: it is made again, over fewer ids.
+A step that gave way to others, or took too long, changed nothing. The caller repeats it with fewer ids.
 """
 
 from collections.abc import Callable, Coroutine
@@ -30,8 +30,8 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 STEP_SECONDS = 5.0
 """How long the statement of a step may take."""
 
-# Each statement goes row by row through known indexes, also where statistics say that a table is small. A lock is
-# waited for no longer than others should wait for those that the step holds already.
+# Each statement goes row by row through known indexes, even where statistics call a table small. A step waits for a
+# lock only as long as others may wait for the locks it already holds.
 STEP_SETTINGS = psql.SQL(
     "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off;"
     " SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
@@ -42,9 +42,9 @@ STOPPED = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, pg
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """What a walk looks for: the tasks that pass `chosen` among those that were there when it started.
+    """A walk over the tasks that match `chosen` and existed when it started.
 
-    `started` is the database's time, `until` the newest id that can pass.
+    `started` is the database's time, `until` the newest id that can match.
     """
 
     chosen: TaskFilter
@@ -53,7 +53,7 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step looks at: the first `size` ids after `after`, or, where they are given, just `ids`."""
+    """The ids of one step: the first `size` after `after`, or just `ids` if given."""
 
     size: int
     after: str = FIRST
@@ -61,11 +61,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What a step came to.
+    """The result of a step.
 
-    `done` tasks were changed (or counted), `running` ones passed and were left alone. `left` were there and could not
-    be had. In `queues` something waits that did not. `last` is the last id looked at, None where there was none,
-    `looked` how many were. `entry_id` is that of the entry in the audit log, once anything has been changed.
+    It changed (or counted) `done` tasks and skipped `running` matching ones. `left` are ids that moved or were locked.
+    `queues` now have ready tasks. It looked at `looked` ids, up to `last`, None without any. `entry_id` names the entry
+    in the audit log, once a step has changed something.
     """
 
     done: int
@@ -82,7 +82,7 @@ Change = Callable[[psycopg.AsyncConnection, Walk, Batch, Entry, int | None], Cor
 
 
 async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | None:
-    """A walk over the tasks there are now; None where there are none."""
+    """A walk over the tasks that exist now; None if there are none."""
     row = await (await conn.execute(sql(_PACKAGE, "begin_walk"), prepare=True)).fetchone()
     assert row is not None
     started, newest = row
@@ -101,7 +101,7 @@ def start_of(chosen: TaskFilter) -> str:
 async def delete_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
-    """Deletes what passes and is not running; None when it stopped and changed nothing.
+    """Deletes matching tasks that are not running; None when it gave way and changed nothing.
 
     `entry` goes into the audit log with the first deletion; its number of `deleted` grows with each step that is given
     its `entry_id`.
@@ -112,7 +112,7 @@ async def delete_tasks(
 async def requeue_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
-    """Lets what passes wait again, as `control.requeue` does; None when it stopped and changed nothing.
+    """Requeues matching tasks, as `control.requeue` does; None when it gave way and changed nothing.
 
     The walk must look for failed tasks. `entry` as in `delete_tasks`, with the number `requeued`.
     """
@@ -122,7 +122,7 @@ async def requeue_tasks(
 async def cancel_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
-    """Cancels what passes and waits; None when it stopped and changed nothing.
+    """Cancels matching tasks that are pending; None when it gave way and changed nothing.
 
     The walk must look for pending tasks. `entry` as in `delete_tasks`, with the number `cancelled`.
     """
@@ -132,7 +132,7 @@ async def cancel_tasks(
 async def run_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
-    """Lets what passes and waits for its time start now; None when it stopped and changed nothing.
+    """Makes matching delayed tasks ready; None when it gave way and changed nothing.
 
     The walk must look for delayed tasks. `entry` as in `delete_tasks`, with the number `released`.
     """
@@ -140,7 +140,7 @@ async def run_tasks(
 
 
 async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, batch: Batch) -> Step | None:
-    """Counts what `delete_tasks` would delete; None when it stopped."""
+    """Counts what `delete_tasks` would delete; None when it gave way."""
     try:
         async with conn.transaction():
             return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, batch)

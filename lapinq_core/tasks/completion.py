@@ -1,4 +1,4 @@
-"""Ending one attempt in a transaction of the caller's, who commits it together with what else it writes there."""
+"""Completes one attempt in the caller's transaction, which commits it together with the caller's own writes."""
 
 import msgspec
 import psycopg
@@ -9,7 +9,7 @@ _PACKAGE = "lapinq_core.tasks"
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """A completion: `result` is JSON text, `seconds` the run time, `said` the last word on progress and its message."""
+    """`result` is JSON text, `seconds` the run time, `said` the last progress and its message."""
 
     task_id: str
     token: str
@@ -20,7 +20,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
-    """Completes the attempt; False when it is not its token's any more."""
+    """Completes the attempt; False when the token no longer holds it."""
     if completion.said is not None:
         conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
     row = conn.execute(sql(_PACKAGE, "complete"), _completion(completion)).fetchone()

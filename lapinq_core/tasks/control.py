@@ -1,4 +1,4 @@
-"""What a person does to a task: each a single statement guarded by the state it starts from."""
+"""Cancel, requeue, run now, set progress: what a person does to one task, in one statement guarded by its status."""
 
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ _TRIES = 3
 async def cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
     """Cancels a pending task; False when it is unknown or not pending.
 
-    A promotion at the same moment moves the row from under the statement; then it is tried again.
+    A promotion at the same moment moves the row away from under the statement; it is tried again then.
     """
     for _ in range(_TRIES):
         cursor = await conn.execute(sql(_PACKAGE, "cancel"), {"id": task_id})
@@ -26,20 +26,20 @@ async def cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
 
 
 CANCEL_CHANNEL = "lapinq_cancel"
-"""Where a worker hears which of its tasks to stop: the id and the token of the claim, with a space between."""
+"""Tells a worker which of its tasks to stop: id and claim token, separated by a space."""
 
 
 async def request_cancel(conn: psycopg.AsyncConnection, task_id: str) -> bool:
-    """Asks for the stop of a running task; False when it is unknown or not running.
+    """Asks the worker to stop a running task; False when it is unknown or not running.
 
-    It ends as cancelled, unless it completes before its worker hears of it.
+    The task ends as cancelled, unless it completes first.
     """
     cursor = await conn.execute(sql(_PACKAGE, "request_cancel"), {"id": task_id})
     return await cursor.fetchone() is not None
 
 
 class ProgressNoted(StrEnum):
-    """What became of a report of progress."""
+    """The result of `set_progress`."""
 
     NOTED = "noted"
     NOT_RUNNING = "not running"
@@ -54,9 +54,9 @@ async def set_progress(
     message: str | None,
     claim_seq: int | None = None,
 ) -> ProgressNoted:
-    """Notes how far a running task has come, in percent; of the claim `claim_seq` only, if that is given.
+    """Sets a running task's progress in percent; only for the claim `claim_seq`, if given.
 
-    A task that is started between the two statements is tried again, a few times.
+    If the task starts between the two statements it tries again, a few times.
     """
     params = {"id": task_id, "progress": progress, "message": message, "claim_seq": claim_seq}
     for _ in range(_TRIES):
@@ -74,12 +74,12 @@ async def set_progress(
 
 
 async def requeue(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
-    """Lets a failed task wait again; answers its queue, None when it is unknown or not failed."""
+    """Makes a failed task pending again; returns its queue, None when it is unknown or not failed."""
     row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id})).fetchone()
     return row[0] if row else None
 
 
 async def run_now(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
-    """Lets a delayed task start at once; answers its queue, None when it is unknown or waits for no time."""
+    """Makes a delayed task ready; returns its queue, None when it is unknown or not delayed."""
     row = await (await conn.execute(sql(_PACKAGE, "run_now"), {"id": task_id})).fetchone()
     return row[0] if row else None

@@ -13,7 +13,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
 
 DELAYED_CHANNEL = "lapinq_delayed"
-"""In how many seconds a delayed task will be due; workers and schedulers listen."""
+"""The seconds until a delayed task is due; workers and schedulers listen."""
 SOON_SECONDS = 1.0
 
 
@@ -27,7 +27,7 @@ class DueTimer:
         self._when = 0.0  # by the loop's clock; uvloop's handles do not always know
 
     def heard(self, payload: str) -> None:
-        """NOTIFY: the seconds; "" says that something may have been missed."""
+        """NOTIFY: the seconds. "" means that a notice may have been missed."""
         try:
             seconds = float(payload or 0)
         except ValueError:
@@ -35,13 +35,13 @@ class DueTimer:
         self.fire_in(seconds)
 
     def fire_in(self, seconds: float) -> None:
-        """A task will be due in so many seconds. For one that is not due soon it does nothing."""
+        """A task is due in so many seconds. Ignored unless that is soon."""
         if not seconds <= SOON_SECONDS:
             return
         when = asyncio.get_running_loop().time() + max(0.0, seconds)
         if self._timer is not None:
             if self._when <= when:
-                return  # who looks then finds out when the next one is due
+                return  # the look at that time finds the next one
             self._timer.cancel()
         self._when = when
         self._timer = asyncio.get_running_loop().call_at(when, self._fire)
@@ -52,14 +52,14 @@ class DueTimer:
 
 
 def delayed_notifier(pool: Pool) -> Notifier:
-    """One that tells of delayed tasks, for `announce`."""
+    """The notifier for `announce`."""
     return Notifier(pool, DELAYED_CHANNEL, _soonest)
 
 
 def announce(notifier: Notifier, seconds: float | None) -> None:
-    """Lets whoever listens know, after the commit, that a task will be due in so many seconds; None: there is none."""
+    """Announces, after the commit, that a task is due in so many seconds. None: there is no such task."""
     if seconds is not None and seconds <= SOON_SECONDS:
-        # When, and not in how long: it may wait before it is sent.
+        # A point in time, not a duration: the notice may wait before it is sent.
         notifier.wake([repr(time.monotonic() + seconds)])
 
 

@@ -1,6 +1,6 @@
-"""Which tasks a list shows, and which a deletion or a requeue of many takes: optional filters as queries for ids.
+"""Optional filters as queries for ids: for lists of tasks and for bulk changes.
 
-The one place of the queue that composes SQL, with `search_filters.py` beside it.
+Only this file and `search_filters.py` compose SQL.
 """
 
 import re
@@ -14,12 +14,11 @@ from lapinq_core.domain.tasks.state import Status
 
 
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for. `task_name`, `module`, `args`, `result` and `error` are patterns of ILIKE.
+    """The filters. `task_name`, `module`, `args`, `result` and `error` are ILIKE patterns.
 
-    `name` is a task name as it stands, `error_kind` what `kind_of` makes of an error, `worker` the id of the worker
-    that runs a task or ended it. `before` is the id that a list goes on from, `first` and `last` are the lowest and the
-    highest that pass. A result or an error is that of the end of a task: with one of them nothing passes that has not
-    ended. With `is_delayed` a walk takes those alone that wait for their time.
+    `name` is an exact task name, `error_kind` what `kind_of` makes of an error, `worker` the id of the worker that runs
+    or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and highest ids. A
+    filter by result or error matches only tasks that have ended. With `is_delayed` a walk visits only delayed tasks.
     """
 
     queue: str | None = None
@@ -39,9 +38,9 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
-    """A query for the ids of the `limit` newest tasks that pass; its parameters are the fields of `chosen`.
+    """A query for the ids of the `limit` newest matching tasks; its parameters are the fields of `chosen`.
 
-    It starts from the table that holds the status, so that a rare one is found without walking the others.
+    It starts from the table that holds the status, so that it finds rare ones without walking the others.
     """
     source: sql.Composable = sql.SQL(_SOURCES[chosen.status] if chosen.status else "lapinq_tasks AS t")
     if chosen.status and given(chosen, OF_THE_TASK):
@@ -57,9 +56,9 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
 
 
 def walk_ids(chosen: TaskFilter, limit: int) -> sql.Composed:
-    """A query for the next `limit` ids, ascending, of the table that holds the status, whatever else is asked for.
+    """A query for the next `limit` ids, ascending, in the table that holds the status; the other filters don't apply.
 
-    Its parameters are `after` and `until`, the ids between which it looks, the last one included.
+    Its parameters are `after` and `until`: it looks between these ids, including `until`.
     """
     return sql.SQL(
         "SELECT id FROM {source} WHERE id > %(after)s::uuid AND id <= %(until)s::uuid ORDER BY id LIMIT {limit}"
@@ -67,16 +66,16 @@ def walk_ids(chosen: TaskFilter, limit: int) -> sql.Composed:
 
 
 def these_ids(chosen: TaskFilter) -> sql.Composed:
-    """A query for those of the parameter `ids` that are in the table that holds the status."""
+    """A query for those of the parameter `ids` that are in the table of the status."""
     return sql.SQL("SELECT id FROM {source} WHERE id = ANY (%(ids)s::uuid[])").format(
         source=sql.SQL(_walked(chosen))
     )
 
 
 def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
-    """A query for the tasks of the CTE `looked` that pass, and whether each is running.
+    """A query for the matching tasks of the CTE `looked`, and whether each is running.
 
-    Its parameters are the fields of `chosen`, and `started`: a task made after that does not pass.
+    Its parameters are the fields of `chosen`, and `started`: tasks created later don't match.
     """
     conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
     source: sql.Composable = sql.SQL(
@@ -92,37 +91,37 @@ def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
 
 
 def containing(text: str) -> str:
-    """The pattern for what contains `text`, in which % and _ stay wildcards and a backslash escapes."""
+    """The pattern for texts that contain `text`; % and _ stay wildcards, a backslash escapes."""
     trailing = len(text) - len(text.rstrip("\\"))
-    # A last backslash with nothing to escape stands for itself.
+    # A trailing backslash has nothing to escape and stands for itself.
     return f"%{text}%" if trailing % 2 == 0 else f"%{text}\\%"
 
 
 def literally(text: str) -> str:
-    """The pattern for what contains `text` as it stands: for what a person typed into a search field."""
+    """The pattern for texts that contain `text` literally, as typed into a search field."""
     return f"%{_WILDCARD.sub(_ESCAPE, text)}%"
 
 
 def kind_of(line: str) -> str:
-    """What errors have in common that differ in numbers, ids and quoted parts alone: these become `*`.
+    """Groups errors that differ only in numbers, ids and quoted parts: these become `*`.
 
-    `line` is what `FIRST_LINE` is of an error. A filter for an `error_kind` makes the same of it in the database.
+    `line` is `FIRST_LINE` of an error. A filter by `error_kind` does the same in the database.
     """
     return _HOLE.sub("*", line)
 
 
 def pattern_of(kind: str) -> str:
-    """A pattern that every error passes which is of this kind."""
+    """A pattern that every error of this kind matches."""
     return f"{_WILDCARD.sub(_ESCAPE, kind).replace('*', '%')}%"
 
 
 def given(chosen: TaskFilter, conditions: dict[str, LiteralString]) -> list[sql.SQL]:
-    """Those of `conditions`, by field, that are asked for."""
+    """The `conditions` whose fields are set."""
     return [sql.SQL(text) for field, text in conditions.items() if getattr(chosen, field) is not None]
 
 
 def all_of(conditions: Iterable[sql.SQL]) -> sql.Composed:
-    """That each of them is true."""
+    """All conditions joined with AND."""
     return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
 
 
@@ -147,7 +146,7 @@ def _walked(chosen: TaskFilter) -> LiteralString:
 
 
 FIRST_LINE: LiteralString = "left(split_part(f.error, E'\\n', 1), 300)"
-"""What of an error tells its kind, in SQL."""
+"""The part of an error that tells its kind, in SQL."""
 
 # One text for Python, which tells kinds apart, and for PostgreSQL, which finds a kind again, fifteen times as slowly.
 # PostgreSQL takes the longest alternative, Python the first: of those that may begin at one place each is longer than

@@ -1,11 +1,10 @@
-"""Enqueueing that may be repeated: under a key the same request stores its tasks once, and is answered with their ids.
+"""Idempotent enqueueing: a request repeated under the same key stores its tasks once and gets their ids again.
 
-A key is written in the transaction that stores the tasks. Of two requests that come with it at the same time one writes
-it, and the other is told that it is held until that transaction ends: then it finds the key, or, where that was rolled
-back, writes it itself. Nobody waits for that in the database, for it may last until it is noticed that a server was cut
-off, and who waits keeps a connection and the requests that are stored with it. A key that is found stays locked until
-the transaction ends, so that it can be read. It holds for a day by the database's clock; an older one is overwritten as
-if it were not there.
+The key is written in the transaction that stores the tasks. Of two simultaneous requests with the same key one writes
+it; the other is told that the key is held until that transaction ends. Then it finds the key or, after a rollback,
+writes it itself. Nobody waits in the database: that could last until a cut-off server is noticed, and would block a
+connection and the requests stored with it. A key that is found stays locked until the transaction ends, so that it can
+be read. A key lasts a day by the database's clock; an older one is overwritten.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ _PACKAGE = "lapinq_core.tasks"
 
 FORGET_LIMIT = 1_000
 IDLE_SECONDS = 10
-"""For how long the database keeps a transaction of which it hears nothing, and its keys: its server may be cut off."""
+"""How long the database keeps an idle transaction and its keys, whose server may be cut off."""
 
 Ids = list[str | None]
 
@@ -40,36 +39,35 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A request: its tasks, ascending in their ids, and its key if it came with one."""
+    """A request: its tasks, in ascending order of id, and its key, if any."""
 
     tasks: Sequence[NewTask]
     key: Key | None = None
 
     @property
     def ids(self) -> Ids:
-        """What it is answered with: None for a fire-and-forget task."""
+        """The ids in its answer: None for a fire-and-forget task."""
         return [None if task.is_transient else task.id for task in self.tasks]
 
 
 class Earlier(msgspec.Struct, frozen=True):
-    """What an earlier request with the same key was answered with, and whether it was the same request."""
+    """The answer to an earlier request with the same key, and whether it was the same request."""
 
     task_ids: Ids
     is_same: bool
 
 
 class KeyHeld(LapinqError):
-    """Another request with the same idempotency key is under way."""
+    """Another request with the same idempotency key is in flight."""
 
 
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
 ) -> tuple[list[Earlier | KeyHeld | None], Taken]:
-    """Stores the tasks of `requests` in one transaction, but for those whose key was used before, or is held.
+    """Stores the tasks of `requests` in one transaction, except those whose key was used before or is held.
 
-    Answers for each the request before it, `KeyHeld` where that has not ended yet, None where its tasks are stored now;
-    and what is to be told of these. `conn` is in autocommit mode. Raises the driver's errors; then nothing
-    is stored.
+    Returns for each request the earlier one, `KeyHeld` while that has not ended, or None if its tasks are stored now;
+    and what to announce. `conn` is in autocommit mode. Raises the driver's errors; nothing is stored then.
     """
     answers: list[Earlier | KeyHeld | None] = [None] * len(requests)
     async with conn.transaction():
@@ -88,7 +86,7 @@ async def enqueue_once(
 
 
 async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) -> int:
-    """Deletes keys that hold no more; answers how many."""
+    """Deletes expired keys; returns how many."""
     row = await (await conn.execute(sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)).fetchone()
     return row[0] if row else 0
 
@@ -96,8 +94,8 @@ async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) 
 async def _chosen(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
 ) -> tuple[list[int], list[tuple[int, Key]], list[int]]:
-    """Which requests are to be stored, once it has written the keys of those that have one; which came again; and which
-    have a key that is held."""
+    """Writes the keys of the requests that have one. Returns which requests to store, which are repeats, and whose key
+    is held."""
     first: dict[str, int] = {}
     for n, one in enumerate(requests):
         if one.key is not None:
@@ -117,7 +115,7 @@ async def _chosen(
 
 
 async def _claim(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> tuple[set[str], set[str]]:
-    """Writes the keys of `requests`, each there once; answers those that were free, and those that are held."""
+    """Writes the keys of `requests`, each occurring once; returns those that were free and those that are held."""
     keys = [
         {"key": one.key.name, "digest": one.key.digest.hex(), "task_ids": one.ids}
         for one in requests

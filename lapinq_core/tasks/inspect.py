@@ -1,4 +1,4 @@
-"""Looking at tasks and queues. What only passes through to a client is JSON text made by the database."""
+"""Reads tasks and queues. Objects that only pass through to a client are JSON text made by the database."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -16,9 +16,9 @@ from lapinq_core.tasks.filters import TaskFilter, pick_tasks
 _PACKAGE = "lapinq_core.tasks"
 
 MOST_PAGE_BYTES = 8 * 1024 * 1024
-"""Of the objects on one page; a task alone may be larger."""
+"""The objects on one page together; a single task may be larger."""
 MAX_ATTEMPTS = 200
-"""Of one task at a time; more than it can have with the most retries, unless it snoozes or is released."""
+"""The attempts of one task in one answer. Only snoozes and releases can give a task more than that."""
 
 
 class QueueCounts(msgspec.Struct, frozen=True):
@@ -34,17 +34,17 @@ class QueueCounts(msgspec.Struct, frozen=True):
 
 
 class TaskNames(msgspec.Struct, frozen=True):
-    """What a task is called, and its queue."""
+    """A task's name and queue."""
 
     queue_name: str
     task_name: str
 
 
 class TaskLine(msgspec.Struct, frozen=True):
-    """A task in a few words. `age`, and `duration` of the latest attempt (None before it), are in seconds.
+    """A task in a list. `age`, and `duration` of the latest attempt (None before the first), are in seconds.
 
-    `scheduled_at` is when it is due, or was to be, None for at once; `started_at`, `progress` and the worker are those
-    of the attempt that runs or ended it. `worker` is None when that is forgotten by now.
+    `scheduled_at` is when it is or was due, None for immediately. `started_at`, `progress` and the worker are those of
+    the running or last attempt. `worker` is None if that was pruned.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
-    """The task as a JSON object; None where there is none with this id."""
+    """The task as a JSON object; None for an unknown id."""
     pick = psql.SQL("SELECT %(id)s::uuid AS id")
     found = await (await conn.execute(_task_objects(pick), {"id": task_id}, prepare=True)).fetchone()
     return found[1] if found else None
@@ -84,9 +84,9 @@ async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
 async def list_tasks(
     conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int, most_bytes: int = MOST_PAGE_BYTES
 ) -> tuple[list[str], str | None]:
-    """The newest tasks that pass, as JSON objects; and the id to go on from, or None.
+    """The newest matching tasks as JSON objects, and the id to continue from, or None.
 
-    At most `limit`, and fewer where more than one would be over `most_bytes`: the database is stopped there.
+    At most `limit`; fewer if together they would exceed `most_bytes`, where the statement is stopped.
     """
     objects: list[str] = []
     size = 0
@@ -106,7 +106,7 @@ async def list_tasks(
 
 
 async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
-    """The status, and the result as a JSON object, of use once that is final; None for an unknown id."""
+    """The status, and the result as a JSON object, which counts once the status is final; None for an unknown id."""
     row = await (await conn.execute(sql(_PACKAGE, "get_result"), {"id": task_id}, prepare=True)).fetchone()
     return (Status(row[0]), row[1]) if row else None
 
@@ -118,15 +118,15 @@ async def get_names(conn: psycopg.AsyncConnection, task_id: str) -> TaskNames | 
 
 
 async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Status, str]]:
-    """As `get_result`, for those of `ids` that there are."""
+    """As `get_result`, for those of `ids` that exist."""
     cursor = await conn.execute(sql(_PACKAGE, "get_results"), {"ids": list(ids)}, prepare=True)
     return {task_id: (Status(status), result) for task_id, status, result in await cursor.fetchall()}
 
 
 async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
-    """The attempts of a task as a JSON array, in the order of their ends; None for an unknown id.
+    """The attempts of a task as a JSON array, in the order they ended; None for an unknown id.
 
-    The latest `MAX_ATTEMPTS` at most, and the one that runs.
+    At most the latest `MAX_ATTEMPTS`, and the running one.
     """
     params = {"id": task_id, "limit": MAX_ATTEMPTS}
     row = await (await conn.execute(sql(_PACKAGE, "attempts"), params, prepare=True)).fetchone()
@@ -145,13 +145,13 @@ async def overview(conn: psycopg.AsyncConnection, limit: int) -> Overview:
 
 
 async def newest_tasks(conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int) -> list[TaskLine]:
-    """The `limit` newest tasks that pass."""
+    """The `limit` newest matching tasks."""
     query = psql.SQL(sql(_PACKAGE, "newest_tasks")).format(picked=pick_tasks(chosen, limit))
     return await _lines(conn, query, msgspec.structs.asdict(chosen))
 
 
 async def task_lines(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> list[TaskLine]:
-    """Those of `ids` that there are, newest first."""
+    """Those of `ids` that exist, newest first."""
     if not ids:
         return []
     picked = psql.SQL("SELECT unnest(%(ids)s::uuid[]) AS id")
@@ -174,7 +174,7 @@ async def _lines(
 def _streamed(
     cursor: psycopg.AsyncCursor, query: psql.Composed, chosen: TaskFilter
 ) -> AsyncGenerator[tuple[str, str]]:
-    """The rows one by one, as they are read; closing it stops the statement."""
+    """The rows as they arrive; closing it stops the statement."""
     rows = cursor.stream(query, msgspec.structs.asdict(chosen))
     return cast("AsyncGenerator[tuple[str, str]]", rows)  # the driver declares an iterator alone
 

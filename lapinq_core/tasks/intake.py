@@ -1,4 +1,4 @@
-"""Taking tasks in. A task is accepted when the transaction around these calls commits, and not before."""
+"""Enqueues tasks. A task is accepted when the transaction around these calls commits."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ _PACKAGE = "lapinq_core.tasks"
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What storing tasks leaves to be told, after the commit.
+    """What to announce after the commit.
 
-    In `queues` a worker may now find something to start; the first of the delayed tasks is due in `due_in` seconds,
-    None when there are none (`lapinq_core.tasks.due_notices`).
+    `queues` have ready tasks; the first of the delayed tasks is due in `due_in` seconds, None without any
+    (`lapinq_core.tasks.due_notices`).
     """
 
     queues: set[str] = msgspec.field(default_factory=set[str])
@@ -25,8 +25,8 @@ class Taken(msgspec.Struct, frozen=True):
 async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Taken:
     """Stores `tasks`, all or none.
 
-    The values are expected to have passed `check_task`, the ids to ascend. Waking workers is the caller's part, after
-    the commit (`lapinq_core.db.notifier`). Raises the driver's errors.
+    The values must have passed `check_task`, and the ids must ascend. The caller wakes workers after the commit
+    (`lapinq_core.db.notifier`). Raises the driver's errors.
     """
     kept = [task for task in tasks if not task.is_transient]
     taken = await _insert(conn, "enqueue", kept) if kept else Taken()
@@ -37,7 +37,7 @@ async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Ta
 
 
 async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> set[str]:
-    """As `take_in`; answers the queues in which a worker may now find something to start."""
+    """As `take_in`; returns only the queues with ready tasks."""
     return (await take_in(conn, tasks)).queues
 
 

@@ -1,4 +1,4 @@
-"""A queue as a whole: how full it is, and whether anything may start from it."""
+"""Queues: how many tasks they have, pausing and resuming."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,11 @@ from lapinq_core.people.audit import Author
 _PACKAGE = "lapinq_core.tasks"
 
 MOST_REASON = 1000
-"""Characters that may say why a queue is paused."""
+"""Characters in the reason for a pause."""
 
 
 class QueueState(msgspec.Struct, frozen=True):
-    """How many tasks of a queue have each status; since when, by whom and why it is paused, null where it is not."""
+    """How many tasks of a queue have each status, and when, by whom and why it was paused, null if it is not."""
 
     queue_name: str
     pending: int
@@ -32,18 +32,18 @@ class QueueState(msgspec.Struct, frozen=True):
 
 
 class QueueOrder(StrEnum):
-    """In which order queues are listed; by name among equals."""
+    """How lists of queues are sorted; equals by name."""
 
     NAME = "name"
     PENDING = "pending"
     RUNNING = "running"
     FAILED = "failed"
     PAUSED = "paused"
-    """Those that are paused first."""
+    """Paused queues first."""
 
 
 class QueueLine(QueueState, frozen=True):
-    """A queue in a list. `first_at` is when its first task in line was enqueued or became due; None where none is."""
+    """A queue in a list. `first_at` is when its first ready task was enqueued or became due; None without any."""
 
     first_at: datetime | None
 
@@ -51,9 +51,9 @@ class QueueLine(QueueState, frozen=True):
 async def list_queues(
     conn: psycopg.AsyncConnection, part: str = "", order: QueueOrder = QueueOrder.NAME, limit: int = 500
 ) -> tuple[list[QueueLine], int]:
-    """The first `limit` queues that have tasks or are paused and whose name contains `part`, in capitals or not.
+    """The first `limit` queues that have tasks or are paused and whose name contains `part`, ignoring case.
 
-    Answers also how many there are of them in all.
+    Also returns how many match in all.
     """
     params = {"part": part, "order": order, "limit": limit}
     rows = await (await conn.execute(sql(_PACKAGE, "list_queues"), params, prepare=True)).fetchall()
@@ -61,7 +61,7 @@ async def list_queues(
 
 
 async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueState | None:
-    """The queue; None where it has no tasks and was never paused."""
+    """The queue; None if it has no tasks and was never paused."""
     row = await (await conn.execute(sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)).fetchone()
     return QueueState(*row) if row else None
 
@@ -69,9 +69,9 @@ async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueState | N
 async def pause(
     conn: psycopg.AsyncConnection, queue: str, reason: str | None, *, by: Author
 ) -> QueueState | None:
-    """Lets nothing of the queue start from now on; what runs ends as usual. It need not have tasks yet.
+    """Starts nothing more from the queue; running tasks end as usual. The queue need not have tasks yet.
 
-    One that is paused already keeps the first to have paused it, and nothing is noted.
+    A queue that is already paused keeps who paused it first, and no audit entry is written.
     """
     params = {"queue": queue, "paused_by": by.actor, "reason": reason}
     async with conn.transaction():
@@ -81,9 +81,9 @@ async def pause(
 
 
 async def resume(conn: psycopg.AsyncConnection, queue: str, *, by: Author) -> tuple[bool, QueueState | None]:
-    """Lets the tasks of the queue start again; nothing is noted when it was not paused.
+    """Lets the tasks of the queue start again; no audit entry is written if it was not paused.
 
-    Answers whether it was, and the queue. Waking workers is the caller's part, after the commit.
+    Returns whether it was, and the queue. The caller wakes workers after the commit.
     """
     async with conn.transaction():
         cursor = await conn.execute(sql(_PACKAGE, "resume_queue"), {"queue": queue})

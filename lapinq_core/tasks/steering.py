@@ -1,9 +1,8 @@
-"""What a person asks of a task whatever its state: to stop, to wait again, or to wait no longer for its time; and why,
-where nothing was done.
+"""Stops, requeues or runs one task on request, with an audit entry, and tells why when nothing was done.
 
-What was done is noted in the audit log in the transaction that did it, which ends at once: the row that it locks is
-wanted by workers. A task that is claimed, retried or ends between two statements is looked at again, so `conn` is in
-no transaction.
+The audit entry is written in the transaction that changes the task. That transaction is short, because workers want the
+row it locks. A task that is claimed, retried or ends between two statements is looked at again, so `conn` must be in no
+transaction.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,7 @@ T = TypeVar("T")
 
 
 class Stop(StrEnum):
-    """What came of asking a task to stop."""
+    """The result of `stop`."""
 
     CANCELLED = "cancelled"
     ASKED = "asked"
@@ -34,10 +33,10 @@ class Stop(StrEnum):
 async def stop(
     conn: psycopg.AsyncConnection, task_id: str, *, also_running: bool, by: Author
 ) -> tuple[Stop, Status | None]:
-    """Cancels a task that waits and, with `also_running`, asks one that runs to stop.
+    """Cancels a pending task and, with `also_running`, asks a running one to stop.
 
-    Answers what came of it and the status the task has, None for an unknown one. One that moved from under every look
-    is refused as it was seen last.
+    Returns the result and the task's status, None for an unknown one. A task that moved during every look is refused
+    with the status seen last.
     """
     names = await inspect.get_names(conn, task_id)
     if names is None:
@@ -58,9 +57,9 @@ async def stop(
 async def requeue(
     conn: psycopg.AsyncConnection, task_id: str, *, by: Author
 ) -> tuple[str | None, Status | None]:
-    """Lets a failed task wait again.
+    """Makes a failed task pending again.
 
-    Answers its queue, None when nothing was done, and the status it has, None for an unknown one.
+    Returns its queue, None when nothing was done, and its status, None for an unknown one.
     """
     names = await inspect.get_names(conn, task_id)
     if names is None:
@@ -80,10 +79,10 @@ async def requeue(
 async def run_now(
     conn: psycopg.AsyncConnection, task_id: str, *, by: Author
 ) -> tuple[str | None, Status | None]:
-    """Lets a task that waits for its time, or for that of its retry, start as soon as a worker takes it.
+    """Makes a delayed task ready, also one that waits for its retry.
 
-    Answers its queue, None when nothing was done, and the status it has, None for an unknown one. A pending one for
-    which nothing was done waits for a worker already.
+    Returns its queue, None when nothing was done, and its status, None for an unknown one. A pending task for which
+    nothing was done is ready already.
     """
     names = await inspect.get_names(conn, task_id)
     if names is None:
@@ -95,7 +94,7 @@ async def run_now(
 
 
 class _Steps:
-    """What somebody tries with one task, each with its entry of the audit log, or without any effect."""
+    """Tries verbs on one task; each that has an effect gets its audit entry."""
 
     def __init__(self, conn: psycopg.AsyncConnection, task_id: str, names: TaskNames, by: Author) -> None:
         self._conn = conn
@@ -104,7 +103,7 @@ class _Steps:
         self._by = by
 
     async def take(self, verb: Callable[[psycopg.AsyncConnection, str], Awaitable[T]], action: str) -> T:
-        """What `verb` answers; when it is true, it was done and is noted."""
+        """Returns what `verb` returns; if that is true, writes the audit entry."""
         async with self._conn.transaction():
             done = await verb(self._conn, self._task_id)
             if done:

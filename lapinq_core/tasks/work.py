@@ -1,6 +1,6 @@
 """A worker's verbs: claim tasks, settle their attempts, release them.
 
-Every write matches the claim's token, so a worker that lost its claim changes nothing. The caller compares what comes
+Every write matches the claim token, so a worker that lost its claim changes nothing. The caller compares what comes
 back with what it sent.
 """
 
@@ -24,9 +24,9 @@ HIGHEST_RANK = 2**40
 class Ended(msgspec.Struct, frozen=True):
     """The end of an attempt that did not complete.
 
-    `final` fails the task; otherwise it waits `delay` seconds, and `counts` says whether the attempt used up a start.
-    `cancelled` ends it as cancelled instead. `rescued`: not told by the holder of the token, who is not to take it for
-    an end of its own writing. `isolation` is that of the next attempt, `logs` what this one said.
+    `final` fails the task, or cancels it if `cancelled`. Otherwise the task waits `delay` seconds, and `counts` says
+    whether the attempt used up a start. `rescued`: not written by the holder of the token, which must not take it for
+    its own write. `isolation` is that of the next attempt, `logs` the log of this one.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
-    """For each queue in `marks` that has a task at or after its mark: the rank of the first."""
+    """The rank of the first task at or after its mark, for each queue in `marks` that has one."""
     params = {
         "queues": list(marks),
         "ranks": [rank for rank, _ in marks.values()],
@@ -54,7 +54,7 @@ async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> di
 
 
 async def discover(conn: PinnedConnection) -> dict[str, int]:
-    """Every queue in which something waits, with the rank of its first task."""
+    """All queues with ready tasks, each with the rank of the first."""
     return dict(await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall())
 
 
@@ -72,9 +72,8 @@ async def claim(
 ) -> list[Claim]:
     """Takes up to `limit` tasks of `queue` at or after `mark` with a rank of at most `max_rank`, in their order.
 
-    After `lease` seconds the attempt is overdue even if its worker lives; where the task has a time limit of its own,
-    `margin` seconds after that. `token` is a random UUID of this call: should the answer get lost, `reclaim` asks for
-    it again.
+    After `lease` seconds the attempt is overdue even if its worker lives; if the task has its own time limit, `margin`
+    seconds after that. `token` is a random UUID for this call: if the answer is lost, `reclaim` asks for it again.
     """
     params = {
         "queue": queue,
@@ -95,7 +94,7 @@ async def claim(
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:
-    """What the call of `claim` with this token took."""
+    """What the `claim` with this token took."""
     cursor = await conn.execute(sql(_PACKAGE, "reclaim"), {"worker": worker, "token": token})
     return _decode(await cursor.fetchone(), token)
 
@@ -103,8 +102,8 @@ async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> 
 async def claim_transient(
     conn: PinnedConnection, queues: list[str] | None, limit: int, *, in_order: bool = False
 ) -> list[Claim]:
-    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all); with `in_order` a queue's only when those
-    before it have none."""
+    """Takes up to `limit` fire-and-forget tasks of `queues` (None: of all). With `in_order` it takes from a queue only
+    when those before it have none."""
     params = {"queues": queues, "limit": limit, "in_order": in_order}
     cursor = await conn.execute(sql(_PACKAGE, "claim_transient"), params, prepare=True)
     return _decode(await cursor.fetchone(), "")
@@ -118,9 +117,9 @@ async def complete(
     seconds: Sequence[float],
     logs: Sequence[str | None] = (),
 ) -> int:
-    """Ends attempts that returned, `ids` ascending, with their results as JSON text; answers how many were ours.
+    """Completes attempts, `ids` ascending, with their results as JSON text; returns how many were ours.
 
-    `logs` is what they said, or empty when none said anything.
+    `logs` are what they logged, empty when none logged anything.
     """
     params = {
         "ids": _array(ids),
@@ -134,9 +133,9 @@ async def complete(
 
 
 async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[str, str | None]:
-    """Ends attempts in any other way, in ascending order of id.
+    """Settles attempts that did not complete, in ascending order of id.
 
-    Answers the ids that were ours, each with the queue in which it may start again at once, or None.
+    Returns the ids that were ours, each with the queue in which it is ready again, or None.
     """
     params = {"attempts": msgspec.json.encode(ended).decode()}
     return dict(await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchall())
@@ -145,9 +144,9 @@ async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[
 async def report_progress(
     conn: psycopg.AsyncConnection, reports: Sequence[tuple[str, str, int, str | None]]
 ) -> set[str]:
-    """Notes how far attempts have come: id, token, percent and message of each, in ascending order of id.
+    """Writes the progress of attempts: id, token, percent and message of each, in ascending order of id.
 
-    Answers the ids that were ours.
+    Returns the ids that were ours.
     """
     params = {
         "ids": _array(task_id for task_id, _, _, _ in reports),
@@ -160,9 +159,9 @@ async def report_progress(
 
 
 async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, str, str]]) -> set[str]:
-    """Notes what running attempts logged of late: id, token and lines of each, in ascending order of id.
+    """Writes the latest log lines of running attempts: id, token and lines of each, in ascending order of id.
 
-    Answers the ids that were ours.
+    Returns the ids that were ours.
     """
     ids, tokens, texts = (list(column) for column in zip(*logs, strict=True))
     params = {"ids": ids, "tokens": tokens, "logs": texts}
@@ -184,7 +183,7 @@ async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set
 async def find_own_attempts(
     conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]
 ) -> set[str]:
-    """Those of `ids` whose end with this very token is recorded already."""
+    """Those of `ids` whose end is already recorded with this token."""
     params = {"ids": _array(ids), "tokens": _array(tokens)}
     return {
         row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()

@@ -1,1 +1,1 @@
-"""What keeps the queue going: promotion, expiry, partitions, rescue, retention, and the loops that run them."""
+"""Maintenance: promotion, expiry, partitions, rescue, retention, and the loops that run them."""

@@ -1,6 +1,6 @@
-"""The loops that do the upkeep. Workers, schedulers and servers all run them; any number may.
+"""The maintenance loops. Every worker, scheduler and server runs them.
 
-What one process does the others skip, so running many costs little more than running one.
+What one process has done the others skip, so many cost little more than one.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The chores that keep the queue going. Each is safe to run twice and from anywhere, and bounded a pass."""
+"""The passes of maintenance. Each is bounded, and safe to run twice and from anywhere."""
 
 from collections import Counter, defaultdict
 
@@ -35,9 +35,9 @@ _WORKER_ID = 9  # among the columns of find_lost.sql
 
 
 async def promote(conn: PooledConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
-    """Moves delayed tasks that are due to where they are claimed.
+    """Makes due delayed tasks ready.
 
-    Answers how many, their queues, and in how many seconds the next is due (None: none waits).
+    Returns how many, their queues, and the seconds until the next one is due (None: there is none).
     """
     row = await (await conn.execute(sql(_PACKAGE, "promote"), {"limit": limit}, prepare=True)).fetchone()
     assert row is not None
@@ -45,25 +45,25 @@ async def promote(conn: PooledConnection, limit: int = PASS_LIMIT) -> tuple[int,
 
 
 async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
-    """Ends waiting tasks past their time to live; answers how many."""
+    """Expires pending tasks past their time to live; returns how many."""
     return await _count(conn, "expire", limit)
 
 
 async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
-    """Deletes finished tasks past their time to live; answers how many."""
+    """Deletes ended tasks past their time to live; returns how many."""
     return await _count(conn, "cleanup", limit)
 
 
 async def fold_counts(conn: PooledConnection) -> int:
-    """Adds up the deltas of the counts once many have gathered; answers how many it took."""
+    """Folds the deltas of the counts once there are many; returns how many it folded."""
     return await _count(conn, "fold_counts")
 
 
 async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
-    """Makes the partitions of the coming weeks; answers how many it made.
+    """Creates the partitions of the coming weeks; returns how many.
 
-    It waits for a lock for half a second at most, so as not to hold up everybody behind one long query, and is called
-    again later. A week is left of which the default partition holds too much (`alerts.unmade_week`).
+    It waits at most half a second for a lock, so that nobody queues up behind one long query, and is called again
+    later. It skips a week that has too many rows in the default partition (`alerts.unmade_week`).
     """
     async with conn.transaction():
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
@@ -125,7 +125,7 @@ async def rescue(
 
 
 def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
-    """The row that `settle` takes. Raises ValueError for a completion, and where nothing is to be written."""
+    """The row for `work.settle`. Raises ValueError for a completion, and if there is nothing to write."""
     match following:
         case Fail(error=error, traceback=traceback):
             return Ended(task_id, token, True, True, 0.0, error, traceback, run_seconds)

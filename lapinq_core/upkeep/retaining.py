@@ -1,10 +1,10 @@
-"""The chore that deletes what is kept no longer, in rounds: whole weeks, then each status, then the audit log.
+"""Deletes what retention no longer keeps, in rounds: whole weeks, then each status, then the audit log.
 
-A pass is one step of a round, and the next one starts where it ended. A round walks all that is older than its time
-and still there, so what it costs goes with that: late ends, and ends of other statuses that are kept longer. The pause
-after a round is a minute, or twenty times what the round took of the database if that is longer. So a round over
-millions of failed tasks that are kept for ever takes a twentieth of one connection's time at most. Any number of
-processes may do this: each walks its own rounds, and of two that meet at a task one has it.
+A pass is one step of a round; the next one starts where it ended. A round visits every ended task older than its limit,
+also those of other statuses that are kept longer, so its cost grows with their number. The pause after a round is a
+minute, or twenty times the database time of the round if that is longer. So a round over millions of failed tasks that
+are kept for ever takes at most a twentieth of one connection's time. Any number of processes may do this: each makes
+its own rounds, and of two that meet at a task one deletes it.
 """
 
 import time
@@ -22,7 +22,7 @@ COST_FACTOR = 20.0
 STOPPED_SECONDS = 1.0
 
 _Place = str | None
-"""Where in its part of the round a pass is to begin, None at the beginning; or, answered, None at the end."""
+"""Where in its part of the round a pass starts, None for the beginning; as a result, None for the end."""
 _Part = Callable[[PooledConnection, _Place], Awaitable[_Place]]
 
 
@@ -44,7 +44,7 @@ class Retaining:
         self._round_seconds = 0.0
 
     async def turn(self) -> float:
-        """One pass; between two of a round it pauses for as long as the pass took."""
+        """One pass. Returns the pause after it: within a round, as long as the pass took."""
         self._has_stopped = False
         async with self._pool.connection() as conn:
             began = time.monotonic()
@@ -64,7 +64,7 @@ class Retaining:
     async def _drop(self, conn: PooledConnection, place: _Place) -> _Place:
         week = await retention.drop_week(conn, self._keep, place)
         if isinstance(week, retention.Busy):
-            # Not to be passed over: its tasks would be deleted one by one.
+            # Don't skip it: its tasks would be deleted one by one.
             self._has_stopped = True
             return place
         return None if week is None else week.name
@@ -72,7 +72,7 @@ class Retaining:
     async def _delete(self, status: Status, keep: int, conn: PooledConnection, place: _Place) -> _Place:
         batch = await retention.delete_ended(conn, status, keep, place, self._size)
         if batch is None:
-            # Again from the same place, over fewer. At the beginning there is no place to remember.
+            # Again from the same place, over fewer ids. At the beginning there is no place to remember.
             self._has_stopped = True
             self._size = max(1, self._size // 4)
             return place

@@ -1,9 +1,8 @@
 """Deleting tasks that ended long enough ago: one batch of ids at a time, or a whole week with its partitions.
 
-Each is safe to run twice and from anywhere, and bounded. A week goes if every task of it may go, decided and counted
-while nobody can write there, or it stays as it is. Its partitions can't be detached concurrently, for there are default
-partitions, so the drop locks both parents: it waits for that no longer than others should wait for it, and is tried
-again another time.
+Each is bounded, and safe to run twice and from anywhere. A week is dropped if all of its tasks may go, which is checked
+and counted while nobody can write there; otherwise it stays. Default partitions rule out a concurrent detach, so
+the drop locks both parents. It waits for that lock only as long as others may wait for it, and is tried again later.
 """
 
 import logging
@@ -22,7 +21,7 @@ _PACKAGE = "lapinq_core.upkeep"
 
 BATCH = 1_000
 COUNT_SECONDS = 10.0
-"""For how long a week may be counted. One that takes longer gets smaller, for batches of it are deleted too."""
+"""How long counting a week may take. One that takes longer shrinks: its tasks are also deleted in batches."""
 LOCK_SECONDS = 0.5
 
 _WEEK_SETTINGS = psql.SQL("SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}").format(
@@ -33,29 +32,29 @@ log = logging.getLogger(__name__)
 
 
 class DeletedBatch(msgspec.Struct, frozen=True):
-    """What became of a batch: how many tasks were deleted, and the id to go on after; None: there are no more."""
+    """How many tasks of a batch were deleted, and the id to continue after; None at the end."""
 
     deleted: int
     last: str | None
 
 
 class Week(msgspec.Struct, frozen=True):
-    """What became of the week that begins on Monday `name`, as YYYYMMDD: whether it is gone."""
+    """The week that begins on Monday `name` (YYYYMMDD), and whether it is gone."""
 
     name: str
     is_gone: bool
 
 
 class Busy(msgspec.Struct, frozen=True):
-    """Somebody else makes or drops partitions at the moment."""
+    """Somebody else is creating or dropping partitions."""
 
 
 async def delete_ended(
     conn: PooledConnection, status: Status, keep: int, after: str | None = None, limit: int = BATCH
 ) -> DeletedBatch | None:
-    """Deletes what ended as `status` at least `keep` seconds ago among the next `limit` ids after `after`.
+    """Deletes tasks that ended as `status` at least `keep` seconds ago, among the next `limit` ids after `after`.
 
-    None when it stopped for others or took too long, and changed nothing.
+    None when it gave way to others or took too long, and changed nothing.
     """
     params = {"status": status.value, "keep": keep, "after": after or FIRST, "limit": limit}
     with suppress(*STOPPED):
@@ -69,9 +68,9 @@ async def delete_ended(
 
 
 async def drop_week(conn: PooledConnection, keep: Retention, after: str | None = None) -> Week | Busy | None:
-    """Drops the next week after `after` (the name of one) that is old enough, if all of its tasks may go.
+    """Drops the next week after `after` (a name) that is old enough, if all of its tasks may go.
 
-    None when there is none, and where tasks of some status are kept for ever.
+    None when there is none, and when some status is kept for ever.
     """
     if keep.longest is None:
         return None
@@ -99,7 +98,7 @@ async def drop_week(conn: PooledConnection, keep: Retention, after: str | None =
 
 
 async def _drop(conn: PooledConnection, name: str, params: dict[str, object]) -> int | None:
-    """Drops a week, and answers how many tasks it had; None where one of them is not to go."""
+    """Drops a week and returns how many tasks it had; None if one of them must stay."""
     await conn.execute(_of_week("lock_week", name))
     row = await (await conn.execute(_of_week("uncount_week", name), params, prepare=False)).fetchone()
     assert row is not None

@@ -57,7 +57,11 @@ def of_many(change: bulk.Change, status: Status, **chosen: Any) -> Verb:
     return lambda conn, task: one_step(conn, change, status=status, first=task.id, last=task.id, **chosen)
 
 
-async def asked_to_stop(conn: Conn, task: Task) -> None:
+async def is_claimed(conn: Conn, task: Task) -> None:
+    await claim(conn, task.worker, 1, QUEUE)
+
+
+async def is_asked_to_stop(conn: Conn, task: Task) -> None:
     assert await control.request_cancel(conn, task.id)
 
 
@@ -69,6 +73,14 @@ async def is_completed(conn: Conn, task: Task) -> None:
 async def is_released(conn: Conn, task: Task) -> None:
     assert task.held is not None
     await work.release(conn, [task.held])
+
+
+async def is_run_now(conn: Conn, task: Task) -> None:
+    await control.run_now(conn, task.id)
+
+
+async def is_cancelled(conn: Conn, task: Task) -> None:
+    await control.cancel(conn, task.id)
 
 
 async def is_requeued(conn: Conn, task: Task) -> None:
@@ -124,7 +136,7 @@ NONE, SAME, MORE = Isolation.NONE, Isolation.SUSPECTED, Isolation.ISOLATED
 
 # fmt: off
 MOVES = {
-    "claim": Move(READY, lambda conn, task: claim(conn, task.worker, 1, QUEUE), RUNNING, 3, SAME),
+    "claim": Move(READY, is_claimed, RUNNING, 3, SAME),
     "complete": Move(RUNNING, is_completed, "completed", 3, told=1),
     "fail": Move(RUNNING, FAILS, "failed", 3, told=1),
     "retry": Move(RUNNING, ends_in(Retry(0.0, "no")), READY, 3, SAME, "behind"),
@@ -135,15 +147,15 @@ MOVES = {
     "snooze": Move(RUNNING, ends_in(HandBack("snoozed", 60.0)), DELAYED, 2, SAME),
     "release": Move(RUNNING, is_released, READY, 2, SAME, "before"),
     "drop": Move(RUNNING, ends_in(Drop("asked")), "cancelled", 3),
-    "retry of one asked to stop": Move(RUNNING, after(asked_to_stop, ends_in(Retry(0.0, "no"))), "cancelled", 3),
-    "release of one asked to stop": Move(RUNNING, after(asked_to_stop, is_released), "cancelled", 2),
+    "retry of one asked to stop": Move(RUNNING, after(is_asked_to_stop, ends_in(Retry(0.0, "no"))), "cancelled", 3),
+    "release of one asked to stop": Move(RUNNING, after(is_asked_to_stop, is_released), "cancelled", 2),
     "rescue": Move(RUNNING, loses_its_worker, READY, 3, MORE, "behind"),
     "rescue of one overdue": Move(RUNNING, is_overdue, DELAYED, 3, SAME),
     "promote": Move(DELAYED, is_due, READY, 2, SAME, "behind"),
-    "run now": Move(DELAYED, lambda conn, task: control.run_now(conn, task.id), READY, 2, SAME, "behind"),
+    "run now": Move(DELAYED, is_run_now, READY, 2, SAME, "behind"),
     "run many": Move(DELAYED, of_many(bulk.run_tasks, Status.PENDING, is_delayed=True), READY, 2, SAME, "behind"),
-    "cancel": Move(READY, lambda conn, task: control.cancel(conn, task.id), "cancelled", 2),
-    "cancel delayed": Move(DELAYED, lambda conn, task: control.cancel(conn, task.id), "cancelled", 2),
+    "cancel": Move(READY, is_cancelled, "cancelled", 2),
+    "cancel delayed": Move(DELAYED, is_cancelled, "cancelled", 2),
     "cancel many": Move(READY, of_many(bulk.cancel_tasks, Status.PENDING), "cancelled", 2),
     "cancel many delayed": Move(DELAYED, of_many(bulk.cancel_tasks, Status.PENDING), "cancelled", 2),
     "expire": Move(READY, is_past_its_time, "expired", 2),
@@ -158,7 +170,7 @@ MOVES = {
 
 
 async def made_in(conn: Conn, start: str) -> Task:
-    later = {"scheduled_at": datetime.now(UTC) + HOUR} if start == DELAYED else {}
+    later: dict[str, Any] = {"scheduled_at": datetime.now(UTC) + HOUR} if start == DELAYED else {}
     (task_id,) = await enqueue(conn, **GIVEN, **later)
     await enqueue(conn, **GIVEN)
     table = "lapinq_delayed" if start == DELAYED else "lapinq_ready"

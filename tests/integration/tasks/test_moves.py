@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.domain.tasks.decide import Drop, Fail, HandBack, Isolation, Next, Retry
+from lapinq_core.domain.tasks.decide import Drop, Fail, Isolation, Next, Release, Retry
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, control, work
 from lapinq_core.upkeep import passes
@@ -143,9 +143,9 @@ MOVES = {
     "retry later": Move(RUNNING, ends_in(Retry(60.0, "no")), DELAYED, 3, SAME),
     "retry alone": Move(RUNNING, ends_in(Retry(0.0, "died", isolation=MORE)), READY, 3, MORE, "behind"),
     "retry alone later": Move(RUNNING, ends_in(Retry(60.0, "died", isolation=MORE)), DELAYED, 3, MORE),
-    "hand back": Move(RUNNING, ends_in(HandBack("stopped")), READY, 2, SAME, "behind"),
-    "snooze": Move(RUNNING, ends_in(HandBack("snoozed", 60.0)), DELAYED, 2, SAME),
-    "release": Move(RUNNING, is_released, READY, 2, SAME, "before"),
+    "release after a stop": Move(RUNNING, ends_in(Release("stopped")), READY, 2, SAME, "behind"),
+    "snooze": Move(RUNNING, ends_in(Release("snoozed", 60.0)), DELAYED, 2, SAME),
+    "release of one not begun": Move(RUNNING, is_released, READY, 2, SAME, "before"),
     "drop": Move(RUNNING, ends_in(Drop("asked")), "cancelled", 3),
     "retry of one asked to stop": Move(RUNNING, after(is_asked_to_stop, ends_in(Retry(0.0, "no"))), "cancelled", 3),
     "release of one asked to stop": Move(RUNNING, after(is_asked_to_stop, is_released), "cancelled", 2),

@@ -1,5 +1,5 @@
--- The attempts of a task as JSON text, the running one last: how each ended, what it said, and when. No row for an
--- unknown task. At most `limit` of those that ended, the latest: a task may snooze without end.
+-- The attempts of a task as JSON text, the running one last: how each ended, what it logged, and when. No row for an
+-- unknown task. At most `limit` ended ones, the latest: a task may snooze without end.
 -- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and lapinq_attempts_final.
 WITH known AS MATERIALIZED (
     SELECT id FROM lapinq_tasks WHERE id = %(id)s::uuid

@@ -1,4 +1,4 @@
--- Cancels a task that waits. Answers a row when it did; none when the task is unknown or not pending.
+-- Cancels a pending task. Returns a row if it did; none if the task is unknown or not pending.
 -- Locks its row in ready or delayed; against a claim or a promotion one of the two wins.
 WITH gone AS (
     DELETE FROM lapinq_ready

@@ -1,9 +1,8 @@
--- Cancels, of the tasks in a batch, those that pass and wait, as cancel.sql does with one.
--- {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
--- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
--- locked), no queues, the last id of the batch and how many it had.
--- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
--- two walks wait for each other; then their rows in ready and delayed, waiting for whoever moves one, who then wins.
+-- Cancels the matching pending tasks of a batch, as cancel.sql does with one. {looked} and {picked} are queries for the
+-- batch and for its matching tasks (`filters.py`).
+-- Returns how many, zero running, the ids that moved or were locked, no queues, the last id of the batch and its size.
+-- Locks task rows, ascending and skipping locked ones, so that no release's clean-up deletes one meanwhile and no two
+-- walks wait for each other; then their rows in ready and delayed, waiting for others that move one, who then win.
 -- Relies on the primary keys and the settings of `bulk.py`.
 WITH looked AS MATERIALIZED (
     {looked}

@@ -1,13 +1,13 @@
--- Takes up to `limit` tasks of one queue for a worker: out of ready, into running, in order of rank and entry.
--- Starts at the mark, the last key this worker took, so that entries deleted since are not walked again; `max_rank` keeps
--- it from passing a higher priority that waits in another queue. The comparison of rows leaves out the queue: with it,
--- beside the equality, PostgreSQL would start at the queue's first entry, dead ones included, and the mark only filter.
--- Tasks past their time to live are left to expire.sql.
--- A worker that is unknown or was declared dead gets nothing, and nobody gets anything of a paused queue. An attempt is
--- overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
--- Answers one JSON cell, an array a task; NULL for none. Here date_part costs half of extract, which goes through numeric.
--- Locks the rows it takes, skipping those that others have locked. Relies on lapinq_ready_claim and lapinq_tasks_pkey;
--- the connection is pinned, for by statistics a scan of the task table may look cheaper.
+-- Claims up to `limit` tasks of one queue: out of ready, into running, in order of rank and entry.
+-- Starts at the mark, the last key this worker claimed, so that it doesn't walk the entries deleted since. `max_rank`
+-- keeps it from passing a higher priority in another queue. The row comparison leaves out the queue: with it, beside
+-- the equality, PostgreSQL would start at the queue's first entry, dead ones included, and only filter by the mark.
+-- Leaves tasks past their time to live to expire.sql. An unknown or dead worker gets nothing, and a paused queue gives
+-- nothing. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
+-- Returns one JSON cell, an array per task; NULL for none. Here date_part costs half of extract, which goes through
+-- numeric.
+-- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
+-- connection: by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_ready

@@ -1,8 +1,8 @@
--- Writes idempotency keys that are free: not there, or written a day ago or longer. Takes a JSON array of objects, each key
--- once; answers every key, whether it is held by another transaction that has not ended yet, and whether it was written.
--- Waits for none of those: a key is written under an advisory lock on its hash, held until the transaction ends, and what
--- can't be locked at once is held.
--- Locks the rows of free keys that are there, in the order of their bytes. Relies on lapinq_idempotency_keys_pkey.
+-- Writes free idempotency keys: those that don't exist or are at least a day old. Takes a JSON array of objects, each
+-- key once. Returns each key, whether another open transaction holds it, and whether it was written.
+-- It never waits: each key is written under an advisory lock on its hash, held until the transaction ends; a key whose
+-- lock is taken is held.
+-- Locks the rows of existing free keys, in byte order. Relies on lapinq_idempotency_keys_pkey.
 WITH input AS MATERIALIZED (
     SELECT i.key, i.digest, i.task_ids, pg_try_advisory_xact_lock(hashtextextended(i.key, 1)) AS is_ours
       FROM json_to_recordset(%(keys)s::json) AS i (key text, digest text, task_ids uuid[])

@@ -1,7 +1,7 @@
--- Takes up to `limit` fire-and-forget tasks: the row is deleted, and with it all that is left of the task.
--- Answers one JSON cell in the form of claim.sql, without id and time to live, with the queue at the end; NULL when
--- there is none. Leaves out paused queues. With `in_order` the queues come in the order named, each by rank and entry.
--- Locks the rows it takes, skipping those that others have locked. Relies on the primary key where queues are named.
+-- Takes up to `limit` fire-and-forget tasks by deleting their rows: nothing is left of them.
+-- Returns one JSON cell as claim.sql does, without id and time to live, with the queue at the end; NULL for none. Skips
+-- paused queues. With `in_order` the queues come in the order given, each by rank and entry.
+-- Locks the rows it takes, skipping locked ones. Relies on the primary key if queues are named.
 WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_transient

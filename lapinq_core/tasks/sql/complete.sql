@@ -1,10 +1,10 @@
--- Ends running attempts that returned: out of running, a final attempt appended, the count moved, and a webhook left to
--- be delivered where the task names one. Only for those is the task itself looked up.
--- Takes arrays of ids, tokens and seconds, and JSON arrays of results as text and of logs, which may be shorter; answers
--- how many were still ours.
--- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey; the connection is pinned, for by statistics the table looks tiny while it is full
--- of dead rows.
+-- Completes running attempts: out of running, a final attempt appended, the count moved, and a webhook left for
+-- delivery if the task names one. Only then is the task itself read.
+-- Takes arrays of ids, tokens and seconds, and JSON arrays of results as text and of logs, which may be shorter.
+-- Returns how many were still ours.
+-- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
+-- Relies on lapinq_running_pkey, on a pinned connection: by statistics the table looks tiny while it is full of dead
+-- rows.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seconds)s::float8[]),

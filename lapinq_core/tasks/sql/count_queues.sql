@@ -1,5 +1,5 @@
--- Tasks by queue and status, exact, in the order of the queues' names. Its cost goes with the deltas not yet folded and
--- the tasks running, not with the history. Locks nothing.
+-- Tasks by queue and status, exact, sorted by queue name. The cost grows with the unfolded deltas and the running
+-- tasks, not with the history. Locks nothing.
 SELECT queue_name,
        sum(pending)::bigint,
        sum(running)::bigint,

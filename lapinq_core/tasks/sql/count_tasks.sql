@@ -1,5 +1,5 @@
--- Counts, of the tasks in a batch, those that pass, in the form of delete_tasks.sql: how many don't run, how many do.
--- {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
+-- Counts the matching tasks of a batch, as delete_tasks.sql does: how many are not running, how many are. {looked} and
+-- {picked} are queries for the batch and for its matching tasks (`filters.py`).
 -- Locks nothing. Relies on the primary keys, lapinq_attempts_final and the settings of `bulk.py`.
 WITH looked AS MATERIALIZED (
     {looked}

@@ -1,10 +1,10 @@
--- Deletes, of the tasks in a batch, those that pass and don't run: what was asked, where they stand, every attempt.
--- {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
--- Answers how many it deleted, how many that pass are running, the ids it could not have (they moved while it looked,
--- or somebody else has them locked), no queues, the last id of the batch and how many it had.
--- All is decided in one snapshot: a task is deleted from the place where it stood when it passed, or not at all.
--- Locks task rows, ascending and skipping locked ones, as cleanup.sql does, so that of two who delete one has a task;
--- then their rows in ready and delayed and their final attempts, waiting for whoever moves one, who then wins.
+-- Deletes the matching tasks of a batch that are not running, with their place and all attempts. {looked} and {picked}
+-- are queries for the batch and for its matching tasks (`filters.py`).
+-- Returns how many it deleted, how many matching ones are running, the ids that moved or were locked, no queues, the
+-- last id of the batch and its size.
+-- One snapshot decides everything: a task is deleted from the place where it matched, or not at all.
+-- Locks task rows, ascending and skipping locked ones, as cleanup.sql does, so that of two deletions one gets a task;
+-- then their rows in ready and delayed and their final attempts, waiting for others that move one, who then win.
 -- Relies on the primary keys, lapinq_attempts_final and lapinq_attempts_earlier, and on the settings of `bulk.py`.
 WITH looked AS MATERIALIZED (
     {looked}

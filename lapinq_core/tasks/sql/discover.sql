@@ -1,5 +1,5 @@
--- Every queue that is not paused and in which something waits, with the rank of its first task: a loose scan of the
--- index, one look a queue.
+-- All queues with ready tasks that are not paused, each with the rank of its first task: a loose index scan, one probe
+-- per queue.
 -- Locks nothing. Relies on lapinq_ready_claim.
 WITH RECURSIVE heads AS (
     (SELECT queue_name, rank

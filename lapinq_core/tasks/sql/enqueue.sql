@@ -1,6 +1,6 @@
--- Stores new tasks: what was asked, a row in ready or delayed, and the count. All or nothing.
--- Takes one JSON array of objects in ascending order of id; answers the queues in which something may start at once, and
--- in how many seconds the first of the delayed ones is due (NULL: there is none).
+-- Stores new tasks: the task, its row in ready or delayed, and the count. All or nothing.
+-- Takes one JSON array of objects in ascending order of id. Returns the queues with ready tasks, and the seconds until
+-- the first of the delayed ones is due (NULL: none).
 -- Locks nothing that exists.
 WITH input AS MATERIALIZED (
     SELECT i.*,

@@ -1,5 +1,5 @@
--- Takes fire-and-forget tasks: rows in an unlogged table, no history and no count.
--- Takes one JSON array of objects; answers the queues concerned. Locks nothing that exists.
+-- Stores fire-and-forget tasks: rows in an unlogged table, without history and counts.
+-- Takes one JSON array of objects; returns their queues. Locks nothing that exists.
 WITH entered AS (
     INSERT INTO lapinq_transient (queue_name, rank, task_name, module_path, args, kwargs, metadata, due_at,
                                   timeout_seconds, request_id)

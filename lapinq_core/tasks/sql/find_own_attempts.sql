@@ -1,4 +1,4 @@
--- Which of the given attempts are recorded already with their own token: our own repeated commit, no loss.
+-- Which of the given attempts are already recorded with the same token: our own repeated commit, nothing lost.
 -- Locks nothing. Relies on lapinq_attempts_final and lapinq_attempts_earlier.
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS i (id, token)

@@ -1,4 +1,4 @@
--- Deletes up to `limit` idempotency keys that were written a day ago or longer, the oldest first; answers how many.
+-- Deletes up to `limit` idempotency keys that are at least a day old, oldest first; returns how many.
 -- Locks the rows it deletes, skipping locked ones. Relies on lapinq_idempotency_keys_created_at.
 WITH old AS MATERIALIZED (
     SELECT key

@@ -1,5 +1,5 @@
--- Tasks of one queue by status, exact, and whether it is paused. No row for a queue without tasks of which nothing was
--- ever said. Its cost goes with the deltas not yet folded and the tasks running. Locks nothing.
+-- Tasks of one queue by status, exact, and whether it is paused. No row for a queue without tasks that was never
+-- paused. The cost grows with the unfolded deltas and the running tasks. Locks nothing.
 SELECT counted.name,
        counted.pending,
        counted.running,

@@ -1,6 +1,6 @@
--- For each queue named, from its mark on: the rank of the first task that waits. Queues with none, and paused ones, are
--- left out.
--- Locks nothing. Relies on lapinq_ready_claim, one look a queue; compares rows as claim.sql does.
+-- For each named queue, from its mark on: the rank of the first ready task. Leaves out queues without one, and paused
+-- ones.
+-- Locks nothing. Relies on lapinq_ready_claim, one probe per queue; compares rows as claim.sql does.
 SELECT q.queue_name, head.rank
   FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
  CROSS JOIN LATERAL (

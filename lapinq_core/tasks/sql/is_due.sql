@@ -1,6 +1,6 @@
--- Whether something of the queues (NULL: of all) may start now but is not in lapinq_ready: a fire-and-forget task, or a
--- delayed one that the promoter is about to move. Leaves out paused queues.
--- Locks nothing. Relies on lapinq_delayed_due_at; lapinq_transient is read as a whole, for one that has none.
+-- Whether a task of the queues (NULL: all) may start now that is not in lapinq_ready: a fire-and-forget task, or a
+-- delayed one that is about to be promoted. Ignores paused queues.
+-- Locks nothing. Relies on lapinq_delayed_due_at; reads all of lapinq_transient.
 SELECT EXISTS (
        SELECT
          FROM lapinq_transient t

@@ -1,7 +1,7 @@
--- Queues as the dashboard lists them: those that have tasks or are paused, whose name contains `part`, in the
--- order that is asked for, at most so many, each with how many passed. Counts are exact; `first_at` is when the first in
--- line was enqueued or became due. The cost goes with the deltas not yet folded, the tasks running and the queues.
--- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one look a queue that is listed.
+-- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, sorted as
+-- asked, at most `limit`, each with how many match. Counts are exact; `first_at` is when the first ready task was
+-- enqueued or became due. The cost grows with the unfolded deltas, the running tasks and the queues.
+-- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one probe per listed queue.
 WITH counted AS (
     SELECT queue_name,
            sum(pending)::bigint AS pending,

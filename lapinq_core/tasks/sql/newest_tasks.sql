@@ -1,5 +1,6 @@
--- Tasks in a few words each, newest first: for how long they have been there, and ran, by the database's clock, in seconds.
--- {picked} is a query for their ids (`filters.py`). Locks nothing. Relies on the primary keys and lapinq_attempts_final.
+-- Tasks for a list, newest first, with their age and run time by the database's clock, in seconds. {picked} is a query
+-- for their ids (`filters.py`).
+-- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}
 )

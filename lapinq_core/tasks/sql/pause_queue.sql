@@ -1,5 +1,5 @@
--- Pauses a queue: nothing is claimed from it until it is resumed. No row comes back when it is paused already.
--- Locks the row of the queue, also then, until the end of the transaction. Relies on lapinq_queues_pkey.
+-- Pauses a queue: nothing is claimed from it until it is resumed. Returns no row if it is already paused.
+-- Locks the queue's row, also then, until the end of the transaction. Relies on lapinq_queues_pkey.
 INSERT INTO lapinq_queues AS q (name, paused_at, paused_by, pause_reason)
 VALUES (%(queue)s::text, lapinq_now(), %(paused_by)s::text, %(reason)s::text)
     ON CONFLICT (name) DO UPDATE

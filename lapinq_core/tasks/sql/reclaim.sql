@@ -1,4 +1,4 @@
--- Answers, in the form of claim.sql, what a claim took whose answer was lost with its connection.
+-- What an unanswered claim took, in the form of claim.sql.
 -- Locks nothing. Reads lapinq_running, which is small.
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
                                  t.retry_delay, t.retry_backoff, r.rank, 0,

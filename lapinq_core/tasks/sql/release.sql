@@ -1,7 +1,7 @@
--- Releases tasks whose function was never called: out of running, into ready at the place they were taken from.
--- Takes arrays of ids, tokens and places; answers the queues in which something waits again. No attempt is recorded, no
--- start used up. A task that somebody asked to stop is cancelled instead.
--- A row whose token differs belongs to a later claim and stays. Locks running rows in ascending order of id, as
+-- Releases tasks whose function was never called: out of running, into ready at their old place.
+-- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
+-- Cancels instead if somebody asked the task to stop.
+-- A row with another token belongs to a later claim and stays. Locks running rows in ascending order of id, as
 -- report_logs.sql does. Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *

@@ -1,7 +1,7 @@
--- Notes what running attempts logged of late. Takes arrays of ids, tokens and texts; a row whose token differs belongs to a
--- later claim and stays. Answers the ids that were still ours.
--- Locks running rows in ascending order of id, before it changes any: on a connection of a pool the plan is the
--- statistics' choice, and would lock them as it comes upon them. Relies on lapinq_running_pkey.
+-- Writes what running attempts logged lately. Takes arrays of ids, tokens and texts. A row with another token belongs
+-- to a later claim and stays. Returns the ids that were still ours.
+-- Locks running rows in ascending order of id before it changes any: on a pooled connection the planner chooses the
+-- plan, and would lock them in the order it meets them. Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(logs)s::text[]) AS i (id, token, logs)

@@ -1,5 +1,5 @@
--- Notes how far running attempts have come. Takes arrays of ids, tokens, percents and messages; a row whose token differs
--- belongs to a later claim and stays. Answers the ids that were still ours.
+-- Writes the progress of running attempts. Takes arrays of ids, tokens, percents and messages. A row with another token
+-- belongs to a later claim and stays. Returns the ids that were still ours.
 -- Locks running rows in ascending order of id, as report_logs.sql does. Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *

@@ -1,5 +1,5 @@
--- Asks for the stop of a running attempt: notes it on its row, for the worker's next heartbeat, and tells the worker at
--- once over the channel lapinq_cancel. Answers a row when it did; none when the task is unknown or not running.
+-- Asks to stop a running attempt: marks its row, for the worker's next heartbeat, and notifies the worker at once on
+-- the channel lapinq_cancel. Returns a row if it did; none if the task is unknown or not running.
 -- Locks its running row; against the end of the attempt one of the two wins. Relies on lapinq_running_pkey.
 WITH asked AS (
     UPDATE lapinq_running

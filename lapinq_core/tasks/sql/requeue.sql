@@ -1,5 +1,5 @@
--- Lets a failed task wait again, with all its retries; its earlier attempts stay in its history.
--- Answers its queue when it did; no row when the task is unknown or not failed.
+-- Makes a failed task pending again, with all its retries; its earlier attempts stay in its history.
+-- Returns its queue if it did; no row if the task is unknown or not failed.
 -- Locks the final attempt; of two requeues at once one wins. Relies on lapinq_attempts_final.
 WITH reopened AS (
     UPDATE lapinq_attempts

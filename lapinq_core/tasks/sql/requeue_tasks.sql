@@ -1,9 +1,9 @@
--- Lets, of the tasks in a batch, those that pass and have failed wait again, as requeue.sql does with one, in the
--- order of their ids. {looked} and {picked} are queries for the batch and for what passes of it (`filters.py`).
--- Answers how many, none running, the ids it could not have (they moved while it looked, or somebody else has them
--- locked), the queues in which something waits, the last id of the batch and how many it had.
--- Locks task rows, ascending and skipping locked ones, so that the clean-up of no release deletes one meanwhile and no
--- two walks wait for each other; then their final attempts, waiting for whoever moves one, who then wins.
+-- Makes the matching failed tasks of a batch pending again, as requeue.sql does with one, in the order of their ids.
+-- {looked} and {picked} are queries for the batch and for its matching tasks (`filters.py`).
+-- Returns how many, zero running, the ids that moved or were locked, the queues with ready tasks, the last id of the
+-- batch and its size.
+-- Locks task rows, ascending and skipping locked ones, so that no release's clean-up deletes one meanwhile and no two
+-- walks wait for each other; then their final attempts, waiting for others that move one, who then win.
 -- Relies on the primary keys, lapinq_attempts_final and the settings of `bulk.py`.
 WITH looked AS MATERIALIZED (
     {looked}

@@ -1,5 +1,5 @@
--- Lets the tasks of a paused queue start again. No row comes back when it is not paused.
--- Locks the row of the queue. Relies on lapinq_queues_pkey.
+-- Lets the tasks of a paused queue start again. Returns no row if it is not paused.
+-- Locks the queue's row. Relies on lapinq_queues_pkey.
 UPDATE lapinq_queues
    SET paused_at = NULL,
        paused_by = NULL,

@@ -1,5 +1,5 @@
--- Lets a delayed task, scheduled or waiting for a retry, start now: behind those of its priority that wait already, as if
--- it had fallen due. Answers its queue when it did; no row when the task is unknown or waits for no time.
+-- Makes a delayed task ready, scheduled or waiting for a retry: behind the ready ones of its priority, as if it had
+-- become due. Returns its queue if it did; no row if the task is unknown or not delayed.
 -- Locks its row in delayed; against a promotion or a cancellation one of the two wins. Relies on lapinq_delayed_pkey.
 WITH gone AS (
     DELETE FROM lapinq_delayed

@@ -1,5 +1,5 @@
--- Notes how far a running attempt has come, told by somebody outside of its worker. Answers a row when it did; none when
--- the task is not running, or its claim is another than the one named.
+-- Sets the progress of a running attempt from outside its worker. Returns a row if it did; none if the task is not
+-- running, or has another claim than the one named.
 -- Locks its running row. Relies on lapinq_running_pkey.
 UPDATE lapinq_running
    SET progress = %(progress)s::smallint,

@@ -1,10 +1,11 @@
--- Ends running attempts in any way but completion: an attempt appended, and the task failed, cancelled or waiting again.
--- Takes a JSON array of objects: `final` fails the task, or cancels it where `cancelled`; else it waits `delay` seconds,
--- and `counts` says whether the attempt used up a start; `isolation` is the least isolation of the next one; `rescued` records no token, for its holder knows its own repeated writes by it. A task that somebody asked to
--- stop does not wait again, whatever its attempt came to: it is cancelled. Where a task that fails names a webhook, that
--- is left to be delivered; the task itself is looked up for no others.
--- Answers the ids that were still ours, and whether each may start at once.
--- A row whose token differs belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
+-- Settles running attempts that did not complete: an attempt appended, and the task failed, cancelled or pending again.
+-- Takes a JSON array of objects: `final` fails the task, or cancels it if `cancelled`; otherwise it waits `delay`
+-- seconds, and `counts` says whether the attempt used up a start. `isolation` is the least isolation of the next
+-- attempt. `rescued` records no token, by which its holder would recognize its own write. A task that somebody asked to
+-- stop does not wait again, however its attempt ended: it is cancelled. If a failing task names a webhook, that is left
+-- for delivery; only then is the task itself read.
+-- Returns the ids that were still ours, each with its queue if it is ready again.
+-- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey.
 WITH input AS MATERIALIZED (
     SELECT *

@@ -1,7 +1,7 @@
 -- Task objects as the API shows them, newest first: the id and the object as JSON text. {picked} is a query for the
--- ids, newest first (`filters.py`); what it says of a status and what the object shows come from one snapshot.
--- Each object is made when it is read, in the order of the ids: the limit below has the rows looked up one by one, and
--- nothing is sorted that holds them. So whoever stops reading leaves the rest undone.
+-- ids, newest first (`filters.py`); one snapshot serves the filter by status and the object.
+-- Each object is built when it is read, in the order of the ids: the limit below makes the rows be looked up one by
+-- one, and nothing that contains them is sorted. So a reader that stops early leaves the rest unbuilt.
 -- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}

@@ -1,6 +1,6 @@
--- Deletes up to `limit` finished tasks past their time to live; expired ones an hour after they expired.
--- Answers how many. Locks the task rows it deletes, skipping locked ones, then their final attempts: a task that is
--- requeued meanwhile has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final and _earlier.
+-- Deletes up to `limit` ended tasks past their time to live; expired ones an hour after they expired. Returns how many.
+-- Locks the task rows it deletes, skipping locked ones, then their final attempts: a task that is requeued meanwhile
+-- has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final and _earlier.
 WITH late AS MATERIALIZED (
     SELECT t.id, t.queue_name, a.outcome
       FROM lapinq_tasks t

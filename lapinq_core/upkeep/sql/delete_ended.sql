@@ -1,9 +1,9 @@
--- Deletes tasks that ended as `status` at least `keep` seconds ago, of the `limit` final attempts that follow `after` in
--- the order of ids: what was asked and every attempt. Among all final attempts it looks for completed tasks, which most
--- are; for others among those with their outcome. Ids made less than `keep` seconds ago are not looked at, for a task ends
--- after it was made. Answers how many it deleted, how many it looked at, and the last of these.
+-- Deletes tasks that ended as `status` at least `keep` seconds ago, with all attempts, among the `limit` final attempts
+-- that follow `after` in the order of ids. For completed tasks, which most are, it looks at all final attempts; for
+-- others at those with their outcome. It ignores ids made less than `keep` seconds ago: a task ends after it was made.
+-- Returns how many it deleted, how many it looked at, and the last of these.
 -- Locks task rows, ascending and skipping locked ones, then their final attempts: a task that is requeued meanwhile has
--- none and stays. Relies on lapinq_attempts_final, of which it reads nothing but the index where the outcome is another,
+-- none and stays. Relies on lapinq_attempts_final, of which it reads only the index if the outcome differs,
 -- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`.
 WITH looked AS MATERIALIZED (
     (SELECT task_id AS id, outcome

@@ -1,4 +1,4 @@
--- Ends up to `limit` waiting tasks that are past their time to live. Answers how many.
+-- Expires up to `limit` pending tasks past their time to live. Returns how many.
 -- Locks the rows it takes in ready and delayed, skipping locked ones. Relies on the two expires_at indexes.
 WITH late_ready AS MATERIALIZED (
     SELECT id

@@ -1,8 +1,8 @@
--- Running attempts that nobody looks after: their worker is dead or gone, or their deadline has passed, both by the clock
--- and by what the caller expects it to show. A deadline from before a jump of the clock is put off by as much.
--- Answers at most `limit`, with what decides what becomes of them: of one that is overdue its task's time limit, or how
--- long it was held, for the limit of its worker is not known here. Locks the rows it answers, skipping locked ones.
--- Reads lapinq_running whole, which is small.
+-- Running attempts that nobody looks after: their worker is dead or gone, or their deadline has passed, both by the
+-- clock and by what the caller expects it to show. A deadline set before a jump of the clock is extended by that jump.
+-- Returns at most `limit`, with what decides their future; for an overdue one its task's time limit, or how long it was
+-- held, because the worker's limit is not known here. Locks the rows it returns, skipping locked ones. Reads all of
+-- lapinq_running, which is small.
 SELECT r.id::text, r.token::text, r.attempt, t.max_retries, t.retry_delay, t.retry_backoff,
        coalesce(w.name, r.worker_id::text) AS worker,
        (w.id IS NOT NULL AND w.dead_at IS NULL) AS timed_out,

@@ -1,5 +1,5 @@
--- Adds up deltas into one row a queue once a hundred have gathered, at most 20,000 a pass. Answers how many it took.
--- Exact in any snapshot: what is deleted and what is added commit together. Locks the rows it takes, skipping locked ones.
+-- Folds deltas into one row per queue once there are a hundred, at most 20,000 per pass. Returns how many it took.
+-- Exact in any snapshot: deleted and added rows commit together. Locks the rows it takes, skipping locked ones.
 WITH picked AS MATERIALIZED (
     SELECT ctid
       FROM lapinq_counts

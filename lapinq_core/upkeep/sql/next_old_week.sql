@@ -1,6 +1,6 @@
--- The first week after `after` (its Monday, as YYYYMMDD) that ended `keep` seconds and a day ago or longer, the day for
--- clocks that are behind, and of which nothing waits or runs: with its first id and the first one after it.
--- Locks nothing. Relies on the primary keys of ready, delayed and running, one look a week each.
+-- The first week after `after` (its Monday, as YYYYMMDD) that ended at least `keep` seconds and a day ago, the day for
+-- clocks that are behind, and has no pending or running task; with its first id and the first one after it.
+-- Locks nothing. Relies on the primary keys of ready, delayed and running, one probe each per week.
 SELECT week, lower_id::text, upper_id::text
   FROM (SELECT right(c.relname, 8) AS week, to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS since
           FROM pg_inherits i

@@ -1,5 +1,5 @@
--- Moves up to `limit` delayed tasks that are due into ready, in the order they fell due.
--- Answers how many, their queues, and the seconds until the next one is due (NULL when none waits).
+-- Makes up to `limit` due delayed tasks ready, in the order they became due.
+-- Returns how many, their queues, and the seconds until the next one is due (NULL: none).
 -- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at.
 WITH due AS MATERIALIZED (
     SELECT id

@@ -1,7 +1,7 @@
--- Takes the tasks of a week off the counts, if all of them have ended longer ago than their status is kept, in seconds,
--- and none waits or runs. Answers whether it did, and how many there are.
--- Locks nothing: the transaction has {tasks} and {attempts} locked, the partitions of the week, and reads them from end
--- to end. Relies on the primary keys of ready, delayed and running.
+-- Subtracts the tasks of a week from the counts, if all of them ended longer ago than their status is kept, in seconds,
+-- and none is pending or running. Returns whether it did, and how many there are.
+-- Locks nothing: the transaction holds locks on {tasks} and {attempts}, the week's partitions, which it reads
+-- completely. Relies on the primary keys of ready, delayed and running.
 WITH held AS MATERIALIZED (
     SELECT t.queue_name,
            a.outcome,

@@ -1,4 +1,4 @@
-"""Translates the driver's errors into what callers can act on."""
+"""Translates the driver's errors into errors that callers can act on."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ class DatabaseUnavailable(LapinqError):
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
-    """The database takes no changes now: it is a standby, or was set read-only."""
+    """The database accepts no changes: it is a standby, or was set read-only."""
 
 
 class ValueRefused(LapinqError):
@@ -42,12 +42,12 @@ _AWAY = (
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether `error` says that the database is out of reach or overloaded: the same call may succeed later."""
+    """Whether the database is unreachable or overloaded, so that the same call may succeed later."""
     return isinstance(error, _AWAY)
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether `error` says so of every call, not only of one that was stopped, waited for a lock, or was to write."""
+    """Whether that holds for every call, not just for one that was cancelled, waited for a lock, or tried to write."""
     return is_away(error) and not isinstance(
         error, (pg.QueryCanceled, pg.LockNotAvailable, pg.ReadOnlySqlTransaction)
     )
@@ -55,7 +55,7 @@ def is_outage(error: BaseException) -> bool:
 
 @contextmanager
 def translated() -> Generator[None]:
-    """Around calls of the driver: raises `DatabaseUnavailable` or `ValueRefused` in place of its errors."""
+    """Around calls of the driver: raises `DatabaseUnavailable` or `ValueRefused` instead of its errors."""
     try:
         yield
     except psycopg.DataError as error:

@@ -1,9 +1,8 @@
-"""Sends NOTIFY after the commit and never inside it: wakes the workers of queues that got work, and tells of tasks that
-are waited for.
+"""Sends NOTIFY after the commit, never inside it: for queues that got work, and for tasks that somebody waits for.
 
-NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks, and one notifier a
-process and channel sends for all of them: the first at once, then at most 50 a second, or as often as it is told to. It
-is a hint: what is lost here is found by polling.
+NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks. One notifier per
+process and channel sends for all of them: the first at once, then at most 50 a second unless told otherwise. A
+notification is a hint: polling finds what gets lost.
 """
 
 import asyncio
@@ -17,11 +16,11 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 
 READY_CHANNEL = "lapinq_ready"
-"""Queues in which something may start; workers listen."""
+"""Queues that got work; workers listen."""
 WAIT_CHANNEL = "lapinq_wait"
-"""Ids of tasks whose end somebody waits for, with spaces between; workers listen."""
+"""Ids of tasks whose end somebody waits for, separated by spaces; workers listen."""
 DONE_CHANNEL = "lapinq_done"
-"""Ids of such tasks that have ended, with spaces between; servers listen."""
+"""Ids of such tasks that have ended, separated by spaces; servers listen."""
 LEAST_INTERVAL_SECONDS = 0.02
 DONE_INTERVAL_SECONDS = 0.005
 """Between two sends for `DONE_CHANNEL`: somebody waits for each, and nothing is sent while nobody does."""
@@ -33,10 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Gathers names, of queues or tasks, and sends them on; a running event loop owns it.
+    """Gathers names of queues or tasks and sends them. A running event loop owns it.
 
-    It runs as a task (`run`) until cancelled. `packed` makes the payloads of the names, by default one of each;
-    `least_interval` is the pause between two sends, in seconds.
+    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default one each; `least_interval`
+    is the pause between two sends, in seconds.
     """
 
     def __init__(
@@ -62,13 +61,13 @@ class Notifier:
         self.sent_count = 0
 
     def wake(self, names: Iterable[str]) -> None:
-        """Asks for whoever listens for `names` to be woken; returns at once."""
+        """Notifies the listeners of `names` soon; returns at once."""
         self._names.update(names)
         if self._names:
             self._some.set()
 
     async def run(self) -> None:
-        """Sends what `wake` gathers, for ever."""
+        """Sends what `wake` gathers, until cancelled."""
         while True:
             await self._some.wait()
             self._some.clear()
@@ -83,7 +82,7 @@ class Notifier:
 
 
 def done_notifier(pool: Pool) -> Notifier:
-    """One that tells of tasks that have ended, which somebody waits for."""
+    """The notifier for ended tasks that somebody waits for."""
     return Notifier(pool, DONE_CHANNEL, joined, least_interval=DONE_INTERVAL_SECONDS)
 
 
@@ -92,7 +91,7 @@ async def notify(
 ) -> None:
     """Sends `payloads` over `conn`, which should not be in a transaction that changes much.
 
-    Without a `channel` they are queues, whose workers are woken.
+    By default the payloads are queues, and the channel that of their workers.
     """
     await conn.execute(
         "SELECT pg_notify(%s, p) FROM unnest(%s::text[]) p", (channel, list(payloads)), prepare=True
@@ -100,6 +99,6 @@ async def notify(
 
 
 def joined(ids: Iterable[str]) -> list[str]:
-    """`ids` in as few payloads as they fit in; `str.split` takes one apart."""
+    """`ids` in as few payloads as possible; `str.split` takes one apart."""
     every = list(ids)
     return [" ".join(every[start : start + MOST_IDS]) for start in range(0, len(every), MOST_IDS)]

@@ -1,4 +1,4 @@
-"""What every program does first: find its database, see to the schema, and say plainly what went wrong."""
+"""The first steps of every program: find the database, check the schema, and say plainly what went wrong."""
 
 import asyncio
 import logging
@@ -33,15 +33,15 @@ log = logging.getLogger(__name__)
 def database(settings: Settings) -> Generator[str]:
     """The URL of the database to use while the context lasts.
 
-    Where none is named it is the embedded one: started if it doesn't run yet, migrated, and let go of at
-    the end. Raises `NoBinaries` when there is nothing to run it with. A named one is not touched; its URL is
-    checked, `SettingsError` says that it can't be read.
+    If the settings name none it is the embedded one, which is started if necessary, migrated, and released at the end.
+    Raises `NoBinaries` if there is no PostgreSQL to run. A named database is not touched; a malformed URL raises
+    `SettingsError`.
     """
     if settings.database_url is not None:
         _check_url(settings.database_url)
         yield settings.database_url
         return
-    from lapinq_core.db.embedded import EmbeddedDatabase  # of no use to whoever names a database
+    from lapinq_core.db.embedded import EmbeddedDatabase  # not needed when the settings name a database
 
     lease = EmbeddedDatabase(settings.data_dir, settings.pg_bin).acquire()
     try:
@@ -56,7 +56,7 @@ def database(settings: Settings) -> Generator[str]:
 
 @contextmanager
 def _kept_up(lease: "Lease") -> Generator[None]:
-    """Starts the embedded server again when somebody killed it: nobody else would."""
+    """Restarts the embedded server when somebody killed it: nobody else would."""
     over = threading.Event()
 
     def watch() -> None:
@@ -76,10 +76,10 @@ def _kept_up(lease: "Lease") -> Generator[None]:
 
 
 def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -> None:
-    """Sees to it that the database at `url` has the schema of this release or a later one.
+    """Makes sure that the database at `url` has the schema of this release or a later one.
 
-    With `migrates` it is brought up to date, at `direct_url` where `url` leads through a pooler, else `SchemaError`
-    says what to run. Raises `DatabaseUnavailable` when it is away, `MigrationBusy` when another process takes long
+    With `migrates` it migrates, at `direct_url` if `url` leads through a pooler; otherwise `SchemaError` says what to
+    run. Raises `DatabaseUnavailable` when the database is down, and `MigrationBusy` when another process takes too long
     to migrate it.
     """
     head, current = head_revision(), _revision_at(url)
@@ -95,10 +95,10 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
 
 
 def _revision_at(url: str) -> str | None:
-    """As `current_revision`. Raises `DatabaseUnavailable`, also when there is no answer within `LOOK_SECONDS`.
+    """As `current_revision`. Raises `DatabaseUnavailable`, also without an answer within `LOOK_SECONDS`.
 
-    A pooler may take a connection and leave it waiting for one to the database: a program that is told to stop need not
-    wait for it, and no look is left behind.
+    A pooler may accept a connection and let it wait for one to the database. A program that is told to stop should not
+    wait for that, nor leave a check behind.
     """
     with (
         translated(),
@@ -109,7 +109,7 @@ def _revision_at(url: str) -> str | None:
 
 
 async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
-    """Returns once the database is there and has the schema, or `stop` is set: programs may start in any order."""
+    """Returns once the database is up and has the schema, or `stop` is set: programs may start in any order."""
 
     async def turn() -> None:
         await asyncio.to_thread(prepare_schema, url, migrates=False)
@@ -123,7 +123,7 @@ async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
 
 @contextmanager
 def explained() -> Generator[None]:
-    """Around a command: what lapinq raises becomes a message on standard error and a fitting exit code."""
+    """Around a command: turns our errors into a message on standard error and an exit code."""
     try:
         yield
     except SettingsError as error:

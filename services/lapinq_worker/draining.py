@@ -1,9 +1,9 @@
-"""`lapinq worker --drain`: the end of a worker that is to stop by itself once its queues are empty.
+"""`lapinq worker --drain`: stops the worker once its queues are empty.
 
-Empty means that nothing of them could start now, fire and forget included, and that nothing of it is claimed, runs, or
-waits to be written here. What is delayed, retries too, what lies in a paused queue and what another worker runs is not
-waited for. The fetcher asks between two claims, so that no claim of its own can be under way. A scan that failed
-is no answer: the worker stays until one succeeds.
+Empty means that no task could start now, fire-and-forget ones included, and that this worker has none claimed, running
+or waiting to be settled. It does not wait for delayed tasks, retries among them, for paused queues, or for what other
+workers run. The fetcher asks between two claims, so that none of its own is in flight. A scan that failed is no answer:
+the worker stays until one succeeds.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class Draining:
         self._on_drained = on_drained
 
     async def check(self, connection: PinnedConnection, full_scans: FullScans) -> None:
-        """To be called when there was nothing to claim, while nothing claimed is left to start or end."""
-        # First what ended here is written: a task that failed may have to start again at once.
+        """Call it when there was nothing to claim and no claimed task is left to start or end."""
+        # Settle first what ended here: a failed task may be ready again at once.
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._settler.flushed()

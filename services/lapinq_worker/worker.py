@@ -72,6 +72,7 @@ class Worker:
                      on_ready                  Notifier.wake ──▸ other workers
                      on_delayed                DueTimer.fire_in
                      notices                   CompletionNotices ──▸ Notifier ──▸ servers
+        Fetcher, Canceller   on_ended          Settler.add, for jobs that never start
         Rescuer      on_ready                  Notifier.wake
         Membership   on_declared_dead          drop what waits, interrupt what runs
                      on_claiming_changed       Dispatcher.start_what_fits, Fetcher.heard
@@ -90,9 +91,9 @@ class Worker:
         reexec: Callable[[], None] | None = None,
         ends_tainted: bool = False,
     ) -> None:
-        """With `drain` it stops when its queues are empty. `reexec` re-executes the whole program
-        (`blocked_loop`); None in a program that is not ours. With `ends_tainted` it stops by itself once it has left
-        behind a coroutine that refused to end, and the caller re-executes the program: see `is_tainted`."""
+        """With `drain` it stops when its queues are empty. `reexec` re-executes the program (`blocked_loop`); None if
+        the program is not ours. With `ends_tainted` it stops by itself once it `is_tainted`, and the caller re-executes
+        the program."""
         assert settings.database_url is not None, "the caller resolves the database"
         self._settings = settings
         url, direct = settings.database_url, settings.listen_database_url or settings.database_url
@@ -196,14 +197,14 @@ class Worker:
 
     @property
     def is_tainted(self) -> bool:
-        """Whether it is to end because of what a coroutine that refused to end may have left on the event loop.
+        """Whether a coroutine that refused to end was left behind on the event loop, and the worker should be replaced.
 
-        It claims nothing more, lets all that runs come to its end, and stops.
+        It claims nothing more, lets running tasks end, and stops.
         """
         return self._ends_tainted and self._coroutines.left_behind > 0 and not self.is_dismissed
 
     def stop(self) -> None:
-        """First call: finish what runs. Second: release it now."""
+        """First call: let running tasks finish. Second: release them now."""
         (self._insisted if self._was_told else self._stop).set()
         self._was_told = True
 
@@ -212,11 +213,11 @@ class Worker:
         return "it is stopping" if self._stop.is_set() else self._membership.what_keeps_it()
 
     def collect(self) -> Iterable[Metric]:
-        """What it counts, for the metrics; any thread may ask."""
+        """Its metrics. Any thread may ask."""
         return self._metrics.collect()
 
     async def run(self) -> None:
-        """Works until `stop` is called and everything is handed over."""
+        """Works until `stop` is called and everything is settled or released."""
         await self._pool.open()
         try:
             await self._membership.join(self._stop)
@@ -277,7 +278,7 @@ class Worker:
                 task.cancel()
             await asyncio.wait(everything, timeout=FLUSH_SECONDS)
         for task in everything:
-            # None of them ends by itself; one that did has a fault of ours in it.
+            # None of them ends by itself; one that did has a bug.
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
@@ -297,7 +298,7 @@ class Worker:
 
     def _drop_claims(self) -> None:
         self._dispatcher.take_unstarted()
-        # Their starts are spent, whoever writes their ends.
+        # Others rescue them, and their starts are used up.
         self._interrupt(WorkerLost(self._membership.name))
 
     def _claiming_changed(self) -> None:
@@ -317,7 +318,7 @@ class Worker:
             self._membership.loop_turned()
             self._guard.loop_turned()
             self._dispatcher.start_what_fits()
-            self._tally.count_completions()  # of tasks that leave nothing to write, too
+            self._tally.count_completions()  # also those of fire-and-forget tasks, which no statement settles
             if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)

@@ -8,17 +8,17 @@ from lapinq_core.tasks import work
 
 
 class FireAndForget:
-    """The fetcher owns it. Of two sets of queues that are asked for in turn one holds the other."""
+    """The fetcher owns it. Of any two sets of queues that it asks for, one contains the other."""
 
     def __init__(self, poll_interval: float, *, in_order: bool) -> None:
-        """`in_order`: the queues in the order they are named in."""
+        """With `in_order` it takes from the queues in the order they are named."""
         self._poll_interval = poll_interval
         self._in_order = in_order
         self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
         self._heard_count = 0
 
     def heard(self) -> None:
-        """There may be some."""
+        """A hint: there may be some."""
         self._none_until.clear()
         self._heard_count += 1
 

@@ -11,7 +11,7 @@ _WEIGHT = 0.3
 
 
 class Prefetch:
-    """Measures from claim to claim."""
+    """Measures from one claim to the next."""
 
     def __init__(self) -> None:
         self._ended_count = 0
@@ -34,24 +34,24 @@ class Prefetch:
             self._most = min(MAX_CLAIM, self._most * 2)
 
     def failed(self) -> None:
-        """A claim failed. Should its answer have been too large for the database, the next asks for less."""
+        """A claim failed. Its answer may have been too large for the database, so the next asks for less."""
         self._most = max(1, self._most // 2)
 
     def idled(self) -> None:
-        """There was nothing to claim: the time since says nothing about the pools."""
+        """There was nothing to claim: the idle time says nothing about the pools."""
         self._at = None
 
     def stalled(self) -> None:
-        """What was claimed ahead could not be started: claim none ahead for now."""
+        """Prefetched tasks could not start: prefetch none for now."""
         self._rate = 0.0
 
     @property
     def value(self) -> int:
-        """Tasks to have waiting."""
+        """How many tasks should wait in the worker."""
         return int(min(MAX_PREFETCH, self._rate * self._round_trip * 2))
 
     def bounded(self, wanted: int) -> int:
-        """`wanted`, or as many as fit a claim's answer when the tasks are large."""
+        """`wanted`, or as many as fit into the answer when the tasks are large."""
         wanted = min(wanted, self._most)
         return (
             wanted if self._bytes * wanted <= MAX_CLAIM_BYTES else max(1, int(MAX_CLAIM_BYTES / self._bytes))

@@ -43,9 +43,9 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class QueueChoice:
-    """`weights` of the queues served; empty: all there are, each with weight 1.
+    """`weights` of the queues served; empty for all queues, each with weight 1.
 
-    `is_strict`: the order of the queues goes before the priorities of their tasks (`strict_order`).
+    `is_strict`: the order of the queues comes before the priorities of their tasks (`strict_order`).
     """
 
     is_strict = False
@@ -149,7 +149,7 @@ class QueueChoice:
             del self._heads[queue]
 
     def before(self, turn: Turn) -> list[str]:
-        """The queues whose fire-and-forget tasks go before that turn."""
+        """The queues whose fire-and-forget tasks go before this turn."""
         del turn
         return []
 

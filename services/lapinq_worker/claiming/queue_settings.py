@@ -7,7 +7,7 @@ from lapinq_worker.claiming.strict_order import StrictOrder
 
 
 def choice_of(settings: Settings) -> QueueChoice:
-    """How to choose the next queue. Raises `SettingsError` where the settings name queues that can't be."""
+    """How to choose the next queue. Raises `SettingsError` for invalid queues."""
     try:
         weights = parse_queues(settings.worker_queues)
     except InvalidValue as error:

@@ -1,7 +1,7 @@
-"""Queues in the order named: one is claimed from only while those before it have nothing that could start.
+"""Queues in the order named: the worker claims from one only while those before it have nothing to start.
 
-Priorities order the tasks within a queue and no further. A long backlog in one queue keeps the later ones waiting for
-as long as it lasts, which is what was asked for.
+Priorities order tasks only within a queue. A long backlog in one queue keeps the later ones waiting as long as it
+lasts, which is what the user asked for.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 
 
 class StrictOrder(QueueChoice):
-    """`queues` are those served, the first before all others."""
+    """`queues` in their order, the most urgent first."""
 
     is_strict = True
 
@@ -27,12 +27,12 @@ class StrictOrder(QueueChoice):
         return Turn(queue, self._marks.get(queue, LOWEST_MARK), HIGHEST_RANK, wanted)
 
     def before(self, turn: Turn) -> list[str]:
-        """Those that stand before the turn's."""
+        """The queues before the one of the turn."""
         return self._order[: self._order.index(turn.queue)]
 
     @property
     def open_to_transient(self) -> list[str]:
-        """As far as the first queue with work, its own too: all of its tasks are equals, and some may go first."""
+        """The queues up to and including the first with work: its fire-and-forget tasks are equal to its others."""
         for place, name in enumerate(self._order):
             if name in self._heads:
                 return self._order[: place + 1]

@@ -20,7 +20,7 @@ PART = "worker"
 
 
 class WorkerMetrics:
-    """Of one worker; any thread may `collect`, also while its event loop is held up. `times`: of its chores."""
+    """Of one worker; any thread may `collect`, also while its event loop is held up. `times` are those of its loops."""
 
     def __init__(
         self,

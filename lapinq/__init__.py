@@ -1,18 +1,21 @@
-"""The Python client of lapinq, a task queue on PostgreSQL."""
+"""The Python client of lapinq, a task queue on PostgreSQL.
+
+Names are imported when they are first used: the command line starts without the client, and programs that only enqueue
+start without logging.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq.aio import AsyncTaskQueue
-from lapinq.client import TaskQueue
-from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, TimeLimit
-from lapinq.handle import TaskRef
-from lapinq.task import Task
-from lapinq.version import __version__
-from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
-
 if TYPE_CHECKING:
+    from lapinq.aio import AsyncTaskQueue
+    from lapinq.client import TaskQueue
+    from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, TimeLimit
+    from lapinq.handle import TaskRef
+    from lapinq.task import Task
+    from lapinq.version import __version__
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
     from lapinq_core.domain.tasks.middleware import Middleware
+    from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
 
 __all__ = [
     "AsyncTaskQueue",
@@ -34,21 +37,29 @@ __all__ = [
     "current_task",
 ]
 
-# These import logging. Programs that only enqueue don't need them.
-_LAZY = {
-    "CurrentTask": "lapinq_core.domain.tasks.context",
-    "Middleware": "lapinq_core.domain.tasks.middleware",
-    "current_task": "lapinq_core.domain.tasks.context",
+_NAMES = {
+    "lapinq.aio": ("AsyncTaskQueue",),
+    "lapinq.client": ("TaskQueue",),
+    "lapinq.errors": ("Cancel", "LapinqError", "LeaseLost", "RetryError", "Snooze", "TimeLimit"),
+    "lapinq.handle": ("TaskRef",),
+    "lapinq.task": ("Task",),
+    "lapinq.version": ("__version__",),
+    "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),
+    "lapinq_core.domain.tasks.middleware": ("Middleware",),
+    "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),
 }
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
-    return value
+    if name in _MODULE_OF:
+        value = globals()[name] = getattr(importlib.import_module(_MODULE_OF[name]), name)
+        return value
+    if f"{__name__}.{name}" in _NAMES:  # `lapinq.errors` after `import lapinq`
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

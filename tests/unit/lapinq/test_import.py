@@ -7,7 +7,10 @@ HEAVY = ["asyncio", "click", "httpx", "logging", "psycopg", "sqlalchemy", "ssl",
 
 
 def test_importing_the_client_loads_nothing_heavy() -> None:
-    code = f"import sys, lapinq; print([name for name in {HEAVY} if name in sys.modules])"
+    code = (
+        "import sys; from lapinq import AsyncTaskQueue, RetryError, Task, TaskQueue, TaskRef\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
     # -I -S would leave out the installed package; a plain start shows what a worker child pays.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -32,13 +35,26 @@ def test_every_published_name_is_there() -> None:
         _ = lapinq.nonsense  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_what_is_loaded_when_asked_for_is_the_same_object() -> None:
+def test_a_name_is_the_same_object_as_in_its_module() -> None:
     import lapinq
-    from lapinq_core.domain.tasks import context, middleware
+    from lapinq import client
+    from lapinq_core.domain.tasks import context
 
+    assert lapinq.TaskQueue is client.TaskQueue
     assert lapinq.current_task is context.current_task
-    assert lapinq.CurrentTask is context.CurrentTask
-    assert lapinq.Middleware is middleware.Middleware
+
+
+@pytest.mark.parametrize("module", ["aio", "client", "errors", "handle", "task", "version"])
+def test_the_modules_of_the_client_need_no_import_of_their_own(module: str) -> None:
+    code = f"import lapinq; print(lapinq.{module}.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"lapinq.{module}"
+
+
+def test_the_command_line_starts_without_the_client() -> None:
+    code = "import sys, lapinq.cli; print('msgspec' in sys.modules, 'lapinq.client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False False"
 
 
 def test_declaring_tasks_loads_nothing_heavy_either() -> None:

@@ -1,1 +1,1 @@
-"""Words and pure functions: no I/O, no clock, no randomness of its own."""
+"""Vocabulary and pure functions: no I/O; the time and random numbers are parameters."""

@@ -1,4 +1,4 @@
-"""The one root error, and the errors that carry a meaning in the domain."""
+"""The root error, and the errors with a meaning in the domain."""
 
 from typing import SupportsFloat
 
@@ -11,10 +11,10 @@ class LapinqError(Exception):
 
 
 class RetryError(LapinqError):
-    """The task asks to be run again.
+    """The task asks to be retried.
 
-    Raise it inside a task. It uses up one retry like any other failure, but the wait is `countdown`
-    seconds, whatever the task's own delay and backoff say.
+    Raise it inside a task. It uses up one retry like any other failure, but the delay is `countdown` seconds instead
+    of the task's own delay and backoff.
     """
 
     def __init__(self, countdown: float = 10, message: str | None = None) -> None:
@@ -36,10 +36,10 @@ class Cancel(LapinqError):
 
 
 class Snooze(LapinqError):
-    """The task asks to be run later, as if it had not been started now.
+    """The task asks to run later without using up a start.
 
-    Raise it inside a task: it waits `seconds` and uses up neither a start nor a retry, so nothing but the task's time
-    to live bounds how often it may. Raises TypeError when `seconds` is no number.
+    Raise it inside a task: it runs again after `seconds` and uses up neither a start nor a retry, so only its time to
+    live limits how often it may snooze. Raises TypeError if `seconds` is not a number.
     """
 
     def __init__(self, seconds: float = 10) -> None:
@@ -54,19 +54,18 @@ class Snooze(LapinqError):
 
 
 class LeaseLost(LapinqError):
-    """The task was given to another worker meanwhile."""
+    """The task's lease was lost: another worker may be running it."""
 
 
 class NoTask(LapinqError):
-    """No task runs here: `current_task` was called outside of one."""
+    """`current_task` was called outside a task."""
 
 
 class TimeLimit(BaseException):
     """The task reached its time limit.
 
-    Raised inside a plain function that runs in a child process, wherever it is at that moment; soon after, the
-    process is killed. No subclass of Exception, as asyncio.CancelledError is none, so that an `except Exception` on its
-    way does not hold it up.
+    Raised in a plain function that runs in a child process, wherever it is at that moment; soon after, the process is
+    killed. It is not a subclass of Exception, like asyncio.CancelledError, so an `except Exception` does not catch it.
     """
 
     def __init__(self, limit: float) -> None:
@@ -78,7 +77,7 @@ class TimeLimit(BaseException):
 
 
 class InvalidValue(LapinqError):
-    """A value is not acceptable.
+    """A value is invalid.
 
     `loc` names the field as the caller wrote it ("args", "[3].priority"); `msg` says what is wrong with it.
     """

@@ -1,4 +1,4 @@
-"""What happened in a queue, as sums that add up over processes and time; and the windows of time they are shown for."""
+"""Figures of a queue that add up over processes and time, and the time ranges for which they are shown."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,13 +9,13 @@ import msgspec
 from lapinq_core.domain.histogram import BUCKETS
 
 ALL_QUEUES = ""
-"""Where the figures of all queues together stand: no queue has this name."""
+"""The key of the figures for all queues; no queue has this name."""
 
 FLUSH_SECONDS = 10
-"""The shortest span. A worker hands over what it gathered once in each of them."""
+"""The shortest span. A worker stores its figures once per span."""
 
 SPANS = {FLUSH_SECONDS: 3 * 3600, 60: 3 * 86_400, 900: 30 * 86_400}
-"""How long a row counts for, and how long it is kept; both in seconds. Each span is whole in the next."""
+"""The span of a row and how long it is kept, in seconds. Each span is a multiple of the one before."""
 
 
 def _no_counts() -> list[int]:
@@ -23,10 +23,10 @@ def _no_counts() -> list[int]:
 
 
 class Figures(msgspec.Struct):
-    """Attempts of a queue that started, completed and failed for good, and how long attempts ran, and waited before
-    they started for the first time, as counts by the buckets of `histogram`.
+    """How many attempts of a queue started, completed and failed for good, and how long attempts ran and first starts
+    waited, as counts per bucket of `histogram`.
 
-    A start is counted with the claim and taken back with the claim: so `started` may be below 0 for a while.
+    A start is counted at the claim and taken back at a release, so `started` may be below 0 for a while.
     """
 
     started: int = 0
@@ -36,7 +36,7 @@ class Figures(msgspec.Struct):
     waits: list[int] = msgspec.field(default_factory=_no_counts)
 
     def add(self, other: "Figures") -> None:
-        """Takes in what `other` has."""
+        """Adds `other`."""
         self.started += other.started
         self.completed += other.completed
         self.failed += other.failed
@@ -53,7 +53,7 @@ class Figures(msgspec.Struct):
 
 
 class Window(StrEnum):
-    """A stretch of time up to now, as it is shown."""
+    """A time range up to now, as shown."""
 
     QUARTER = "15m"
     HOUR = "1h"
@@ -62,17 +62,17 @@ class Window(StrEnum):
 
     @property
     def span(self) -> int:
-        """The seconds of the rows that it is read from."""
+        """The span of the rows it is read from, in seconds."""
         return _SHAPES[self][0]
 
     @property
     def width(self) -> int:
-        """The seconds from one point to the next."""
+        """Seconds between two points."""
         return _SHAPES[self][1]
 
     @property
     def points(self) -> int:
-        """How many there are; the last one is not full yet."""
+        """How many points there are; the last one is incomplete."""
         return _SHAPES[self][2]
 
 

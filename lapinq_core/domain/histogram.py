@@ -1,7 +1,6 @@
-"""Times as counts by buckets, which add up over processes, spans and queues; and percentiles of them.
+"""Durations as counts per bucket, which add up over processes, spans and queues, and their percentiles.
 
-Counts are kept in the database by the place of their bucket, so `BOUNDS` says what stored rows mean: it may grow at its
-end, and never change.
+The database stores counts by bucket index, so `BOUNDS` defines what stored rows mean: append to it, never change it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,16 +12,16 @@ _DECADE = 8
 _DECADES = 9
 
 BOUNDS = tuple(1e-4 * 10 ** (n / _DECADE) for n in range(_DECADES * _DECADE + 1))
-"""The upper ends of the buckets in seconds, from 0.1 ms to 100,000 s, which is over a day; each is a third more than
-the one before. A value at a bound is in the bucket that ends there; one more bucket takes what is longer than all."""
+"""Upper bounds of the buckets in seconds, from 0.1 ms to 100,000 s (over a day), each a third more than the one
+before. A value at a bound belongs to the bucket that ends there; one more bucket holds everything longer."""
 
 BUCKETS = len(BOUNDS) + 1
 
 
 def count_into(counts: list[int], ordered: Sequence[float]) -> None:
-    """Adds `ordered`, which ascends, to `counts`, one for each bucket.
+    """Adds `ordered`, in ascending order, to `counts`, one per bucket.
 
-    It costs two searches for each bucket that is met, however many values fall into it.
+    Costs two searches per bucket that is hit, however many values fall into it.
     """
     at, end = 0, len(ordered)
     while at < end:
@@ -34,11 +33,12 @@ def count_into(counts: list[int], ordered: Sequence[float]) -> None:
 
 
 def percentiles(counts: Sequence[int], shares: Sequence[float] = (0.5, 0.95, 0.99)) -> list[float | None]:
-    """For each of `shares` the smallest value, in seconds, that so many of all are no longer than; None of nothing.
+    """For each of `shares` the smallest value, in seconds, that this share of all values does not exceed; None if
+    empty.
 
-    `counts` may end early. The values of a bucket are taken to lie in it evenly on a scale of logarithms, a single one
-    in the middle: what comes out is in the same bucket as the true value. Of one value, or many spread ones, it is
-    within 15 %; a third off at the worst, where many are alike. What is longer than all bounds counts as the last.
+    `counts` may be shorter than `BOUNDS`. Values are assumed to be spread evenly within their bucket on a logarithmic
+    scale, a single value in the middle, so the answer is in the same bucket as the true value: within 15 % for one
+    value or many spread ones, a third off at worst. Values beyond the last bound count as the last bound.
     """
     up_to = list(accumulate(counts))
     total = up_to[-1] if up_to else 0

@@ -1,4 +1,4 @@
-"""The host names that a server is reached by, as settings name them and as requests say them in `Host`."""
+"""The host names that reach the server, as settings name them and requests send them in `Host`."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -11,14 +11,14 @@ _HEADER = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.-]+))(?::[0-
 
 
 def read_host_names(entries: Sequence[str]) -> frozenset[str]:
-    """The names in lower case, without a dot at the end. Raises `InvalidValue` for what is no name."""
+    """The names in lower case, without a trailing dot. Raises `InvalidValue`."""
     return frozenset(map(_read, entries))
 
 
 def is_sure(header: str, names: Collection[str]) -> bool:
     """Whether the value of `Host` is an address, `localhost` or one of `names`, with or without a port.
 
-    An address can't be made to lead elsewhere. The owner of a name can point it anywhere.
+    An address cannot be redirected elsewhere; the owner of a name can point it anywhere.
     """
     found = _HEADER.fullmatch(header.lower())
     if found is None:
@@ -30,12 +30,12 @@ def is_sure(header: str, names: Collection[str]) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IPv4 or IPv6 address, the latter without brackets."""
+    """Whether it is an IPv4 address, or an IPv6 address without brackets."""
     return _address(host) is not None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what listens on `host` is reached from its own machine alone. Of names, only localhost is sure to be."""
+    """Whether only the same machine can reach a server on `host`. Among names, only localhost is certain."""
     address = _address(host)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped

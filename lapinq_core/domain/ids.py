@@ -1,7 +1,7 @@
-"""Task ids: UUIDv7 (RFC 9562), made where the task is made.
+"""Task ids: UUIDv7 (RFC 9562), created where the task is created.
 
-Ids of one process grow strictly, so their order is the order of enqueueing; partitions of the task table go by the
-time inside them. Sub-millisecond time stands in `rand_a` as RFC 9562 section 6.2 method 3 allows.
+Ids of one process strictly increase, so their order is the order of enqueueing; the time inside them decides the
+partition. `rand_a` holds sub-millisecond time, as RFC 9562 section 6.2 method 3 allows.
 """
 
 import os
@@ -14,7 +14,7 @@ _last = 0  # 60 bits: 48 of milliseconds, 12 of fractions
 
 
 def new_id() -> str:
-    """A new id, greater than every one this process made before."""
+    """A new id, greater than every earlier id of this process."""
     return new_ids(1)[0]
 
 
@@ -29,7 +29,7 @@ def new_ids(count: int) -> list[str]:
 
 
 def id_at(milliseconds: int) -> uuid.UUID:
-    """The smallest id of the given Unix time: the border of a partition."""
+    """The smallest id at the given Unix time: the bound of a partition."""
     return uuid.UUID(int=milliseconds << 80)
 
 

@@ -1,4 +1,4 @@
-"""Schedules that come every so many seconds, and how their interval is written: `1h30m`."""
+"""Schedules with a fixed interval, and how an interval is written: `1h30m`."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ _NAMES = {
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """Every `seconds` from `anchor` on, which has an offset. Time that passed counts, whatever clocks show."""
+    """Every `seconds` from `anchor` on, which has an offset. Counts elapsed time, whatever clocks show."""
 
     seconds: int
     anchor: datetime
@@ -34,7 +34,7 @@ class Interval(msgspec.Struct, frozen=True):
             raise InvalidValue("every", "must be at least 1s")
 
     def after(self, moment: datetime) -> datetime:
-        """The first time strictly after `moment`, in UTC: the anchor itself when `moment` is before it."""
+        """The first time strictly after `moment`, in UTC; the anchor itself if `moment` is before it."""
         anchor, step = self.anchor.astimezone(UTC), timedelta(seconds=self.seconds)
         passed = moment.astimezone(UTC) - anchor
         return anchor if passed < timedelta() else anchor + (passed // step + 1) * step
@@ -59,12 +59,12 @@ def read_interval(text: str) -> int:
 
 
 def interval_text(seconds: int) -> str:
-    """What `read_interval` reads as `seconds`, in its one usual form."""
+    """`seconds` in the normal form that `read_interval` reads."""
     return "".join(f"{number}{unit}" for number, unit in _parts(seconds))
 
 
 def interval_in_words(seconds: int, language: str = "en") -> str:
-    """Such as "Every 15 minutes". `language` is "en" or "es"; any other gives English."""
+    """A sentence such as "Every 15 minutes". `language` is "en" or "es"; any other gives English."""
     names = _NAMES.get(language, _NAMES["en"])
     every, last = ("Cada", " y ") if language == "es" else ("Every", " and ")
     parts = _parts(seconds)
@@ -75,7 +75,7 @@ def interval_in_words(seconds: int, language: str = "en") -> str:
 
 
 def _parts(seconds: int) -> list[tuple[int, str]]:
-    """How many of each unit, without those of which there are none. Weeks are for whole ones: ten days stay days."""
+    """The count of each unit that occurs. Weeks only if whole: ten days stay days."""
     parts: list[tuple[int, str]] = []
     for unit, size in _UNITS.items():
         if unit != "w" or seconds % size == 0:

@@ -1,4 +1,4 @@
-"""JSON whose times end in `+00:00`, as those that the database writes do; msgspec by itself ends them in `Z`."""
+"""JSON whose times end in `+00:00`, like those that the database writes; msgspec alone writes `Z`."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import msgspec
 
 
 def encode(value: Any) -> bytes:
-    """`value`, made of structs and builtin values, as JSON. Its times are aware."""
+    """`value`, made of structs and builtin types, as JSON. Its times must have an offset."""
     text = msgspec.json.encode(value)
     # Most of what we answer has no times, and is not gone through.
     if b'Z"' not in text:

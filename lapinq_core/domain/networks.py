@@ -9,8 +9,8 @@ Network = IPv4Network | IPv6Network
 
 
 def read_networks(entries: Iterable[str]) -> tuple[Network, ...]:
-    """The networks; an address is one of itself. Raises `InvalidValue`, also for one that holds every address: naming
-    that is naming none."""
+    """The networks; an address is a network with one member. Raises `InvalidValue`, also for a network of all
+    addresses."""
     found: list[Network] = []
     for entry in entries:
         try:
@@ -20,6 +20,6 @@ def read_networks(entries: Iterable[str]) -> tuple[Network, ...]:
                 "", f"must be addresses or networks such as 10.0.0.0/8, not {entry!r}: {error}"
             ) from error
         if network.prefixlen == 0:
-            raise InvalidValue("", f"must be addresses or networks, not all that there are: {entry}")
+            raise InvalidValue("", f"must not include every address: {entry}")
         found.append(network)
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Origins of pages that may call the API from a browser, as settings name them and browsers write them."""
+"""Origins of web pages that may call the API from a browser, as settings and browsers write them."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ ANY = "*"
 
 
 def read_origins(entries: Sequence[str]) -> tuple[str, ...]:
-    """In lower case, without the port that goes with the scheme.
+    """The origins in lower case, without the scheme's default port.
 
-    Raises `InvalidValue` for what is no origin, and for `*` beside others: it is any origin, and less is let in then.
+    Raises `InvalidValue`, also for `*` next to others: it includes every origin.
     """
     if ANY in entries and len(entries) > 1:
         raise InvalidValue("", "must be either * or origins")

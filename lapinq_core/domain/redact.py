@@ -1,9 +1,9 @@
-"""Hides values in what tasks carry, by the names of their keys. From whom they are hidden is not decided here.
+"""Masks values in payloads by the names of their keys. Who sees masked values is decided elsewhere.
 
-In the addresses that webhooks call, what may be a secret is hidden whatever it is called.
+In webhook URLs, everything that may be a secret is masked, whatever its name.
 
-A name counts wherever it is the key of an object, at any depth. It also counts as the name of a field of a task: `args`
-hides every positional argument, which have no names of their own.
+A name matches the key of an object at any depth, and the name of a payload field: `args` masks every positional
+argument, because they have no names.
 """
 
 from collections.abc import Iterable
@@ -16,18 +16,18 @@ import msgspec
 
 HIDDEN = "[hidden]"
 HIDDEN_TEXT = f'"{HIDDEN}"'
-"""The same as JSON text."""
+"""The mask as JSON text."""
 
 RESULT = "result"
-"""The field that holds JSON text."""
+"""The field that contains JSON text."""
 PAYLOAD_FIELDS = ("args", "kwargs", RESULT, "metadata")
-"""What a task was given and what it gave back. Errors, tracebacks, logs and progress are words about it."""
+"""The values a task was given and returned. Errors, tracebacks, logs and progress are text about it."""
 ADDRESS_FIELDS = ("webhook_url", "url")
-"""What holds the address of a webhook."""
+"""The field with a webhook's URL."""
 
 
 class Redactor:
-    """Hides the values of keys that match one of `patterns`: names, in upper or lower case, or globs like `*token*`."""
+    """Masks the values of keys that match one of `patterns`: names, ignoring case, or globs such as `*token*`."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         choices = "|".join(translate(each.casefold()) for each in patterns)
@@ -38,9 +38,9 @@ class Redactor:
         return self._names.match(name.casefold()) is not None
 
     def mask(self, value: Any) -> Any:
-        """`value`, of what JSON is decoded to, with `HIDDEN` in the place of what is hidden, however deep it is nested.
+        """`value`, decoded JSON, with `HIDDEN` in place of masked values at any depth.
 
-        `value` is left as it is, and is answered itself when there is nothing to hide in it.
+        `value` is not modified; it is returned itself if nothing is masked.
         """
         root = [value]
         found = False
@@ -58,7 +58,7 @@ class Redactor:
         return root[0] if found else value
 
     def mask_text(self, text: str) -> str:
-        """As `mask`, for a value given as JSON text. What is not JSON is hidden whole: nobody can look into it."""
+        """As `mask`, for JSON text. Text that is not JSON is masked as a whole."""
         try:
             value = msgspec.json.decode(text)
             masked = self.mask(value)
@@ -67,9 +67,9 @@ class Redactor:
             return HIDDEN_TEXT
 
     def mask_field(self, name: str, value: Any) -> Any:
-        """The value of one of `PAYLOAD_FIELDS`, which keeps its type: a list stays a list, JSON text stays JSON text.
+        """The value of one of `PAYLOAD_FIELDS`. The type stays: a list stays a list, JSON text stays JSON text.
 
-        As with `mask`, it is `value` itself when there is nothing to hide. There is nothing in a field that is None.
+        As with `mask`, `value` itself is returned if nothing is masked. A field that is None has nothing to mask.
         """
         if value is None:
             return None
@@ -79,9 +79,9 @@ class Redactor:
 
 
 def mask_address(url: str) -> str:
-    """`url` without its user and password, the values in its query, and its fragment.
+    """`url` without its user, password, query values and fragment.
 
-    It is `url` itself when there is none of that. What is in its path can't be told from a name, and stays.
+    `url` itself is returned if it has none of them. The path stays: no name tells which part of it is secret.
     """
     try:
         parts = urlsplit(url)
@@ -104,7 +104,7 @@ def _mask_pair(pair: str) -> str:
 
 
 def hidden(value: Any) -> Any:
-    """A list or an object with nothing left of its values but how many there are, and their keys."""
+    """A list or an object with all values masked; their number and keys stay."""
     if isinstance(value, dict):
         return dict.fromkeys(cast("dict[str, Any]", value), HIDDEN)
     return [HIDDEN] * len(cast("list[Any]", value)) if isinstance(value, list) else HIDDEN

@@ -1,26 +1,26 @@
-"""Workers as an operator sees them: how one is, and what may be asked of it."""
+"""Workers as operators see them: their state, and what can be asked of them."""
 
 from enum import StrEnum
 
 
 class WorkerRequest(StrEnum):
-    """What may be asked of a worker. To let it go on is to ask for nothing any more."""
+    """What can be asked of a worker. To resume it is to clear the request."""
 
     QUIET = "quiet"
-    """Claim nothing more, and go on beating."""
+    """Claim nothing more, and keep sending heartbeats."""
     STOP = "stop"
-    """End, as on SIGTERM. It can't be taken back."""
+    """Shut down, as on SIGTERM. It cannot be undone."""
 
 
 class WorkerState(StrEnum):
-    """How a worker is."""
+    """A worker's state."""
 
     ALIVE = "alive"
     QUIET = "quiet"
-    """It claims nothing more: it was asked to, or ends over a signal."""
+    """It claims nothing more: it was asked to be quiet, or is shutting down."""
     STOPPING = "stopping"
     """It was asked to stop."""
     LATE = "late"
-    """Its last beat is older than half its lease."""
+    """Its last heartbeat is older than half its lease."""
     DEAD = "dead"
-    """It was given up, and others have its tasks."""
+    """It was declared dead, and other workers get its tasks."""

@@ -51,7 +51,7 @@ def test_a_key_is_shown_once_and_works(page: Page, admin: httpx.Client) -> None:
     page.goto("/admin/users")
     page.get_by_text("New key", exact=True).click()
     page.get_by_label("Name", exact=True).fill("shop")
-    page.get_by_label("look at tasks").check()
+    page.get_by_label("see tasks").check()
     page.get_by_role("button", name="Create key").click()
     secret = page.get_by_role("group", name="Your new key")
     expect(secret).to_be_focused()
@@ -59,7 +59,7 @@ def test_a_key_is_shown_once_and_works(page: Page, admin: httpx.Client) -> None:
     with browser(admin, None) as program:
         assert program.get("/api/v1/queues", headers={"X-API-Key": key}).status_code == 200
     page.get_by_role("link", name="Done").click()
-    expect(row(page, "shop")).to_contain_text("enqueue, look")
+    expect(row(page, "shop")).to_contain_text("enqueue, read")
     expect(page.get_by_text(key)).to_have_count(0)
     page.get_by_role("button", name="Delete the key shop").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()

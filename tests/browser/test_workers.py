@@ -13,7 +13,7 @@ def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueu
     row = page.locator("[id^=worker-]")
     expect(row).to_have_count(1)
     row.get_by_role("button", name="it claims no new tasks").click()
-    expect(page.locator("#announcement")).to_contain_text("claims nothing more")
+    expect(page.locator("#announcement")).to_contain_text("claims no new tasks")
     expect(row.locator(".status")).to_have_text("quiet", timeout=20_000)
     task = enqueue(task_name="gcd", args=[12, 18])
     row.get_by_role("button", name="it claims tasks again").click()

@@ -1,7 +1,7 @@
-"""Who asks, and what they may do. Pure: where people, sessions and keys are kept is `lapinq_core.people`.
+"""Who makes a request, and what they may do. Pure: `lapinq_core.people` stores people, sessions and keys.
 
-An admin and the key of the settings may do everything. A user reads everything, but for the values that the settings
-hide, and acts on a queue with the permission for it. A named key does what its scopes say, on every queue.
+An admin and the key from the settings may do everything. A user reads everything except values that the settings hide,
+and acts on a queue with the permission for it. A named key does what its scopes allow, on every queue.
 """
 
 from enum import StrEnum
@@ -11,14 +11,14 @@ import msgspec
 
 
 class Role(StrEnum):
-    """What a person is."""
+    """A user's role."""
 
     ADMIN = "admin"
     USER = "user"
 
 
 class Permission(StrEnum):
-    """What a user may do on a queue. `PAYLOAD` is to see, and search, what the setting `redact` hides from others."""
+    """What a user may do on a queue. `PAYLOAD` lets them see and search what the setting `redact` hides."""
 
     ENQUEUE = "enqueue"
     CANCEL = "cancel"
@@ -37,7 +37,7 @@ class Scope(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """In which way somebody is known."""
+    """How the caller was identified."""
 
     USER = "user"
     KEY = "key"
@@ -46,7 +46,7 @@ class ActorKind(StrEnum):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who asks for something. `id` is that of the user or the named key; `permissions` are by queue."""
+    """The caller. `id` is the user's or the named key's; `permissions` are by queue."""
 
     kind: ActorKind
     name: str
@@ -56,7 +56,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[Scope] = frozenset()
 
     def may_read(self) -> bool:
-        """Whether they may look at tasks and queues."""
+        """Whether they may read tasks and queues."""
         match self.kind:
             case ActorKind.KEY:
                 return self.is_admin or Scope.READ in self.scopes
@@ -66,7 +66,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
                 assert_never(self.kind)
 
     def may(self, permission: Permission, queue: str | None) -> bool:
-        """Whether they may act so on `queue`; None is all queues at once."""
+        """Whether they have the permission on `queue`; None means on all queues."""
         if self.is_admin:
             return True
         match self.kind:
@@ -84,7 +84,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scopes_for(permission: Permission) -> tuple[Scope, ...]:
-    """The scopes of which a named key needs one where a user needs `permission`."""
+    """The scopes that stand for `permission`; a named key needs one of them."""
     match permission:
         case Permission.ENQUEUE:
             return (Scope.ENQUEUE,)
@@ -98,7 +98,7 @@ def scopes_for(permission: Permission) -> tuple[Scope, ...]:
 
 
 MASTER_KEY = Actor(kind=ActorKind.KEY, name="LAPINQ_API_KEY", is_admin=True)
-"""Whoever sends the one key of the settings."""
+"""The caller that sends the key from the settings."""
 
 ANONYMOUS = Actor(kind=ActorKind.ANONYMOUS, name="anonymous")
-"""Anybody, where the API is open."""
+"""Any caller, if the API is open."""

@@ -1,4 +1,4 @@
-"""What a named API key looks like, and what is kept of it: a digest to find it by, and its end to know it by."""
+"""The format of a named API key, and what is stored of it: a digest to find it, and its last characters to show it."""
 
 import hashlib
 import re
@@ -10,22 +10,22 @@ _HINT_CHARACTERS = 4
 
 
 def key_of(secret: bytes) -> str:
-    """The key that says `secret`, which is 32 random bytes. Its prefix tells people and scanners what they found."""
+    """The key made of `secret`, 32 random bytes. Its prefix tells people and secret scanners what it is."""
     return (_PREFIX + urlsafe_b64encode(secret).rstrip(b"=")).decode()
 
 
 def looks_like_key(text: bytes) -> bool:
-    """Whether `text` can be a key; what can't is never looked for."""
+    """Whether `text` has the format of a key; nothing else is looked up."""
     return _KEY.fullmatch(text) is not None
 
 
 def digest_of(key: bytes) -> bytes:
-    """What is kept of a key. A plain hash will do: there is nothing to guess in 32 random bytes."""
+    """The stored digest. A plain hash is enough: 32 random bytes cannot be guessed."""
     return hashlib.sha256(key).digest()
 
 
 def hint_of(key: str) -> str:
-    """The end of a key, by which a person tells theirs apart."""
+    """The last characters, by which people recognise their key."""
     return key[-_HINT_CHARACTERS:]
 
 

@@ -1,4 +1,4 @@
-"""The permissions of a user as they are written down: an object of queue names, each with a list of words."""
+"""A user's permissions as JSON: an object that maps queue names to lists of permissions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _KNOWN = frozenset(Permission)
 
 
 def check_grants(loc: str, queues: Mapping[str, Sequence[str]]) -> Grants:
-    """What `queues` grants; a queue with an empty list grants nothing and is left out. Raises `InvalidValue`."""
+    """The permissions in `queues`; queues with an empty list are dropped. Raises `InvalidValue`."""
     if len(queues) > MAX_QUEUES:
         raise InvalidValue(loc, f"must have at most {MAX_QUEUES} queues")
     found: Grants = {}
@@ -30,7 +30,7 @@ def check_grants(loc: str, queues: Mapping[str, Sequence[str]]) -> Grants:
 
 
 def read_grants(stored: Mapping[str, Sequence[str]]) -> Grants:
-    """What is kept of somebody's permissions. A word of a later release is one that grants nothing here."""
+    """Stored permissions. Permissions of a later release are ignored."""
     return {
         queue: frozenset(Permission(word) for word in words if word in _KNOWN)
         for queue, words in stored.items()
@@ -38,5 +38,5 @@ def read_grants(stored: Mapping[str, Sequence[str]]) -> Grants:
 
 
 def write_grants(grants: Grants) -> dict[str, list[str]]:
-    """`grants` as they are kept and shown: queues by name, words in order."""
+    """`grants` as stored and shown: queues by name, permissions in order."""
     return {queue: sorted(words) for queue, words in sorted(grants.items())}

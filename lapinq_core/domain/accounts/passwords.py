@@ -1,4 +1,4 @@
-"""What a username and a password have to be like. Pure: hashing and comparing them is the API's."""
+"""Rules for usernames and passwords. Pure: the API hashes and compares passwords."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ MAX_USERNAME = 255
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 MOST_COMMON = 10_000
-"""Passwords that are refused because they are guessed first."""
+"""Passwords that attackers guess first."""
 
 DEFAULT_USERNAME = "lapinq"
 DEFAULT_PASSWORD = "lapinq"  # noqa: S105  # everybody knows it: the first user has it until it is changed
@@ -25,12 +25,12 @@ def check_username(loc: str, username: str) -> None:
 
 
 def could_be_username(text: str) -> bool:
-    """Whether it is worth looking for somebody of this name; some of what can be typed no database could take."""
+    """Whether a user of this name can exist; the database rejects some text that people can type."""
     return text.isprintable() and len(text) <= MAX_USERNAME
 
 
 def check_password(loc: str, password: str, username: str) -> None:
-    """8 to 1024 characters, not the username, and none of the most common. Raises `InvalidValue`."""
+    """8 to 1024 characters, not the username, and not a common password. Raises `InvalidValue`."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise InvalidValue(loc, f"must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
     if not is_text(password):
@@ -43,7 +43,7 @@ def check_password(loc: str, password: str, username: str) -> None:
 
 @cache
 def _common() -> frozenset[str]:
-    """The most common passwords, in lower case. Made at the first call: it takes a moment and 15 MB."""
+    """The most common passwords, in lower case. Loaded at the first call: it takes a moment and 15 MB."""
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # see above
 
     # A password that is also a name or a word stands in the list where its rank is best, and in no other.

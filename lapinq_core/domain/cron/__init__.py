@@ -1,1 +1,1 @@
-"""Cron expressions: their fields, the words and languages they are read in, and the instants they match."""
+"""Cron expressions: parsing, describing and matching them."""

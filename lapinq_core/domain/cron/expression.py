@@ -1,12 +1,11 @@
-"""When a cron expression fires, in a time zone. How one is read is `cron_fields`, clocks that change are `local_time`.
+"""When a cron expression fires in a time zone. `fields` parses it, `local_time` handles clock changes.
 
-**Days.** As in Vixie's cron, when both days are restricted it fires on days that match either; when one of the two
-fields begins with a `*` (so with `*/2` as well), on days that match both.
+**Days.** As in Vixie cron: if both day fields are restricted, it fires on days that match either; if one of the two
+starts with `*` (so `*/2` too), on days that match both.
 
-**Summer time.** An expression whose hour is `*`, or has a step over it (`*/2`, `H/2`), follows real time: it fires at
-each instant whose wall clock matches, so twice in an hour that is repeated and not at all in one that is skipped. Any
-other is of fixed times: one that is skipped fires at the first instant after, one that is repeated fires the first time
-only.
+**Daylight saving.** An expression whose hour is `*` or steps over it (`*/2`, `H/2`) follows elapsed time: it fires at
+each instant whose wall clock matches, so twice in a repeated hour and not at all in a skipped one. Any other expression
+has fixed times: a skipped time fires at the first instant after it, a repeated time only the first time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,7 @@ _NEAR = timedelta(days=2)  # more than the offsets of any zone differ by
 
 
 class Cron(msgspec.Struct, frozen=True, eq=False):
-    """An expression in a time zone; `read_cron` makes it. `matchers` are croniter's, of which none is ever moved."""
+    """An expression in a time zone, created by `read_cron`. `matchers` are croniter objects that are never advanced."""
 
     expression: str
     zone: ZoneInfo
@@ -39,9 +38,9 @@ class Cron(msgspec.Struct, frozen=True, eq=False):
     matchers: tuple[croniter, ...]
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first time strictly after `moment`, in UTC, or None when there is none within 50 years.
+        """The first time strictly after `moment`, in UTC; None if there is none within 50 years.
 
-        Raises ValueError for a `moment` without an offset.
+        Raises ValueError if `moment` has no offset.
         """
         if moment.tzinfo is None:
             raise ValueError("the moment must have an offset")
@@ -81,7 +80,7 @@ class Cron(msgspec.Struct, frozen=True, eq=False):
 
 
 def read_cron(expression: str, timezone: str, *, seed: str) -> Cron:
-    """`expression` in `timezone`, an IANA name. `H` in it is hashed from `seed`, the same for ever.
+    """`expression` in `timezone`, an IANA name. `H` is hashed from `seed` and never changes.
 
     Raises `InvalidValue` for "cron" or "timezone".
     """
@@ -89,5 +88,5 @@ def read_cron(expression: str, timezone: str, *, seed: str) -> Cron:
     fields = read_fields(expression, seed)
     matchers = matchers_of(fields)
     if not matchers:
-        raise InvalidValue("cron", "never comes: no month that it names has such a day")
+        raise InvalidValue("cron", "never fires: none of its months has such a day")
     return Cron(expression, zone, fields, matchers)

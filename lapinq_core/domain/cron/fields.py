@@ -1,7 +1,7 @@
-"""Reading a cron expression: which seconds, minutes, hours, days and months it names. What comes of them is `cron`.
+"""Parses a cron expression into the seconds, minutes, hours, days and months it names.
 
-All that may be written ends here as plain numbers: names, aliases, steps, ranges that run over the end of a field, and
-what `H` is hashed to. So there is one reading of an expression, whichever library walks through it.
+Names, aliases, steps, ranges that wrap around, and the hashed `H` all become plain numbers here. So there is one
+interpretation of an expression, whichever library evaluates it.
 """
 
 import re
@@ -27,7 +27,7 @@ _ALIASES = {
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A place in an expression: its name, the numbers and names that may stand there, and what else."""
+    """A field of an expression: its name, and the numbers, names and extensions it accepts."""
 
     name: str
     low: int
@@ -55,11 +55,10 @@ WEEKDAY = Field(
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """What an expression names, each as numbers in rising order; Sunday is 0.
+    """The values an expression names, each in ascending order; Sunday is 0.
 
-    `nth_weekdays` are pairs of a weekday and which one of the month it is, 1 to 5 or `LAST`. `has_star_hour`: the hours
-    are all of them, or every so many. `needs_both_days`: a day must be one of the days and one of the weekdays;
-    otherwise one of either.
+    `nth_weekdays` are pairs of a weekday and its position in the month, 1 to 5 or `LAST`. `has_star_hour`: the hours
+    are `*` or step over it. `needs_both_days`: a day must match the day of month and the weekday; otherwise either.
     """
 
     seconds: tuple[int, ...]
@@ -76,7 +75,7 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 def read_fields(expression: str, seed: str) -> Fields:
-    """The fields of `expression`, with `H` hashed from `seed`. Raises `InvalidValue` that names the wrong one."""
+    """The fields of `expression`, with `H` hashed from `seed`. Raises `InvalidValue`, which names the wrong field."""
     texts = _split(expression)
     has_seconds = len(texts) == 6
     second, minute, hour, day, month, weekday = texts if has_seconds else ["0", *texts]
@@ -107,14 +106,16 @@ def _split(expression: str) -> list[str]:
     text = plain.strip().lower()
     if text.startswith("@"):
         if text not in _ALIASES:
-            raise InvalidValue("cron", f"{text!r} is not known; there are {', '.join(_ALIASES)}")
+            raise InvalidValue("cron", f"{text!r} is unknown; the aliases are {', '.join(_ALIASES)}")
         text = _ALIASES[text]
     texts = text.split()
     if len(texts) not in (5, 6):
         raise InvalidValue(
             "cron",
-            f"has {len(texts)} fields, and must have five (minute, hour, day of month, month, day of week)"
-            " or six, with seconds first; there are no years",
+            (
+                f"has {len(texts)} fields; it needs five (minute, hour, day of month, month, day of week) or"
+                " six, with seconds first; years are not supported"
+            ),
         )
     return texts
 
@@ -122,9 +123,7 @@ def _split(expression: str) -> list[str]:
 def _items(field: Field, text: str) -> list[str]:
     items = text.split(",")
     if "?" in text and (text != "?" or field not in (DAY, WEEKDAY)):
-        raise _wrong(
-            field, text, "? may only stand alone, for a day of month or of week that does not matter"
-        )
+        raise _wrong(field, text, "? may only stand alone, as the day of month or the day of week")
     return items
 
 
@@ -171,7 +170,7 @@ def _hashed(
     first = field.low if low is None else _number(field, item, low)
     last = field.high if high is None else _number(field, item, high)
     if first > last or (field is WEEKDAY and high == "7"):
-        raise _wrong(field, item, f"the range of H must rise, within {field.low}-{field.high}")
+        raise _wrong(field, item, f"the range of H must ascend, within {field.low}-{field.high}")
     drawn = last if high is not None else field.highest_hash or last
     size = drawn - first + 1
     digest = blake2b(f"{field.name}:{seed}".encode(errors="surrogatepass"), digest_size=8).digest()
@@ -198,7 +197,7 @@ def _number(field: Field, item: str, text: str) -> int:
 def _step(field: Field, item: str, text: str, size: int) -> int:
     step = int(text)
     if not 1 <= step <= size:
-        raise _wrong(field, item, f"the step must be 1 to {size}, as many as it steps over")
+        raise _wrong(field, item, f"the step must be 1 to {size}, the size of its range")
     return step
 
 
@@ -213,9 +212,9 @@ def _nth(item: str) -> tuple[int, int]:
 
 def _wrong(field: Field, item: str, reason: str | None = None) -> InvalidValue:
     if reason is None and re.search(r"r", item) and re.fullmatch(r"r(\(.*\))?(/\d+)?", item):
-        reason = "R would be another time at each look; H is one that stays"
+        reason = "R would change with every evaluation; use H, which is stable"
     elif reason is None and field is DAY and "w" in item:
-        reason = "the nearest weekday, W, is not known"
+        reason = "W, the nearest weekday, is not supported"
     names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
     allowed = f"{field.low}-{field.high}{names}{field.also}, *, H, lists, ranges, steps"
-    return InvalidValue("cron", f"{field.name} {item!r}: {reason or f'there may stand {allowed}'}")
+    return InvalidValue("cron", f"{field.name} {item!r}: {reason or f'allowed are {allowed}'}")

@@ -1,10 +1,10 @@
-"""The words in which `cron_words` tells of an expression. A further language is one more of these."""
+"""The languages in which `words` describes an expression. Add one here to support another."""
 
 import msgspec
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A language; `nths` are the first to the fifth and then the last."""
+    """A language; `nths` are the ordinals from first to fifth, then last."""
 
     locale: str
     conjunction: str

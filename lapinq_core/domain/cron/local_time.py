@@ -1,8 +1,8 @@
-"""From wall clocks to instants and back, where clocks are put forward and back.
+"""Converts between wall clocks and instants across clock changes.
 
-A wall clock is a datetime without a zone, an instant one in UTC. `zoneinfo` knows the offset of either, but not when it
-changes next: that is found by looking once a day, and then by halving. Changes that are taken back within a day are
-not seen; there are none since 1900.
+A wall clock is a datetime without a zone, an instant one in UTC. `zoneinfo` knows the offset of either, but not when
+it changes next. That is found by sampling once a day and bisecting. A change that is reverted within a day is missed;
+there has been none since 1900.
 """
 
 import re
@@ -22,14 +22,14 @@ _NO_NAME = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
 
 
 def read_timezone(name: str) -> ZoneInfo:
-    """The zone of that IANA name. Raises `InvalidValue`."""
+    """The time zone with this IANA name. Raises `InvalidValue`."""
     try:
         if len(name) <= MAX_NAME and _NAME.fullmatch(name) and not _NO_NAME.fullmatch(name):
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     raise InvalidValue(
-        "timezone", f"{name[:MAX_NAME]!r} is no time zone; its name is one like Europe/Madrid or UTC"
+        "timezone", f"{name[:MAX_NAME]!r} is not a time zone; use an IANA name such as Europe/Madrid or UTC"
     )
 
 
@@ -39,12 +39,12 @@ def offset_at(instant: datetime, zone: ZoneInfo) -> timedelta:
 
 
 def wall_clock(instant: datetime, zone: ZoneInfo) -> datetime:
-    """What the clocks of `zone` show at `instant`."""
+    """The wall clock of `zone` at `instant`."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """When clocks show `wall` for the first time; for one that they skip, the instant at which they do."""
+    """The first instant at which clocks show `wall`; if they skip it, the instant of the skip."""
     offset = wall.replace(tzinfo=zone).utcoffset() or _NONE
     instant = (wall - offset).replace(tzinfo=UTC)
     later = offset_at(instant, zone)
@@ -54,7 +54,7 @@ def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def end_of_fold(instant: datetime, zone: ZoneInfo) -> datetime | None:
-    """The wall clock up to which hours are being repeated at `instant`, or None when they are not."""
+    """The wall clock at which the hour repeated at `instant` ends; None if none is being repeated."""
     local = instant.astimezone(zone)
     if not local.fold:
         return None
@@ -64,7 +64,7 @@ def end_of_fold(instant: datetime, zone: ZoneInfo) -> datetime | None:
 
 
 def first_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
-    """The first instant after `start`, up to `end`, at which another offset holds. Both are whole seconds."""
+    """The first instant after `start`, up to `end`, with another offset. Both are whole seconds."""
     offset = offset_at(start, zone)
     while start < end:
         probe = min(start + DAY, end)

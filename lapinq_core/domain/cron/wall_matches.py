@@ -1,8 +1,7 @@
-"""The next time that a wall clock matches the fields of an expression, by croniter. Time zones are no matter here.
+"""The next wall clock that matches the fields of an expression, by croniter, without time zones.
 
-croniter never sees a zone: with one it fires twice for a fixed time that is repeated. What it is handed are numbers,
-and an expression for each way in which a day may match, since what it makes of several kinds of days in one expression
-is not always their union.
+croniter never sees a zone: with one it fires twice for a fixed time that is repeated. It gets numbers only, and one
+expression for each way in which a day may match, because it does not always take the union of several kinds of days.
 """
 
 import copy
@@ -19,7 +18,7 @@ _EVERY_DAY = tuple(range(1, 32))
 
 
 def matchers_of(fields: Fields) -> tuple[croniter, ...]:
-    """Walkers of which the first to find something is right; none when no day ever matches."""
+    """croniter objects; the earliest match among them counts. Empty if no day ever matches."""
     days = _text(fields.days, DAY)
     if fields.has_last_day and days != "*":
         days = f"{days},l" if days else "l"
@@ -39,7 +38,7 @@ def matchers_of(fields: Fields) -> tuple[croniter, ...]:
 
 
 def next_match(matchers: Sequence[croniter], wall: datetime) -> datetime | None:
-    """The first match strictly after `wall`, or None when there is none within 50 years. `wall` is a whole second."""
+    """The first match strictly after `wall`, a whole second; None if there is none within 50 years."""
     found = [match for matcher in matchers if (match := _next(matcher, wall)) is not None]
     return min(found, default=None)
 
@@ -58,7 +57,7 @@ def _times(fields: Fields) -> list[tuple[tuple[int, ...], Field]]:
 
 
 def _text(numbers: tuple[int, ...], field: Field) -> str:
-    """As short as can be, for croniter reads an expression item by item."""
+    """The shortest form: croniter parses an expression item by item."""
     if len(numbers) == field.high - field.low + 1:
         return "*"
     steps = {after - before for before, after in pairwise(numbers)}
@@ -68,7 +67,7 @@ def _text(numbers: tuple[int, ...], field: Field) -> str:
 
 
 def _comes(fields: Fields, day: str, nths: tuple[tuple[int, int], ...]) -> bool:
-    """Whether there is such a day in some year: every date falls on every weekday at times."""
+    """Whether such a day exists in any year: over the years, every date falls on every weekday."""
     days = _EVERY_DAY if day == "*" else fields.days
     for month in fields.months:
         for length in _LENGTHS[month - 1]:

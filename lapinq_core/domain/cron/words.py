@@ -1,8 +1,8 @@
-"""A cron expression as a sentence, such as "At 09:00, Monday through Friday", in English or Spanish.
+"""Describes a cron expression as a sentence in English or Spanish, such as "At 09:00, Monday through Friday".
 
-cron-descriptor says the time of day, where what it says of these numbers is true and reads well; of other times they
-are listed. Days and months are said here: it names them in the language of the process, and takes the first of several
-`#` for all of them. Nothing of what was written comes in, only the numbers that it was reduced to.
+cron-descriptor says the time of day where its sentence is correct and reads well; other times are listed. Days and
+months are described here: the library names them in the process's language, and uses the first of several `#` for all.
+The sentence is built from the parsed numbers only, never from the text of the expression.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Shape = Literal["all", "one", "every", "range", "spaced", "list"]
 
 
 def in_words(cron: Cron, language: str = "en") -> str:
-    """What `cron` says, without its time zone. `language` is "en" or "es"; any other gives English."""
+    """The meaning of `cron` without its time zone. `language` is "en" or "es"; any other gives English."""
     words, fields = LANGUAGES.get(language, EN), cron.fields
     said = ", ".join(
         part for part in (_times(fields, words), _days(fields, words), _months(fields, words)) if part
@@ -65,7 +65,8 @@ def _shape(numbers: tuple[int, ...], size: int) -> Shape:
 
 
 def _is_well_said(has_seconds: bool, shapes: Sequence[Shape]) -> bool:
-    """Whether the library says it well. Of minutes in every second hour it says "every 10 minutes, every 2 hours"."""
+    """Whether the library's sentence is good. For minutes in every second hour it says "every 10 minutes, every 2
+    hours"."""
     second, minute, hour = shapes
     if hour in ("every", "spaced", "list"):
         return not has_seconds and minute == "one"
@@ -171,7 +172,7 @@ def _is_run(numbers: Sequence[int]) -> bool:
 
 
 def _numbers(numbers: Sequence[int], words: Words) -> str:
-    """`numbers` as a list in which three or more that follow each other are told by the first and the last."""
+    """`numbers` as a list; three or more in a row are shortened to the first and the last."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:

@@ -1,1 +1,1 @@
-"""Schedules: what defines one, how a file or code declares it, and which of its ticks run."""
+"""Schedules: their definition, how files and code declare them, and which ticks run."""

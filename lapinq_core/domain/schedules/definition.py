@@ -1,6 +1,6 @@
-"""Definitions as they stand in a file or in code, read with all that is wrong with them.
+"""Definitions from a file or from code, read with all their errors at once.
 
-Unlike those that come in a request they stay where they are when their end has passed, which is no mistake then.
+Unlike definitions in a request, they stay valid after their end has passed.
 """
 
 import re
@@ -16,7 +16,7 @@ from lapinq_core.domain.schedules.schedule import Definition, check_definition
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong with a field of a schedule, which is told by its name or its place."""
+    """An error in a field of a schedule, which is identified by its name or position."""
 
     schedule: str
     field: str
@@ -27,7 +27,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class WrongSchedules(LapinqError):
-    """Schedules can't be as they are written; `problems` tells each thing that is wrong."""
+    """The schedules are invalid; `problems` lists every error."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -44,9 +44,9 @@ def has_ended(definition: Definition, now: datetime) -> bool:
 
 
 def check_written(definition: Definition, now: datetime) -> Definition:
-    """`definition` in the form in which it is stored: its times in UTC, its interval in the usual words.
+    """`definition` in its stored form: times in UTC, the interval in normal form.
 
-    As `check_definition`, but for an end that has passed. Raises `InvalidValue`.
+    As `check_definition`, except for an end that has passed. Raises `InvalidValue`.
     """
     if has_ended(definition, now):
         assert definition.ends_at is not None
@@ -62,9 +62,9 @@ def check_written(definition: Definition, now: datetime) -> Definition:
 def read_written(
     values: Mapping[str, Any], now: datetime, place: str
 ) -> tuple[Definition | None, list[Problem]]:
-    """The definition with these fields, and what is wrong with them; None where something is.
+    """The definition with these fields, None if any is wrong, and the errors.
 
-    `place` tells which one it is where it has no name.
+    `place` identifies it if it has no name.
     """
     name = values.get("name")
     label = name if isinstance(name, str) and name else place
@@ -103,13 +103,13 @@ _PAYLOADS = ("args", "kwargs", "metadata")
 
 
 def _typed(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Fields of the right types, enough of them to make a definition; and what is wrong with the others."""
+    """Fields with the right types, enough to make a definition, and the errors in the others."""
     fields: dict[str, Any] = {}
     problems: list[tuple[str, str]] = []
     for field, value in values.items():
         try:
             if field not in _HINTS:
-                raise InvalidValue(field, "is no field of a schedule")
+                raise InvalidValue(field, "is not a field of a schedule")
             fields[field] = msgspec.convert(_plain(field, value), _HINTS[field])
         except msgspec.ValidationError as error:
             text = str(error).replace(" | null", "")
@@ -126,13 +126,13 @@ def _typed(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, s
 
 
 def _plain(field: str, value: Any) -> Any:
-    """A payload as JSON has it, in which TOML's times are texts."""
+    """A payload as JSON; TOML's times become text."""
     if field not in _PAYLOADS:
         return value
     try:
         msgspec.json.encode(plain := msgspec.to_builtins(value))
     except (TypeError, ValueError, OverflowError, RecursionError):
-        raise InvalidValue(field, "must have a form in JSON") from None
+        raise InvalidValue(field, "cannot be represented as JSON") from None
     return plain
 
 
@@ -140,4 +140,4 @@ def _aware(moment: datetime) -> datetime:
     try:
         return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
     except OverflowError:
-        raise InvalidValue("ends_at", "must be a time that can be told in UTC") from None
+        raise InvalidValue("ends_at", "must be a time that can be converted to UTC") from None

@@ -1,4 +1,4 @@
-"""The times at which a schedule would come, on the clocks of UTC and on those of its zone."""
+"""The ticks of a schedule in UTC and in its time zone."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,14 +9,14 @@ from lapinq_core.domain.schedules.schedule import When
 
 
 class PlannedTime(msgspec.Struct, frozen=True):
-    """A planned instant in UTC, and what clocks show there then, with their offset from UTC."""
+    """A planned instant in UTC, and the local time with its offset."""
 
     at: datetime
     local: str
 
 
 def next_times(times: When, after: datetime, count: int, zone: ZoneInfo) -> list[PlannedTime]:
-    """The first `count` instants after `after`; fewer where there are no more. Can take 10 ms each."""
+    """The first `count` instants after `after`; fewer if no more follow. Can take 10 ms each."""
     found: list[PlannedTime] = []
     moment: datetime | None = after
     while len(found) < count and (moment := times.after(moment)) is not None:

@@ -1,4 +1,4 @@
-"""What a schedule says: which task is enqueued, when, and what becomes of ticks that are late or meet a run."""
+"""The definition of a schedule: which task it enqueues, when, and its misfire and overlap policies."""
 
 import hashlib
 import math
@@ -18,7 +18,7 @@ from lapinq_core.domain.tasks.task import MAX_NAME, NewTask, check_name, check_t
 MAX_JITTER = 86_400
 MAX_MISFIRE_LIMIT = 1000
 RESERVED_NAMES = frozenset({".", "..", "new", "preview"})
-"""Paths of the API and of the dashboard, and what a path can't end in."""
+"""Names that are paths of the API and the dashboard, or that a path cannot end in."""
 
 _TASK_FIELDS = (
     "task_name",
@@ -39,11 +39,11 @@ _TIME_FIELDS = ("cron", "every", "timezone", "starts_at", "ends_at")
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule as somebody writes it; what it says of the task is as in `NewTask`.
+    """A schedule as a person writes it; the fields of the task are those of `NewTask`.
 
-    Exactly one of `cron` and `every` says when. `starts_at` and `ends_at`, both inclusive, have an offset. The task of
-    a tick becomes due within `jitter` seconds of it. `misfire_limit` is how many missed ticks `Misfire.ALL` makes up
-    for at once.
+    Exactly one of `cron` and `every` is set. `starts_at` and `ends_at` are inclusive and have an offset. A tick's task
+    becomes due within `jitter` seconds of it. `misfire_limit` is the most missed ticks that `Misfire.ALL` runs at
+    once.
     """
 
     name: str
@@ -72,14 +72,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class When(msgspec.Struct, frozen=True):
-    """The planned instants of a schedule, from its start to its end."""
+    """The planned instants of a schedule between its start and its end."""
 
     series: Series
     starts_at: datetime | None
     ends_at: datetime | None
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first planned instant after `moment`; None when there is none any more."""
+        """The first planned instant after `moment`; None if none is left."""
         if self.starts_at is not None and moment < self.starts_at:
             moment = self.starts_at - _INSTANT
         try:
@@ -93,7 +93,7 @@ _INSTANT = datetime.resolution
 
 
 def when(definition: Definition, anchor: datetime) -> When:
-    """Its planned instants; `anchor` is what an interval counts from. Raises `InvalidValue`."""
+    """The planned instants; an interval counts from `anchor`. Raises `InvalidValue`."""
     if definition.cron is not None:
         series = read_cron(definition.cron, definition.timezone, seed=definition.name)
     else:
@@ -103,25 +103,25 @@ def when(definition: Definition, anchor: datetime) -> When:
 
 
 def anchor_of(definition: Definition, now: datetime) -> datetime:
-    """What an interval that begins now counts from."""
+    """The anchor of an interval that starts now."""
     return definition.starts_at or now.replace(microsecond=0)
 
 
 def changes_times(before: Definition, after: Definition) -> bool:
-    """Whether the planned instants may be others."""
+    """Whether the change may move planned instants."""
     return any(getattr(before, field) != getattr(after, field) for field in _TIME_FIELDS)
 
 
 def task_of(definition: Definition, task_id: str) -> NewTask:
-    """A task as it says."""
+    """A task as defined."""
     return NewTask(id=task_id, **{field: getattr(definition, field) for field in _TASK_FIELDS})
 
 
 def task_at(definition: Definition, fire_at: datetime, task_id: str) -> NewTask:
     """The task of the tick planned for `fire_at`.
 
-    It is due then or, with jitter, a little later, by what the name and the instant decide. Its metadata says which
-    schedule it is of and which tick, unless the definition uses those keys itself.
+    It is due then or, with jitter, a little later; name and instant decide the delay. Its metadata names the schedule
+    and the tick unless the definition uses those keys itself.
     """
     noise = hashlib.sha256(f"{definition.name}\n{fire_at.timestamp()}".encode()).digest()
     share = int.from_bytes(noise[:8]) / 2**64
@@ -136,9 +136,9 @@ def task_at(definition: Definition, fire_at: datetime, task_id: str) -> NewTask:
 
 
 def check_definition(definition: Definition, now: datetime) -> Definition:
-    """`definition` with an offset added to times that have none (they are UTC).
+    """`definition` with UTC set for times without an offset.
 
-    Types are the caller's to see to. Raises `InvalidValue` naming the field; also for one that would never fire.
+    The caller checks types. Raises `InvalidValue` naming the field, also for a schedule that would never fire.
     """
     check_schedule_name(definition.name)
     check_task(task_of(definition, new_id()), now)
@@ -159,15 +159,15 @@ def check_definition(definition: Definition, now: datetime) -> Definition:
 
 
 def check_one_of_both(cron: str | None, every: str | None) -> None:
-    """Returns when exactly one of them is there. Raises `InvalidValue`."""
+    """Returns if exactly one of them is given. Raises `InvalidValue`."""
     if cron is None and every is None:
         raise InvalidValue("cron", "must be given, or every")
     if cron is not None and every is not None:
-        raise InvalidValue("every", "must not be given beside cron")
+        raise InvalidValue("every", "must not be given together with cron")
 
 
 def check_schedule_name(name: str) -> None:
-    """1 to 255 printable characters without a slash, for it stands in paths. Raises `InvalidValue`."""
+    """1 to 255 printable characters without a slash, because it is part of paths. Raises `InvalidValue`."""
     check_name("name", name)
     if "/" in name or name != name.strip() or name in RESERVED_NAMES:
         msg = f"must be 1 to {MAX_NAME} characters without a slash or spaces around them, and not preview or new"
@@ -184,7 +184,10 @@ def _check_comes(definition: Definition, now: datetime) -> None:
     if ends is not None and ends < now:
         raise InvalidValue("ends_at", "must not be in the past")
     if times.after(now) is None:
-        raise InvalidValue("cron" if definition.cron is not None else "every", "has no time before ends_at")
+        raise InvalidValue(
+            "cron" if definition.cron is not None else "every",
+            ("no tick falls between starts_at and ends_at"),
+        )
 
 
 def _aware(loc: str, moment: datetime | None) -> datetime | None:
@@ -193,13 +196,13 @@ def _aware(loc: str, moment: datetime | None) -> datetime | None:
     try:
         return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
     except OverflowError:
-        raise InvalidValue(loc, "must be a time that can be told in UTC") from None
+        raise InvalidValue(loc, "must be a time that can be converted to UTC") from None
 
 
 class ScheduleState(StrEnum):
-    """Whether it fires."""
+    """Whether it is active, paused or ended."""
 
     ACTIVE = "active"
     PAUSED = "paused"
     ENDED = "ended"
-    """No planned instant is left."""
+    """No tick is left."""

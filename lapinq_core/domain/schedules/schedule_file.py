@@ -1,4 +1,4 @@
-"""A file of schedules, in TOML or JSON: a list `schedules`, each with the fields of a definition and `enabled`."""
+"""A TOML or JSON file of schedules: a list `schedules`, each with the fields of a definition and `enabled`."""
 
 import json
 import tomllib
@@ -13,28 +13,28 @@ from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.domain.tasks.task import check_name
 
 MODULE = "module:"
-"""Begins the sources that are modules and not files."""
+"""The prefix of sources that are modules, not files."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A schedule of a file; `enabled` is whether it fires, None where the file leaves that alone."""
+    """A schedule in a file. `enabled` is whether it fires; None if the file does not say."""
 
     definition: Definition
     enabled: bool | None
 
 
 class ScheduleFile(msgspec.Struct, frozen=True):
-    """What a file says; `source` is the name it goes by, None where it gives none."""
+    """The content of a file. `source` is its declared name; None if it declares none."""
 
     source: str | None
     entries: list[Entry]
 
 
 def read_file(text: str, form: Literal["toml", "json"], now: datetime) -> ScheduleFile:
-    """Raises `WrongSchedules` that tells everything that is wrong."""
+    """Raises `WrongSchedules` with every error."""
     whole = _parsed(text, form)
     problems = [
-        Problem("", field, "is not known here; there are schedules and source")
+        Problem("", field, "is unknown; allowed are schedules and source")
         for field in whole
         if field not in ("source", "schedules")
     ]
@@ -55,7 +55,7 @@ def read_file(text: str, form: Literal["toml", "json"], now: datetime) -> Schedu
         name: Any = cast("dict[str, Any]", table).get("name") if isinstance(table, dict) else None
         if isinstance(name, str):
             if name in names:
-                problems.append(Problem(name, "name", "is given to two schedules of the file"))
+                problems.append(Problem(name, "name", "is used by two schedules of the file"))
             names.add(name)
         if entry is not None:
             entries.append(entry)
@@ -68,7 +68,7 @@ def _parsed(text: str, form: Literal["toml", "json"]) -> dict[str, Any]:
     try:
         whole: Any = tomllib.loads(text) if form == "toml" else json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise WrongSchedules([Problem("", "", f"it can't be read as {form.upper()}: {error}")]) from None
+        raise WrongSchedules([Problem("", "", f"invalid {form.upper()}: {error}")]) from None
     if not isinstance(whole, dict):
         raise WrongSchedules([Problem("", "", "it must be an object with a list of schedules")])
     return cast("dict[str, Any]", whole)
@@ -78,10 +78,10 @@ def _check_source(source: object) -> None:
     if source is None:
         return
     if not isinstance(source, str):
-        raise InvalidValue("source", "must be a text")
+        raise InvalidValue("source", "must be a string")
     check_name("source", source)
     if source.startswith(MODULE):
-        raise InvalidValue("source", f"must not begin with {MODULE}, as those of modules do")
+        raise InvalidValue("source", f"must not start with {MODULE}, which is reserved for modules")
 
 
 def _entry(table: Any, now: datetime, place: str) -> tuple[Entry | None, list[Problem]]:

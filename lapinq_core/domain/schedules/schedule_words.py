@@ -1,4 +1,4 @@
-"""When a schedule comes, as a sentence for people."""
+"""Describes when a schedule fires, as a sentence."""
 
 from functools import lru_cache
 
@@ -12,9 +12,9 @@ _REMEMBERED = 4096
 
 
 def sentence_of(definition: Definition, language: str = "en") -> str:
-    """Such as "At 09:00, Monday through Friday" or "Every 15 minutes"; clocks are those of its time zone.
+    """A sentence such as "At 09:00, Monday through Friday" or "Every 15 minutes", in the schedule's time zone.
 
-    What can't be read by this release, though another stored it, is answered as it is written.
+    An expression that this release cannot parse is returned as it is; a later release may have stored it.
     """
     if definition.cron is None:
         return _of_interval(definition.every or "", language)

@@ -1,7 +1,7 @@
-"""What is done about the ticks of a schedule: which of those that are due count as missed, and which run.
+"""Decides what happens to the due ticks of a schedule: which of them were missed, and which run.
 
-A tick is dealt with on time when that is within `GRACE` of its planned instant. The others were missed, for no
-scheduler or no database was there, and the schedule's policy says what becomes of them.
+A tick is on time if it is handled within `GRACE` of its planned instant. Later ticks were missed, because no scheduler
+or no database was up, and the misfire policy applies.
 """
 
 from collections.abc import Iterator
@@ -16,34 +16,34 @@ GRACE = timedelta(seconds=60)
 
 
 class Misfire(StrEnum):
-    """What becomes of ticks that were missed."""
+    """The misfire policy."""
 
     LATEST = "latest"
-    """The last of them runs, unless one that was not missed does."""
+    """Run the last missed tick, unless a tick on time runs."""
     SKIP = "skip"
     ALL = "all"
-    """All of them run, but no more than a limit, the latest."""
+    """Run all missed ticks, at most the latest `misfire_limit`."""
 
 
 class Overlap(StrEnum):
-    """What becomes of a tick while the run before it has not ended."""
+    """The overlap policy: what to do with a tick while the previous run has not ended."""
 
     ALLOW = "allow"
     SKIP = "skip"
     QUEUE_ONE = "queue_one"
-    """It waits for that run to end; one tick does, further ones are skipped."""
+    """Hold one tick until the previous run ends; skip further ones."""
     CANCEL_PREVIOUS = "cancel_previous"
-    """That run is cancelled, and the tick waits for it to end, in place of one that waits already."""
+    """Cancel the previous run, and hold the tick until it ends, in place of one that is held already."""
 
 
 class TickOutcome(StrEnum):
-    """What was done about a tick."""
+    """What happened to a tick."""
 
     ENQUEUED = "enqueued"
     HELD = "held"
-    """It waits for the run before it to end."""
+    """It waits for the previous run to end."""
     SKIPPED = "skipped"
-    """The run before it had not ended, or the schedule was paused while it was held."""
+    """The previous run had not ended, or the schedule was paused while the tick was held."""
     MISSED = "missed"
 
 
@@ -56,10 +56,9 @@ class Series(Protocol):
 
 
 class DueTicks(msgspec.Struct, frozen=True):
-    """What is due: the planned instants that run, in ascending order, and the next one after now.
+    """What is due: the instants that run, in ascending order, and the next one after now.
 
-    `missed_from` is the first of those before them that don't run, and `missed_until` the last of all of them when none
-    runs.
+    `missed_from` is the first earlier instant that does not run; `missed_until` is the last one if none runs.
     """
 
     fire: list[datetime]
@@ -69,9 +68,9 @@ class DueTicks(msgspec.Struct, frozen=True):
 
 
 def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, limit: int) -> DueTicks:
-    """What is due at `now`, of what was planned from `first` on, which is not after it.
+    """What is due at `now` of the ticks planned from `first` on, which is not after `now`.
 
-    The work is bounded however much was missed: it takes time with the logarithm of that, and with `limit`.
+    The work is bounded however many were missed: it grows with their logarithm and with `limit`.
     """
     on_time = list(_between(series, max(first, now - GRACE), now))
     following = series.after(now)
@@ -94,9 +93,9 @@ def due_ticks(series: Series, first: datetime, now: datetime, misfire: Misfire, 
 
 
 def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> list[TickOutcome]:
-    """What becomes of `count` ticks in a row, one at least; with `is_free` no run of the schedule is under way.
+    """The outcomes of `count` ticks in a row, at least one. `is_free`: no run of the schedule is pending or running.
 
-    With `CANCEL_PREVIOUS` the last one may be held in place of one that is held already.
+    With `CANCEL_PREVIOUS` the last tick may be held in place of one that is held already.
     """
     if overlap is Overlap.ALLOW:
         return [TickOutcome.ENQUEUED] * count
@@ -117,9 +116,9 @@ def outcomes(overlap: Overlap, count: int, *, is_free: bool, has_held: bool) -> 
 
 
 def _newest(series: Series, first: datetime, now: datetime, count: int) -> list[datetime]:
-    """The last `count` instants between `first` and `now`, both inclusive; fewer when there are no more.
+    """The last `count` instants between `first` and `now`, both inclusive; fewer if there are no more.
 
-    It looks back four times as far until there are enough, and where there are far too many then it halves the time.
+    It looks back four times as far until there are enough; if that finds far too many, it halves the time.
     """
 
     def has_enough(since: datetime) -> bool:

@@ -1,1 +1,1 @@
-"""Tasks: their states, what an attempt ends with, and what follows from that."""
+"""Tasks: statuses, outcomes of attempts, retries, and the decision on what follows."""

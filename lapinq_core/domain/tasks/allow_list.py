@@ -1,7 +1,7 @@
-"""What `LAPINQ_ALLOWED_MODULES` lets a task name: which modules, which names in them, and what a name may lead to.
+"""What `LAPINQ_ALLOWED_MODULES` lets a task name: modules, names in them, and the objects they refer to.
 
-A module imports others, so the attributes of an allowed one lead to all that it uses: `os.system` in `app.tasks`. What
-a name leads to must therefore be defined in an allowed module itself.
+The attributes of an allowed module lead to everything it imports, such as `os.system` in `app.tasks`. So the object
+that a name refers to must itself be defined in an allowed module.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ _MOST_WRAPPERS = 50
 
 
 def is_allowed(module_path: str, allowed: Sequence[str]) -> bool:
-    """Whether `module_path` matches one of the glob patterns; no pattern allows all."""
+    """Whether `module_path` matches one of the glob patterns; without patterns, everything is allowed."""
     return not allowed or any(fnmatchcase(module_path, pattern) for pattern in allowed)
 
 
 def has_private_part(task_name: str) -> bool:
-    """Whether a part of the name begins with an underscore, as in `__loader__.get_data`."""
+    """Whether a part of the name starts with an underscore, as in `__loader__.get_data`."""
     return any(part.startswith("_") for part in task_name.split("."))
 
 
 def check_allowed(allowed: Sequence[str], *, module_path: str | None, task_name: str | None) -> None:
-    """All that can be said before a module is imported, of those that are given. Raises `InvalidValue`."""
+    """All checks that need no import, of the values that are given. Raises `InvalidValue`."""
     if module_path is not None and not is_allowed(module_path, allowed):
         raise InvalidValue("module_path", "is not one of the modules that this server allows")
     if allowed and task_name is not None and has_private_part(task_name):
@@ -35,15 +35,15 @@ def check_allowed(allowed: Sequence[str], *, module_path: str | None, task_name:
 
 
 def is_module(found: object) -> TypeGuard[ModuleType]:
-    """Whether it really is a module: by its type, for objects can pretend to be of any class."""
+    """Whether it is a module, by its type: an object can claim any class."""
     return issubclass(type(found), ModuleType)
 
 
 def is_defined_in(found: object, allowed: Sequence[str]) -> bool:
     """Whether it is a function or class that an allowed module defines.
 
-    A function counts as what decorators were put around, too: theirs come from libraries. Partials and other instances
-    that can be called are neither.
+    A decorated function counts as the function inside: decorators come from libraries. Partials and other callable
+    instances do not count.
     """
     return any(
         module is not None and is_allowed(module, allowed) for module in map(_defining_module, _layers(found))
@@ -51,7 +51,7 @@ def is_defined_in(found: object, allowed: Sequence[str]) -> bool:
 
 
 def _layers(found: object) -> Iterator[object]:
-    """`found`, then what it is bound to or wraps, down to the function that somebody wrote."""
+    """`found`, then what it is bound to or wraps, down to the innermost function."""
     for _ in range(_MOST_WRAPPERS):
         yield found
         try:
@@ -64,9 +64,9 @@ def _layers(found: object) -> Iterator[object]:
 
 
 def _defining_module(found: object) -> str | None:
-    """The name of the module that defines a function or class; None for anything else.
+    """The module that defines a function or class; None for anything else.
 
-    Not the `__module__` of a function, which `functools.wraps` copies from what it wraps.
+    Not a function's `__module__`, which `functools.wraps` copies from the wrapped function.
     """
     name: object = None
     if type(found) is FunctionType:

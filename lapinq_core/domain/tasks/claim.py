@@ -1,4 +1,4 @@
-"""A task as a worker holds it."""
+"""A task as claimed by a worker."""
 
 import msgspec
 

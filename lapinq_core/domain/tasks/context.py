@@ -1,6 +1,7 @@
-"""`current_task`: what a running task can learn of itself, and tell. Works in coroutines, threads and child processes.
+"""`current_task`: what a running task can learn about itself and report. Works in coroutines, threads and child
+processes.
 
-Whoever runs the task sets `running` to what stands behind it (`Attempt`) in the context the function is called in.
+The code that runs the task sets `running` to its `Attempt`, in the context in which the function is called.
 """
 
 import logging
@@ -21,11 +22,11 @@ MAX_MESSAGE = 1000
 class Transaction(
     AbstractContextManager["psycopg.Connection"], AbstractAsyncContextManager["psycopg.AsyncConnection"]
 ):
-    """Both `with` (a connection) and `async with` (one for coroutines)."""
+    """Supports both `with` (a connection) and `async with` (an async connection)."""
 
 
 class Attempt(Protocol):
-    """What stands behind a running task: what it was claimed with, and the ways back to the worker."""
+    """Behind a running task: its claim, and how it reports to the worker."""
 
     @property
     def id(self) -> str: ...
@@ -55,11 +56,11 @@ class Attempt(Protocol):
     def is_lease_lost(self) -> bool: ...
 
     def report_progress(self, percent: int, message: str | None) -> None:
-        """Keeps the latest; costs microseconds, whatever becomes of it later."""
+        """Keeps the latest progress. Takes microseconds; it is sent later."""
         ...
 
     def write_log(self, line: str) -> None:
-        """Takes one line, without its end."""
+        """Takes one log line, without its line end."""
         ...
 
     def transaction(self, result: Any) -> Transaction:
@@ -79,7 +80,7 @@ def current_task() -> "CurrentTask":
 
 
 class CurrentTask:
-    """The running attempt of a task, as its own code sees it."""
+    """The running attempt, as the task's own code sees it."""
 
     __slots__ = ("_attempt",)
 
@@ -108,22 +109,22 @@ class CurrentTask:
 
     @property
     def attempt(self) -> int:
-        """The number of this execution, from 1."""
+        """The number of this attempt, from 1."""
         return self._attempt.attempt
 
     @property
     def max_retries(self) -> int:
-        """How many retries it may have; this is the last attempt when `attempt` is greater."""
+        """How many retries it may have; this is the last attempt if `attempt` is greater."""
         return self._attempt.max_retries
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What was enqueued with it."""
+        """The metadata it was enqueued with."""
         return self._attempt.metadata
 
     @property
     def request_id(self) -> str | None:
-        """The `X-Request-ID` of the call that enqueued it; None for a task of a schedule."""
+        """The `X-Request-ID` of the request that enqueued it; None for a schedule's task."""
         return self._attempt.request_id
 
     @property
@@ -138,44 +139,44 @@ class CurrentTask:
 
     @property
     def claim_seq(self) -> int:
-        """A number that is greater for every later claim of any task: a fencing token for what it writes elsewhere."""
+        """A number that grows with every claim of any task: use it as a fencing token for writes elsewhere."""
         return self._attempt.claim_seq
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked for its stop; a plain function should look now and then, and return."""
+        """Whether somebody asked it to stop; a plain function should check now and then, and return."""
         return self._attempt.is_cancelled
 
     @property
     def lease_lost(self) -> bool:
-        """Whether it was given to another worker meanwhile; nothing it answers will be kept."""
+        """Whether its lease is lost, so that its result will be dropped."""
         return self._attempt.is_lease_lost
 
     def progress(self, percent: float, message: str | None = None) -> None:
-        """Says how far it has come, 0 to 100. Only the latest is sent on, a few times a second: call it as often as
-        you like. Raises `InvalidValue`."""
+        """Reports progress, 0 to 100. Only the latest is sent, a few times a second: call it as often as you like.
+        Raises `InvalidValue`."""
         number = isinstance(percent, int | float) and not isinstance(percent, bool)  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
         if not number or not 0 <= percent <= 100:
             raise InvalidValue("percent", "must be a number between 0 and 100")
         if message is not None:
             if not isinstance(message, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
-                raise InvalidValue("message", "must be a text")
+                raise InvalidValue("message", "must be a string")
             # What PostgreSQL can't store is taken out: it would refuse the words of all attempts in the batch.
             message = message.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
         self._attempt.report_progress(int(percent), message)
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines are kept with the attempt, the latest ones when there are many."""
+        """A logger whose lines are stored with the attempt; only the latest if there are many."""
         return logging.LoggerAdapter(_log, {"task": self.id})
 
     def transaction(self, *, result: Any = None) -> Transaction:
-        """A transaction that ends this attempt together with what you write in it, or not at all.
+        """A transaction that commits your writes and the end of this attempt together, or neither.
 
-        `with current_task().transaction() as conn:` gives a psycopg connection to lapinq's database, `async with` one
-        for coroutines. At the end of the block the task is completed with `result` and both are committed. Raises
-        `LeaseLost`, and writes nothing, when the task was given to another worker meanwhile. What the function returns
-        afterwards is not kept, and an exception only logged. Not for fire and forget.
+        `with current_task().transaction() as conn:` gives a psycopg connection to lapinq's database, `async with` an
+        async one. At the end of the block the task is completed with `result` and both are committed. Raises
+        `LeaseLost` and writes nothing if the lease was lost meanwhile. The function's return value is then ignored,
+        and an exception only logged. Not available for fire-and-forget tasks.
         """
         return self._attempt.transaction(result)
 

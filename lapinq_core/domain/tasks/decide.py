@@ -1,7 +1,7 @@
-"""The one place where the end of an attempt becomes the task's next state.
+"""The one place where the outcome of an attempt becomes the task's next state.
 
-Worker, rescuer and test kit call `decide`. Moves that no attempt caused (cancel, expire, requeue, promote) are
-single guarded statements in `lapinq_core.tasks` instead.
+The worker, the rescuer and the test kit call `decide`. Transitions without an attempt (cancel, expire, requeue,
+promote) are single guarded statements in `lapinq_core.tasks`.
 """
 
 from enum import IntEnum
@@ -64,7 +64,7 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """Not final: the task waits again, for `delay` seconds, and this attempt uses up no start."""
+    """Not final: the task is pending again after `delay` seconds, and this attempt uses up no start."""
 
     error: str | None = None
     delay: float = 0.0
@@ -77,14 +77,14 @@ class Drop(msgspec.Struct, frozen=True):
 
 
 class Nothing(msgspec.Struct, frozen=True):
-    """The end is written already."""
+    """The end is stored already."""
 
 
 Next = Complete | Fail | Retry | Release | Drop | Nothing
 
 
 def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> Next:
-    """What follows execution number `attempt` (the first is 1) that ended in `outcome`; `rand` is in [0, 1)."""
+    """What follows attempt number `attempt` (the first is 1) that ended in `outcome`; `rand` is in [0, 1)."""
     match outcome:
         case Completed(result=result):
             return Complete(result)

@@ -1,4 +1,4 @@
-"""What a function's decorator says of how a worker runs it. It stays with the function and is not stored."""
+"""What a function's decorator says about how workers run it. It belongs to the function and is not stored."""
 
 import msgspec
 
@@ -6,13 +6,13 @@ from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.retry import RetrySchedule
 
 HANDLING = "__lapinq_handling__"
-"""The attribute by which a decorated function carries its handling."""
+"""The attribute of a decorated function that holds its handling."""
 
 
 class Handling(msgspec.Struct, frozen=True):
-    """`retry` says how long to wait between attempts; what is raised of `no_retry_for` fails the task at once.
+    """`retry` is the schedule of retries; exceptions in `no_retry_for` fail the task immediately.
 
-    `middleware` goes around the function, the first outermost.
+    `middleware` wraps the function, the first outermost.
     """
 
     retry: RetrySchedule | None = None

@@ -6,40 +6,39 @@ from typing import Any
 from lapinq_core.domain.tasks.context import CurrentTask
 
 Entries = list[dict[str, Any]]
-"""The fields of the tasks in one request, as the API takes them; a middleware may change them in place."""
+"""The fields of the tasks in one request, as the API takes them; middleware may change them in place."""
 
 
 class Middleware:
-    """Override what you need; what is not overridden passes through.
+    """Override the methods you need; the others pass through.
 
-    Of several, the first is the outermost, both times: its code runs first on the way in and last on the way out. Those
-    of the worker (`--middleware`) stand around those of the queue that the task was declared with.
+    The first middleware is the outermost: its code runs first on the way in and last on the way out. The worker's
+    middleware (`--middleware`) wraps that of the task's queue.
 
-    An exception raised by `run` or `arun` is taken for the task's own; one raised by `enqueue` or `aenqueue` reaches
-    whoever enqueues.
+    An exception from `run` or `arun` counts as the task's own; one from `enqueue` or `aenqueue` reaches the caller.
     """
 
     def enqueue(self, entries: Entries, send: Callable[[Entries], Any]) -> Any:
-        """Around one request of a client: `send` sends it, and answers what the server said."""
+        """Wraps one request of a client: `send` sends it and returns the server's answer."""
         return send(entries)
 
     async def aenqueue(self, entries: Entries, send: Callable[[Entries], Awaitable[Any]]) -> Any:
-        """As `enqueue`, for clients in coroutines."""
+        """As `enqueue`, for async clients."""
         return await send(entries)
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
-        """Around the run of a plain function: `call` calls it, and answers what it returned."""
+        """Wraps a plain function: `call` calls it and returns its result."""
         return call()
 
     async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Around the run of a coroutine."""
+        """Wraps a coroutine function."""
         return await call()
 
 
 def around(
     middleware: Sequence[Middleware], task: Callable[[], CurrentTask], function: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """The plain `function` with `middleware` around it. `task` tells the task that runs, at the time of the call."""
+    """The plain `function` wrapped in `middleware`. `task` returns the running task when it is called."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         current = task()

@@ -1,4 +1,4 @@
-"""How one attempt at a task can end, as told by whoever saw it end."""
+"""How one attempt can end, as reported by the process that saw it end."""
 
 import msgspec
 
@@ -25,26 +25,26 @@ class RetryAsked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The function raised what its decorator says no retry helps against."""
+    """The function raised an exception that its decorator lists in `no_retry_for`."""
 
     error: str
     traceback: str | None = None
 
 
 class Snoozed(msgspec.Struct, frozen=True, tag=True):
-    """The function raised `Snooze`: run it again after `seconds`, as if this attempt had not been."""
+    """The function raised `Snooze`: run it again after `seconds`, without counting this attempt."""
 
     seconds: float
 
 
 class Cancelled(msgspec.Struct, frozen=True, tag=True):
-    """The function raised `Cancel`, or a person had the attempt stopped."""
+    """The function raised `Cancel`, or a user had the attempt stopped."""
 
     reason: str
 
 
 class Unstorable(msgspec.Struct, frozen=True, tag=True):
-    """The function returned something that can't be kept. Running it again would only repeat its effects."""
+    """The function returned a value that cannot be stored. A retry would only repeat its effects."""
 
     error: str
 
@@ -56,16 +56,16 @@ class TimedOut(msgspec.Struct, frozen=True, tag=True):
 
 
 class Died(msgspec.Struct, frozen=True, tag=True):
-    """The process that ran the code ended in the middle of it; `reason` says how."""
+    """The process that ran the code died; `reason` says how."""
 
     reason: str
 
 
 class WorkerLost(msgspec.Struct, frozen=True, tag=True):
-    """The worker stopped sending its heartbeat; nobody knows how far the code got.
+    """The worker stopped sending heartbeats; nobody knows how far the code got.
 
-    `is_suspect`: the task may well have been the reason, for few others were lost with it, or it is not the first
-    worker to be lost with this task.
+    `is_suspect`: the task may have been the cause, because few others were lost with it, or because it has lost a
+    worker before.
     """
 
     worker: str
@@ -73,15 +73,15 @@ class WorkerLost(msgspec.Struct, frozen=True, tag=True):
 
 
 class Interrupted(msgspec.Struct, frozen=True, tag=True):
-    """The worker was told to stop and the attempt did not end within the grace time."""
+    """The worker shut down and the attempt did not end within the grace period."""
 
 
 class Unstarted(msgspec.Struct, frozen=True, tag=True):
-    """The worker hands the task back without having called its function."""
+    """The worker releases the task without having called its function."""
 
 
 class Committed(msgspec.Struct, frozen=True, tag=True):
-    """The function ended its attempt itself, in a transaction of its own (`current_task().transaction()`)."""
+    """The function ended its attempt in its own transaction (`current_task().transaction()`)."""
 
 
 Outcome = (

@@ -1,4 +1,4 @@
-"""How long what is over is kept: a span for each final status, and one for the audit log."""
+"""How long ended tasks are kept, by final status, and how long the audit log is."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ MOST_SECONDS = 3652 * 86_400
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds for which tasks of a status are kept after their end, and entries of the audit log; None is for ever."""
+    """How many seconds ended tasks of each status and audit entries are kept; None means forever."""
 
     completed: int | None = None
     failed: int | None = None
@@ -25,12 +25,12 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def statuses(self) -> dict[Status, int]:
-        """The statuses whose tasks are not kept for ever, and for how many seconds they are."""
+        """The statuses whose tasks are deleted, and after how many seconds."""
         return {status: span for status in Status if (span := getattr(self, status, None)) is not None}
 
     @property
     def longest(self) -> int | None:
-        """Seconds after which no ended task is kept, whatever its status; None where some are kept for ever."""
+        """Seconds after which no ended task is kept, whatever its status; None if some are kept forever."""
         spans = self.statuses
         return max(spans.values()) if len(spans) == len(FINAL) else None
 
@@ -40,9 +40,9 @@ _NAMES = [*(status.value for status in Status if status in FINAL), AUDIT]
 
 
 def read_keep(entries: Sequence[str]) -> Retention:
-    """What entries such as `30d`, `failed=90d` and `audit=1d12h` say together.
+    """The retention that entries such as `30d`, `failed=90d` and `audit=1d12h` define together.
 
-    A span without a name is for every final status that has none of its own. Raises `InvalidValue`.
+    An entry without a name applies to every final status without its own entry. Raises `InvalidValue`.
     """
     spans: dict[str, int] = {}
     for entry in entries:
@@ -50,7 +50,7 @@ def read_keep(entries: Sequence[str]) -> Retention:
         if equals and name not in _NAMES:
             raise InvalidValue("keep", f"{entry!r}: expected one of {', '.join(_NAMES)} before the =")
         if name in spans:
-            raise InvalidValue("keep", f"{entry!r}: there is another time for the same")
+            raise InvalidValue("keep", f"{entry!r}: this is already set by another entry")
         seconds = _read_span(text)
         if seconds is None or not LEAST_SECONDS <= seconds <= MOST_SECONDS:
             raise InvalidValue(
@@ -62,7 +62,7 @@ def read_keep(entries: Sequence[str]) -> Retention:
 
 
 def _read_span(text: str) -> int | None:
-    """Seconds that a text such as `1w2d` stands for; None where it is none."""
+    """The seconds in a text such as `1w2d`; None if it is not one."""
     try:
         return read_interval(text)
     except InvalidValue:

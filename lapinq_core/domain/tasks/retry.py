@@ -1,4 +1,4 @@
-"""How long a failed task waits before it runs again."""
+"""The delay before a failed task runs again."""
 
 from collections.abc import Sequence
 from typing import Any, assert_never
@@ -14,7 +14,7 @@ MAX_RETRIES = 100
 
 
 class FixedDelay(msgspec.Struct, frozen=True):
-    """The same wait before each retry: `seconds`."""
+    """The same delay before each retry: `seconds`."""
 
     seconds: float
 
@@ -23,9 +23,10 @@ class FixedDelay(msgspec.Struct, frozen=True):
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """A wait of `first` seconds that grows by `factor` with each retry, up to `cap` seconds.
+    """A delay of `first` seconds that grows by `factor` with each retry, up to `cap` seconds.
 
-    Each wait is spread by `jitter`, a share of it, each way: tasks that failed together do not come back together.
+    Each delay is randomised by a share of `jitter` in both directions, so tasks that failed together do not retry
+    together.
     """
 
     first: float = 10.0
@@ -43,7 +44,7 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 class Delays(msgspec.Struct, frozen=True):
-    """A wait for each retry in turn, in seconds; the last one holds for all that follow."""
+    """A list of delays in seconds, one per retry; the last one repeats."""
 
     seconds: tuple[float, ...]
 
@@ -58,10 +59,10 @@ RetrySchedule = FixedDelay | Backoff | Delays
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):
-    """What a task says about its retries: how many, how many seconds apart, and whether that doubles each time.
+    """A task's retry options: how many, how many seconds between them, and whether the delay doubles.
 
-    A `schedule`, which its function's decorator may name, goes before the last two; it may also say that a reached time
-    limit is not retried.
+    A `schedule` from the function's decorator replaces the last two; it may also say that a reached time limit is not
+    retried.
     """
 
     max_retries: int = 3
@@ -72,15 +73,15 @@ class RetryPolicy(msgspec.Struct, frozen=True):
 
 
 def may_retry(policy: RetryPolicy, attempt: int) -> bool:
-    """Whether a retry is left after execution number `attempt` (the first is 1)."""
+    """Whether a retry is left after attempt number `attempt` (the first is 1)."""
     return attempt <= policy.max_retries
 
 
 def retry_wait(policy: RetryPolicy, attempt: int, rand: float) -> float:
-    """Seconds to wait after failed execution number `attempt`; `rand` is in [0, 1).
+    """The delay in seconds after failed attempt number `attempt`; `rand` is in [0, 1).
 
-    Without a schedule: with backoff the delay doubles each time and is spread by 20 % each way; it never exceeds ten
-    minutes. Without backoff it is the delay exactly.
+    Without a schedule: with backoff the delay doubles each time, varies by 20 % either way, and never exceeds 10
+    minutes; without backoff it is exactly the delay.
     """
     match policy.schedule:
         case None if policy.retry_backoff:
@@ -98,7 +99,7 @@ def retry_wait(policy: RetryPolicy, attempt: int, rand: float) -> float:
 
 
 def as_schedule(given: RetrySchedule | Sequence[float]) -> RetrySchedule:
-    """A list of seconds as `Delays`. Raises `InvalidValue`, and TypeError for what is no list."""
+    """A list of seconds as `Delays`. Raises `InvalidValue`, and TypeError if it is not a list."""
     if isinstance(given, FixedDelay | Backoff | Delays):
         return given
     return Delays(tuple(given))

@@ -1,10 +1,10 @@
-"""The status of a task and every move between two of them. `docs/state-machine.md` shows the same as a chart."""
+"""The status of a task, and every transition. `docs/state-machine.md` shows the same as a chart."""
 
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a person sees of a task. Which tables hold it is written in `docs/architecture.md`."""
+    """A task's status as users see it. `docs/architecture.md` says which tables hold it."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -33,4 +33,4 @@ TRANSITIONS: dict[Status, dict[Status, str]] = {
     Status.CANCELLED: {},
     Status.EXPIRED: {},
 }
-"""From a status to those that may follow, each with what makes the move."""
+"""From each status to those that may follow, with the reason for the transition."""

@@ -1,4 +1,4 @@
-"""What a task asks for, and the rules its values must keep (API.md 1 and 2 publish them)."""
+"""The options of a task, and the rules for their values."""
 
 import math
 import re
@@ -22,11 +22,11 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class NewTask(msgspec.Struct, kw_only=True):
-    """A task as it is handed to the queue; `id` is made by the caller (`ids.new_ids`).
+    """A task to enqueue; the caller creates the `id` (`ids.new_ids`).
 
-    `ttl_seconds` 0 means fire and forget: it gets no row in the history. `scheduled_at` has an offset.
-    `timeout_seconds` is how long one attempt may take; without it the worker's own limit holds. `request_id` is that of
-    the request which brings it, if one does.
+    `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
+    one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
+    there is one.
     """
 
     id: str
@@ -53,9 +53,9 @@ class NewTask(msgspec.Struct, kw_only=True):
 
 
 def check_task(task: NewTask, now: datetime) -> NewTask:
-    """`task` itself, with an offset added to a `scheduled_at` that has none (it is UTC).
+    """`task` with UTC set for a `scheduled_at` without an offset.
 
-    Types are the caller's to see to; this checks the values. Raises `InvalidValue` naming the field.
+    The caller checks types; this checks the values. Raises `InvalidValue` naming the field.
     """
     check_name("task_name", task.task_name)
     check_name("queue_name", task.queue_name)
@@ -93,7 +93,7 @@ def check_module_path(path: str) -> None:
 
 
 def check_json(loc: str, value: object, *, depth: int = 0) -> None:
-    """A JSON value that PostgreSQL can hold: no NUL in a string, finite numbers, at most 100 levels deep.
+    """Checks a JSON value that PostgreSQL can store: no NUL in strings, finite numbers, at most 100 levels deep.
 
     Raises `InvalidValue` that names the place inside `loc`.
     """

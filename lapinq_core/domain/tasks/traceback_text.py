@@ -1,7 +1,7 @@
-"""Reads the text of a Python traceback back into its frames, to show those of the user's code first.
+"""Parses the text of a Python traceback into frames, to show the user's code first.
 
-It was written by `traceback`, in the worker or on another machine, maybe cut in the middle, and what is in it is the
-user's: whatever doesn't look like a traceback gives no traces, and is to be shown as it is.
+The text was written by `traceback`, in the worker or on another machine, and may be truncated. Text that does not look
+like a traceback yields no traces and should be shown as it is.
 """
 
 import re
@@ -21,14 +21,14 @@ class Owner(StrEnum):
 
 
 class Link(StrEnum):
-    """What an exception has to do with the one told before it."""
+    """How an exception relates to the previous one."""
 
     CAUSE = "cause"
     CONTEXT = "context"
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """A place in the code. `function` is None where the text names none; `source` has the marks below its lines."""
+    """A place in the code. `function` is None if the text names none; `source` includes the marker lines."""
 
     file: str
     line: int
@@ -38,10 +38,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception and how it came up, outermost frame first.
+    """An exception and its frames, outermost first.
 
-    `link` says how it follows from the one before; `depth` how many exception groups it is in, and `number` which of
-    the innermost one it is, from 1. `error` is its type and message, which may have several lines.
+    `link` says how it follows from the previous one; `depth` is the number of exception groups around it, and `number`
+    its position in the innermost one, from 1. `error` is its type and message, possibly several lines.
     """
 
     frames: tuple[Frame, ...]
@@ -52,13 +52,13 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_traceback(text: str) -> tuple[Trace, ...]:
-    """The exceptions in the order in which they are told; none where there is not a single frame."""
+    """The exceptions in text order; none if there is no frame."""
     traces = tuple(_traces(_lines(text)))
     return traces if any(trace.frames for trace in traces) else ()
 
 
 def owner_of(file: str) -> Owner:
-    """Whose a file is, by its path."""
+    """Whose code a file is, by its path."""
     path = file.replace("\\", "/")
     if _LAPINQ.search(path):
         return Owner.LAPINQ
@@ -68,7 +68,7 @@ def owner_of(file: str) -> Owner:
 
 
 class _Line(msgspec.Struct):
-    """A line without the margin that its exception group has; `number` where it begins a member of one."""
+    """A line without the margin of its exception group; `number` if it starts a member of one."""
 
     depth: int
     text: str
@@ -105,7 +105,7 @@ def _traces(lines: Iterable[_Line]) -> Iterator[Trace]:
 
 
 class _Reader:
-    """Takes line after line, and gives back a trace when the line after it has come."""
+    """Takes one line after another; returns a trace once the line after it has arrived."""
 
     def __init__(self) -> None:
         self._begin()
@@ -148,7 +148,7 @@ class _Reader:
         return None
 
     def end(self) -> Trace | None:
-        """What is there, None where that is nothing."""
+        """The trace so far; None if it is empty."""
         self._close()
         error = "\n".join(self._error).strip("\n")
         if not (self._frames or error):
@@ -164,7 +164,7 @@ class _Reader:
         return trace
 
     def _close(self) -> None:
-        """The frame whose lines were read is whole."""
+        """Ends the current frame."""
         if self._place is not None:
             file, line, function = self._place
             self._frames.append(

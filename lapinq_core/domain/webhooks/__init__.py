@@ -1,1 +1,1 @@
-"""Webhooks: what is sent and how it is signed, and which addresses it may go to."""
+"""Webhooks: body and signature, and which addresses they may be sent to."""

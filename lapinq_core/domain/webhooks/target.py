@@ -1,7 +1,7 @@
-"""Where a webhook may go: what a URL names, and which addresses are nobody's but our own network's. Pure.
+"""Where a webhook may be sent: the parts of a URL, and which addresses are private. Pure.
 
-An address is judged, never a name: whoever writes `0x7f.1`, `2130706433` or a name that leads to 127.0.0.1 is told by
-what the resolver answers. Which address is then connected to is `lapinq_scheduler.guarded_network`.
+Addresses are checked, not names: `0x7f.1`, `2130706433` and a name that resolves to 127.0.0.1 are all judged by the
+resolver's answer. `lapinq_scheduler.guarded_network` makes the connection to the checked address.
 """
 
 import re
@@ -50,7 +50,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The parts of a URL, in ASCII. `path` has the query; `authorization` is what user and password come to."""
+    """The parts of a URL, in ASCII. `path` includes the query; `authorization` is the header for user and password."""
 
     scheme: str
     host: str
@@ -60,19 +60,19 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def host_header(self) -> str:
-        """The host as requests name it."""
+        """The `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """What may be sent to although it is private: patterns of host names, and networks."""
+    """Private targets that are allowed: patterns of host names, and networks."""
 
     names: tuple[re.Pattern[str], ...] = ()
     networks: tuple[Network, ...] = ()
 
     def admits(self, host: str, address: str) -> bool:
-        """Whether `host` may be called at `address`, which is one of its own."""
+        """Whether `host` may be called at `address`, one of its addresses."""
         if any(name.fullmatch(host) for name in self.names):
             return True
         plain = _plain(ip_address(address))
@@ -80,7 +80,7 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 def read_target(url: str) -> Target:
-    """The parts of `url`. Raises `InvalidValue` for what can't be called."""
+    """The parts of `url`. Raises `InvalidValue` if it cannot be called."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -95,7 +95,7 @@ def read_target(url: str) -> Target:
 
 
 def read_allowed(entries: Iterable[str]) -> Allowed:
-    """Host names, in which `*` stands for anything, networks and single addresses. Raises `InvalidValue`."""
+    """Host names, in which `*` matches anything, networks and addresses. Raises `InvalidValue`."""
     names: list[re.Pattern[str]] = []
     networks: list[Network] = []
     for entry in entries:
@@ -105,13 +105,13 @@ def read_allowed(entries: Iterable[str]) -> Allowed:
         except ValueError as error:
             # Without a letter it can only be an address, and is a wrong one.
             if not _NAME.fullmatch(text) or not re.search(r"[a-z*]", text):
-                raise InvalidValue("", f"{entry!r} is no host name, address or network") from error
+                raise InvalidValue("", f"{entry!r} is not a host name, address or network") from error
             names.append(re.compile(re.escape(text).replace(r"\*", ".*")))
     return Allowed(tuple(names), tuple(networks))
 
 
 def is_private(address: str) -> bool:
-    """Whether `address` is anything but one of the public internet, also where it is wrapped in an IPv6 address."""
+    """Whether `address` is not a public internet address, also if it is wrapped in an IPv6 address."""
     plain = _plain(ip_address(address))
     if plain in _NAT64:
         # How the IPv4 internet is reached from networks that have IPv6 alone.
@@ -125,7 +125,7 @@ def is_private(address: str) -> bool:
 
 
 def _plain(address: Address) -> Address:
-    """An IPv4 address written as `::ffff:…` is that IPv4 address to every system."""
+    """The IPv4 address in `::ffff:…`, which every system treats as that address."""
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
@@ -135,17 +135,17 @@ def _host(parts: SplitResult) -> str:
         try:
             return IPv6Address(host).compressed if "%" not in host else _refused()
         except ValueError as error:
-            raise InvalidValue("the host", "is no IPv6 address") from error
+            raise InvalidValue("the host", "is not an IPv6 address") from error
     if not host.isascii():
         try:
             host = host.encode("idna").decode().lower().removesuffix(".")
         except UnicodeError as error:
-            raise InvalidValue("the host", "is no name of a host") from error
+            raise InvalidValue("the host", "is not a host name") from error
     return host if _HOST.fullmatch(host) else _refused()
 
 
 def _refused() -> str:
-    raise InvalidValue("the host", "is no name or address of a host")
+    raise InvalidValue("the host", "is not a host name or address")
 
 
 def _authorization(parts: SplitResult) -> str | None:

@@ -1,6 +1,6 @@
-"""What a webhook says, how it is signed, and when one that was not taken is tried again. Pure.
+"""The body of a webhook, its signature, and when a failed delivery is retried. Pure.
 
-Headers and signature are those of the Standard Webhooks specification, version 1.0.0.
+Headers and signature follow the Standard Webhooks specification, version 1.0.0.
 """
 
 import binascii
@@ -22,15 +22,15 @@ SHORTEST_SECRET = 24
 LONGEST_SECRET = 64
 
 GIVE_UP_SECONDS = 86_400.0
-"""How long one event is tried, from its end or from when somebody asked to send it again."""
+"""How long deliveries of one event are retried, from its end or from a resend."""
 MAX_WAIT_SECONDS = 3600.0
-"""Longest pause between two tries, whatever the receiver asks for."""
+"""The longest pause between two deliveries, whatever the receiver asks for."""
 JITTER = 0.2
 _WAITS = (5.0, 30.0, 120.0, 600.0, 1800.0)
 
 
 class WebhookState(StrEnum):
-    """What became of a webhook so far."""
+    """The state of a webhook."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -38,9 +38,9 @@ class WebhookState(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a task, as its webhook tells it; the fields of the body, in their order.
+    """The end of a task as its webhook reports it; the fields of the body, in order.
 
-    `event_id` is the same for all tries. `result` is the return value as JSON text. Times are ISO 8601 in UTC.
+    `event_id` is the same for all deliveries. `result` is the return value as JSON text. Times are ISO 8601 in UTC.
     """
 
     task_id: str
@@ -56,16 +56,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """The receiver has it: it answered with `answer`, a status of success."""
+    """The receiver accepted it with the status `answer`."""
 
     answer: int
 
 
 class NotTaken(msgspec.Struct, frozen=True):
-    """The receiver does not have it, or did not say so.
+    """The receiver did not accept it, or gave no answer.
 
-    `failure` says why in a few words, `answer` is the status where there is one. `wait` is how many seconds the
-    receiver asked to be left alone; `is_final` where it wants to hear of this no more.
+    `failure` is the reason in a few words, `answer` the status if there is one. `wait` is how many seconds the
+    receiver asked to wait; `is_final` if it refuses further deliveries.
     """
 
     failure: str
@@ -75,12 +75,12 @@ class NotTaken(msgspec.Struct, frozen=True):
 
 
 def body_of(event: Event) -> bytes:
-    """The body, which is signed byte for byte."""
+    """The body, which is signed byte by byte."""
     return msgspec.json.encode(event)
 
 
 def read_secret(text: str) -> bytes:
-    """The key that `whsec_…` stands for. Raises `InvalidValue`, which does not repeat the secret."""
+    """The key in `whsec_…`. Raises `InvalidValue`, which does not repeat the secret."""
     try:
         key = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -93,7 +93,7 @@ def read_secret(text: str) -> bytes:
 
 
 def signed_headers(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The headers of one try at `timestamp`, in seconds since 1970: a signature for each key, none without keys."""
+    """The headers of one delivery at `timestamp`, in seconds since 1970; one signature per key."""
     headers = {"webhook-id": event_id, "webhook-timestamp": str(timestamp)}
     if keys:
         signed = f"{event_id}.{timestamp}.".encode() + body
@@ -102,21 +102,21 @@ def signed_headers(event_id: str, timestamp: int, body: bytes, keys: Sequence[by
 
 
 def judge(status: int, retry_after: str | None, now: datetime) -> Taken | NotTaken:
-    """What an answer says: 2xx alone is success, a redirect is not followed, 410 is a refusal for good."""
+    """The meaning of an answer: only 2xx is success, redirects are not followed, 410 is final."""
     if 200 <= status < 300:
         return Taken(status)
     if 300 <= status < 400:
         return NotTaken(f"it answered {status}, and redirects are not followed", status)
     if status == HTTPStatus.GONE:
-        return NotTaken("it answered 410: it wants no more of this", status, is_final=True)
+        return NotTaken("it answered 410: it refuses further deliveries", status, is_final=True)
     asks = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
     return NotTaken(f"it answered {status}", status, _asked_wait(retry_after, now) if asks else 0.0)
 
 
 def next_wait(tries: int, rand: float, asked: float = 0.0) -> float:
-    """Seconds until the next try, after try number `tries` (the first is 1); `rand` is in [0, 1).
+    """Seconds until the next delivery, after delivery number `tries` (the first is 1); `rand` is in [0, 1).
 
-    5 s, 30 s, 2 min, 10 min, 30 min, then an hour each, spread by 20 % each way; never sooner than `asked`.
+    5 s, 30 s, 2 min, 10 min, 30 min, then an hour each, varied by 20 % either way; never sooner than `asked`.
     """
     step = _WAITS[tries - 1] if tries <= len(_WAITS) else MAX_WAIT_SECONDS
     return max(step * (1 - JITTER + 2 * JITTER * rand), asked)
@@ -127,7 +127,7 @@ def _signature(key: bytes, signed: bytes) -> str:
 
 
 def _asked_wait(header: str | None, now: datetime) -> float:
-    """What `Retry-After` says, a number of seconds or a date, within bounds; 0 for what can't be read."""
+    """The seconds in `Retry-After`, a number or a date, within bounds; 0 if it cannot be parsed."""
     if header is None:
         return 0.0
     if header.isascii() and header.isdigit():

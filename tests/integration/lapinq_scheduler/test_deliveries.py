@@ -196,7 +196,7 @@ def test_this_machine_is_not_called_unless_it_is_allowed(database: str) -> None:
     ("url", "failure"),
     [
         ("http://127.0.0.1:1/", "127.0.0.1 takes no connections"),
-        ("http://[fe80::1%25eth0]/", "the host is no name or address of a host"),
+        ("http://[fe80::1%25eth0]/", "the host is not a host name or address"),
         ("http://name.invalid/", "name.invalid has no address"),
     ],
 )

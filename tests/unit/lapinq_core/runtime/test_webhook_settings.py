@@ -26,6 +26,6 @@ def test_a_bad_secret_is_refused_by_its_place_and_not_repeated() -> None:
 @pytest.mark.parametrize("entry", ["http://hooks.internal", "10.0.0.1/8", "hooks.internal:80", "300.1.1.1"])
 def test_an_entry_that_lets_nothing_through_is_refused_by_name(entry: str) -> None:
     with pytest.raises(
-        SettingsError, match=r"^LAPINQ_WEBHOOK_ALLOW: entry 1 .* is no host name, address or network"
+        SettingsError, match=r"^LAPINQ_WEBHOOK_ALLOW: entry 1 .* is not a host name, address or network"
     ):
         load_settings({"LAPINQ_WEBHOOK_ALLOW": entry})

@@ -68,7 +68,7 @@ def test_a_change_of_nothing_leaves_the_version(api: httpx.Client, schedule: dic
     ({"version": 1, "name": "other"}, "name", "is not a known field"),
     ({"version": 1, "task_name": None}, "task_name", "must be a string, not null"),
     ({"version": 1, "cron": None}, "cron", "must be given, or every"),
-    ({"version": 1, "cron": "@daily", "every": "1h"}, "every", "must not be given beside cron"),
+    ({"version": 1, "cron": "@daily", "every": "1h"}, "every", "must not be given together with cron"),
     ({"version": 1, "queue_name": "\n"}, "queue_name", "printable"),
     ({"version": 1, "overlap": "no"}, "overlap", "must be one of"),
     ({"version": 1, "ends_at": "2001-01-01"}, "ends_at", "must not be in the past"),

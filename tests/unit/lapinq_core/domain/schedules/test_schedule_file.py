@@ -115,8 +115,8 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     """
     found = wrong(text)
     assert {tuple(line.split(": ")[:2]) for line in found} == {
-        ("colour", "is not known here; there are schedules and source"),
-        ("source", "must not begin with module:, as those of modules do"),
+        ("colour", "is unknown; allowed are schedules and source"),
+        ("source", "must not start with module:, which is reserved for modules"),
         ("one", "module_path"),
         ("one", "cron"),
         ("one", "timezone"),
@@ -133,21 +133,21 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         ("schedule 3", "misfire_limit"),
     }
     assert "one: jitter: expected `float`, got `str`" in found
-    assert "one: name: is given to two schedules of the file" in found
-    assert "one: every: must not be given beside cron" in found
+    assert "one: name: is used by two schedules of the file" in found
+    assert "one: every: must not be given together with cron" in found
     assert "schedule 3: task_name: must be given" in found
 
 
 @pytest.mark.parametrize(
     ("text", "form", "said"),
     [
-        ("[[schedules", "toml", "it can't be read as TOML: "),
-        ("{", "json", "it can't be read as JSON: "),
-        ("[" * 100_000, "json", "it can't be read as JSON: "),
+        ("[[schedules", "toml", "invalid TOML: "),
+        ("{", "json", "invalid JSON: "),
+        ("[" * 100_000, "json", "invalid JSON: "),
         ("[]", "json", "it must be an object with a list of schedules"),
         ("", "toml", "schedules: must be a list of schedules"),
         ("schedules = [1]", "toml", "schedule 1: must be a table"),
-        ("source = 5\nschedules = []", "toml", "source: must be a text"),
+        ("source = 5\nschedules = []", "toml", "source: must be a string"),
         ('source = ""\nschedules = []', "toml", "source: must have 1 to 255 characters"),
     ],
 )
@@ -160,7 +160,7 @@ def test_what_is_no_file_of_schedules_is_told(text: str, form: str, said: str) -
 def test_an_end_that_cannot_be_told_in_utc_is_refused(ends_at: str) -> None:
     fields = {"name": "x", "task_name": "t", "module_path": "m", "every": "1h", "ends_at": ends_at}
     assert wrong(json.dumps({"schedules": [fields]}), "json") == [
-        "x: ends_at: must be a time that can be told in UTC"
+        "x: ends_at: must be a time that can be converted to UTC"
     ]
 
 

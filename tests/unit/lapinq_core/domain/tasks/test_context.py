@@ -60,7 +60,7 @@ def attempt() -> Iterator[Recorded]:
 
 
 def test_outside_of_a_task_there_is_none() -> None:
-    with pytest.raises(NoTask, match=r"^No task runs here: `current_task` was called outside of one"):
+    with pytest.raises(NoTask, match=r"^`current_task` was called outside a task"):
         current_task()
     assert issubclass(NoTask, LapinqError)
 

@@ -88,5 +88,5 @@ def test_only_what_ends_can_be_named(entry: str) -> None:
 
 @pytest.mark.parametrize("entries", [["7d", "8d"], ["failed=7d", "30d", "failed=7d"]])
 def test_one_thing_has_one_time(entries: list[str]) -> None:
-    with pytest.raises(InvalidValue, match="there is another time for the same"):
+    with pytest.raises(InvalidValue, match="this is already set by another entry"):
         read_keep(entries)

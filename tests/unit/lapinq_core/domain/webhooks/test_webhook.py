@@ -86,7 +86,7 @@ def test_the_body_has_the_published_fields_first() -> None:
         (299, None, Taken(299)),
         (302, None, NotTaken("it answered 302, and redirects are not followed", 302)),
         (404, "60", NotTaken("it answered 404", 404)),
-        (410, None, NotTaken("it answered 410: it wants no more of this", 410, is_final=True)),
+        (410, None, NotTaken("it answered 410: it refuses further deliveries", 410, is_final=True)),
         (429, "60", NotTaken("it answered 429", 429, 60.0)),
         (503, "7200", NotTaken("it answered 503", 503, 3600.0)),
         (503, "9" * 5000, NotTaken("it answered 503", 503, 3600.0)),

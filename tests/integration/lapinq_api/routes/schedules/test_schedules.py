@@ -95,7 +95,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"starts_at": "9999-12-31T23:59:59-14:00"}, "starts_at", "can be converted to UTC"),
     ({"ends_at": "2001-01-01"}, "ends_at", "must not be in the past"),
     ({"starts_at": "2091-01-01", "ends_at": "2090-01-01"}, "ends_at", "must not be before starts_at"),
-    ({"starts_at": "2090-01-02", "ends_at": "2090-01-02T01:00Z"}, "cron", "no tick falls between starts_at and ends_at"),
+    ({"starts_at": "2090-01-02", "ends_at": "2090-01-02T01:00Z"}, "cron", "no tick falls between"),
     ({"jitter": -1}, "jitter", "between 0 and 86400"),
     ({"jitter": 86_401}, "jitter", "between 0 and 86400"),
     ({"misfire": "never"}, "misfire", "must be one of latest, skip, all"),

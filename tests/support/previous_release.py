@@ -1,4 +1,4 @@
-"""The release before this one, built from its commit: during an upgrade its processes run beside those of this release.
+"""The previous release, built from its commit: during an upgrade its processes run beside those of this one.
 
 Nothing is installed: its packages come first on `PYTHONPATH`, in the same virtual environment.
 """
@@ -23,7 +23,7 @@ PACKAGES = ("lapinq", "lapinq_core", "services", "migrations")
 def unpack(folder: Path, commit: str = COMMIT) -> Path:
     """Puts the packages of `commit` into `folder`, and returns it. AssertionError when this clone lacks the commit."""
     done = subprocess.run(
-        # Root may run the tests in a clone of somebody else.
+        # Root may run the tests in somebody else's clone.
         ["git", "-c", "safe.directory=*", "archive", "--format=tar", commit, *PACKAGES],
         cwd=REPOSITORY,
         capture_output=True,

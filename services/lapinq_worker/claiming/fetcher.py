@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, PinnedConnection, connect_pinned
+from lapinq_core.db.pool import PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.loops import pause_for, run_every
@@ -24,6 +24,7 @@ from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.prefetch import Prefetch
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
+from lapinq_worker.claiming.unanswered import UnansweredClaims
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
@@ -34,7 +35,6 @@ STATEMENT_DEADLINE_SECONDS = 20.0
 BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 10.0
-ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Fetcher:
         )
         self._full_scans = FullScans(choice)
         self._connection: PinnedConnection | None = None
-        self._unanswered: dict[str, float] = {}  # by token, when to ask what it took
+        self._unanswered = UnansweredClaims()
         self._to_release: list[Claim] = []  # before the next claim
         self.claimed_count = 0
 
@@ -119,7 +119,7 @@ class Fetcher:
     @property
     def unanswered(self) -> list[str]:
         """The tokens of unanswered claims. `work.reclaim` tells what they took."""
-        return list(self._unanswered)
+        return self._unanswered.tokens
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claims until `stop` is set."""
@@ -205,7 +205,7 @@ class Fetcher:
         started = time.perf_counter()
         worker = self._worker_id()
         token = str(uuid.uuid4())
-        self._unanswered[token] = 0.0
+        self._unanswered.sent(token)
         claims = await work.claim(
             connection,
             turn.queue,
@@ -217,7 +217,7 @@ class Fetcher:
             mark=turn.mark,
             max_rank=turn.max_rank,
         )
-        del self._unanswered[token]
+        self._unanswered.answered(token)
         if worker != self._worker_id():
             return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)
@@ -227,19 +227,12 @@ class Fetcher:
         return len(claims)
 
     async def _reclaim_unanswered(self, connection: PinnedConnection) -> None:
-        """A claim whose connection broke may take tasks until the server's time limit ends its statement."""
-        for token, when in list(self._unanswered.items()):
-            if when <= (now := time.monotonic()):
-                worker = self._worker_id()
-                claims = await work.reclaim(connection, worker=worker, token=token)
-                if worker != self._worker_id():
-                    return  # declared dead meanwhile: others rescue them
-                if claims or when:
-                    # It took all of them or none. Asking once more would start twice what runs by then.
-                    del self._unanswered[token]
-                else:
-                    self._unanswered[token] = now + ASK_AGAIN_SECONDS
-                self._hand_over(claims, 0.0)
+        for token in self._unanswered.due():
+            worker = self._worker_id()
+            claims = await self._unanswered.ask(connection, token, worker=worker)
+            if worker != self._worker_id():
+                return  # declared dead meanwhile: others rescue them
+            self._hand_over(claims, 0.0)
 
     async def _scan(self, connection: PinnedConnection) -> None:
         if time.monotonic() >= self._full_scans.due_at:

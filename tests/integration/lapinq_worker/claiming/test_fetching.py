@@ -16,7 +16,7 @@ import pytest
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import work
-from lapinq_worker.claiming import fetcher as fetcher_module
+from lapinq_worker.claiming import unanswered
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
 from tests.support import tasks
@@ -107,7 +107,7 @@ def test_cut_connections_cost_no_task(database: str) -> None:
 def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher_module, "ASK_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.2)
 
     async def test(desk: Desk) -> None:
         async with working(database) as worker:
@@ -118,7 +118,7 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
             # In one transaction, so that the worker can't be quicker.
             token = str(uuid.uuid4())
             await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
-            worker._fetcher._unanswered[token] = 0.0
+            worker._fetcher._unanswered.sent(token)
             ended = await desk.ended(*ids)
         assert {task.status for task in ended} == {"completed"}
         assert starts(tmp_path) == {"0": 1, "1": 1, "2": 1}
@@ -130,7 +130,7 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
 def test_a_claim_that_commits_late_is_found_by_asking_again(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetcher_module, "ASK_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(unanswered, "ASK_AGAIN_SECONDS", 0.5)
 
     async def test(desk: Desk) -> None:
         async with working(database, worker_queues=("other",)) as worker:
@@ -141,10 +141,10 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
                 await work.claim(
                     desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
                 )
-                worker._fetcher._unanswered[token] = 0.0
-                await until(lambda: worker._fetcher._unanswered[token])
+                worker._fetcher._unanswered.sent(token)
+                await until(lambda: worker._fetcher._unanswered.due() == [])
             await desk.ended(task)
-            assert token not in worker._fetcher._unanswered
+            assert not worker._fetcher._unanswered
         assert starts(tmp_path) == {"x": 1}
 
     at_desk(database, test)

@@ -126,7 +126,7 @@ def test_quiet_it_hands_back_what_it_claimed_ahead(
             ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
             token = str(uuid.uuid4())
             await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
-            worker._fetcher._unanswered[token] = 0.0
+            worker._fetcher._unanswered.sent(token)
             worker._fetcher.heard("")
             await until(lambda: len(worker._dispatcher.waiting) == 3)
             await quieted(desk, worker)

@@ -20,7 +20,7 @@ from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.retaining import ROUND_INTERVAL_SECONDS, Retaining
+from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
 from lapinq_core.webhooks import deliveries
 
 PROMOTE_INTERVAL_SECONDS = 0.25
@@ -91,7 +91,7 @@ async def run_maintenance(
             if cleanup_interval:
                 start("clean up", lambda: _until_short(pool, passes.cleanup), cleanup_interval)
             if keep != FOR_EVER:
-                start("retain", Retaining(pool, keep).turn, ROUND_INTERVAL_SECONDS)
+                start("retain", RetentionRounds(pool, keep).turn, ROUND_INTERVAL_SECONDS)
     finally:
         times.end()
 

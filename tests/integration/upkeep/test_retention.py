@@ -14,11 +14,11 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.people import audit
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.tasks import control, work
-from lapinq_core.upkeep import passes, retaining, retention
+from lapinq_core.upkeep import passes, retention, retention_rounds
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.passes import ended_as
-from lapinq_core.upkeep.retaining import STOPPED_SECONDS, Retaining
 from lapinq_core.upkeep.retention import Busy, DeletedBatch, Week, delete_ended, drop_week
+from lapinq_core.upkeep.retention_rounds import STOPPED_SECONDS, RetentionRounds
 from tests.integration.tasks.test_bulk import rows
 from tests.support.eventually import eventually_async
 from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, counts, status
@@ -327,7 +327,7 @@ def test_partitions_are_not_made_and_dropped_at_once(database: str) -> None:
     on_connections(database, test, 2)
 
 
-def test_the_chore_goes_its_rounds_and_prunes_the_audit_log(
+def test_retention_goes_its_rounds_and_prunes_the_audit_log(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(conn: Conn) -> None:
@@ -368,8 +368,8 @@ def test_the_chore_goes_its_rounds_and_prunes_the_audit_log(
         check_invariants(database, kept)
 
     monkeypatch.setattr(retention, "BATCH", 1)
-    monkeypatch.setattr(retaining, "ROUND_INTERVAL_SECONDS", 0.1)
-    monkeypatch.setattr(retaining, "COST_FACTOR", 0.0)
+    monkeypatch.setattr(retention_rounds, "ROUND_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(retention_rounds, "COST_FACTOR", 0.0)
     on_connections(database, test)
 
 
@@ -377,11 +377,11 @@ def test_a_week_is_waited_for_while_somebody_is_at_the_partitions(database: str)
     async def test(conn: Conn) -> None:
         await make_week(conn, LONG_AGO)
         async with make_pool(database, "test", 1, timeout=5) as pool:
-            chore = Retaining(pool, MONTH)
+            rounds = RetentionRounds(pool, MONTH)
             async with conn.transaction():
                 await conn.execute("SELECT pg_advisory_xact_lock(hashtext('lapinq_ensure_partitions'))")
-                assert [await chore.turn() for _ in range(3)] == [STOPPED_SECONDS] * 3
-            await chore.turn()
+                assert [await rounds.turn() for _ in range(3)] == [STOPPED_SECONDS] * 3
+            await rounds.turn()
         assert await weeks(conn) == []
 
     on_connections(database, test)

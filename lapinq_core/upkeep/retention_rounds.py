@@ -26,7 +26,7 @@ _Place = str | None
 _Part = Callable[[PooledConnection, _Place], Awaitable[_Place]]
 
 
-class Retaining:
+class RetentionRounds:
     """The rounds of one process. `turn` is for `run_every`."""
 
     def __init__(self, pool: Pool, keep: Retention) -> None:

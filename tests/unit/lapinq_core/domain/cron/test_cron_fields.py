@@ -149,7 +149,7 @@ def test_a_hash_differs_among_fields() -> None:
         ("*/0 * * * *", "minute.*step"),
         ("50/15 * * * *", "minute '50/15'.*step must be 1 to 10"),
         ("H/61 * * * *", "minute 'h/61'.*step"),
-        ("H(30-10) * * * *", r"minute 'h\(30-10\)'.*must rise"),
+        ("H(30-10) * * * *", r"minute 'h\(30-10\)'.*must ascend"),
         ("H(0-60) * * * *", r"minute 'h\(0-60\)'"),
         ("* * * * H(0-7)", r"day of week 'h\(0-7\)'.*within 0-6"),
         ("1,,2 * * * *", "minute ''"),

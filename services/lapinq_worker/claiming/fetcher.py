@@ -40,7 +40,18 @@ log = logging.getLogger(__name__)
 
 
 class Fetcher:
-    """One event loop owns it. It asks for `worker_id` at each claim: a worker that was declared dead gets a new one.
+    """One event loop owns it. A turn::
+
+        UnansweredClaims.ask      what claims took whose answer was lost
+        work.release              tasks that can't start here
+        Prefetch.bounded          how many tasks are wanted
+        FullScans.scan            when due, or when no queue seems to have work
+        QueueChoice.next          which queue, and from which mark
+        work.claim                ──▸ Arrivals.take_in ──▸ Dispatcher.offer
+        FireAndForget.claim       ──▸ the same
+        sleep                     until `heard`, `wake` or `poll_interval`
+
+    It asks for `worker_id` at each claim: a worker that was declared dead gets a new one.
 
     While `is_quiet` it claims nothing, and releases what has not started. It awaits `on_idle` between two claims when
     there was nothing to claim and no claimed task is left to start or end; `on_ended` gets jobs that can't start.

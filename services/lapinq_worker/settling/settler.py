@@ -63,7 +63,10 @@ T = TypeVar("T")
 
 
 class Settler:
-    """One event loop owns it.
+    """One event loop owns it. The way of an outcome::
+
+        add ──▸ decide ──▸ OutcomeBuffer, one for completions and one for the rest
+        run ──▸ before_write ──▸ work.complete or work.settle ──▸ notices, on_ready
 
     It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
     after which another one is due. It awaits `before_write` with the connection before it writes anything there; that

@@ -42,9 +42,9 @@ async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails
     return found
 
 
-async def ask(desk: Desk, worker: Worker, order: WorkerRequest | None) -> None:
+async def ask(desk: Desk, worker: Worker, request: WorkerRequest | None) -> None:
     await until(lambda: worker._membership.is_member)
-    await steering.ask(desk.conn, worker._membership.id, order, by=SOMEBODY)
+    await steering.ask(desk.conn, worker._membership.id, request, by=SOMEBODY)
 
 
 async def quieted(desk: Desk, worker: Worker) -> None:

@@ -35,18 +35,23 @@ class StopSignals:
 
 @contextmanager
 def stop_signals() -> Generator[StopSignals]:
-    """Listens for SIGTERM and SIGINT on the running loop while the context lasts."""
+    """Listens for SIGTERM and SIGINT on the running loop while the context lasts.
+
+    Afterwards they do what they did before; the loop alone would leave them to end the program.
+    """
     loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     signals = StopSignals()
     _noticed.clear()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in before:
         loop.add_signal_handler(number, signals.receive)
         _notice_too(number)
     try:
         yield signals
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def was_asked_to_stop() -> bool:

@@ -4,6 +4,9 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from types import FrameType
 
 import pytest
 import uvloop
@@ -54,11 +57,18 @@ def test_the_echo_of_a_signal_is_no_second_one() -> None:
     assert not signals.insisted.is_set()
 
 
-def test_afterwards_signals_do_what_they_did_before() -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.default_int_handler], ids=["default", "handler"])
+def test_afterwards_signals_do_what_they_did_before(
+    run: Callable[[Coroutine[None, None, None]], None],
+    before: signal.Handlers | Callable[[int, FrameType | None], None],
+    request: pytest.FixtureRequest,
+) -> None:
     async def main() -> None:
         with stop_signals():
-            pass
+            assert signal.getsignal(signal.SIGTERM) is not before
 
-    before = signal.getsignal(signal.SIGTERM)
-    asyncio.run(main())
+    request.addfinalizer(partial(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM)))
+    signal.signal(signal.SIGTERM, before)
+    run(main())
     assert signal.getsignal(signal.SIGTERM) is before

@@ -197,7 +197,11 @@ pieces = st.sampled_from(
 @settings(deadline=None, max_examples=1000)
 @given(st.text(max_size=300) | st.lists(pieces, max_size=60).map("".join), st.text(max_size=9))
 def test_any_text_is_read_or_refused_at_once(text: str, seed: str) -> None:
-    start = time.process_time()
-    with suppress(InvalidValue):
-        read_cron(text, "UTC", seed=seed)
-    assert time.process_time() - start < 0.05
+    def seconds_to_read() -> float:
+        start = time.thread_time()
+        with suppress(InvalidValue):
+            read_cron(text, "UTC", seed=seed)
+        return time.thread_time() - start
+
+    # A first import or the garbage collector slows down one try. A text that is hard to read slows down each.
+    assert any(seconds_to_read() < 0.05 for _ in range(3))

@@ -4,11 +4,15 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.support.postgres import private_database
 from tests.support.processes import ApiProcess
 
 
-@pytest.fixture
-def server(database: str) -> Generator[ApiProcess]:
-    """`lapinq server --worker` as a user starts it; tasks come from `tests.support.tasks`."""
-    with ApiProcess(database, "--worker") as api:
+@pytest.fixture(scope="module")
+def server(postgres_url: str, template_database: str) -> Generator[ApiProcess]:
+    """`lapinq server --worker` as a user starts it, for all tests of a module."""
+    with (
+        private_database(postgres_url, template_database) as database,
+        ApiProcess(database, "--worker") as api,
+    ):
         yield api

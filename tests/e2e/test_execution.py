@@ -12,20 +12,27 @@ import pytest
 from lapinq import Task
 from tests.support import declared
 from tests.support.eventually import eventually
+from tests.support.postgres import private_database
 from tests.support.processes import ApiProcess
 
+POOLS = ["processes", "threads"]
+in_children = pytest.mark.parametrize("server", ["processes"], indirect=True)
 
-@pytest.fixture(params=["processes", "threads"])
-def server(database: str, request: pytest.FixtureRequest) -> Iterator[ApiProcess]:
-    with ApiProcess(database, "--worker", "--worker-pool", request.param) as api:
+
+@pytest.fixture(params=POOLS, scope="module")
+def server(postgres_url: str, template_database: str, request: pytest.FixtureRequest) -> Iterator[ApiProcess]:
+    with (
+        private_database(postgres_url, template_database) as database,
+        ApiProcess(database, "--worker", "--worker-pool", request.param) as api,
+    ):
         declared.queue.server_url = api.url
         yield api
 
 
-@pytest.fixture
-def in_children(database: str) -> Iterator[ApiProcess]:
-    with ApiProcess(database, "--worker") as api:
-        declared.queue.server_url = api.url
+@pytest.fixture(params=POOLS)
+def new_server(database: str, request: pytest.FixtureRequest) -> Iterator[ApiProcess]:
+    """A server whose worker has imported nothing."""
+    with ApiProcess(database, "--worker", "--worker-pool", request.param) as api:
         yield api
 
 
@@ -74,7 +81,8 @@ def test_a_task_cancels_itself(server: ApiProcess) -> None:
     assert (status, task["error"], len(attempts)) == ("cancelled", "no such customer", 1)
 
 
-def test_a_plain_function_can_tidy_up_at_its_limit(in_children: ApiProcess, tmp_path: Path) -> None:
+@in_children
+def test_a_plain_function_can_tidy_up_at_its_limit(server: ApiProcess, tmp_path: Path) -> None:
     status, task, _ = finished(declared.tidy_up, str(tmp_path / "tidied"))
     assert (status, task["error"], task["timeout_seconds"]) == (
         "failed",
@@ -84,7 +92,8 @@ def test_a_plain_function_can_tidy_up_at_its_limit(in_children: ApiProcess, tmp_
     assert (tmp_path / "tidied").exists()
 
 
-def test_a_result_within_the_grace_counts(in_children: ApiProcess) -> None:
+@in_children
+def test_a_result_within_the_grace_counts(server: ApiProcess) -> None:
     status, task, _ = finished(declared.sleep_on)
     assert (status, task["result"]) == ("completed", '"stopped after 0.5 s"')
 
@@ -162,9 +171,9 @@ def test_a_limit_that_no_retry_helps_against(server: ApiProcess) -> None:
 
 
 @pytest.mark.parametrize("name", ["quick", "aquick"])
-def test_the_import_of_its_module_is_none_of_the_tasks_time(server: ApiProcess, name: str) -> None:
+def test_the_import_of_its_module_is_none_of_the_tasks_time(new_server: ApiProcess, name: str) -> None:
     entry = {"module_path": "tests.support.slow_module", "task_name": name, "timeout_seconds": 0.5}
-    task_id = httpx.post(f"{server.url}/api/v1/enqueue", json=entry).json()["task_id"]
-    url = f"{server.url}/api/v1/tasks/{task_id}"
+    task_id = httpx.post(f"{new_server.url}/api/v1/enqueue", json=entry).json()["task_id"]
+    url = f"{new_server.url}/api/v1/tasks/{task_id}"
     task = eventually(lambda: (shown := httpx.get(url).json())["completed_at"] and shown, 30)
     assert (task["status"], task["result"], task["attempts"]) == ("completed", '"quick"', 1)

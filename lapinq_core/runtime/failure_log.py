@@ -1,17 +1,16 @@
-"""Logs what fails again and again without flooding the log."""
+"""Logs repeated failures without flooding the log."""
 
 import logging
 import time
 from collections.abc import Callable
 
+from lapinq_core.runtime.threads import any_thread
+
 INTERVAL_SECONDS = 60.0
 
 
 class FailureLog:
-    """Logs each type of error once a minute, an unexpected one with its traceback. Repeats are logged at level debug.
-
-    Any thread may use it.
-    """
+    """Logs each type of error once a minute, an unexpected one with its traceback. Repeats get level debug."""
 
     def __init__(
         self,
@@ -21,15 +20,16 @@ class FailureLog:
         *,
         level: int = logging.WARNING,
     ) -> None:
-        """`message` says what fails. `level` is that of an error which is `expected`; others are errors."""
+        """`message` says what fails. `level` is for `expected` errors; others are logged as errors."""
         self._log = log
         self._message = message
         self._expected = expected
         self._level = level
         self._silent_until: dict[type[Exception], float] = {}
 
+    @any_thread
     def failed(self, error: Exception) -> None:
-        """Call it from the `except` clause."""
+        """Call this in the `except` clause."""
         now, kind = time.monotonic(), type(error)
         reason = str(error).strip() or kind.__name__
         if now < self._silent_until.get(kind, 0.0):

@@ -1,4 +1,4 @@
-"""Logging to standard error: one line a record, plain for people or JSON for machines."""
+"""Logs to standard error, one line per record: plain text for people or JSON for machines."""
 
 import logging
 import re
@@ -12,10 +12,10 @@ import msgspec
 _AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _CHATTY = ("alembic", "psycopg", "uvicorn", "httpx")
-"""Libraries that tell at level info what only matters when something is looked into."""
+"""Libraries whose info level matters only for debugging."""
 
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""What a terminal obeys or some reader takes for the end of a line: all control characters but tab and newline."""
+"""All control characters but tab and newline: terminals obey them, or readers take them for the end of a line."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
@@ -25,24 +25,24 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
-    # Some loggers take more than is to be written here: a task's own keeps every line with its attempt.
+    # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
     handler.setLevel(level.upper())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # What these say at "info" is of use to their own developers.
+    # Their info level is for their own developers.
     for chatty in ("alembic", "httpx", "psycopg.pool"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     for library in _CHATTY:
         logging.getLogger(library).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
     if level == "debug":
-        # These would tell of secrets: of headers and frames of WebSockets, and of the addresses that are called.
+        # These would log secrets: headers and frames of WebSockets, and called addresses.
         logging.getLogger("uvicorn").setLevel(logging.INFO)
         logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _PlainFormatter(logging.Formatter):
-    """A line, with all that follow it indented: what a message or an exception says can't pass for a record."""
+    """A line, with further lines indented, so that no message or exception can look like a record."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = f"{_to_the_second(int(record.created))}.{int(record.msecs):03}"
@@ -67,7 +67,7 @@ class _JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-@lru_cache(maxsize=1)  # many lines are of the same second
+@lru_cache(maxsize=1)  # many lines belong to the same second
 def _to_the_second(created: int) -> str:
     return datetime.fromtimestamp(created, UTC).strftime("%H:%M:%S")
 

@@ -1,4 +1,4 @@
-"""How long the turns of loops take, how many fail, and how late the next one is, for the metrics."""
+"""Metrics of loops: how long turns take, how many fail, and how late the next one is."""
 
 import time
 from collections import defaultdict
@@ -10,26 +10,26 @@ from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.tallies import Histograms
 
 Observe = Callable[[float, float | None], None]
-"""Told after each turn how many seconds it took, and in how many the next one is to begin; None when it failed."""
+"""Gets the seconds that a turn took and the pause that follows; None if the turn failed."""
 
 BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 
 
 class LoopTimes:
-    """Of the loops of one part of a process.
+    """The loops of one part of a process.
 
-    A loop lags by the time since its next turn was to begin: while that turn is under way, while turns fail, and while
-    the loop is held up. So what has never ended well lags since the loop was named.
+    A loop lags by the time since its next turn was due: while that turn runs, while turns fail, and while the event
+    loop is blocked. A loop that has never succeeded lags since it was named.
     """
 
     def __init__(self, part: str) -> None:
         self._part = part
         self._times: Histograms[tuple[str, ...]] = Histograms(BOUNDS)
         self._failures: defaultdict[tuple[str, ...], int] = defaultdict(int)
-        self._due: dict[tuple[str, ...], float] = {}  # when the next turn is to begin, by time.monotonic
+        self._due: dict[tuple[str, ...], float] = {}  # when the next turn is due, by time.monotonic
 
     def of(self, loop: str) -> Observe:
-        """What `run_every` is to tell of the loop with this name."""
+        """The `observe` of `run_every` for the loop with this name."""
         labels = (self._part, loop)
         times = self._times[labels]
         self._failures[labels] = 0
@@ -45,7 +45,7 @@ class LoopTimes:
         return observe
 
     def end(self) -> None:
-        """The loops are being stopped: none of them lags from now on."""
+        """The loops stop: none of them lags from now on."""
         self._due.clear()
 
     def collect(self) -> Iterator[Metric]:

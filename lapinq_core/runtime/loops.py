@@ -1,4 +1,4 @@
-"""The one way to do something again and again: a turn, a pause, until told to stop."""
+"""The one way to repeat something: a turn, a pause, until told to stop."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ LAST_BACKOFF_SECONDS = 3.0
 
 
 class StopLoop(LapinqError):
-    """Raised by a turn that wants to be the last."""
+    """A turn raises this to be the last one."""
 
 
 async def run_every(
@@ -29,15 +29,14 @@ async def run_every(
     observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
     wake: asyncio.Event | None = None,
 ) -> None:
-    """Calls `turn` until `stop` is set; the loop outlives whatever a turn raises.
+    """Calls `turn` until `stop` is set, whatever a turn raises.
 
-    A turn answers how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
-    grows from 0.2 to 3 s; failures that are `expected` are logged in one line, others with their traceback the first
-    time in a row.
-    `observe` is told of each turn how many seconds it took, and how long it pauses now; None when it failed.
-    A pause ends when `wake` is set, other than after a failure; it is cleared before each turn.
+    A turn returns how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
+    grows from 0.2 to 3 s. `expected` failures are logged in one line, others with a traceback the first time in a row.
+    `observe` gets the seconds that each turn took and the pause that follows; None if the turn failed.
+    `wake` ends a pause, but not one after a failure. It is cleared before each turn.
     """
-    backoff, told = FIRST_BACKOFF_SECONDS, ""
+    backoff, last_reason = FIRST_BACKOFF_SECONDS, ""
     while not stop.is_set():
         wakers = [stop]
         if wake is not None:
@@ -52,22 +51,22 @@ async def run_every(
         except Exception as error:  # a loop's turn: the loop must go on
             observe(time.perf_counter() - began, None)
             reason = f"{type(error).__name__}: {error}"
-            if expected(error) or reason == told:
+            if expected(error) or reason == last_reason:
                 log.warning("%s: %s; trying again in %.1f s", name, reason, backoff)
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
-                told = reason
+                last_reason = reason
             pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
             wakers = [stop]
         else:
             pause = interval if pause is None else pause
             observe(time.perf_counter() - began, pause)
-            backoff, told = FIRST_BACKOFF_SECONDS, ""
+            backoff, last_reason = FIRST_BACKOFF_SECONDS, ""
         await pause_for(pause, *wakers)
 
 
 async def pause_for(seconds: float, *events: asyncio.Event) -> None:
-    """Waits for `seconds`, or less when one of `events` is set."""
+    """Waits for `seconds`, or until one of `events` is set."""
     if any(event.is_set() for event in events):
         return
     if len(events) == 1:

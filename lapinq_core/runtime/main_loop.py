@@ -1,8 +1,8 @@
-"""Runs the main coroutine of a program that runs users' code too, and ends in bounded time whatever that left behind.
+"""Runs the main coroutine of a program that also runs users' code, and ends in bounded time whatever that left behind.
 
-`asyncio.run` waits at its end for every task that is left and for every thread of the loop's executor, and Python waits
-at its own end for threads. A coroutine that swallows cancellations, or a thread that never returns, would so keep a
-program that was told to stop from ending. And a task that raises SystemExit would end the loop under everybody else.
+`asyncio.run` waits at its end for all tasks and for all threads of the loop's executor, and Python waits at its own end
+for threads. So a coroutine that swallows cancellations, or a thread that never returns, would keep a program from
+stopping. And a task that raises SystemExit would end the loop for all others.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def run_main(
     main: Coroutine[Any, Any, T],
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> T:
-    """What `main` returns or raises; what else runs on the loop by then is cancelled, and gets `END_SECONDS`."""
+    """Returns or raises what `main` does. Other tasks on the loop are then cancelled and get `END_SECONDS`."""
     loop = loop_factory()
     asyncio.set_event_loop(loop)
     try:
@@ -49,7 +49,7 @@ def run_main(
 
 
 def end_without_threads(code: int = 0) -> None:
-    """Ends the process here and now, with `code`, if threads are left that Python would wait for; else returns."""
+    """Ends the process now, with `code`, if Python would wait for a thread that does not end. Otherwise returns."""
     give_up = time.monotonic() + END_SECONDS
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:

@@ -1,8 +1,8 @@
-"""What a process shows to Prometheus: a registry of its own, filled at a scrape from the parts that count.
+"""A process's metrics for Prometheus, collected from its parts at each scrape.
 
-Each part keeps its own counts and is asked for them when somebody looks (`Source.collect`); nothing is shared, so that
-several applications, or a server with a worker in it, live beside each other in one process. Where parts have a metric
-in common, each with a label of its own, it is shown as one.
+Each part keeps its own counts, and a scrape asks for them (`Source.collect`). Nothing is shared, so several
+applications, or a server with a worker, can run in one process. A metric that several parts have, each with its own
+labels, is shown as one.
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -16,12 +16,14 @@ from prometheus_client.process_collector import ProcessCollector
 
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import catalogue
+from lapinq_core.runtime.threads import any_thread
 
 
 @runtime_checkable
 class Source(Protocol):
-    """A part that counts. `collect` is called from any thread, and must not wait."""
+    """A part that counts. `collect` must not block."""
 
+    @any_thread
     def collect(self) -> Iterable[Metric]: ...
 
 
@@ -33,7 +35,7 @@ class Metrics:
         self._process = ProcessCollector(registry=None)
 
     def show(self, source: Source) -> None:
-        """From now on `source` is shown."""
+        """Shows `source` from now on."""
         self._sources = (*self._sources, source)
 
     @contextmanager
@@ -46,7 +48,7 @@ class Metrics:
             self._sources = tuple(each for each in self._sources if each is not source)
 
     def collect(self) -> Iterable[Metric]:
-        """What the parts count; it is a source itself."""
+        """The metrics of all parts. So this is a source itself."""
         families: dict[str, Metric] = {}
         for source in self._sources:
             for family in source.collect():
@@ -56,7 +58,7 @@ class Metrics:
         return families.values()
 
     def text(self, accept: str = "", more: Iterable[Metric] = ()) -> tuple[bytes, str]:
-        """All of it with `more`, and its content type: OpenMetrics where `accept` (the header) asks for that."""
+        """All metrics and `more`, and the content type: OpenMetrics if the header `accept` asks for it."""
         registry = CollectorRegistry()
         registry.register(_Page(self._process, self, more))
         encode, content_type = choose_encoder(_OPENMETRICS if wants_openmetrics(accept) else "")
@@ -82,7 +84,7 @@ _OPENMETRICS = "application/openmetrics-text"
 
 
 def wants_openmetrics(accept: str) -> bool:
-    """Whether the header `accept` asks for that format."""
+    """Whether the header `accept` asks for OpenMetrics."""
     try:
         _, content_type = choose_encoder(accept)
     except (TypeError, ValueError):  # a version that is none

@@ -1,7 +1,7 @@
-"""Serves the metrics of a program that has no HTTP server, a worker or a scheduler, and answers probes of it.
+"""Serves metrics and probes of a program without an HTTP server: a worker or a scheduler.
 
-In threads of its own, so that it answers while the event loop is held up by a task. At most a few requests at
-once, each bounded in time; beyond them a connection is closed unanswered.
+It has its own threads, so it answers while a task blocks the event loop. It takes a few requests at once, each bounded
+in time, and closes further connections unanswered.
 """
 
 import json
@@ -23,7 +23,7 @@ from lapinq_core.runtime.settings import Settings
 MOST_AT_ONCE = 4
 REQUEST_SECONDS = 5.0
 POLL_SECONDS = 0.2
-"""At most so long the end of the program waits for the server."""
+"""How long the end of the program waits for the server at most."""
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,7 @@ class CannotServeMetrics(LapinqError):
 
 @contextmanager
 def serving_metrics(settings: Settings, metrics: Metrics, probes: Probes) -> Generator[None]:
-    """Serves `metrics`, and what `probes` tell, where `settings` say so while the context lasts.
-
-    Raises `CannotServeMetrics`.
-    """
+    """Serves `metrics` and `probes` while the context lasts, if `settings` say so. Raises `CannotServeMetrics`."""
     if settings.metrics_port is None:
         yield
         return
@@ -104,16 +101,16 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "lapinq"
     sys_version = ""
 
-    def do_GET(self) -> None:  # the name that the library looks for
+    def do_GET(self) -> None:  # the library looks for this name
         assert isinstance(self.server, _Server)
         probes = self.server.probes
         match self.path.partition("?")[0]:
             case "/metrics":
                 self._answer(HTTPStatus.OK, *self.server.metrics.text(self.headers.get("Accept", "")))
             case "/livez":
-                self._probe("ok", "stuck", probes.what_ails_it())
+                self._probe("ok", "stuck", probes.why_not_alive())
             case "/readyz":
-                self._probe("ready", "unready", probes.what_keeps_it())
+                self._probe("ready", "unready", probes.why_not_ready())
             case _:
                 self.send_error(HTTPStatus.NOT_FOUND, "here are /metrics, /livez and /readyz")
 
@@ -134,4 +131,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  # likewise
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's word
-        """Scrapes are not worth a line."""
+        """Logs no line for a scrape."""

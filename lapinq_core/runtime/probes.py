@@ -1,7 +1,7 @@
-"""What a program without an HTTP server of its own, a worker or a scheduler, answers to the probes of who started it.
+"""Liveness and readiness of a program without its own HTTP server: a worker or a scheduler.
 
-Whether it lives is about its event loop alone, never about the database: a restart brings no database back, and costs
-the tasks that run. Whether it can work is told for rollouts, and for people.
+Liveness depends on the event loop alone, never on the database: a restart brings no database back, and costs the
+running tasks. Readiness is for rollouts, and for people.
 """
 
 import asyncio
@@ -9,23 +9,25 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from lapinq_core.runtime.threads import any_thread
+
 PULSE_SECONDS = 1.0
 
 
 class Probes:
-    """Of one program; any thread may ask. It is dead when its event loop has not turned for `stuck_after` seconds.
+    """The probes of one program. It is not alive when its event loop has not turned for `blocked_after` seconds.
 
-    Until `started` the program is starting: it lives, and can't work yet.
+    Until `started` is called the program is alive and not ready.
     """
 
-    def __init__(self, stuck_after: float) -> None:
-        self._stuck_after = stuck_after
+    def __init__(self, blocked_after: float) -> None:
+        self._blocked_after = blocked_after
         self._turned: float | None = None
-        self._what_keeps_it: Callable[[], str | None] = lambda: "it is starting, or waits for the database"
+        self._why_not_ready: Callable[[], str | None] = lambda: "it is starting, or waits for the database"
 
     @contextmanager
     def beating(self) -> Generator[None]:
-        """Notes that the running event loop turns, while the context lasts."""
+        """Watches the running event loop while the context lasts."""
         task = asyncio.create_task(self._beat(), name="pulse")
         try:
             yield
@@ -37,17 +39,19 @@ class Probes:
             self._turned = time.monotonic()
             await asyncio.sleep(PULSE_SECONDS)
 
-    def started(self, what_keeps_it: Callable[[], str | None]) -> None:
-        """It has begun to work; from now on it can, but for the reason that `what_keeps_it` gives."""
-        self._what_keeps_it = what_keeps_it
+    def started(self, why_not_ready: Callable[[], str | None]) -> None:
+        """The program works. From now on `why_not_ready` says whether it is ready."""
+        self._why_not_ready = why_not_ready
 
-    def what_ails_it(self) -> str | None:
-        """Why it should be started anew; None while it lives."""
+    @any_thread
+    def why_not_alive(self) -> str | None:
+        """Why it should be restarted; None while it is alive."""
         if self._turned is None:
             return None
         still = time.monotonic() - self._turned
-        return f"its event loop has not turned for {still:.0f} s" if still > self._stuck_after else None
+        return f"its event loop has not turned for {still:.0f} s" if still > self._blocked_after else None
 
-    def what_keeps_it(self) -> str | None:
-        """Why it can't do its work now; None when it can."""
-        return self.what_ails_it() or self._what_keeps_it()
+    @any_thread
+    def why_not_ready(self) -> str | None:
+        """Why it can't work now; None when it can."""
+        return self.why_not_alive() or self._why_not_ready()

@@ -1,6 +1,6 @@
 """Stopping on signals: the first SIGTERM or SIGINT asks, the second insists.
 
-Some programs send one twice within moments (to the process and to its group): that is one.
+Some programs send a signal twice within moments (to the process and to its group). That counts as one.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class StopSignals:
         self.insisted = asyncio.Event()
 
     def receive(self) -> None:
-        """One more signal came."""
+        """A signal came."""
         now = time.monotonic()
         if not self.asked.is_set():
             self._asked_at = now
@@ -45,7 +45,7 @@ def stop_signals() -> Generator[StopSignals]:
     _noticed.clear()
     for number in before:
         loop.add_signal_handler(number, signals.receive)
-        _notice_too(number)
+        _also_note(number)
     try:
         yield signals
     finally:
@@ -55,12 +55,12 @@ def stop_signals() -> Generator[StopSignals]:
 
 
 def was_asked_to_stop() -> bool:
-    """Whether a signal to stop came, also where the event loop is stuck and has not seen it."""
+    """Whether a stop signal came, even if a blocked event loop has not seen it."""
     return bool(_noticed)
 
 
-def _notice_too(number: int) -> None:
-    # The loop hears of the signal another way; its own handler is only there so that Python does not end.
+def _also_note(number: int) -> None:
+    # The loop learns of the signal in another way. Its own handler only keeps Python from ending.
     handler = signal.getsignal(number)
 
     def notice(signum: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""Counting where a microsecond a time is too much: plain dicts and lists, written by one thread and read by any.
+"""Counters that cost less than a microsecond: plain dicts and lists, written by one thread and read by any.
 
-A reader copies first; what is copied in one step of the interpreter is whole. So a scrape may miss what is counted at
-that very moment, and never sees half of it.
+A reader first copies in one step of the interpreter. So a scrape may miss what is counted at that moment, but never
+sees half of it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,12 +9,12 @@ from collections.abc import Collection
 from typing import Generic, TypeVar
 
 OTHER = "other"
-"""The label of everything that is not told apart. A queue that is really called so shares it."""
+"""The label of everything beyond the limits. A queue with this very name shares it."""
 
 MOST_QUEUES = 200
-"""Queues told apart in one process."""
+"""Queues with their own label in one process."""
 MOST_TASKS = 500
-"""Pairs of a queue and a task told apart in one process."""
+"""Pairs of queue and task with their own label in one process."""
 
 _FEW = 16
 
@@ -22,10 +22,7 @@ K = TypeVar("K")
 
 
 class Bounded(dict[K, K], Generic[K]):
-    """`bounded[key]` is `key` for the first `most` keys that were asked for, and `other` for all later ones.
-
-    It takes no more memory than that, whatever it is asked for.
-    """
+    """`bounded[key]` is `key` for the first `most` keys, and `other` for all later ones. So its memory is bounded."""
 
     def __init__(self, most: int, other: K) -> None:
         super().__init__()
@@ -40,7 +37,7 @@ class Bounded(dict[K, K], Generic[K]):
 
 
 class Histogram:
-    """How many values were at most each of `bounds`, which ascend; and their sum."""
+    """Counts the values up to each of `bounds`, which ascend, and their sum."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -50,12 +47,12 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Takes one value."""
+        """Counts one value."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def observe_all(self, values: Collection[float]) -> None:
-        """Takes many, for less than a fifth of a microsecond each."""
+        """Counts many values, for less than a fifth of a microsecond each."""
         if len(values) < _FEW:
             for value in values:
                 self.observe(value)
@@ -70,7 +67,7 @@ class Histogram:
         self._sum += sum(ordered)
 
     def read(self) -> tuple[list[tuple[float, int]], float]:
-        """How many values were at most each bound, the last of which is infinite, and their sum."""
+        """How many values were at most each bound, the last one infinite, and their sum."""
         counts, total = self._counts[:], self._sum
         up_to, buckets = 0, list[tuple[float, int]]()
         for bound, count in zip((*self._bounds, float("inf")), counts, strict=True):
@@ -80,7 +77,7 @@ class Histogram:
 
 
 class Histograms(dict[K, Histogram], Generic[K]):
-    """`histograms[key]` is the one of `key`, made when it is first asked for. The caller bounds the keys."""
+    """`histograms[key]` is the histogram of `key`, made on first use. The caller bounds the keys."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         super().__init__()

@@ -9,19 +9,19 @@ _PACKAGE = "lapinq_core.tasks"
 
 
 class Completion(msgspec.Struct, frozen=True, kw_only=True):
-    """`result` is JSON text, `seconds` the run time, `said` the last progress and its message."""
+    """`result` is JSON text, `seconds` the run time, `progress` the last progress and its message."""
 
     task_id: str
     token: str
     result: str
     seconds: float
     logs: str | None = None
-    said: tuple[int, str | None] | None = None
+    progress: tuple[int, str | None] | None = None
 
 
 def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
     """Completes the attempt; False when the token no longer holds it."""
-    if completion.said is not None:
+    if completion.progress is not None:
         conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
     row = conn.execute(sql(_PACKAGE, "complete"), _completion(completion)).fetchone()
     return row is not None and row[0] == 1
@@ -29,7 +29,7 @@ def complete_one(conn: psycopg.Connection, completion: Completion) -> bool:
 
 async def acomplete_one(conn: psycopg.AsyncConnection, completion: Completion) -> bool:
     """As `complete_one`, for coroutines."""
-    if completion.said is not None:
+    if completion.progress is not None:
         await conn.execute(sql(_PACKAGE, "report_progress"), _progress(completion))
     row = await (await conn.execute(sql(_PACKAGE, "complete"), _completion(completion))).fetchone()
     return row is not None and row[0] == 1
@@ -46,8 +46,8 @@ def _completion(completion: Completion) -> dict[str, object]:
 
 
 def _progress(completion: Completion) -> dict[str, object]:
-    assert completion.said is not None
-    percent, message = completion.said
+    assert completion.progress is not None
+    percent, message = completion.progress
     return {
         "ids": [completion.task_id],
         "tokens": [completion.token],

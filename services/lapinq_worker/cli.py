@@ -117,7 +117,7 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain:
         reexec = make_reexec(lambda: was_asked_to_stop() or running.is_dismissed)
         running = Worker(settings, drain=drain, reexec=reexec, ends_tainted=not drain)
         metrics.show(running)
-        probes.started(running.what_keeps_it)
+        probes.started(running.why_not_ready)
         task = asyncio.create_task(running.run(), name="worker")
         for event in (signals.asked, signals.insisted):
             told = asyncio.create_task(event.wait())

@@ -15,6 +15,7 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks.control import CANCEL_CHANNEL
 from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance
@@ -201,19 +202,21 @@ class Worker:
 
         It claims nothing more, lets running tasks end, and stops.
         """
-        return self._ends_tainted and self._coroutines.left_behind > 0 and not self.is_dismissed
+        return self._ends_tainted and self._coroutines.abandoned_count > 0 and not self.is_dismissed
 
     def stop(self) -> None:
         """First call: let running tasks finish. Second: release them now."""
         (self._insisted if self._was_told else self._stop).set()
         self._was_told = True
 
-    def what_keeps_it(self) -> str | None:
-        """Why it can't take on tasks now; None when it can. Any thread may ask."""
-        return "it is stopping" if self._stop.is_set() else self._membership.what_keeps_it()
+    @any_thread
+    def why_not_ready(self) -> str | None:
+        """Why it can't claim tasks now; None when it can."""
+        return "it is stopping" if self._stop.is_set() else self._membership.why_not_ready()
 
+    @any_thread
     def collect(self) -> Iterable[Metric]:
-        """Its metrics. Any thread may ask."""
+        """Its metrics."""
         return self._metrics.collect()
 
     async def run(self) -> None:

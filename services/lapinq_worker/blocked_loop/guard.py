@@ -16,6 +16,7 @@ from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Cancelled, Outcome, TimedOut, WorkerLost
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.thread_stacks import is_debugged, stack_of
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.blocked_loop.watchdog import Watchdog
 from lapinq_worker.liveness.canceller import REASON
 from lapinq_worker.running.job import Job
@@ -94,8 +95,9 @@ class LoopGuard:
         if self._cancelled_at:
             self._cancelled_at.clear()
 
+    @any_thread
     def cancel_requested(self, task_id: str, token: str) -> None:
-        """Somebody wants this claim cancelled. Any thread may call this, again and again."""
+        """Somebody wants this claim cancelled. Called again and again."""
         self._cancelled_at.setdefault((task_id, token), time.perf_counter())
 
     def _watch(self) -> None:
@@ -128,14 +130,14 @@ class LoopGuard:
         culprits = dict[Job, Outcome]()
         for suspect in suspects:
             limit = self._limits.time_limit_of(suspect.claim)
-            # The limit of a job that was left behind on the loop counts from when it blocked the loop.
+            # The limit of a job that was abandoned on the loop counts from when it blocked the loop.
             due = (suspect.started if suspect in outcomes else since) + limit + self._limits.time_limit_grace
             cancelled_at = self._cancelled_at.get((suspect.claim.id, suspect.claim.token))
             if cancelled_at is not None and cancelled_at + self._limits.cancel_grace <= now:
                 culprits[suspect] = Cancelled(REASON)
             elif due <= now:
-                ordered = outcomes.get(suspect)
-                culprits[suspect] = ordered if isinstance(ordered, Cancelled) else TimedOut(limit)
+                outcome = outcomes.get(suspect)
+                culprits[suspect] = outcome if isinstance(outcome, Cancelled) else TimedOut(limit)
         if suspects and len(culprits) == len(suspects):
             return culprits
         if now - since > self._blocked_after:

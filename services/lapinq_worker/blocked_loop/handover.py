@@ -17,6 +17,7 @@ from lapinq_core.db.pool import connect_pinned
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.fleet import workers
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import work
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
@@ -36,9 +37,10 @@ log = logging.getLogger(__name__)
 class Haltable(Protocol):
     """A pool."""
 
+    @any_thread
     def halt(self) -> list[Unsettled]:
         """Stops what can be stopped from outside, so that nothing runs beside its next attempt, and returns all jobs
-        in the pool. Called from another thread while the event loop is blocked, and again for each try."""
+        in the pool. Called while the event loop is blocked, again for each try."""
         ...
 
 

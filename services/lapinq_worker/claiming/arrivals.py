@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome, Unstarted
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.clocks import elapsed
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.functions import Functions
@@ -63,8 +64,9 @@ class Arrivals:
             )
             self._imports[task] = alike
 
+    @any_thread
     def unstarted(self) -> list[Claim]:
-        """The claims that wait for their function and can be released. Any thread may ask."""
+        """The claims that wait for their function and can be released."""
         waiting = list(self._imports.values())
         return [claim for claims in waiting for claim in claims if not claim.is_transient]
 

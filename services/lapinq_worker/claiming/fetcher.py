@@ -18,6 +18,7 @@ from lapinq_core.db.pool import PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import work
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
@@ -115,8 +116,9 @@ class Fetcher:
         """Ends the pause: there may be a place to fill."""
         self._wake.set()
 
+    @any_thread
     def unstarted(self) -> list[Claim]:
-        """The claims that have not reached the dispatcher. Any thread may ask."""
+        """The claims that have not reached the dispatcher."""
         return [*self._to_release, *self._arrivals.unstarted()]
 
     def take_unstarted(self) -> list[Claim]:

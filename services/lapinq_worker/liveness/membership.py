@@ -78,8 +78,8 @@ class Membership:
         return self.is_member and self._heartbeat.is_current
 
     @any_thread
-    def what_keeps_it(self) -> str | None:
-        """Why the worker may claim nothing now; None when it may."""
+    def why_not_ready(self) -> str | None:
+        """Why the worker may not claim now; None when it may."""
         return None if self.is_current else "the database has not confirmed lately that it lives"
 
     @property

@@ -11,6 +11,7 @@ import time
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import work
 from lapinq_worker.running.host import LoggingAttempt
 
@@ -23,13 +24,12 @@ log = logging.getLogger(__name__)
 
 
 class LiveLogs:
-    """`note` may be called from any thread; an event loop runs the rest."""
-
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._changed: dict[tuple[str, str], LoggingAttempt] = {}
         self._failures = FailureLog(log, "what tasks log could not be sent", is_away, level=logging.DEBUG)
 
+    @any_thread
     def note(self, attempt: LoggingAttempt) -> None:
         """`attempt` logged a line; returns at once."""
         if attempt.id:

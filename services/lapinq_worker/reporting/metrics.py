@@ -10,6 +10,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer
 from lapinq_worker.running.dispatcher import Dispatcher
@@ -20,7 +21,7 @@ PART = "worker"
 
 
 class WorkerMetrics:
-    """Of one worker; any thread may `collect`, also while its event loop is held up. `times` are those of its loops."""
+    """The metrics of one worker. `times` are those of its maintenance loops."""
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class WorkerMetrics:
         self._settler = settler
         self._rescuer = rescuer
 
+    @any_thread
     def collect(self) -> Iterator[Metric]:
         yield from self._tally.collect()
         yield from self.times.collect()

@@ -9,6 +9,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.runtime.failure_log import FailureLog
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import work
 
 INTERVAL_SECONDS = 0.25
@@ -20,10 +21,7 @@ _Report = tuple[str, str, int, str | None]  # id, token, percent, message
 
 
 class ProgressReporter:
-    """`note` may be called from any thread; an event loop runs the rest.
-
-    Progress is a courtesy: what the database does not take is dropped, and never keeps an outcome from being written.
-    """
+    """Progress is a courtesy: reports that the database does not accept are dropped, and no outcome waits for them."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -31,6 +29,7 @@ class ProgressReporter:
         self._under_way = asyncio.Lock()
         self._failures = FailureLog(log, "progress could not be sent", is_away, level=logging.DEBUG)
 
+    @any_thread
     def note(self, claim: Claim, percent: int, message: str | None) -> None:
         """Takes the latest word of an attempt; returns at once."""
         if claim.id:

@@ -1,6 +1,8 @@
-"""What an attempt logged: the latest lines, within bounds."""
+"""The latest lines that an attempt logged, within bounds."""
 
 from collections import deque
+
+from lapinq_core.runtime.threads import any_thread
 
 MAX_LINES = 1_000
 MAX_CHARACTERS = 64 * 1024
@@ -8,7 +10,7 @@ MAX_LINE = 4_000
 
 
 class AttemptLog:
-    """Takes lines; any thread may add one."""
+    """The lines of one attempt."""
 
     __slots__ = ("_characters", "_left_out", "_lines")
 
@@ -17,8 +19,9 @@ class AttemptLog:
         self._characters = 0
         self._left_out = 0
 
+    @any_thread
     def add(self, line: str) -> None:
-        """Takes a line; older ones give way when there are too many."""
+        """Adds a line. The oldest lines go when there are too many."""
         if len(line) > MAX_LINE:
             line = f"{line[:MAX_LINE]} …"
         self._lines.append(line)
@@ -28,7 +31,7 @@ class AttemptLog:
             self._left_out += 1
 
     def text(self) -> str:
-        """All lines, with a word on how many are missing before them; PostgreSQL can store it."""
+        """All lines, and how many are missing before them, in a form that PostgreSQL can store."""
         lines = list(self._lines)
         if self._left_out:
             lines.insert(0, f"… {self._left_out} earlier lines left out …")

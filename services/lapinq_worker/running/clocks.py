@@ -1,7 +1,7 @@
-"""The clocks of this machine that nobody sets. They differ in what they do while the machine is suspended.
+"""The clocks of this machine that nobody sets. They differ while the machine is suspended.
 
-Attempts run, and their time limits count, by the one that stands still then. Leases and times to live end by the one
-that goes on, for others count them meanwhile. Where the system has no such clock, both are the same.
+Attempts and their time limits are measured by the clock that stands still then. Leases and times to live end by the
+clock that goes on, because others count them meanwhile. If the system has no such clock, both are the same.
 """
 
 import time
@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 elapsed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-"""Seconds on the clock that goes on while the machine is suspended. Asked for each task, so no function around it."""
+"""Seconds on the clock that goes on while the machine is suspended. Called for each task, so no function wraps it."""
 
 
 class Moment(NamedTuple):
@@ -23,5 +23,5 @@ NEVER = Moment(float("-inf"), float("-inf"))
 
 
 def moment() -> Moment:
-    """What they show now."""
+    """The time by both clocks now."""
     return Moment(time.monotonic(), elapsed())

@@ -1,8 +1,8 @@
-"""Claimed tasks on their way to a place to run: in order, at most `limit` at once.
+"""Starts claimed tasks in order, at most `limit` at once.
 
-Coroutines are taken by the slots of the event loop. Plain functions are handed to a pool; a few quick ones may go
-in one chunk that runs one after the other and counts as one, which saves a hop for each: as many as by their measured
-run times take two milliseconds together.
+The slots of the event loop take coroutines. Plain functions go to a pool. A few quick ones go in one chunk, which runs
+them one after the other and takes one slot. That saves a hop for each. By their measured run times a chunk takes at
+most two milliseconds.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Protocol
 
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Outcome, Unstarted
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.clocks import elapsed
 from lapinq_worker.running.job import Job
 
@@ -24,7 +25,7 @@ OnEnded = Callable[[Job, Outcome, float], None]
 
 
 class Pool(Protocol):
-    """A place for functions. It calls `Dispatcher.ended` for each job and `Dispatcher.freed` once a chunk."""
+    """Runs plain functions. It calls `Dispatcher.ended` for each job and `Dispatcher.slot_freed` once a chunk."""
 
     def start(self, jobs: list[Job]) -> None:
         """Runs `jobs` one after the other."""
@@ -32,7 +33,7 @@ class Pool(Protocol):
 
 
 class IsolatedPool(Protocol):
-    """A place for jobs that must run alone, coroutines too. It calls the same."""
+    """Runs jobs that must run alone, coroutines too. It calls the same."""
 
     def start_isolated(self, job: Job) -> None:
         """Runs it where nothing else runs."""
@@ -40,10 +41,10 @@ class IsolatedPool(Protocol):
 
 
 class Dispatcher:
-    """The hand-over between fetcher and pools, on one event loop.
+    """Stands between fetcher and pools.
 
-    `on_ended` gets each job with its outcome and run time; `on_low` is called when no more than `low_water` jobs are
-    in hand. Nothing is started while `may_start` says no: the lease of what waits here is in doubt.
+    `on_ended` gets each job with its outcome and run time. `on_low` is called when at most `low_water` jobs are in
+    hand. While `may_start` is false nothing starts, because the lease of the waiting jobs is in doubt.
     """
 
     def __init__(
@@ -64,27 +65,27 @@ class Dispatcher:
         self._pool: Pool | None = None
         self._isolated: IsolatedPool | None = None
         self._parked: deque[asyncio.Future[Job]] = deque()
-        self._on_the_way: set[Job] = set()  # to slots that have not woken yet
+        self._in_transit: set[Job] = set()  # to slots that have not woken yet
 
     def use(self, pool: Pool, isolated: IsolatedPool | None = None) -> None:
-        """Sends plain functions to `pool`, and jobs that must run alone to `isolated`."""
+        """Plain functions go to `pool`, isolated jobs to `isolated`."""
         self._pool = pool
         self._isolated = isolated
 
     @property
     def in_hand(self) -> int:
-        """Jobs waiting here or running."""
+        """How many jobs wait here or run."""
         return len(self.waiting) + self.active
 
     def offer(self, jobs: Iterable[Job]) -> None:
-        """Takes in jobs, to be started in this order."""
+        """Takes in jobs. They start in this order."""
         self.waiting.extend(jobs)
         self.start_what_fits()
 
     def take(self) -> Job | None:
-        """The next coroutine to run, None when there is none to start now; starts plain functions that stand before it.
+        """The next coroutine to run, None if none may start now. Starts the plain functions before it.
 
-        The caller runs the job and calls `ended` and `freed`.
+        The caller runs the job and calls `ended` and `slot_freed`.
         """
         waiting = self.waiting
         while waiting and self.active < self.limit and self._may_start():
@@ -106,7 +107,7 @@ class Dispatcher:
         return None
 
     async def next(self) -> Job:
-        """As `take`, waiting until there is one."""
+        """Like `take`, but waits until there is one."""
         job = self.take()
         if job is not None:
             return job
@@ -116,17 +117,18 @@ class Dispatcher:
             job = await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                # The job was on its way already: it goes to another.
-                self._on_the_way.discard(future.result())
+                # The job was in transit: it goes to another slot.
+                self._in_transit.discard(future.result())
                 self._put_back(future.result())
                 self.start_what_fits()
             raise
-        self._on_the_way.discard(job)
+        self._in_transit.discard(job)
         return job
 
+    @any_thread
     def unstarted(self) -> list[Job]:
-        """The jobs whose functions were not called yet, which stay here; for another thread."""
-        return [*self._on_the_way, *self.waiting]
+        """The jobs that have not started. They stay here."""
+        return [*self._in_transit, *self.waiting]
 
     def take_unstarted(self) -> list[Job]:
         """Takes out the jobs that have not started."""
@@ -135,7 +137,7 @@ class Dispatcher:
         return jobs
 
     def take_out(self, task_id: str, token: str) -> Job | None:
-        """Takes out the job with this claim, if it waits here."""
+        """Takes out the job of this claim, if it waits here."""
         for job in self.waiting:
             if job.claim.id == task_id and job.claim.token == token:
                 self.waiting.remove(job)
@@ -143,36 +145,36 @@ class Dispatcher:
         return None
 
     def ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
-        """A job is through."""
+        """A job has ended."""
         self.ended_count += 1
         self._on_ended(job, outcome, seconds)
 
-    def freed(self) -> None:
-        """A place to run is free again; a slot that takes its next job itself calls `took_leave` instead."""
-        self.took_leave()
+    def slot_freed(self) -> None:
+        """A slot is free again. A coroutine slot, which takes its next job itself, calls `job_done` instead."""
+        self.job_done()
         self.start_what_fits()
 
-    def took_leave(self) -> None:
-        """A slot is done with its job and about to ask for the next."""
+    def job_done(self) -> None:
+        """A coroutine slot is done with its job and about to take the next."""
         self._less_active()
         if len(self.waiting) + self.active <= self.low_water:
             self._on_low()
 
     def start_what_fits(self) -> None:
-        """Starts what may be started; to be called when `may_start` may have changed."""
+        """Starts all that may start. Call this when `may_start` may have changed."""
         while (job := self.take()) is not None:
             while self._parked and (slot := self._parked.popleft()):
                 if not slot.done():
-                    self._on_the_way.add(job)
+                    self._in_transit.add(job)
                     slot.set_result(job)
                     break
             else:
-                # Every slot is awake and about to take: leave the job to them.
+                # Every slot is awake and about to take a job: leave it to them.
                 self._put_back(job)
                 return
 
     def _put_back(self, job: Job) -> None:
-        """It was taken, and not begun."""
+        """It was taken but has not begun."""
         self.waiting.appendleft(job)
         self.started_count -= 1
         self._less_active()
@@ -183,7 +185,7 @@ class Dispatcher:
             self.idle.set()
 
     def _start_chunk(self, job: Job) -> None:
-        assert self._pool is not None, "a pool is set before jobs are offered"
+        assert self._pool is not None, "the worker sets a pool before it offers jobs"
         jobs = [job]
         waiting = self.waiting
         spent = job.target.run_time.seconds

@@ -1,7 +1,7 @@
-"""Finds the functions of claimed tasks, each once. Importing the user's modules happens off the event loop.
+"""Finds the functions of claimed tasks, each once, and imports the user's modules off the event loop.
 
-Each import has a thread of its own, a daemon: a module that never comes to an end must keep neither other modules from
-being imported nor the process from ending.
+Each import has its own daemon thread: an import that never ends must neither block other imports nor keep the process
+from ending.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ Key = tuple[str, str]
 
 
 class Functions:
-    """A cache of targets by module and name. A failure is not kept: the next task tries again.
+    """A cache of targets by module and name. It keeps no failure: the next task tries again.
 
-    One event loop owns it. `time_limit` in seconds an import. `middleware` is the worker's own, which goes around every
-    function, outside of what the function's queue has.
+    An import may take `time_limit` seconds. `middleware` is the worker's own. It goes around every function, outside
+    the middleware of its queue.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class Functions:
         self._searches: dict[Key, asyncio.Future[Target | Outcome]] = {}
 
     def known(self, claim: Claim) -> Target | None:
-        """The target, if it was found before."""
+        """The target, if it is in the cache."""
         return self._targets.get((claim.module_path, claim.task_name))
 
     async def find(self, claim: Claim) -> Target | Outcome:
-        """The target, or the outcome of a task whose function can't be found."""
+        """The target, or the outcome for a task whose function can't be found."""
         key = (claim.module_path, claim.task_name)
         search = self._searches.get(key) or self._begin(key)
         try:
             async with asyncio.timeout(self._time_limit):
-                # Others may wait for it too.
+                # Other tasks may wait for it too.
                 return await asyncio.shield(search)
         except TimeoutError:
             return TimedOut(self._time_limit)

@@ -1,4 +1,4 @@
-"""A claimed task with the function it asks for, and what its attempt says while it runs in this process."""
+"""A claimed task with its function, and what its attempt reports while it runs in this process."""
 
 import inspect
 import time
@@ -23,7 +23,7 @@ _EMPTY = 2  # the length of "[]" and "{}"
 
 
 class Target:
-    """A function, whether calling it gives a coroutine, how long it takes, and what its decorator says."""
+    """A function: whether calling it gives a coroutine, how long it takes, and what its decorator says."""
 
     __slots__ = ("function", "handling", "is_coroutine", "run_time")
 
@@ -35,9 +35,9 @@ class Target:
 
 
 class Job:
-    """What the dispatcher hands to a pool. `expires` is when it must no longer be started, by clocks.elapsed.
+    """What the dispatcher hands to a pool. After `expires`, by clocks.elapsed, it must not start.
 
-    While its function runs in this process it stands behind `current_task()`: see
+    While its function runs in this process, `current_task()` gives access to it: see
     `lapinq_core.domain.tasks.context.Attempt`.
     """
 
@@ -49,29 +49,29 @@ class Job:
         "is_committed",
         "is_ended",
         "is_lost",
+        "last_progress",
         "log",
-        "said",
         "started",
         "target",
     )
 
     def __init__(self, claim: Claim, target: Target, host: Host, asked: float = 0.0) -> None:
-        """`asked` is when the claim was sent off, by the same clock; it matters where the task has a time to live."""
+        """`asked` is when the claim was sent, by the same clock. It matters if the task has a time to live."""
         self.claim = claim
         self.target = target
         self.host = host
         self.expires = None if claim.expires_in is None else asked + claim.expires_in
         self.started = 0.0  # time.perf_counter, set by the pool
-        self.is_cancelled = False  # somebody asked for its stop
-        self.is_committed = False  # it ended itself, in a transaction of its own
-        self.is_ended = False  # and what it logged is on its way with that
-        self.is_lost = False  # it was given to another worker
+        self.is_cancelled = False  # somebody asked to cancel it
+        self.is_committed = False  # it completed itself, in its own transaction
+        self.is_ended = False  # and its end carries the log
+        self.is_lost = False  # another worker has it
         self.log: AttemptLog | None = None
-        self.said: tuple[int, str | None] | None = None  # the last word on its progress
+        self.last_progress: tuple[int, str | None] | None = None
 
     @property
     def policy(self) -> RetryPolicy:
-        """What the task and its function say about retries."""
+        """The retry policy of the task and its function."""
         handling = self.target.handling
         policy = self.claim.policy
         if handling is None:
@@ -84,7 +84,7 @@ class Job:
 
     @property
     def time_limit(self) -> float:
-        """Seconds that this attempt may take."""
+        """In seconds."""
         return self.host.limits.time_limit_of(self.claim)
 
     @property
@@ -93,7 +93,7 @@ class Job:
 
     @property
     def token(self) -> str:
-        """That of its claim."""
+        """The token of its claim."""
         return self.claim.token
 
     @property
@@ -143,7 +143,7 @@ class Job:
         return self.is_lost or not self.host.lease_is_current()
 
     def report_progress(self, percent: int, message: str | None) -> None:
-        self.said = (percent, message)
+        self.last_progress = (percent, message)
         self.host.note_progress(self.claim, percent, message)
 
     def write_log(self, line: str) -> None:
@@ -153,14 +153,14 @@ class Job:
         self.host.note_log(self)
 
     def end_log(self) -> str | None:
-        """What it logged, to be stored with its end; None for nothing."""
+        """What it logged, for its end; None for nothing."""
         if self.log is None:
             return None
         self.is_ended = True
         return self.log.text()
 
     def log_text(self) -> str | None:
-        """What it logged so far, None for nothing."""
+        """What it has logged so far, None for nothing."""
         return None if self.log is None else self.log.text()
 
     def transaction(self, result: Any) -> Transaction:
@@ -169,11 +169,11 @@ class Job:
         return AttemptTransaction(self, result)
 
     def database_url(self) -> str | None:
-        """Where its end is to be written."""
+        """Where an attempt that completes itself writes."""
         return self.host.database_url
 
     def committed(self) -> None:
-        """It ended itself."""
+        """It completed itself."""
         self.is_committed = True
 
 
@@ -188,5 +188,5 @@ def decode_arguments(
 
 
 def decode_metadata(metadata: bytes | msgspec.Raw | None) -> dict[str, Any]:
-    """What was enqueued with a task, from its JSON text; nothing for nothing."""
+    """A task's metadata from its JSON text; empty if there is none."""
     return {} if metadata is None or bytes(metadata) == b"null" else _keywords.decode(metadata)

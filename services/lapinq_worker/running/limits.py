@@ -1,4 +1,4 @@
-"""How long and how much a task may take, and what happens then."""
+"""How much time and memory a task may take."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from lapinq_core.runtime.settings import Settings
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Times in seconds, sizes in bytes. `time_limit` is for tasks that bring none of their own."""
+    """Times in seconds, sizes in bytes. `time_limit` applies to tasks without their own."""
 
     time_limit: float = 300.0
     time_limit_grace: float = 1.0
@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The limits that `settings` name."""
+    """The limits in `settings`."""
     return Limits(
         time_limit=settings.worker_timeout,
         time_limit_grace=settings.time_limit_grace,

@@ -1,6 +1,6 @@
-"""From what a function returned or raised to an `Outcome`. Runs in the worker and in its child processes.
+"""Turns what a function returned or raised into an `Outcome`, in the worker and in its child processes.
 
-Nothing here raises, whatever the user's objects do when looked at: an outcome that can't be told would be lost.
+Nothing here raises, whatever the user's objects do: that outcome would be lost.
 """
 
 import inspect
@@ -54,7 +54,7 @@ _ABOVE_THE_USER = (
     "<frozen importlib.",
     "<frozen runpy>",
 )
-# These stand between a middleware of the user's and the function.
+# Frames of ours between a middleware of the user and the function.
 _BETWEEN = (
     str(_CORE / "domain" / "tasks" / "middleware.py"),
     str(_RUNNING / "targets.py"),
@@ -86,9 +86,9 @@ def returned(value: object, max_bytes: int = MAX_RESULT_BYTES) -> Outcome:
 def raised(
     error: BaseException, handling: Handling | None = None, function: Callable[..., Any] | None = None
 ) -> Outcome:
-    """The outcome of a function that raised `error`; `handling` is what its decorator says.
+    """The outcome of a function that raised `error`. `handling` is what its decorator says.
 
-    What `function` itself was called with may not have fitted; then the reason shows its signature.
+    If the arguments did not fit `function`, the reason shows its signature.
     """
     text, name = _text(error), type(error).__name__
     match error:
@@ -105,10 +105,10 @@ def raised(
         described = f"{described[:MAX_ERROR_CHARACTERS]}; {_signature(function)}"
     described = _storable(described, MAX_ERROR_CHARACTERS)
     if isinstance(error, TaskNotAllowed):
-        return Refused(described)  # another try would be refused as well
+        return Refused(described)  # a retry would be refused too
     if isinstance(error, TaskNotFound):
-        return Raised(described)  # a traceback would only show how it was searched
-    # A retry that is asked for is wanted, whatever else is not to be retried.
+        return Raised(described)  # the traceback would only show our search
+    # A requested retry is wanted, even if the decorator excludes its exception.
     if isinstance(error, RetryError) and (countdown := _seconds(error, "countdown")) is not None:
         return RetryAsked(countdown, described, _format(error))
     if handling is not None and _is_one_of(error, handling.no_retry_for):
@@ -137,9 +137,9 @@ def _holds_no_number(value: object) -> bool:
 
 def _seconds(error: BaseException, attribute: str) -> float | None:
     try:
-        # NaN becomes 0; the database has no timestamp for what is further off.
+        # NaN becomes 0. The database has no timestamp beyond the maximum.
         return min(max(0.0, float(getattr(error, attribute))), float(MAX_SECONDS))
-    except BaseException:  # noqa: BLE001  # user code: anything may stand there
+    except BaseException:  # noqa: BLE001  # user code: it may be anything
         return None
 
 
@@ -160,7 +160,7 @@ def _is_from_the_call(error: BaseException) -> bool:
 def _signature(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", "it")
     try:
-        # One step, from our own wrapper to the function: a decorator of the user's may supply arguments of its own.
+        # One step, from our own wrapper to the function: a decorator of the user may supply arguments.
         bare = getattr(function, "__wrapped__", function) if _is_between(function) else function
         name = getattr(bare, "__name__", name)
         signature = str(inspect.signature(bare, follow_wrapped=False))
@@ -191,7 +191,7 @@ def _format(error: BaseException) -> str:
 
 
 def _keep_users_frames(told: traceback.TracebackException) -> None:
-    """Takes ours out of it, and of its causes and members: they tell nobody anything."""
+    """Removes our own frames from it, its causes and its members: they say nothing to the user."""
     waiting: list[traceback.TracebackException | None] = [told]
     while waiting:
         one = waiting.pop()
@@ -204,7 +204,7 @@ def _users_frames(stack: traceback.StackSummary) -> list[traceback.FrameSummary]
     frames = list(stack)
     while frames and frames[0].filename.startswith(_ABOVE_THE_USER):
         del frames[0]
-    # The last one shows where it happened, be that in ours.
+    # The last frame shows where it happened, even if that is ours.
     return [frame for frame in frames[:-1] if not frame.filename.startswith(_BETWEEN)] + frames[-1:]
 
 

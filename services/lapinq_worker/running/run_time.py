@@ -1,4 +1,4 @@
-"""How long a function takes, as measured, to tell which are quick enough to be handed over several at once."""
+"""The measured run time of a function, which tells whether it is quick enough for a chunk."""
 
 _WEIGHT = 0.2
 
@@ -12,7 +12,7 @@ class RunTime:
         self.seconds = float("inf")
 
     def measured(self, seconds: float) -> None:
-        """A run took this long. A slow one counts at once, quick ones bring the mean down slowly."""
+        """A run took this long. A slow run counts at once, quick ones lower the mean slowly."""
         if self.seconds < seconds or self.seconds == float("inf"):
             self.seconds = seconds
         else:

@@ -1,6 +1,6 @@
-"""Counts what a worker claims and how its attempts end, for the metrics and for the figures over time.
+"""Counts claims and outcomes for the metrics and for the figures over time.
 
-Tens of thousands of tasks end in a second: what all of them do is gathered and counted by the batch.
+Tens of thousands of tasks may complete in a second, so completions are gathered and counted in batches.
 """
 
 from collections import Counter, defaultdict
@@ -15,6 +15,7 @@ from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing,
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
+from lapinq_core.runtime.threads import any_thread
 
 Ran = tuple[str, str, float]  # queue, task, seconds
 _Pair = tuple[str, str]
@@ -33,10 +34,7 @@ WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 
 
 
 class Tally:
-    """One event loop counts and takes the figures, any thread may `collect`.
-
-    `completions` takes an attempt that completed: append to it, and call `count_completions` now and then.
-    """
+    """Append completed attempts to `completions`, and call `count_completions` now and then."""
 
     def __init__(self) -> None:
         self.completions: list[Ran] = []
@@ -45,12 +43,10 @@ class Tally:
         self._outcomes: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self._runs: Histograms[tuple[str, ...]] = Histograms(RUN_BOUNDS)
         self._waits: Histograms[tuple[str, ...]] = Histograms(WAIT_BOUNDS)
-        self._figures: defaultdict[str, Figures] = defaultdict(
-            Figures
-        )  # as many as there are queues told apart
+        self._figures: defaultdict[str, Figures] = defaultdict(Figures)  # one for each counted queue
 
     def claimed(self, claims: Sequence[Claim]) -> None:
-        """These came from the database."""
+        """The worker claimed these."""
         if not claims:
             return
         first = claims[0].queue_name
@@ -71,7 +67,7 @@ class Tally:
             self._figures[self._queues[claim.queue_name]].started -= 1
 
     def count_completions(self) -> None:
-        """Counts what has gathered in `completions`."""
+        """Counts the gathered `completions`."""
         if not self.completions:
             return
         gathered = self.completions[:]
@@ -91,7 +87,7 @@ class Tally:
             self._ran(self._queues[queue], times)
 
     def ended(self, claim: Claim, outcome: str, seconds: float) -> None:
-        """An attempt ended as `outcome`; one that was not begun took no time."""
+        """An attempt ended as `outcome`. One that has not started took no time."""
         self._outcomes[(*self._pair((claim.queue_name, claim.task_name)), outcome)] += 1
         queue = self._queues[claim.queue_name]
         figures = self._figures[queue]
@@ -106,23 +102,24 @@ class Tally:
             figures.started -= 1
 
     def take_figures(self) -> dict[str, Figures]:
-        """What was counted since the last time, by queue. It is the caller's now, who may `give_back` it."""
+        """The figures since the last call, by queue. The caller may `give_back` them."""
         self.count_completions()
         taken, self._figures = self._figures, defaultdict(Figures)
         return taken
 
     def give_back(self, figures: Mapping[str, Figures]) -> None:
-        """They are to be taken again."""
+        """The next `take_figures` returns these too."""
         for queue, each in figures.items():
             self._figures[queue].add(each)
 
+    @any_thread
     def collect(self) -> Iterator[Metric]:
         yield catalogue.OUTCOMES.of(self._outcomes)
         yield catalogue.RUNS.of_histograms(self._runs)
         yield catalogue.WAITS.of_histograms(self._waits)
 
     def _ran(self, queue: str, ordered: Sequence[float]) -> None:
-        """Attempts of a queue completed after that many seconds each, in ascending order."""
+        """Attempts of a queue completed, with their run times in ascending order."""
         self._runs[(queue,)].observe_all(ordered)
         figures = self._figures[queue]
         figures.completed += len(ordered)
@@ -130,12 +127,12 @@ class Tally:
 
     def _pair(self, pair: _Pair) -> _Pair:
         queue, task = pair
-        # A queue that is not told apart takes no place from the tasks of those that are.
+        # Tasks of a queue counted under "other" take no place from those of other queues.
         return self._pairs[(queue, task) if self._queues[queue] == queue else (OTHER, OTHER)]
 
 
 def outcome_of(outcome: Outcome, following: Next) -> str:
-    """The word for an attempt that ended as `outcome`, after which comes `following`."""
+    """The label of an attempt that ended as `outcome` and is followed by `following`."""
     match following:
         case Complete() | Nothing():
             return COMPLETED

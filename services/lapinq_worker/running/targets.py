@@ -1,6 +1,6 @@
-"""Makes targets: the function that a task names, with the middleware of its worker and of its queue around it.
+"""Makes targets: the function that a task names, inside the middleware of its worker and its queue.
 
-Used by the worker and by its child processes, which each find the function for themselves.
+The worker and its child processes use this. Each of them finds the function for itself.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from lapinq_worker.running.job import Target
 def load_target(
     module_path: str, task_name: str, allowed: Sequence[str] = (), middleware: Sequence[Middleware] = ()
 ) -> Target:
-    """The target of a task; `middleware` is the worker's own. Imports the module of the function.
+    """The target of a task. `middleware` is the worker's own. Imports the function's module.
 
-    Raises `TaskNotFound`, and whatever the module raises.
+    Raises `TaskNotFound`, and anything the module raises.
     """
     function, handling = find(module_path, task_name, allowed)
     return make_target(function, handling, middleware)
@@ -30,11 +30,11 @@ def load_target(
 def make_target(
     function: Callable[..., Any], handling: Handling | None = None, middleware: Sequence[Middleware] = ()
 ) -> Target:
-    """A target of `function`: as it is where there is no middleware, else with the worker's outside the queue's."""
+    """A target of `function`, inside the middleware: the worker's is outside the queue's."""
     layers = (*middleware, *(handling.middleware if handling is not None else ()))
     if not layers:
         return Target(function, handling)
-    # The middleware asks for the task when it is called: whoever calls it has set `context.running`.
+    # The middleware asks for the task when it is called; the caller has set `context.running` by then.
     if inspect.iscoroutinefunction(function):
         surrounded = aaround(layers, current_task, function)
     else:
@@ -45,8 +45,8 @@ def make_target(
 
 
 def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
-    # A decorator that is no coroutine function itself may stand around one that is: without this the middleware would
-    # be left before the function has begun.
+    # A decorator that is no coroutine function itself may wrap one that is. Without this the middleware would end
+    # before the function has begun.
     @functools.wraps(function, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
         value = function(*args, **kwargs)

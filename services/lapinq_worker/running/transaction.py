@@ -1,8 +1,7 @@
-"""A transaction in which an attempt ends itself together with what its function writes.
+"""A transaction in which an attempt completes itself, together with what its function writes.
 
-The completion goes last and matches the claim's token: when the task was given to another worker meanwhile nothing at
-all is written. A commit whose answer is lost raises in the function; the worker then finds by the token that the end
-is written already.
+The completion goes last and matches the claim token: if another worker has the task by now, nothing is written. A
+commit whose answer is lost raises in the function. The worker then finds by the token that the completion is written.
 """
 
 import time
@@ -23,8 +22,8 @@ from lapinq_worker.running.outcomes import returned
 _NAME = "lapinq-worker task"
 
 
-class Endable(Protocol):
-    """A running attempt that can end itself."""
+class SelfCompleting(Protocol):
+    """A running attempt that can complete itself."""
 
     @property
     def id(self) -> str: ...
@@ -36,27 +35,27 @@ class Endable(Protocol):
         ...
 
     @property
-    def said(self) -> tuple[int, str | None] | None:
-        """Its last word on its progress: percent and message."""
+    def last_progress(self) -> tuple[int, str | None] | None:
+        """Percent and message."""
         ...
 
     def log_text(self) -> str | None:
-        """What it logged so far."""
+        """What it has logged so far."""
         ...
 
     def database_url(self) -> str | None:
-        """Where it is to be written."""
+        """Where to write the completion."""
         ...
 
     def committed(self) -> None:
-        """It has ended."""
+        """It has completed itself."""
         ...
 
 
 class AttemptTransaction(Transaction):
-    """`result` is what the function of `attempt` is to be said to have returned."""
+    """`result` becomes the result of `attempt`, whatever its function returns."""
 
-    def __init__(self, attempt: Endable, result: Any) -> None:
+    def __init__(self, attempt: SelfCompleting, result: Any) -> None:
         """Raises TypeError for a result that can't be stored and `NoTask` for fire and forget."""
         if not attempt.id:
             raise NoTask("a fire-and-forget task has no end that could be committed")
@@ -110,10 +109,10 @@ class AttemptTransaction(Transaction):
             result=self._result,
             seconds=time.perf_counter() - attempt.started,
             logs=attempt.log_text(),
-            said=attempt.said,
+            progress=attempt.last_progress,
         )
 
-    # The frames below hold the URL, and so perhaps a password: whoever reports this error with its frames shall not.
+    # The frames below hold the URL, perhaps with a password. It must not appear in error reports that show frames.
 
     def _connect(self) -> psycopg.Connection:
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Generic, TypeVar
 
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks.work import Ended
 
 MAX_BATCH = 1_000
@@ -35,8 +36,9 @@ class OutcomeBuffer(Generic[T]):
         self._outcomes.append(outcome)
         self.characters += self._size_of(outcome)
 
+    @any_thread
     def all(self) -> list[T]:
-        """Any thread may ask."""
+        """The outcomes that are not written yet."""
         return self._outcomes[:]
 
     def batch(self) -> list[T]:

@@ -36,6 +36,7 @@ from lapinq_core.domain.tasks.decide import (
 )
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome
 from lapinq_core.runtime.failure_log import FailureLog
+from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep.passes import ended_as
@@ -169,8 +170,9 @@ class Settler:
             case _:
                 assert_never(following)
 
+    @any_thread
     def waiting(self) -> tuple[list[Done], list[Ended]]:
-        """What is not written yet. Any thread may ask."""
+        """What is not written yet."""
         return self._done.all(), self._ended.all()
 
     def adopt(self, other: "Settler") -> None:

@@ -55,14 +55,14 @@ class Unready(msgspec.Struct):
 
 
 async def readyz(state: State, request: Request) -> Response:
-    reason = await _what_keeps_it(state)
+    reason = await _why_not_ready(state)
     if reason is None:
         return Json(Ready())
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return Json(Unready(reason), HTTPStatus.SERVICE_UNAVAILABLE, headers)
 
 
-async def _what_keeps_it(state: State) -> str | None:
+async def _why_not_ready(state: State) -> str | None:
     if state.stopping.is_set():
         return "the server is stopping"
     try:

@@ -1,15 +1,16 @@
 """Runs coroutines on the worker's event loop, in a fixed number of slots.
 
-A slot is one asyncio task that awaits one coroutine after the other; starting a task for each would cost several
-microseconds more. Each coroutine still gets a context of its own, so that context variables do not leak into the next.
+A slot is one asyncio task that awaits one coroutine after the other. A new task for each would cost several
+microseconds more. Each coroutine still gets its own context, so that context variables do not leak into the next.
 
-Time limit, cancel request and stop: the slot's task is cancelled. A coroutine that swallows the cancellation is closed
-after a grace time: its outcome is settled without it, and a new slot takes its place. So does one for a task that still
-carries a cancellation, from whomever, when its coroutine has ended: the next coroutine must not get it.
+At a time limit, a cancel request or a stop, the slot's task is cancelled. A coroutine that swallows the cancellation is
+closed after the grace period: its outcome is settled without it, and a new slot replaces its slot. A slot is also
+replaced if its task still carries a cancellation when the coroutine has ended, because the next coroutine must not get
+that.
 
-A coroutine that was left behind gets no step more: only its slot steps it. What it started beside itself on the loop
-(tasks, callbacks, the end of an asynchronous generator that it did not exhaust) is asyncio's, and goes on. One that
-holds up the loop itself can't be cancelled from here: see `blocked_loop`.
+An abandoned coroutine runs no further, because only its slot steps it. What it started on the loop (tasks, callbacks,
+the end of an asynchronous generator that it did not exhaust) belongs to asyncio and goes on. A coroutine that blocks
+the loop can't be cancelled from here: see `blocked_loop`.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from typing import Any, cast
 
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Raised, TimedOut, WorkerLost
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job, decode_arguments
 from lapinq_worker.running.limits import Limits
@@ -41,42 +43,42 @@ log = logging.getLogger(__name__)
 
 
 class _Slot:
-    __slots__ = ("abandoned", "context", "coroutine", "forced_at", "job", "ordered", "task")
+    __slots__ = ("abandon_at", "abandoned", "context", "coroutine", "job", "stop_outcome", "task")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
         self.job: Job | None = None
         self.coroutine: Coroutine[Any, Any, Any] | None = None
         self.context: contextvars.Context | None = None
-        self.ordered: Outcome | None = None  # what a cancellation that we ordered is for
-        self.forced_at = 0.0  # when it is left behind if it has not ended by then
+        self.stop_outcome: Outcome | None = None  # what its job ends as, once we have cancelled it
+        self.abandon_at = 0.0  # when it is abandoned if it has not ended by then
         self.abandoned = False
 
 
 class EventLoopPool:
-    """`slots` of them.
+    """A pool of `slots` slots.
 
-    `current` is the job whose code has the event loop at this moment; any thread may ask.
-    `left_behind` is how many coroutines refused to end.
+    `current` is the job whose code has the event loop at this moment; any thread may read it.
+    `abandoned_count` is how many coroutines refused to end.
     """
 
     def __init__(self, dispatcher: Dispatcher, slots: int, limits: Limits) -> None:
         self.current: Job | None = None
-        self.left_behind = 0
+        self.abandoned_count = 0
         self._dispatcher = dispatcher
         self._limits = limits
         self._slots = {_Slot() for _ in range(slots)}
         self._ending = False
 
     async def run(self) -> None:
-        """Runs the slots until cancelled; the coroutines in them are cancelled with it, and not settled."""
+        """Runs the slots until cancelled. Coroutines that still run are cancelled and not settled."""
         shortest, pause = SWEEP_SECONDS
         try:
             for slot in self._slots:
                 self._start(slot)
             while True:
                 await asyncio.sleep(max(shortest, pause))
-                pause = self._look_after_slots()
+                pause = self._check_slots()
         finally:
             self._ending = True
             tasks = [slot.task for slot in self._slots if slot.task]
@@ -87,27 +89,29 @@ class EventLoopPool:
                 self._abandon(slot)
 
     def interrupt(self, outcome: Outcome) -> None:
-        """Stops what runs; each running job ends as `outcome`."""
+        """Cancels all running jobs. They end as `outcome`."""
         self._interrupt(outcome)
-        # A job may be on its way to a slot that has not woken yet.
+        # A job may be in transit to a slot that has not woken yet.
         asyncio.get_running_loop().call_soon(self._interrupt, outcome)
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
-        """Cancels the coroutine of that claim, which ends as `outcome`; False when it does not run here."""
+        """Cancels the coroutine of that claim, which ends as `outcome`. False if it does not run here."""
         if self._cancel(task_id, token, outcome):
             return True
         asyncio.get_running_loop().call_soon(self._cancel, task_id, token, outcome)
         return False
 
+    @any_thread
     def unsettled(self) -> list[Unsettled]:
-        """The coroutines that run; any thread may ask."""
+        """The coroutines that run."""
         now = time.perf_counter()
         return [
-            Unsettled(job, slot.ordered or Interrupted(), now - job.started)
+            Unsettled(job, slot.stop_outcome or Interrupted(), now - job.started)
             for slot in list(self._slots)
             if (job := slot.job) is not None and not slot.abandoned
         ]
 
+    @any_thread
     def halt(self) -> list[Unsettled]:
         """The same: only what blocks the loop runs, and nothing can stop that."""
         return self.unsettled()
@@ -117,9 +121,9 @@ class EventLoopPool:
         for slot in self._slots:
             if slot.job is not None:
                 slot.job.is_lost |= is_lost
-                if slot.ordered is None:
-                    self._order(slot, outcome, INTERRUPT_GRACE_SECONDS)
-                slot.forced_at = min(slot.forced_at, time.perf_counter() + INTERRUPT_GRACE_SECONDS)
+                if slot.stop_outcome is None:
+                    self._request_stop(slot, outcome, INTERRUPT_GRACE_SECONDS)
+                slot.abandon_at = min(slot.abandon_at, time.perf_counter() + INTERRUPT_GRACE_SECONDS)
 
     def _cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
         for slot in self._slots:
@@ -127,7 +131,7 @@ class EventLoopPool:
             if job is not None and job.claim.id == task_id and job.claim.token == token:
                 if not job.is_cancelled:
                     job.is_cancelled = True
-                    self._order(slot, outcome, self._limits.cancel_grace)
+                    self._request_stop(slot, outcome, self._limits.cancel_grace)
                 return True
         return False
 
@@ -139,7 +143,7 @@ class EventLoopPool:
         if self._ending or slot.abandoned:
             return
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a slot for coroutines broke; another takes its place", exc_info=error)
+            log.error("a slot for coroutines failed; another replaces it", exc_info=error)
         self._start(slot)
 
     async def _serve(self, slot: _Slot) -> None:
@@ -147,15 +151,15 @@ class EventLoopPool:
 
     @types.coroutine
     def _run_jobs(self, slot: _Slot) -> Generator[Any, Any, None]:
-        """One job after the other, each step of its coroutine in one copy of the current context.
+        """Runs one job after the other, all steps of its coroutine in one copy of the current context.
 
-        All in one generator, for each call and each await in between would cost every task.
+        This is one generator, because each call and each await in between would cost every task.
         """
         dispatcher = self._dispatcher
         max_result_size = self._limits.max_result_size
         task = asyncio.current_task()
         assert task is not None
-        # The end of one is the start of the next where nothing lies between: a look at the clock is dear here.
+        # If nothing lies between, the end of one is the start of the next: reading the clock is expensive here.
         now = time.perf_counter()
         burst_end = now + MAX_BURST_SECONDS
         while True:
@@ -175,7 +179,7 @@ class EventLoopPool:
                     args, kwargs = decode_arguments(claim.args, claim.kwargs)
                     coroutine = job.target.function(*args, **kwargs)
                 if coroutine.__class__ is not types.CoroutineType:
-                    # What is marked as a coroutine function may give any awaitable.
+                    # A function that is marked as a coroutine function may return any awaitable.
                     coroutine = _as_coroutine(coroutine)
                 slot.coroutine = coroutine
                 slot.context = context = contextvars.copy_context()
@@ -188,11 +192,11 @@ class EventLoopPool:
                     try:
                         argument = yield waited_for
                         step = coroutine.send
-                    except BaseException as error:  # noqa: BLE001  # whatever is thrown into the slot's task
+                    except BaseException as error:  # noqa: BLE001  # anything may be thrown into the slot's task
                         if slot.abandoned or isinstance(error, GeneratorExit):
                             self._abandon(slot)
                             return
-                        # Handed on to the coroutine, where it belongs.
+                        # Throw it into the coroutine, where it belongs.
                         step, argument = coroutine.throw, error
                     self.current = job
             except StopIteration as stop:
@@ -211,63 +215,63 @@ class EventLoopPool:
             slot.job = self.current = None
             if slot.abandoned:
                 return
-            if slot.ordered is not None or job.is_committed:
-                outcome = verdict(job, outcome, slot.ordered)
-                slot.ordered = None
+            if slot.stop_outcome is not None or job.is_committed:
+                outcome = verdict(job, outcome, slot.stop_outcome)
+                slot.stop_outcome = None
             started, now = now, time.perf_counter()
             dispatcher.ended(job, outcome, now - started)
-            dispatcher.took_leave()
+            dispatcher.job_done()
             if task.cancelling():
                 return
             if now > burst_end:
-                # Coroutines that never wait must not keep everybody else from the loop.
+                # Coroutines that never wait must not keep others from the loop.
                 yield from asyncio.sleep(0)
                 now = time.perf_counter()
                 burst_end = now + MAX_BURST_SECONDS
 
-    def _look_after_slots(self) -> float:
-        """Answers in how many seconds to look again."""
+    def _check_slots(self) -> float:
+        """Returns in how many seconds to check again."""
         now = time.perf_counter()
         next_look = now + SWEEP_SECONDS[1]
         for slot in list(self._slots):
             if (job := slot.job) is None:
                 continue
-            if slot.ordered is None:
+            if slot.stop_outcome is None:
                 limit = self._limits.time_limit_of(job.claim)
                 due = job.started + limit
                 if due <= now:
-                    self._order(slot, TimedOut(limit), self._limits.time_limit_grace)
-                    due = slot.forced_at
+                    self._request_stop(slot, TimedOut(limit), self._limits.time_limit_grace)
+                    due = slot.abandon_at
             else:
-                due = slot.forced_at
+                due = slot.abandon_at
                 if due <= now:
-                    self._leave_behind(slot, job, slot.ordered, now)
+                    self._abandon_job(slot, job, slot.stop_outcome, now)
                     continue
             next_look = min(next_look, due)
         return next_look - now
 
-    def _order(self, slot: _Slot, outcome: Outcome, grace: float) -> None:
-        """Cancels it, for a reason or for another one; time that it was given before does not get longer."""
+    def _request_stop(self, slot: _Slot, outcome: Outcome, grace: float) -> None:
+        """Cancels the job, perhaps again for another reason. That never extends the time it was given before."""
         assert slot.task is not None
         assert slot.job is not None
         now = time.perf_counter()
-        if slot.ordered is None:
+        if slot.stop_outcome is None:
             limit_at = slot.job.started + self._limits.time_limit_of(slot.job.claim)
-            slot.forced_at = max(now, limit_at) + self._limits.time_limit_grace
-        slot.forced_at = min(slot.forced_at, now + grace)
-        slot.ordered = outcome
+            slot.abandon_at = max(now, limit_at) + self._limits.time_limit_grace
+        slot.abandon_at = min(slot.abandon_at, now + grace)
+        slot.stop_outcome = outcome
         slot.task.cancel()
 
-    def _leave_behind(self, slot: _Slot, job: Job, outcome: Outcome, now: float) -> None:
-        self.left_behind += 1
-        log.warning("task %s ignored its cancellation and is left behind", job.claim.id)
+    def _abandon_job(self, slot: _Slot, job: Job, outcome: Outcome, now: float) -> None:
+        self.abandoned_count += 1
+        log.warning("task %s ignored its cancellation and is abandoned", job.claim.id)
         self._abandon(slot)
         self._slots.discard(slot)
         fresh = _Slot()
         self._slots.add(fresh)
         self._start(fresh)
         self._dispatcher.ended(job, outcome, now - job.started)
-        self._dispatcher.freed()
+        self._dispatcher.slot_freed()
 
     def _abandon(self, slot: _Slot) -> None:
         slot.abandoned = True

@@ -1,4 +1,4 @@
-"""Runs plain functions in child processes: spawned clean, reused, replaced when they die or are worn out.
+"""Runs plain functions in child processes, which are spawned, reused, and replaced when they die or are worn out.
 
 A child runs one function at a time. At the time limit the function is told, and a little later its whole process group
 is killed, which also ends code that is stuck in C and everything it started. A child that dies charges only the
@@ -16,14 +16,15 @@ from collections.abc import Coroutine
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.runtime.settings import Settings
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child.frames import Report, frame
 from lapinq_worker.running.pools.children.calls import greeting_of
-from lapinq_worker.running.pools.children.child_end import EXIT_GRACE_SECONDS, end_all, ending_of
+from lapinq_worker.running.pools.children.child_end import EXIT_GRACE_SECONDS, end_all, outcome_at_exit
 from lapinq_worker.running.pools.children.child_process import ChildProcess
-from lapinq_worker.running.pools.children.child_watch import LOOK_SECONDS, is_worn_out, look_after
+from lapinq_worker.running.pools.children.child_watch import LOOK_SECONDS, check, is_worn_out
 from lapinq_worker.running.pools.children.pending_reports import unsettled_jobs
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
@@ -46,7 +47,7 @@ class ProcessPool:
         self._greeting = frame(greeting_of(settings, limits))
         self._idle: list[ChildProcess] = []
         self._busy: set[ChildProcess] = set()
-        self._dying: set[ChildProcess] = set()  # until they are buried
+        self._dying: set[ChildProcess] = set()  # until they are reaped
         self._todo: deque[list[Job]] = deque()
         self._todo_isolated: deque[list[Job]] = deque()  # for children that have run nothing, each alone
         self._isolated: set[Job] = set()  # those that run
@@ -72,10 +73,10 @@ class ProcessPool:
         self._start_children()
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
-        """Asks the function of that claim to stop; False when it does not run here.
+        """Asks the function of that claim to stop. False if the pool does not have it.
 
-        What does not stop within the grace time is killed. What waits for a child is settled at once; what a child was
-        handed and has not begun, when the child comes to it and passes it over.
+        If it does not stop within the grace period, it is killed. A job that waits for a child is settled at once. A
+        job that waits in a child is settled when the child comes to it and skips it.
         """
 
         def is_meant(job: Job) -> bool:
@@ -88,7 +89,7 @@ class ProcessPool:
                     self._ended(job, outcome, 0.0)
                     if not jobs:
                         todo.remove(jobs)
-                        self._dispatcher.freed()
+                        self._dispatcher.slot_freed()
                     return True
         for child in (*self._busy, *self._dying):
             for job in filter(is_meant, child.surplus):
@@ -102,38 +103,40 @@ class ProcessPool:
         return False
 
     async def run(self) -> None:
-        """Looks after busy children until cancelled, then ends all of them."""
+        """Checks busy children until cancelled, then ends all children."""
         try:
             while True:
                 if not self._busy:
                     self._has_work.clear()
                     await self._has_work.wait()
                 now = time.perf_counter()
-                waits = [look_after(child, self._limits, now) for child in self._busy]
+                waits = [check(child, self._limits, now) for child in self._busy]
                 await asyncio.sleep(min(waits, default=LOOK_SECONDS))
         finally:
             await self._end()
 
     def interrupt(self, outcome: Outcome) -> None:
-        """Kills the children that run something; the job ends as `outcome`, what was not begun as `Unstarted`."""
+        """Kills busy children. Running jobs end as `outcome`, others as `Unstarted`."""
         for child in self._busy:
             child.interrupt(outcome)
         for child in self._dying:
-            child.interruption = outcome  # what it was running took it along; the rest does not go on
+            child.interruption = outcome  # its running job killed it; the rest of its jobs must not run
         todo = [*self._todo, *self._todo_isolated]
         self._todo.clear()
         self._todo_isolated.clear()
         for jobs in todo:
-            self._give_up(jobs)
+            self._release(jobs)
 
+    @any_thread
     def pids(self) -> list[int]:
-        """The children's process ids; any thread may ask."""
+        """The children's process ids."""
         return [child.pid for child in (*self._idle, *self._busy, *self._dying)]
 
+    @any_thread
     def halt(self) -> list[Unsettled]:
         """Kills all children. Returns all jobs in the pool, with what their children reported.
 
-        Called from another thread while the event loop is blocked.
+        For a blocked event loop.
         """
         for child in (*self._launching, *self._idle, *self._busy, *self._dying):
             child.kill(Interrupted())
@@ -144,7 +147,7 @@ class ProcessPool:
         ]
 
     def reported(self, child: ChildProcess, job: Job, report: Report) -> None:
-        """A child is through with a job."""
+        """A child finished a job."""
         outcome = report.outcome
         if report.progress is not None:
             job.host.note_progress(job.claim, *report.progress)
@@ -156,7 +159,7 @@ class ProcessPool:
             job.target.run_time.measured(report.seconds)
         self._ended(job, outcome, report.seconds)
         if not child.jobs:
-            self._through(child)
+            self._finished(child)
 
     def lost(self, child: ChildProcess) -> None:
         """A child died, was killed, or was told to end."""
@@ -166,10 +169,10 @@ class ProcessPool:
             self._idle.remove(child)
         self._busy.discard(child)
         self._dying.add(child)
-        self._track(self._bury(child))
+        self._track(self._reap(child))
         self._start_children()
 
-    async def _bury(self, child: ChildProcess) -> None:
+    async def _reap(self, child: ChildProcess) -> None:
         if child.is_retired:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EXIT_GRACE_SECONDS):
@@ -183,13 +186,15 @@ class ProcessPool:
         for _ in range(child.position + 1):
             job, is_committed = child.take_first()
             job.is_committed = is_committed
-            self._ended(job, ending_of(child, job, code), seconds)
+            self._ended(job, outcome_at_exit(child, job, code), seconds)
         for job in child.jobs:
             if (request := child.stop_requests.get(job)) is not None:
                 self._ended(job, request.outcome, 0.0)
-        self._go_on(child, [job for job in (*child.jobs, *child.surplus) if job not in child.stop_requests])
+        self._run_elsewhere(
+            child, [job for job in (*child.jobs, *child.surplus) if job not in child.stop_requests]
+        )
 
-    def _through(self, child: ChildProcess) -> None:
+    def _finished(self, child: ChildProcess) -> None:
         self._busy.discard(child)
         rest, child.surplus = child.surplus, []
         if child.is_doomed:
@@ -197,21 +202,21 @@ class ProcessPool:
         elif is_worn_out(child, self._limits):
             self._retire(child)
         else:
-            self._welcome(child)
-        self._go_on(child, rest)
+            self._use(child)
+        self._run_elsewhere(child, rest)
 
-    def _go_on(self, child: ChildProcess, rest: list[Job]) -> None:
-        """What is left of a chunk goes on in another child than `child`."""
+    def _run_elsewhere(self, child: ChildProcess, rest: list[Job]) -> None:
+        """Runs the rest of a chunk in another child than `child`."""
         if rest and child.interruption is None:
             self.start(rest)
         else:
-            self._give_up(rest)
+            self._release(rest)
         self._start_children()
 
-    def _give_up(self, jobs: list[Job]) -> None:
+    def _release(self, jobs: list[Job]) -> None:
         for job in jobs:
             self._ended(job, Unstarted(), 0.0)
-        self._dispatcher.freed()
+        self._dispatcher.slot_freed()
 
     def _ended(self, job: Job, outcome: Outcome, seconds: float) -> None:
         self._dispatcher.ended(job, outcome, seconds)
@@ -225,7 +230,7 @@ class ProcessPool:
         self._has_work.set()
         child.run(jobs[:room], self._limits)
 
-    def _welcome(self, child: ChildProcess) -> None:
+    def _use(self, child: ChildProcess) -> None:
         if self._isolated_due and not child.calls:
             jobs = self._todo_isolated.popleft()
             self._isolated.update(jobs)
@@ -246,16 +251,16 @@ class ProcessPool:
         return min(len(self._todo_isolated), MAX_ISOLATED - len(self._isolated))
 
     def _start_children(self) -> None:
-        """Starts as many as there are chunks that wait for one, within the limit."""
+        """Starts one for each waiting chunk, within the limit."""
         for child in list(self._idle):
             if self._isolated_due and not (child.calls or child.is_doomed):
                 self._idle.remove(child)
-                self._welcome(child)
+                self._use(child)
         while self._starting < len(self._todo) + self._isolated_due and not self._stopped:
             if self._starting + len(self._busy) + len(self._idle) >= self._limit:
                 if not (self._isolated_due and self._idle):
                     return
-                # It has run something; one that has not takes its place.
+                # It has run something; a fresh one replaces it.
                 self._retire(self._idle.pop(0))
             self._starting += 1
             self._track(self._spawn())
@@ -266,8 +271,8 @@ class ProcessPool:
         try:
             async with asyncio.timeout(START_DEADLINE_SECONDS):
                 await child.launch(self._greeting)
-        except Exception as error:  # noqa: BLE001  # a loop's turn: the jobs go on waiting for a child
-            log.error(  # noqa: TRY400  # the traceback is ours and tells nothing
+        except Exception as error:  # noqa: BLE001  # a loop's turn: the jobs keep waiting for a child
+            log.error(  # noqa: TRY400  # the traceback is ours and says nothing
                 "can't start a process for tasks (%s); trying again in %g s",
                 str(error) or type(error).__name__,
                 START_RETRY_SECONDS,
@@ -278,8 +283,8 @@ class ProcessPool:
             await child.end()
             raise
         else:
-            if not child.is_doomed:  # else it was lost again
-                self._welcome(child)
+            if not child.is_doomed:  # otherwise it was lost again
+                self._use(child)
         finally:
             self._launching.discard(child)
             self._starting -= 1

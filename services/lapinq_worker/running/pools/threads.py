@@ -1,13 +1,13 @@
 """Runs plain functions in threads of the worker's process.
 
-A thread can't be stopped from outside, only asked: at the time limit of its job, or when somebody wants it stopped,
-`current_task().cancelled` becomes true, and a function that looks there now and then can return. One that does not
-within the grace time is left behind: its job is settled without it, what it returns later is dropped (`lease_lost`
-tells it so), and another thread takes its place. It goes on using whatever it holds until it returns by itself, perhaps
-beside the next attempt at the same task; where that won't do, use processes. The process ends without waiting for it.
+A thread can't be stopped from outside, only asked. At its job's time limit, or on a cancel request,
+`current_task().cancelled` becomes true, and a function that checks it can return. A thread that does not return within
+the grace period is abandoned: its job is settled without it, its later result is dropped (`lease_lost` tells it so),
+and another thread replaces it. It keeps what it uses until it returns by itself, perhaps beside the next attempt at the
+same task. If that is not acceptable, use processes. The worker's process ends without waiting for abandoned threads.
 
-Who settles a job is decided under the thread's lock: the thread begins and finishes a job under it, and the event loop
-leaves a thread behind under it, so each job is begun once and told of once.
+The thread begins and finishes a job under its lock, and the event loop abandons the thread under the same lock. So each
+job begins once and is settled once.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import time
 from collections import deque
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, TimedOut, Unstarted
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class _Chunk:
-    """Jobs for one thread, and the number of interruptions before: one that was overtaken by another is not begun."""
+    """Jobs for one thread, and how many interruptions came before: after another one they do not begin."""
 
     __slots__ = ("interruptions", "jobs")
 
@@ -41,28 +42,28 @@ class _Chunk:
 
 
 class _Thread:
-    """One thread and its chunk: the job it runs, and the `rest`. Read and written under `lock`."""
+    """One thread and its chunk: the `current` job and the `rest`. Read and write them under `lock`."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.rest: deque[Job] = deque()
         self.current: Job | None = None
-        self.ordered: Outcome | None = None  # what its job was asked to stop for
-        self.forced_at = 0.0  # when it is left behind if its job has not ended by then
+        self.stop_outcome: Outcome | None = None  # what its job ends as, once it was asked to stop
+        self.abandon_at = 0.0  # when it is abandoned if its job has not ended by then
         self.abandoned = False
 
 
 class ThreadPool:
-    """As many threads as there are chunks at once, started as they are needed."""
+    """Starts a thread when there are more chunks than threads."""
 
     def __init__(self, dispatcher: Dispatcher, limits: Limits) -> None:
         self._dispatcher = dispatcher
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._todo: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
-        self._waiting: set[_Chunk] = set()  # the same, until a thread has them
+        self._waiting: set[_Chunk] = set()  # the same chunks, until a thread has them
         self._interruptions = 0
-        self._done: deque[Unsettled | None] = deque()  # None: a chunk is through
+        self._done: deque[Unsettled | None] = deque()  # None: a chunk has ended
         self._collecting = False
         self._threads: set[_Thread] = set()
         self._is_short_of_threads = False
@@ -74,40 +75,38 @@ class ThreadPool:
         self._put(jobs)
 
     async def run(self) -> None:
-        """Watches over the time limits until cancelled, then lets the threads go."""
+        """Enforces the time limits until cancelled, then ends idle threads."""
         try:
             pause = SWEEP_SECONDS
             while True:
                 await asyncio.sleep(pause)
                 self._start_threads()
                 now = time.perf_counter()
-                due = min(
-                    (self._look_after(thread, now) for thread in list(self._threads)), default=now + 1.0
-                )
+                due = min((self._check(thread, now) for thread in list(self._threads)), default=now + 1.0)
                 pause = min(SWEEP_SECONDS, max(0.02, due - now))
         finally:
             for _ in self._threads:
                 self._todo.put(None)
 
     def interrupt(self, outcome: Outcome) -> None:
-        """Settles what runs as `outcome`; the threads themselves go on until their functions return."""
+        """Settles running jobs as `outcome`. Their threads go on until the functions return."""
         self._interruptions += 1
         for thread in list(self._threads):
-            self._cut_off(thread, outcome)
+            self._abandon(thread, outcome)
         if not self._threads:
-            self._give_up_waiting()
+            self._release_waiting()
 
     def cancel(self, task_id: str, token: str, outcome: Outcome) -> bool:
-        """Asks the function of that claim to stop; False when it does not run here.
+        """Asks the function of that claim to stop. False if the pool does not have it.
 
-        One that was handed over with others and has not begun is taken out.
+        A job that waits behind others in a chunk is taken out.
         """
         for thread in self._threads:
             with thread.lock:
                 current = thread.current
                 if current is not None and _is_claim(current, task_id, token):
-                    if not isinstance(thread.ordered, type(outcome)):
-                        self._order(thread, current, outcome, self._limits.cancel_grace)
+                    if not isinstance(thread.stop_outcome, type(outcome)):
+                        self._request_stop(thread, current, outcome, self._limits.cancel_grace)
                     return True
                 waiting = next((job for job in thread.rest if _is_claim(job, task_id, token)), None)
                 if waiting is not None:
@@ -117,11 +116,11 @@ class ThreadPool:
                 return True
         return False
 
+    @any_thread
     def halt(self) -> list[Unsettled]:
-        """Tells running functions to stop and that nothing they return is kept; no other function begins.
+        """Tells running functions to stop and that their results are dropped. No other function begins.
 
-        Returns all jobs in the pool, ended ones that are not settled yet included. Called from another thread while the
-        event loop is blocked.
+        Returns all jobs in the pool, including ended ones that are not settled yet. For a blocked event loop.
         """
         self._interruptions += 1
         now = time.perf_counter()
@@ -133,7 +132,7 @@ class ThreadPool:
                 thread.rest.clear()
                 if (job := thread.current) is not None:
                     job.is_cancelled = job.is_lost = True
-                    found[job] = Unsettled(job, thread.ordered or Interrupted(), now - job.started)
+                    found[job] = Unsettled(job, thread.stop_outcome or Interrupted(), now - job.started)
         found |= {end.job: end for end in list(self._done) if end is not None}
         return list(found.values())
 
@@ -144,12 +143,12 @@ class ThreadPool:
         self._start_threads()
 
     def _start_threads(self) -> None:
-        """As many as there are chunks. Those that can't be started now are missed at the next look."""
+        """One for each chunk. If some can't start now, the next sweep tries again."""
         while self._busy > len(self._threads):
             thread = _Thread()
             self._threads.add(thread)
             try:
-                # Daemon threads: the process must be able to end while one is stuck.
+                # Daemon threads: the process must be able to end while one hangs.
                 threading.Thread(
                     target=self._serve, args=(thread,), name="lapinq task thread", daemon=True
                 ).start()
@@ -161,8 +160,8 @@ class ThreadPool:
                 return
             self._is_short_of_threads = False
 
-    def _give_up_waiting(self) -> None:
-        """There is no thread that would take the chunks, and tell that they were overtaken."""
+    def _release_waiting(self) -> None:
+        """Releases the chunks: there is no thread to take them and notice the interruption."""
         chunks, self._waiting = self._waiting, set()
         self._todo = queue.SimpleQueue()
         self._collect()
@@ -193,7 +192,7 @@ class ThreadPool:
                     if thread.abandoned:
                         return
                     thread.current = None
-                    outcome = verdict(job, outcome, thread.ordered)
+                    outcome = verdict(job, outcome, thread.stop_outcome)
                     self._report(Unsettled(job, outcome, time.perf_counter() - job.started))
             with thread.lock:
                 if not thread.abandoned:
@@ -220,46 +219,46 @@ class ThreadPool:
                     job.target.run_time.measured(seconds)
                 self._dispatcher.ended(job, outcome, seconds)
 
-    def _look_after(self, thread: _Thread, now: float) -> float:
-        """Answers when it has to be looked at again, if nothing else happens."""
+    def _check(self, thread: _Thread, now: float) -> float:
+        """Returns when to check the thread again."""
         with thread.lock:
             job = thread.current
             if job is None:
                 return now + 1.0
-            if thread.ordered is None:
+            if thread.stop_outcome is None:
                 limit = self._limits.time_limit_of(job.claim)
                 if now < job.started + limit:
                     return job.started + limit
-                self._order(thread, job, TimedOut(limit), self._limits.time_limit_grace)
-            if now < thread.forced_at:
-                return thread.forced_at
-        self._leave_behind(thread, job)
+                self._request_stop(thread, job, TimedOut(limit), self._limits.time_limit_grace)
+            if now < thread.abandon_at:
+                return thread.abandon_at
+        self._abandon_late(thread, job)
         return now + 1.0
 
-    def _order(self, thread: _Thread, job: Job, outcome: Outcome, grace: float) -> None:
-        """Asks it to stop, for a reason or for another one; time that it was given before does not get longer."""
+    def _request_stop(self, thread: _Thread, job: Job, outcome: Outcome, grace: float) -> None:
+        """Asks the job to stop, perhaps again for another reason. That never extends the time it was given before."""
         now = time.perf_counter()
-        if thread.ordered is None:
+        if thread.stop_outcome is None:
             limit_at = job.started + self._limits.time_limit_of(job.claim)
-            thread.forced_at = max(now, limit_at) + self._limits.time_limit_grace
-        thread.forced_at = min(thread.forced_at, now + grace)
-        thread.ordered = outcome
+            thread.abandon_at = max(now, limit_at) + self._limits.time_limit_grace
+        thread.abandon_at = min(thread.abandon_at, now + grace)
+        thread.stop_outcome = outcome
         job.is_cancelled = True
 
-    def _leave_behind(self, thread: _Thread, late: Job) -> None:
+    def _abandon_late(self, thread: _Thread, late: Job) -> None:
         with thread.lock:
-            if thread.current is not late or thread.ordered is None:
+            if thread.current is not late or thread.stop_outcome is None:
                 return
             thread.abandoned = late.is_lost = True
         self._threads.discard(thread)
         self._collect()
-        self._dispatcher.ended(late, thread.ordered, time.perf_counter() - late.started)
+        self._dispatcher.ended(late, thread.stop_outcome, time.perf_counter() - late.started)
         if thread.rest:
             self._put(list(thread.rest))
         else:
             self._free()
 
-    def _cut_off(self, thread: _Thread, outcome: Outcome) -> None:
+    def _abandon(self, thread: _Thread, outcome: Outcome) -> None:
         with thread.lock:
             job = thread.current
             if job is None and not thread.rest:
@@ -270,14 +269,14 @@ class ThreadPool:
         self._threads.discard(thread)
         self._collect()
         if job is not None:
-            self._dispatcher.ended(job, thread.ordered or outcome, time.perf_counter() - job.started)
+            self._dispatcher.ended(job, thread.stop_outcome or outcome, time.perf_counter() - job.started)
         for unstarted in thread.rest:
             self._dispatcher.ended(unstarted, Unstarted(), 0.0)
         self._free()
 
     def _free(self) -> None:
         self._busy -= 1
-        self._dispatcher.freed()
+        self._dispatcher.slot_freed()
 
 
 def _begin(thread: _Thread) -> Job | None:
@@ -285,7 +284,7 @@ def _begin(thread: _Thread) -> Job | None:
         if thread.abandoned or not thread.rest:
             return None
         job = thread.current = thread.rest.popleft()
-        thread.ordered = None
+        thread.stop_outcome = None
         job.started = time.perf_counter()
         return job
 

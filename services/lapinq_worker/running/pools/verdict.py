@@ -1,18 +1,18 @@
-"""What the end of a function means for a job that was told to stop meanwhile, or that had ended itself before."""
+"""The outcome of a job that was asked to stop while its function ran, or that completed itself before."""
 
 from lapinq_core.domain.tasks.outcome import Cancelled, Committed, Completed, Outcome, Unstorable
 from lapinq_worker.running.job import Job
 
 
-def verdict(job: Job, outcome: Outcome, ordered: Outcome | None) -> Outcome:
-    """What `job`, whose function came to `outcome`, ends as; `ordered` is what it was told to stop for, if it was.
+def verdict(job: Job, outcome: Outcome, stop_outcome: Outcome | None) -> Outcome:
+    """The outcome of `job`, whose function ended as `outcome`; `stop_outcome` if it was asked to stop.
 
-    What a function returns after its time limit, or when the worker stops, is kept, for it is done. One that somebody
-    asked to stop is cancelled, whatever it returns. A job that ended itself has ended, whatever was ordered.
+    A result that comes after the time limit, or while the worker stops, is kept: the work is done. A cancelled job
+    stays cancelled, whatever its function returns. A job that completed itself stays completed.
     """
     has_returned = isinstance(outcome, Completed | Unstorable)
     if job.is_committed:
         return Committed() if has_returned else outcome
-    if ordered is None or (has_returned and not isinstance(ordered, Cancelled)):
+    if stop_outcome is None or (has_returned and not isinstance(stop_outcome, Cancelled)):
         return outcome
-    return ordered
+    return stop_outcome

@@ -36,7 +36,7 @@ class Attempt:
     """A running attempt, as its own code ends it."""
 
     started = 0.0
-    said = (90, "nearly")
+    last_progress = (90, "nearly")
 
     def __init__(self, database: str, task_id: str, token: str) -> None:
         self.id, self.token = task_id, token

@@ -31,7 +31,7 @@ def quick(count: int, seconds: float = 0.0001) -> list[Job]:
 
 def finish(bench: Workbench, job: Job) -> None:
     bench.dispatcher.ended(job, DONE, 0.1)
-    bench.dispatcher.freed()
+    bench.dispatcher.slot_freed()
 
 
 def test_coroutines_are_taken_in_order_up_to_the_limit(run: Run) -> None:

@@ -14,7 +14,7 @@ from lapinq_worker.running.pools.child.shared_page import SharedPage
 from lapinq_worker.running.pools.child.time_limit_signal import TimeLimitSignal
 
 
-class Surroundings:
+class WorkerLink:
     """The ways back to the worker, shared by all calls of a child."""
 
     def __init__(
@@ -27,18 +27,27 @@ class Surroundings:
 
 
 class ChildAttempt:
-    """Call number `number`, running since `started`, by time.perf_counter. `said` is its latest progress."""
+    """Call number `number`, running since `started`, by time.perf_counter."""
 
-    __slots__ = ("_asked", "_details", "_number", "_surroundings", "is_committed", "log", "said", "started")
+    __slots__ = (
+        "_asked",
+        "_details",
+        "_number",
+        "_worker",
+        "is_committed",
+        "last_progress",
+        "log",
+        "started",
+    )
 
-    def __init__(self, surroundings: Surroundings, number: int, asked: Call, started: float) -> None:
-        self._surroundings = surroundings
+    def __init__(self, worker: WorkerLink, number: int, asked: Call, started: float) -> None:
+        self._worker = worker
         self._number = number
         self._asked = asked
         self._details = asked.details
         self.started = started
         self.is_committed = False
-        self.said: tuple[int, str | None] | None = None
+        self.last_progress: tuple[int, str | None] | None = None
         self.log: AttemptLog | None = None  # a copy, for an attempt that completes itself
 
     @property
@@ -94,21 +103,21 @@ class ChildAttempt:
 
     @property
     def is_cancelled(self) -> bool:
-        return self._surroundings.page.is_cancelled(self._number)
+        return self._worker.page.is_cancelled(self._number)
 
     @property
     def is_lease_lost(self) -> bool:
-        return self._surroundings.page.is_lost(self._number)
+        return self._worker.page.is_lost(self._number)
 
     def report_progress(self, percent: int, message: str | None) -> None:
-        self.said = (percent, message)
-        self._surroundings.page.report_progress(self._number, percent, message)
+        self.last_progress = (percent, message)
+        self._worker.page.report_progress(self._number, percent, message)
 
     def write_log(self, line: str) -> None:
         # One character more than is kept shows the worker that it was longer.
         line = line[: MAX_LINE + 1].encode("utf-8", "backslashreplace").decode()
-        self._surroundings.channel.send(Line(self._number, line))
-        self._surroundings.time_limit.raise_deferred()
+        self._worker.channel.send(Line(self._number, line))
+        self._worker.time_limit.raise_deferred()
         if self.log is None:
             self.log = AttemptLog()
         self.log.add(line)
@@ -124,9 +133,9 @@ class ChildAttempt:
 
     def database_url(self) -> str | None:
         """Where an attempt that completes itself writes."""
-        return self._surroundings.database_url
+        return self._worker.database_url
 
     def committed(self) -> None:
         """It completed itself."""
         self.is_committed = True
-        self._surroundings.page.commit(self._number)
+        self._worker.page.commit(self._number)

@@ -1,4 +1,4 @@
-"""Calls plain functions; what threads and child processes share."""
+"""Calls a plain function, in a thread or a child process."""
 
 import asyncio
 import contextvars
@@ -15,7 +15,7 @@ from lapinq_worker.running.outcomes import MAX_RESULT_BYTES, raised, returned
 
 
 class Gate(Protocol):
-    """Told when the user's function begins and ends: `is_open` while it runs, and in this module around it."""
+    """`is_open` while the user's function runs, and in this module just before and after."""
 
     is_open: bool
 
@@ -33,9 +33,9 @@ def call(
     max_result_size: int = MAX_RESULT_BYTES,
     gate: Gate | None = None,
 ) -> Outcome:
-    """Calls `function` in a context of its own, so that context variables do not leak into the next call.
+    """Calls `function` in its own context, so that context variables do not leak into the next call.
 
-    `attempt` is what `current_task()` tells of there.
+    `current_task()` returns `attempt` there.
     """
     gate = gate or _NoGate()
     try:
@@ -57,10 +57,10 @@ def _run(
         running.set(attempt)
     value: object = function(*args, **kwargs)
     if value is not None and isinstance(value, Coroutine):
-        # A decorator that is no coroutine function itself stands around one that is.
+        # A decorator that is no coroutine function itself wraps one that is.
         return asyncio.run(cast("Coroutine[Any, Any, object]", value))
     return value
 
 
 AROUND_THE_FUNCTION = frozenset({call.__code__, _run.__code__})
-"""Code of ours that is on top of the stack when `is_open` and the function has not begun or has ended."""
+"""Our own code on top of the stack while the gate is open but the function has not begun or has ended."""

@@ -1,15 +1,16 @@
-"""The child's end of the socket to its worker. Any thread may send; forks of the child may not."""
+"""The child's end of the socket to its worker. Any thread may send, but no fork of the child."""
 
 import socket
 import threading
 
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.pools.child.frames import Line, Ready, Report, frame
 
 _RECEIVE_BYTES = 256 * 1024
 
 
 class Channel:
-    """A frame goes out whole: what raises in the middle of one, as a signal's handler may, must not do so in `send`."""
+    """A frame goes out whole. So a signal handler must not raise in `send`."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -17,18 +18,19 @@ class Channel:
         self._is_ours = True
 
     def receive(self) -> bytes:
-        """What has come, waiting for it; nothing when the worker hung up."""
+        """Waits for data and returns it; empty when the worker closed the socket."""
         return self._connection.recv(_RECEIVE_BYTES)
 
+    @any_thread
     def send(self, message: Ready | Report | Line) -> None:
-        """Sends it, waiting until the worker takes it in: nothing piles up here."""
+        """Sends it, and waits until the worker has read enough: nothing is buffered here."""
         data = frame(message)
         with self._lock:
             if self._is_ours:
                 self._connection.sendall(data)
 
     def forked(self) -> None:
-        """To be called in a copy of the process, which keeps silent from then on: the original speaks."""
+        """Call this in a fork of the process, which sends nothing from then on."""
         self._is_ours = False
         self._lock = threading.Lock()
 

@@ -1,7 +1,8 @@
-"""What worker and child process say to each other: length-prefixed MessagePack over a socket pair.
+"""The messages between worker and child process: length-prefixed MessagePack over a socket pair.
 
-The worker greets; the child answers once it has imported what the greeting names, and from then on gets lists of calls
-and sends a report for each. In between go the lines that a call logs. Both sides number the calls from 1.
+The worker sends a greeting. The child answers once it has imported the modules that the greeting names. Then it gets
+lists of calls, and sends a report for each call and a line for each line that a call logs. Both sides number the calls
+from 1.
 """
 
 import struct
@@ -21,6 +22,7 @@ from lapinq_core.domain.tasks.outcome import (
     Unstarted,
     Unstorable,
 )
+from lapinq_core.runtime.threads import any_thread
 
 _LENGTH = struct.Struct("!I")
 
@@ -36,11 +38,11 @@ Reportable = (
     | Committed
     | Unstarted
 )
-"""How a call can end as seen from inside; unstarted when the worker asked to skip it."""
+"""How a call can end, as the child sees it; unstarted if the worker asked to skip it."""
 
 
 class Greeting(msgspec.Struct, frozen=True, array_like=True):
-    """The worker's first frame: where to import from, what is allowed, what to import at once, and what calls need."""
+    """The worker's first frame: what to import, from where, and what calls need."""
 
     sys_path: list[str]
     allowed_modules: list[str]
@@ -57,7 +59,7 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Details(msgspec.Struct, frozen=True, array_like=True):
-    """What a call can learn of itself; `metadata` is JSON, `enqueued_at` in seconds since 1970."""
+    """What `current_task()` returns in a call. `metadata` is JSON, `enqueued_at` in seconds since 1970."""
 
     id: str
     token: str
@@ -82,9 +84,10 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
-    """How one call ended, in the order of the calls; `seconds` is its run time, `progress` what it said last of that.
+    """How one call ended. Reports come in the order of the calls.
 
-    `is_committed` when it ended its attempt itself. `is_last` when the child takes no more calls. `call` is its number.
+    `seconds` is its run time, `progress` its latest progress. `is_committed` says that it completed its attempt itself,
+    `is_last` that the child takes no more calls. `call` is its number.
     """
 
     outcome: Reportable
@@ -96,7 +99,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """What `call` logged."""
+    """A line that `call` logged."""
 
     call: int
     text: str
@@ -106,25 +109,26 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def frame(message: Greeting | Ready | list[Call] | Report | Line) -> bytes:
-    """`message` ready to be sent."""
+    """`message` as bytes."""
     body = _encoder.encode(message)
     return _LENGTH.pack(len(body)) + body
 
 
 class Frames:
-    """Cuts a stream of bytes into the bodies of frames."""
+    """Splits a stream of bytes into the bodies of frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
+    @any_thread
     def copy(self) -> "Frames":
-        """Another one that has come as far; any thread may ask."""
+        """A copy in the same state."""
         other = Frames()
         other._buffer = self._buffer[:]
         return other
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The bodies that `data` completes."""
+        """The bodies that are complete with `data`."""
         buffer = self._buffer
         buffer += data
         bodies: list[bytes] = []
@@ -141,6 +145,6 @@ class Frames:
 
 
 def reportable(outcome: Outcome) -> Reportable:
-    """`outcome`, which a call can only end in one of these ways."""
+    """`outcome`, typed: a call ends in no other way."""
     assert isinstance(outcome, Reportable)
     return outcome

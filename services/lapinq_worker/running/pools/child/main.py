@@ -1,8 +1,8 @@
 """The program of a child process: `python -m lapinq_worker.running.pools.child.main SOCKET PARENT PAGE`.
 
-It calls functions, one at a time, and knows no database, unless a function asks for a transaction. It ends when the
-worker closes the socket, and is killed by the kernel when the worker dies, so that no code goes on whose outcome nobody
-waits for.
+It calls functions, one at a time, and uses no database unless a function asks for a transaction. It ends when the
+worker closes the socket. The kernel kills it when the worker dies, so that no code goes on whose outcome nobody waits
+for.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.running.job import Target
 from lapinq_worker.running.outcomes import raised
-from lapinq_worker.running.pools.child.attempt import ChildAttempt, Surroundings
+from lapinq_worker.running.pools.child.attempt import ChildAttempt, WorkerLink
 from lapinq_worker.running.pools.child.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child.channel import SENDING, Channel
 from lapinq_worker.running.pools.child.frames import Call, Frames, Greeting, Ready, Report, reportable
@@ -40,7 +40,7 @@ _calls = msgspec.msgpack.Decoder(list[Call])
 
 
 def main() -> None:
-    """Serves the socket and the page whose file descriptors are given, for the worker whose process id is given."""
+    """Takes the file descriptors of socket and page, and the process id of the worker, as arguments."""
     connection, parent, page = map(int, sys.argv[1:4])
     _die_with_parent(parent)
     with socket.socket(fileno=connection) as opened:
@@ -53,7 +53,7 @@ def main() -> None:
         try:
             _serve(channel, shared)
         except BaseException:
-            # Here, for when the socket closes the worker kills what is left of this process.
+            # Print it here: once the socket is closed the worker kills this process.
             traceback.print_exc()
             raise
 
@@ -71,7 +71,7 @@ def _serve(channel: Channel, page: SharedPage) -> None:
             for asked in _calls.decode(body):
                 report = caller.call(asked)
                 if os.getpid() != process:
-                    os._exit(1)  # a copy that the function forked and did not end: the original reports
+                    os._exit(1)  # a fork that the function did not end: the original reports
                 channel.send(report)
                 if report.is_last:
                     return
@@ -83,7 +83,7 @@ class _Caller:
         self._page = page
         self._time_limit = TimeLimitSignal(page, AROUND_THE_FUNCTION | FORK_HOOKS | {SENDING})
         self._time_limit.install()
-        self._surroundings = Surroundings(channel, page, self._time_limit, greeting.database_url)
+        self._link = WorkerLink(channel, page, self._time_limit, greeting.database_url)
         self._targets: dict[tuple[str, str], Target] = {}
         self._number = 0
         configure_logging(greeting.log_level, as_json=greeting.json_log)
@@ -104,16 +104,18 @@ class _Caller:
             target = self._load(*key)
             started = time.perf_counter_ns()
             self._page.loaded(started)
-        attempt = ChildAttempt(self._surroundings, number, asked, started / 1e9)
+        attempt = ChildAttempt(self._link, number, asked, started / 1e9)
         outcome = self._outcome(target, asked, attempt)
         if attempt.is_committed and isinstance(outcome, Completed):
             outcome = Committed()
         seconds = (time.perf_counter_ns() - started) / 1e9
-        # Raised just anywhere, it may have left a lock taken or a program running: this process ends with the call.
+        # `TimeLimit` may have left a lock taken or a program running: this process ends with the call.
         is_last = self._time_limit.told == number and not isinstance(
             outcome, Completed | Unstorable | Committed
         )
-        return Report(reportable(outcome), seconds, attempt.said, attempt.is_committed, is_last, number)
+        return Report(
+            reportable(outcome), seconds, attempt.last_progress, attempt.is_committed, is_last, number
+        )
 
     def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
         if not isinstance(target, Target):
@@ -140,7 +142,7 @@ class _Caller:
 
 
 def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
-    # What is marked as a coroutine function may give any awaitable.
+    # A function that is marked as a coroutine function may return any awaitable.
     async def arun(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return await function(*args, **kwargs)
 
@@ -153,7 +155,7 @@ def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _import(modules: Sequence[str]) -> None:
     for module in modules:
-        # What fails here fails again, and is reported, when a task needs it.
+        # A module that fails here fails again, and is reported, when a task needs it.
         with contextlib.suppress(BaseException):
             importlib.import_module(module)
 

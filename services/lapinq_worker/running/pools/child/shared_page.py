@@ -1,15 +1,15 @@
-"""Memory that a child process shares with its worker: what runs, what is to stop, how far it has come.
+"""Memory that a child process shares with its worker: what runs, what must stop, and its progress.
 
-Calls of a child are numbered from 1, and whatever stands here names a call, so that it never touches the next. Words
-are eight aligned bytes, each written by one side only and read whole.
+Calls of a child are numbered from 1. Every word names the call it is about, so it never affects the next call. Words
+are eight aligned bytes. One side writes a word, and both read it whole.
 
-Nothing orders the words of one side against those of the other: whoever writes one and then reads another may read it
-as it was before the write was seen. So no decision rests on both. Whether a call was skipped the child alone decides,
-and its report says so.
+Nothing orders the words of one side against those of the other: a side that writes one and then reads another may read
+it as it was before the write became visible. So no decision depends on both. The child alone decides whether a call is
+skipped, and its report says so.
 
-Progress is longer: it is written in turn to one of two slots, with a checksum, and then made valid by the version word.
-Whoever reads while it is written, or after the writer died of it, finds the slot before; should it be overtaken all the
-same, the checksum tells.
+Progress is longer. The child writes it, with a checksum, alternately to one of two slots, and then the version word
+makes it valid. A reader that comes while it is written, or after the writer died, finds the slot before. If the writer
+overtakes the reader all the same, the checksum shows it.
 """
 
 import mmap
@@ -34,7 +34,7 @@ _BITS = 64
 
 
 class Progress(NamedTuple):
-    """What a call said last. `mark` tells it from what was said before."""
+    """The latest progress of a call. `mark` differs from that of earlier progress."""
 
     call: int
     percent: int
@@ -43,22 +43,22 @@ class Progress(NamedTuple):
 
 
 class SharedPage:
-    """One mapping of it. The worker makes the file, and hands the descriptor to its child."""
+    """One mapping of the memory. The worker makes the file and passes the descriptor to its child."""
 
     def __init__(self, fd: int) -> None:
-        """Maps the file behind `fd`, which may be closed then."""
+        """Maps the file behind `fd`. The caller may close `fd` then."""
         self._map = mmap.mmap(fd, _SIZE)
         self._words = memoryview(self._map).cast("Q")
 
     def close(self) -> None:
-        """Gives the memory back."""
+        """Releases the memory."""
         self._words.release()
         self._map.close()
 
     # The child's side.
 
     def begin(self, call: int, nanoseconds: int) -> bool:
-        """Says that `call` begins now, by time.perf_counter_ns. False when it is to be skipped."""
+        """`call` begins now, by time.perf_counter_ns. False when it must be skipped."""
         words = self._words
         if words[_SKIPPED] >> call % _BITS & 1:
             return False
@@ -67,16 +67,16 @@ class SharedPage:
         return True
 
     def load(self, call: int) -> None:
-        """Says that the module of `call` is being imported before its function is called."""
+        """The module of `call` is being imported."""
         self._words[_LOADING] = call
 
     def loaded(self, nanoseconds: int) -> None:
-        """Says that the call that was loading begins only now."""
+        """The import is done, and the call begins only now."""
         self._words[_STARTED] = nanoseconds
         self._words[_LOADING] = 0
 
     def commit(self, call: int) -> None:
-        """Says that `call` ended itself, in a transaction of its own."""
+        """`call` completed itself, in its own transaction."""
         self._words[_COMMITTED] = call
 
     def is_late(self, call: int) -> bool:
@@ -84,24 +84,24 @@ class SharedPage:
         return self._words[_LATE] == call
 
     def tell(self, call: int) -> None:
-        """Says that the function of `call` was told of its time limit."""
+        """The function of `call` was told of its time limit."""
         self._words[_TOLD] = call
 
     def is_cancelled(self, call: int) -> bool:
-        """Whether somebody asked for the stop of `call`."""
+        """Whether `call` is cancelled."""
         return self._words[_CANCELLED] == call
 
     def is_lost(self, call: int) -> bool:
-        """Whether the task of `call` was given to another worker, for all the worker knows."""
+        """Whether another worker has the task of `call`, as far as this worker knows."""
         return self._words[_LOST] == call
 
     def report_progress(self, call: int, percent: int, message: str | None) -> None:
-        """Of several threads that call it at once only one may get through."""
+        """Only one thread may be in this at a time."""
         text = b"" if message is None else message.encode()
         version = self._words[_VERSION] + 1
         body = _SLOT.pack(version, call, percent, -1 if message is None else len(text)) + text
         start = _slot(version)
-        # In one piece, and not valid yet: an exception raised by a signal leaves the slot before in force.
+        # In one piece, and not valid yet: if a signal raises an exception here, the slot before stays valid.
         self._map[start : start + 8 + len(body)] = _CHECKSUM.pack(zlib.crc32(body)) + b"\0\0\0\0" + body
         self._words[_VERSION] = version
 
@@ -109,21 +109,21 @@ class SharedPage:
 
     @property
     def running(self) -> int:
-        """The call that began last; 0 when none has."""
+        """The call that began last; 0 if none has."""
         return self._words[_RUNNING]
 
     @property
     def is_loading(self) -> bool:
-        """Whether the module of the call that runs is being imported; to be asked for before `started`."""
+        """Whether the module of the running call is being imported. Read this before `started`."""
         return self._words[_LOADING] == self._words[_RUNNING] != 0
 
     @property
     def started(self) -> float:
-        """When it began, by time.perf_counter, which all processes of a machine share."""
+        """When the running call began, by time.perf_counter, which all processes of a machine share."""
         return self._words[_STARTED] / 1e9
 
     def is_committed(self, call: int) -> bool:
-        """Whether `call` ended itself; only the last one that did is known."""
+        """Whether `call` completed itself. Only the last one that did is known."""
         return self._words[_COMMITTED] == call
 
     def is_told(self, call: int) -> bool:
@@ -131,27 +131,27 @@ class SharedPage:
         return self._words[_TOLD] == call
 
     def expire(self, call: int) -> None:
-        """Says that `call` has reached its time limit."""
+        """`call` has reached its time limit."""
         self._words[_LATE] = call
 
     def cancel(self, call: int) -> None:
-        """Says that somebody asked for the stop of `call`."""
+        """`call` is cancelled."""
         self._words[_CANCELLED] = call
 
     def lose(self, call: int) -> None:
-        """Says that the task of `call` was given to another worker; 0 takes it back."""
+        """Another worker has the task of `call`; 0 takes that back."""
         self._words[_LOST] = call
 
     def skip(self, call: int) -> None:
-        """Asks that `call`, less than 64 ahead, be not begun; whether it was, its report tells."""
+        """`call`, less than 64 ahead, must not begin. Its report says whether it did."""
         self._words[_SKIPPED] |= 1 << call % _BITS
 
     def passed(self, call: int) -> None:
-        """Makes room for the call 64 after `call`, which is through."""
+        """`call` has ended, which makes room for the call 64 after it."""
         self._words[_SKIPPED] &= ~(1 << call % _BITS)
 
     def progress(self, after: tuple[int, int]) -> Progress | None:
-        """What was said last, unless it is what was said at the mark `after`. None, too, while it changes too fast."""
+        """The latest progress; None if its mark is `after`, or while it changes too fast."""
         for _ in range(_READS):
             version = self._words[_VERSION]
             start = _slot(version)
@@ -170,7 +170,7 @@ class SharedPage:
 
 
 def make_page_file() -> int:
-    """The descriptor of memory for one page, to be closed by the caller once both sides have mapped it."""
+    """The descriptor of memory for one page. The caller closes it once both sides have mapped it."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("lapinq child", os.MFD_CLOEXEC)
     else:

@@ -1,4 +1,4 @@
-"""What a child process is sent: a greeting, made from the worker's settings, and calls, made from jobs."""
+"""Makes what a child process is sent: a greeting from the worker's settings, and calls from jobs."""
 
 import sys
 
@@ -9,7 +9,7 @@ from lapinq_worker.running.pools.child.frames import Call, Details, Greeting
 
 
 def greeting_of(settings: Settings, limits: Limits) -> Greeting:
-    """What a child needs to know once."""
+    """The greeting, which a child gets once."""
     return Greeting(
         sys.path,
         list(settings.allowed_modules),
@@ -23,7 +23,7 @@ def greeting_of(settings: Settings, limits: Limits) -> Greeting:
 
 
 def call_of(job: Job, limits: Limits) -> Call:
-    """The call of `job`'s function, and what that can learn of itself."""
+    """The call of `job`'s function."""
     claim = job.claim
     metadata = bytes(claim.metadata)
     details = Details(

@@ -1,4 +1,4 @@
-"""How a job ends that was running in a child process when that ended."""
+"""The outcome of a job whose child process ended while it ran, and ending all children of a pool."""
 
 import asyncio
 import signal
@@ -11,8 +11,8 @@ from lapinq_worker.running.pools.children.child_process import ChildProcess
 EXIT_GRACE_SECONDS = 1.0
 
 
-def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
-    """How `job`, which had begun in a child that ended with `code`, is to be settled."""
+def outcome_at_exit(child: ChildProcess, job: Job, code: int) -> Outcome:
+    """The outcome of `job`, which had begun in a child that ended with exit code `code`."""
     if child.ending is not None and child.ending[0] is job:
         return child.ending[1]
     request = child.stop_requests.get(job)
@@ -20,12 +20,12 @@ def ending_of(child: ChildProcess, job: Job, code: int) -> Outcome:
         return request.outcome
     if child.ending is None:
         return Died(f"the process that ran the task {_how(code)}")
-    # It had just begun when the process was killed because of the one before.
+    # It had just begun when the process was killed because of the job before.
     return child.interruption or Interrupted()
 
 
 async def end_all(children: Sequence[ChildProcess]) -> None:
-    """Has them end, by force where they don't at once."""
+    """Ends them, by force if they don't end at once."""
     for child in children:
         child.hang_up()
     ends = [asyncio.create_task(child.exited()) for child in children]

@@ -16,6 +16,7 @@ from typing import Protocol, cast
 import msgspec
 
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
+from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child.frames import Frames, Line, Report, frame
@@ -188,8 +189,9 @@ class ChildProcess(asyncio.Protocol):
             self.note_lease()
         self.kill(outcome)
 
+    @any_thread
     def kill(self, outcome: Outcome) -> None:
-        """Kills it. The running job ends as `outcome`, or as its stop request says. Any thread may call this."""
+        """Kills it. The running job ends as `outcome`, or as its stop request says."""
         if self.ending is None and self.jobs:
             job = self.current
             request = None if job is None else self.stop_requests.get(job)

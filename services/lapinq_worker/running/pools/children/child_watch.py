@@ -1,4 +1,4 @@
-"""A look at a child: its time limit, its memory, what it says, what it is to be told, whether it is worn out."""
+"""Checks a child regularly: time limit, memory, progress, stop requests, and whether it is worn out."""
 
 import logging
 
@@ -10,16 +10,14 @@ from lapinq_worker.running.pools.children.stop_request import StopRequest
 
 LOOK_SECONDS = 0.1
 LEAST_SECONDS = 0.01
-BEGIN_SECONDS = (
-    30.0  # a child that doesn't begin what it was handed for so long is stuck in something of its own
-)
+BEGIN_SECONDS = 30.0  # a child that has not begun its job by then is stuck
 
 
 log = logging.getLogger(__name__)
 
 
-def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
-    """Does what is due at `now`, by time.perf_counter. Answers in how many seconds to look again at the latest."""
+def check(child: ChildProcess, limits: Limits, now: float) -> float:
+    """Does what is due at `now`, by time.perf_counter. Returns in how many seconds to check again."""
     child.pass_on_progress()
     if child.is_doomed or not child.jobs:
         return LOOK_SECONDS
@@ -34,13 +32,13 @@ def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
         limit, taken = in_mebibytes(limits.max_memory), in_mebibytes(size)
         child.kill(Died(f"memory limit of {limit} exceeded ({taken} resident)"))
         return LOOK_SECONDS
-    # The import before the first call of a function has the worker's own limit: it is none of the task's doing.
+    # The import before the first call has the worker's own limit: it does not count as the task's time.
     limit = limits.time_limit if child.page.is_loading else limits.time_limit_of(job.claim)
     left = child.page.started + limit - now
     if left <= 0:
         kill_at = now + limits.time_limit_grace
         request = child.stop_requests.setdefault(job, StopRequest(TimedOut(limit), kill_at))
-        # One that was cancelled before gets no longer than others.
+        # A cancelled job gets no more time than others.
         request.kill_at = min(request.kill_at, kill_at)
         if limits.time_limit_grace:
             child.tell_time_limit(job)
@@ -48,14 +46,14 @@ def look_after(child: ChildProcess, limits: Limits, now: float) -> float:
     if request is None:
         return min(LOOK_SECONDS, left)
     if job.is_cancelled:
-        child.tell_cancelled(job)  # it may have begun in the moment in which it was asked not to
+        child.tell_cancelled(job)  # it may have begun just when it was cancelled
     if now >= request.kill_at:
         child.kill(request.outcome)
     return max(LEAST_SECONDS, min(LOOK_SECONDS, request.kill_at - now))
 
 
 def is_worn_out(child: ChildProcess, limits: Limits) -> bool:
-    """Whether `child`, which is idle, must not be used again."""
+    """Whether an idle `child` must not be used again."""
     if limits.max_tasks_per_child is not None and child.calls >= limits.max_tasks_per_child:
         return True
     size = None if limits.max_memory is None else resident_bytes(child.pid)

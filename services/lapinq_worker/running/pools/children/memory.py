@@ -1,4 +1,4 @@
-"""How much memory a process takes."""
+"""How much memory a process uses."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ _MEBIBYTE = 2**20
 
 
 def resident_bytes(pid: int) -> int | None:
-    """Memory of the process that is in RAM, None where that can't be told: it has ended, or the system isn't Linux."""
+    """Memory of the process in RAM; None if it has ended or the system isn't Linux."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):

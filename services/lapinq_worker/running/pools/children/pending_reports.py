@@ -36,14 +36,14 @@ def unsettled_jobs(children: Iterable[ChildProcess]) -> list[Unsettled]:
         position = child.position
         for place, job in enumerate(list(child.jobs)):
             request = child.stop_requests.get(job)
-            ordered = None if request is None else request.outcome
+            stop_outcome = None if request is None else request.outcome
             if (report := reports.get(job)) is not None:
                 job.is_committed = report.is_committed
-                found.append(Unsettled(job, verdict(job, report.outcome, ordered), report.seconds))
+                found.append(Unsettled(job, verdict(job, report.outcome, stop_outcome), report.seconds))
             elif place > position:
-                found.append(Unsettled(job, ordered or Unstarted(), 0.0))
+                found.append(Unsettled(job, stop_outcome or Unstarted(), 0.0))
             else:
-                found.append(Unsettled(job, ordered or Interrupted(), now - child.handed_over))
+                found.append(Unsettled(job, stop_outcome or Interrupted(), now - child.handed_over))
         found += [Unsettled(job, Unstarted(), 0.0) for job in child.surplus]
     return found
 

@@ -11,11 +11,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 
+from lapinq_core.runtime.threads import any_thread
+
 EXIT_SECONDS = 5.0
 
 
 class ProcessGroup:
-    """One event loop owns it and gets `on_exit` when the program has ended."""
+    """`on_exit` is called on the event loop when the program has ended."""
 
     def __init__(self, command: Sequence[str], pass_fds: Sequence[int], on_exit: Callable[[], None]) -> None:
         """Starts it, in the event loop's thread: the kernel kills the child when the thread that started it ends."""
@@ -40,14 +42,16 @@ class ProcessGroup:
         """Whether its id may belong to another process by now."""
         return self._process.returncode is not None
 
+    @any_thread
     def signal(self, number: int) -> None:
-        """Sends a signal to the program alone. Any thread may call this."""
+        """Sends a signal to the program alone."""
         if not self.is_reaped:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    @any_thread
     def kill(self) -> None:
-        """Kills the whole group. Any thread may call this."""
+        """Kills the whole group."""
         if not self.is_reaped:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)

@@ -253,7 +253,7 @@ def test_one_look_at_ten_thousand_slots_is_short(run_on_uvloop: Run) -> None:
             jobs = [make_job(tasks.asleep, 1) for _ in range(10_000)]
             bench.dispatcher.offer(jobs)
             await until(lambda: all(job.started for job in jobs))
-            look = pool_of(bench)._look_after_slots  # pyright: ignore[reportPrivateUsage]
+            look = pool_of(bench)._check_slots  # pyright: ignore[reportPrivateUsage]
             seconds = min(timeit.repeat(look, timer=time.thread_time, number=1, repeat=5))
             # Five times a second: some two milliseconds are one percent. Ten times as much would still be bearable.
             assert seconds < 0.02

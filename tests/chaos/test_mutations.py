@@ -1,30 +1,38 @@
 """The tests of the faults can fail: each guard is taken out of the product, and a test that needs it must notice.
 
-See `tests.support.mutant` for how. A guard is a condition of a statement or a rule without which everything seems to
-work until something breaks.
+See `tests.mutation.guards` for what they are. Three runs go at a time, for most of them wait most of the time.
 """
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.support.mutant import VARIABLE, Guard
-from tests.support.processes import REPOSITORY
+from tests.mutation.applying import run_tests
+from tests.mutation.guards import Guard, without
 
-CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING, FIRING, OVERLAPPING, SETTLER, OUTAGES, TRUST = (
+RUNS = 3
+LONGEST_SECONDS = 240.0
+
+CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING = (
     "tests/integration/tasks/test_claim.py",
     "tests/integration/tasks/test_settle.py",
     "tests/integration/upkeep/test_rescue.py",
     "tests/integration/tasks/test_progress.py",
     "tests/integration/tasks/test_cancelling.py",
+)
+FIRING, OVERLAPPING, SETTLER, OUTAGES = (
     "tests/integration/schedules/test_firing.py",
     "tests/integration/schedules/test_overlapping.py",
     "tests/integration/lapinq_worker/settling/test_settler.py",
     "tests/chaos/test_outages.py",
+)
+TRUST, MEMBERSHIP, RESCUER, KEYS = (
     "tests/unit/lapinq_worker/liveness/test_lease_trust.py",
+    "tests/integration/lapinq_worker/liveness/test_membership.py",
+    "tests/integration/lapinq_worker/liveness/test_rescuer.py",
+    "tests/integration/lapinq_api/credentials/test_key_ring.py",
 )
 
 # What misses which guard, and by which words it complains.
@@ -96,36 +104,62 @@ NOTICED = {
         [f"{RESCUE}::test_only_what_was_claimed_before_a_jump_is_overdue_later"],
         r"assert \{",
     ),
+    Guard.DEAD_CLAIM: (
+        [f"{MEMBERSHIP}::test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others"],
+        r"assert Counter",
+    ),
+    Guard.SILENT_CONNECTION: (
+        [f"{SETTLER}::test_a_connection_that_answers_nothing_is_given_up"],
+        r"still False after",
+    ),
+    Guard.OVERTAKEN_KEY: (
+        [f"{KEYS}::test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered"],
+        r"assert await late is None",
+    ),
+    Guard.SECOND_PASS: (
+        [f"{RESCUER}::test_after_a_full_pass_the_next_follows_at_once"],
+        r"== \[0\.0, None, None\]",
+    ),
 }
 
 
-def run_without(guard: Guard | None, tests: list[str], server: str) -> tuple[int, str]:
-    """The exit code and output of pytest, on the same server."""
-    env = {**os.environ, VARIABLE: guard or "", "LAPINQ_TEST_DATABASE_URL": server}
-    env.pop("PYTEST_ADDOPTS", None)
-    options = ("-p", "tests.support.mutant", "-p", "no:cacheprovider", "-q", "--color=no")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *tests],
-        cwd=REPOSITORY,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    return done.returncode, done.stdout + done.stderr
+Runs = dict[Guard | None, Future[tuple[int, str]]]
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest,
+    postgres_url: str,
+    template_database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator[Runs]:
+    """The exit code and output of each run, by the guard that is out; all are on their way."""
+
+    def run(guard: Guard | None, tests: list[str]) -> tuple[int, str]:
+        changes = {} if guard is None else without(guard)
+        folder = tmp_path_factory.mktemp("mutation")
+        return run_tests(changes, tests, folder, postgres_url, template_database, LONGEST_SECONDS)
+
+    wanted = {guard for item in request.session.items for guard in Guard if f"[{guard}]" in item.name}
+    everything = {test for tests, _ in NOTICED.values() for test in tests if not test.startswith(OUTAGES)}
+    with ThreadPoolExecutor(RUNS) as pool:
+        # The longest first.
+        order = sorted(wanted, key=lambda guard: guard is not Guard.QUIET_PERIOD)
+        runs: Runs = {guard: pool.submit(run, guard, NOTICED[guard][0]) for guard in order}
+        runs[None] = pool.submit(run, None, sorted(everything))
+        yield runs
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("guard", Guard)
-def test_a_guard_that_is_taken_out_is_missed(postgres_url: str, guard: Guard) -> None:
+def test_a_guard_that_is_taken_out_is_missed(runs: Runs, guard: Guard) -> None:
     tests, complaint = NOTICED[guard]
-    code, output = run_without(guard, tests, postgres_url)
+    code, output = runs[guard].result()
     assert code == pytest.ExitCode.TESTS_FAILED, output
     assert re.search(rf"^{len(tests)} failed in ", output, re.MULTILINE), output
     assert re.search(complaint, output), output
 
 
-def test_with_all_guards_in_place_the_same_run_passes(postgres_url: str) -> None:
-    tests = sorted({test for tests, _ in NOTICED.values() for test in tests if not test.startswith(OUTAGES)})
-    code, output = run_without(None, tests, postgres_url)
+def test_with_all_guards_in_place_the_same_run_passes(runs: Runs) -> None:
+    code, output = runs[None].result()
     assert code == pytest.ExitCode.OK, output

@@ -37,7 +37,8 @@ class Program:
         cwd: Path | None = None,
     ) -> None:
         self._arguments = arguments
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY), **(env or {})}
+        path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(REPOSITORY))))
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path, **(env or {})}
         self._cwd = cwd or REPOSITORY
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         self.process: subprocess.Popen[bytes] | None = None

@@ -38,6 +38,11 @@ def encoded(view: PayloadView, value: Any, queue: str | None = None) -> Any:
     return msgspec.json.decode(asyncio.run(view.encoded(text, queue)))
 
 
+def test_text_with_nothing_to_hide_stays_as_it_is() -> None:
+    text = '{"id" : "a"}'
+    assert asyncio.run(Payloads([]).for_(READER).encoded(text)) == text.encode()
+
+
 def test_every_field_that_is_shown_is_a_payload_or_meant_for_all() -> None:
     for shown in (TaskObject, ResultObject, AttemptObject):
         fields = set(shown.__struct_fields__)

@@ -88,7 +88,7 @@ class AttemptCloseUp(msgspec.Struct, frozen=True, kw_only=True):
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> CloseUp | None:
     """The task; None for an unknown id."""
     params = {"id": task_id, "whole": WHOLE_BYTES, "part": PART_CHARACTERS}
-    row = await (await conn.execute(sql(_PACKAGE, "closeup"), params, prepare=True)).fetchone()
+    row = await (await conn.execute(sql(_PACKAGE, "task_detail"), params, prepare=True)).fetchone()
     if row is None:
         return None
     shown: dict[str, Any] = dict(zip(_PLAIN, row, strict=False))
@@ -107,7 +107,7 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[lis
         "traced": MOST_TRACEBACKS,
         "logged": MOST_LOGS,
     }
-    cursor = await conn.execute(sql(_PACKAGE, "closeup_attempts"), params, prepare=True)
+    cursor = await conn.execute(sql(_PACKAGE, "task_detail_attempts"), params, prepare=True)
     fields = AttemptCloseUp.__struct_fields__
     found = [AttemptCloseUp(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
     return found[:MOST_ATTEMPTS], len(found) > MOST_ATTEMPTS

@@ -83,7 +83,7 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: S
 
 
 def _what_lags(metrics: Metrics) -> str | None:
-    """The chore that is furthest behind, as a reason; None while all get on."""
+    """The loop that is furthest behind, as a reason; None while all keep up."""
     lags = [
         (sample.value, sample.labels["chore"])
         for family in metrics.collect()

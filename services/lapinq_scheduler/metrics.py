@@ -21,7 +21,7 @@ LATENESS_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0)
 
 
 class SchedulerMetrics:
-    """Of one scheduler. `times` are those of its chores."""
+    """Of one scheduler. `times` are those of its loops."""
 
     def __init__(self, pool: Pool, notifier: Notifier, listener: Listener) -> None:
         self.times = LoopTimes(PART)

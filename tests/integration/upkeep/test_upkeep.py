@@ -1,4 +1,4 @@
-"""The chores: promotion, expiry, deletion by time to live, folded counts."""
+"""Maintenance: promotion, expiry, deletion by time to live, folded counts."""
 
 from datetime import UTC, datetime, timedelta
 

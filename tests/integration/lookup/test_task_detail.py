@@ -96,7 +96,7 @@ def test_a_task_is_found_by_its_key(database: str) -> None:
         row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
         assert row is not None
         params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "traced": 20, "logged": 5}
-        for verb in ("closeup", "closeup_attempts"):
+        for verb in ("task_detail", "task_detail_attempts"):
             assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
 
     on_connections(database, test, 2)

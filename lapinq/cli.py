@@ -14,7 +14,7 @@ _COMMANDS = {
     "worker": ("lapinq_worker.cli:worker", "Run tasks."),
     "scheduler": (
         "lapinq_scheduler.cli:scheduler",
-        "Fire schedules; see to delayed and expired tasks, webhooks and the tables.",
+        "Fire schedules, deliver webhooks and do the maintenance.",
     ),
     "task": ("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
     "schedule": ("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),

@@ -10,7 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
-from lapinq_api.lifespan import Companion
+from lapinq_api.lifespan import EmbeddedService
 from lapinq_core.runtime.settings import Settings, load_settings
 
 _DATABASE_URL = "postgresql://localhost:5432/lapinq"
@@ -51,27 +51,30 @@ def create_app(
     settings = load_settings(os.environ, **given)
     if settings.database_url is None:
         settings = msgspec.structs.replace(settings, database_url=_DATABASE_URL)
-    return build_app(settings, companions=companions(settings), migrates=True)
+    return build_app(settings, services=embedded_services(settings), migrates=True)
 
 
-def companions(settings: Settings, reexec: Callable[[], None] | None = None) -> list[Companion]:
-    """What runs beside the API in the same process: who delivers webhooks, who sees to the upkeep and, if asked to, a
-    worker and who fires schedules.
+def embedded_services(settings: Settings, reexec: Callable[[], None] | None = None) -> list[EmbeddedService]:
+    """What runs beside the API in the same process: webhook deliveries, maintenance and, if enabled, a worker and the
+    firing of schedules.
 
     `reexec` re-executes the program, where it is ours to do that.
     """
-    from lapinq_scheduler.deliveries import deliveries_companion
-    from lapinq_scheduler.scheduler import scheduler_companion
+    from lapinq_scheduler.deliveries import embedded_deliveries
+    from lapinq_scheduler.scheduler import embedded_scheduler
 
-    found: list[Companion] = [lambda: deliveries_companion(settings), lambda: scheduler_companion(settings)]
+    found: list[EmbeddedService] = [
+        lambda: embedded_deliveries(settings),
+        lambda: embedded_scheduler(settings),
+    ]
     if settings.worker:
-        from lapinq_worker.embedded_worker import worker_companion
+        from lapinq_worker.embedded_worker import embedded_worker
 
-        found.append(lambda: worker_companion(settings, reexec))
+        found.append(lambda: embedded_worker(settings, reexec))
     if settings.scheduler:
-        from lapinq_scheduler.cron import cron_companion
+        from lapinq_scheduler.cron import embedded_cron
 
-        found.append(lambda: cron_companion(settings))
+        found.append(lambda: embedded_cron(settings))
     return found
 
 

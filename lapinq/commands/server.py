@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from lapinq.server import companions
+from lapinq.server import embedded_services
 from lapinq_api.cli import run, serving_flags
 from lapinq_core.db.startup import explained
 from lapinq_core.declaring import declared_in
@@ -85,4 +85,4 @@ def server(concurrency: int | None, **given: object) -> None:
             prepare_imports(settings.worker_imports)
         if settings.scheduler:
             declared_in(settings.schedule_modules)  # which says what is wrong with them
-        sys.exit(run(settings, partial(companions, reexec=make_reexec()), migrates=True))
+        sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), migrates=True))

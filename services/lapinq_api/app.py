@@ -1,4 +1,4 @@
-"""Puts the application together: routes inside, middleware around them, the lifespan beside."""
+"""Builds the application: routes, the middleware around them, and the lifespan."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from lapinq_api import dashboard
 from lapinq_api.auth.openness import warn_of_openness
 from lapinq_api.dashboard.page import away
-from lapinq_api.lifespan import Companion, make_lifespan
+from lapinq_api.lifespan import EmbeddedService, make_lifespan
 from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
@@ -36,12 +36,12 @@ from lapinq_core.runtime.settings import Settings
 
 
 def build_app(
-    settings: Settings, *, companions: Sequence[Companion] = (), migrates: bool = False
+    settings: Settings, *, services: Sequence[EmbeddedService] = (), migrates: bool = False
 ) -> Starlette:
     """The API and the dashboard on the database that `settings` names.
 
-    `companions` run beside it for as long as its lifespan lasts. With `migrates` it brings the schema up to
-    date at its start, else it waits for somebody to do so, answering 503 meanwhile.
+    The lifespan runs `services` beside the requests. With `migrates` it updates the schema at the start. Otherwise it
+    waits until somebody updates it, and answers 503 until then.
     """
     state = State(settings)
     warn_of_openness(settings)
@@ -53,7 +53,7 @@ def build_app(
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
     middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
-    # What is above has its headers on errors too: those that are raised below become answers here.
+    # Errors raised below become responses here, so the layers above add their headers to them, too.
     middleware.append(Middleware(Failures))
     middleware.append(Middleware(HostNames, state))
     if settings.read_only:
@@ -66,27 +66,27 @@ def build_app(
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
         middleware=middleware,
-        lifespan=make_lifespan(state, companions, migrates=migrates),
+        lifespan=make_lifespan(state, services, migrates=migrates),
     )
     app.router.redirect_slashes = False
-    app.state.insisted = asyncio.Event()
+    app.state.stop_is_forced = asyncio.Event()
     app.state.shared = state
     return app
 
 
 def announce_stop(app: Starlette) -> None:
-    """Has requests that only wait for something answered now, for the application is to stop."""
+    """Ends requests that only wait for something, because the application is about to stop."""
     shared: State = app.state.shared
     shared.stopping.set()
 
 
-def insist(app: Starlette) -> None:
-    """Makes the companions of an application that is being stopped hurry."""
-    app.state.insisted.set()
+def force_stop(app: Starlette) -> None:
+    """Makes the embedded services of a stopping application end without waiting for their work."""
+    app.state.stop_is_forced.set()
 
 
 class _Application(Starlette):
-    """Starlette without the two layers in which it answers errors: `Failures` does so for those of the router too."""
+    """Starlette without its two layers that turn errors into responses: `Failures` does that, for the router too."""
 
     def build_middleware_stack(self) -> ASGIApp:
         app: ASGIApp = FixedPaths(self.router)

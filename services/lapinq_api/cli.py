@@ -1,4 +1,4 @@
-"""`lapinq-api`: the HTTP service by itself, beside workers that run elsewhere."""
+"""`lapinq-api`: the HTTP service without a worker or scheduler."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
-from lapinq_api.lifespan import Companion
+from lapinq_api.lifespan import EmbeddedService
 from lapinq_api.serving.server import listening, serve
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
@@ -18,7 +18,7 @@ from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
 
-Companions = Callable[[Settings], list[Companion]]
+Services = Callable[[Settings], list[EmbeddedService]]
 
 serving_flags = flags.group(
     flags.option("host", help="Address to listen on."),
@@ -41,7 +41,7 @@ serving_flags = flags.group(
 @click.command()
 @serving_flags
 def api(**given: object) -> None:
-    """Serve the API and the dashboard, on a database that is migrated already. Any number may run."""
+    """Serve the API and the dashboard on a migrated database. Any number may run."""
     with explained():
         sys.exit(run(load_settings(os.environ, **given), lambda _: [], migrates=False))
 
@@ -51,16 +51,16 @@ def main() -> None:
     api()
 
 
-def run(settings: Settings, companions: Companions, *, migrates: bool) -> int:
-    """Serves until told to stop, and answers the exit code.
+def run(settings: Settings, services: Services, *, migrates: bool) -> int:
+    """Serves until it is told to stop. Returns the exit code.
 
-    `companions` are made of the settings with the database that was found. With `migrates` a named database
-    is brought up to date too; the embedded one always is.
+    `services` makes the embedded services from the settings with the database's URL filled in. With `migrates` a named
+    database is migrated, too; the embedded one always is.
     """
     configure_logging(settings.log_level, as_json=settings.json_log)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:
         found = msgspec.structs.replace(settings, database_url=url)
-        app = build_app(found, companions=companions(found), migrates=migrates)
+        app = build_app(found, services=services(found), migrates=migrates)
         port: int = sockets[0].getsockname()[1]
         address = f"http://{_reachable(settings.host)}:{port}/"
         hello = f"lapinq {__version__} · dashboard {address}"

@@ -1,8 +1,8 @@
 """What runs beside the requests, from the start of the application to its end.
 
-The start waits for the first attempt to reach the database and to see its schema. When that fails the
-application starts all the same, answers 503, and goes on trying. Companions (a worker or a scheduler in this
-process) start once the schema is there; one that fails later is started anew.
+The start waits for the first attempt to reach the database and find its schema. If that fails, the application starts
+anyway, answers 503, and keeps trying. Embedded services (a worker or a scheduler in this process) start when the
+schema is ready. One that fails later is restarted.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from lapinq_core.runtime.metrics import Metrics, Source
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import delayed_notifier
 
-Companion = Callable[[], AbstractAsyncContextManager[object]]
-"""Runs while its context lasts and is stopped gently at its end. What is a `Source` there is shown in the metrics."""
+EmbeddedService = Callable[[], AbstractAsyncContextManager[object]]
+"""Runs while its context lasts and stops gracefully at its end. If it is a `Source`, its metrics are shown."""
 
 
 @runtime_checkable
 class Stoppable(Protocol):
-    """What the context of a companion may be: `stop` makes it hurry when it is stopping already."""
+    """An embedded service that can end immediately: `stop` is called while it stops gracefully."""
 
     def stop(self) -> None: ...
 
@@ -53,9 +53,9 @@ log = logging.getLogger(__name__)
 
 
 def make_lifespan(
-    state: State, companions: Sequence[Companion], *, migrates: bool
+    state: State, services: Sequence[EmbeddedService], *, migrates: bool
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """The lifespan of an application with this state; it may be run again after its end."""
+    """The lifespan of an application with this state. It may run again after its end."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -83,7 +83,7 @@ def make_lifespan(
                 listener.subscribe(ACCESS_CHANNEL, accesses.heard)
                 default_password = DefaultPassword(database)
                 listener.subscribe(ACCESS_CHANNEL, default_password.heard)
-                endless = [
+                background = [
                     group.create_task(notifier.run()),
                     group.create_task(delayed.run()),
                     group.create_task(database.breaker.run()),
@@ -96,12 +96,11 @@ def make_lifespan(
                 group.create_task(schema.run(stop))
                 first_user = FirstUser(state, schema.ready)
                 group.create_task(first_user.run(stop))
-                insisted: asyncio.Event = app.state.insisted
-                keepers = [
-                    _Keeper(companion, schema.ready, stop, insisted, state.metrics)
-                    for companion in companions
+                forced: asyncio.Event = app.state.stop_is_forced
+                runners = [
+                    _ServiceRunner(service, schema.ready, stop, forced, state.metrics) for service in services
                 ]
-                kept = [group.create_task(keeper.run()) for keeper in keepers]
+                running = [group.create_task(runner.run()) for runner in runners]
                 gauges = Gauges(database, (notifier, delayed, interest), listener)
                 state.connect(
                     Connected(
@@ -122,17 +121,17 @@ def make_lifespan(
                     with state.metrics.showing(gauges):
                         if await schema.first_attempt():
                             await first_user.first_attempt()
-                            for keeper in keepers:
-                                await keeper.first_start()
+                            for runner in runners:
+                                await runner.first_start()
                         yield
                 finally:
                     stop.set()
                     state.stopping.set()
-                    await asyncio.gather(*kept)
+                    await asyncio.gather(*running)
                     state.disconnect()
                     await keys.close()
                     await gauges.close()
-                    for task in endless:
+                    for task in background:
                         task.cancel()
         finally:
             await database.close()
@@ -141,7 +140,7 @@ def make_lifespan(
 
 
 class _Schema:
-    """Goes on trying until the schema is there, and lets requests through from then on."""
+    """Tries until the schema is ready, then lets requests through."""
 
     def __init__(self, database: Database, settings: Settings, *, migrates: bool) -> None:
         assert settings.database_url is not None, "the caller resolves the database"
@@ -156,7 +155,7 @@ class _Schema:
         self.ready = asyncio.Event()
 
     async def first_attempt(self) -> bool:
-        """Waits for the first attempt, for a while; whether it succeeded."""
+        """Waits up to `FIRST_ATTEMPT_SECONDS` for the first attempt. Returns whether the schema is ready."""
         await pause_for(FIRST_ATTEMPT_SECONDS, self._attempted)
         return self.ready.is_set()
 
@@ -167,10 +166,10 @@ class _Schema:
                 await asyncio.to_thread(self._prepare)
             except LapinqError as error:
                 if str(error) != said:
-                    log.warning("answering 503 until the database can be used: %s", error)
+                    log.warning("answering 503 until the database is usable: %s", error)
                     said = str(error)
             except Exception:
-                log.exception("answering 503 until the database can be used")
+                log.exception("answering 503 until the database is usable")
             else:
                 self._database.is_ready = True
                 self.ready.set()
@@ -181,28 +180,28 @@ class _Schema:
             pause = min(pause * 2, LAST_PAUSE_SECONDS)
 
 
-class _Keeper:
-    """Runs one companion from when `ready` is set until `stop` is; starts it anew when it fails."""
+class _ServiceRunner:
+    """Runs one embedded service from `ready` to `stop`, and restarts it when it fails."""
 
     def __init__(
         self,
-        companion: Companion,
+        service: EmbeddedService,
         ready: asyncio.Event,
         stop: asyncio.Event,
-        insisted: asyncio.Event,
+        forced: asyncio.Event,
         metrics: Metrics,
     ) -> None:
-        self._companion = companion
+        self._service = service
         self._ready = ready
         self._stop = stop
-        self._insisted = insisted
+        self._forced = forced
         self._metrics = metrics
         self._started = asyncio.Event()
         self._failure: Exception | None = None
         self._is_awaited = False
 
     async def first_start(self) -> None:
-        """Waits until it has started; raises what kept it from that."""
+        """Waits until it has started. Raises the error if it could not."""
         self._is_awaited = True
         await self._started.wait()
         if self._failure:
@@ -219,22 +218,22 @@ class _Keeper:
                     self._failure = error
                     self._started.set()
                     return
-                log.exception("a part of this server failed; starting it anew in %g s", RESTART_SECONDS)
+                log.exception("a service in this process failed; restarting it in %g s", RESTART_SECONDS)
                 await pause_for(RESTART_SECONDS, self._stop)
 
     async def _run_once(self) -> None:
-        hurrying = None
+        forcing = None
         try:
-            async with self._companion() as running:
+            async with self._service() as running:
                 self._started.set()
                 if isinstance(running, Stoppable):
-                    hurrying = asyncio.create_task(self._hurry(running))
+                    forcing = asyncio.create_task(self._stop_when_forced(running))
                 with self._metrics.showing(running) if isinstance(running, Source) else nullcontext():
                     await self._stop.wait()
         finally:
-            if hurrying:
-                hurrying.cancel()
+            if forcing:
+                forcing.cancel()
 
-    async def _hurry(self, running: Stoppable) -> None:
-        await self._insisted.wait()
+    async def _stop_when_forced(self, running: Stoppable) -> None:
+        await self._forced.wait()
         running.stop()

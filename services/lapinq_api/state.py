@@ -27,21 +27,21 @@ from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 
 MOST_WALKS = 2
-"""Deletions and requeues of many tasks, at a time."""
+"""Bulk deletions and requeues at the same time."""
 MOST_PREVIEWS = 4
-"""Of schedules, at a time: the threads are for others too."""
+"""Schedule previews at the same time. They share the threads with other work."""
 MOST_VIEWERS = 500
-"""Of the live page, at a time."""
+"""Live connections at the same time."""
 MOST_STRANGERS = 200
-"""Who have opened a socket and not said yet who they are."""
+"""Sockets that have not authenticated yet."""
 MOST_STRANGERS_EACH = 10
-"""Of them, from one address."""
+"""Unauthenticated sockets from one address."""
 MOST_LOOKS = 2
-"""Viewers whom the database is asked for at a time: the connections are for those who work."""
+"""Queries of live pages at the same time. Other requests need the connections, too."""
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is while the lifespan lasts. `listener` takes subscribers until it runs."""
+    """What exists while the lifespan lasts. `listener` accepts subscribers until it runs."""
 
     database: Database
     intake: Intake
@@ -57,7 +57,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State:
-    """Made with the application; `lifespan` opens what it is connected to, and closes it."""
+    """Created with the application. The lifespan opens and closes the connected part."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -75,11 +75,11 @@ class State:
         self.refusals = Refusals()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
-        """Keys the hashes of session tokens."""
+        """The key with which session tokens are hashed."""
         self.default_login: str | None = None
-        """The users with the default password when the lifespan began."""
+        """A user who had the default password when the lifespan began."""
         self.stopping = asyncio.Event()
-        """Set once the application is to stop: what only waits ends now. The lifespan makes it anew."""
+        """Set when the application is about to stop, to end what only waits. Each lifespan makes a new one."""
         self._connected: Connected | None = None
 
     def connect(self, connected: Connected) -> None:
@@ -125,7 +125,7 @@ class State:
 
     @property
     def accesses(self) -> Changes:
-        """Of users, sessions and keys. Raises `DatabaseUnavailable` outside of the application's lifespan."""
+        """Changes of users, sessions and keys. Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().accesses
 
     @property
@@ -135,10 +135,10 @@ class State:
 
     @property
     def looks(self) -> asyncio.Semaphore:
-        """What a viewer of the live page holds while they look. Raises as `changes` does."""
+        """Held during a live page's query. Raises as `changes` does."""
         return self._open().looks
 
     def _open(self) -> Connected:
         if self._connected is None:
-            raise DatabaseUnavailable("the application was not started: its lifespan has to run")
+            raise DatabaseUnavailable("the application is not running: start its lifespan first")
         return self._connected

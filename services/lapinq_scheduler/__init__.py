@@ -1,1 +1,1 @@
-"""The scheduler daemon: sees to what is due, and to what nobody else would do while no worker runs."""
+"""The scheduler daemon: fires schedules, delivers webhooks and does the maintenance."""

@@ -1,7 +1,7 @@
-"""A connection to a receiver that may send anything: how much of it is read, and how much at a time.
+"""Limits how much is read from a webhook's receiver, in total and at a time.
 
-An answer may begin with any number of provisional ones (`100 Continue`), and a body may come in chunks of one byte.
-What is read at once is parsed at once, while nothing else runs on the event loop.
+A receiver is not trusted. It may send any number of provisional responses (`100 Continue`), or a body in chunks of one
+byte. Parsing one read blocks the event loop, so reads are small.
 """
 
 import ssl
@@ -10,22 +10,22 @@ from typing import Any
 import httpcore
 
 MOST_PIECE = 4 * 1024
-"""Bytes read at a time."""
+"""Bytes per read."""
 MOST_ANSWER = 128 * 1024
-"""Bytes read after something was written: of an answer with all that comes before it."""
+"""Bytes read after a write: a response, with everything before it."""
 
 
 class BoundedStream(httpcore.AsyncNetworkStream):
-    """`stream`, read in small pieces, and only so far."""
+    """`stream` with small reads and a limit on their sum."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._left = MOST_ANSWER
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Raises `RemoteProtocolError` when the other side does not come to an end."""
+        """Raises `RemoteProtocolError` when the response exceeds the limit."""
         if self._left <= 0:
-            raise httpcore.RemoteProtocolError("an answer without end")
+            raise httpcore.RemoteProtocolError("the response is too long")
         piece = await self._stream.read(min(max_bytes, MOST_PIECE), timeout)
         self._left -= len(piece)
         return piece

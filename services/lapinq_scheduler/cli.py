@@ -24,9 +24,9 @@ from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
 
 STUCK_SECONDS = 60.0
-"""Nothing here holds up the event loop: one that has not turned for so long never will."""
+"""Nothing blocks this event loop for long. One that has not run for this time is stuck."""
 LAG_SECONDS = 90.0
-"""More than a pass may take before it is given up (`lapinq_core.runtime.loops`)."""
+"""Longer than the deadline of one pass (`lapinq_core.runtime.loops`)."""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 @flags.option("log_level", help="Least severe log lines to write.")
 @flags.option("json_log", help="Write log lines as JSON objects.")
 def scheduler(**given: object) -> None:
-    """Fire schedules; see to delayed and expired tasks, webhooks and the tables. Any number may run."""
+    """Fire schedules, deliver webhooks and do the maintenance. Any number may run."""
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
@@ -73,7 +73,7 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: S
     assert settings.database_url is not None
     with stop_signals() as signals, probes.beating():
         await wait_for_schema(settings.database_url, signals.asked)
-        probes.started(lambda: "it is stopping" if signals.asked.is_set() else _what_lags(metrics))
+        probes.started(lambda: "it is stopping" if signals.asked.is_set() else _lagging_loop(metrics))
         log.info("scheduler started")
         async with asyncio.TaskGroup() as group:
             group.create_task(run_scheduler(settings, signals.asked, metrics), name="scheduler")
@@ -82,8 +82,8 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: S
     log.info("stopped")
 
 
-def _what_lags(metrics: Metrics) -> str | None:
-    """The loop that is furthest behind, as a reason; None while all keep up."""
+def _lagging_loop(metrics: Metrics) -> str | None:
+    """The loop that is furthest behind, as a reason for not being ready; None while all are on time."""
     lags = [
         (sample.value, sample.labels["chore"])
         for family in metrics.collect()
@@ -91,7 +91,7 @@ def _what_lags(metrics: Metrics) -> str | None:
         for sample in family.samples
     ]
     lag, chore = max(lags, default=(0.0, ""))
-    return f"its chore {chore!r} is {lag:.0f} s behind" if lag > LAG_SECONDS else None
+    return f"{chore!r} is {lag:.0f} s behind" if lag > LAG_SECONDS else None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Fires schedules: sleeps until the next tick is due, deals with what is, and hears when a schedule changes.
+"""Fires schedules: sleeps until the next tick is due, or until a schedule changes, and handles the due ticks.
 
-Any number of processes may do this, none leads (`lapinq_core.schedules.firing`). All of it works by polling alone:
-without the listener the sleep is short.
+Any number of processes may do this; there is no leader (`lapinq_core.schedules.firing`). The listener only shortens
+the wait for a changed schedule: without it, the loop polls.
 """
 
 import asyncio
@@ -24,35 +24,35 @@ from lapinq_scheduler.registering import declarations, register
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
-DEAF_SECONDS = 1.0
-"""Longest sleep while notifications are not heard."""
-HELD_SECONDS = 0.25
-"""Longest sleep while a tick waits for a run to end."""
-FIRST_AGAIN_SECONDS = 0.1
-LAST_AGAIN_SECONDS = 15.0
-"""Before the next looks when what is due was left: somebody else deals with it, or it can't be worked out here."""
+POLL_SECONDS = 1.0
+"""Longest sleep while the listener is disconnected."""
+HELD_POLL_SECONDS = 0.25
+"""Longest sleep while a held tick waits for a run to end."""
+FIRST_RETRY_SECONDS = 0.1
+LAST_RETRY_SECONDS = 15.0
+"""Pauses while a due tick stays unhandled: another process holds it, or this one can't compute it."""
 
 
 async def run_cron(
     settings: Settings, stop: asyncio.Event, metrics: Metrics, wanted: Sequence[Wanted] = ()
 ) -> None:
-    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile.
+    """Runs until `stop` is set, through outages of the database. Its figures appear in `metrics`.
 
-    `wanted` is what the modules in the settings declare, which is stored before anything is fired.
+    `wanted` are the schedules that the modules in the settings declare. It stores them before it fires anything.
     """
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-cron", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
     listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-cron-listener")
-    shown = CronMetrics(pool, notifier)
-    cron = _Cron(pool, notifier, listener, stop, shown, longest=settings.scheduler_interval)
+    own_metrics = CronMetrics(pool, notifier)
+    cron = _Cron(pool, notifier, listener, stop, own_metrics, longest=settings.scheduler_interval)
     await pool.open()
-    beside = [
+    background = [
         asyncio.create_task(notifier.run(), name="notifier"),
         asyncio.create_task(listener.run(stop), name="listener"),
     ]
     try:
-        with metrics.showing(shown):
+        with metrics.showing(own_metrics):
             await register(pool, wanted, settings.schedule_modules, stop)
             await run_every(
                 "fire schedules",
@@ -63,17 +63,17 @@ async def run_cron(
                 expected=is_away,
             )
     finally:
-        for task in beside:
+        for task in background:
             task.cancel()
-        await asyncio.wait(beside)
+        await asyncio.wait(background)
         await pool.close()
 
 
 @asynccontextmanager
-async def cron_companion(settings: Settings) -> AsyncGenerator[Metrics]:
-    """Fires schedules on the current event loop while the context lasts, and stores first what modules declare.
+async def embedded_cron(settings: Settings) -> AsyncGenerator[Metrics]:
+    """Fires schedules on the current event loop while the context lasts. Stores declared schedules first.
 
-    Raises `lapinq_core.declaring.NotDeclared` for a module that can't be told.
+    Raises `lapinq_core.declaring.NotDeclared` for a module whose declarations can't be read.
     """
     wanted = declarations(settings.schedule_modules)
     stop = asyncio.Event()
@@ -87,7 +87,7 @@ async def cron_companion(settings: Settings) -> AsyncGenerator[Metrics]:
 
 
 class _Cron:
-    """The looks of one process."""
+    """One process's loop over due ticks."""
 
     def __init__(
         self,
@@ -106,13 +106,13 @@ class _Cron:
         self._metrics = metrics
         self._longest = longest
         self._pause = 0.0
-        self._again = FIRST_AGAIN_SECONDS
+        self._retry_pause = FIRST_RETRY_SECONDS
         self._observe = metrics.times.of("fire schedules")
         self._changed = asyncio.Event()
         listener.subscribe(SCHEDULES_CHANNEL, lambda _: self._changed.set())
 
     async def turn(self) -> float:
-        """Sleeps as long as the look before found, then looks."""
+        """Sleeps as long as the last pass said, then handles the due ticks."""
         await pause_for(self._pause, self._changed, self._stop)
         self._changed.clear()
         self._pause = 0.0
@@ -120,33 +120,33 @@ class _Cron:
             return 0.0
         began, has_failed = time.perf_counter(), True
         try:
-            self._pause = await self._look()
+            self._pause = await self._handle_due()
             has_failed = False
         finally:
             self._observe(time.perf_counter() - began, has_failed)
         return 0.0
 
-    async def _look(self) -> float:
-        """Deals with what is due, and answers how long nothing will be."""
+    async def _handle_due(self) -> float:
+        """Handles the due ticks. Returns how long to sleep."""
         async with self._pool.connection() as conn:
             woken = await firing.release_held(conn)
             dealt, queues = await firing.fire_due(conn)
             if dealt:
-                # A run that waited to start and was cancelled in favour of a tick has ended by now.
+                # A pending run that a tick replaced has been cancelled by now.
                 queues |= await firing.release_held(conn)
             self._notifier.wake(woken | queues)
-            self._metrics.dealt_with(dealt)
+            self._metrics.count(dealt)
             outlook = await firing.look_ahead(conn)
         pauses = [self._longest]
         if not self._listener.connected:
-            pauses.append(DEAF_SECONDS)
+            pauses.append(POLL_SECONDS)
         if outlook.has_held:
-            pauses.append(HELD_SECONDS)
+            pauses.append(HELD_POLL_SECONDS)
         if outlook.next_in is not None:
             pauses.append(outlook.next_in)
         if not outlook.has_due or dealt:
-            self._again = FIRST_AGAIN_SECONDS
+            self._retry_pause = FIRST_RETRY_SECONDS
         if outlook.has_due:
-            pauses.append(self._again)
-            self._again = min(2 * self._again, LAST_AGAIN_SECONDS)
+            pauses.append(self._retry_pause)
+            self._retry_pause = min(2 * self._retry_pause, LAST_RETRY_SECONDS)
         return min(pauses)

@@ -1,7 +1,7 @@
-"""Delivers webhooks: takes what is due from the outbox, sends it, notes what came of it.
+"""Delivers webhooks: takes due ones, posts them and records the outcome.
 
-Any number of processes may do this and share the work. One that dies between sending and noting leaves a lease that
-runs out, and the event is sent again: at least once, then, and always with the same id.
+Any number of processes share the work. If one dies between posting and recording, its lease ends and another process
+posts the event again. Delivery is therefore at least once, always with the same id.
 """
 
 import asyncio
@@ -24,35 +24,35 @@ from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.guarded_network import GuardedNetwork
 from lapinq_scheduler.metrics import DeliveryMetrics
-from lapinq_scheduler.posting import WHOLE_SECONDS, Poster
+from lapinq_scheduler.poster import WHOLE_SECONDS, Poster
 from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
 TURN_SECONDS = 5.0
-"""For a look at what is due. A database that is silent must not hold up a stop for longer."""
+"""Deadline for taking due webhooks. An unresponsive database must not delay a stop for longer."""
 POLL_SECONDS = 0.5
 LEASE_SECONDS = WHOLE_SECONDS + 15.0
-"""How long a try has, with what is noted of it, before somebody else makes it again."""
+"""How long a process may take to post and record a delivery before another process posts it again."""
 STOP_SECONDS = 5.0
-"""How long those on their way get when the process stops."""
-_NOTE_PAUSES = (0.2, 1.0, 3.0, 5.0)
+"""How long deliveries in flight may take when the process stops."""
+_RECORD_PAUSES = (0.2, 1.0, 3.0, 5.0)
 
 log = logging.getLogger(__name__)
 
 
 async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
-    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile."""
+    """Runs until `stop` is set, through outages of the database. Its figures appear in `metrics`."""
     assert settings.database_url is not None, "the caller resolves the database"
     network = GuardedNetwork(read_allowed(settings.webhook_allow))
     keys = [read_secret(secret) for secret in settings.webhook_secret]
     poster = Poster(network, keys, most_at_once=MOST_AT_ONCE)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
-    shown = DeliveryMetrics()
-    deliveries = _Deliveries(pool, poster, stop, shown, are_signed=bool(keys))
+    own_metrics = DeliveryMetrics()
+    deliveries = _Deliveries(pool, poster, stop, own_metrics, are_signed=bool(keys))
     try:
-        with metrics.showing(shown):
+        with metrics.showing(own_metrics):
             await run_every(
                 "deliver webhooks",
                 deliveries.turn,
@@ -68,8 +68,8 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
 
 
 @asynccontextmanager
-async def deliveries_companion(settings: Settings) -> AsyncGenerator[Metrics]:
-    """Delivers on the current event loop while the context lasts."""
+async def embedded_deliveries(settings: Settings) -> AsyncGenerator[Metrics]:
+    """Delivers webhooks on the current event loop while the context lasts."""
     stop = asyncio.Event()
     metrics = Metrics()
     async with asyncio.TaskGroup() as group:
@@ -81,7 +81,7 @@ async def deliveries_companion(settings: Settings) -> AsyncGenerator[Metrics]:
 
 
 class _Deliveries:
-    """What is on its way, and where the search for more goes on."""
+    """The deliveries in flight, and where the search for due webhooks continues."""
 
     def __init__(
         self, pool: Pool, poster: Poster, stop: asyncio.Event, metrics: DeliveryMetrics, *, are_signed: bool
@@ -94,36 +94,36 @@ class _Deliveries:
         self._receivers = Receivers()
         self._after = FIRST_HOST
         self._after_known = FIRST_HOST
-        self._is_amid = False  # more hosts are to be looked at before the next pause
+        self._has_more = False  # hosts left to query before the next pause
         self._ended = asyncio.Event()
-        self._on_their_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     async def turn(self) -> float:
-        """Sends what is due and has a place, then waits until a place is free or it is time to look again."""
+        """Posts due webhooks within the limits, then waits for a delivery to end or for the next poll."""
         self._ended.clear()
-        receivers, is_first = self._receivers, not self._is_amid
+        receivers, is_first = self._receivers, not self._has_more
         if receivers.free_for_any and (is_first or self._after != FIRST_HOST):
-            self._send_all(await self._take_of_any())
+            self._send_all(await self._take_for_any_host())
         if receivers.free and receivers.known_places() and (is_first or self._after_known != FIRST_HOST):
-            self._send_all(await self._take_of_known())
-        self._is_amid = bool(
+            self._send_all(await self._take_for_known_hosts())
+        self._has_more = bool(
             (self._after != FIRST_HOST and receivers.free_for_any)
             or (self._after_known != FIRST_HOST and receivers.free)
         )
-        if self._is_amid:
+        if self._has_more:
             return 0.0
         await pause_for(POLL_SECONDS, self._ended, self._stop)
         return 0.0
 
     async def wind_down(self) -> None:
-        """Gives those on their way a while; what is not noted by then is sent again after its lease."""
-        if self._on_their_way:
-            _, late = await asyncio.wait(self._on_their_way, timeout=STOP_SECONDS)
+        """Waits briefly for deliveries in flight. Those not recorded by then are posted again after their lease."""
+        if self._in_flight:
+            _, late = await asyncio.wait(self._in_flight, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _take_of_any(self) -> list[DueWebhook]:
+    async def _take_for_any_host(self) -> list[DueWebhook]:
         async with self._pool.connection() as conn:
             taken, self._after = await deliveries.take(
                 conn,
@@ -135,7 +135,7 @@ class _Deliveries:
             )
         return taken
 
-    async def _take_of_known(self) -> list[DueWebhook]:
+    async def _take_for_known_hosts(self) -> list[DueWebhook]:
         async with self._pool.connection() as conn:
             taken, self._after_known = await deliveries.take(
                 conn,
@@ -151,7 +151,8 @@ class _Deliveries:
         if taken and not self._is_warned:
             self._is_warned = True
             log.warning(
-                "webhooks are sent unsigned: receivers can't tell them from forgeries; set LAPINQ_WEBHOOK_SECRET"
+                "webhooks are sent unsigned, so receivers cannot tell them from forgeries; set"
+                " LAPINQ_WEBHOOK_SECRET"
             )
         for due in taken:
             self._send(due)
@@ -159,54 +160,56 @@ class _Deliveries:
     def _send(self, due: DueWebhook) -> None:
         self._receivers.started(due.host)
         task = asyncio.create_task(self._deliver(due), name="webhook")
-        self._on_their_way.add(task)
-        task.add_done_callback(self._on_their_way.discard)
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
 
     async def _deliver(self, due: DueWebhook) -> None:
         answered, began, took = False, time.monotonic(), 0.0
         try:
             try:
                 outcome = await self._poster.post(due)
-            except Exception:  # as around a loop's turn: the others go on, and this one is not tried for ever
+            except (
+                Exception
+            ):  # as in a loop: the others continue, and this one still counts as a failed delivery
                 log.exception("webhook %s could not be sent to %s", due.event.event_id, due.host)
-                outcome = NotTaken("it could not be sent, and the log says why")
+                outcome = NotTaken("it could not be sent; see the scheduler's log")
             answered, took = outcome.answer is not None, time.monotonic() - began
-            await self._note(due, outcome)
+            await self._record(due, outcome)
         finally:
             self._receivers.ended(due.host, answered=answered, seconds=took)
             self._ended.set()
 
-    async def _note(self, due: DueWebhook, outcome: Taken | NotTaken) -> None:
-        """Notes it as soon as the database is there, within the lease."""
-        for pause in (*_NOTE_PAUSES, None):
+    async def _record(self, due: DueWebhook, outcome: Taken | NotTaken) -> None:
+        """Records the outcome as soon as the database is available, within the lease."""
+        for pause in (*_RECORD_PAUSES, None):
             try:
                 async with self._pool.connection() as conn:
-                    state = await _note_once(conn, due, outcome)
+                    state = await _record_once(conn, due, outcome)
             except Exception as error:  # noqa: BLE001  # as around a loop's turn
                 if pause is None or not is_away(error):
                     log.warning(
-                        "what came of webhook %s could not be noted; it will be sent again: %s",
+                        "the outcome of webhook %s could not be recorded; it will be sent again: %s",
                         due.event.event_id,
                         error,
                     )
                     return
                 await asyncio.sleep(pause)
             else:
-                self._metrics.tried(state)
+                self._metrics.count(state)
                 return
 
 
-async def _note_once(
+async def _record_once(
     conn: psycopg.AsyncConnection, due: DueWebhook, outcome: Taken | NotTaken
 ) -> WebhookState:
-    """Answers the state that the try would leave its webhook in, also when it is too late to be noted."""
+    """Returns the state that this delivery leaves its webhook in, even if the lease ended before it was recorded."""
     which = (due.event.event_id, due.event.task_id, due.host)
     match outcome:
         case Taken(answer=answer):
             if await deliveries.delivered(conn, due, answer):
                 log.debug("webhook %s of task %s: delivered to %s", *which)
             else:
-                log.info("webhook %s of task %s: delivered to %s, too late to be noted", *which)
+                log.info("webhook %s of task %s: delivered to %s, but too late to record it", *which)
             return WebhookState.DELIVERED
         case NotTaken(failure=failure, wait=asked):
             wait = next_wait(due.tries, random.random(), asked)  # noqa: S311  # spreads the tries
@@ -216,11 +219,11 @@ async def _note_once(
                     log.warning("webhook %s of task %s: given up on %s: %s", *which, failure)
                 case WebhookState.PENDING:
                     log.info(
-                        "webhook %s of task %s: not taken by %s: %s; next try in %.0f s",
+                        "webhook %s of task %s: %s did not accept it: %s; next try in %.0f s",
                         *which,
                         failure,
                         wait,
                     )
                 case _:
-                    log.info("webhook %s of task %s: not taken by %s, too late to be noted", *which)
+                    log.info("webhook %s of task %s: %s did not accept it; too late to record it", *which)
             return state or WebhookState.PENDING

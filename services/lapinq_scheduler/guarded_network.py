@@ -1,8 +1,8 @@
-"""The network as webhooks may use it: they are sent on behalf of whoever enqueued a task, who must not reach through
-them what only this machine can reach.
+"""The network that webhooks may use. Anyone who enqueues a task chooses the URL, and must not reach private addresses
+through this machine.
 
-Every connection is made to an address that was looked up and judged here, and to no other: there is no second lookup
-that could answer differently. That holds for connections that are kept and used again, too.
+Each connection goes to an address that was resolved and checked here. There is no second lookup that could return
+another address. This also holds for connections that are kept alive.
 """
 
 import asyncio
@@ -15,23 +15,23 @@ import httpcore
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.webhooks.target import Allowed
 from lapinq_scheduler.bounded_stream import BoundedStream
-from lapinq_scheduler.resolving import Lookup, Resolver
+from lapinq_scheduler.resolver import Lookup, Resolver
 
 _MOST_ADDRESSES = 4
 _CONNECT_SECONDS = 5.0
 
 
 class TargetRefused(LapinqError):
-    """The address is none that may be called."""
+    """Webhooks may not be sent to this address."""
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to public addresses, and to what is `allowed` besides."""
+    """Connects to public addresses, and to those that `allowed` adds."""
 
     def __init__(self, allowed: Allowed, lookup: Lookup = socket.getaddrinfo) -> None:
         self._allowed = allowed
         self._resolver = Resolver(lookup)
-        # Of two types to a checker, for it is there with anyio alone; that comes with starlette.
+        # The cast is for the type checker: the class exists only with anyio, which starlette depends on.
         self._network = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
@@ -42,16 +42,16 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first address that takes one, within `timeout` seconds for all.
+        """A connection to the first address that accepts one, within `timeout` seconds in total.
 
-        Raises `Unresolved`, `TargetRefused` when no address may be called, and httpcore's errors.
+        Raises `Unresolved`, `TargetRefused` when no address is allowed, and httpcore's errors.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + (timeout or _CONNECT_SECONDS)
         addresses = await self.callable_addresses(host, port, until - loop.time())
         failure: Exception = httpcore.ConnectTimeout()
         for number, address in enumerate(addresses):
-            # The first must not use up the time of those after it.
+            # Share the time, so that the first address doesn't use all of it.
             share = (until - loop.time()) / (len(addresses) - number)
             if share <= 0:
                 break
@@ -66,7 +66,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def callable_addresses(self, host: str, port: int, timeout: float) -> list[str]:
-        """The addresses of `host` that may be called, a few at most. Raises as `connect_tcp`."""
+        """The allowed addresses of `host`, up to `_MOST_ADDRESSES`. Raises as `connect_tcp`."""
         found = await self._resolver.addresses(host, port, timeout)
         admitted = [address for address in found if self._allowed.admits(host, address)]
         if not admitted:

@@ -1,4 +1,4 @@
-"""What a scheduler, and who delivers webhooks, shows at a scrape."""
+"""The metrics of the scheduler: maintenance, schedules and webhook deliveries."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,7 +21,7 @@ LATENESS_BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0)
 
 
 class SchedulerMetrics:
-    """Of one scheduler. `times` are those of its loops."""
+    """Metrics of one process's maintenance. `times` measures its loops."""
 
     def __init__(self, pool: Pool, notifier: Notifier, listener: Listener) -> None:
         self.times = LoopTimes(PART)
@@ -36,7 +36,7 @@ class SchedulerMetrics:
 
 
 class CronMetrics:
-    """Of who fires schedules in one process. `times` are those of its looks."""
+    """Metrics of one process that fires schedules. `times` measures its passes."""
 
     def __init__(self, pool: Pool, notifier: Notifier) -> None:
         self.times = LoopTimes(CRON_PART)
@@ -45,8 +45,8 @@ class CronMetrics:
         self._ticks = {(outcome.value,): 0 for outcome in TickOutcome}
         self._lateness = Histogram(LATENESS_BOUNDS)
 
-    def dealt_with(self, ticks: Sequence[Dealt]) -> None:
-        """These ticks were dealt with here."""
+    def count(self, ticks: Sequence[Dealt]) -> None:
+        """Counts ticks that this process handled."""
         for tick in ticks:
             self._ticks[tick.outcome.value,] += 1
         self._lateness.observe_all([tick.late_by for tick in ticks])
@@ -59,15 +59,15 @@ class CronMetrics:
 
 
 class DeliveryMetrics:
-    """Of who delivers webhooks in one process: its tries, by what came of them."""
+    """Counts the deliveries of one process by outcome."""
 
     def __init__(self) -> None:
         self._tries: dict[tuple[str, ...], int] = dict.fromkeys(
             [("delivered",), ("failed",), ("given_up",)], 0
         )
 
-    def tried(self, state: WebhookState) -> None:
-        """A try ended, and left its webhook in `state`: pending when it failed."""
+    def count(self, state: WebhookState) -> None:
+        """Counts a delivery that left its webhook in `state`: pending if it failed."""
         self._tries["failed" if state is WebhookState.PENDING else state.value,] += 1
 
     def collect(self) -> Iterator[Metric]:

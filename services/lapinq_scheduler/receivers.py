@@ -1,66 +1,65 @@
-"""How many webhooks are on their way to which host, and how many more may be.
+"""Limits how many webhooks are in flight to each host, so that slow receivers don't delay others.
 
-A receiver that is slow or away must not hold up the others. Each gets a few at once. One that gave no answer the last
-time is in trouble: it gets one at a time. Those in trouble and those that are new get no more than half of the places
-together, for whoever may enqueue can name any number of hosts that never answer, or late. The other half is for those
-that answered the last time, and soon.
+Each host gets a few at a time. A host that did not answer last time is *failing* and gets one. Failing and new hosts
+share half of all places, because anyone who enqueues can name any number of hosts that never answer. The other half is
+for *known* hosts, which last answered quickly.
 """
 
 from collections import Counter, OrderedDict
 
 MOST_AT_ONCE = 20
 MOST_EACH = 4
-MOST_IN_TROUBLE = MOST_AT_ONCE // 2
-SOON_SECONDS = 5.0
+MOST_DOUBTFUL = MOST_AT_ONCE // 2
+QUICK_SECONDS = 5.0
 _MOST_REMEMBERED = 1000
 
 
 class Receivers:
-    """The places of one process."""
+    """One process's deliveries in flight, and what it remembers of their hosts."""
 
     def __init__(self) -> None:
-        self._on_their_way: Counter[str] = Counter()
-        self._troubled: OrderedDict[str, None] = OrderedDict()
-        self._known: OrderedDict[str, None] = OrderedDict()  # gave an answer the last time, and soon
+        self._in_flight: Counter[str] = Counter()
+        self._failing: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, None] = OrderedDict()  # answered quickly last time
 
     @property
     def free(self) -> int:
-        """How many may be sent besides those on their way."""
-        return MOST_AT_ONCE - self._on_their_way.total()
+        """How many more may be sent."""
+        return MOST_AT_ONCE - self._in_flight.total()
 
     @property
     def free_for_any(self) -> int:
-        """How many of those may be sent to whatever host."""
-        doubtful = sum(count for host, count in self._on_their_way.items() if host not in self._known)
-        return max(0, min(self.free, MOST_IN_TROUBLE - doubtful))
+        """How many of `free` may go to any host, known or not."""
+        doubtful = sum(count for host, count in self._in_flight.items() if host not in self._known)
+        return max(0, min(self.free, MOST_DOUBTFUL - doubtful))
 
     def known_places(self) -> dict[str, int]:
-        """Of those that are known to answer soon, how many more may be sent to each."""
-        return {host: max(MOST_EACH - self._on_their_way[host], 0) for host in self._known}
+        """How many more may be sent to each known host."""
+        return {host: max(MOST_EACH - self._in_flight[host], 0) for host in self._known}
 
     def places(self) -> dict[str, int]:
-        """Of some hosts, how many more may be sent to each; of any other it is `MOST_EACH`."""
-        found = {host: max(MOST_EACH - count, 0) for host, count in self._on_their_way.items()}
-        left = MOST_IN_TROUBLE - sum(self._on_their_way[host] for host in self._troubled)
-        for host in self._troubled:  # who failed longest ago comes first
-            found[host] = 1 if left > 0 and not self._on_their_way[host] else 0
+        """How many more may be sent to each host listed; to any other, `MOST_EACH`."""
+        found = {host: max(MOST_EACH - count, 0) for host, count in self._in_flight.items()}
+        left = MOST_DOUBTFUL - sum(self._in_flight[host] for host in self._failing)
+        for host in self._failing:  # the one that failed longest ago comes first
+            found[host] = 1 if left > 0 and not self._in_flight[host] else 0
             left -= found[host]
         return found
 
     def started(self, host: str) -> None:
-        """One more is on its way."""
-        self._on_their_way[host] += 1
+        """Records the start of a delivery."""
+        self._in_flight[host] += 1
 
     def ended(self, host: str, *, answered: bool, seconds: float = 0.0) -> None:
-        """It arrived or did not, after so long; `answered` when there was any answer at all."""
-        self._on_their_way[host] -= 1
-        if not self._on_their_way[host]:
-            del self._on_their_way[host]
-        self._troubled.pop(host, None)
+        """Records the end of a delivery after `seconds`; `answered` if the host sent any response."""
+        self._in_flight[host] -= 1
+        if not self._in_flight[host]:
+            del self._in_flight[host]
+        self._failing.pop(host, None)
         self._known.pop(host, None)
-        if answered and seconds > SOON_SECONDS:
+        if answered and seconds > QUICK_SECONDS:
             return
-        remembered = self._known if answered else self._troubled
+        remembered = self._known if answered else self._failing
         remembered[host] = None
         if len(remembered) > _MOST_REMEMBERED:
             remembered.popitem(last=False)

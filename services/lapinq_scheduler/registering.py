@@ -1,7 +1,7 @@
-"""Stores what modules declare, at the start of a scheduler.
+"""Stores the schedules that modules declare, when a scheduler starts.
 
-Several that start at once do this one after the other, and all but the first find nothing to do. What a person decided
-stays: a schedule that is paused remains so, one that is kept elsewhere is left alone.
+Schedulers that start together do this one after another, and only the first changes anything. An operator's decisions
+stay: a paused schedule remains paused, and a schedule from another source is left alone.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def declarations(modules: Sequence[str]) -> list[Wanted]:
-    """What these modules declare, to be stored; without what has ended, which is as good as not declared. Imports them.
+    """The schedules that these modules declare, without those that have ended. Imports the modules.
 
-    Raises `lapinq_core.declaring.NotDeclared`, which says what is wrong with which.
+    Raises `lapinq_core.declaring.NotDeclared`, which names the module and the reason.
     """
     now = datetime.now(UTC)
     return [
@@ -42,9 +42,9 @@ async def register(
     modules: Sequence[str],
     stop: asyncio.Event,
 ) -> None:
-    """Makes the schedules of `modules` those that are wanted; returns once that is done, or `stop` is set.
+    """Stores `wanted` as the schedules of `modules`. Returns when that is done or `stop` is set.
 
-    While the database is away it tries again.
+    Retries while the database is unavailable.
     """
     if not modules:
         return
@@ -61,8 +61,8 @@ async def register(
                     others=Others.LEFT,
                 )
         except LapinqError as error:
-            # It was looked at when it was declared. What only the database knows must not keep the rest from firing.
-            log.error("the schedules of %s are not stored: %s", ", ".join(modules), error)  # noqa: TRY400
+            # Declarations were checked before. An error that only the database sees must not stop the other schedules.
+            log.error("could not store the schedules of %s: %s", ", ".join(modules), error)  # noqa: TRY400
         else:
             _log(steps)
         raise StopLoop
@@ -76,9 +76,9 @@ def _log(steps: Sequence[Step]) -> None:
             log.info("schedule %s: %s", step.name, step.action)
         if step.action is Action.ELSEWHERE:
             log.error(
-                "schedule %s is kept in %s, and is left as it is; `lapinq schedule apply --force` takes it over",
+                "schedule %s belongs to %s and stays unchanged; `lapinq schedule apply --force` takes it over",
                 step.name,
                 step.source or "no module or file",
             )
         elif "source" in step.changes:
-            log.warning("schedule %s was kept in %s until now", step.name, step.source)
+            log.warning("schedule %s belonged to %s until now", step.name, step.source)

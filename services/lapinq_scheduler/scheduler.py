@@ -1,6 +1,6 @@
-"""Runs the upkeep of the queue: delayed tasks become ready, old ones expire and are deleted, partitions are made ahead.
+"""Runs the maintenance: promotes and expires tasks, deletes old ones, creates partitions ahead of time.
 
-Any number may run, beside workers that do the same.
+Any number of schedulers may run, beside workers that do the same.
 """
 
 import asyncio
@@ -22,40 +22,40 @@ POOL_TIMEOUT_SECONDS = 10.0
 
 
 async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metrics) -> None:
-    """Works until `stop` is set, shown in `metrics`. The database may be away for any time meanwhile."""
+    """Runs until `stop` is set, through outages of the database. Its figures appear in `metrics`."""
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
     due_timer = DueTimer()
     listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-scheduler listen")
     listener.subscribe(DELAYED_CHANNEL, due_timer.heard)
-    shown = SchedulerMetrics(pool, notifier, listener)
+    own_metrics = SchedulerMetrics(pool, notifier, listener)
     await pool.open()
-    beside = [
+    background = [
         asyncio.create_task(notifier.run(), name="notifier"),
         asyncio.create_task(listener.run(stop), name="listener"),
     ]
     try:
-        with metrics.showing(shown):
+        with metrics.showing(own_metrics):
             await run_maintenance(
                 pool,
                 notifier,
                 stop,
-                shown.times,
+                own_metrics.times,
                 cleanup_interval=settings.cleanup_interval,
                 due_timer=due_timer,
                 keep=read_keep(settings.keep),
             )
     finally:
-        for task in beside:
+        for task in background:
             task.cancel()
-        await asyncio.wait(beside)
+        await asyncio.wait(background)
         await pool.close()
 
 
 @asynccontextmanager
-async def scheduler_companion(settings: Settings) -> AsyncGenerator[Metrics]:
-    """A scheduler that runs on the current event loop while the context lasts."""
+async def embedded_scheduler(settings: Settings) -> AsyncGenerator[Metrics]:
+    """Does the maintenance on the current event loop while the context lasts."""
     stop = asyncio.Event()
     metrics = Metrics()
     async with asyncio.TaskGroup() as group:

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def worker_companion(
+async def embedded_worker(
     settings: Settings, reexec: Callable[[], None] | None = None
 ) -> AsyncGenerator[Worker]:
     """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end.

@@ -1,1 +1,1 @@
-"""Who asks: finding out, asking whether they may, and noting what they did."""
+"""Login, logout, sessions, cookies, and what slows down guessing."""

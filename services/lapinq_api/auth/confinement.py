@@ -1,4 +1,4 @@
-"""What a session that logged in with the default password may do: change it, where others reach the server."""
+"""Where others can reach the server, a session with the default password may only change that password."""
 
 from http import HTTPStatus
 
@@ -9,13 +9,16 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.host_names import is_address, is_loopback
 from lapinq_core.people.sessions import Session
 
-REFUSAL = "this account has the default password: change it first, on the page /account or with POST /account/password"
+REFUSAL = (
+    "this account has the default password: change it first, on the page /account or with POST"
+    " /account/password"
+)
 
 
 def is_confined(state: State, scope: Scope, session: Session) -> bool:
     """Whether a session may only change its password: it has the default one, and others reach the server.
 
-    An application under another server than ours does not know which address that listens on, but a request does.
+    The settings name the address only for our own server. Under another one, the request tells it.
     """
     return session.has_default_password and (
         not is_loopback(state.settings.host) or _reached_address_is_public(scope)
@@ -23,7 +26,7 @@ def is_confined(state: State, scope: Scope, session: Session) -> bool:
 
 
 def check_not_confined(state: State, scope: Scope, session: Session) -> None:
-    """Raises `Refused` (403) for a session that may only change its password."""
+    """Raises `Refused` (403) for a session that must change its password first."""
     if is_confined(state, scope, session):
         raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
 

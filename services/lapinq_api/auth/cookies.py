@@ -1,8 +1,8 @@
-"""The cookie that a session's token travels in.
+"""The session cookie.
 
-Its name is `lapinq_session`, and `__Host-lapinq_session` where the browser came by TLS. Browsers accept the latter only
-from this very host and over TLS, while any sister host may set the former. So where a request brings the guarded one,
-the other is not read, whatever is in either. Below a prefix the name is the plain one: the other is for a whole host.
+Its name is `__Host-lapinq_session` over TLS, and `lapinq_session` otherwise. Browsers accept the first only from this
+host and over TLS, while a sibling host may set the second. So if a request brings the first, the second is ignored,
+whatever either holds. Below a path prefix only the plain name works, because `__Host-` is for a whole host.
 """
 
 import re
@@ -20,7 +20,7 @@ GUARDED_COOKIE = f"__Host-{COOKIE}"
 
 
 def token_in(scope: Scope) -> str | None:
-    """The token that a request brings in its cookie; None without one, or where it is nothing of ours."""
+    """The session token in the request's cookie; None if there is none or it isn't well-formed."""
     cookies = _cookies(scope)
     if not prefix_of(scope) and any(_GUARDED_NAME.search(value) for value in cookies):
         return _first(_GUARDED, cookies)
@@ -28,19 +28,19 @@ def token_in(scope: Scope) -> str | None:
 
 
 def tokens_in(scope: Scope) -> list[str]:
-    """The first token by either name: all that a browser may be logged in by."""
+    """The first token under each name: all sessions that this browser may have."""
     cookies = _cookies(scope)
     names = (_PLAIN,) if prefix_of(scope) else (_GUARDED, _PLAIN)
     return [token for name in names if (token := _first(name, cookies)) is not None]
 
 
 def is_token(text: str) -> bool:
-    """Whether `text` looks like one: 32 bytes in URL-safe base64."""
+    """Whether `text` has the form of a token: 32 bytes in URL-safe base64."""
     return _SHAPE.fullmatch(text) is not None
 
 
 def set_token(response: Response, request: Request, token: str) -> None:
-    """Has the browser keep `token`, out of reach of scripts and of requests that other sites make it send."""
+    """Sets the cookie, out of reach of scripts and of requests that other sites send."""
     if _is_guarded(request.scope):
         _set(response, request.scope, GUARDED_COOKIE, token, int(ABSOLUTE_SECONDS))
         _set(response, request.scope, COOKIE, "", 0)
@@ -49,7 +49,7 @@ def set_token(response: Response, request: Request, token: str) -> None:
 
 
 def clear_token(response: Response, request: Request) -> None:
-    """Has the browser forget the token, by both names."""
+    """Deletes the cookie, under both names."""
     if _is_guarded(request.scope):
         _set(response, request.scope, GUARDED_COOKIE, "", 0)
     _set(response, request.scope, COOKIE, "", 0)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class FirstUser:
-    """Goes on trying until it is sure that there is a user."""
+    """Tries until it is certain that a user exists."""
 
     def __init__(self, state: State, schema_is_ready: asyncio.Event) -> None:
         self._state = state
@@ -24,7 +24,7 @@ class FirstUser:
         self._done = asyncio.Event()
 
     async def first_attempt(self) -> None:
-        """Waits for it to be done, for a while."""
+        """Waits up to `FIRST_ATTEMPT_SECONDS` until it is done."""
         await pause_for(FIRST_ATTEMPT_SECONDS, self._done)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -36,10 +36,10 @@ class FirstUser:
                 await self._ensure()
             except LapinqError as error:
                 if str(error) != said and not stop.is_set():
-                    log.warning("can't see yet whether there is a user: %s", error)
+                    log.warning("cannot check yet whether a user exists: %s", error)
                     said = str(error)
             except Exception:
-                log.exception("can't see whether there is a user")
+                log.exception("cannot check whether a user exists")
             else:
                 self._done.set()
                 return
@@ -58,7 +58,7 @@ class FirstUser:
                 has_default_password=settings.admin_password is None,
             )
             if made:
-                log.info("made the first user, %s", username)
+                log.info("created the first user, %s", username)
         state.default_login = await state.default_password.look()
         if state.default_login is not None:
             log.warning(

@@ -1,4 +1,4 @@
-"""Whose the key is that a request brings in `X-API-Key`, and counting those that are nobody's."""
+"""Checks the API key in `X-API-Key`, and counts wrong ones."""
 
 import hmac
 from typing import TYPE_CHECKING
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from lapinq_api.state import State
 
 _WRONG_KEY = "lapinq.wrong_key"
-"""In the scope of a request whose key is nobody's: the seconds to wait where there were too many, or None."""
+"""In the scope of a request with a wrong key: the seconds to wait after too many, else None."""
 
 
 def has_master_key(state: "State", scope: Scope) -> bool:
-    """Whether it is the key of the settings."""
+    """Whether the request carries the API key of the settings."""
     given = _looked_at(state, scope)
     if given and _is_master_key(state, given):
         note_valid(state, scope)
@@ -30,9 +30,9 @@ def has_master_key(state: "State", scope: Scope) -> bool:
 
 
 async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
-    """Who sends the key of the settings or a named one; None without a valid key.
+    """The owner of the request's key: the one in the settings or a named one. None without a valid key.
 
-    Raises `DatabaseUnavailable` and `Overloaded` when it can't be found out.
+    Raises `DatabaseUnavailable` and `Overloaded` if it cannot be determined.
     """
     given = _looked_at(state, scope)
     if not given:
@@ -46,19 +46,19 @@ async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
 
 
 def note_valid(state: "State", scope: Scope) -> None:
-    """A valid key, or a session that holds, came from where this request comes from."""
+    """Records that a valid key or session came from the address of this request."""
     state.guesses.right(_address(scope))
 
 
 def check_not_guessing(scope: Scope) -> None:
-    """Raises `TooManyGuesses` for a wrong key from an address that sent too many."""
+    """Raises `TooManyWrongKeys` for a wrong key from an address that sent too many."""
     wait: float | None = scope.get(_WRONG_KEY)
     if wait is not None:
         raise TooManyGuesses(wait)
 
 
 def _looked_at(state: "State", scope: Scope) -> bytes:
-    """The key that is given; an empty one, which is nobody's, also where none is looked at."""
+    """The key to check; empty without one, or if the address sent too many wrong ones."""
     given = first(scope, b"x-api-key") or b""
     if given and (wait := state.guesses.blocked(_address(scope))) is not None:
         scope[_WRONG_KEY] = wait
@@ -72,7 +72,7 @@ def _is_master_key(state: "State", given: bytes) -> bool:
 
 
 def _note_wrong(state: "State", scope: Scope) -> None:
-    """Counts it, once for each request, unless there is nothing to guess because the API is open."""
+    """Counts a wrong key, once per request. An open API has no key to guess."""
     if not state.settings.is_open and _WRONG_KEY not in scope:
         scope[_WRONG_KEY] = state.guesses.wrong(_address(scope))
 

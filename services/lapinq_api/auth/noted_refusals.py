@@ -1,4 +1,4 @@
-"""Notes failed logins and refused changes in the audit log."""
+"""Records failed logins and refused changes in the audit log."""
 
 import logging
 from typing import Any
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 
 async def note_failed_login(state: State, by: Author, username: str | None) -> None:
-    """Notes a failed login, if there is room; `username` where it is somebody's, for any other may be a password."""
+    """Records a failed login, within the limit. `username` only if that user exists: other text may be a password."""
     left_out = state.refusals.take("logins", MOST_LOGINS)
     await _note(state, by, "session.login_failed", username, left_out)
 
 
 async def note_refused_change(state: State, by: Author, target: str, sentence: str) -> None:
-    """Notes what `by` was refused, if there is room."""
+    """Records a change that `by` was refused, within the limit."""
     left_out = state.refusals.take(f"{by.actor_kind} {by.actor_id}", MOST_BY_ONE)
     await _note(state, by, "request.refused", target, left_out, error=sentence)
 
@@ -34,4 +34,4 @@ async def _note(
     try:
         await state.database.run(audit.record, by.did(action, target, details or None))
     except LapinqError as error:
-        log.info("a refusal could not be noted: %s", error)
+        log.info("a refusal could not be recorded: %s", error)

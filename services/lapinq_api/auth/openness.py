@@ -1,4 +1,4 @@
-"""What a server says at its start where its settings leave open what they could close."""
+"""Warnings at the start about settings that leave the server open."""
 
 import logging
 
@@ -6,17 +6,17 @@ from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
 SHORTEST_KEY = 20
-"""Characters of the key of the settings; a shorter one is warned of."""
+"""Characters of the API key in the settings. A shorter one causes a warning."""
 
 log = logging.getLogger(__name__)
 
 
 def warn_of_openness(settings: Settings) -> None:
-    """Logs a warning for each of them, which names the setting."""
+    """Logs a warning for each risky setting, and names the setting that fixes it."""
     if settings.is_open and not is_loopback(settings.host):
         log.warning(
-            "the API is open to everybody who can reach %s, and enqueueing runs code on the workers:"
-            " set LAPINQ_API_KEY or LAPINQ_REQUIRE_AUTH",
+            "the API is open to everyone who can reach %s, and enqueueing runs code on the workers: set"
+            " LAPINQ_API_KEY or LAPINQ_REQUIRE_AUTH",
             settings.host or "this machine",
         )
     if settings.api_key is not None and not settings.allowed_modules:
@@ -30,5 +30,5 @@ def warn_of_openness(settings: Settings) -> None:
         )
     if settings.redact and settings.is_open:
         log.warning(
-            "LAPINQ_REDACT hides nothing from who calls the API without logging in: it is open to anybody"
+            "LAPINQ_REDACT has no effect for callers who don't log in, because the API is open to everyone"
         )

@@ -1,7 +1,7 @@
-"""The session of a request: from the token that it brings to the person that it stands for.
+"""The session of a request: from its token to the user.
 
-The database knows a token by its HMAC under the session secret alone: who reads the table can't log in, and who starts
-the server with another secret ends all sessions.
+The database stores only an HMAC of the token, under the session secret. Reading the table does not let anyone log in,
+and a new secret ends all sessions.
 """
 
 import hmac
@@ -23,25 +23,25 @@ SESSION_KEY = "lapinq.session"
 
 
 def new_token() -> str:
-    """A token that nobody can guess."""
+    """A random token."""
     return secrets.token_urlsafe(32)
 
 
 def hash_of(state: "State", token: str) -> bytes:
-    """What the database knows a token by."""
+    """The hash under which the database stores `token`."""
     return hmac.digest(state.session_secret, token.encode(), "sha256")
 
 
 async def find_session(state: "State", token: str) -> Session | None:
-    """The session of a token, in use from now on; None where there is none that holds.
+    """The valid session of a token, marked as used now; None if there is none.
 
-    Also for a token that comes without a request, as on a WebSocket. Raises `DatabaseUnavailable`.
+    Also for a token without a request, as on a WebSocket. Raises `DatabaseUnavailable`.
     """
     return await state.database.run(sessions.find, hash_of(state, token)) if is_token(token) else None
 
 
 async def identify(state: "State", scope: Scope) -> Session | None:
-    """The session of a request, kept in its scope with who asks; None, at no cost, without a cookie of ours.
+    """The session of a request, stored in its scope with its user. Without our cookie: None, and no query.
 
     Raises `DatabaseUnavailable`.
     """
@@ -55,12 +55,12 @@ async def identify(state: "State", scope: Scope) -> Session | None:
 
 
 async def check_still_admin(state: "State", scope: Scope) -> None:
-    """Once the body of a request is there, which may take a while: whoever began it with a session is an admin still.
+    """Checks after the body has arrived, which may take long, that the session still is an admin's.
 
-    Else somebody who is about to lose that could keep a request waiting. Raises `Refused` (401, 403).
+    Otherwise somebody who is about to lose that role could keep a request waiting. Raises `Refused` (401, 403).
     """
     if scope.pop(SESSION_KEY, None) is None:
-        return  # a key: that of the settings does not change
+        return  # a key, not a session: the key in the settings doesn't change
     session = await identify(state, scope)
     if session is None:
         raise unauthenticated()
@@ -69,17 +69,17 @@ async def check_still_admin(state: "State", scope: Scope) -> None:
 
 
 def session_of(scope: Scope) -> Session:
-    """The session of a request. Raises `Refused`: 401 where nobody asks, 403 where a key does."""
+    """The session of a request. Raises `Refused`: 401 without credentials, 403 with a key."""
     session: Session | None = scope.get(SESSION_KEY)
     if session is not None:
         return session
     if ACTOR_KEY in scope:
-        raise Refused(403, "a key has no account: this takes a session")
+        raise Refused(403, "a key has no account: this needs a session")
     raise unauthenticated()
 
 
 def token_hash_of(state: "State", scope: Scope) -> bytes:
-    """What the database knows the session of this request by. Raises `Refused` (401) without one."""
+    """The stored hash of the request's session token. Raises `Refused` (401) without one."""
     token = token_in(scope)
     if token is None:
         raise unauthenticated()

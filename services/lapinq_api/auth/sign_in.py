@@ -1,7 +1,7 @@
-"""Logging in and out, and changing the password: what is checked, in which order, and what is noted.
+"""Login, logout and password change: what is checked, in which order, and what is recorded.
 
-A try is counted before the password is looked at, and taken back when it was right, so that guesses at the same moment
-can't slip through together. An unknown name takes the same time and gives the same answer as a wrong password.
+An attempt is counted before the password is checked, and the count is undone if it was right. So simultaneous guesses
+can't slip through together. An unknown name takes the same time and gets the same answer as a wrong password.
 """
 
 import logging
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 async def sign_in(state: State, request: Request, username: str, password: str) -> str | None:
-    """The token of a new session; None when name or password are wrong. The session asked with, if any, ends.
+    """The token of a new session; None if name or password is wrong. Ends the session of the request, if any.
 
     Raises `TooManyTries`, `Overloaded` and `DatabaseUnavailable`.
     """
     tried = await throttle.count_login(state, request.scope, username)
     known: Credentials | None = None
-    # Twice, for the hash may have been changed while it was looked at, by a login that hashed the password anew.
+    # Twice: during the check, another login may have rehashed the password.
     for _ in range(2):
         known = await _credentials(state, username)
         verdict = await state.passwords.check(password, known.password_hash if known else None)
@@ -54,7 +54,7 @@ async def sign_in(state: State, request: Request, username: str, password: str) 
 
 
 async def _begin(state: State, request: Request, known: Credentials, tried: Tried) -> str | None:
-    """The token of a new session; None when the password is another by now."""
+    """The token of a new session; None if the password has changed since it was checked."""
     old, token = token_in(request.scope), new_token()
 
     async def begin(conn: psycopg.AsyncConnection) -> str | None:
@@ -80,17 +80,17 @@ async def _begin(state: State, request: Request, known: Credentials, tried: Trie
 
 
 async def _rehash(state: State, known: Credentials, verdict: Verdict) -> None:
-    """Keeps the password at today's cost. Not with the session, which holds the user's row as others may, too."""
+    """Stores the password at the current cost. Not in the transaction of the session, which locks the user's row."""
     if verdict.better_hash is None:
         return
     try:
         await state.database.run(users.rehash, known, verdict.better_hash)
     except DatabaseUnavailable as error:
-        log.info("a password was not hashed anew, which the next login does: %s", error)
+        log.info("a password could not be rehashed; the next login tries again: %s", error)
 
 
 async def sign_out(state: State, request: Request) -> None:
-    """Ends every session that the request comes with."""
+    """Ends every session whose token the request carries."""
     hashes = [hash_of(state, token) for token in tokens_in(request.scope)]
 
     async def finish(conn: psycopg.AsyncConnection) -> None:
@@ -108,10 +108,9 @@ async def sign_out(state: State, request: Request) -> None:
 
 
 async def change_password(state: State, request: Request, current: str, new: str) -> int:
-    """Changes the password of who asks and ends their other sessions; answers how many there were.
+    """Changes the caller's password and ends their other sessions. Returns how many ended.
 
-    Raises `InvalidValue` for a password that can't be, `Refused` (403) when `current` is wrong, and what `sign_in`
-    raises.
+    Raises `InvalidValue` for an invalid password, `Refused` (403) if `current` is wrong, and what `sign_in` raises.
     """
     session = session_of(request.scope)
     check_password("new_password", new, session.username)
@@ -135,9 +134,9 @@ async def change_password(state: State, request: Request, current: str, new: str
             return len(ended)
 
     ended = await state.database.run(change)
-    state.default_password.heard("")  # at once here, while other servers are being told
+    state.default_password.heard("")  # this server knows already; NOTIFY reaches the others
     if ended is None:
-        raise Refused(403, "the current password is wrong: it was changed a moment ago")
+        raise Refused(403, "the current password is wrong: it has just been changed")
     return ended
 
 
@@ -156,10 +155,8 @@ async def _note_failure(state: State, request: Request, known: Credentials | Non
 
 
 def _log_failure(request: Request) -> None:
-    """Without the name that was typed, which may be a password."""
-    log.warning(
-        "a login failed, from %s", _address(request), extra={"request_id": request.scope.get(SCOPE_KEY)}
-    )
+    """Doesn't log the name, which may be a password typed into the wrong field."""
+    log.warning("failed login from %s", _address(request), extra={"request_id": request.scope.get(SCOPE_KEY)})
 
 
 def _address(request: Request) -> str | None:

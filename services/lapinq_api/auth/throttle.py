@@ -1,4 +1,4 @@
-"""Slows down who guesses passwords: under which keys tries are counted, and what is answered beyond the limits."""
+"""Throttles password guessing: the counters of an attempt, and the answer beyond their limits."""
 
 import hmac
 import math
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from lapinq_api.state import State
 
 Tried = tuple[Counter, ...]
-"""What a try was counted under."""
+"""The counters of one attempt."""
 
 
 class TooManyTries(Refused):
-    """More passwords were tried than may be; `seconds` until one may be again."""
+    """Too many wrong passwords. The next attempt may come in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         wait = max(math.ceil(seconds), 1)
         super().__init__(
             429,
-            f"too many logins failed; try again in {max(math.ceil(wait / 60), 1)} min",
+            f"too many failed logins; try again in {max(math.ceil(wait / 60), 1)} min",
             {"Retry-After": str(wait)},
         )
 
 
 async def count_login(state: "State", scope: Scope, username: str) -> Tried:
-    """Counts a login as `username`, before anybody looks at the password. Raises `TooManyTries`."""
+    """Counts a login as `username`, before the password is checked. Raises `TooManyTries`."""
     client = scope.get("client")
     address = source_of(client[0]) if client else "unknown"
 
     async def count(conn: psycopg.AsyncConnection) -> tuple[Tried, float | None]:
-        # As the database does it when it looks for the name: else each way to write it would have tries of its own.
+        # Fold as the database does when it looks up the name. Otherwise each spelling would have its own count.
         name = await users.folded(conn, username) if could_be_username(username) else username
         tried = (
             Counter(f"address:{address}", logins.MOST_BY_ADDRESS),
@@ -57,7 +57,7 @@ async def count_login(state: "State", scope: Scope, username: str) -> Tried:
 
 
 async def count_guess(state: "State", session: Session) -> Tried:
-    """Counts a try at the current password of whoever is logged in, by their session alone. Raises `TooManyTries`."""
+    """Counts a guess at a logged-in user's current password, by their session only. Raises `TooManyTries`."""
     tried = (Counter(f"session:{session.id}", logins.MOST_BY_SESSION, forgets=True),)
     wait = await state.database.run(logins.count_try, tried)
     if wait is not None:
@@ -66,9 +66,9 @@ async def count_guess(state: "State", session: Session) -> Tried:
 
 
 def _blind(state: "State", text: str) -> str:
-    """What is counted without the name: what is typed there by mistake may be a password.
+    """A counter's key that doesn't reveal the name: a password may be typed there by mistake.
 
-    Keyed by the secret of the settings, which all replicas share, so that nobody who reads the table can try words.
+    It is keyed with the session secret, which all servers share, so reading the table does not help to guess.
     """
     secret = (state.settings.session_secret or "").encode()
     return hmac.digest(secret, text.encode("utf-8", "replace"), "sha256").hex()

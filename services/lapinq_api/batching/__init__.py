@@ -1,1 +1,1 @@
-"""Shares statements and notifications among requests that arrive together."""
+"""Shares statements and notifications among simultaneous requests."""

@@ -1,19 +1,19 @@
-"""Tells all viewers at once that something may have changed."""
+"""Wakes all viewers when something may have changed."""
 
 import asyncio
 
 
 class Changes:
-    """Of one event loop."""
+    """Used by one event loop."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     def heard(self, _payload: str) -> None:
-        """A notification came in, or one may have been missed."""
+        """A notification arrived, or one may be lost."""
         self._next.set()
         self._next = asyncio.Event()
 
     def next(self) -> asyncio.Event:
-        """Set with the next change after this call."""
+        """An event that the next change sets."""
         return self._next

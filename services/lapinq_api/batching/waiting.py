@@ -1,11 +1,13 @@
-"""Requests that wait for the end of a task: hints make the answer quick, looking makes it sure.
+"""Requests that wait for a task to end. Notifications make the answer quick; polling makes it certain.
 
-Who waits is announced (`lapinq_wait`) and announced again every two seconds, so that workers that start later know too.
-A worker that has written the end of such a task, and committed it, tells of it (`lapinq_done`); then all the tasks told
-of are looked up in one statement. Whatever is told, all that are waited for are looked up twice a second: a task also
-ends by cancellation, by expiry, by rescue and by workers that tell nothing, and a hint may get lost. A newcomer is
-looked up when it is registered, and twice more until the workers must have heard of it: its task may have ended in
-between, and a short one most likely has. Nothing is sent and nothing is asked while nobody waits.
+The API announces which tasks clients wait for (`lapinq_wait`), and repeats it every two seconds for workers that start
+later. A worker that has committed the end of such a task notifies the API (`lapinq_done`), which then looks up all
+tasks named so far in one statement.
+
+Twice a second it also looks up every task that clients wait for. A task may end by cancellation, expiry or rescue, or
+under a worker that doesn't notify, and a notification may be lost. A new task is looked up when it is registered, and
+twice more until the workers must have heard of it, because it may end in between, as a short one usually does. Without
+waiting clients there is no traffic at all.
 """
 
 import asyncio
@@ -20,19 +22,19 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect
 
 MOST_WAITING = 1_000
-LOOK_INTERVAL_SECONDS = 0.5
+POLL_INTERVAL_SECONDS = 0.5
 ANNOUNCE_INTERVAL_SECONDS = 2.0
-SOON_SECONDS = (0.01, 0.05)
-"""When a newcomer is looked up again; by the last of it workers have heard of it."""
+RECHECK_SECONDS = (0.01, 0.05)
+"""When a new task is looked up again. By the last of these, workers have heard of it."""
 
 Result = tuple[Status, str]
-"""The status, and the result as a JSON object, of use once that is final."""
+"""The status, and the result as a JSON object, which is valid once the status is final."""
 
 log = logging.getLogger(__name__)
 
 
 class ResultWaits:
-    """Of one event loop. `announce` tells workers of ids that are waited for; `stopping` ends every wait."""
+    """Used by one event loop. `announce` sends task ids to the workers; `stopping` ends every wait."""
 
     def __init__(
         self, database: Database, announce: Callable[[Iterable[str]], None], stopping: asyncio.Event
@@ -44,18 +46,17 @@ class ResultWaits:
         self._waiters: dict[str, set[_Waiter]] = {}
         self._count = 0
         self._hinted: set[str] = set()
-        self._is_doubtful = False
-        self._some = asyncio.Event()  # somebody waits
-        self._news = asyncio.Event()
+        self._may_have_missed = False
+        self._has_waiters = asyncio.Event()  # set while clients wait
+        self._has_hints = asyncio.Event()
 
     async def result(
         self, task_id: str, seconds: float, gone: Callable[[], Coroutine[Any, Any, object]]
     ) -> Result | None:
-        """The result of a task once it has ended, or what is known of it after `seconds`; None where there is no such
-        task (any more).
+        """The result of a task when it has ended, or its state after `seconds`; None if the task does not exist.
 
-        It also returns with what is known when the application is to stop, or when `gone` returns. Raises
-        `DatabaseUnavailable` when the first look fails, and `Overloaded`.
+        Also returns the state when the application is about to stop, or when `gone` returns. Raises
+        `DatabaseUnavailable` when the first lookup fails, and `Overloaded`.
         """
         if self._count >= MOST_WAITING:
             raise Overloaded
@@ -63,13 +64,13 @@ class ResultWaits:
         waiter = _Waiter(self._loop.create_future())
         self._register(task_id, waiter)
         try:
-            # After it is registered: what ends from here on is told of, or seen.
+            # Look up after registering: an end from here on is notified or seen.
             known = await self._database.run(inspect.get_result, task_id)
             if known is None or known[0] in FINAL:
                 return known
             waiter.seen = known
             self._announce([task_id])
-            for pause in SOON_SECONDS:
+            for pause in RECHECK_SECONDS:
                 self._loop.call_later(pause, self.heard, task_id)
             if await self._is_over(waiter, deadline - self._loop.time(), gone):
                 return waiter.ended.result() if waiter.ended.done() else waiter.seen
@@ -81,26 +82,26 @@ class ResultWaits:
             return waiter.seen
 
     def heard(self, payload: str) -> None:
-        """NOTIFY: ids of tasks that have ended. An empty one says that some may have been missed."""
+        """A notification: ids of ended tasks. An empty payload means that some may be lost."""
         if not self._waiters:
             return
         if payload:
             self._hinted.update(task_id for task_id in payload.split() if task_id in self._waiters)
         else:
-            self._is_doubtful = True
-        if self._hinted or self._is_doubtful:
-            self._news.set()
+            self._may_have_missed = True
+        if self._hinted or self._may_have_missed:
+            self._has_hints.set()
 
     async def run(self) -> None:
-        """Looks and announces while somebody waits, for ever."""
+        """Looks up and announces tasks while clients wait. Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._announce_again())
-            group.create_task(self._look_again())
+            group.create_task(self._announce_repeatedly())
+            group.create_task(self._poll())
 
     async def _is_over(
         self, waiter: "_Waiter", seconds: float, gone: Callable[[], Coroutine[Any, Any, object]]
     ) -> bool:
-        """Whether the wait ended before its time was up: by the end of the task, or because nobody waits any more."""
+        """Whether the wait ended before its time was up: the task ended, or nobody waits any more."""
         others: list[asyncio.Task[object]] = [
             asyncio.create_task(gone()),
             asyncio.create_task(self._stopping.wait()),
@@ -118,7 +119,7 @@ class ResultWaits:
     def _register(self, task_id: str, waiter: "_Waiter") -> None:
         self._count += 1
         self._waiters.setdefault(task_id, set()).add(waiter)
-        self._some.set()
+        self._has_waiters.set()
 
     def _forget(self, task_id: str, waiter: "_Waiter") -> None:
         self._count -= 1
@@ -127,38 +128,38 @@ class ResultWaits:
         if not waiters:
             del self._waiters[task_id]
         if not self._waiters:
-            self._some.clear()
+            self._has_waiters.clear()
 
-    async def _announce_again(self) -> None:
+    async def _announce_repeatedly(self) -> None:
         while True:
-            await self._some.wait()
+            await self._has_waiters.wait()
             await asyncio.sleep(ANNOUNCE_INTERVAL_SECONDS)
             self._announce(self._waiters)
 
-    async def _look_again(self) -> None:
+    async def _poll(self) -> None:
         due = 0.0
         while True:
             if not self._waiters:
                 self._hinted.clear()
-                self._news.clear()
-                await self._some.wait()
-                due = self._loop.time() + LOOK_INTERVAL_SECONDS
-            await self._hint_or(due)
+                self._has_hints.clear()
+                await self._has_waiters.wait()
+                due = self._loop.time() + POLL_INTERVAL_SECONDS
+            await self._wait_for_hint(due)
             hinted, self._hinted = self._hinted, set()
-            is_doubtful, self._is_doubtful = self._is_doubtful, False
-            if is_doubtful or self._loop.time() >= due:
-                due = self._loop.time() + LOOK_INTERVAL_SECONDS
+            may_have_missed, self._may_have_missed = self._may_have_missed, False
+            if may_have_missed or self._loop.time() >= due:
+                due = self._loop.time() + POLL_INTERVAL_SECONDS
                 hinted = set(self._waiters)
             await self._look_up(hinted & self._waiters.keys())
 
-    async def _hint_or(self, due: float) -> None:
-        """Returns when there are news, or at `due` by the loop's clock."""
+    async def _wait_for_hint(self, due: float) -> None:
+        """Returns after a notification, or at `due` by the loop's clock."""
         try:
             async with asyncio.timeout_at(due):
-                await self._news.wait()
+                await self._has_hints.wait()
         except TimeoutError:
             pass
-        self._news.clear()
+        self._has_hints.clear()
 
     async def _look_up(self, ids: set[str]) -> None:
         if not ids:
@@ -166,19 +167,19 @@ class ResultWaits:
         try:
             found = await self._database.run(inspect.get_results, sorted(ids))
         except DatabaseUnavailable as error:
-            log.debug("could not look at tasks that are waited for: %s", error)
+            log.debug("could not look up tasks that clients wait for: %s", error)
             return
-        except Exception:  # a loop's turn: it must look again
-            log.exception("could not look at tasks that are waited for")
+        except Exception:  # as in a loop: it must continue
+            log.exception("could not look up tasks that clients wait for")
             return
         for task_id in ids:
             result = found.get(task_id)
             for waiter in self._waiters.get(task_id, ()):
-                waiter.look(result)
+                waiter.update(result)
 
 
 class _Waiter:
-    """One request: how its task was last seen, and the result or None for a task that is gone."""
+    """One request: the last known state of its task, and a future for the result, or None for a deleted task."""
 
     __slots__ = ("ended", "seen")
 
@@ -186,7 +187,7 @@ class _Waiter:
         self.ended = ended
         self.seen: Result | None = None
 
-    def look(self, result: Result | None) -> None:
+    def update(self, result: Result | None) -> None:
         if result is not None and result[0] not in FINAL:
             self.seen = result
         elif not self.ended.done():

@@ -1,1 +1,1 @@
-"""Who a caller is and what is known of them: keys, password hashes, and what of a payload they may see."""
+"""Credentials and what they allow: API keys, password hashes, permissions, masking of payloads."""

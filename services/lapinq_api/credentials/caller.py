@@ -1,4 +1,4 @@
-"""Who sent a request, as the middleware `authentication` found out, and whether they may do what it asks for."""
+"""Who sent a request, as the middleware `authentication` determined, and what they may do."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -19,11 +19,11 @@ T = TypeVar("T")
 ACTOR_KEY = "lapinq.actor"
 RIGHTS_KEY = "lapinq.rights"
 AGAIN_SECONDS = 1.0
-"""For how long a request is let do what its sender was found to be allowed, before that is asked again."""
+"""How long a permission counts as checked before a long request checks it again."""
 
 
 class Rights(msgspec.Struct):
-    """How the sender of a request is found out, when that was last done, and what they had to be allowed."""
+    """How to authenticate the sender again, when that was last done, and the permission checks so far."""
 
     authenticate: Callable[[Scope], Awaitable[Actor]]
     since: float = msgspec.field(default_factory=time.monotonic)
@@ -31,7 +31,7 @@ class Rights(msgspec.Struct):
 
 
 def actor_of(request: Request) -> Actor:
-    """Who asks. Raises `Refused` (401) when nobody was found."""
+    """The sender of the request. Raises `Refused` (401) without one."""
     actor: Actor | None = request.scope.get(ACTOR_KEY)
     if actor is None:
         raise unauthenticated()
@@ -39,14 +39,14 @@ def actor_of(request: Request) -> Actor:
 
 
 def require(request: Request, permission: Permission, queue: str | None) -> Actor:
-    """Who asks, given they may act so on `queue`; None is all queues at once. Raises `Refused` (401, 403)."""
+    """The sender, if they have `permission` on `queue`; None is all queues. Raises `Refused` (401, 403)."""
     return check(request, lambda: _permitted(actor_of(request), permission, queue))
 
 
 def check(request: Request, is_allowed: Callable[[], T]) -> T:
-    """What `is_allowed` answers, which raises `Refused` where the sender of `request` may not go on.
+    """Returns what `is_allowed` returns. It raises `Refused` if the sender of `request` may not continue.
 
-    `ask_again` asks it again.
+    `recheck` calls it again.
     """
     rights: Rights | None = request.scope.get(RIGHTS_KEY)
     if rights is not None:
@@ -55,10 +55,10 @@ def check(request: Request, is_allowed: Callable[[], T]) -> T:
 
 
 async def ask_again(scope: Scope) -> None:
-    """For a request that takes long: finds out again who sends it, and whether they may still do what it asks for.
+    """Authenticates the sender of a long request again and repeats its permission checks.
 
-    A key may be deleted meanwhile, a session ended, a permission taken away. Does nothing within a second of the last
-    time, and for what is open to all. Raises `Refused` (401, 403), `DatabaseUnavailable` and `Overloaded`.
+    A key may have been deleted meanwhile, a session ended, or a permission removed. Does nothing if the last check is
+    less than a second old, or if the API is open. Raises `Refused` (401, 403), `DatabaseUnavailable` and `Overloaded`.
     """
     rights: Rights | None = scope.get(RIGHTS_KEY)
     now = time.monotonic()
@@ -77,7 +77,7 @@ def _permitted(actor: Actor, permission: Permission, queue: str | None) -> Actor
 
 
 def refusal_of(actor: Actor, what: str) -> Refused:
-    """What is raised when `actor` may not do `what`: 403, or 401 where it would help to say who asks."""
+    """The error for an `actor` who may not do `what`: 403, or 401 if logging in could help."""
     if actor.kind is ActorKind.ANONYMOUS:
         return unauthenticated()
     return Refused(HTTPStatus.FORBIDDEN, f"{actor.name} may not {what}")
@@ -85,29 +85,29 @@ def refusal_of(actor: Actor, what: str) -> Refused:
 
 def _what(actor: Actor, permission: Permission, queue: str | None) -> str:
     if actor.kind is ActorKind.KEY:
-        return f"{permission}: that takes a key with the scope {' or '.join(scopes_for(permission))}"
-    return f"{permission} on every queue at once" if queue is None else f"{permission} on the queue {queue}"
+        return f"{permission}: this needs a key with the scope {' or '.join(scopes_for(permission))}"
+    return f"{permission} on all queues" if queue is None else f"{permission} on the queue {queue}"
 
 
 def unauthenticated() -> Refused:
-    """What is raised when nobody that we know asks."""
+    """The error for a request without valid credentials."""
     return Refused(
         HTTPStatus.UNAUTHORIZED,
-        "this takes a valid X-API-Key header or a session",
+        "this needs a valid X-API-Key header or a session",
         {"WWW-Authenticate": 'ApiKey realm="lapinq"'},
     )
 
 
 def note(request: Request, action: str, target: str | None, details: dict[str, Any] | None = None) -> Entry:
-    """The entry of the audit log for what the sender of `request` did; to be recorded with the change itself.
+    """An audit entry by the sender of `request`, to be recorded in the transaction of the change.
 
-    `action` is what was done to what kind of thing: "task.cancel"; `target` names which.
+    `action` names the kind of target and the verb ("task.cancel"); `target` names which one.
     """
     return author_of(request).did(action, target, details)
 
 
 def author_of(request: Request) -> Author:
-    """The sender of `request`, for verbs that note themselves what they do."""
+    """The sender of `request`, for verbs that write their own audit entries."""
     actor = actor_of(request)
     client = request.scope.get("client")
     return Author(

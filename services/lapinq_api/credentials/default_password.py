@@ -1,4 +1,4 @@
-"""Whether somebody still has the default password."""
+"""Whether a user still has the default password."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ FRESH_SECONDS = 5.0
 
 
 class DefaultPassword:
-    """Who has it, without asking the database at each request. Of one event loop.
+    """Caches who has the default password. Used by one event loop.
 
-    What was found is believed for 5 s, or until a new password is announced, which every server hears (`ACCESS_CHANNEL`
-    of `lapinq_core.people.keys`). While the database is away, what was found last holds.
+    An answer is valid for 5 s, or until a server announces a new password on `ACCESS_CHANNEL`
+    (`lapinq_core.people.keys`). While the database is unavailable, the last answer stays valid.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,12 +28,12 @@ class DefaultPassword:
         self._turn = asyncio.Lock()
 
     def heard(self, _payload: str) -> None:
-        """A password may have been changed."""
+        """A password may have changed."""
         self._changes += 1
         self._fresh_until = 0.0
 
     async def works(self) -> bool:
-        """Whether somebody can log in with it. Raises `DatabaseUnavailable` if that was never found out."""
+        """Whether a user can log in with it. Raises `DatabaseUnavailable` if that is not known at all."""
         if self._clock() >= self._fresh_until:
             async with self._turn:
                 if self._clock() >= self._fresh_until:
@@ -41,11 +41,11 @@ class DefaultPassword:
         return self._username is not None
 
     async def look(self) -> str | None:
-        """The name of somebody who has it. Raises `DatabaseUnavailable`."""
+        """The name of a user who has it. Raises `DatabaseUnavailable`."""
         changes = self._changes
         self._username = await self._database.run(users.default_login)
         self._is_known = True
-        if changes == self._changes:  # else the answer may be older than what was heard
+        if changes == self._changes:  # else the answer may be older than the announcement
             self._fresh_until = self._clock() + FRESH_SECONDS
         return self._username
 

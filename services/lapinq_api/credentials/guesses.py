@@ -1,8 +1,8 @@
-"""Slows down who guesses API keys, by address, in each process by itself.
+"""Throttles guessing of API keys, by address, in each process separately.
 
-Beyond `MOST_WRONG` wrong keys a minute further ones are answered 429. Right ones still pass: a program with an old key
-must not lock out those beside it that have the new one. Beyond `MOST_LOOKED_AT` no key is looked at, unless a right key
-or a session came from there lately: that bounds what can be guessed.
+More than `MOST_WRONG` wrong keys a minute are answered 429. Valid keys still pass: a program with an old key must not
+lock out its neighbours that have the new one. After `MOST_LOOKED_AT` wrong keys, no key is checked at all, unless a
+valid key or a session came from that address lately. That limits how many keys can be guessed.
 """
 
 import logging
@@ -18,7 +18,7 @@ WINDOW_SECONDS = 60.0
 MOST_WRONG = 30
 MOST_LOOKED_AT = 1000
 KNOWN_SECONDS = 600.0
-"""After a right key or a session."""
+"""How long an address stays known after a valid key or a session."""
 MOST_ADDRESSES = 10_000
 _EVERYBODY_ELSE = ""
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class TooManyGuesses(Refused):
-    """Too many wrong keys came from an address; `seconds` until one is looked at again."""
+    """Too many wrong keys came from an address. The next one is checked in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -42,7 +42,8 @@ class _Window(msgspec.Struct):
 
 
 class KeyGuesses:
-    """Of one event loop. Beyond `MOST_ADDRESSES` guessers share one count; those known the longest are forgotten."""
+    """Used by one event loop. Beyond `MOST_ADDRESSES`, guessing addresses share a count, and the oldest known are
+    dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -51,11 +52,11 @@ class KeyGuesses:
 
     @property
     def size(self) -> int:
-        """How many addresses are remembered, counted twice where they sent both."""
+        """How many addresses are remembered. One that sent both kinds counts twice."""
         return len(self._wrong) + len(self._right)
 
     def blocked(self, address: str) -> float | None:
-        """Seconds for which no key from this address is looked at; None where they are."""
+        """Seconds until keys from this address are checked again; None if they are checked now."""
         now = self._clock()
         window = self._wrong.get(address)
         if window is None or window.count < MOST_LOOKED_AT or now - window.since >= WINDOW_SECONDS:
@@ -65,25 +66,25 @@ class KeyGuesses:
         return window.since + WINDOW_SECONDS - now
 
     def right(self, address: str) -> None:
-        """A right key, or a session that holds, came from this address."""
-        self._right.pop(address, None)  # so that the order is that of their age
+        """Records that a valid key or session came from this address."""
+        self._right.pop(address, None)  # keeps the order by age
         if len(self._right) >= MOST_ADDRESSES:
             del self._right[next(iter(self._right))]
         self._right[address] = self._clock()
 
     def wrong(self, address: str) -> float | None:
-        """Counts a wrong key; None where it is answered as such, else the seconds until the next one is."""
+        """Counts a wrong key. Returns None if it gets the usual answer, else the seconds until the next key does."""
         now = self._clock()
         window = self._window(address, now)
         window.count += 1
         if window.count <= MOST_WRONG:
             return None
         if window.count == MOST_WRONG + 1:
-            log.warning("wrong API keys come from %s, more than %d a minute", address, MOST_WRONG)
+            log.warning("%s sends more than %d wrong API keys a minute", address, MOST_WRONG)
         return window.since + WINDOW_SECONDS - now
 
     def _window(self, address: str, now: float) -> _Window:
-        # Each is put at the end when it begins, so those that are over stand in front.
+        # New windows go to the end, so the expired ones come first.
         while self._wrong and now - next(iter(self._wrong.values())).since >= WINDOW_SECONDS:
             del self._wrong[next(iter(self._wrong))]
         if address not in self._wrong and len(self._wrong) >= MOST_ADDRESSES:

@@ -1,9 +1,9 @@
-"""Finding out whose a named key is, without asking the database at each request.
+"""Caches whose an API key is, so that few requests query the database for it.
 
-What was found is believed for 5 s. A deletion is announced (`lapinq_core.people.keys.ACCESS_CHANNEL`) and ends that at
-once, in every server; where the announcement is lost it takes those 5 s. Keys that are not remembered are asked for
-together, one statement at a time: what gathers while it is under way goes into the next. So strangers with made-up keys
-take up one connection at most, and while the database is away whoever came a moment before goes on.
+An answer is valid for 5 s. A deletion is announced on `ACCESS_CHANNEL` (`lapinq_core.people.keys`) and takes effect
+immediately in every server; if the announcement is lost, it takes those 5 s. Uncached keys are looked up one statement
+at a time, all together that have arrived since the last. So made-up keys use at most one connection, and callers seen
+lately continue while the database is unavailable.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FRESH_SECONDS = 5.0
 MOST_REMEMBERED = 1000
 MOST_ASKED = 1000
 NOTE_INTERVAL_SECONDS = 60.0
-"""Between two notes of the use of one key."""
+"""How often the last use of a key is written."""
 _LOOK_INTERVAL_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
 
@@ -38,7 +38,7 @@ Asked = dict[bytes, "asyncio.Future[Actor | Exception | None]"]
 
 
 class KeyRing:
-    """The named keys as one process knows them, while `group` lives. Of one event loop."""
+    """The API keys that one process has seen. Used by one event loop, while `group` lasts."""
 
     def __init__(
         self, database: Database, group: asyncio.TaskGroup, clock: Callable[[], float] = time.monotonic
@@ -47,49 +47,49 @@ class KeyRing:
         self._group = group
         self._clock = clock
         self._known = _Memory()
-        self._strangers = _Memory()  # apart, so that made-up keys drive no real one out
+        self._unknown = _Memory()  # separate, so that made-up keys evict no real ones
         self._asked: Asked = {}
-        self._under_way: Asked = {}
+        self._in_flight: Asked = {}
         self._is_asking = False
         self._uses = _Uses()
 
     async def find(self, key: bytes) -> Actor | None:
-        """Who sends `key`; None for a key that is unknown.
+        """The owner of `key`; None if the key is unknown.
 
-        Raises `DatabaseUnavailable` and `Overloaded` when it can't be found out.
+        Raises `DatabaseUnavailable` and `Overloaded` if it cannot be determined.
         """
         if not looks_like_key(key):
             return None
         digest = digest_of(key)
         now = self._clock()
-        found = self._known.get(digest, now) or self._strangers.get(digest, now) or await self._ask(digest)
+        found = self._known.get(digest, now) or self._unknown.get(digest, now) or await self._ask(digest)
         if found.actor is not None and found.actor.id is not None:
             self._uses.add(found.actor.id, now)
         return found.actor
 
     def heard(self, payload: str) -> None:
-        """Something was said on `ACCESS_CHANNEL`: a key is gone. An empty payload says no more than what time does."""
+        """A message on `ACCESS_CHANNEL`: a key was deleted. An empty payload (some may be lost) changes nothing."""
         if payload.startswith("key "):
             self._known.clear()
-            self._under_way = {}  # may come too late to have seen it
+            self._in_flight = {}  # its answer may predate the deletion
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Notes when keys were used, until `stop` is set."""
+        """Writes when keys were used, until `stop` is set."""
         await run_every("uses of keys", self.note_due, interval=_LOOK_INTERVAL_SECONDS, stop=stop)
 
     async def note_due(self) -> None:
-        """Notes the uses that are due: the first one of a key at once, then one a minute."""
+        """Writes uses that are due: the first use of a key immediately, then one a minute."""
         now = self._clock()
         await self._note(self._uses.due(now), now)
 
     async def close(self) -> None:
-        """Notes what is left to note, if that is quickly done."""
+        """Writes the remaining uses, if that is quick."""
         with contextlib.suppress(TimeoutError, psycopg.Error):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._note(self._uses.all(), self._clock())
 
     async def _ask(self, digest: bytes) -> "_Found":
-        answer = self._under_way.get(digest) or self._asked.get(digest)
+        answer = self._in_flight.get(digest) or self._asked.get(digest)
         if answer is None:
             self._database.check()
             if len(self._asked) >= MOST_ASKED:
@@ -97,39 +97,39 @@ class KeyRing:
             answer = self._asked[digest] = asyncio.get_running_loop().create_future()
             if not self._is_asking:
                 self._is_asking = True
-                self._group.create_task(self._ask_database())
+                self._group.create_task(self._look_up())
         try:
             async with asyncio.timeout(BUDGET_SECONDS):
-                found = await asyncio.shield(answer)  # others wait for it too
+                found = await asyncio.shield(answer)  # others wait for it, too
         except TimeoutError as error:
             raise DatabaseUnavailable("no answer in time") from error
         if isinstance(found, Exception):
-            # An error of its own for each: one that is raised many times gathers all their tracebacks.
+            # A new error for each: one raised many times would accumulate tracebacks.
             raise type(found)(*found.args) if isinstance(found, LapinqError) else found
         return _Found(found, 0.0)
 
-    async def _ask_database(self) -> None:
+    async def _look_up(self) -> None:
         try:
             while self._asked:
-                asked = self._under_way = self._asked
+                asked = self._in_flight = self._asked
                 self._asked = {}
                 since = self._clock()
                 found: Mapping[bytes, Actor] | Exception
                 try:
                     found = await self._database.run(keys.find, list(asked))
-                except Exception as error:  # noqa: BLE001  # a loop's turn; each request gets to know
+                except Exception as error:  # noqa: BLE001  # passed to each request
                     found = error
                 for digest, answer in asked.items():
                     actor = found if isinstance(found, Exception) else found.get(digest)
-                    if self._under_way is asked and not isinstance(actor, Exception):
+                    if self._in_flight is asked and not isinstance(actor, Exception):
                         self._remember(digest, actor, since)
                     answer.set_result(actor)
         finally:
-            self._under_way = {}
+            self._in_flight = {}
             self._is_asking = False
 
     def _remember(self, digest: bytes, actor: Actor | None, since: float) -> None:
-        memory = self._strangers if actor is None else self._known
+        memory = self._unknown if actor is None else self._known
         memory.put(digest, _Found(actor, since))
 
     async def _note(self, uses: dict[int, float], now: float) -> None:
@@ -138,20 +138,20 @@ class KeyRing:
         try:
             await self._database.run(keys.note_uses, {key_id: now - at for key_id, at in uses.items()})
         except DatabaseUnavailable as error:
-            log.debug("could not note the use of keys: %s", error)
+            log.debug("could not record the use of keys: %s", error)
         else:
             self._uses.noted(uses, now)
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """Who sends a key, None for nobody, and when that was asked."""
+    """The owner of a key, None for an unknown key, and when it was looked up."""
 
     actor: Actor | None
     since: float
 
 
 class _Memory:
-    """What was found, while it is fresh; of too many the oldest are forgotten."""
+    """Recent answers. When full, it drops the oldest."""
 
     def __init__(self) -> None:
         self._found: dict[bytes, _Found] = {}
@@ -161,7 +161,7 @@ class _Memory:
         return found if found is not None and now - found.since < FRESH_SECONDS else None
 
     def put(self, digest: bytes, found: _Found) -> None:
-        self._found.pop(digest, None)  # so that the order is that of their age
+        self._found.pop(digest, None)  # keeps the order by age
         while len(self._found) >= MOST_REMEMBERED:
             del self._found[next(iter(self._found))]
         self._found[digest] = found
@@ -171,7 +171,7 @@ class _Memory:
 
 
 class _Uses:
-    """When keys were last used, by their ids, and when that was last noted; as many as there are keys."""
+    """When each key was last used, and when that was last written. Its size is bounded by the number of keys."""
 
     def __init__(self) -> None:
         self._last: dict[int, float] = {}

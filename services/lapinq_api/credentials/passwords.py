@@ -1,7 +1,7 @@
-"""Hashing passwords and checking them: argon2id, in threads, a few at once.
+"""Hashes and checks passwords with argon2id, in threads, a few at a time.
 
-A check takes tens of milliseconds and as many megabytes on purpose. Without a bound, a flood of logins would take all
-memory, and the event loop would answer nobody.
+A check deliberately takes tens of milliseconds and megabytes. Without a limit, a flood of logins would use up all
+memory and starve the event loop.
 """
 
 import asyncio
@@ -21,60 +21,58 @@ COST: dict[str, Any] = {
     "argon2__time_cost": 2,
     "argon2__parallelism": 1,
 }
-"""What one hash costs: 19 MiB, two passes, one lane. A password hashed at another cost is hashed anew at a login."""
+"""One hash: 19 MiB, two passes, one lane. A password hashed at another cost is hashed again at the next login."""
 AT_ONCE = 2
 MOST_WAITING = 32
-"""Beyond those that are hashed: at two of 30 ms at once, half a second."""
+"""Besides those being hashed. With two at a time and 30 ms each, the last waits half a second."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """Whether a password is right, and its hash at today's cost where it was kept at another."""
+    """Whether a password is right, and a new hash if the stored one has an outdated cost."""
 
     is_right: bool
     better_hash: str | None = None
 
 
 class Passwords:
-    """Of one event loop."""
+    """Used by one event loop."""
 
     def __init__(self) -> None:
-        # passlib's functions have no types; what is called of it stands in this class alone.
+        # passlib is untyped. Only this class calls it.
         self._context: Any = CryptContext(schemes=["argon2"], **COST)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lapinq-password")
         self._waiting = 0
-        self._nobodys: str | None = None
+        self._dummy_hash: str | None = None
         self.checks = 0
-        """Checks made, each of which costs the same."""
+        """How many checks were made. Each costs the same."""
 
     async def prepare(self) -> None:
-        """Makes the hash that passwords for unknown names are checked against, so that none waits for it."""
-        if self._nobodys is None:
-            self._nobodys = await self.hash("nobody has this password")
+        """Prepares the hash that passwords of unknown users are checked against."""
+        if self._dummy_hash is None:
+            self._dummy_hash = await self.hash("nobody has this password")
 
     async def hash(self, password: str) -> str:
-        """The hash to be kept. Raises `Overloaded`."""
-        return await self._in_a_thread(lambda: self._context.hash(password))
+        """A hash to store. Raises `Overloaded`."""
+        return await self._in_thread(lambda: self._context.hash(password))
 
     async def check(self, password: str, password_hash: str | None) -> Verdict:
-        """Whether `password` is the one of the hash; without a hash it isn't, after the same time.
+        """Whether `password` matches the hash. Without a hash it doesn't, after the same time.
 
         Raises `Overloaded`.
         """
         await self.prepare()
         can_be = password_hash is not None and len(password) <= MAX_PASSWORD and is_text(password)
-        given, against = (password, password_hash) if can_be else ("", self._nobodys)
+        given, against = (password, password_hash) if can_be else ("", self._dummy_hash)
         self.checks += 1
-        is_right, better_hash = await self._in_a_thread(
-            lambda: self._context.verify_and_update(given, against)
-        )
+        is_right, better_hash = await self._in_thread(lambda: self._context.verify_and_update(given, against))
         return Verdict(is_right, better_hash) if can_be and is_right else Verdict(is_right=False)
 
-    async def _in_a_thread(self, work: Callable[[], Any]) -> Any:
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
         if self._waiting >= AT_ONCE + MOST_WAITING:
             raise Overloaded
         self._waiting += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        # Not when the request ends, which may be before the thread does.
+        # Count down when the thread ends, which may be after the request.
         future.add_done_callback(self._done)
         return await asyncio.shield(future)
 

@@ -1,10 +1,9 @@
-"""What of a task's payload whoever asks is shown, and whether they may search it.
+"""Decides what a caller sees of payloads, and whether they may search them.
 
-Objects come from the database as JSON text. As long as nothing is hidden from the one who asks they are passed on as
-they are; only else are they taken apart, row by row, for a person may see what is in some queues and not in others.
+The database returns objects as JSON text. If nothing is hidden from the caller, the text is passed on as is. Otherwise
+it is decoded and masked row by row, because a user may see payloads in some queues and not in others.
 
-The addresses of webhooks are masked for the same people, whether the settings hide anything or not: an address may
-carry a password or a token.
+Webhook URLs are masked from the same callers, whatever the setting `redact` hides: a URL may hold a password or token.
 """
 
 import asyncio
@@ -28,17 +27,17 @@ from lapinq_core.domain.redact import (
 )
 
 _LARGE = 64 * 1024
-"""Characters from which on text is masked in a thread: it would hold up everybody else."""
+"""Characters. Longer text is masked in a thread, so that it doesn't block the event loop."""
 
 
 class Payloads:
-    """Made once, of the setting `redact`."""
+    """Created once, from the setting `redact`."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._redactor = Redactor(patterns) if patterns else None
 
     def for_(self, actor: Actor) -> "PayloadView":
-        """What `actor` is shown."""
+        """How `actor` sees payloads."""
         sees_all = actor.may(Permission.PAYLOAD, None)
         return PayloadView(actor, None if sees_all else self._redactor, sees_all=sees_all)
 
@@ -46,7 +45,7 @@ class Payloads:
 class PayloadView:
     """Tasks as `actor` may see them.
 
-    `redactor` is None where nothing is hidden from them but addresses, and with `sees_all` not these either.
+    `redactor` is None if only webhook URLs are hidden from them; with `sees_all`, not even those are.
     """
 
     def __init__(self, actor: Actor, redactor: Redactor | None, *, sees_all: bool) -> None:
@@ -56,34 +55,35 @@ class PayloadView:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing but addresses is hidden from them, whatever the queue."""
+        """Whether they see all values, except URLs, in every queue."""
         return self._redactor is None
 
     def hides(self, queue: str | None) -> bool:
-        """Whether values are hidden from them in tasks of `queue`; None is all queues at once, or one not known."""
+        """Whether values in tasks of `queue` are hidden from them; None is all queues, or an unknown one."""
         return self._redactor is not None and not self._actor.may(Permission.PAYLOAD, queue)
 
     def may_search(self, queue: str | None) -> bool:
-        """Whether they may look for tasks of `queue`, None is all of them, by what these carry.
+        """Whether they may search tasks of `queue` (None is all) by payload.
 
-        Who is told which tasks contain a text can guess what is hidden from them, letter by letter.
+        A caller who learns which tasks contain a text can guess hidden values letter by letter.
         """
         return not self.hides(queue)
 
     def check_search(self, filters: Mapping[str, str]) -> None:
-        """Returns when they may use `filters`, texts by name, of which `queue` narrows them. Raises `Refused` (403)."""
+        """Raises `Refused` (403) if they may not use `filters`, texts by name; `queue` is one of them."""
         queue = filters.get("queue")
         searched = [name for name in PAYLOAD_FIELDS if name in filters]
         if searched and not self.may_search(queue):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"{self._actor.name} may not search {' and '.join(searched)} {self._lack(queue)}",
+                f"{self._actor.name} may not search {' and '.join(searched)} {self._missing_permission(queue)}",
             )
 
     def check_holds_no_mask(self, queue: str | None, given: Mapping[str, Any]) -> None:
-        """Returns when `given`, new values by field, hold nothing that stands for what is hidden from them in `queue`.
+        """Raises `InvalidValue` if `given`, new values by field, contain a mask of something hidden from them in
+        `queue`.
 
-        Who writes back what they were shown would put the mask in the place of the value. Raises `InvalidValue`.
+        A caller who writes back what they were shown would replace the value with the mask.
         """
         masked: list[str] = []
         if self.hides(queue):
@@ -96,33 +96,35 @@ class PayloadView:
             masked += [name for name in ADDRESS_FIELDS if HIDDEN in (given.get(name) or "")]
         for name in masked:
             raise InvalidValue(
-                name, f"must not hold {HIDDEN}, which stands for what you may not see: leave it out"
+                name, f"must not hold {HIDDEN}, the mask of a value that you may not see: leave the field out"
             )
 
     def check_move(self, old: str, new: str, address: str | None) -> None:
-        """Returns when they may move what carries a payload, and calls `address`, between these queues.
+        """Checks a move between queues of something with a payload and perhaps a webhook URL (`address`).
 
-        They may not where the move itself would show them what is hidden: it raises `Refused` (403).
+        Raises `Refused` (403) if the move would show them what is hidden now.
         """
         shows_payload = self.hides(old) and not self.hides(new)
         shows_address = self.mask_address(address, old) != address == self.mask_address(address, new)
         if shows_payload or shows_address:
             raise Refused(
                 HTTPStatus.FORBIDDEN,
-                f"{self._actor.name} may not move it from the queue {old}, where values are hidden from them,"
-                f" to {new}, where they are shown",
+                (
+                    f"{self._actor.name} may not move it from the queue {old}, where its values are hidden"
+                    f" from them, to {new}, where they are not"
+                ),
             )
 
     def searchable(self, filters: Mapping[str, str]) -> dict[str, str]:
-        """`filters` without those that they may not use."""
+        """`filters` without those they may not use."""
         if self.may_search(filters.get("queue")):
             return dict(filters)
         return {name: text for name, text in filters.items() if name not in PAYLOAD_FIELDS}
 
     def mask_object(self, shown: dict[str, Any], queue: str | None = None) -> dict[str, Any]:
-        """A decoded object of a task, an attempt or a result as they may see it; `shown` itself is left as it is.
+        """A masked copy of a decoded task, attempt or result.
 
-        `queue` is that of the task, for an object which does not name it. Where nobody says, all is hidden that may be.
+        `queue` is the task's, for objects that don't name it. Without either, everything that may be hidden is.
         """
         if self._sees_all:
             return shown
@@ -131,11 +133,11 @@ class PayloadView:
         return {name: self._mask_field(name, value, queue, redactor) for name, value in shown.items()}
 
     def mask_address(self, url: str | None, queue: str | None) -> str | None:
-        """The address of a webhook of `queue` as they may see it; None is none."""
+        """The webhook URL of a task of `queue`, masked if necessary."""
         return mask_address(url) if url is not None and self._hides_addresses(queue) else url
 
     async def encoded(self, text: str, queue: str | None = None) -> bytes:
-        """As `mask_object`, for JSON text of one object or a list of them."""
+        """Like `mask_object`, for JSON text of one object or a list."""
         if self._redactor is None and (self._sees_all or not any(mark in text for mark in _ADDRESSES)):
             return text.encode()
         if len(text) < _LARGE:
@@ -155,13 +157,13 @@ class PayloadView:
         try:
             found = _objects.decode(text)
         except msgspec.DecodeError:
-            # Half of a surrogate pair, in a row that somebody wrote around us. The slower reader doesn't mind it.
+            # Half of a surrogate pair, in a row that wasn't written through lapinq. The slower decoder accepts it.
             return self._masked_slowly(text, queue)
         rows = [found] if isinstance(found, dict) else found
         for one in rows:
             named = one.get("queue_name")
             where = queue if named is None else msgspec.json.decode(named, type=str)
-            # Only the payload and addresses are decoded; every other value stays as it was written.
+            # Decode only payload and URLs; all other values stay as they are.
             if self._redactor is not None and self.hides(where):
                 for name in PAYLOAD_FIELDS:
                     if name in one:
@@ -182,18 +184,16 @@ class PayloadView:
         masked = self.mask_address(msgspec.json.decode(raw, type=str | None), queue)
         return msgspec.Raw(msgspec.json.encode(masked))
 
-    def _lack(self, queue: str | None) -> str:
+    def _missing_permission(self, queue: str | None) -> str:
         if self._actor.kind is ActorKind.KEY:
-            return f"of tasks: that takes a key with the scope {' or '.join(scopes_for(Permission.PAYLOAD))}"
+            return f"of tasks: this needs a key with the scope {' or '.join(scopes_for(Permission.PAYLOAD))}"
         if queue is None:
-            return (
-                f"on every queue at once: name a queue on which they have the permission {Permission.PAYLOAD}"
-            )
-        return f"on the queue {queue}: that takes the permission {Permission.PAYLOAD}"
+            return f"on all queues: name a queue on which they have the permission {Permission.PAYLOAD}"
+        return f"on the queue {queue}: this needs the permission {Permission.PAYLOAD}"
 
 
 _ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)
-"""What JSON text of the database has in it where it has an address."""
+"""JSON text from the database contains one of these if it has a webhook URL."""
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]])
 
@@ -202,7 +202,7 @@ def _mask_raw(redactor: Redactor, name: str, raw: msgspec.Raw) -> Any:
     try:
         value = msgspec.json.decode(raw)
     except msgspec.DecodeError:
-        return _UNREADABLE[name]  # a number beyond any double, say
+        return _UNREADABLE[name]  # e.g. a number that doesn't fit a double
     masked = redactor.mask_field(name, value)
     return raw if masked is value else masked
 

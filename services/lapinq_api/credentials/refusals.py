@@ -1,8 +1,8 @@
-"""What the audit log has of what was refused: failed logins, and changes that somebody known may not make.
+"""Limits how many refusals enter the audit log: failed logins, and refused changes of known callers.
 
-In a quarter of an hour so many refusals are noted of each person and key, and so many failed logins in all: if those of
-names that exist were counted separately, the time of an answer would tell which do. A refusal beyond that costs the
-database nothing. The server's log has every one.
+For 15 minutes there is a limit for each user and key, and one for failed logins in total. (Counting logins of existing
+names separately would reveal by the response time which names exist.) Beyond the limit, a refusal costs no query. The
+server's log lists all of them.
 """
 
 import time
@@ -16,7 +16,7 @@ MOST_LOGINS = 200
 
 
 class _Window(msgspec.Struct):
-    """Since the first one that was noted: how many were, and how many more there have been."""
+    """Refusals recorded since the first of a window, and those left out since."""
 
     since: float
     noted: int = 0
@@ -24,14 +24,15 @@ class _Window(msgspec.Struct):
 
 
 class Refusals:
-    """Of one event loop. It grows with the people and keys that there are, not with what strangers send."""
+    """Used by one event loop. Its size depends on the number of users and keys, not on what strangers send."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._windows: dict[str, _Window] = {}
 
     def take(self, about: str, most: int) -> int | None:
-        """How many refusals were left out before this one, which is noted; None where this one is left out too."""
+        """Returns how many refusals were left out before this one, if it is to be recorded; None if it is left out,
+        too."""
         now = self._clock()
         window = self._windows.get(about)
         if window is None or now - window.since >= WINDOW_SECONDS:

@@ -1,1 +1,1 @@
-"""What the API counts, and what a scrape reads from the database."""
+"""The API's own counters, and gauges read from the database at a scrape."""

@@ -1,4 +1,4 @@
-"""What an application counts for the metrics: the requests it answered, and the tasks it took in."""
+"""Counts answered requests and enqueued tasks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ HTTP_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5
 
 
 class Counted:
-    """One event loop counts, any thread may `collect`."""
+    """One event loop counts; any thread may `collect`."""
 
     def __init__(self) -> None:
         self._requests: Histograms[tuple[str, ...]] = Histograms(HTTP_BOUNDS)
@@ -22,11 +22,11 @@ class Counted:
         self._enqueued: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
     def answered(self, method: str, route: str, status: str, seconds: float) -> None:
-        """A request is through. The caller sees to it that each of the three has few values."""
+        """Counts an answered request. The caller keeps the number of distinct values small."""
         self._requests[method, route, status].observe(seconds)
 
     def enqueued(self, tasks: Iterable[NewTask], way: Literal["single", "batch"]) -> None:
-        """These are stored; those that are fire and forget came their own way, whatever the request."""
+        """Counts stored tasks. Fire-and-forget tasks are counted separately, whatever the `way`."""
         for task in tasks:
             self._enqueued[self._queues[task.queue_name], "transient" if task.is_transient else way] += 1
 

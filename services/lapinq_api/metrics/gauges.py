@@ -1,7 +1,7 @@
-"""How the API stands with its database, for the metrics: what the process knows, and what it asks at a scrape.
+"""Gauges about the database: what the process knows, and what it queries at a scrape.
 
-Asked at most once in two seconds, and by one scrape at a time: the others get the same answer. An answer that does not
-come in time is none, and says nothing of the database's absence to the breaker.
+It queries at most every two seconds; simultaneous scrapes share the answer. A timeout means no figures, but the
+breaker doesn't count it as an outage.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from lapinq_core.runtime.tallies import MOST_QUEUES, OTHER
 
 PART = "api"
 SCAN_PART = "api scans"
-KEPT_SECONDS = 2.0
+CACHE_SECONDS = 2.0
 MEASURE_SECONDS = BUDGET_SECONDS + 0.05
-"""Over the usual budget, so that slow sums don't count as a database that is away (`Database.within`)."""
+"""Above the usual budget, so that a slow query doesn't count as an outage (`Database.within`)."""
 
 log = logging.getLogger(__name__)
 
 
 class Gauges:
-    """Of one event loop; any thread may `collect`."""
+    """Used by one event loop; any thread may `collect`."""
 
     def __init__(self, database: Database, notifiers: Sequence[Notifier], listener: Listener) -> None:
         self._database = database
         self._notifiers = notifiers
         self._listener = listener
-        self._asked_at = float("-inf")
+        self._queried_at = float("-inf")
         self._answer: asyncio.Task[QueueMeasures | None] | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -48,15 +48,15 @@ class Gauges:
         yield from connection_metrics(SCAN_PART, self._database.scan_pool)
 
     async def ask(self) -> list[Metric]:
-        """What the database says of the queues; that it does not answer, where it doesn't, instead of an error."""
+        """The database's figures about queues, or a metric that says it doesn't answer."""
         answer, now = self._answer, time.monotonic()
-        if answer is None or (answer.done() and now > self._asked_at + KEPT_SECONDS):
-            self._asked_at = now
+        if answer is None or (answer.done() and now > self._queried_at + CACHE_SECONDS):
+            self._queried_at = now
             self._answer = answer = asyncio.create_task(self._measure(), name="measure queues")
         return families_of(await asyncio.shield(answer))
 
     async def close(self) -> None:
-        """Waits for the question under way, which takes two seconds at most."""
+        """Waits for the query in flight, which takes two seconds at most."""
         if self._answer is not None:
             await asyncio.wait([self._answer])
 
@@ -64,12 +64,12 @@ class Gauges:
         try:
             return await self._database.within(MEASURE_SECONDS, measure, MOST_QUEUES)
         except (LapinqError, psycopg.Error) as error:
-            log.info("no answer for the metrics: %s", error)
+            log.info("no figures from the database for the metrics: %s", error)
             return None
 
 
 def families_of(measures: QueueMeasures | None) -> list[Metric]:
-    """The metrics of what the database answered."""
+    """The database's figures as metrics."""
     if measures is None:
         return [catalogue.DATABASE_UP.is_at(0)]
     tasks: defaultdict[tuple[str, ...], float] = defaultdict(float)

@@ -1,6 +1,6 @@
-"""One page of metrics at a time, made off the event loop; whoever asks meanwhile gets the same.
+"""Renders one page of metrics at a time, in a thread. Simultaneous scrapes share it.
 
-With hundreds of queues a page takes tens of milliseconds of the processor, and anybody may ask for it.
+With hundreds of queues a page takes tens of milliseconds of CPU, and anyone may request it.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ Page = tuple[bytes, str]
 
 
 class Scrapes:
-    """Of one application."""
+    """The scrapes of one application."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._under_way: dict[bool, asyncio.Task[Page]] = {}
+        self._in_flight: dict[bool, asyncio.Task[Page]] = {}
 
     async def page(self, accept: str, ask: Callable[[], Awaitable[list[Metric]]]) -> Page:
-        """The text that the header `accept` asks for, with what `ask` adds, and its content type."""
+        """The page in the format of the `Accept` header, including metrics from `ask`, and its content type."""
         kind = wants_openmetrics(accept)
-        making = self._under_way.get(kind)
+        making = self._in_flight.get(kind)
         if making is None:
-            making = self._under_way[kind] = asyncio.create_task(self._make(accept, ask), name="metrics")
-            making.add_done_callback(lambda _: self._under_way.pop(kind))
+            making = self._in_flight[kind] = asyncio.create_task(self._make(accept, ask), name="metrics")
+            making.add_done_callback(lambda _: self._in_flight.pop(kind))
         return await asyncio.shield(making)
 
     async def _make(self, accept: str, ask: Callable[[], Awaitable[list[Metric]]]) -> Page:

@@ -1,1 +1,1 @@
-"""What requests pass through: `build_app` puts it together, from the outside in."""
+"""ASGI middleware, one to a file. `build_app` puts it together, from the outside in."""

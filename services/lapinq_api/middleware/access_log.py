@@ -1,4 +1,4 @@
-"""One line a request: method, path, status, time taken, request id, who asked. Never the query string or a header."""
+"""Logs a line per request: method, path, status, duration, request id, caller. Never the query string or a header."""
 
 import logging
 
@@ -16,16 +16,16 @@ _LONGEST_PATH = 300
 
 
 def write_line(scope: Scope, status: int, seconds: float) -> None:
-    """Told of each request by `Timing`: writes at level info; what programs ask by themselves at level debug."""
+    """Called by `Timing` for each request. Logs at level info; requests that programs repeat, at level debug."""
     level = logging.DEBUG if route_path(scope).startswith(_QUIET) else logging.INFO
     if not log.isEnabledFor(level):
         return
-    # As it was sent: the decoded path could hold the end of a line.
+    # As sent: the decoded path could contain a line break.
     path = scope.get("raw_path", b"")[:_LONGEST_PATH].decode("latin-1") or ascii(scope["path"])
     extra: dict[str, object] = {"request_id": scope.get(SCOPE_KEY)}
     actor: Actor | None = scope.get(ACTOR_KEY)
     if actor is not None and actor.kind is not ActorKind.ANONYMOUS:
-        extra["actor"] = f"{actor.kind} {actor.name}"  # last: a name may look like a field of the line
+        extra["actor"] = f"{actor.kind} {actor.name}"  # last, because a name may look like a field
     values = (scope["method"], path, status, seconds * 1000)
-    # As log.log() does, but for looking up who called it, which takes as long as the rest of this function.
+    # Like log.log(), but without looking up the caller, which would double the time of this function.
     log.handle(log.makeRecord(log.name, level, __file__, 0, "%s %s %d %.1f ms", values, None, extra=extra))

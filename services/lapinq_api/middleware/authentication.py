@@ -1,8 +1,8 @@
-"""Finds out who sends a request of the API or of the dashboard, and lets nobody else through to it.
+"""Authenticates requests to the API and the dashboard, and rejects the others.
 
-In this order: the key of the settings, a named key, the cookie of a session, and where the API is open, anybody. Keys
-and sessions that are checked against the database are so only when the request brings one. What is neither API nor
-dashboard is for all: logging in and out, health, metrics, static files.
+It tries, in this order, the key in the settings, a named key, a session cookie, and on an open API anonymous access.
+Keys and sessions cost a query only if the request brings one. Everything outside of API and dashboard is public:
+login, logout, health, metrics, static files.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
 
-_OF_SCRIPTS = ("/me", "/account/sessions")
+_FOR_SCRIPTS = ("/me", "/account/sessions")
 _PAGES = (
     "/",
     "/me",
@@ -39,20 +39,20 @@ _PAGES = (
     "/account",
     "/ws",
 )
-_OF_CONFINED = frozenset({"/account", "/account/password"})
-"""What takes somebody from the default password to one of their own."""
+_PASSWORD_CHANGE_PATHS = frozenset({"/account", "/account/password"})
+"""The paths on which a user replaces the default password."""
 _BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
 
 
 class Authentication:
-    """OPTIONS passes without a key: a browser asks before it sends any header of ours.
+    """OPTIONS passes without a key, because browsers send it before any of our headers.
 
-    `page_while_away` stands in place of pages while the database, which knows the sessions, is away.
+    `unavailable_page` replaces pages while the database, which stores the sessions, is unavailable.
     """
 
-    def __init__(self, app: ASGIApp, state: State, page_while_away: Callable[[Scope], Response]) -> None:
+    def __init__(self, app: ASGIApp, state: State, unavailable_page: Callable[[Scope], Response]) -> None:
         self._app = app
-        self._page_while_away = page_while_away
+        self._unavailable_page = unavailable_page
         self._state = state
         self._is_open = state.settings.is_open
         self._pages = read_origins(state.settings.cors_origins)
@@ -79,21 +79,21 @@ class Authentication:
             check_not_guessing(scope)
             raise unauthenticated()
         if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
-            # Whoever can reach an open API is trusted; the pages that they happen to look at are not.
-            raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin may not do this without a key")
+            # Clients that can reach an open API are trusted; web pages that they visit are not.
+            raise Refused(HTTPStatus.FORBIDDEN, "a page of another origin needs a key for this")
         return ANONYMOUS
 
     def _is_own_page(self, scope: Scope) -> bool:
-        """Whether a request comes from a page of this server, from one that the settings name, or from no page.
+        """Whether a request comes from a page of this server, a page of an origin in the settings, or no page.
 
-        Which names are of this server, `HostNames` has seen to.
+        `HostNames` has already checked which names are this server's.
         """
         if ANY in self._pages or is_same_origin(scope):
             return True
         origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
         return len(origins) == 1 and origins[0] in self._pages
 
-    async def _person(self, scope: Scope) -> Actor:
+    async def _user(self, scope: Scope) -> Actor:
         session = await identify(self._state, scope)
         if session is None:
             raise unauthenticated()
@@ -111,24 +111,24 @@ class Authentication:
         except DatabaseUnavailable:
             if not is_page:
                 raise
-            await self._page_while_away(scope)(scope, receive, send)
+            await self._unavailable_page(scope)(scope, receive, send)
             return
         if session is None and has_key:
-            scope[ACTOR_KEY] = MASTER_KEY  # who has no account, and is told so
+            scope[ACTOR_KEY] = MASTER_KEY  # it has no account, and the answer says so
         elif session is None:
             check_not_guessing(scope)
             if not is_page:
                 raise unauthenticated()
             await to_login(Request(scope))(scope, receive, send)
             return
-        elif path not in _OF_CONFINED and is_confined(self._state, scope, session):
+        elif path not in _PASSWORD_CHANGE_PATHS and is_confined(self._state, scope, session):
             if not is_page:
                 raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
             await to_account(Request(scope))(scope, receive, send)
             return
         else:
             note_valid(self._state, scope)
-            scope[RIGHTS_KEY] = Rights(self._person)
+            scope[RIGHTS_KEY] = Rights(self._user)
         await self._app(scope, receive, send)
 
 
@@ -137,13 +137,13 @@ def _is_dashboard(path: str) -> bool:
 
 
 def _takes_key(path: str) -> bool:
-    """Whether whoever sends the key of the settings gets there too; a named key never does."""
+    """Whether the key in the settings gives access, too. A named key never does."""
     return path.startswith(("/me", "/admin", "/account"))
 
 
 def _is_page_load(scope: Scope, path: str) -> bool:
-    """Whether a person waits for a page, who is helped by being led to the login."""
-    if scope["method"] not in {"GET", "HEAD"} or path.startswith(_OF_SCRIPTS):
+    """Whether the request loads a page in a browser, so that a redirect to the login helps."""
+    if scope["method"] not in {"GET", "HEAD"} or path.startswith(_FOR_SCRIPTS):
         return False
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
     return b"text/html" in accepted or b"json" not in accepted

@@ -1,4 +1,4 @@
-"""Lets pages of other origins call the API from a browser, where the settings name them."""
+"""Lets pages of the origins in the settings call the API from a browser."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -26,9 +26,9 @@ _SHOWN = (
 
 
 class Cors:
-    """Starlette's answers to browsers, on the API and its description alone.
+    """Starlette's CORS middleware, for the API and its description only.
 
-    Named origins may send the session along; any origin at all may not, and has to bring a key.
+    Origins named in the settings may send the session cookie. With "any origin" pages may not, and need a key.
     """
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str]) -> None:

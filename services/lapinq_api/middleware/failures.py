@@ -1,4 +1,4 @@
-"""Turns what is raised into an answer by the one table; what nobody foresaw is logged and becomes a 500."""
+"""Turns exceptions into error responses. Unexpected ones are logged and become a 500."""
 
 import logging
 from http import HTTPStatus
@@ -13,25 +13,25 @@ log = logging.getLogger(__name__)
 
 
 class Failures:
-    """Inside of request id and log, which so cover the answer too, and around the router, whose errors it answers."""
+    """Inside of request id and access log, which thus cover errors, and around the router, whose errors it handles."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Else the handlers of an application around this one would be asked for the errors of our pages.
+        # Otherwise the handlers of an enclosing application would handle our errors.
         scope["starlette.exception_handlers"] = _NO_HANDLERS
         try:
             await self._app(scope, receive, send)
         except ClientDisconnect:
-            pass  # nobody is left to be answered
+            pass  # nobody receives a response
         except Exception as error:
             if scope["type"] != "http":
                 raise
             response = answer(error)
             if response is None:
                 log.exception("request failed", extra={"request_id": scope.get(SCOPE_KEY)})
-                response = sentence(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong in the server")
+                response = sentence(HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error")
             await response(scope, receive, send)
 
 

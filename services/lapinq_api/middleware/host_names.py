@@ -1,7 +1,7 @@
-"""Keeps pages that reached this server by a name of their own from using what is open to whoever reaches it.
+"""Protects open servers against DNS rebinding.
 
-A page may let its own name lead to this server's address once it is loaded (DNS rebinding). To the browser it is then a
-page of this server, which neither its origin nor a missing CORS header gives away; only the name in `Host` does.
+A web page may let its own host name resolve to this server's address once it is loaded. To the browser it then has the
+same origin as this server, so neither `Origin` nor CORS gives it away. Only the name in `Host` does.
 """
 
 from http import HTTPStatus
@@ -16,15 +16,15 @@ from lapinq_api.wire.path import route_path
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.host_names import is_sure, read_host_names
 
-_SENTENCE = "this server does not know this host name: add it to LAPINQ_ALLOWED_HOSTS, or use an address"
+_SENTENCE = "this server does not know this host name: add it to LAPINQ_ALLOWED_HOSTS, or use an IP address"
 _FOR_PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 
 
 class HostNames:
-    """Refuses with 400 what comes by a name that the settings don't know.
+    """Rejects with 400 requests for an unknown host name.
 
-    It holds while the API is open or the default password works, and where the settings name hosts. It stands inside of
-    CORS, for a browser asks without a key whether it may send one.
+    It applies while the API is open or the default password works, and if the settings name hosts. It sits inside of
+    CORS, because browsers send preflight requests without a key.
     """
 
     def __init__(self, app: ASGIApp, state: State) -> None:
@@ -48,14 +48,16 @@ class HostNames:
         await self._app(scope, receive, send)
 
     def _is_sure(self, scope: Scope) -> bool:
-        """Whether every name that it says is known. Only a program of HTTP/1.0 may say none; a browser always does."""
+        """Whether every `Host` header names a known host. Only HTTP/1.0 clients may send none; browsers always send
+        one."""
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if not hosts:
             return scope.get("http_version") == "1.0"
         return all(is_sure(host, self._names) for host in hosts)
 
     async def _is_served(self, scope: Scope) -> bool:
-        """Whether a request is served under whatever name. Raises `DatabaseUnavailable`, `TooManyGuesses`."""
+        """Whether to serve a request under any name: a probe, one with a valid key, or on a server that isn't open.
+        Raises `DatabaseUnavailable` and `TooManyGuesses`."""
         if scope["type"] == "http" and route_path(scope) in _FOR_PROBES:
             return True
         if await actor_by_key(self._state, scope) is not None:
@@ -67,7 +69,7 @@ class HostNames:
 
 
 async def _deny(socket: WebSocket, error: LapinqError) -> None:
-    """Answers the handshake with what the error is over HTTP; 403 under a server that can't send that."""
+    """Rejects the handshake with the HTTP error, or with 403 if the server can't send that."""
     refusal = answer(error)
     if refusal is not None and "websocket.http.response" in socket.scope.get("extensions", {}):
         await socket.send_denial_response(refusal)

@@ -1,4 +1,4 @@
-"""Counts every request for the metrics, by the template of its route: a path that was never declared is `other`."""
+"""Counts every request by the template of its route; an undeclared path counts as `other`."""
 
 from starlette.types import Scope
 
@@ -6,20 +6,20 @@ from lapinq_api.metrics.counted import Counted
 from lapinq_core.runtime.tallies import OTHER
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-NO_ANSWER = "none"
-"""Stands for the status where the client was gone before the answer."""
+NO_RESPONSE = "none"
+"""The status if the client disconnected before the response."""
 
 
 class HttpMetrics:
-    """Told of each request by `Timing`. None of what it is given becomes a label."""
+    """Called by `Timing` for each request. No value that a client chose becomes a label."""
 
     def __init__(self, counted: Counted) -> None:
         self._counted = counted
 
     def __call__(self, scope: Scope, status: int, seconds: float) -> None:
         method: str = scope["method"]
-        # The router leaves the route it chose in the scope.
+        # The router stores the chosen route in the scope.
         route: str = getattr(scope.get("route"), "path", OTHER)
         self._counted.answered(
-            method if method in METHODS else OTHER, route, str(status) if status else NO_ANSWER, seconds
+            method if method in METHODS else OTHER, route, str(status) if status else NO_RESPONSE, seconds
         )

@@ -1,7 +1,7 @@
-"""Answers 404 to a path with a control character, before anything else looks at it.
+"""Answers 404 to paths with control characters, before any other check.
 
-The router finds `/login` at `/login%0A` too, because `$` in its patterns also matches before a line feed at the end.
-Guards that compare paths do not.
+The router also finds `/login` at `/login%0A`, because `$` in its patterns matches before a trailing line feed. Checks
+that compare paths would miss that.
 """
 
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from lapinq_api.wire.path import has_control_character
 
 
 class PlainPath:
-    """Stands before every layer that decides something by the path. A WebSocket is refused in the same words."""
+    """Outside of every layer that decides by the path. Applies to WebSockets, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

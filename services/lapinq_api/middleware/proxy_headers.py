@@ -1,7 +1,7 @@
-"""Believes what reverse proxies say of the client, when they are those that the settings name.
+"""Takes the client's address and scheme from reverse proxies named in the settings.
 
-What is inside sees the address and the scheme of the client: the rate limit, the throttle of logins, the audit log, the
-`Secure` flag of the cookie. uvicorn's own class takes any text for an address, which could then not be stored.
+Everything inside sees the client's: rate limit, login throttle, audit log, the `Secure` flag of the cookie. uvicorn's
+own class accepts any text as an address, which the database might refuse to store.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class ProxyHeaders:
-    """The client is the last address in `X-Forwarded-For` that is no trusted proxy: each proxy appends one."""
+    """The client is the last address in `X-Forwarded-For` that is not a trusted proxy: each proxy appends one."""
 
     def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
         self._app = app
@@ -25,10 +25,10 @@ class ProxyHeaders:
         client = scope.get("client")
         peer = _address(client[0]) if client else None
         if peer is not None and self._trusts(peer):
-            self._believe(scope, peer)
+            self._apply_headers(scope, peer)
         await self._app(scope, receive, send)
 
-    def _believe(self, scope: Scope, peer: Address) -> None:
+    def _apply_headers(self, scope: Scope, peer: Address) -> None:
         forwarded: list[bytes] = []
         schemes: set[bytes] = set()
         for name, value in scope["headers"]:
@@ -42,7 +42,7 @@ class ProxyHeaders:
         for text in reversed(b",".join(forwarded).rsplit(b",", _MOST_PROXIES)):
             address = _address(_without_port(text.strip().decode("latin-1")))
             if address is None:
-                break  # what stands before it was said by somebody we know nothing of
+                break  # what precedes it is from an unknown sender
             found = address
             if not self._trusts(address):
                 break
@@ -64,7 +64,7 @@ _LONGEST = 100
 
 
 def _address(text: str) -> Address | None:
-    """The address that `text` is, IPv4 also where it was written as IPv6; None for anything else."""
+    """`text` as an address, with IPv4-mapped IPv6 as IPv4; None if it isn't one."""
     if len(text) > _LONGEST:
         return None
     try:

@@ -1,4 +1,4 @@
-"""At most so many API requests a minute from one address."""
+"""Limits API requests per minute and address."""
 
 import math
 import time
@@ -17,11 +17,11 @@ _EVERYBODY_ELSE = ""
 
 
 class RateLimit:
-    """Counts this minute and the one before by address; the latter weighs as much as is left of it.
+    """Counts requests by address in this minute and the one before. The latter fades as this minute passes.
 
-    That lets no more than the limit through in any minute, give or take how evenly the requests of the last
-    one came, and takes two numbers an address. Addresses beyond `MOST_ADDRESSES` a minute share one count. Every answer
-    says where its address stands, so it belongs outside of what turns errors into answers.
+    This sliding window holds the limit in any minute, approximately if requests came unevenly, with two numbers per
+    address. Addresses beyond `MOST_ADDRESSES` share a count. Every response, including errors, carries the figures of
+    its address, so this layer is outside of `Failures`.
     """
 
     def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,8 +29,8 @@ class RateLimit:
         self._limit = limit
         self._clock = clock
         self._window = 0
-        self._now: dict[str, int] = {}
-        self._before: dict[str, int] = {}
+        self._this_minute: dict[str, int] = {}
+        self._last_minute: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_api(scope):
@@ -50,32 +50,32 @@ class RateLimit:
             await send(message)
 
         if wait:
-            text = f"more than {self._limit} requests a minute came from this address"
+            text = f"too many requests: this address may send {self._limit} a minute"
             response = sentence(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": str(wait)})
             await response(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
 
     def _end_of_window(self) -> int:
-        """Seconds until this minute ends, from when on it weighs less and less."""
+        """Seconds until this minute ends and starts to fade."""
         return math.ceil(WINDOW_SECONDS - self._clock() % WINDOW_SECONDS)
 
     def _take(self, source: str) -> tuple[int, int]:
-        """Counts one request. Answers the seconds to wait, 0 when it may pass, and how many more may now."""
+        """Counts a request. Returns the seconds to wait, 0 if it may pass, and how many more may pass now."""
         window, into = divmod(self._clock(), WINDOW_SECONDS)
         if window != self._window:
-            self._before = self._now if window == self._window + 1 else {}
-            self._now, self._window = {}, int(window)
-        if source not in self._now and len(self._now) >= MOST_ADDRESSES:
+            self._last_minute = self._this_minute if window == self._window + 1 else {}
+            self._this_minute, self._window = {}, int(window)
+        if source not in self._this_minute and len(self._this_minute) >= MOST_ADDRESSES:
             source = _EVERYBODY_ELSE
-        count = self._now.get(source, 0)
-        before = self._before.get(source, 0)
+        count = self._this_minute.get(source, 0)
+        before = self._last_minute.get(source, 0)
         weight = count + before * (1 - into / WINDOW_SECONDS)
         if weight <= self._limit - 1:
-            self._now[source] = count + 1
+            self._this_minute[source] = count + 1
             return 0, int(self._limit - 1 - weight)
         left = WINDOW_SECONDS - into
-        if count < self._limit:  # enough of the minute before has to fade
+        if count < self._limit:  # wait until enough of the previous minute has faded
             return math.ceil(max((1 - (self._limit - 1 - count) / before) * WINDOW_SECONDS - into, 1)), 0
-        # and here of this minute, once it is the one before
+        # wait until this minute is the previous one, and enough of it has faded
         return math.ceil(left + WINDOW_SECONDS * (1 - (self._limit - 1) / count)), 0

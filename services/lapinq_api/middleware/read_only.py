@@ -1,4 +1,4 @@
-"""Keeps whoever asks this server for something from changing anything, where the settings say so."""
+"""Rejects all changes, if the settings make this server read-only."""
 
 from http import HTTPStatus
 
@@ -12,10 +12,9 @@ _LOGGING_IN = frozenset({"/login", "/logout"})
 
 
 class ReadOnly:
-    """Refuses with 403 what is sent with a method that is not safe, to any path but those of logging in and out.
+    """Rejects with 403 every request with an unsafe method, except login and logout.
 
-    To any path, so that one which is added later is refused as well. It stands before who asks is looked up: it holds
-    for all of them.
+    It covers all paths, so that new ones are included. It applies to every caller, so it precedes authentication.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -24,5 +23,5 @@ class ReadOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_change = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
         if is_change and route_path(scope) not in _LOGGING_IN:
-            raise Refused(HTTPStatus.FORBIDDEN, "this server is read-only: it changes nothing")
+            raise Refused(HTTPStatus.FORBIDDEN, "this server is read-only")
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Notes in the audit log that somebody known wanted to change what they may not."""
+"""Records in the audit log which changes known callers were refused."""
 
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ _LONGEST_PATH = 300
 
 
 class RefusedChanges:
-    """Around what finds out who asks. What strangers and pages of another origin send is left to the log."""
+    """Around authentication. Refused requests of strangers and of other origins' pages are only in the server's log."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
@@ -32,7 +32,7 @@ class RefusedChanges:
             raise
 
     async def _note(self, scope: Scope, sentence: str) -> None:
-        # The query is left out: it may hold what is searched for.
+        # Without the query, which may contain search terms.
         target = f"{scope['method']} {route_path(scope)[:_LONGEST_PATH]}".encode(errors="replace").decode()
         await note_refused_change(self._state, author_of(Request(scope)), target, sentence)
 

@@ -1,4 +1,4 @@
-"""Gives every request an id, which its answer carries: the caller's own `X-Request-ID` where it is sane."""
+"""Gives every request an id, which its response carries: the caller's `X-Request-ID` if it is well-formed."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from lapinq_api.wire.request_ids import SCOPE_KEY
 
 
 class RequestId:
-    """What is inside finds the id in the scope, under `SCOPE_KEY`."""
+    """Stores the id in the scope, under `SCOPE_KEY`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Keeps the pages of other origins from making changes with a session that the browser sends along by itself."""
+"""Protects against CSRF: pages of other origins can't make changes with a session that the browser sends along."""
 
 from http import HTTPStatus
 
@@ -12,10 +12,10 @@ _COOKIE = b"lapinq_session"
 
 
 class SameOrigin:
-    """Refuses with 403 what changes something, carries the session cookie, and comes from elsewhere.
+    """Rejects with 403 changes that carry the session cookie and come from another origin.
 
-    Logging in is guarded without a cookie too: else a page could log its visitor in as somebody else. A key in a
-    header needs no guard, for a page of another origin can't send one unless CORS allows it.
+    The login is checked without a cookie, too. Otherwise a page could log its visitor in as somebody else. A request
+    with a key needs no check, because a page of another origin can't send the header unless CORS allows it.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Tells browsers what they may do with an answer: as little as possible, where the answer does not say more."""
+"""Sets security headers: browsers may do as little as possible with a response that doesn't say otherwise."""
 
 from functools import lru_cache
 
@@ -6,24 +6,24 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
-    # Pages say what they load; nothing else that is answered is meant to load or run anything.
+    # Pages set their own policy. No other response should load or run anything.
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
-    # Not "no-referrer": forms would then be sent with the origin "null".
+    # Not "no-referrer", which makes browsers send forms with the origin "null".
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    # This is about what pages embed; what they fetch is a matter of CORS.
+    # Concerns embedding. CORS decides about fetching.
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
 
 
 _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"), *_HEADERS)
-"""Of this host alone: what its sisters can keep is not for us to promise."""
+"""For this host only: sibling hosts may not support TLS."""
 
 
 class SecurityHeaders:
-    """Adds what is missing; that browsers have to come by TLS from now on, to those who do."""
+    """Adds the headers that a response lacks. Over TLS it adds that browsers must keep using TLS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,6 +44,6 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-@lru_cache(maxsize=128)  # answers come with the same few names again and again
+@lru_cache(maxsize=128)  # few combinations of names occur
 def _missing(is_tls: bool, there: tuple[bytes, ...]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(pair for pair in (_OVER_TLS if is_tls else _HEADERS) if pair[0] not in there)

@@ -1,1 +1,1 @@
-"""The API's description, made from what operations declare."""
+"""The OpenAPI description, generated from the declared operations."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: what the operations declare, in the words of that format."""
+"""Generates the OpenAPI 3.1 document from the declared operations."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,80 +17,83 @@ Schema = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 
 TAGS = {
-    "enqueue": "Taking tasks in.",
-    "tasks": "Looking at tasks, and steering them.",
-    "queues": "Looking at queues, pausing and resuming them.",
-    "schedules": "Tasks that are enqueued again and again: when, and what became of it.",
-    "workers": "Looking at workers, quieting and stopping them.",
-    "webhooks": "The calls that tell of ended tasks.",
+    "enqueue": "Enqueue tasks.",
+    "tasks": "Read and control tasks.",
+    "queues": "Read, pause and resume queues.",
+    "schedules": "Tasks that are enqueued repeatedly: definitions, ticks and runs.",
+    "workers": "Read, quiet and stop workers.",
+    "webhooks": "HTTP requests that report ended tasks.",
     "keys": "Named API keys. For admins.",
-    "audit": "What people and keys changed. For admins.",
-    "users": "People, their roles and what they may do. For admins.",
-    "account": "Who asks, their password and their sessions.",
+    "audit": "Changes that users and keys made. For admins.",
+    "users": "Users, their roles and permissions. For admins.",
+    "account": "The caller's own password and sessions.",
     "server": "The server itself: health, metrics, and this description.",
 }
-"""The groups of operations, in the order in which they are shown."""
+"""The groups of operations, in the order of display."""
 
 _ABOUT = """\
-Bodies are JSON in UTF-8. Unknown fields and unknown query parameters are refused by name; types are strict: `"3"`,
-`3.0` and `true` are no integers. In a request a field that is null counts as left out. (Where a schedule
-is changed, null stands for what a new one would have.)
+Bodies are JSON in UTF-8. Unknown fields and query parameters are errors. Types are strict: `"3"`, `3.0` and `true` are
+not integers. A null field in a request counts as left out. (When a schedule is changed, null stands for the default of
+a new one.)
 
-Every error has the same body: `error` is a sentence for people, and `details`, where a value is to blame, says which.
-Every answer carries `X-Request-ID`, by which the server's log knows the request: the caller's own, where that has up to
-128 letters, digits and `_ . : -`, else a new one.
+All errors have the same body: `error` is a sentence for people, and `details` names the invalid value, if there is one.
+Every response carries `X-Request-ID`, which identifies the request in the server's log. A caller may send its own, of
+up to 128 letters, digits and `_ . : -`.
 
-A server that was started without an API key answers everybody below `/api/`, save for what deletes many tasks or is for
-admins. One that limits how many requests an address may send says with every answer below `/api/` how many are left:
-`X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.
+A server without an API key is open: anyone may call what is below `/api/`, except bulk deletion and what only admins
+may do. With a rate limit, every response below `/api/` says how many requests are left: `X-RateLimit-Limit`,
+`X-RateLimit-Remaining` and `X-RateLimit-Reset`.
 """
 
 _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 _SHARED_ERRORS = {
-    400: ("BadRequest", "A value is wrong, a field or parameter unknown, or the body is not JSON."),
-    401: ("Unauthorized", "Nobody known asks: the API key or session is missing or wrong."),
+    400: ("BadRequest", "A value is invalid, a field or parameter is unknown, or the body is not JSON."),
+    401: ("Unauthorized", "The API key or session is missing or invalid."),
     403: (
         "Forbidden",
-        "Who asks may not do this, a page of another origin asks for them, or the server is read-only.",
+        (
+            "The caller lacks the permission, the request comes from a page of another origin, or the server"
+            " is read-only."
+        ),
     ),
-    404: ("NotFound", "There is nothing at this path."),
+    404: ("NotFound", "Nothing exists at this path."),
     408: ("RequestTimeout", "The body did not arrive in time."),
-    413: ("ContentTooLarge", "The body is larger than the server takes."),
+    413: ("ContentTooLarge", "The body is too large."),
     415: (
         "UnsupportedMediaType",
-        "The body is declared as something other than JSON in UTF-8, or compressed.",
+        "The body is declared as something other than JSON in UTF-8, or is compressed.",
     ),
-    429: ("TooManyRequests", "Too many requests, or wrong keys, came from this address."),
-    503: ("Unavailable", "The database is away or too slow, or the server has more to do than it can hold."),
+    429: ("TooManyRequests", "This address sent too many requests or wrong keys."),
+    503: ("Unavailable", "The database is unavailable or too slow, or the server is overloaded."),
 }
-"""What many operations may answer: the name of the response among the components, and when."""
+"""Errors that many operations share: the name of the response component, and the cause."""
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-ID": {
-        "description": "By what the server's log knows the request.",
+        "description": "Identifies the request in the server's log.",
         "required": True,
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "Seconds to wait before trying again.",
+        "description": "Seconds to wait before the next try.",
         "required": True,
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {
-        "description": "How to say who asks.",
+        "description": "How to authenticate.",
         "schema": {"type": "string"},
     },
     "X-RateLimit-Limit": {
-        "description": "Requests a minute that one address may send to this server.",
+        "description": "Requests per minute that one address may send to this server.",
         "schema": {"type": "integer", "minimum": 1},
     },
     "X-RateLimit-Remaining": {
-        "description": "Requests that are left of them.",
+        "description": "How many of them are left.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "X-RateLimit-Reset": {
-        "description": "Seconds until this minute ends, or until there is room again.",
+        "description": "Seconds until this minute ends, or until the next request may pass.",
         "schema": {"type": "integer", "minimum": 0},
     },
 }
@@ -103,19 +106,19 @@ _SECURITY: dict[str, Schema] = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "The key of the settings (`LAPINQ_API_KEY`), which may do everything, or a named key.",
+        "description": "The key in the settings (`LAPINQ_API_KEY`), which gives full access, or a named key.",
     },
     "session": {
         "type": "apiKey",
         "in": "cookie",
         "name": "lapinq_session",
-        "description": "Somebody who logged in at `/login`; over TLS the cookie is `__Host-lapinq_session`.",
+        "description": "A session, from the login at `/login`. Over TLS the cookie is `__Host-lapinq_session`.",
     },
 }
 
 
 def describe(operations: Sequence[Operation]) -> Schema:
-    """The document of `operations`."""
+    """The document for `operations`."""
     schemas = _Schemas(operations)
     paths: dict[str, Schema] = {}
     for operation in operations:
@@ -178,14 +181,14 @@ def _operation(operation: Operation, schemas: "_Schemas") -> Schema:
 
 
 def shared_errors(operation: Operation) -> set[int]:
-    """The statuses that `operation` may answer by its nature, declared or not."""
-    found = {400}  # any operation refuses unknown parameters
+    """The error statuses that `operation` may answer because of its kind, declared or not."""
+    found = {400}  # every operation rejects unknown parameters
     if operation.needs is not Needs.NOBODY:
         found |= {401, 403, 429, 503}
     if operation.method in _CHANGING:
         found |= {408, 413, 415}
     if any(parameter.where == "path" for parameter in operation.parameters):
-        found.add(404)  # what stands there may have a control character in it
+        found.add(404)  # the parameter may contain a control character
     if operation.path.startswith("/api/"):
         found.add(429)
     return found
@@ -232,7 +235,7 @@ def _tags(operations: Iterable[Operation]) -> set[str]:
 
 
 class _Schemas:
-    """The schemas of all that `operations` take and answer, and the named ones among them."""
+    """Schemas of all bodies in requests and responses, and the named components among them."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         types: list[Any] = [ErrorBody]
@@ -252,14 +255,14 @@ class _Schemas:
 
 
 def _each(body: Any) -> list[Any]:
-    """The types that `body` is one of, for msgspec takes no union of structs; JSON Schema is none."""
+    """The alternatives of `body`, because msgspec takes no union of structs. A ready JSON Schema has none."""
     if body is None or isinstance(body, dict):
         return []
     return list(get_args(body)) if get_origin(body) in {Union, UnionType} else [body]
 
 
 def _with_defaults(schema: Schema) -> Schema:
-    """`schema` with its fields' defaults: what null stands for, not null."""
+    """`schema` with each field's effective default instead of null."""
     schema.pop("title", None)
     for field in schema.get("properties", {}).values():
         if DEFAULT_KEY in field:

@@ -1,4 +1,4 @@
-"""The page `/docs`: the OpenAPI document in the order and the words in which a person reads it."""
+"""The page `/docs`: the OpenAPI document rearranged for readers."""
 
 import json
 import shlex
@@ -11,13 +11,13 @@ from lapinq_api.openapi.schema_words import Schema, Word, limits, object_in, sam
 
 _ACCESS: dict[tuple[str, ...], str] = {
     (): "open to all",
-    ("apiKey", "session"): "takes a key or a session",
+    ("apiKey", "session"): "needs a key or a session",
     ("session",): "takes a session",
 }
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A field or a parameter. `note` says where a parameter stands."""
+    """A field or a parameter. `note` says where a parameter belongs (path or query)."""
 
     name: str
     words: list[Word]
@@ -29,7 +29,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer of one status, with the media type and what its body is."""
+    """A response by status: media type and type of the body."""
 
     status: int
     phrase: str
@@ -40,7 +40,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `curl` is a command with {server} where the address goes."""
+    """One operation. `curl` is a command with {server} in place of the server's URL."""
 
     anchor: str
     method: str
@@ -66,7 +66,7 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A schema that has a name: an object with its fields, or a choice of words."""
+    """A named schema: an object with its fields, or an enumeration."""
 
     name: str
     meaning: str
@@ -75,7 +75,7 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """All of the page."""
+    """The whole page."""
 
     title: str
     version: str
@@ -85,7 +85,7 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 def reference(document: Schema) -> Reference:
-    """What the page shows of `document`."""
+    """Builds the page from `document`."""
     calls: dict[str, list[Call]] = {tag["name"]: [] for tag in document["tags"]}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -122,7 +122,7 @@ def _call(method: str, path: str, operation: Schema, document: Schema) -> Call:
 
 
 def _schemes(operation: Schema) -> tuple[str, ...]:
-    """The ways in which one may say who asks."""
+    """The ways to authenticate."""
     return tuple(scheme for one in operation.get("security", []) for scheme in one)
 
 

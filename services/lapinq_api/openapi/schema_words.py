@@ -1,4 +1,4 @@
-"""JSON Schema in the words of a person, and a value that fits it."""
+"""Describes a JSON Schema in words, and generates a sample value."""
 
 import json
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ _EMPTY: dict[str, Any] = {
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A piece of what a type is called; `schema` is the named schema that it leads to."""
+    """A part of a type's description; `schema` names the schema that it links to."""
 
     text: str
     schema: str | None = None
 
 
 def words(schema: Schema) -> list[Word]:
-    """What is expected: "list of", then the named schema; null is the last."""
+    """A type's description, e.g. "list of" and a link to a named schema. Null comes last."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return [Word(name, name)]
@@ -53,7 +53,7 @@ def words(schema: Schema) -> list[Word]:
 
 
 def limits(schema: Schema) -> str:
-    """The bounds of a value, in words; none is ""."""
+    """A value's limits in words, or ""."""
     said = list(_bounds(schema))
     for one in schema.get("anyOf", []):
         said += [text for text in _bounds(one) if text not in said]
@@ -93,14 +93,14 @@ def _bounds(schema: Schema) -> Iterator[str]:
 
 
 def object_in(schema: Schema, document: Schema) -> Schema:
-    """The object whose fields are worth a table: the body itself, or what it is a list of."""
+    """The object whose fields to show: the body itself, or the items of a list."""
     if "$ref" in schema:
         return document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return object_in(schema["items"], document) if schema.get("items") else schema
 
 
 def sample(schema: Schema, document: Schema) -> Any:
-    """A value that fits: of an object, what is required and what has an example."""
+    """A valid value. For an object: required fields and those with an example."""
     if "examples" in schema:
         return schema["examples"][0]
     if "$ref" in schema:

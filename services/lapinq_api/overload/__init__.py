@@ -1,1 +1,1 @@
-"""Limits what requests may ask of the database, and answers quickly while it is away."""
+"""Limits on database use, and quick answers while the database is down."""

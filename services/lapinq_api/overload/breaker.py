@@ -1,4 +1,4 @@
-"""Notices that the database is away, and says so at once instead of letting every request wait for it."""
+"""Notices that the database is down, and rejects requests immediately instead of letting each wait for it."""
 
 import asyncio
 import logging
@@ -22,24 +22,24 @@ async def _yes() -> bool:
 
 
 class Breaker:
-    """Open after three failures in a row, until `probe` succeeds. Of one event loop.
+    """Open after three failures in a row, until `probe` succeeds. Used by one event loop.
 
-    After a failure it asks `is_listening`: where nothing does any more it is open within milliseconds, and the requests
-    that follow need not wait for a connection first. A server that turns a newcomer down is there, and may well serve
-    the connections it has. `back` is called before it closes.
+    After a failure it calls `is_listening`. If nothing listens there any more, it opens within milliseconds, and later
+    requests need not wait for a connection. A server that rejects a new connection is up, and may well serve the
+    existing ones. `before_close` is called before it closes.
     """
 
     def __init__(
         self,
         probe: Callable[[], Awaitable[None]],
-        back: Callable[[], Awaitable[None]] = _nothing,
+        before_close: Callable[[], Awaitable[None]] = _nothing,
         is_listening: Callable[[], Awaitable[bool]] = _yes,
     ) -> None:
         self._probe = probe
-        self._back = back
+        self._before_close = before_close
         self._is_listening = is_listening
         self._failures = 0
-        self._doubted = asyncio.Event()
+        self._has_failed = asyncio.Event()
         self._tripped = asyncio.Event()
 
     @property
@@ -47,38 +47,38 @@ class Breaker:
         return self._tripped.is_set()
 
     def failed(self, reason: object) -> None:
-        """The database could not be reached."""
+        """Counts a failure to reach the database."""
         self._failures += 1
-        self._doubted.set()
+        self._has_failed.set()
         if self._failures >= THRESHOLD and not self.is_open:
-            log.warning("the database is away, answering 503 until it is back: %s", reason)
+            log.warning("the database is unavailable, answering 503 until it is back: %s", reason)
             self._tripped.set()
 
     def succeeded(self) -> None:
-        """The database answered."""
+        """Records that the database answered."""
         self._failures = 0
 
     async def run(self) -> None:
-        """Probes while open, for ever."""
+        """Probes while open. Runs until cancelled."""
         while True:
-            await self._doubted.wait()
-            self._doubted.clear()
-            while 0 < self._failures < THRESHOLD and not await self._is_there():
-                self.failed("nothing listens there")
+            await self._has_failed.wait()
+            self._has_failed.clear()
+            while 0 < self._failures < THRESHOLD and not await self._is_reachable():
+                self.failed("nothing listens at its address")
             if not self.is_open:
                 continue
             since = time.monotonic()
-            while not (await self._succeeds(self._probe) and await self._succeeds(self._back)):  # noqa: ASYNC110  # the database sets no event
+            while not (await self._succeeds(self._probe) and await self._succeeds(self._before_close)):  # noqa: ASYNC110  # the database sets no event
                 await asyncio.sleep(PROBE_INTERVAL_SECONDS)
             log.warning("the database is back after %.1f s", time.monotonic() - since)
             self._failures = 0
             self._tripped.clear()
 
-    async def _is_there(self) -> bool:
+    async def _is_reachable(self) -> bool:
         try:
             return await self._is_listening()
-        except Exception:  # as around a loop's turn: the probe tells what this would have told sooner
-            log.exception("can't see whether anything listens where the database is")
+        except Exception:  # as in a loop: without this answer, the probe will tell, only later
+            log.exception("cannot check whether anything listens at the database's address")
             return True
 
     async def _succeeds(self, step: Callable[[], Awaitable[None]]) -> bool:
@@ -86,6 +86,6 @@ class Breaker:
             await step()
         except Exception as error:
             if not is_away(error):
-                log.exception("the database can't be used")
+                log.exception("the database is not usable")
             return False
         return True

@@ -1,7 +1,7 @@
-"""The database as requests use it: bounded in time, behind a breaker, with errors translated.
+"""The database as requests use it: with time limits, behind a breaker, with errors translated.
 
-There are two pools. What may have to look at many rows (lists, searches, counts, walks, pages of the dashboard) is a
-*scan*, and has the smaller one for itself: however slow scans are, enqueueing, results and probes find a connection.
+There are two pools. Whatever may read many rows (lists, searches, counts, bulk calls, pages of the dashboard) is a
+*scan* and uses the smaller pool. However slow scans are, enqueueing, results and probes find a connection.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from lapinq_core.db.pool import Pool, connect, is_listening, make_pool
 from lapinq_core.tasks import inspect
 
 BUDGET_SECONDS = 1.8
-"""For the pool and the statement together: with what surrounds it a refusal comes within two seconds."""
+"""For waiting in the pool and the statement together. With the rest, a rejection takes less than two seconds."""
 SCAN_BUDGET_SECONDS = 5.0
-"""For a scan, which a rare filter can make walk far."""
+"""For a scan, which may read far if its filter matches little."""
 SCAN_SHARE = 0.3
-"""Of the connections, for scans."""
+"""The scans' share of connections."""
 MOST_SCANS_WAITING = 50
 _CLOSE_SECONDS = 2.0
 
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 class Database:
-    """The connections of one event loop, from `open` to `close`: at most `size`, but for one of each kind.
+    """The connections of one event loop, from `open` to `close`: at most `size`, but at least one of each kind.
 
-    A statement that doesn't answer in time is left to the driver to cancel, which over a dead network can
-    take long; the request doesn't wait for that.
+    When a statement exceeds its budget, the driver cancels it in the background. Over a dead network that may take
+    long, and the request doesn't wait for it.
     """
 
     def __init__(self, url: str, size: int) -> None:
@@ -44,17 +44,17 @@ class Database:
         scans = max(1, int(size * SCAN_SHARE))
         self.pool: Pool = make_pool(url, "lapinq-api", max(1, size - scans), timeout=BUDGET_SECONDS)
         self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)
-        # Not the pool's own queue: who finds no connection there has to know whether the database is away.
+        # Not the pool's own queue: a request that gets no connection there can't tell whether the database is down.
         self._scan_turns = Turns(
-            scans, MOST_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are under way at once"
+            scans, MOST_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
         )
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
-        """Whether the schema was seen to be there; until then every call is refused."""
+        """Whether the schema has been found. Until then every call is rejected."""
         self._abandoned: set[asyncio.Task[object]] = set()
 
     async def open(self) -> None:
-        """Returns at once, also while the database is away."""
+        """Returns immediately, even while the database is unavailable."""
         await self.pool.open()
         await self.scan_pool.open()
 
@@ -69,9 +69,9 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """What `verb` answers, called with a connection in autocommit mode and the arguments.
+        """Calls `verb` with a connection in autocommit mode and the arguments. Returns its result.
 
-        Raises `DatabaseUnavailable` within the budget, at once while the breaker is open, and `ValueRefused`.
+        Raises `DatabaseUnavailable` within the budget, or immediately while the breaker is open, and `ValueRefused`.
         """
         return await self.within(BUDGET_SECONDS, verb, *args, **kwargs)
 
@@ -82,7 +82,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """As `run`, with a budget of its own. One over the usual says nothing of absence when it runs out."""
+        """Like `run`, with another budget. Exceeding one above `BUDGET_SECONDS` doesn't count as an outage."""
         self.check()
         return await self._finished(budget, self._call(verb, *args, **kwargs))
 
@@ -92,7 +92,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """As `run`, on a connection for scans, within their budget. Raises `Busy` too."""
+        """Like `run`, on a connection for scans and within their budget. Raises `Busy`, too."""
         return await self.scan_within(SCAN_BUDGET_SECONDS, verb, *args, **kwargs)
 
     async def scan_within(
@@ -102,19 +102,19 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """As `scan`, with a budget of its own."""
+        """Like `scan`, with another budget."""
         self.check()
         return await self._finished(budget, self._scan(verb, *args, **kwargs))
 
     def check(self) -> None:
-        """Raises `DatabaseUnavailable` when there is no point in trying."""
+        """Raises `DatabaseUnavailable` if trying is pointless."""
         if self.breaker.is_open:
-            raise DatabaseUnavailable("it was away a moment ago")
+            raise DatabaseUnavailable("it was unavailable a moment ago")
         if not self.is_ready:
-            raise DatabaseUnavailable("its schema is not there yet")
+            raise DatabaseUnavailable("its schema is not ready yet")
 
     async def _finished(self, budget: float, call: Coroutine[Any, Any, T]) -> T:
-        """What `call` answers within `budget`; the breaker hears of it."""
+        """The result of `call` within `budget`. Reports success and failure to the breaker."""
         work = asyncio.create_task(call)
         try:
             done, _ = await asyncio.wait((work,), timeout=budget)
@@ -174,6 +174,6 @@ class Database:
                 await inspect.ping(conn)
 
     async def _drop_old(self) -> None:
-        # What lies in the pools is from before; each dead connection would cost a request.
+        # The pools' connections are from before the outage. Each dead one would cost a request.
         await self.pool.drain()
         await self.scan_pool.drain()

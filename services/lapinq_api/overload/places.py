@@ -1,4 +1,4 @@
-"""Bounds how many requests do something costly at a time."""
+"""Limits how many requests do something expensive at the same time."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from lapinq_api.wire.errors import Busy, Overloaded
 
 
 class Places:
-    """As many as `most`. Of one event loop."""
+    """At most `limit` at the same time. Used by one event loop."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -17,7 +17,7 @@ class Places:
 
     @contextmanager
     def take(self) -> Generator[None]:
-        """A context that has one of them. Raises `Overloaded` when all are taken."""
+        """A context that counts as one. Raises `Overloaded` at the limit."""
         if self.taken >= self._most:
             raise Overloaded
         self.taken += 1
@@ -28,7 +28,7 @@ class Places:
 
 
 class PlacesBySource:
-    """As many as `most`, and as `most_each` of them for one source. Of one event loop."""
+    """At most `limit` at the same time, `limit_each` of them from one source. Used by one event loop."""
 
     def __init__(self, most: int, most_each: int) -> None:
         self._all = Places(most)
@@ -37,7 +37,7 @@ class PlacesBySource:
 
     @contextmanager
     def take(self, source: str) -> Generator[None]:
-        """A context that has one of them. Raises `Overloaded` when all are taken, or all that `source` may have."""
+        """A context that counts as one from `source`. Raises `Overloaded` at either limit."""
         if self._taken[source] >= self._most_each:
             raise Overloaded
         with self._all.take():
@@ -51,9 +51,9 @@ class PlacesBySource:
 
 
 class Turns:
-    """`most` at a time; up to `most_waiting` others wait for theirs, `seconds` at most. Of one event loop.
+    """At most `limit` at the same time. Up to `max_waiting` more wait, for at most `seconds`. Used by one event loop.
 
-    `sentence` tells those who get none.
+    `sentence` is the error message for those rejected.
     """
 
     def __init__(self, most: int, most_waiting: int, seconds: float, sentence: str) -> None:
@@ -65,7 +65,7 @@ class Turns:
 
     @asynccontextmanager
     async def take(self) -> AsyncGenerator[None]:
-        """A context that has one. Raises `Busy` when too many wait already, and when its time is up."""
+        """A context that counts as one. Raises `Busy` when too many wait already, or after `seconds`."""
         if self._free.locked() and self.waiting >= self._most_waiting:
             raise Busy(self._sentence)
         self.waiting += 1

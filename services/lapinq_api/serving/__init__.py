@@ -1,1 +1,1 @@
-"""Under uvicorn: how connections are read, bounded and closed."""
+"""Below uvicorn: reading, limiting and closing connections."""

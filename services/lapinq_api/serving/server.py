@@ -1,7 +1,7 @@
-"""Runs an application under uvicorn until a signal comes, with our signals, log and exit codes.
+"""Runs an application under uvicorn until a signal arrives, with our signal handling, logs and exit codes.
 
-The first SIGTERM or SIGINT stops gracefully: no new connections, requests are finished, then the lifespan
-ends its companions. The second makes them hurry; what has not ended soon after is cancelled.
+The first SIGTERM or SIGINT stops gracefully: it closes the sockets, finishes requests, and the lifespan stops the
+embedded services. The second makes them end immediately; what still runs soon after is cancelled.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from lapinq_api.app import announce_stop, insist
+from lapinq_api.app import announce_stop, force_stop
 from lapinq_api.serving.protocol import HttpProtocol
 from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.domain.errors import LapinqError
@@ -24,21 +24,21 @@ from lapinq_core.runtime import exits
 from lapinq_core.runtime.signals import stop_signals
 
 REQUESTS_GRACE_SECONDS = 5
-HURRY_SECONDS = 20.0
+FORCED_STOP_SECONDS = 20.0
 BACKLOG = 2048
 
 
 class CannotListen(LapinqError):
-    """The address can't be listened on."""
+    """The server cannot listen on this address."""
 
 
 class StartFailed(LapinqError):
-    """The server could not start; the log says why."""
+    """The server could not start; see the log."""
 
 
 @contextmanager
 def listening(host: str, port: int) -> Generator[list[socket.socket]]:
-    """Sockets on every address of `host`, bound so that nobody else gets the port, not yet accepting.
+    """Sockets on every address of `host`, bound so that no other process gets the port, not yet accepting.
 
     Port 0 takes a free one, the same for all addresses. Raises `CannotListen`.
     """
@@ -51,11 +51,11 @@ def listening(host: str, port: int) -> Generator[list[socket.socket]]:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             try:
                 one.bind((address, port))
-                # Binding alone would let a second server bind too.
+                # With bind() alone, a second server could bind, too.
                 one.listen(BACKLOG)
             except OSError as error:
                 if error.errno == errno.EADDRNOTAVAIL and sockets:
-                    continue  # localhost has an IPv6 address in name only
+                    continue  # localhost resolves to an IPv6 address that doesn't exist
                 raise CannotListen(_why(address, port, error)) from error
             port = port or one.getsockname()[1]
             sockets.append(one)
@@ -63,7 +63,7 @@ def listening(host: str, port: int) -> Generator[list[socket.socket]]:
 
 
 def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Callable[[], None]) -> int:
-    """Serves `app` on `sockets` until told to stop, and answers the exit code. Raises `StartFailed`."""
+    """Serves `app` on `sockets` until it is told to stop. Returns the exit code. Raises `StartFailed`."""
     config = uvicorn.Config(
         app,
         loop="auto",
@@ -74,7 +74,7 @@ def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Calla
         log_config=None,
         access_log=False,
         server_header=False,
-        # The application does that itself, for the proxies that the settings name; uvicorn trusts this machine.
+        # `ProxyHeaders` does it for the proxies in the settings. uvicorn would trust this machine.
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=REQUESTS_GRACE_SECONDS,
@@ -92,10 +92,10 @@ async def _until_stopped(app: Starlette, server: "_Server", sockets: list[socket
         announce_stop(app)
         await _first(serving, signals.insisted)
         if not serving.done():
-            insist(app)
-            await asyncio.wait((serving,), timeout=HURRY_SECONDS)
+            force_stop(app)
+            await asyncio.wait((serving,), timeout=FORCED_STOP_SECONDS)
         if not serving.done():
-            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it would tell of every cancellation
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it would log every cancellation
             return exits.INSISTED  # the runner cancels the rest
         serving.result()
         return exits.FAILED if server.lifespan_failed else 0
@@ -108,7 +108,7 @@ async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its own way with signals and exits."""
+    """uvicorn's server without its handling of signals and exits."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
         super().__init__(config)
@@ -131,7 +131,7 @@ class _Server(uvicorn.Server):
             self._on_started()
 
     async def on_tick(self, counter: int) -> bool:
-        # Without its lifespan the application answers nothing but 503: end, and be started anew.
+        # Without its lifespan the application only answers 503. Exit, to be restarted.
         return await super().on_tick(counter) or self.lifespan_failed
 
 
@@ -145,5 +145,5 @@ def _addresses(host: str, port: int) -> list[tuple[int, str]]:
 
 def _why(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is taken; choose another with --port, or --port 0 for a free one"
-    return f"can't listen on port {port} of {host}: {os.strerror(error.errno or 0)}"
+        return f"port {port} of {host} is in use; choose another with --port, or --port 0 for a free one"
+    return f"cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}"

@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket, with a bound on what it leaves unbounded: how long somebody may leave unread what was written.
+"""uvicorn's WebSocket with a limit that it lacks: how long a client may leave data unread.
 
-Its own way is to wait for them, also while it closes the connection, and to answer their pings meanwhile. Whoever takes
-nothing for `UNREAD_SECONDS` is cut off, and so is whoever answers no ping.
+uvicorn waits for such a client, even while closing, and answers its pings. Here a client that reads nothing for
+`UNREAD_SECONDS` is disconnected, and so is one that doesn't answer a ping.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from lapinq_api.serving.unread import UnreadWatch
+from lapinq_api.serving.stall_watch import StallWatch
 
 UNREAD_SECONDS = 15.0
 
@@ -27,28 +27,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._unread = UnreadWatch(self.loop, UNREAD_SECONDS)
+        self._stall_watch = StallWatch(self.loop, UNREAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unread.end()
+        self._stall_watch.end()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.transport.pause_reading()  # each ping adds to what is unread
-        self._unread.begin(self.transport)
+        self.transport.pause_reading()  # answers to pings would add to the unread data
+        self._stall_watch.begin(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._unread.end()
+        self._stall_watch.end()
         if not self.read_paused:
             self.transport.resume_reading()
 
     def on_task_complete(self, task: "asyncio.Task[None]") -> None:
         super().on_task_complete(task)
-        self._unread.begin(self.transport)  # closing takes until everything is read
+        self._stall_watch.begin(self.transport)  # closing waits until everything is read
 
     def keepalive_timeout(self) -> None:
-        # Who doesn't answer does not take a farewell either.
+        # A client that doesn't answer pings won't answer a close frame either.
         self.pong_timer = None
         self.transport.abort()

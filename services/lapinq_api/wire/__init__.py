@@ -1,1 +1,1 @@
-"""Bytes and JSON: reading bodies and queries, checking values, encoding answers and errors."""
+"""Bytes and JSON: reading bodies and queries, checking values, encoding responses and errors."""

@@ -1,7 +1,7 @@
-"""Bounds the memory that the bodies of requests take up, as they arrive and decoded, however many arrive at once.
+"""Limits the memory that request bodies take, both raw and decoded, across simultaneous requests.
 
-Decoded, a body can take up thirty times its bytes: `[]` becomes an object of 56 bytes. What that will be is reckoned
-from the characters that separate values, which never takes it for less than two thirds of what it is.
+Decoded, a body may take thirty times its size: `[]` becomes an object of 56 bytes. The size is estimated from the
+characters that separate values. The estimate is at least two thirds of the real size.
 """
 
 from http import HTTPStatus
@@ -12,35 +12,37 @@ from lapinq_api.wire.codec import off_loop_if_large
 from lapinq_api.wire.errors import Overloaded, Refused
 
 MOST_BYTES = 256 * 1024 * 1024
-"""More than the largest batch takes, unless it is made of little but brackets or single characters."""
+"""More than the largest batch takes, unless it consists mostly of brackets or single characters."""
 
 
 class Admission:
-    """How many bytes of bodies are held right now. Of one event loop."""
+    """Counts the bytes of bodies in memory. Used by one event loop."""
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
         self.held = 0
 
-    def hold(self, size: int = 0) -> "Held":
-        """A context in which `size` bytes count. Raises `Overloaded` when that is more than can be held."""
-        held = Held(self)
-        held.add(size)
-        return held
+    def hold(self, size: int = 0) -> "Reservation":
+        """A context in which `size` bytes count. Raises `Overloaded` above the limit."""
+        reservation = Reservation(self)
+        reservation.add(size)
+        return reservation
 
-    async def decoding(self, body: bytes) -> "Held":
-        """A context in which what `body` is decoded to counts.
+    async def decoding(self, body: bytes) -> "Reservation":
+        """A context in which the decoded `body` counts.
 
-        Raises `Overloaded`, and `Refused` (413) when it is more than can ever be held.
+        Raises `Overloaded`, and `Refused` (413) if it would exceed the limit even alone.
         """
-        weight = await off_loop_if_large(body, weight_of, body)
-        if weight > self._most:
+        size = await off_loop_if_large(body, decoded_size, body)
+        if size > self._most:
             raise Refused(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the body must not hold so many values: they would take {weight >> 20} MiB of memory, and"
-                f" {self._most >> 20} are the most",
+                (
+                    f"the body has too many values: they would take {size >> 20} MiB of memory, and the"
+                    f" limit is {self._most >> 20} MiB"
+                ),
             )
-        return self.hold(weight)
+        return self.hold(size)
 
     def change(self, size: int) -> None:
         if size > 0 and self.held + size > self._most:
@@ -48,7 +50,7 @@ class Admission:
         self.held += size
 
 
-class Held:
+class Reservation:
     """Bytes that count until the context ends."""
 
     __slots__ = ("_admission", "_size")
@@ -71,13 +73,13 @@ class Held:
         self._size = 0
 
 
-def weight_of(body: bytes) -> int:
-    """How many bytes of memory, about, the values take that the JSON `body` is decoded to."""
-    # One character beyond the first plane gives all of its string four bytes each.
+def decoded_size(body: bytes) -> int:
+    """Estimates how many bytes of memory the decoded JSON `body` takes."""
+    # One character outside of the basic plane makes every character of its string take four bytes.
     widest = 1 if body.isascii() and _ESCAPE not in body else 4
     return len(body) * widest + sum(body.count(mark) * size for mark, size in _BYTES_FOR.items())
 
 
 _ESCAPE = b"\\u"
 _BYTES_FOR = {b"[": 40, b"{": 200, b",": 32, b'"': 24}
-"""A list and an object, a place in either and a number in it, and half a string."""
+"""A list, an object, an item in either with a number, and half a string."""

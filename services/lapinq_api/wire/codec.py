@@ -1,4 +1,4 @@
-"""JSON in and out: the response class, and decoding that refuses with the place and the reason."""
+"""JSON in and out: the response class, and decoding with errors that name the place and the reason."""
 
 import asyncio
 import re
@@ -17,18 +17,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LARGE_BYTES = 64 * 1024
-"""Bodies from here on are decoded in a thread: they would hold up everybody else."""
+"""Larger bodies are decoded in a thread, so that they don't block the event loop."""
 
 
 class Json(Response):
-    """A JSON answer. `content` is a struct or builtin value, or bytes that are JSON already."""
+    """A JSON response. `content` is a struct, a builtin value, or encoded JSON as bytes."""
 
     media_type = "application/json"
 
     def __init__(
         self, content: Any, status_code: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
     ) -> None:
-        # Not the constructor of the parent, which takes three times as long.
+        # Without the parent's constructor, which takes three times as long.
         body = content if isinstance(content, bytes) else encode(content)
         self.status_code = int(status_code)
         self.background = None
@@ -46,11 +46,11 @@ _FIXED_HEADERS = (
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """What `body` holds. Raises `InvalidValue` for what isn't JSON or doesn't fit; never anything else."""
+    """Decodes `body`. Raises `InvalidValue`, and nothing else, if it isn't JSON or doesn't fit."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _misfit(str(error)) from error
+        raise _validation_error(str(error)) from error
     except msgspec.DecodeError as error:
         raise InvalidValue("", f"is not valid JSON: {_reason(str(error))}") from error
     except UnicodeDecodeError as error:
@@ -60,7 +60,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 async def off_loop_if_large(body: bytes, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `read` answers, called in a thread where `body` is so large that it takes long."""
+    """Returns what `read` returns. Calls it in a thread if `body` is large."""
     if len(body) < _LARGE_BYTES:
         return read(*args, **kwargs)
     return await asyncio.to_thread(read, *args, **kwargs)
@@ -81,8 +81,8 @@ _WORDS = {
 _GOT = {**_WORDS, "bool": "a boolean", "float": "a decimal fraction"}
 
 
-def _misfit(message: str) -> InvalidValue:
-    """msgspec's message taken apart: "Expected `int | null`, got `str` - at `$[3].priority`"."""
+def _validation_error(message: str) -> InvalidValue:
+    """Parses msgspec's message: "Expected `int | null`, got `str` - at `$[3].priority`"."""
     located = _PLACE.fullmatch(message)
     what, place = (located["what"], located["place"][1:].removeprefix(".")) if located else (message, "")
     if field := _FIELD.fullmatch(what):
@@ -92,7 +92,7 @@ def _misfit(message: str) -> InvalidValue:
         wanted, got = types["wanted"].removesuffix(" | null"), types["got"]
         return InvalidValue(place, f"must be {_WORDS.get(wanted, wanted)}, not {_GOT.get(got, got)}")
     if what.endswith("out of range"):
-        return InvalidValue(place, "must be a number that can be kept")
+        return InvalidValue(place, "must be a number within range")
     return InvalidValue(place, what[:1].lower() + what[1:])
 
 

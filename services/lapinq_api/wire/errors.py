@@ -1,4 +1,4 @@
-"""The one table from what went wrong to the answer a client gets."""
+"""The only table from exceptions to error responses."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,21 +19,21 @@ _LONGEST_SHOWN = 200
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """One value that was not acceptable: where it stood, and what is wrong with it."""
+    """An invalid value: its location and what is wrong with it."""
 
     loc: str
     msg: str
 
 
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every answer that is an error."""
+    """The body of every error response."""
 
     error: str
     details: list[Detail] = []
 
 
 class Refused(LapinqError):
-    """The request is answered with `status` and the message as its sentence."""
+    """Rejects a request with `status` and the message."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(sentence)
@@ -42,33 +42,33 @@ class Refused(LapinqError):
 
 
 class Busy(Refused):
-    """As many requests of a kind are under way as there are places; the sentence says of which."""
+    """Too many requests of one kind are running; the message names the kind."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 class Overloaded(LapinqError):
-    """More work is waiting than can be held; try again later."""
+    """The server is overloaded; try again later."""
 
 
 def answer(error: Exception) -> Json | None:
-    """The answer for `error`; None for one that nobody foresaw."""
+    """The response for `error`; None for an unexpected one."""
     match error:
         case InvalidValue():
             return _invalid(error)
         case Refused():
             return sentence(error.status, str(error), error.headers)
         case ValueRefused():
-            return sentence(HTTPStatus.BAD_REQUEST, f"the database can't store a value: {error}")
+            return sentence(HTTPStatus.BAD_REQUEST, f"the database cannot store a value: {error}")
         case DatabaseReadOnly():
-            return _later("the database takes no changes at the moment")
+            return _later("the database is read-only at the moment")
         case DatabaseUnavailable():
             return _later("the database is unavailable or did not answer in time")
         case Overloaded():
-            return _later("the server has more to do than it can hold")
+            return _later("the server is overloaded")
         case KeyHeld():
-            return _later("another request with the same Idempotency-Key is under way")
+            return _later("another request with the same Idempotency-Key is in progress")
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
         case ScheduleExists():
@@ -86,7 +86,7 @@ def answer(error: Exception) -> Json | None:
 
 
 def sentence(status: int, text: str, headers: Mapping[str, str] | None = None) -> Json:
-    """An error body that says `text`."""
+    """An error response that says `text`."""
     return Json(ErrorBody(text), status, headers)
 
 

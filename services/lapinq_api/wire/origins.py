@@ -9,10 +9,10 @@ _HTTP = {"ws": "http", "wss": "https"}
 
 
 def is_same_origin(scope: Scope) -> bool:
-    """Whether a request or a WebSocket comes from a page of this server, or from no page at all.
+    """Whether a request or WebSocket comes from a page of this server, or from no page at all.
 
-    Without the header `Sec-Fetch-Site`, which browsers send over https and to this machine, `Origin` has to name
-    the scheme and host that the request itself was sent to. With neither there is no browser to protect.
+    Without `Sec-Fetch-Site`, which browsers send over https and to localhost, `Origin` must match the scheme and host
+    of the request itself. If both headers are missing, the client is no browser and needs no protection.
     """
     sites: list[bytes] = []
     origins: list[bytes] = []
@@ -30,6 +30,6 @@ def is_same_origin(scope: Scope) -> bool:
 
 
 def _origin(scheme: str, host: bytes) -> bytes:
-    """As browsers write it: in lower case, without the port that goes with the scheme."""
+    """As browsers write it: in lower case, without the default port."""
     scheme = _HTTP.get(scheme, scheme)
     return b"%s://%s" % (scheme.encode(), host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, b":")))

@@ -1,4 +1,4 @@
-"""The path of a request as the router sees it, also where the application is mounted below a prefix."""
+"""The path of a request as the router sees it, even if the application is mounted below a prefix."""
 
 import re
 from urllib.parse import quote
@@ -7,11 +7,11 @@ from starlette.types import Scope
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PLAIN = "/:@!$&'()*+,=~"
-"""What browsers leave as it is in a path, but for the semicolon, which ends the path of a cookie."""
+"""What browsers don't escape in a path, without the semicolon, which ends a cookie's path."""
 
 
 def route_path(scope: Scope) -> str:
-    """The path below the prefix that the application is mounted at."""
+    """The path below the application's mount prefix."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if not root or not path.startswith(root) or path[len(root) : len(root) + 1] not in {"", "/"}:
@@ -20,15 +20,15 @@ def route_path(scope: Scope) -> str:
 
 
 def prefix_of(scope: Scope) -> str:
-    """The prefix that the application is mounted at, as it stands in an address."""
+    """The application's mount prefix, escaped as in a URL."""
     return quote(scope.get("root_path", ""), safe=_PLAIN)
 
 
 def is_api(scope: Scope) -> bool:
-    """Whether this is a request of the API, which the key and the rate limit guard."""
+    """Whether this is an API request, to which authentication and the rate limit apply."""
     return scope["type"] == "http" and route_path(scope).startswith("/api/")
 
 
 def has_control_character(path: str) -> bool:
-    """Whether `path`, decoded, is one that nothing lies at."""
+    """Whether the decoded `path` contains a control character. No route does."""
     return _CONTROL.search(path) is not None

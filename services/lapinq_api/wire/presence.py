@@ -1,4 +1,4 @@
-"""Whether the client of a request is still there, for work that takes longer than it may wait."""
+"""Cancels long work when its client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives. It is cancelled, and `ClientDisconnect` raised, when the client closes the connection.
+    """Returns the result of `work`. Cancels it and raises `ClientDisconnect` when the client disconnects.
 
-    The body must have been read: what comes of it from here on is dropped.
+    Read the body first; later data is dropped.
     """
     working, leaving = asyncio.create_task(work), asyncio.create_task(_gone(request))
     try:

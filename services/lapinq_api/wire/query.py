@@ -1,4 +1,4 @@
-"""Reading query strings as strictly as bodies: unknown parameters are refused by name."""
+"""Reads query strings as strictly as bodies: unknown parameters are errors."""
 
 import re
 from collections.abc import Set as AbstractSet
@@ -13,7 +13,7 @@ _MOST_PARAMETERS = 100
 
 
 def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
-    """The parameters of the query string. Raises `InvalidValue` for one not `known` or there twice."""
+    """The parameters of the query string. Raises `InvalidValue` for one that is not `known` or appears twice."""
     raw: bytes = scope["query_string"]
     if not raw:
         return {}
@@ -36,24 +36,24 @@ def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
 
 
 def flag(name: str, text: str | None) -> bool:
-    """Whether `text` says true; left out it is false. Raises `InvalidValue` for anything but `true` and `false`."""
+    """`text` as a boolean, False by default. Raises `InvalidValue` unless it is `true` or `false`."""
     if text not in {None, "true", "false"}:
         raise InvalidValue(name, "must be true or false")
     return text == "true"
 
 
 def whole_number(name: str, text: str | None, default: int, *, lowest: int, highest: int) -> int:
-    """The number that `text` says. Raises `InvalidValue` for what is no whole number or out of the bounds."""
+    """`text` as an integer. Raises `InvalidValue` if it isn't one or is out of bounds."""
     if text is None:
         return default
-    # Before int(), which takes spaces, underscores and other scripts' digits, and time for very long ones.
+    # Check before int(), which accepts spaces, underscores and other scripts' digits, and is slow for long input.
     if not _DIGITS.fullmatch(text) or not lowest <= (number := int(text)) <= highest:
         raise InvalidValue(name, f"must be a whole number between {lowest} and {highest}")
     return number
 
 
 def seconds(name: str, text: str | None, *, highest: int) -> float:
-    """The time that `text` says; left out it is 0. Raises `InvalidValue` for what is no number or out of the bounds."""
+    """`text` as a number of seconds, 0 by default. Raises `InvalidValue` if it isn't one or is out of bounds."""
     if text is None:
         return 0.0
     if not _DECIMAL.fullmatch(text) or (number := float(text)) > highest:
@@ -62,17 +62,17 @@ def seconds(name: str, text: str | None, *, highest: int) -> float:
 
 
 def moment(name: str, text: str | None) -> datetime | None:
-    """The time that `text` says, in UTC; without an offset it is UTC already. Raises `InvalidValue`."""
+    """`text` as a time in UTC, which is also the default offset. Raises `InvalidValue`."""
     if text is None:
         return None
     try:
         at = datetime.fromisoformat(text)
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        msg = "must be an ISO 8601 time such as 2030-01-31T12:00:00Z, in which a + is written %2B"
+        msg = "must be an ISO 8601 time such as 2030-01-31T12:00:00Z, with + written as %2B"
         raise InvalidValue(name, msg) from error
 
 
-# With an exponent where there is next to nothing, which is how programs write that.
+# With an exponent for tiny values, as programs write them.
 _DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,40})?([eE]-[0-9]{1,3})?")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,18}")

@@ -1,4 +1,4 @@
-"""Leading a browser elsewhere within the dashboard, also where that is mounted below a prefix."""
+"""Redirects within the dashboard, even if it is mounted below a prefix."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,17 +16,17 @@ def to_login(request: Request) -> Response:
 
 
 def to_account(request: Request) -> Response:
-    """To the page where one's password is changed."""
+    """To the page where users change their password."""
     return _to(request, "/account")
 
 
 def to_overview(request: Request) -> Response:
-    """To the first page."""
+    """To the overview."""
     return _to(request, "/")
 
 
 def to_query(request: Request, query: Mapping[str, str]) -> Response:
-    """To the page that was asked for, with other parameters."""
+    """To the requested page with other parameters."""
     path = quote(route_path(request.scope))
     return _to(request, f"{path}?{urlencode(query)}" if query else path)
 

@@ -1,3 +1,3 @@
-"""Where the id of a request stands in its scope: the middleware `RequestId` puts it there."""
+"""The key in a request's scope under which the middleware `RequestId` stores its id."""
 
 SCOPE_KEY = "lapinq.request_id"

@@ -1,10 +1,10 @@
-"""Where requests come from, for what is counted by address."""
+"""What counts as one source for limits by address."""
 
 import ipaddress
 
 
 def source_of(address: str) -> str:
-    """Who counts as one: an IPv4 address, or the /64 network that an IPv6 host picks its addresses from."""
+    """An IPv4 address itself, or the /64 network of an IPv6 address, from which a host may pick any."""
     if ":" not in address:
         return address
     try:

@@ -1,6 +1,6 @@
-"""The values that requests carry: their types, with what the domain checks of them said as JSON Schema.
+"""Types of request values, with the domain's checks as JSON Schema.
 
-The schema is for readers and their tools. What refuses a wrong value, and in which words, is `lapinq_core.domain`.
+The schema is for readers and their tools. `lapinq_core.domain` rejects invalid values, with its own messages.
 """
 
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
 
 DEFAULT_KEY = "x-default"
-"""Stands for `default` in a field's schema, where msgspec puts the default of the struct: null, for "left out"."""
+"""Replaces `default` in a field's schema. msgspec would put the struct's default there: null, for "left out"."""
 
 _PRINTABLE = r"^ *[^\p{C}\p{Z}](?:[^\p{C}\p{Z}]| )*$"
 
@@ -25,7 +25,7 @@ WITHOUT_NUL = r"^[^\u0000]*$"
 """A pattern: any character but NUL."""
 
 NAME_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _PRINTABLE}
-"""A queue or task name: printable characters, not spaces alone."""
+"""A queue or task name: printable characters, not only spaces."""
 
 Name = Annotated[str, Meta(extra_json_schema=NAME_SCHEMA)]
 
@@ -42,7 +42,7 @@ ScheduleName = Annotated[str, Meta(extra_json_schema=SCHEDULE_NAME_SCHEMA)]
 
 _WORD = r"(?!\p{Nd})[\p{L}\p{N}_]+"
 DOTTED = rf"^{_WORD}(?:\.{_WORD})*$"
-"""A pattern: names as they are in Python, with dots between them. In JSON Schema `\\w` would be of ASCII alone."""
+"""A pattern: dotted Python names. In JSON Schema `\\w` would match ASCII only."""
 
 ModulePath = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_MODULE_PATH, "pattern": DOTTED})]
 
@@ -62,7 +62,7 @@ Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Seconds = Annotated[float, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_SECONDS})]
 
 MoreSeconds = Annotated[float, Meta(extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_SECONDS})]
-"""More than none."""
+"""A positive number of seconds."""
 
 Retries = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": MAX_RETRIES})]
 
@@ -75,14 +75,14 @@ Message = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_MESSAGE, "patt
 Id = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 
 JSON_LIMITS = (
-    "No string or key in it may hold the character NUL or half a surrogate pair, no number be beyond a double or"
-    f" longer than 4300 digits, and nothing be nested more than {MAX_DEPTH} levels deep."
+    "Strings and keys must not contain NUL or half a surrogate pair. Numbers must fit a double and have"
+    f" at most 4300 digits. Nesting is limited to {MAX_DEPTH} levels."
 )
-"""What JSON Schema has no word for."""
+"""What JSON Schema can't express."""
 
 
 def says(text: str, *, default: Any = None, example: Any = None) -> Meta:
-    """What a field means, what it is when it is left out, and a value it might have."""
+    """A field's description, default and example."""
     return Meta(
         description=text,
         examples=None if example is None else [example],

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lapinq_scheduler.receivers import MOST_IN_TROUBLE
+from lapinq_scheduler.receivers import MOST_DOUBTFUL
 from tests.support.delivering import completed, delivering, outbox
 from tests.support.eventually import eventually
 
@@ -52,7 +52,7 @@ def test_any_number_of_hosts_that_never_answer_do_not_hold_up_one_that_does(data
         eventually(lambda: outbox(database, first)[0]["state"] == "delivered")
         for number in range(1, 61):
             completed(database, f"http://127.1.0.{number}:{silent.getsockname()[1]}/")
-        eventually(lambda: sum(row["tries"] for row in outbox(database)) > MOST_IN_TROUBLE)
+        eventually(lambda: sum(row["tries"] for row in outbox(database)) > MOST_DOUBTFUL)
         (second,) = completed(database, url)
         eventually(lambda: outbox(database, second)[0]["state"] == "delivered", 5)
 
@@ -78,7 +78,7 @@ def test_provisional_answers_without_end_are_not_read_until_the_time_is_up(datab
     with answering(*flood) as url, delivering(database):
         (task,) = completed(database, url)
         failure = eventually(lambda: outbox(database, task)[0]["failure"], 10)
-        assert failure == "it gave no answer that is HTTP"
+        assert failure == "the response is not HTTP"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_what_is_no_answer_is_a_failure(database: str, answer: bytes) -> None:
         (task,) = completed(database, url)
         failure = eventually(lambda: outbox(database, task)[0]["failure"])
         assert failure in {
-            "it gave no answer that is HTTP",
-            "the connection broke before there was an answer",
+            "the response is not HTTP",
+            "the connection broke before a response arrived",
         }

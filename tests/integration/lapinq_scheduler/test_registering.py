@@ -13,7 +13,7 @@ from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.comparing import Wanted
 from lapinq_core.schedules.schedules import Schedule
-from lapinq_scheduler.cron import cron_companion, run_cron
+from lapinq_scheduler.cron import embedded_cron, run_cron
 from lapinq_scheduler.registering import declarations, register
 from tests.support import proxy
 from tests.support.eventually import eventually, eventually_async
@@ -88,7 +88,7 @@ def test_one_that_is_kept_elsewhere_is_left_and_told_and_the_others_are_stored(
         assert found["report"].task_name == "add"
 
     asyncio.run(test())
-    assert "schedule report is kept in no module or file, and is left as it is" in caplog.text
+    assert "schedule report belongs to no module or file and stays unchanged" in caplog.text
 
 
 def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
@@ -110,20 +110,20 @@ def test_a_scheduler_stores_and_fires_as_soon_as_the_database_is_there(
         asyncio.run(test(between.url, between.heal))
 
 
-def test_the_companion_of_a_server_stores_and_fires_too(database: str) -> None:
+def test_an_embedded_scheduler_stores_and_fires_too(database: str) -> None:
     async def test() -> None:
         settings = load_settings({}, database_url=database, schedule_modules=(MODULE,))
-        async with await Conn.open(database) as conn, cron_companion(settings):
+        async with await Conn.open(database) as conn, embedded_cron(settings):
             await eventually_async(lambda: task_ids(conn, ADD))
 
     asyncio.run(test())
 
 
-def test_a_module_that_cannot_be_imported_keeps_the_companion_from_starting(database: str) -> None:
+def test_a_module_that_cannot_be_imported_keeps_the_embedded_scheduler_from_starting(database: str) -> None:
     settings = load_settings({}, database_url=database, schedule_modules=("tests.support.broken_module",))
 
     async def test() -> None:
-        async with cron_companion(settings):
+        async with embedded_cron(settings):
             pass
 
     with pytest.raises(Exception, match=r"schedules of module 'tests.support.broken_module': "):

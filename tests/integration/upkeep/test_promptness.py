@@ -15,7 +15,7 @@ from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, SOON_SECONDS, DueTime
 from lapinq_core.tasks.intake import Taken, take_in
 from lapinq_core.upkeep import maintenance
 from lapinq_core.upkeep.maintenance import run_maintenance
-from lapinq_scheduler.scheduler import scheduler_companion
+from lapinq_scheduler.scheduler import embedded_scheduler
 from tests.support.eventually import eventually_async
 from tests.support.factories import Conn, enqueue, new_task
 from tests.support.running import on_connections
@@ -94,7 +94,7 @@ def test_a_task_that_nobody_tells_of_is_ready_after_the_next_look(database: str)
 def test_a_scheduler_hears_of_what_another_process_stored(database: str) -> None:
     async def test(conn: Conn) -> None:
         settings = Settings(database_url=database)
-        async with make_pool(database, "test", 1, timeout=5) as pool, scheduler_companion(settings):
+        async with make_pool(database, "test", 1, timeout=5) as pool, embedded_scheduler(settings):
             delayed = delayed_notifier(pool)
             telling = asyncio.create_task(delayed.run())
             for seconds in (0.05, 0.4):

@@ -9,9 +9,9 @@ import httpcore
 import pytest
 
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_scheduler import resolving
+from lapinq_scheduler import resolver
 from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
-from lapinq_scheduler.resolving import Unresolved
+from lapinq_scheduler.resolver import Unresolved
 
 
 class Names:
@@ -119,7 +119,7 @@ def test_an_unknown_name_has_no_address() -> None:
 def test_a_resolver_that_hangs_is_left_behind_and_asked_so_often_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(resolving, "MOST_LOOKUPS", 2)
+    monkeypatch.setattr(resolver, "MOST_LOOKUPS", 2)
     hanging = threading.Event()
 
     def hang(*_: Any, **__: Any) -> list[Any]:

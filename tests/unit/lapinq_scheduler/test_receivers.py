@@ -1,4 +1,4 @@
-from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, MOST_IN_TROUBLE, SOON_SECONDS, Receivers
+from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_DOUBTFUL, MOST_EACH, QUICK_SECONDS, Receivers
 
 
 def test_one_host_gets_a_few_at_once() -> None:
@@ -34,11 +34,11 @@ def test_those_in_trouble_never_take_more_than_half_of_the_places() -> None:
         receivers.started(f"{number}")
         receivers.ended(f"{number}", answered=False)
     places = receivers.places()
-    assert sum(places.values()) == MOST_IN_TROUBLE
+    assert sum(places.values()) == MOST_DOUBTFUL
     assert places["0"] == 1
     assert places["49"] == 0
     receivers.started("0")
-    assert sum(receivers.places().values()) == MOST_IN_TROUBLE - 1
+    assert sum(receivers.places().values()) == MOST_DOUBTFUL - 1
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -53,11 +53,11 @@ def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
     receivers = Receivers()
     receivers.started("known")
     receivers.ended("known", answered=True)
-    for number in range(MOST_IN_TROUBLE):
-        assert receivers.free_for_any == MOST_IN_TROUBLE - number
+    for number in range(MOST_DOUBTFUL):
+        assert receivers.free_for_any == MOST_DOUBTFUL - number
         receivers.started(f"new {number}")
     assert receivers.free_for_any == 0
-    assert receivers.free == MOST_AT_ONCE - MOST_IN_TROUBLE
+    assert receivers.free == MOST_AT_ONCE - MOST_DOUBTFUL
     receivers.started("known")
     assert receivers.known_places() == {"known": MOST_EACH - 1}
     receivers.ended("known", answered=False)
@@ -71,8 +71,8 @@ def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
 def test_one_that_answers_late_gets_a_few_at_once_but_no_place_of_the_known() -> None:
     receivers = Receivers()
     receivers.started("late")
-    receivers.ended("late", answered=True, seconds=SOON_SECONDS + 1)
+    receivers.ended("late", answered=True, seconds=QUICK_SECONDS + 1)
     assert receivers.places() == {}
     assert receivers.known_places() == {}
     receivers.started("late")
-    assert receivers.free_for_any == MOST_IN_TROUBLE - 1
+    assert receivers.free_for_any == MOST_DOUBTFUL - 1

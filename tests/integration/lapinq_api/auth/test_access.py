@@ -30,7 +30,7 @@ def test_with_a_key_every_call_of_the_api_must_carry_it(serve: Serve) -> None:
         ):
             response = client.request(method, path, json=TASK, headers=headers)  # pyright: ignore[reportArgumentType]
             assert response.status_code == 401
-            assert response.json() == {"error": "this takes a valid X-API-Key header or a session"}
+            assert response.json() == {"error": "this needs a valid X-API-Key header or a session"}
             assert response.headers["x-request-id"]
     headers = {"X-API-Key": key}
     assert client.post("/api/v1/enqueue", json=TASK, headers=headers).status_code == 201  # pyright: ignore[reportArgumentType]
@@ -67,7 +67,7 @@ def test_beyond_the_rate_limit_the_api_answers_429_and_the_rest_goes_on(serve: S
     assert [client.get("/api/v1/queues").status_code for _ in range(7)] == [200] * 5 + [429] * 2
     refused = client.post("/api/v1/enqueue", json=TASK)
     assert refused.status_code == 429
-    assert refused.json() == {"error": "more than 5 requests a minute came from this address"}
+    assert refused.json() == {"error": "too many requests: this address may send 5 a minute"}
     assert 1 <= int(refused.headers["retry-after"]) <= 72
     assert client.get("/health").status_code == 200
     log_in(client)
@@ -162,7 +162,7 @@ def test_a_page_of_another_origin_changes_nothing_in_an_open_api(
     for path, body in (("/api/v1/enqueue", content), ("/api/v1/queues/mail/pause", b"")):
         answer = api.post(path, content=body, headers=headers)
         assert answer.status_code == 403
-        assert answer.json() == {"error": "a page of another origin may not do this without a key"}
+        assert answer.json() == {"error": "a page of another origin needs a key for this"}
     assert api.get("/api/v1/queues", headers=headers).status_code == 200
     assert api.post("/api/v1/enqueue", content=content).status_code == 201
 

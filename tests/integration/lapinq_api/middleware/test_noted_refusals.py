@@ -52,7 +52,7 @@ def test_changes_that_are_refused_to_somebody_known_are_noted(master: httpx.Clie
     key, password, pause, _ = entries(master, "request.refused")
     assert key["actor"] == {"kind": "key", "id": made["id"], "name": "a reader"}
     assert key["target"] == "DELETE /api/v1/tasks"
-    assert key["details"] == {"error": "a reader may not delete: that takes a key with the scope manage"}
+    assert key["details"] == {"error": "a reader may not delete: this needs a key with the scope manage"}
     assert password["target"] == "POST /account/password"
     assert password["details"] == {"error": "the current password is wrong"}
     assert pause["actor"] == {"kind": "user", "id": user["id"], "name": user["username"]}

@@ -23,7 +23,7 @@ from tests.support.running import on_connections
 from tests.support.schedules import add_schedule
 from tests.support.serving import serving
 
-REFUSAL = {"error": "this server is read-only: it changes nothing"}
+REFUSAL = {"error": "this server is read-only"}
 WRITTEN_BY_LOGGING_IN = {"lapinq_sessions", "lapinq_login_tries", "lapinq_audit"}
 
 _ROWS = psql.SQL("SELECT t::text FROM {} AS t")

@@ -159,11 +159,11 @@ def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
         assert client.post("/api/v1/enqueue", json=TASK).status_code == 201
 
 
-def test_a_companion_starts_once_the_schema_is_there_and_again_when_it_fails(between: Proxy) -> None:
+def test_an_embedded_service_starts_once_the_schema_is_there_and_again_when_it_fails(between: Proxy) -> None:
     happened: list[str] = []
 
     @asynccontextmanager
-    async def companion() -> AsyncGenerator[None]:
+    async def service() -> AsyncGenerator[None]:
         happened.append("start")
         if happened.count("start") == 1:
             raise RuntimeError("not yet")
@@ -171,20 +171,20 @@ def test_a_companion_starts_once_the_schema_is_there_and_again_when_it_fails(bet
         happened.append("stop")
 
     between.cut()
-    with serving(build_app(Settings(database_url=between.url), companions=[companion])):
+    with serving(build_app(Settings(database_url=between.url), services=[service])):
         assert happened == []
         between.heal()
         eventually(lambda: happened == ["start", "start"])
     assert happened == ["start", "start", "stop"]
 
 
-def test_a_companion_that_cannot_start_keeps_the_application_from_starting(database: str) -> None:
+def test_an_embedded_service_that_cannot_start_keeps_the_application_from_starting(database: str) -> None:
     @asynccontextmanager
-    async def companion() -> AsyncGenerator[None]:
+    async def service() -> AsyncGenerator[None]:
         raise RuntimeError("wrong settings")
         yield
 
-    app = build_app(Settings(database_url=database), companions=[companion])
+    app = build_app(Settings(database_url=database), services=[service])
 
     async def start() -> None:
         async with app.router.lifespan_context(app):

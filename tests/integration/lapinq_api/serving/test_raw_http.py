@@ -242,7 +242,7 @@ def test_beyond_the_bound_of_connections_requests_are_told_so(
         answer = _converse(client, GET + END)
         assert _statuses(answer) == [503]
         assert b"retry-after: 1" in answer
-        assert b'{"error":"the server has more connections than it can serve"}' in answer
+        assert b'{"error":"the server has too many connections"}' in answer
     eventually(lambda: client.get("/health").status_code == 200)
 
 

@@ -108,7 +108,7 @@ def test_a_port_that_is_taken_is_said_plainly(database: str) -> None:
         code, output = _run("server", "--port", str(port), "--database-url", database)
     assert code == exits.FAILED
     way_on = "choose another with --port, or --port 0 for a free one"
-    assert output == f"Error: port {port} of 127.0.0.1 is taken; {way_on}\n"
+    assert output == f"Error: port {port} of 127.0.0.1 is in use; {way_on}\n"
 
 
 @pytest.mark.parametrize(

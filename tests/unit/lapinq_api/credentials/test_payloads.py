@@ -168,5 +168,5 @@ def test_who_is_not_shown_a_payload_may_not_guess_at_it_by_filters(name: str) ->
             view.check_search(filters)
         assert refused.value.status == 403
         assert name not in view.searchable(filters)
-    with pytest.raises(Refused, match="takes a key with the scope enqueue or manage"):
+    with pytest.raises(Refused, match="needs a key with the scope enqueue or manage"):
         payloads.for_(READER).check_search({"queue": "mail", name: "x"})

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from lapinq_api.operations.body import read_json
-from lapinq_api.wire.admission import Admission, weight_of
+from lapinq_api.wire.admission import Admission, decoded_size
 from lapinq_api.wire.errors import Overloaded, Refused
 
 SCOPE: Scope = {"headers": [(b"content-type", b"application/json")]}
@@ -80,7 +80,7 @@ def test_what_a_body_is_decoded_to_takes_no_more_than_it_counts_for(name: str) -
     finally:
         tracemalloc.stop()
     assert len(decoded) == 20_001
-    assert 2 * taken < 3 * weight_of(body)
+    assert 2 * taken < 3 * decoded_size(body)
 
 
 def test_a_body_counts_for_what_it_is_decoded_to_and_one_beyond_all_measure_is_refused() -> None:

@@ -52,7 +52,7 @@ def test_it_probes_until_the_database_is_back(
         asyncio.run(run())
     assert answers == []
     said = [record.getMessage() for record in caplog.records]
-    assert said[0] == "the database is away, answering 503 until it is back: gone"
+    assert said[0] == "the database is unavailable, answering 503 until it is back: gone"
     assert said[-1].startswith("the database is back after ")
 
 

@@ -40,7 +40,7 @@ _many = msgspec.json.Decoder(list[Outer])
         (b'{"name":"x","inner":{}}', "inner.n", "is required"),
         (b'{"name":"x","inner":{"n":1,"a`b":2}}', "inner.a`b", "is not a known field"),
         (b'{"name":"x","share":"1"}', "share", "must be a number, not a string"),
-        (b'{"name":"x","share":1e999}', "share", "must be a number that can be kept"),
+        (b'{"name":"x","share":1e999}', "share", "must be a number within range"),
         (b'{"name":"x","flag":0}', "flag", "must be true or false, not an integer"),
         (b'{"name":"x","rest":true}', "rest", "must be a list, not a boolean"),
         (b'{"name":"x","table":1.5}', "table", "must be an object, not a decimal fraction"),

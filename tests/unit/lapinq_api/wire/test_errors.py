@@ -14,13 +14,13 @@ from lapinq_core.domain.errors import InvalidValue
     [
         (InvalidValue("args[1]", "must be a finite number"), 400, "args[1] must be a finite number"),
         (InvalidValue("", "must be a list"), 400, "the body must be a list"),
-        (ValueRefused("out of range"), 400, "the database can't store a value: out of range"),
+        (ValueRefused("out of range"), 400, "the database cannot store a value: out of range"),
         (Refused(404, "there is no task with this id"), 404, "there is no task with this id"),
         (HTTPException(404), 404, "there is nothing at this path"),
         (HTTPException(405), 405, "this path does not take this method"),
         (HTTPException(418, "teapot"), 418, "teapot"),
         (DatabaseUnavailable("secret host"), 503, "the database is unavailable or did not answer in time"),
-        (Overloaded(), 503, "the server has more to do than it can hold"),
+        (Overloaded(), 503, "the server is overloaded"),
     ],
 )
 def test_each_error_has_its_status_and_a_plain_sentence(error: Exception, status: int, sentence: str) -> None:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from lapinq_api.app import announce_stop, build_app
-from lapinq_api.metrics.gauges import KEPT_SECONDS
+from lapinq_api.metrics.gauges import CACHE_SECONDS
 from lapinq_api.overload.breaker import THRESHOLD
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
@@ -225,7 +225,7 @@ def test_two_applications_in_one_process_count_for_themselves(api_database: str)
 def test_slow_sums_are_not_taken_for_a_database_that_is_away(
     serve: Serve, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lapinq_api.metrics.gauges.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("lapinq_api.metrics.gauges.CACHE_SECONDS", 0.0)
     client = serve(database_url=database)
     with psycopg.connect(database) as conn:
         conn.execute("LOCK TABLE lapinq_counts IN ACCESS EXCLUSIVE MODE")
@@ -249,4 +249,4 @@ def test_many_scrapes_at_once_are_one_question(serve: Serve, api_database: str) 
         ups = {each.result().value("lapinq_database_up") for each in scrapes}
     assert ups == {1}
     assert most <= 1
-    assert time.monotonic() - began < 10 * KEPT_SECONDS
+    assert time.monotonic() - began < 10 * CACHE_SECONDS

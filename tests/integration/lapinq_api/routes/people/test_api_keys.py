@@ -142,7 +142,7 @@ def test_a_key_does_what_its_scopes_say(closed: httpx.Client) -> None:
     assert closed.post("/api/v1/enqueue", json=TASK, headers=writer).status_code == 201
     refused = closed.post("/api/v1/enqueue", json=TASK, headers=reader)
     assert refused.status_code == 403
-    assert refused.json()["error"].endswith("may not enqueue: that takes a key with the scope enqueue")
+    assert refused.json()["error"].endswith("may not enqueue: this needs a key with the scope enqueue")
     assert closed.get("/api/v1/tasks", headers=reader).status_code == 200
     assert closed.get("/api/v1/tasks", headers=writer).status_code == 403
 

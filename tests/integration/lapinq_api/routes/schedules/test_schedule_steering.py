@@ -256,7 +256,7 @@ def test_who_may_enqueue_on_no_queue_is_refused_before_anything_is_read(closed: 
         answer = closed.request(method, f"/api/v1/schedules{action}", content=b"{", headers=key)
         assert (answer.status_code, answer.json()["error"]) == (
             403,
-            "reader of schedules may not enqueue: that takes a key with the scope enqueue",
+            "reader of schedules may not enqueue: this needs a key with the scope enqueue",
         )
 
 
@@ -272,7 +272,7 @@ def test_a_mask_is_not_written_back(serve: Serve, name: str) -> None:
             refused = person.patch(path(name), json={"version": 1, field: shown[field]})
             assert refused.status_code == 400
             assert refused.json()["error"] == (
-                f"{field} must not hold [hidden], which stands for what you may not see: leave it out"
+                f"{field} must not hold [hidden], the mask of a value that you may not see: leave the field out"
             )
         changed = person.patch(path(name), json={"version": 1, "priority": 3, "metadata": {"a": 1}}).json()
         other = ("priority", "metadata", "version", "updated_at", "updated_by")
@@ -298,7 +298,7 @@ def test_a_schedule_is_not_moved_to_where_its_hidden_values_would_be_seen(serve:
         assert (refused.status_code, refused.json()["error"]) == (
             403,
             f"{user['username']} may not move it from the queue {hidden}, where values are hidden from them,"
-            f" to {seen}, where they are shown",
+            f" to {seen}, where they are not",
         )
         assert person.get(path(name)).json()["kwargs"] == {"password": "[hidden]"}
         moved = person.patch(path(name), json={"version": 1, "queue_name": also_hidden}).json()

@@ -243,7 +243,7 @@ def test_nobody_searches_for_what_is_hidden_from_them(stage: Stage, field: str, 
             answer = stage.people["without"].request(method, path, params=query)
             assert answer.status_code == 403
             assert answer.json()["error"].endswith(
-                f"may not search {field} on the queue {queue}: that takes the permission payload"
+                f"may not search {field} on the queue {queue}: this needs the permission payload"
             )
         assert stage.people["with"].request(method, path, params={**more, field: text}).status_code == 403
         assert (

@@ -14,7 +14,7 @@ from tests.support.people import log_in
 
 pytestmark = pytest.mark.http
 
-BUSY = "too many lists and searches are under way at once"
+BUSY = "too many lists and searches are running"
 LATE = "the database is unavailable or did not answer in time"
 
 

@@ -28,7 +28,7 @@ from tests.support.serving import serving
 Serve = Callable[..., httpx.Client]
 
 NOT_FINISHED = {"error": "task not finished", "status": "running"}
-POLLED_SECONDS = waiting.LOOK_INTERVAL_SECONDS + 1.0  # and something for a busy machine
+POLLED_SECONDS = waiting.POLL_INTERVAL_SECONDS + 1.0  # and something for a busy machine
 
 
 def _get(client: httpx.Client, task_id: str, wait: float) -> httpx.Response:
@@ -177,7 +177,7 @@ def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pyt
         asked = [stack.enter_context(asking(api_database, client, task_id, 3)) for task_id in ids]
         refused = _get(client, ids[0], 0.05)
         assert refused.status_code == 503
-        assert refused.json() == {"error": "the server has more to do than it can hold"}
+        assert refused.json() == {"error": "the server is overloaded"}
         assert int(refused.headers["retry-after"]) >= 1
         assert [one.result().json()["status"] for one in asked] == ["pending"] * 3
     assert _get(client, ids[0], 0.05).status_code == 200
@@ -245,7 +245,7 @@ def _check_hints(database: str, client: httpx.Client, directory: Path) -> None:
             lags.append(time.time() - _completed_at(response.json()))
         assert response.json()["status"] == "completed"
     assert min(lags) < 0.1, lags
-    assert sorted(lags)[len(lags) // 2] < waiting.LOOK_INTERVAL_SECONDS / 2, lags
+    assert sorted(lags)[len(lags) // 2] < waiting.POLL_INTERVAL_SECONDS / 2, lags
 
 
 def _status(client: httpx.Client, task_id: str) -> str:

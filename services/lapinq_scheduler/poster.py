@@ -1,4 +1,4 @@
-"""One try to deliver a webhook: a POST, and what its answer comes to."""
+"""Sends one delivery of a webhook: a POST, and the outcome that its response means."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from lapinq_core.domain.webhooks.target import Target, read_target
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge, signed_headers
 from lapinq_core.webhooks.deliveries import DueWebhook
 from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
-from lapinq_scheduler.resolving import Unresolved
+from lapinq_scheduler.resolver import Unresolved
 
 CONNECT_SECONDS = 5.0
-"""For the lookup, the connection and the handshake, each."""
+"""For each of lookup, connection and TLS handshake."""
 WHOLE_SECONDS = 15.0
-"""From the start of a try until the status of its answer is there."""
+"""From the start of a delivery to the status line of the response."""
 _LEFTOVERS_SECONDS = 1.0
 MOST_READ = 64 * 1024
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Poster:
-    """Sends events, on one event loop, from `open` to `close`. `keys` sign, all of them."""
+    """Sends events, on one event loop. Signs each with all `keys`."""
 
     def __init__(self, network: GuardedNetwork, keys: Sequence[bytes], *, most_at_once: int) -> None:
         self._keys = keys
@@ -44,7 +44,7 @@ class Poster:
         await self._pool.aclose()
 
     async def post(self, due: DueWebhook) -> Taken | NotTaken:
-        """Sends it once. Whatever goes wrong is an outcome, too; it names the host alone, never the URL."""
+        """Sends `due` once. Every failure is an outcome, too; its text names the host but never the URL."""
         try:
             target = read_target(due.url)
         except InvalidValue as error:
@@ -87,7 +87,7 @@ class Poster:
 
 
 async def _read_leftovers(response: httpcore.Response) -> None:
-    """Reads a short body to its end, so that the connection can be used again; gives up on any other."""
+    """Reads a short body to its end so that the connection can be reused. Abandons a long or slow one."""
     size = 0
     with contextlib.suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError):
         async with asyncio.timeout(_LEFTOVERS_SECONDS):
@@ -121,10 +121,10 @@ def _no_connection(host: str, error: Exception) -> str:
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpcore.ConnectTimeout):
         return f"no connection to {host} within {CONNECT_SECONDS:g} s"
-    return f"{host} takes no connections"
+    return f"{host} refuses connections"
 
 
 def _no_answer(error: Exception) -> str:
     if isinstance(error, httpcore.RemoteProtocolError):
-        return "it gave no answer that is HTTP"
-    return "the connection broke before there was an answer"
+        return "the response is not HTTP"
+    return "the connection broke before a response arrived"

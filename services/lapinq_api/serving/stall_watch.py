@@ -1,10 +1,10 @@
-"""Cuts off a client that takes nothing of what was written to it."""
+"""Disconnects a client that doesn't read what was sent to it."""
 
 import asyncio
 
 
-class UnreadWatch:
-    """Of one connection. From `begin` on it looks every `seconds` whether anything was taken, until nothing is left."""
+class StallWatch:
+    """Watches one connection. From `begin` it checks every `seconds` whether data was read, until none is left."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._loop = loop
@@ -12,18 +12,18 @@ class UnreadWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: asyncio.Transport) -> None:
-        """Watches `transport`, unless it does so already or all is taken."""
+        """Watches `transport`, unless it does already or nothing is unread."""
         left = transport.get_write_buffer_size()
         if left and self._timer is None:
-            self._timer = self._loop.call_later(self._seconds, self._look, transport, left)
+            self._timer = self._loop.call_later(self._seconds, self._check, transport, left)
 
     def end(self) -> None:
-        """All is taken, or the connection is gone."""
+        """Stops: all data was read, or the connection is closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self, transport: asyncio.Transport, before: int) -> None:
+    def _check(self, transport: asyncio.Transport, before: int) -> None:
         self._timer = None
         if transport.get_write_buffer_size() >= before:
             transport.abort()

@@ -1,4 +1,4 @@
-"""The dashboard: server-rendered pages that stay live, and the static files that belong to them."""
+"""The dashboard: server-rendered pages with live updates, and their static files."""
 
 from starlette.routing import BaseRoute
 
@@ -12,7 +12,7 @@ from lapinq_api.state import State
 
 def routes(state: State) -> list[BaseRoute]:
     return [
-        # That of the users is an operation of the API, as published.
+        # The page of users is published as an operation of the API.
         *(pages.route(view, state) for view in VIEWS if view.path != "/admin/users"),
         *web_socket.routes(state, Views(VIEWS)),
         *login.routes(state),

@@ -1,4 +1,4 @@
-"""The account page: one's own password, sessions and permissions, and how the dashboard looks."""
+"""The account page: the user's own password, sessions and permissions, and display preferences."""
 
 from starlette.requests import Request
 from starlette.responses import Response

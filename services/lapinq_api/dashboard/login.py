@@ -1,4 +1,4 @@
-"""The login page and what its form is sent to, and logging out."""
+"""The login page, its form, and logout."""
 
 import logging
 from http import HTTPStatus
@@ -49,13 +49,13 @@ async def _log_in(state: State, request: Request) -> Response:
     try:
         username, password = await _read_form(state, request)
     except InvalidValue as error:
-        return _again(request, HTTPStatus.BAD_REQUEST, f"The form can't be read: {error.loc} {error.msg}.")
+        return _again(request, HTTPStatus.BAD_REQUEST, f"The form is invalid: {error.loc} {error.msg}.")
     try:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
         return _again(request, HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
     except (Overloaded, DatabaseUnavailable) as error:
-        log.info("a login could not be looked at: %s", error)
+        log.info("could not check a login: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return _again(request, HTTPStatus.SERVICE_UNAVAILABLE, _texts(request)("login.later"), headers)
     if token is None:
@@ -66,11 +66,11 @@ async def _log_in(state: State, request: Request) -> Response:
 
 
 async def logout(state: State, request: Request) -> Response:
-    """Takes GET too, as has always been published; all that another site can do with it is to log somebody out."""
+    """Accepts GET, too, as published. All that another site can do with it is to log a user out."""
     try:
         await sign_out(state, request)
     except DatabaseUnavailable:
-        return away.page_for(request.scope)  # and the browser keeps the token, with which it tries again
+        return away.page_for(request.scope)  # the browser keeps the token and can try again
     answer = to_login(request)
     clear_token(answer, request)
     return answer
@@ -89,7 +89,7 @@ def _sentence(text: str) -> str:
 
 
 async def _read_form(state: State, request: Request) -> tuple[str, str]:
-    """Username and password as they were typed. Raises `InvalidValue`, and `Refused` for what is too long or slow."""
+    """Username and password as typed. Raises `InvalidValue`, and `Refused` if the form is too large or slow."""
     body = await read_body(request.scope, request.receive, MAX_FORM_BYTES, state.admission)
 
     async def receive() -> Message:
@@ -99,7 +99,7 @@ async def _read_form(state: State, request: Request) -> tuple[str, str]:
     try:
         form = await again.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MAX_FORM_BYTES)
     except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
-        log.info("a login form could not be read: %s", type(error).__name__)
+        log.info("could not read a login form: %s", type(error).__name__)
         raise InvalidValue("it", "is malformed") from error
     return _field(form, "username"), _field(form, "password")
 

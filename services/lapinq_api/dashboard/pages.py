@@ -1,4 +1,4 @@
-"""Serves views as whole pages. As every page but the login they take a session."""
+"""Serves views as whole pages. They need a session, like every page except the login."""
 
 from http import HTTPStatus
 
@@ -19,7 +19,7 @@ from lapinq_core.domain.errors import InvalidValue
 
 
 class ViewEndpoint:
-    """The page of a view."""
+    """Serves one view."""
 
     def __init__(self, view: View, state: State) -> None:
         self._view = view

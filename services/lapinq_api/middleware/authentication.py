@@ -101,7 +101,7 @@ class Authentication:
 
     async def _dashboard(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         is_page = _is_page_load(scope, path)
-        has_key = _takes_key(path) and has_master_key(self._state, scope)
+        has_key = _needs_key(path) and has_master_key(self._state, scope)
         if has_key and path.startswith("/admin"):
             scope[ACTOR_KEY] = MASTER_KEY
             await self._app(scope, receive, send)
@@ -136,7 +136,7 @@ def _is_dashboard(path: str) -> bool:
     return path in _PAGES or path.startswith(_BELOW)
 
 
-def _takes_key(path: str) -> bool:
+def _needs_key(path: str) -> bool:
     """Whether the key in the settings gives access, too. A named key never does."""
     return path.startswith(("/me", "/admin", "/account"))
 

@@ -1,1 +1,1 @@
-"""The sockets: who watches what, and what they are sent."""
+"""WebSockets: who watches which page, and the updates they get."""

@@ -1,8 +1,8 @@
-"""Looks for all viewers of the same thing at once, and renders for all who are shown the same.
+"""Loads each watched page once for all its viewers, and renders it once for all who see the same.
 
-A feed is a page with what narrows it down. While somebody watches it, it is loaded every two seconds, or soon after
-something changed; the more that costs, the longer the pause after it, so that viewers never take more than a share of
-the process. What a viewer gets is the difference to what they were sent before, encoded once for all of them.
+A feed is a page with its parameters. While it has viewers, it is loaded every two seconds, or soon after a change. The
+pause grows with the cost of loading, so that viewers use only a share of the process. A viewer gets the difference
+from what they were sent before, which is encoded once for all.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from lapinq_core.runtime.loops import pause_for
 INTERVAL_SECONDS = 2.0
 LEAST_INTERVAL_SECONDS = 0.25
 COST_FACTOR = 4.0
-"""The pause after a look, in multiples of what it took to look, render and send."""
+"""The pause after an update, in multiples of the time to load, render and send it."""
 
 log = logging.getLogger(__name__)
 
 
 class Shown:
-    """What an audience is shown by one look: the content of each part."""
+    """What an audience sees: the HTML of each part."""
 
     def __init__(self, parts: dict[str, str]) -> None:
         self.parts = parts
         self._news: tuple[object, str | None] | None = None
 
     def news_since(self, before: "Shown | None") -> str | None:
-        """The parts that differ from `before`, as a message; None when none does."""
+        """A message with the parts that differ from `before`; None if none does."""
         if self._news is None or self._news[0] is not before:
             old = before.parts if before else {}
             changed = {part: html for part, html in self.parts.items() if old.get(part) != html}
@@ -48,7 +48,7 @@ class Shown:
 
 
 class Feed:
-    """One page, watched. `problem` says why it can't be shown, None as long as it can."""
+    """A watched page. `problem` says why it can't be shown at the moment."""
 
     def __init__(self, state: State, view: View, asked: Asked) -> None:
         self._state = state
@@ -63,11 +63,11 @@ class Feed:
         self.task: asyncio.Task[None] | None = None
 
     def next(self) -> asyncio.Event:
-        """Set with the next look after this call."""
+        """An event that the next update sets."""
         return self._turns.next()
 
     def shown_to(self, audience: Audience) -> Shown | None:
-        """What the last look found, None before the first for that audience."""
+        """What `audience` sees since the last update; None before the first one."""
         return self._shown.get(audience)
 
     def add(self, audience: Audience) -> None:
@@ -82,7 +82,7 @@ class Feed:
             self._shown.pop(audience, None)
 
     async def run(self) -> None:
-        """Looks again and again, until cancelled."""
+        """Updates the page until cancelled."""
         loop = asyncio.get_running_loop()
         while not self._state.stopping.is_set():
             news = self._state.changes.next()
@@ -90,11 +90,11 @@ class Feed:
             began = loop.time()
             try:
                 await self._look()
-            except Exception:  # a loop's turn: the next look may succeed
-                log.exception("a page could not be made for its viewers")
+            except Exception:  # as in a loop: the next update may succeed
+                log.exception("could not update a page for its viewers")
             self.look_count += 1
             self._turns.heard("")
-            await asyncio.sleep(0)  # viewers are woken, and send
+            await asyncio.sleep(0)  # lets the viewers send
             pause = max(LEAST_INTERVAL_SECONDS, COST_FACTOR * (loop.time() - began))
             await pause_for(pause, self._state.stopping, self._missing)
             await pause_for(INTERVAL_SECONDS, news, self._missing, self._state.stopping)
@@ -116,7 +116,7 @@ class Feed:
 
 
 class Hub:
-    """The feeds of one application. Of one event loop."""
+    """The feeds of one application. Used by one event loop."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -124,7 +124,7 @@ class Hub:
 
     @contextmanager
     def watching(self, view: View, asked: Asked, audience: Audience) -> Generator[Feed]:
-        """The feed of that page, for as long as the context lasts."""
+        """The feed of a page, while the context lasts."""
         key = (view.path, asked.key)
         feed = self._feeds.get(key)
         if feed is None:

@@ -1,7 +1,6 @@
-"""What a viewer of the live page narrows it to: messages of names and texts, read into a filter.
+"""The filters of the published live table: messages of names and values.
 
-Each message changes what it names and leaves the rest; an empty text takes a filter away. Texts are taken as they were
-typed, without wildcards.
+A message changes the filters that it names; an empty value removes one. Values are literal, without wildcards.
 """
 
 from typing import Any
@@ -18,7 +17,7 @@ LONGEST = 1000
 
 
 def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
-    """`filters` as `message` changes them. Raises `InvalidValue`."""
+    """`filters` with the changes in `message`. Raises `InvalidValue`."""
     changed = dict(filters)
     for name, text in message.items():
         if name not in NAMES:
@@ -36,7 +35,7 @@ def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
 
 
 def as_filter(filters: dict[str, str]) -> TaskFilter:
-    """What passes. Raises `InvalidValue`."""
+    """`filters` as a `TaskFilter`. Raises `InvalidValue`."""
     chosen = TaskFilter(queue=filters.get("queue"))
     if status := filters.get("status"):
         if status not in set(Status):

@@ -1,4 +1,4 @@
-"""What `/ws` has always sent, to whoever watches no page of ours: the cards of the queues and a table of tasks."""
+"""The published protocol of `/ws` for other programs: cards of the queues and a table of tasks."""
 
 from typing import Any
 
@@ -19,6 +19,6 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 
 _NONE: dict[str, Any] = {"since": {}, "rates": {}, "left_out": 0}
-"""Of what the cards of our own overview show besides."""
+"""Values of cards that only our own overview shows."""
 
 PUBLISHED = View(path="/", template="", here="", load=load, parts=("cards", "table"))

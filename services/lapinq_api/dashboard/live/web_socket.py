@@ -1,11 +1,11 @@
-"""`/ws`: pages as they change, as fragments of HTML, for as long as the viewer's session holds.
+"""`/ws`: sends pages as they change, as HTML fragments, while the viewer's session lasts.
 
-The first message authenticates: `{"type": "auth", "token": …}`; without a token the cookie of the handshake counts,
-which a page can't read. Then `cards`, `table` and `user` are sent every two seconds, or soon after something changed,
-and messages change the filters of the table. That is what has been published.
+The first message authenticates: `{"type": "auth", "token": …}`. Without a token, the cookie of the handshake counts,
+because pages can't read it. Then the server sends `cards`, `table` and `user` every two seconds, or soon after a
+change, and messages change the filters of the table. That is the published protocol.
 
-Our own pages say `{"type": "watch", "page": "tasks?queue=video"}`, and are sent `parts` from then on: the content of
-those elements of the page that changed. A viewer who reads too slowly is let go: nothing piles up for them.
+Our own pages send `{"type": "watch", "page": "tasks?queue=video"}`. From then on they get `parts`: the content of
+those elements that changed. A viewer who reads too slowly is disconnected, so nothing accumulates for them.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from lapinq_core.runtime.loops import pause_for
 
 AUTH_SECONDS = 5.0
 CHECK_SECONDS = 2.0
-"""Between two looks at whether a session holds, where nobody says that it may not."""
+"""Between two checks of a session, unless a change is announced."""
 SEND_SECONDS = 10.0
 LARGEST_MESSAGE = 16 * 1024
 MESSAGE_BURST = 40
 MESSAGE_SECONDS = 0.1
-"""For each message after as many as that: the rest waits unread, at last in the kernel of the sender."""
+"""Per message after the burst. Further messages stay unread, finally in the sender's kernel."""
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
@@ -58,7 +58,7 @@ def routes(state: State, views: Views) -> list[WebSocketRoute]:
 
 
 class LiveEndpoint:
-    """Takes viewers in, as many as there are places."""
+    """Accepts viewers up to the limit."""
 
     def __init__(self, state: State, views: Views) -> None:
         self._state = state
@@ -71,17 +71,17 @@ class LiveEndpoint:
         except WebSocketDisconnect:
             pass
         except TimeoutError:
-            # Not even told so, for that would be one more thing that they don't read. The server cuts them off.
+            # Without a message, which they wouldn't read either. The server disconnects them.
             log.info("a viewer did not read in time")
 
     async def _take_in(self, socket: WebSocket) -> None:
         if not is_same_origin(socket.scope):
-            await socket.close(POLICY_VIOLATION)  # before it is accepted: the handshake is answered 403
+            await socket.close(POLICY_VIOLATION)  # before accepting: the handshake gets a 403
             return
         viewer = _Viewer(self._state, self._views, self._hub, socket)
         client = socket.client
         try:
-            # Whoever says nothing takes a place from others of their kind alone.
+            # A client that doesn't authenticate only takes a place from others like it.
             with self._state.strangers.take(source_of(client.host) if client else ""):
                 await socket.accept()
                 token = await viewer.authenticate()
@@ -103,20 +103,20 @@ class _Viewer:
         self._hub = hub
         self._socket = socket
         self._watched: tuple[View, Asked] = (PUBLISHED, Asked({}, {}))
-        self._changed = asyncio.Event()  # what is watched
+        self._changed = asyncio.Event()  # set when something else is watched
         self._gone = asyncio.Event()
         self._user: dict[str, str] = {}
         self._payloads = state.payloads.for_(_STRANGER)
 
     async def authenticate(self) -> str | None:
-        """The token of a session that holds; None when the first message brought none in time, and all is over."""
+        """The token of a valid session; None, after closing, if the first message has none or is late."""
         token = await self._authenticated()
         if token is None:
             await self._close(POLICY_VIOLATION, "the first message must be an auth with a valid token")
         return token
 
     async def run(self, token: str) -> None:
-        """Shows the viewer what they ask for, for as long as the session of `token` holds."""
+        """Sends the viewer what they watch, while the session of `token` lasts."""
         reading = asyncio.create_task(self._read())
         try:
             await self._show(token)
@@ -125,7 +125,7 @@ class _Viewer:
             await asyncio.wait((reading,))
 
     async def _authenticated(self) -> str | None:
-        """The token of a session that holds, None when the first message brings none in time."""
+        """The token of a valid session; None if the first message has none or is late."""
         try:
             async with asyncio.timeout(AUTH_SECONDS):
                 message = await self._receive()
@@ -137,7 +137,7 @@ class _Viewer:
         try:
             session = await find_session(self._state, token)
         except DatabaseUnavailable:
-            await self._close(TRY_AGAIN_LATER, "the database is away")
+            await self._close(TRY_AGAIN_LATER, "the database is unavailable")
             return None
         if session is None:
             return None
@@ -145,14 +145,14 @@ class _Viewer:
         return token
 
     async def _show(self, token: str) -> None:
-        """Shows what is watched, anew whenever that or the rights of the viewer change."""
+        """Sends what is watched. Starts over when that or the viewer's permissions change."""
         while not self._is_over:
             accesses = self._state.accesses.next()
             try:
                 session = await find_session(self._state, token)
             except DatabaseUnavailable:
                 if self._watched[0] is not PUBLISHED:
-                    await self._send({"away": True})  # the page keeps what it has, and says so
+                    await self._send({"away": True})  # the page keeps its content and says so
                 await pause_for(CHECK_SECONDS, self._gone, self._state.stopping)
                 continue
             if session is None:
@@ -165,7 +165,7 @@ class _Viewer:
             view, asked = self._watched
             self._changed.clear()
             if view is PUBLISHED:
-                # What they may search may have been taken from them since they asked.
+                # Their permission to search may have been removed meanwhile.
                 asked = Asked({}, self._payloads.searchable(asked.query))
             audience = audience_for(self._state, self._socket.scope, session.actor)
             refusal = self._refusal_of(view, asked, session)
@@ -178,7 +178,7 @@ class _Viewer:
         await self._close(GOING_AWAY, "the server stops")
 
     def _refusal_of(self, view: View, asked: Asked, session: Session) -> str | None:
-        """Why they may not see that; None when they may."""
+        """Why they may not see that; None if they may."""
         if view.needs_admin and not session.actor.is_admin:
             return "only an admin may see this page"
         try:
@@ -191,7 +191,7 @@ class _Viewer:
     async def _follow(
         self, feed: Feed, session: Session, audience: Audience, token: str, accesses: asyncio.Event
     ) -> None:
-        """Sends what the feed shows until something else is watched, or the session isn't what it was."""
+        """Sends the feed's updates until the viewer watches something else, or their session changes."""
         is_published = self._watched[0] is PUBLISHED
         loop = asyncio.get_running_loop()
         checked = loop.time()
@@ -206,7 +206,7 @@ class _Viewer:
                     await self._send({**shown.parts, "user": _user(session)})
             elif feed.problem is not None and not is_published:
                 await self._send(_problem(feed.problem))
-                sent = None  # what is shown afterwards says that it is over, also if nothing changed
+                sent = None  # the next update must tell that the problem is over, even if nothing changed
             elif shown is not None and shown is not sent:
                 news = shown.news_since(sent)
                 sent = shown
@@ -233,7 +233,7 @@ class _Viewer:
         return self._gone.is_set() or self._state.stopping.is_set()
 
     async def _read(self) -> None:
-        """Takes in what the viewer sends, until they are gone."""
+        """Handles the viewer's messages until they disconnect."""
         pace = Pace(MESSAGE_BURST, MESSAGE_SECONDS)
         try:
             while True:
@@ -250,7 +250,7 @@ class _Viewer:
             self._gone.set()
 
     def _watching(self, message: dict[str, Any]) -> tuple[View, Asked]:
-        """What is to be watched after `message`. Raises `InvalidValue`, `Refused`."""
+        """What to watch after `message`. Raises `InvalidValue` and `Refused`."""
         if message.get("type") == "watch":
             page = message.get("page")
             if not isinstance(page, str):
@@ -262,7 +262,7 @@ class _Viewer:
         return PUBLISHED, Asked({}, filters)
 
     async def _receive(self) -> dict[str, Any]:
-        """A message. Raises `InvalidValue` for anything but a small JSON object."""
+        """The next message. Raises `InvalidValue` unless it is a small JSON object."""
         received = await self._socket.receive()
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received["code"], received.get("reason"))

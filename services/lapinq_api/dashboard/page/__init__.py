@@ -1,1 +1,1 @@
-"""What every page shares: its frame, words, texts, static files, and how a view is rendered."""
+"""What all pages share: frame, texts, formats, static files, and rendering."""

@@ -1,6 +1,6 @@
-"""For whom something is shown: what of a person makes a difference to it, and nothing else.
+"""The properties of a viewer on which the content of a page depends.
 
-People for whom it makes none share what is rendered (`lapinq_api.dashboard.live.hub`).
+Viewers with the same properties share what is rendered (`lapinq_api.dashboard.live.hub`).
 """
 
 import msgspec
@@ -11,38 +11,38 @@ from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):
-    """`grants` are pairs of a queue and what may be done there; an admin needs none."""
+    """`grants` are pairs of a queue and a permission; an admin needs none."""
 
     locale: str
     is_admin: bool
     grants: frozenset[tuple[str, Permission]]
     is_read_only: bool
-    """Whether the server lets nobody change anything."""
+    """Whether the server is read-only."""
 
     @property
     def actor(self) -> Actor:
-        """Somebody without a name who may do the same."""
+        """An anonymous actor with the same permissions."""
         permissions: dict[str, frozenset[Permission]] = {}
         for queue, one in self.grants:
             permissions[queue] = permissions.get(queue, frozenset()) | {one}
         return Actor(kind=ActorKind.USER, name="a viewer", is_admin=self.is_admin, permissions=permissions)
 
     def may(self, permission: Permission, queue: str | None) -> bool:
-        """Whether a page offers that; None is all queues at once. The API decides for itself."""
+        """Whether a page offers an action on `queue`; None is all queues. The API checks again."""
         return not self.is_read_only and (self.is_admin or (queue or "", permission) in self.grants)
 
     def may_anywhere(self, permission: Permission) -> bool:
-        """Whether there is a queue on which they may."""
+        """Whether a page offers an action on at least one queue."""
         return not self.is_read_only and (self.is_admin or any(one is permission for _, one in self.grants))
 
     @property
     def may_rule(self) -> bool:
-        """Whether a page offers what only an admin may."""
+        """Whether a page offers the actions of admins."""
         return self.is_admin and not self.is_read_only
 
 
 def audience_of(actor: Actor, locale: str, *, is_read_only: bool) -> Audience:
-    """`actor`, who reads `locale`."""
+    """The audience that `actor` belongs to, reading `locale`."""
     granted = () if actor.is_admin else actor.permissions.items()
     return Audience(
         locale=locale,
@@ -53,7 +53,7 @@ def audience_of(actor: Actor, locale: str, *, is_read_only: bool) -> Audience:
 
 
 def locale_of(scope: Scope) -> str:
-    """The language of a request or a WebSocket: what its cookie says, else what its browser asks for."""
+    """The language of a request or WebSocket: from its cookie, else from the browser's languages."""
     cookie, accepted = None, ""
     for name, value in scope["headers"]:
         if name == b"accept-language":

@@ -1,4 +1,4 @@
-"""What stands in place of any page while the database, which would say whose session it is, is away."""
+"""Replaces every page while the database, which stores the sessions, is unavailable."""
 
 from http import HTTPStatus
 
@@ -12,5 +12,5 @@ _HEADERS = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 
 def page_for(scope: Scope) -> Response:
-    """A page that says so and tries again by itself."""
+    """A page that says so and reloads itself."""
     return page(scope, "away.html", HTTPStatus.SERVICE_UNAVAILABLE, _HEADERS)

@@ -1,4 +1,4 @@
-"""The latest runs of a schedule as a strip of marks, made of plain markup: a page may have a thousand of them."""
+"""The latest runs of a schedule as a strip of marks. It is plain markup, because a page may have a thousand marks."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ _GONE = "gone"
 
 
 def strip(texts: Texts, up: str, name: str, ticks: Sequence[Tick]) -> Markup:
-    """The marks of `ticks`, the last one first, as a list with that one at the end; nothing for none.
+    """A list of marks for `ticks`, which come latest first; the list shows the latest last. Empty without ticks.
 
-    Each leads to its task where there is one. Tab reaches the last link alone, and `strips.js` the others from there.
+    Each mark links to its task, if there is one. Tab reaches the latest link; from there `strips.js` moves on.
     """
     if not ticks:
         return Markup()
@@ -40,14 +40,14 @@ def strip(texts: Texts, up: str, name: str, ticks: Sequence[Tick]) -> Markup:
 
 
 def _kind(tick: Tick) -> str:
-    """Its look: a status of its task, or what was done about it."""
+    """The mark's class: the status of its task, or the outcome of the tick."""
     if tick.outcome is not TickOutcome.ENQUEUED:
         return tick.outcome
     return _GONE if tick.status is None else tick.status
 
 
 def _said(texts: Texts) -> dict[str, str]:
-    """In words, by look."""
+    """The label for each class."""
     outcomes = {one.value: texts(f"schedules.outcome.{one}") for one in TickOutcome}
     statuses = {one.value: texts(f"status.{one}") for one in Status}
     return {**outcomes, **statuses, _GONE: texts("schedules.gone")}

@@ -1,4 +1,4 @@
-"""Where the pages of a list lead: to its beginning and to what is older, with the same filters."""
+"""Links between the pages of a list: to the first page and to older entries, with the same filters."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ class PageLinks(msgspec.Struct, frozen=True):
 
 
 def page_links(query: Mapping[str, str], cursor: str | None) -> PageLinks:
-    """From a page that was asked for with `query`, and goes on with `cursor`, None where it ends."""
+    """The links of the page at `query`. `cursor` leads to the next page; None on the last."""
     filters = {name: text for name, text in query.items() if name != CURSOR}
     return PageLinks(
         first=f"?{urlencode(filters)}" if CURSOR in query else None,

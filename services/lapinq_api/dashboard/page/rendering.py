@@ -1,4 +1,4 @@
-"""HTML answers: templates with everything escaped, under a policy that runs no code but our own files."""
+"""Renders HTML responses: templates with autoescaping, and a policy that allows only our own scripts."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ _STRANGER = {
 
 
 class PageEndpoint:
-    """What makes a page, with the state it works on."""
+    """An ASGI endpoint that calls a page handler with the state."""
 
     def __init__(self, handler: Handler, state: State) -> None:
         self._handler = handler
@@ -93,7 +93,7 @@ def page(
     /,
     **values: Any,
 ) -> Response:
-    """The page that `template` makes of `values`, for somebody of whom no more is known than the language."""
+    """Renders `template` for a viewer who isn't logged in."""
     audience = _STRANGER[locale_of(scope)]
     return _answer(scope, template, audience, status, headers, viewer=None, **values)
 
@@ -101,8 +101,8 @@ def page(
 def page_of(
     state: State, request: Request, template: str, status: int = HTTPStatus.OK, /, **values: Any
 ) -> Response:
-    """As `page`, for whoever is logged in: with what they may go to, and the warnings that concern them."""
-    session: Session | None = request.scope.get(SESSION_KEY)  # None: somebody with the key of the settings
+    """Renders `template` for a logged-in user, with their navigation and warnings."""
+    session: Session | None = request.scope.get(SESSION_KEY)  # None with the key in the settings
     audience = audience_for(state, request.scope, actor_of(request))
     shared = {
         "viewer": session,
@@ -114,12 +114,12 @@ def page_of(
 
 
 def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
-    """`actor`, who looks by this request or socket."""
+    """The audience that `actor` belongs to with this request or socket."""
     return audience_of(actor, locale_of(scope), is_read_only=state.settings.read_only)
 
 
 def fragment(template: str, audience: Audience, /, **values: Any) -> str:
-    """The piece of a page that `template` makes of `values` for `audience`."""
+    """Renders `template`, a part of a page, for `audience`."""
     texts = texts_in(audience.locale)
     return _templates.get_template(template).render(_FOR_ALL, t=texts, audience=audience, **values)
 
@@ -132,7 +132,7 @@ def _answer(
     headers: Mapping[str, str] | None,
     **values: Any,
 ) -> Response:
-    # `up` leads from the page to the root of the dashboard: "../" from one that lies a level below.
+    # `up` leads from the page to the dashboard's root: "../" from one level below.
     up = "../" * (route_path(scope).count("/") - 1)
     scripts = msgspec.json.encode(texts_in(audience.locale).of_scripts).decode()
     html = fragment(

@@ -1,4 +1,4 @@
-"""How whoever reads a page reached this server, for the examples on it."""
+"""The URL by which a reader reached this server, for the examples on a page."""
 
 import re
 
@@ -8,7 +8,7 @@ _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]{1,255}")
 
 
 def server_of(request: Request) -> str:
-    """The address without a slash at its end."""
+    """The server's URL without a trailing slash."""
     host = request.headers.get("host", "")
     if not _HOST.fullmatch(host):
         host = "127.0.0.1:8001"

@@ -1,6 +1,6 @@
-"""The static files, read once. Their address has a hash of them all, so they may be cached for ever.
+"""The static files, read once. Their URLs contain a hash of all of them, so browsers may cache them indefinitely.
 
-They lie in one folder under that hash, so that scripts import each other by plain relative names.
+They share a folder with that hash, so that scripts import each other by relative names.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from starlette.routing import Route
 from lapinq_api.wire.errors import Refused
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
-_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-_FOR_NOW = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+_CACHED = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+_NOT_CACHED = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ def routes() -> list[Route]:
 
 
 def address(name: str) -> str:
-    """Where a page finds the file, relative to the dashboard's root."""
+    """The URL of a file, relative to the dashboard's root."""
     assert name in _files, name
     return f"static/{_folder}/{name}"
 
@@ -61,6 +61,6 @@ async def static_file(request: Request) -> Response:
     found = _files.get(request.path_params["name"])
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is nothing at this path")
-    # Under the hash of another release, while two of them serve side by side, it is not to be kept.
-    headers = _FOR_EVER if request.path_params["digest"] == _folder else _FOR_NOW
+    # While two releases serve side by side, a request may have the other's hash. Don't cache that.
+    headers = _CACHED if request.path_params["digest"] == _folder else _NOT_CACHED
     return Response(found.content, HTTPStatus.OK, headers, media_type=found.media_type)

@@ -1,7 +1,7 @@
-"""What the dashboard says, in the languages it has: one catalogue a language, in `lapinq_api/texts`.
+"""The texts of the dashboard: one catalogue for each language, in `lapinq_api/texts`.
 
-A text is found by its key, "tasks.title". It may have places to fill in, `{queue}`, and two forms chosen by the number
-`n`, `one` and `other`. Errors of the API are not here: they are English, and shown as they come.
+A text has a key, such as "tasks.title". It may have placeholders (`{queue}`) and two plural forms, `one` and `other`,
+chosen by `n`. Errors of the API are not in the catalogues: they are always English.
 """
 
 import tomllib
@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 DEFAULT = "en"
 LOCALES = {"en": "English", "es": "Español"}
-"""With the name that each language has for itself."""
+"""Each language with its own name."""
 COOKIE = "lapinq_language"
-"""Set by a page for whoever chose a language; without it the browser's languages decide."""
+"""Set when a user chooses a language. Without it, the browser's languages decide."""
 _LONGEST_HEADER = 1000
 
 
@@ -35,14 +35,14 @@ class Texts:
             for key, text in self._texts.items()
             if key.startswith("script.")
         }
-        """What the scripts say, by key."""
+        """The texts of scripts, by key."""
 
     def __call__(self, key: str, /, **values: object) -> str:
-        """The text, filled in. Raises KeyError where there is none."""
+        """The text with its placeholders filled in. Raises KeyError for an unknown key."""
         return self._form(key, values).format(**values) if values else self._form(key, values)
 
     def html(self, key: str, /, **values: object) -> Markup:
-        """The text as markup: what is filled in is escaped, unless it is markup itself."""
+        """The text as markup. Values are escaped, unless they are markup."""
         return Markup.escape(self._form(key, values)).format(**values)
 
     def has(self, key: str) -> bool:

@@ -1,7 +1,7 @@
-"""What a page is: a template, the parts of it that are kept live, and where what they show comes from.
+"""A page is a view: a template, its live parts, and a loader for their values.
 
-The page is rendered whole for whoever opens it. From then on its parts are sent as they change, over `/ws`, from the
-same load and the same templates.
+The page is rendered whole when opened. After that, `/ws` sends its parts when they change, from the same loader and
+templates.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,39 +23,39 @@ MOST_PARAMETERS = 30
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A page as it was asked for: what stood in the path, and the query string, of which the last of a name counts."""
+    """The parameters of a page, from path and query string. If a name repeats, its last value counts."""
 
     params: Mapping[str, str]
     query: Mapping[str, str]
 
     @property
     def key(self) -> str:
-        """Equal for those who asked for the same."""
+        """Equal for equal parameters."""
         return msgspec.json.encode((self.params, self.query), order="sorted").decode()
 
 
 Loader = Callable[[State, Asked], Awaitable[dict[str, Any]]]
-"""What the templates of a page are filled with. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
+"""Loads the values for a page's templates. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
 
-It does not know for whom: what differs from one to the next is decided in the templates, by `audience`, and by
-`payloads` (`lapinq_api.credentials.payloads.PayloadView`), which hides what somebody may not see.
+It doesn't know the viewer. What depends on the viewer is decided in the templates, by `audience`, and by `payloads`
+(`lapinq_api.credentials.payloads.PayloadView`), which masks what the viewer may not see.
 """
 
 Check = Callable[[State, Actor, Asked], None]
-"""Returns when somebody may ask for that, before anything is loaded for them. Raises `InvalidValue`, `Refused`."""
+"""Checks whether somebody may see a page, before it is loaded. Raises `InvalidValue` and `Refused`."""
 
 Better = Callable[[Mapping[str, str]], dict[str, str] | None]
-"""The parameters by which the same is better asked for, None where it is asked for well: a browser is led there."""
+"""The canonical parameters, to which a browser is redirected; None if they are canonical already."""
 
 Despite = Callable[[Asked, str], dict[str, Any]]
-"""What the template is filled with when the page can't be shown as asked for, for the reason that a sentence gives."""
+"""The template's values when parameters are invalid, given the error message."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is one of the router's. `parts` are ids of elements, each filled by `templates/parts/<id>.html`.
+    """`path` is a route. `parts` are ids of elements, each rendered by `templates/parts/<id>.html`.
 
-    `here` says which entry of the navigation it belongs to. `parameters` are those of the query string that it reads.
-    A page with a form, where what is wrong can be put right, is shown `despite` a wrong value, without its parts.
+    `here` is the page's entry in the navigation. `parameters` are the query parameters that it reads. A page with a
+    form, in which the user can correct an invalid value, is rendered with `on_invalid`, without its parts.
     """
 
     path: str
@@ -71,17 +71,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def depth(self) -> int:
-        """How many levels it lies below the root of the dashboard."""
+        """How many levels the page is below the dashboard's root."""
         return self.path.count("/") - 1
 
     def asked(self, params: Mapping[str, str], query: Mapping[str, str]) -> Asked:
-        """As asked for, without parameters that it doesn't read and those that say nothing."""
+        """The parameters without unknown and empty ones."""
         return Asked(
             dict(params), {name: text for name, text in query.items() if name in self.parameters and text}
         )
 
     def render_parts(self, values: Mapping[str, Any], audience: Audience) -> dict[str, str]:
-        """What stands in each part."""
+        """The HTML of each part."""
         return {
             part: fragment(f"parts/{part}.html", audience, up="../" * self.depth, **values)
             for part in self.parts
@@ -89,13 +89,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Views:
-    """Finds the view that an address leads to."""
+    """Finds views by URL."""
 
     def __init__(self, views: tuple[View, ...]) -> None:
         self._views = [(compile_path(view.path)[0], view) for view in views]
 
     def find(self, address: str) -> tuple[View, Asked]:
-        """The view at `address`, relative to the root of the dashboard. Raises `InvalidValue`."""
+        """The view at `address`, a URL relative to the dashboard's root. Raises `InvalidValue`."""
         if len(address) > LONGEST_ADDRESS:
             raise InvalidValue("page", f"must have at most {LONGEST_ADDRESS} characters")
         try:
@@ -104,7 +104,7 @@ class Views:
         except ValueError as error:
             raise InvalidValue("page", "must be the address of a page") from error
         for pattern, view in self._views:
-            # A `$` in a pattern also matches before a line feed at the end.
+            # `$` in a pattern also matches before a trailing line feed.
             if (match := pattern.match(path)) and not has_control_character(path):
                 return view, view.asked(match.groupdict(), query)
-        raise InvalidValue("page", "is none of the dashboard")
+        raise InvalidValue("page", "is not a page of the dashboard")

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them, and names as addresses take them."""
+"""Formats numbers and times for people, and names for URLs."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ _STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
 
 
 def seconds(value: float | None) -> str:
-    """A span of time: "12 ms", "3.4 s", "5 min", "2 h", "4 d"; a dash for None."""
+    """A duration: "12 ms", "3.4 s", "5 min", "2 h", "4 d"; a dash for None."""
     if value is None:
         return "–"
     if value < 0.9995:
@@ -36,12 +36,12 @@ def moment(value: datetime) -> str:
 
 
 def local(text: str) -> str:
-    """What clocks show, of ISO 8601: "2026-11-25 10:00:00 +01:00"."""
+    """An ISO 8601 time as local time: "2026-11-25 10:00:00 +01:00"."""
     return f"{text[:10]} {text[11:19]} {text[19:]}"
 
 
 def browser(user_agent: str | None) -> tuple[str | None, str | None]:
-    """The browser and the system that a User-Agent header names; the header itself, cut short, of another program."""
+    """Browser and system from a User-Agent header. For another program: the shortened header."""
     if not user_agent:
         return None, None
     name = next((name for mark, name in _BROWSERS if mark in user_agent), None)
@@ -52,7 +52,7 @@ def browser(user_agent: str | None) -> tuple[str | None, str | None]:
 
 
 def json(value: object) -> str:
-    """As JSON, for an attribute that a script reads."""
+    """JSON for an attribute that a script reads."""
     return msgspec.json.encode(value).decode()
 
 
@@ -69,12 +69,12 @@ def size(value: int | None) -> str:
 
 
 def rate(value: float) -> str:
-    """How many in a unit of time: "0", "0.5", "1 234"."""
+    """A number per unit of time: "0", "0.5", "1 234"."""
     return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
 
 
 def urlencode(value: str | Mapping[str, str]) -> str:
-    """As Jinja's own, but a slash is encoded too: a browser would take a queue called ../schedules/x for a path."""
+    """Like Jinja's filter, but also encodes slashes: a browser would resolve a queue named ../schedules/x as a path."""
     return do_urlencode(value).replace("/", "%2F")
 
 
@@ -89,10 +89,10 @@ FILTERS = {
     "urlencode": urlencode,
     "moment": moment,
 }
-"""For the templates."""
+"""The filters of the templates."""
 
 _LONGEST_AGENT = 60
-# In an order in which no mark is found in the header of one that stands below it.
+# Ordered: a browser's header may also contain the marks below its own.
 _BROWSERS = (
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),

@@ -1,1 +1,1 @@
-"""Parts of pages: payloads, timelines, and the words of a search."""
+"""Parts of pages: payloads, timelines, and the syntax of the search box."""

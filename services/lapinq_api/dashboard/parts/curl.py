@@ -1,4 +1,4 @@
-"""The command line that enqueues a task again, for a shell of POSIX."""
+"""The shell command (POSIX) that enqueues a task again."""
 
 import shlex
 from typing import Any
@@ -9,20 +9,20 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.lookup.task_detail import CloseUp, Value
 
 LONGEST = 100_000
-"""Bytes; Linux takes no argument of more than 128 KiB."""
+"""Bytes. Linux limits an argument to 128 KiB."""
 _KEY = "X-API-Key: …"
 _DEFAULTS = {"args": "[]", "kwargs": "{}"}
 
 
-def enqueue_again(task: CloseUp, server: str, *, takes_key: bool) -> str | None:
-    """The command; None when it would be longer than a shell takes. What the task left to the defaults is left out.
+def enqueue_again(task: CloseUp, server: str, *, needs_key: bool) -> str | None:
+    """The command, without options that have their default; None if it would be too long for a shell.
 
-    It runs at once, whenever the task was scheduled for.
+    The task starts immediately, even if the original was scheduled.
     """
     body = _body(task)
     if body is None:
         return None
-    headers = ["Content-Type: application/json", *([_KEY] if takes_key else [])]
+    headers = ["Content-Type: application/json", *([_KEY] if needs_key else [])]
     lines = [
         f"curl {shlex.quote(f'{server}/api/v1/enqueue')}",
         *(f"-H {shlex.quote(one)}" for one in headers),

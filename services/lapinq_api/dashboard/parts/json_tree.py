@@ -1,7 +1,6 @@
-"""JSON as a tree that folds, made of plain markup: it works without a script, and `tree.js` makes the same for search.
+"""JSON as a collapsible tree in plain markup. It works without scripts; `tree.js` builds the same and adds search.
 
-Whatever the value is, the tree has a bounded size: lists that go on, and what lies deeper than JSON may be nested, are
-left to the text beside it.
+The tree has a limited size. The rest of long lists and of deep nesting is only in the text beside it.
 """
 
 import json
@@ -10,9 +9,9 @@ from typing import Any, cast
 from markupsafe import Markup, escape
 
 LARGEST = 8_000
-"""Characters of JSON text up to which the server draws the tree; above, the script does."""
+"""Characters of JSON text. The script draws larger trees."""
 CHUNK = 50
-"""Entries of a list or an object that are shown at first."""
+"""Entries of a list or an object that are open initially."""
 OPEN_DEPTH = 2
 OPEN_ENTRIES = 20
 LONGEST_STRING = 300
@@ -20,13 +19,13 @@ _DEEPEST = 110
 
 
 class _Number(str):
-    """A number as it is written, which a float might not hold."""
+    """A number as text, because a float might not represent it."""
 
     __slots__ = ()
 
 
 def draw(text: str) -> Markup | None:
-    """The tree of a value; None when the text is too long, or is no JSON that can be drawn."""
+    """The tree of a value; None if the text is too long or can't be drawn."""
     if len(text) > LARGEST:
         return None
     try:
@@ -37,11 +36,11 @@ def draw(text: str) -> Markup | None:
     if not _draw(drawn, "", value, 0):
         return None
     drawn.append("</ul>")
-    return Markup("".join(drawn))  # noqa: S704  # what is the user's in it was escaped
+    return Markup("".join(drawn))  # noqa: S704  # the user's text in it is escaped
 
 
 def _draw(drawn: list[str], key: str, value: Any, depth: int) -> bool:
-    """Adds a line; answers False when it lies too deep. `key` is markup."""
+    """Adds a line. Returns False if it is nested too deeply. `key` is markup."""
     if depth > _DEEPEST:
         return False
     if isinstance(value, list | dict) and value:
@@ -65,7 +64,7 @@ def _entries(value: list[Any] | dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _draw_entries(drawn: list[str], entries: list[tuple[str, Any]], depth: int) -> bool:
-    """Adds the entries, those after the first few folded away."""
+    """Adds the entries, all but the first chunk collapsed."""
     begin, count, folds = 0, CHUNK, 0
     while True:
         drawn.append("<ul>")

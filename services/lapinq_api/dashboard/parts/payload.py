@@ -1,4 +1,4 @@
-"""What a task was given and what it gave back, as a page shows it to whoever looks; and what a schedule gives."""
+"""Payloads as pages show them: arguments and results of a task, or values of a schedule."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,7 +18,7 @@ _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """One value. `key` differs where the text does. `tree` is None where a script draws it, or nobody can."""
+    """One value. `key` changes with the text. `tree` is None if a script draws it, or nothing can."""
 
     name: str
     key: str
@@ -29,10 +29,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Payload:
-    """The values of a task or of a schedule: made once a look, and asked for by each audience."""
+    """The values of a task or schedule, loaded once and rendered for each audience."""
 
     def __init__(self, queue_name: str, values: Mapping[str, Value | None]) -> None:
-        """`values` are by the name of their field, None where there is none."""
+        """`values` by field name; None if there is none."""
         self._queue_name = queue_name
         self._values = {
             name: value
@@ -41,13 +41,13 @@ class Payload:
         }
 
     def shown_to(self, payloads: PayloadView) -> list[Shown]:
-        """The values as they may see them: the arguments, and of the others those that hold anything."""
+        """The values as the audience may see them: arguments, and other values that aren't empty."""
         if not payloads.hides(self._queue_name):
             return self._shown
         return [_shown(name, self._masked(name, value, payloads)) for name, value in self._values.items()]
 
     def is_hidden(self, payloads: PayloadView) -> bool:
-        """Whether something in it is hidden from them."""
+        """Whether something is hidden from the audience."""
         return self.shown_to(payloads) != self._shown
 
     @cached_property
@@ -55,10 +55,10 @@ class Payload:
         return [_shown(name, value) for name, value in self._values.items()]
 
     def _masked(self, name: str, value: Value, payloads: PayloadView) -> Value:
-        """Nobody can look into a part of a value for what is to be hidden in it, so all of it is."""
+        """A truncated value is masked completely, because its hidden parts can't be found."""
         if not value.is_whole:
             return _HIDDEN
-        # A result is masked as the text that it is kept as.
+        # A result is stored as text and masked as text.
         try:
             found = value.text if name == RESULT else msgspec.json.decode(value.text)
         except msgspec.DecodeError:
@@ -71,28 +71,28 @@ class Payload:
 
 
 class TaskPayload(Payload):
-    """Those of a task."""
+    """The payload of a task."""
 
-    def __init__(self, task: CloseUp, *, takes_key: bool) -> None:
-        """`takes_key` says whether the API asks for one."""
+    def __init__(self, task: CloseUp, *, needs_key: bool) -> None:
+        """`needs_key` says whether the API needs a key."""
         super().__init__(
             task.queue_name,
             {"args": task.args, "kwargs": task.kwargs, RESULT: task.result, "metadata": task.metadata},
         )
         self._task = task
-        self._takes_key = takes_key
+        self._needs_key = needs_key
 
     def is_hidden(self, payloads: PayloadView) -> bool:
         url = self._task.webhook_url
         return super().is_hidden(payloads) or payloads.mask_address(url, self._task.queue_name) != url
 
     def curl(self, server: str) -> str | None:
-        """The command that enqueues the task again at `server`; None where it would be too long."""
-        return enqueue_again(self._task, server, takes_key=self._takes_key)
+        """The command that enqueues the task again at `server`; None if it would be too long."""
+        return enqueue_again(self._task, server, needs_key=self._needs_key)
 
 
 def value_of(content: Any) -> Value | None:
-    """A decoded value as it is shown; None for none."""
+    """A decoded value for display, or None."""
     if content is None:
         return None
     text = msgspec.json.encode(content).decode()

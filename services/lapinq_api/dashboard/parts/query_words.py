@@ -1,9 +1,9 @@
-"""What a person types into the one search box of a list of tasks: words of the form `key:value`, and back again.
+"""The syntax of the search box above the list of tasks: words of the form `key:value`.
 
-    queue:video status:failed transcode args:"[1, 2]" since:1h sort:longest
+queue:video status:failed transcode args:"[1, 2]" since:1h sort:longest
 
-Words without a key search the names of tasks. A value with spaces stands in double quotes, in which a backslash takes
-its meaning from a quote and from another backslash. Only the form is read here, not what a value means.
+Words without a key search task names. A value with spaces needs double quotes, in which a backslash escapes a quote or
+a backslash. This module reads and writes the syntax; it doesn't interpret the values.
 """
 
 import re
@@ -29,7 +29,7 @@ KEYS = {
     "until": "until",
     "sort": "sort",
 }
-"""The parameter of the page that each key stands for, in the order in which they are written."""
+"""The page parameter of each key, in the order in which they are written."""
 
 _BARE = "task"
 
@@ -40,7 +40,7 @@ class _Word(NamedTuple):
 
 
 def parse(text: str) -> dict[str, str]:
-    """The parameters that `text` says, by name. Raises `InvalidValue`, which names the key."""
+    """The parameters in `text`, by name. Raises `InvalidValue`, which names the key."""
     if len(text) > LONGEST:
         raise InvalidValue("the search", f"must have at most {LONGEST} characters")
     found: dict[str, str] = {}
@@ -50,23 +50,25 @@ def parse(text: str) -> dict[str, str]:
             bare.append(value)
         elif key not in KEYS:
             raise InvalidValue(
-                key, f'is no key of a search: these are {", ".join(KEYS)}. In quotes, "{key}:…", it is a name'
+                key,
+                f"is not a search key: the keys are {', '.join(KEYS)}."
+                f' In quotes, "{key}:…", it is part of a name',
             )
         elif not value:
             raise InvalidValue(key, f'needs a value: {key}:something, or {key}:"with spaces"')
         elif KEYS[key] in found:
-            raise InvalidValue(key, "is there twice")
+            raise InvalidValue(key, "is given twice")
         else:
             found[KEYS[key]] = value
     if bare:
         if KEYS[_BARE] in found:
-            raise InvalidValue(_BARE, "is there twice: words without a key search the names of tasks too")
+            raise InvalidValue(_BARE, "is given twice: words without a key search task names, too")
         found[KEYS[_BARE]] = " ".join(bare)
     return {name: found[name] for name in KEYS.values() if name in found}
 
 
 def write(parameters: Mapping[str, str]) -> str:
-    """The words that `parse` makes `parameters` of, which are not empty and among those of `KEYS`."""
+    """The text for `parameters`, the reverse of `parse`. Omits empty ones and those without a key."""
     return " ".join(
         _write(key, parameters[name]) for key, name in KEYS.items() if parameters.get(name, "") != ""
     )
@@ -79,7 +81,7 @@ def _write(key: str, value: str) -> str:
 
 
 def _words(text: str) -> Iterator[_Word]:
-    at = _SPACES.match(text, 0).end()  # pyright: ignore[reportOptionalMemberAccess]  # it matches nothing too
+    at = _SPACES.match(text, 0).end()  # pyright: ignore[reportOptionalMemberAccess]  # it also matches the empty string
     while at < len(text):
         key = None
         if match := _KEY.match(text, at):
@@ -87,7 +89,7 @@ def _words(text: str) -> Iterator[_Word]:
         if text.startswith('"', at):
             quoted = _QUOTED.match(text, at)
             if quoted is None:
-                raise InvalidValue(key or "the search", "has a quote that is not closed")
+                raise InvalidValue(key or "the search", "has no closing quote")
             value, at = _UNESCAPED.sub(r"\1", quoted[1]), quoted.end()
             if at < len(text) and not text[at].isspace():
                 raise InvalidValue(key or "the search", "needs a space after the closing quote")

@@ -1,4 +1,4 @@
-"""The schedule that the path of a page names."""
+"""The schedule in a page's path."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,12 +8,12 @@ from lapinq_core.domain.schedules.schedule import check_schedule_name
 
 
 def read_name(params: Mapping[str, str]) -> str:
-    """The name in the path. Raises `InvalidValue` for one that no schedule can have."""
+    """The schedule's name in the path. Raises `InvalidValue` for an impossible name."""
     name = params["name"]
     check_schedule_name(name)
     return name
 
 
 def unknown_schedule() -> Refused:
-    """What is raised where there is none."""
+    """The error for an unknown schedule."""
     return Refused(HTTPStatus.NOT_FOUND, "there is no schedule of this name")

@@ -1,6 +1,6 @@
-"""What the parameters of the list of tasks mean: as a search, and as the filters of calls for all that it finds.
+"""Converts the parameters of the task list into a search, and into filters of the bulk calls.
 
-Texts are taken as they were typed, without wildcards. A time may be one that has passed since: "15m", "1h", "7d".
+Texts are literal, without wildcards. A time may be relative: "15m", "1h", "7d" ago.
 """
 
 import re
@@ -22,9 +22,9 @@ TEXTS = ("task_name", "args", "result", "error")
 
 
 def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
-    """What `parameters`, none of them empty, ask for. Raises `InvalidValue`.
+    """The search for `parameters`, none of them empty. Raises `InvalidValue`.
 
-    Of `worker` only an id is taken: whoever has the database finds it by a name.
+    `worker` must be an id; the caller looks names up in the database.
     """
     for name, text in parameters.items():
         if len(text) > LONGEST_TEXT or "\0" in text:
@@ -53,9 +53,9 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
 
 
 def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] | None:
-    """The parameters of a call for all that a search for `parameters` finds, on all its pages.
+    """The parameters of a bulk call for everything that a search for `parameters` finds, on all pages.
 
-    None where no such call says that: of the longest running, or with texts too long for it.
+    None if no bulk call can express it: sorted by run time, or with texts too long for it.
     """
     if _order(parameters.get("sort")) is not TaskOrder.NEWEST:
         return None
@@ -75,7 +75,7 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
 
 
 def moment_of(name: str, text: str | None, now: datetime) -> datetime | None:
-    """The time that `text` says, in UTC. Raises `InvalidValue`."""
+    """`text` as a time in UTC. Raises `InvalidValue`."""
     if text is None:
         return None
     try:
@@ -84,18 +84,18 @@ def moment_of(name: str, text: str | None, now: datetime) -> datetime | None:
         at = datetime.fromisoformat(text)
         return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        msg = "must be how long ago, such as 15m, 1h or 7d, or a time in UTC, such as 2030-01-31T12:00"
+        msg = "must be relative, such as 15m, 1h or 7d ago, or a time in UTC, such as 2030-01-31T12:00"
         raise InvalidValue(name, msg) from error
 
 
 def seconds_ago(text: str | None) -> int | None:
-    """How long ago `text` says; None where it says no such thing."""
+    """The seconds of a relative time; None if `text` isn't one."""
     match = _AGO.fullmatch(text or "")
     return int(match[1]) * int(_UNITS[match[2].lower()].total_seconds()) if match else None
 
 
 def check_text(name: str, text: str) -> None:
-    """Raises `InvalidValue` for what no filter takes."""
+    """Raises `InvalidValue` if no filter can have this text."""
     if len(text) > LONGEST_TEXT or "\0" in text:
         raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters and no NUL")
 

@@ -1,4 +1,4 @@
-"""The life of a task as a list of steps, and as a bar of the time it waited and ran."""
+"""The history of a task as a list of steps, and as a bar of waiting and running time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,28 +10,28 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp
 
 OPEN_SHARE = 50.0
-"""Of the bar, in percent, for what still goes on: how long that is changes by the second, which only a script tells."""
+"""Percent of the bar for a step that continues. Its time changes each second, and only a script shows it."""
 LEAST_SHARE = 0.8
-"""Of the bar, for what takes no time beside the rest."""
+"""Percent of the bar for a very short step."""
 
 
 class StepKind(StrEnum):
-    """What a step tells."""
+    """The kind of a step."""
 
     ENQUEUED = "enqueued"
     PLANNED = "planned"
-    """It waited for the time it was scheduled for."""
+    """It waited for its scheduled time."""
     WAITED = "waited"
     ATTEMPT = "attempt"
     REQUEUED = "requeued"
     ENDED = "ended"
-    """While it waited: cancelled or expired."""
+    """It ended while waiting: cancelled or expired."""
     WAITS = "waits"
-    """Now."""
+    """It waits now."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is when it began. `seconds` is how long it took, None where that is not known or it still goes on."""
+    """`at` is its start. `seconds` is its duration, None if unknown or if it continues."""
 
     kind: StepKind
     at: datetime
@@ -40,9 +40,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the bar: a kind of waiting, or how an attempt ended; where it begins and how wide it is, in percent.
+    """A piece of the bar: a kind of waiting or an attempt's outcome, with position and width in percent.
 
-    `seconds` is None where it still goes on, since `since`.
+    `seconds` is None if it continues; it began at `since`.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool = False) -> list[Step]:
-    """The steps, oldest first. `attempts` come latest first; `is_cut` where earlier ones are left out."""
+    """The steps, oldest first. `attempts` come latest first; `is_cut` if earlier ones are missing."""
     steps = [Step(kind=StepKind.ENQUEUED, at=task.created_at)]
     since: datetime | None = None if is_cut else task.created_at
     before: AttemptCloseUp | None = None
@@ -76,7 +76,7 @@ def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool 
 
 
 def bar_of(steps: Sequence[Step]) -> list[Piece]:
-    """What of the steps took time, in proportion, from end to end."""
+    """The steps that took time, in proportion."""
     timed = [step for step in steps if step.kind in _TIMED]
     known = [step.seconds for step in timed if step.seconds is not None]
     total = sum(known)
@@ -110,12 +110,12 @@ def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[S
 
 
 def _is_requeued(before: AttemptCloseUp, number: int) -> bool:
-    """Whether a person let it wait again between the two: only that begins to count anew after a failure."""
+    """Whether a user requeued the task between the two attempts: only that resets the number after a failure."""
     return before.outcome == Status.FAILED and number <= before.attempt and number <= 1
 
 
 def _run_seconds(one: AttemptCloseUp) -> float | None:
-    """How long the function ran; where its worker could not tell, how long it had the task."""
+    """How long the function ran, or how long the worker had the task if that is unknown."""
     return one.run_seconds if one.run_seconds is not None else _between(one.started_at, one.finished_at)
 
 

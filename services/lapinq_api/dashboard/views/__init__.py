@@ -1,4 +1,4 @@
-"""The pages, a file each: what they show, and how that is loaded."""
+"""The pages, one to a file: what they show, and how they load it."""
 
 from lapinq_api.dashboard.page.view import View
 from lapinq_api.dashboard.views import (
@@ -31,4 +31,4 @@ VIEWS: tuple[View, ...] = (
     people.VIEW,
     audit.VIEW,
 )
-"""All that are kept live. A path with parameters stands behind the fixed ones that it would match."""
+"""All live pages. A path with parameters comes after the fixed paths that it would match."""

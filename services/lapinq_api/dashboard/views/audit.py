@@ -1,4 +1,4 @@
-"""The audit log, for admins: what people and keys changed."""
+"""The audit log, for admins: the changes that users and keys made."""
 
 from datetime import datetime
 from typing import Any
@@ -27,14 +27,14 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 
 def _details(entry: Recorded) -> str | None:
-    """The details as they are read, JSON over several lines."""
+    """The details as indented JSON."""
     if not entry.details:
         return None
     return msgspec.json.format(msgspec.json.encode(entry.details), indent=2).decode()
 
 
 def _typed(moment: datetime | None) -> str:
-    """`moment` as a field of the form takes it, in UTC, which is what such a field without an offset says."""
+    """`moment` as a form field's value, in UTC without an offset."""
     return "" if moment is None else f"{moment:%Y-%m-%dT%H:%M:%S}"
 
 

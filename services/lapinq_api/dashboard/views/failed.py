@@ -1,4 +1,4 @@
-"""What failed, grouped by queue, task and kind of error: what a person works through after something went wrong."""
+"""Failed tasks, grouped by queue, task and kind of error, for working through after an incident."""
 
 from hashlib import sha256
 from typing import Any
@@ -18,9 +18,9 @@ from lapinq_core.tasks.filters import literally
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A group, the query string that the list of tasks and calls for many take for it, and what tells it apart.
+    """A group, its query string for the task list and bulk calls, and its unique key.
 
-    `query` is None for errors that say nothing, which no filter names.
+    `query` is None for errors without text, for which there is no filter.
     """
 
     group: FailedGroup
@@ -48,7 +48,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 
 def despite(asked: Asked, problem: str) -> dict[str, Any]:
-    """The form, as it was filled in."""
+    """The form as submitted."""
     return {**_form(asked), "problem": f"{problem}.", "queues": []}
 
 
@@ -63,7 +63,7 @@ def _line(group: FailedGroup) -> Line:
         "name": group.task_name,
         "error_kind": group.kind,
     }
-    # What is unique about it, in as many characters as are allowed in an id.
+    # A hash of what identifies the group, short enough for an element's id.
     key = sha256("\0".join((group.queue_name, group.task_name, group.kind)).encode()).hexdigest()[:16]
     return Line(group, urlencode(chosen) if group.kind else None, key)
 

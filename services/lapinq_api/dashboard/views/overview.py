@@ -1,4 +1,4 @@
-"""The first page: what there is, how fast it goes, and what somebody must look at."""
+"""The overview: counts, rates and alerts."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import QueueCounts
 
 MOST_QUEUES = 100
-"""Shown here, the fullest first; the page of queues has them all."""
+"""The fullest queues are shown here. The page of queues lists all."""
 
 _STATUSES = QueueCounts.__struct_fields__[1:]
 
@@ -36,7 +36,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 
 def total_of(queues: list[QueueCounts]) -> dict[str, int]:
-    """All queues together, by status."""
+    """The counts of all queues together, by status."""
     return {status: sum(getattr(queue, status) for queue in queues) for status in _STATUSES}
 
 

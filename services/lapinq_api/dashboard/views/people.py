@@ -1,4 +1,4 @@
-"""The users and the named API keys, for admins: who and what there is, and what each may do."""
+"""Users and named API keys with their permissions, for admins."""
 
 from typing import Any
 

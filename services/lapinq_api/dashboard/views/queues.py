@@ -1,4 +1,4 @@
-"""The queues: how full each is, how long its first task has waited, and whether it is paused."""
+"""The queues: their counts, the age of their oldest task, and whether they are paused."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MOST_SHOWN = 500
 async def load(state: State, asked: Asked) -> dict[str, Any]:
     part, order = asked.query.get("q", ""), asked.query.get("order", QueueOrder.NAME)
     if part:
-        check_name("q", part)  # it is a part of one
+        check_name("q", part)  # a part of a name
     if order not in set(QueueOrder):
         raise InvalidValue("order", f"must be one of {', '.join(QueueOrder)}")
     found, count = await state.database.scan(queues.list_queues, part, QueueOrder(order), MOST_SHOWN)

@@ -1,4 +1,4 @@
-"""One schedule: what it enqueues and when, what it does about runs that are late or overlap, and how its runs went."""
+"""One schedule: its definition and policies, its next runs, and its history."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ async def _look(
 
 
 def late_by(schedule: Schedule, now: datetime) -> float | None:
-    """For how many seconds a tick of it has been due that nobody deals with; None when none is."""
+    """Seconds since an unhandled tick was due; None if none is late."""
     if schedule.next_fire_at is None:
         return None
     seconds = (now - schedule.next_fire_at).total_seconds()
@@ -68,7 +68,7 @@ def late_by(schedule: Schedule, now: datetime) -> float | None:
 
 
 def runs_of(schedule: Schedule, now: datetime) -> list[PlannedTime]:
-    """The next planned instants, also of a schedule that is paused; none where they can't be worked out here."""
+    """The next planned times, even if the schedule is paused; none if this machine can't compute them."""
     try:
         times, zone = when(schedule, schedule.anchor_at), read_timezone(schedule.timezone)
     except InvalidValue:
@@ -77,7 +77,7 @@ def runs_of(schedule: Schedule, now: datetime) -> list[PlannedTime]:
 
 
 def _read_cursor(text: str | None) -> datetime | None:
-    """The planned instant that a page of the history goes on before. Raises `InvalidValue`."""
+    """The planned time before which a page of the history begins. Raises `InvalidValue`."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The form in which a schedule is written, a new one or one that is there. What is wrong in it the API says."""
+"""The form for a new or an existing schedule. The API validates it."""
 
 from functools import cache
 from typing import Any
@@ -24,13 +24,13 @@ from lapinq_core.tasks import inspect
 
 
 class Typed:
-    """The JSON values of a schedule as somebody types them."""
+    """The JSON values of a schedule as form text."""
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
 
     def text(self, name: str, payloads: PayloadView) -> str | None:
-        """One of them, empty where there is nothing in it; None where something in it is hidden from them."""
+        """One value's text; "" if it is empty, None if part of it is hidden from the audience."""
         value = getattr(self._definition, name)
         if not value:
             return ""
@@ -69,7 +69,7 @@ async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
 
 @cache
 def timezones() -> list[str]:
-    """The names of all that a schedule may have."""
+    """The names of all time zones that a schedule may have."""
     return sorted(name for name in available_timezones() if _is_known(name))
 
 

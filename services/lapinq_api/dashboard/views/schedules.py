@@ -1,4 +1,4 @@
-"""The schedules: when each comes, how its latest runs went, and whether it is paused."""
+"""The schedules: their next run, their latest runs, and whether they are paused."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ TICKS_SHOWN = 20
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A schedule with its latest ticks, the last one first."""
+    """A schedule with its latest ticks, newest first."""
 
     schedule: Schedule
     ticks: list[Tick]
@@ -45,7 +45,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 async def _look(
     conn: psycopg.AsyncConnection, chosen: ScheduleFilter, after: str | None
 ) -> tuple[list[Line], str | None, float | None]:
-    """The page, what the next one goes on after, and for how long a tick has been due that nobody deals with."""
+    """The page, the cursor of the next one, and the seconds since an unhandled tick was due."""
     found, last = await schedules.list_schedules(conn, chosen, DEFAULT_LIMIT, after)
     history = await ticks.list_ticks(conn, [one.id for one in found], TICKS_SHOWN)
     return [Line(one, history[one.id]) for one in found], last, await alerts.schedules_late(conn)

@@ -1,4 +1,4 @@
-"""One task: what it is, why it is not running, what became of each attempt, and what can be done about it."""
+"""One task: its options, why it isn't running, its attempts, and the actions on it."""
 
 import shlex
 from typing import Any
@@ -23,7 +23,7 @@ from lapinq_core.webhooks.deliveries import WebhookFilter
 MOST_WEBHOOKS = 20
 
 Group = tuple[bool, list[Frame]]
-"""Frames that follow each other: whether they are the user's."""
+"""Consecutive frames, and whether they are the user's code."""
 
 
 async def load(state: State, asked: Asked) -> dict[str, Any]:
@@ -45,14 +45,14 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "reason": reason,
         "reason_kind": reason.__struct_config__.tag if reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
-        "payload": TaskPayload(task, takes_key=_takes_key(state)),
+        "payload": TaskPayload(task, needs_key=_needs_key(state)),
     }
 
 
 async def _look(
     conn: psycopg.AsyncConnection, task_id: str
 ) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None, str | None] | None:
-    """All that the page shows, by one connection; what changes in between is put right by the next look."""
+    """Everything on the page, read through one connection. The next update corrects changes in between."""
     task = await task_detail.get(conn, task_id)
     if task is None:
         return None
@@ -63,12 +63,12 @@ async def _look(
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
     named = _schedule_of(task)
     if named is not None and await schedules.get_schedule(conn, named) is None:
-        named = None  # deleted, or never there: anybody may write that into the metadata of a task
+        named = None  # deleted, or it never existed: anyone may write a name into the metadata
     return task, attempts, is_cut, decoded, await explain(conn, task_id), named
 
 
 def _schedule_of(task: CloseUp) -> str | None:
-    """The schedule that the task says it is of."""
+    """The schedule named in the task's metadata."""
     if task.metadata is None or not task.metadata.is_whole or '"schedule"' not in task.metadata.text:
         return None
     try:
@@ -81,7 +81,7 @@ class _Metadata(msgspec.Struct):
     schedule: str | None = None
 
 
-def _takes_key(state: State) -> bool:
+def _needs_key(state: State) -> bool:
     return not state.settings.is_open
 
 

@@ -1,7 +1,7 @@
-"""The list of tasks: what a person looks for in it, and what may be done to what was found.
+"""The list of tasks: search, and bulk actions on what it finds.
 
-What is looked for stands in the address as plain parameters. The search box says the same in words
-(`query_words.py`): what is typed there leads to the address with its parameters.
+The URL holds the search as plain parameters. The search box has a syntax for the same (`search_syntax.py`); what is
+typed there leads to the URL with the parameters.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ _WORDS = "q"
 _CURSOR = "cursor"
 _FAR = "far"
 FAR_SECONDS = 1.2
-"""How long it looks for somebody who said to search further."""
+"""How long an extended search takes."""
 _FILTERS = tuple(query_words.KEYS.values())
 _KEYS = {name: key for key, name in query_words.KEYS.items()}
 
 
 class Chip(msgspec.Struct, frozen=True):
-    """A filter that is on: its key and what it says, and the query string without it."""
+    """An active filter: its key and text, and the query string without it."""
 
     key: str
     text: str
@@ -52,7 +52,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         chosen = msgspec.structs.replace(chosen, worker=worker.id)
         parameters["worker"] = worker.id
     scan = state.database.scan
-    # Each may look for as long as a page may take.
+    # Each may take as long as the whole page.
     found, counted, queues = await asyncio.gather(
         scan(search, chosen, TASKS_SHOWN, seconds=_patience(asked)),
         scan(count, msgspec.structs.replace(chosen, before=None)),
@@ -74,12 +74,12 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 
 def check(state: State, actor: Actor, asked: Asked) -> None:
-    """Whoever is told which tasks contain a text could guess what is hidden from them."""
+    """Refuses searches in hidden payloads, with which a caller could guess the values."""
     state.payloads.for_(actor).check_search(_parameters(asked))
 
 
 def better(query: Mapping[str, str]) -> dict[str, str] | None:
-    """Words are said as parameters, and what a form left empty is left out."""
+    """The search box's words as parameters, and without the form's empty fields."""
     if _WORDS in query:
         try:
             return query_words.parse(query[_WORDS])
@@ -91,7 +91,7 @@ def better(query: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def despite(asked: Asked, problem: str) -> dict[str, Any]:
-    """The form, as it was filled in."""
+    """The form as submitted."""
     words = asked.query.get(_WORDS)
     filters = {} if words else {name: text for name, text in asked.query.items() if name in _FILTERS}
     return {
@@ -102,21 +102,21 @@ def despite(asked: Asked, problem: str) -> dict[str, Any]:
 
 
 def _parameters(asked: Asked) -> dict[str, str]:
-    """What is looked for. Raises `InvalidValue`."""
+    """The search parameters. Raises `InvalidValue`."""
     if _WORDS in asked.query:
         return query_words.parse(asked.query[_WORDS])
     return {name: asked.query[name] for name in (*_FILTERS, _CURSOR) if name in asked.query}
 
 
 def _patience(asked: Asked) -> float:
-    """How long to look, in seconds."""
+    """The time limit of the search, in seconds."""
     return FAR_SECONDS if {_FAR, _CURSOR} <= asked.query.keys() else SEARCH_SECONDS
 
 
 async def _find_worker(state: State, text: str) -> WorkerName:
     worker = await state.database.scan(worker_names.find, text) if "\0" not in text else None
     if worker is None:
-        raise InvalidValue("worker", "must be the name of a worker that is known by now, or an id")
+        raise InvalidValue("worker", "must be the name of a known worker, or an id")
     return worker
 
 
@@ -147,7 +147,7 @@ def _without(filters: dict[str, str], *names: str) -> dict[str, str]:
 
 
 def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, Any] | None:
-    """What calls for all that is found are made of; None where there is none that says just that."""
+    """The parameters of bulk calls for everything found; None if no call can express the search."""
     query = bulk_query(filters, now)
     if query is None:
         return None
@@ -155,7 +155,7 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     return {
         "query": urlencode(query),
         "queue": chosen.queue,
-        # Times that move along with the clock are reckoned once somebody asks for it.
+        # Relative times are resolved when the user starts the action.
         "ago": {name: seconds for name, seconds in ago.items() if seconds is not None},
         "can_requeue": chosen.status in {None, Status.FAILED},
         "can_cancel": chosen.status in {None, Status.PENDING},

@@ -1,4 +1,4 @@
-"""The webhooks: what was or is to be told of ended tasks, and what became of it."""
+"""The webhooks: pending, delivered and given up."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The workers: how they are, what they run, and what may be asked of them."""
+"""The workers: their health, their tasks, and the requests that operators can make."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ def test_the_first_user_logs_in_and_is_led_to_the_overview(api: httpx.Client) ->
         assert client.get("/").status_code == 200
 
 
-def test_the_password_that_everybody_knows_is_warned_of_until_it_is_changed(
+def test_the_default_password_is_warned_of_until_it_is_changed(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = build_app(Settings(database_url=database))

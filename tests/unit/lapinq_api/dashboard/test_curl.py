@@ -23,14 +23,14 @@ def body(command: str) -> dict[str, object]:
 
 
 def test_what_was_left_to_the_defaults_is_left_out() -> None:
-    command = enqueue_again(task(), SERVER, takes_key=False)
+    command = enqueue_again(task(), SERVER, needs_key=False)
     assert command is not None
     assert words(command)[:4] == ["curl", f"{SERVER}/api/v1/enqueue", "-H", "Content-Type: application/json"]
     assert body(command) == {"task_name": "send", "module_path": "app.mail", "queue_name": "mail"}
 
 
 def test_it_says_where_the_key_goes_and_holds_none() -> None:
-    command = enqueue_again(task(), SERVER, takes_key=True)
+    command = enqueue_again(task(), SERVER, needs_key=True)
     assert command is not None
     assert "-H 'X-API-Key: …'" in command
 
@@ -51,7 +51,7 @@ def test_everything_that_was_said_is_said_again_but_for_when() -> None:
             webhook_url="https://shop.example/done",
         ),
         SERVER,
-        takes_key=False,
+        needs_key=False,
     )
     assert command is not None
     assert "265252859812191058636308480000000" in command
@@ -73,7 +73,7 @@ def test_everything_that_was_said_is_said_again_but_for_when() -> None:
 
 def test_a_shell_runs_nothing_of_what_is_in_it() -> None:
     text = json.dumps([HOSTILE], ensure_ascii=False)
-    command = enqueue_again(task(task_name=HOSTILE, args=json_value(text)), SERVER, takes_key=False)
+    command = enqueue_again(task(task_name=HOSTILE, args=json_value(text)), SERVER, needs_key=False)
     assert command is not None
     printed = subprocess.run(  # a shell is what is tested, and it only prints
         command.replace("curl", "printf '%s\\0'", 1), shell=True, capture_output=True, check=True, text=True
@@ -86,4 +86,4 @@ def test_a_shell_runs_nothing_of_what_is_in_it() -> None:
     "args", [Value('["x', WHOLE_BYTES + 1), json_value(json.dumps(["'" * 40_000]))], ids=["in part", "quoted"]
 )
 def test_one_that_no_shell_takes_is_not_offered(args: Value) -> None:
-    assert enqueue_again(task(args=args), SERVER, takes_key=False) is None
+    assert enqueue_again(task(args=args), SERVER, needs_key=False) is None

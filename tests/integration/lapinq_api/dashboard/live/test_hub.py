@@ -194,7 +194,7 @@ def test_a_look_that_breaks_is_logged_and_others_follow(
 
     with caplog.at_level(logging.ERROR, hub.__name__):
         with_state(database, test)
-    assert [record.getMessage() for record in caplog.records] == ["a page could not be made for its viewers"]
+    assert [record.getMessage() for record in caplog.records] == ["could not update a page for its viewers"]
 
 
 def test_whoever_was_told_of_a_problem_is_shown_the_page_when_it_is_over(

@@ -297,7 +297,7 @@ def test_a_schedule_is_not_moved_to_where_its_hidden_values_would_be_seen(serve:
         refused = person.patch(path(name), json={"version": 1, "queue_name": seen, "priority": 3})
         assert (refused.status_code, refused.json()["error"]) == (
             403,
-            f"{user['username']} may not move it from the queue {hidden}, where values are hidden from them,"
+            f"{user['username']} may not move it from the queue {hidden}, where its values are hidden from them,"
             f" to {seen}, where they are not",
         )
         assert person.get(path(name)).json()["kwargs"] == {"password": "[hidden]"}

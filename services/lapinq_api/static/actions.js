@@ -1,7 +1,6 @@
-// What buttons and forms do to the server, through its API. An element says how by data-method, where by data-to (from
-// the root of the dashboard), what to ask before by data-confirm, and what to say when it is done by data-done. What a
-// form sends is its fields as JSON, what stands in data-body otherwise. The page is loaded anew afterwards unless it is
-// live, or goes to data-next.
+// Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
+// data-confirm, a question to ask first; data-done, a message on success. A form sends its fields as JSON, a button its
+// data-body. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { announce, root, text } from "./page.js";
 
@@ -9,7 +8,7 @@ const GIVE_UP_MS = 15000;
 const KEPT = "lapinq.message";
 
 function grants(form) {
-  const queues = Object.create(null); // of which no name is special, as a queue's may be anything
+  const queues = Object.create(null); // without a prototype: a queue may have any name
   for (const group of form.querySelectorAll("fieldset")) {
     const queue = group.dataset.queue ?? group.querySelector("[data-new-queue]").value.trim();
     const may = [...group.querySelectorAll("input:checked")].map((box) => box.dataset.permission);
@@ -21,7 +20,7 @@ function grants(form) {
 function fields(form) {
   const found = {};
   for (const [name, value] of new FormData(form)) {
-    // Boxes of one name are a list; a field that was left empty says nothing.
+    // Checkboxes with one name are a list. Empty optional fields are left out.
     if (form.querySelector(`[name="${CSS.escape(name)}"][data-list]`)) (found[name] ??= []).push(value);
     else if (value !== "" || !("optional" in form.dataset)) found[name] = value;
   }
@@ -34,8 +33,8 @@ function content(element) {
   return JSON.stringify("grants" in element.dataset ? grants(element) : fields(element));
 }
 
-// The answer of the API as an object. Throws an Error with the sentence to show when it is none that succeeded; what it
-// knows besides are the `status`, and in `details` which values were not right.
+// The API's response as an object. Throws an Error with a sentence to show, with the `status` and the invalid values in
+// `details`.
 export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
   let answer;
   try {
@@ -61,7 +60,7 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
   return found;
 }
 
-// Whether the viewer says yes, in a dialog of the page's own.
+// Asks the user in a dialog. Resolves to whether they said yes.
 export function ask(question, yes) {
   const dialog = document.getElementById("ask");
   dialog.querySelector("p").textContent = question;
@@ -73,7 +72,7 @@ export function ask(question, yes) {
   });
 }
 
-// Says `message` now, or on the page that comes next.
+// Shows `message` now, or on the next page.
 export function done(message, next) {
   if (next !== undefined || !document.querySelector("[data-part]")) {
     if (message) sessionStorage.setItem(KEPT, message);
@@ -85,7 +84,7 @@ export function done(message, next) {
 }
 
 async function act(element, button) {
-  // Read now: by the time of the answer the page may have been made anew, and this be another button.
+  // Read now: until the response arrives, an update may turn this button into another.
   const { confirm, method, to, done: message, secret } = element.dataset;
   const next = element.dataset.next ?? ("reload" in element.dataset ? "" : undefined);
   if (confirm && !(await ask(confirm, button.textContent.trim()))) return;
@@ -103,7 +102,7 @@ async function act(element, button) {
   }
 }
 
-// What is shown once and never again.
+// A secret, which is shown only once.
 function showSecret(id, found) {
   const place = document.getElementById(id);
   place.hidden = false;
@@ -114,7 +113,7 @@ function showSecret(id, found) {
 async function copy(button) {
   const place = document.getElementById(button.dataset.copy);
   if (navigator.clipboard) await navigator.clipboard.writeText(place.textContent);
-  else select(place); // over plain HTTP a page may not write there: the viewer copies what is selected
+  else select(place); // no clipboard access over plain HTTP: the user copies the selection
   announce(text(navigator.clipboard ? "copied" : "selected"));
 }
 

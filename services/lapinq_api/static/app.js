@@ -1,4 +1,4 @@
-// What every page does: times as the viewer reads them, actions, the keyboard, and staying live.
+// Runs on every page: local times, actions, keyboard, live updates.
 
 import { listenForActions } from "./actions.js";
 import { drawBars } from "./bars.js";
@@ -13,7 +13,7 @@ import { listenForStrips } from "./strips.js";
 import { tellTimes } from "./times.js";
 import { drawTrees, listenForSearch } from "./tree.js";
 
-// On a phone the list of pages is wider than the window.
+// On a phone the navigation is wider than the window.
 document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tellTimes(document);
 listenForActions();

@@ -1,8 +1,8 @@
-// The bar of a task's waiting and running time, which goes on growing where something still goes on.
+// The bar of a task's waiting and running time. It grows while a step continues.
 
 import { now } from "./times.js";
 
-const LEAST = 0.8; // of the bar, in percent, for what takes no time beside the rest
+const LEAST = 0.8; // percent of the bar, for a very short step
 const TICK_MS = 1000;
 
 function draw(bar) {
@@ -23,7 +23,7 @@ function draw(bar) {
   });
 }
 
-// The bars in `part` as they are now.
+// Draws the bars in `part` as of now.
 export function drawBars(part) {
   part.querySelectorAll("svg[data-bar]").forEach(draw);
 }

@@ -1,6 +1,5 @@
-// What is done to all tasks that a filter finds, on all pages: by the API's calls for many, after a dry run of the same
-// call has said how many that are. A button says what by data-bulk, and to which ones by data-query; data-since and
-// data-until are times in seconds ago.
+// Bulk actions on all tasks that a filter finds, on all pages. A dry run counts them first. Attributes of a button:
+// data-bulk, the action; data-query, the filter; data-since and data-until, times in seconds ago.
 
 import { ask, call } from "./actions.js";
 import { announce, text } from "./page.js";
@@ -16,7 +15,7 @@ const CALLS = {
 
 const numbers = new Intl.NumberFormat(document.documentElement.lang);
 
-// A text that is about `n` of something.
+// A text with the count `n`.
 export function counted(key, n, values = {}) {
   return text(key, { n, count: numbers.format(n), ...values });
 }
@@ -62,7 +61,7 @@ export function listenForBulk() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-bulk]");
     if (button) act(button);
-    // A menu closes once something else is pointed at.
+    // Close the menu after a click elsewhere.
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (button || !menu.contains(event.target)) menu.open = false;
     }

@@ -1,11 +1,11 @@
-// Lines over time, by uPlot. An element with data-chart says what to draw: times in seconds since 1970, and for each line
-// its name, its colour (a variable of the stylesheet) and its values. What uPlot makes stands in the .plot inside it.
+// Line charts, by uPlot. An element's data-chart says what to draw: times in seconds since 1970, and each line's name,
+// colour (a CSS variable) and values. uPlot draws into the .plot inside it.
 
 import { text } from "./page.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
 const HEIGHT = 190;
-const drawn = new Map(); // by element: the plot, and what it was drawn from
+const drawn = new Map(); // element → its plot and data
 const locale = document.documentElement.lang;
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
 const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
@@ -18,7 +18,7 @@ const sizes = new ResizeObserver((entries) => {
   }
 });
 
-// A colour as the canvas takes it: what a variable comes to in the theme of now.
+// A CSS variable's colour in the current theme, for the canvas.
 function colour(name) {
   const probe = document.createElement("i");
   probe.style.color = `var(--${name})`;
@@ -40,7 +40,7 @@ const UNITS = {
   seconds,
 };
 
-// A point in time on the axis, of which two are `step` seconds apart.
+// A tick label of the time axis; ticks are `step` seconds apart.
 function instant(time, step) {
   return (step < 86400 ? clock : day).format(time * 1000);
 }
@@ -78,7 +78,7 @@ function options(wanted, width) {
   };
 }
 
-// Whether a line has values that no neighbour joins into a stroke.
+// Whether a line has isolated values, without a neighbour to draw a stroke to.
 function isLonely(values) {
   return values.some((value, n) => value != null && values[n - 1] == null && values[n + 1] == null);
 }
@@ -106,7 +106,7 @@ function draw(element) {
 }
 
 function drawAnew() {
-  const all = [...drawn]; // for what is drawn meanwhile would be drawn anew as well, without end
+  const all = [...drawn]; // a copy, because drawing adds entries, and the loop would never end
   drawn.clear();
   for (const [element, { plot }] of all) {
     plot.destroy();
@@ -114,7 +114,7 @@ function drawAnew() {
   }
 }
 
-// Draws what there is to draw in `part`.
+// Draws the charts in `part`.
 export function drawCharts(part = document) {
   for (const element of drawn.keys()) {
     if (!element.isConnected) drawn.delete(element);

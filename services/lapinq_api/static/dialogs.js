@@ -1,5 +1,5 @@
-// Dialogs with a form of their own. One serves a whole list: the button that opens it says by data-dialog which one, by
-// data-dialog-to where its form goes, and by data-dialog-name what it is about.
+// Dialogs with a form, shared by all rows of a list. Attributes of a button: data-dialog, the dialog to open;
+// data-dialog-to, where its form goes; data-dialog-name, the name to show.
 
 function open(button) {
   const dialog = document.getElementById(button.dataset.dialog);
@@ -17,6 +17,6 @@ export function listenForDialogs() {
     if (opener) open(opener);
     else if (event.target.closest("button[data-close]")) event.target.closest("dialog").close();
   });
-  // What comes of it is said on the page. A form that closes its dialog itself is left to do so.
+  // The page shows the outcome. Some forms close their dialog themselves.
   document.addEventListener("submit", (event) => event.target.matches("dialog form[data-to]") && event.target.closest("dialog").close());
 }

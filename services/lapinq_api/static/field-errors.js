@@ -1,5 +1,5 @@
-// What is wrong with a field of a form, said below it. The place of a field `x` is `wrong-x`; a name of a place within a
-// value, such as `args[0].to`, is that of its field.
+// Shows errors below form fields. The element for field `x` is `wrong-x`. A location within a value, such as `args[0].to`,
+// belongs to the field.
 
 export function fieldOf(loc) {
   return loc.split(/[.[]/, 1)[0];
@@ -9,7 +9,7 @@ function place(name) {
   return document.getElementById(`wrong-${name}`);
 }
 
-// Says `message` at the field; answers whether there is such a field.
+// Shows `message` at the field. Returns whether the field exists.
 export function tellWrong(form, name, message) {
   const field = form.elements[name];
   const where = place(name);
@@ -28,7 +28,7 @@ export function clearWrong(form, name) {
   form.elements[name]?.removeAttribute("aria-invalid");
 }
 
-// To the first field that is wrong, wherever it is folded away; answers whether there is one.
+// Focuses the first invalid field, unfolding what hides it. Returns whether there is one.
 export function showFirstWrong(form) {
   const first = form.querySelector("[aria-invalid]");
   if (!first) return false;

@@ -1,5 +1,5 @@
-// JSON text as a tree of values that keeps what JavaScript's own would lose: the order of keys, and numbers as they are
-// written. A value has a kind, its text as it stands (of a string without escapes that say nothing), and its entries.
+// Parses JSON text into a tree that keeps what JSON.parse would lose: the order of keys, and numbers as written. A value has
+// a kind, its text (strings without needless escapes), and its entries.
 
 const SCALAR = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|true|false|null/y;
 const SPACE = /[ \t\r\n]*/y;
@@ -55,12 +55,12 @@ class Reader {
   }
 }
 
-// With the letters that were escaped for no need.
+// The string without needless escapes.
 function plain(text) {
   return text.includes("\\") ? JSON.stringify(JSON.parse(text)) : text;
 }
 
-// The value of `text`; null where it is none, or nested deeper than can be drawn.
+// The value of `text`; null if it isn't JSON or is nested too deeply.
 export function read(text) {
   try {
     return new Reader(text).value();

@@ -1,5 +1,5 @@
-// The keyboard: / searches, j and k walk the rows of the list, Enter opens one, x selects it, g and a letter goes to a
-// page, p pauses, ? shows all this.
+// Keyboard shortcuts: / searches, j and k move through the list, Enter opens a row, x selects it, g and a letter open a
+// page, p pauses, ? shows help.
 
 import { root } from "./page.js";
 

@@ -1,5 +1,5 @@
-// Keeps the page as it is on the server: the socket sends the parts that changed, and they are morphed into place, so
-// that focus, selection and what is unfolded stay. A part in which the pointer is keeps its rows where they are.
+// Live updates: the socket sends changed parts, which are morphed into place, so that focus, selection and open details
+// stay. While the pointer is in a part, its rows don't move.
 
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
 import { drawBars } from "./bars.js";
@@ -15,14 +15,14 @@ const SESSION_ENDED = 1008;
 
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
-const held = new Map(); // parts that wait: because of a pause, or of the pointer
-let socket, coming;
+const deferred = new Map(); // part → its update, delayed by a pause, a selection, or the pointer
+let socket, reconnectTimer;
 let pause = FIRST_PAUSE_MS;
 let isPaused = false;
-let connection = "still"; // or live, away, stale, reconnecting
+let connection = "still"; // or live, away (the database is unavailable), stale, reconnecting
 
-// Says how things are. A pause shows as long as nothing worse is so.
-function say(name = connection) {
+// Shows the connection's state. A pause shows only while the connection is live.
+function showState(name = connection) {
   connection = name;
   const shown = isPaused && name === "live" ? "paused" : name;
   if (state.dataset.state === shown || shown === "still") return;
@@ -30,25 +30,25 @@ function say(name = connection) {
   state.firstElementChild.textContent = text(shown);
 }
 
-// Whether some of its text is selected.
+// Whether some of the part's text is selected.
 function isReading(part) {
   const selection = document.getSelection();
   return !selection.isCollapsed && selection.containsNode(part, true);
 }
 
-// Whether rows may not come, go or change places under the pointer or the focus.
-function isHeldStill(part) {
+// Whether rows must not appear, disappear or move, because of the pointer or the focus.
+function mustNotMove(part) {
   return "steady" in part.dataset && (part.matches(":hover") || part.contains(document.activeElement));
 }
 
 const callbacks = {
-  // What the viewer did to an element is theirs.
+  // Keep what the user changed in an element.
   beforeAttributeUpdated: (name, node) =>
     !(name === "open" && node.tagName === "DETAILS") && !("mine" in node.dataset) && !(name === "title" && node.tagName === "TIME"),
   beforeNodeMorphed: (node) => !(node.dataset && "mine" in node.dataset),
 };
 
-// What somebody types in is left alone; a button under the focus changes as any other.
+// Updates leave a field alone in which the user types. A focused button changes like any other.
 function isTyping() {
   return document.activeElement?.matches("input, select, textarea") ?? false;
 }
@@ -63,7 +63,7 @@ function morph(part, html) {
   drawTrees(part);
 }
 
-// The rows that are there, as they are now; new ones wait.
+// Updates existing rows; new ones wait.
 function morphInPlace(part, html) {
   const next = document.createElement("template");
   next.innerHTML = html;
@@ -89,30 +89,30 @@ function show(id, html) {
   const part = document.getElementById(id);
   if (!part) return;
   if (isPaused || isReading(part)) {
-    held.set(id, html);
-  } else if (isHeldStill(part)) {
-    held.set(id, html);
+    deferred.set(id, html);
+  } else if (mustNotMove(part)) {
+    deferred.set(id, html);
     morphInPlace(part, html);
   } else {
-    held.delete(id);
+    deferred.delete(id);
     morph(part, html);
   }
 }
 
-function showHeld() {
+function showDeferred() {
   for (const [id, html] of [...held]) show(id, html);
 }
 
-function hear(event) {
+function receive(event) {
   const message = JSON.parse(event.data);
   if (message.parts) {
     for (const [id, html] of Object.entries(message.parts)) show(id, html);
-    say("live");
+    showState("live");
     pause = FIRST_PAUSE_MS;
   } else if (message.away) {
-    say("away");
+    showState("away");
   } else if (message.error) {
-    say("stale");
+    showState("stale");
   }
 }
 
@@ -124,15 +124,15 @@ function connect() {
     socket.send(JSON.stringify({ type: "auth" }));
     socket.send(JSON.stringify({ type: "watch", page: pageAddress() }));
   };
-  socket.onmessage = hear;
+  socket.onmessage = receive;
   socket.onclose = (event) => {
     if (event.code === SESSION_ENDED) {
-      location.reload(); // which leads to the login
+      location.reload(); // redirects to the login
       return;
     }
-    say("reconnecting");
-    // With some chance in it, so that all viewers of a server that comes back don't come at once.
-    coming = setTimeout(connect, pause * (0.5 + Math.random()));
+    showState("reconnecting");
+    // With jitter, so that not all viewers reconnect to a restarted server at the same time.
+    reconnectTimer = setTimeout(connect, pause * (0.5 + Math.random()));
     pause = Math.min(pause * 2, LAST_PAUSE_MS);
   };
 }
@@ -140,31 +140,31 @@ function connect() {
 function togglePause() {
   isPaused = !isPaused;
   pauseButton.setAttribute("aria-pressed", isPaused);
-  say();
-  showHeld();
+  showState();
+  showDeferred();
 }
 
 export function stayLive() {
   if (!state || !document.querySelector("[data-part]")) return;
   pauseButton.addEventListener("click", togglePause);
-  document.addEventListener("selectionchange", showHeld);
+  document.addEventListener("selectionchange", showDeferred);
   document.addEventListener("pointerout", (event) => {
     const part = event.target.closest("[data-part]");
-    if (part && !part.contains(event.relatedTarget)) setTimeout(showHeld);
+    if (part && !part.contains(event.relatedTarget)) setTimeout(showDeferred);
   });
-  document.addEventListener("focusout", () => setTimeout(showHeld));
+  document.addEventListener("focusout", () => setTimeout(showDeferred));
   document.addEventListener("click", (event) => {
     const note = event.target.closest("[data-waiting]");
     const part = note?.closest("[data-part]");
-    if (part && held.has(part.id)) {
-      const html = held.get(part.id);
-      held.delete(part.id);
+    if (part && deferred.has(part.id)) {
+      const html = deferred.get(part.id);
+      deferred.delete(part.id);
       morph(part, html);
     }
   });
-  // A browser may keep the page for when its viewer comes back; the socket does not live that long.
+  // The browser may keep the page in its back/forward cache, but not the socket.
   window.addEventListener("pagehide", () => {
-    clearTimeout(coming);
+    clearTimeout(reconnectTimer);
     socket.onclose = null;
     socket.close();
   });

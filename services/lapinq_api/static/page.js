@@ -1,22 +1,22 @@
-// What the scripts know of the page they run on: where the dashboard's root is, and what to say in its language.
+// What scripts know about their page: the dashboard's root, and texts in its language.
 
 const texts = JSON.parse(document.body.dataset.texts);
 
 export const root = new URL(document.documentElement.dataset.root, location.href);
 
-// The text of a key of the catalogue's section `script`, with its places filled in.
+// A text of the catalogue's section `script`, with placeholders filled in.
 export function text(key, values = {}) {
   let found = texts[key];
   if (typeof found === "object") found = values.n === 1 ? found.one : found.other;
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// The address of this page below the root, as the server knows it.
+// The URL of this page below the root.
 export function pageAddress() {
   return location.pathname.slice(root.pathname.length) + location.search;
 }
 
-// Says something once to everybody, those who listen too.
+// Shows a message once, also to screen readers.
 export function announce(message, failed = false) {
   const place = document.getElementById("announcement");
   place.textContent = message;

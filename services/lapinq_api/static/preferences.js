@@ -1,4 +1,4 @@
-// The theme and the language that a viewer chooses on the account page; the browser keeps them.
+// The theme and language chosen on the account page. The browser keeps them.
 
 import { root } from "./page.js";
 

@@ -1,5 +1,5 @@
-// The fields of the form of a schedule: what was typed, what it was before, and both as the API takes them. A field says
-// by data-kind what it holds.
+// The fields of the schedule form: typed values, previous values, and both as the API expects them. A field's data-kind is
+// the type of its value.
 
 import { text } from "./page.js";
 
@@ -7,7 +7,7 @@ export function fieldsOf(form) {
   return [...form.elements].filter((field) => field.dataset.kind);
 }
 
-// Which of the two fields says when: the other one is hidden.
+// Chooses between cron and interval; the other field is hidden.
 export function isAside(field) {
   return field.closest("[hidden]") !== null;
 }
@@ -26,7 +26,7 @@ export function isTouched(field) {
   return typed(field) !== before(field);
 }
 
-// Makes `value` what the field was before, and what it holds.
+// Sets a field's value and its previous value.
 export function give(field, value) {
   if (field.type === "checkbox") {
     field.defaultChecked = field.checked = value === "true";
@@ -38,7 +38,7 @@ export function give(field, value) {
   }
 }
 
-// As `give`, but what was typed stays.
+// Like `give`, but keeps what was typed.
 export function giveBelow(field, value) {
   const mine = field.type === "checkbox" ? field.checked : field.value;
   give(field, value);
@@ -46,7 +46,7 @@ export function giveBelow(field, value) {
   else field.value = mine;
 }
 
-// The value as JSON text: numbers and values are sent as they were typed, for a number of JavaScript may not hold them.
+// The value as JSON text. Numbers are sent as typed, because a JavaScript number may not represent them.
 export function encoded(field) {
   const value = typed(field);
   if (field.dataset.kind === "flag") return value;
@@ -56,7 +56,7 @@ export function encoded(field) {
   return JSON.stringify(field.dataset.kind === "time" ? `${value}Z` : value);
 }
 
-// What is wrong with it as far as can be seen here, null where nothing is.
+// An error that the browser can detect, or null.
 export function problemOf(field) {
   if (!field.checkValidity()) return field.validationMessage;
   return field.dataset.kind === "json" && typed(field) ? problemOfJson(typed(field), field.dataset.shape) : null;

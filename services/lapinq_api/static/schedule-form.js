@@ -1,5 +1,5 @@
-// The form of a schedule. What is wrong is said at its field, here what can be seen here, and what the API says. A change
-// is made to one version: who comes second is told who was first, and takes over theirs without losing what they typed.
+// The schedule form. Errors from the browser and the API appear at their fields. A change applies to one version: if
+// somebody else was faster, the form takes over their change and keeps what was typed.
 
 import { call, done } from "./actions.js";
 import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
@@ -10,9 +10,9 @@ import { isPreviewed, preview } from "./schedule-preview.js";
 const CONFLICT = 409;
 
 const form = document.querySelector(".schedule-form");
-let theirs = null; // the form as somebody else's change made it
+let theirs = null; // the form after somebody else's change
 
-// Shows one of the two fields that say when.
+// Shows the field for cron or for the interval.
 function choose() {
   for (const name of ["cron", "every"]) {
     const isChosen = form.elements.by.value === name;
@@ -74,7 +74,7 @@ async function submit(event) {
   }
 }
 
-// What there is now is read from this very page, as it is made for this viewer.
+// Reads the current values from this same page, rendered for this user.
 async function readTheirs() {
   const answer = await fetch(location.href);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -99,14 +99,14 @@ function note(field, value) {
   place.hidden = false;
 }
 
-// What the viewer did not touch becomes what it is now; at what both changed it says so.
+// Updates untouched fields, and marks those that both changed.
 function takeOver() {
   const wanted = form.elements.by.value;
   const wasSwitched = !form.elements[wanted].defaultValue;
   for (const field of fieldsOf(form)) {
     const other = theirs.elements[field.name];
     if (!other) {
-      field.closest("[data-field]").remove(); // not shown to this viewer any more
+      field.closest("[data-field]").remove(); // hidden from this user now
       continue;
     }
     const [old, now] = [before(field), before(other)];
@@ -127,7 +127,7 @@ function takeOver() {
 if (form) {
   choose();
   preview(form);
-  form.querySelector("button[type=submit]").disabled = false; // without this script it would send the form elsewhere
+  form.querySelector("button[type=submit]").disabled = false; // disabled in HTML, because without this script the form would go elsewhere
   form.addEventListener("submit", submit);
   form.addEventListener("input", (event) => {
     if (event.target.name === "by") choose();
@@ -135,5 +135,5 @@ if (form) {
     if (isPreviewed(event.target.name)) preview(form);
   });
   document.querySelector("[data-take-over]").addEventListener("click", takeOver);
-  addEventListener("pageshow", choose); // a browser that comes back to the page marks what was marked
+  addEventListener("pageshow", choose); // coming back, the browser restores the choice
 }

@@ -1,5 +1,5 @@
-// What an expression means and when it would come next, beside it, while it is typed. An answer that comes after a later
-// question is dropped.
+// Shows what an expression means and when it would fire next, while the user types. Responses that arrive after a newer
+// request are dropped.
 
 import { call } from "./actions.js";
 import { clearWrong, fieldOf, sentence, tellWrong } from "./field-errors.js";
@@ -11,10 +11,10 @@ const COUNT = 5;
 const ASKED = ["cron", "every", "timezone", "starts_at", "ends_at"];
 
 let latest = 0;
-let told = null; // the field at which this says what is wrong, and what
+let told = null; // the field with an error from here, and its message
 
 function takeBack(form) {
-  // What was said there in between, when the form was to be sent, stays.
+  // Keep errors that the submission showed meanwhile.
   if (told && document.getElementById(`wrong-${told.name}`).textContent === told.message) clearWrong(form, told.name);
   told = null;
 }
@@ -27,7 +27,7 @@ function question(form) {
     asked.set(name, field.dataset.kind === "time" ? `${typed(field)}Z` : typed(field));
   }
   if (form.dataset.schedule) asked.set("name", form.dataset.schedule);
-  // An interval goes on counting from where it began.
+  // An interval continues from where it began.
   if (form.dataset.anchor && asked.has("every") && !asked.has("starts_at")) asked.set("starts_at", form.dataset.anchor);
   return asked;
 }
@@ -59,7 +59,7 @@ function show(found) {
 function refuse(form, error) {
   const [detail] = error.details ?? [];
   const name = detail && fieldOf(detail.loc);
-  // A name that is not right yet says nothing about the times; it is looked at when it is sent.
+  // An invalid name doesn't affect the times. The submission checks it.
   if (ASKED.includes(name) && tellWrong(form, name, sentence(detail.msg))) told = { name, message: sentence(detail.msg) };
   say(paragraph(told ? text("no_preview") : error.message, "hint"));
 }
@@ -83,7 +83,7 @@ async function ask(form, turn) {
   }
 }
 
-// Asks once nothing was typed for a moment.
+// Requests a preview after a pause in typing.
 export function preview(form) {
   latest += 1;
   const turn = latest;

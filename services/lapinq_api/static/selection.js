@@ -1,5 +1,5 @@
-// Selecting rows of a list, and doing something to all of them. What is selected is kept by ids, so it outlasts every
-// update of the list, and rows that left the page. A row says by data-actions what this viewer may do to it as it is.
+// Selects rows of a list for an action on all of them. The selection is kept by id, so it outlasts updates and rows that left
+// the page. A row's data-actions lists what this user may do to it in its current state.
 
 import { ask, call } from "./actions.js";
 import { counted } from "./bulk.js";
@@ -13,8 +13,8 @@ const CALLS = {
   delete: (id, queue) => ["DELETE", `api/v1/tasks?${new URLSearchParams({ id, queue })}`],
 };
 
-const selected = new Map(); // by id: the queue, and what may be done, as the row said when it was seen last
-let last = null; // the id of the row that was selected or deselected last
+const selected = new Map(); // id → its queue and actions when the row was last seen
+let last = null; // the id of the row last selected or deselected
 let isBusy = false;
 
 const bar = document.getElementById("selection");
@@ -23,19 +23,19 @@ function boxes() {
   return [...document.querySelectorAll("input[data-select]")];
 }
 
-function know(box) {
+function remember(box) {
   const { queue, actions } = box.closest("tr").dataset;
   selected.set(box.dataset.select, { queue, actions: actions.split(" ") });
 }
 
 function set(box, isSelected) {
   box.checked = isSelected;
-  if (isSelected) know(box);
+  if (isSelected) remember(box);
   else selected.delete(box.dataset.select);
 }
 
-// The ids of those selected that `action` can be done to.
-function fit(action) {
+// The selected ids to which `action` applies.
+function applicable(action) {
   return [...selected].filter(([, { actions }]) => actions.includes(action)).map(([id]) => id);
 }
 
@@ -54,18 +54,18 @@ function show() {
   bar.querySelector("[data-selected]").textContent = counted("rows_selected", selected.size);
   bar.querySelector("[data-unseen]").textContent = unseen ? counted("unseen", unseen) : "";
   for (const button of bar.querySelectorAll("[data-each]")) {
-    const count = fit(button.dataset.each).length;
+    const count = applicable(button.dataset.each).length;
     button.dataset.label ??= button.textContent.trim();
     button.disabled = !count;
     button.textContent = count && count < selected.size ? `${button.dataset.label} ${count}` : button.dataset.label;
   }
 }
 
-// Marks again what is selected, after `part` was made anew.
+// Restores the selection after an update of `part`.
 export function keepSelection(part) {
   for (const box of part.querySelectorAll("input[data-select]")) {
     box.checked = selected.has(box.dataset.select);
-    if (box.checked) know(box);
+    if (box.checked) remember(box);
   }
   show();
 }
@@ -103,14 +103,14 @@ function summary(doneCount, reasons) {
 
 async function act(button) {
   const action = button.dataset.each;
-  const waiting = fit(action);
+  const waiting = applicable(action);
   const total = waiting.length;
   if (isBusy || !(await ask(counted(`${action}_each`, total), button.dataset.label))) return;
   isBusy = true;
   announce("");
   const place = bar.querySelector("[data-selected]");
   const buttons = bar.querySelectorAll("button");
-  const reasons = new Map(); // how many were refused for each
+  const reasons = new Map(); // reason → how many were refused
   let doneCount = 0;
   let endedCount = 0;
   buttons.forEach((one) => (one.disabled = true));
@@ -149,7 +149,7 @@ export function listenForSelection() {
     const button = target.closest("button[data-each]");
     if (button) act(button);
   });
-  // A browser that comes back to a page marks the boxes that were marked.
-  boxes().filter((box) => box.checked).forEach(know);
+  // Coming back to a page, the browser restores the checkboxes.
+  boxes().filter((box) => box.checked).forEach(remember);
   show();
 }

@@ -1,4 +1,4 @@
-// Strips of marks: Tab reaches the last mark of one, the arrows lead from mark to mark.
+// Strips of marks: Tab reaches the latest mark, arrow keys move between marks.
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
 

@@ -1,4 +1,4 @@
-// Before anything is drawn: the theme that was chosen on the account page, if one was.
+// Applies the theme chosen on the account page, before the first paint.
 {
   const chosen = localStorage.getItem("lapinq.theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;

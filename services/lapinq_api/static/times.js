@@ -1,4 +1,4 @@
-// Times in the viewer's zone and language, with the exact UTC when pointed at; ages that go on counting.
+// Times in the user's zone and language, with exact UTC on hover, and ages that keep counting.
 
 const locale = document.documentElement.lang;
 const TICK_MS = 1000;
@@ -7,7 +7,7 @@ const short = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "always", style: "narrow" });
 const STEPS = [[60, 1, "second"], [3600, 60, "minute"], [172800, 3600, "hour"], [Infinity, 86400, "day"]];
 
-// Server and viewer need not agree on the time: ages are told by the server's clock.
+// The clocks of server and browser may differ. Ages follow the server's.
 const ahead = Date.parse(document.documentElement.dataset.now) - performance.timeOrigin - performance.now();
 const skew = Math.abs(ahead) > 2000 ? ahead : 0;
 
@@ -49,7 +49,7 @@ function tell(element) {
   if (element.title !== exact) element.title = exact;
 }
 
-// The times in `part` as they are read now.
+// Formats the times in `part` as of now.
 export function tellTimes(part) {
   part.querySelectorAll("time[datetime]").forEach(tell);
 }

@@ -1,6 +1,6 @@
-// Arguments and results as trees that fold, and the search in them. Branches are drawn when they are opened, so a tree
-// costs what is seen of it. The server draws small ones the same way (`dashboard/json_tree.py`), for browsers without
-// scripts, and until this one has run.
+// Arguments and results as collapsible trees with search. A branch is drawn when it is opened, so a tree costs what is
+// visible. The server draws small trees the same way (`dashboard/parts/json_tree.py`), for browsers without scripts and
+// until this script runs.
 
 import { read } from "./json.js";
 import { text } from "./page.js";
@@ -12,7 +12,7 @@ const LONGEST_STRING = 300;
 const MOST_MATCHES = 200;
 const PAUSE_MS = 150;
 
-const branches = new WeakMap(); // details: what to fill them with
+const branches = new WeakMap(); // details element → its content
 let timer = 0;
 
 function make(name, className, content) {
@@ -84,7 +84,7 @@ function show(place, value) {
   return list;
 }
 
-// The item of an entry, opened up to it.
+// Opens the branches down to an entry. Returns its item.
 function reveal(details, index) {
   const { begin, count } = branches.get(details);
   const list = fill(details);
@@ -93,7 +93,7 @@ function reveal(details, index) {
   return reveal(list.lastElementChild.firstElementChild, index);
 }
 
-// Paths to what contains `wanted`, in keys or values, at most `most` of them.
+// Paths to keys and values that contain `wanted`, up to `most`.
 function find(value, wanted, most) {
   const found = [];
   const walk = (one, path) => {
@@ -161,7 +161,7 @@ function next(box) {
   box.focus({ preventScroll: true });
 }
 
-// Draws the trees in `part` which are not yet.
+// Draws the trees in `part` that aren't drawn yet.
 export function drawTrees(part) {
   for (const place of part.querySelectorAll("[data-json]")) {
     if (place.dataset.drawn) continue;

@@ -1,1 +1,1 @@
-"""Figures over time, and the alerts that follow from the state of the queue."""
+"""Statistics over time, and the alerts that follow from the state of the queue."""

@@ -1,4 +1,4 @@
-"""What a person must see, as data: what nobody does, runs, delivers or fires, and what slows everything."""
+"""Alerts as data: queues without workers, late schedules, failed webhooks, and what slows the whole system down."""
 
 import msgspec
 import psycopg
@@ -10,22 +10,22 @@ _PACKAGE = "lapinq_core.figures"
 MOST_QUEUES = 20
 MOST_WEBHOOKS = 1000
 GIVEN_UP_SECONDS = 24 * 3600.0
-"""Webhooks that were given up are told of for so long."""
+"""How long an alert counts webhooks that were given up."""
 OVERDUE_SECONDS = 60.0
-"""Webhooks that wait longer are delivered by nobody."""
+"""A webhook that waits longer than this has no scheduler to deliver it."""
 LATE_SECONDS = 30.0
-"""Ticks of schedules that wait longer are dealt with by nobody."""
+"""A tick that is overdue by more than this has no scheduler to handle it."""
 SNAPSHOT_SECONDS = 600.0
-"""Dead rows that are kept for longer slow down claims."""
+"""Dead rows that are kept longer than this slow down claims."""
 SNAPSHOT_TRANSACTIONS = 10_000_000
-"""The same of a replication slot, which has no time."""
+"""The same limit for a replication slot, whose age is not known in seconds."""
 
 
 class UnservedQueue(msgspec.Struct, frozen=True):
-    """A queue that is not paused, in which something is ready and no worker claims.
+    """A queue that has ready tasks and is not paused, and from which no worker claims.
 
-    `waiting` counts delayed tasks, too; the first in line waits for `seconds`. `has_quiet_worker`: there are workers
-    for it, told to claim nothing.
+    `waiting` includes delayed tasks. `seconds` is how long the first task in line has been waiting.
+    `has_quiet_worker`: workers serve it, but all of them are quiet.
     """
 
     queue_name: str
@@ -35,7 +35,7 @@ class UnservedQueue(msgspec.Struct, frozen=True):
 
 
 class OldSnapshot(msgspec.Struct, frozen=True):
-    """Who keeps dead rows from being cleaned away: a session, a prepared transaction or a replication slot.
+    """What keeps dead rows from being vacuumed: a session, a prepared transaction or a replication slot.
 
     `name` is the session's application. `seconds` is None for a slot, `transactions` for the others.
     """
@@ -47,11 +47,11 @@ class OldSnapshot(msgspec.Struct, frozen=True):
     transactions: int | None
 
 
-class UnmadeWeek(msgspec.Struct, frozen=True):
-    """A week without a partition of its own, by the date of its Monday; its tasks are in the default partition.
+class MissingPartition(msgspec.Struct, frozen=True):
+    """A week without a partition, by the date of its Monday. Its tasks are in the default partition.
 
-    Too many of them to be moved while others wait, or nobody was able to make it. `default_bytes` is what the default
-    partitions hold of all weeks.
+    Either it has too many tasks to move them while others wait, or creating it failed. `default_bytes` is the size of
+    the default partitions, with the tasks of all weeks.
     """
 
     monday: str
@@ -59,11 +59,11 @@ class UnmadeWeek(msgspec.Struct, frozen=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to tell; numbers of webhooks are at most `MOST_WEBHOOKS`.
+    """Everything to report. Counts of webhooks stop at `MOST_WEBHOOKS`.
 
-    `unserved` are the fullest, `MOST_QUEUES` at the most. `has_worker`: one is alive and claims.
-    `schedules_late` is for how many seconds the first tick has been due, None where none is late.
-    `overdue_seconds` is how long the webhook that waits longest has been due.
+    `unserved` are the fullest queues, at most `MOST_QUEUES`. `has_worker`: at least one is alive and claims.
+    `schedules_late` is how many seconds the earliest tick is overdue, None if none is late.
+    `overdue_seconds` is how long the earliest webhook is overdue.
     """
 
     unserved: list[UnservedQueue]
@@ -74,11 +74,11 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     overdue_seconds: float | None
     old_snapshots: list[OldSnapshot]
     default_passwords: list[str]
-    unmade_week: UnmadeWeek | None = None
+    missing_partition: MissingPartition | None = None
 
 
 async def look(conn: psycopg.AsyncConnection) -> Alerts:
-    """All that there is to tell now."""
+    """All current alerts."""
     cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MOST_QUEUES}, prepare=True)
     unserved = [UnservedQueue(*row) for row in await cursor.fetchall()]
     params = {
@@ -99,18 +99,18 @@ async def look(conn: psycopg.AsyncConnection) -> Alerts:
         overdue_seconds=overdue_seconds,
         old_snapshots=await find_old_snapshots(conn),
         default_passwords=usernames,
-        unmade_week=await unmade_week(conn),
+        missing_partition=await missing_partition(conn),
     )
 
 
-async def unmade_week(conn: psycopg.AsyncConnection) -> UnmadeWeek | None:
+async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:
     """This week or the next, if it has no partition."""
-    row = await (await conn.execute(sql(_PACKAGE, "unmade_week"), prepare=True)).fetchone()
-    return UnmadeWeek(*row) if row else None
+    row = await (await conn.execute(sql(_PACKAGE, "missing_partition"), prepare=True)).fetchone()
+    return MissingPartition(*row) if row else None
 
 
 async def schedules_late(conn: psycopg.AsyncConnection) -> float | None:
-    """That one alone."""
+    """Only `Alerts.schedules_late`."""
     params = {"late": LATE_SECONDS}
     row = await (await conn.execute(sql(_PACKAGE, "schedules_late"), params, prepare=True)).fetchone()
     return None if row is None else row[0]
@@ -121,7 +121,7 @@ async def find_old_snapshots(
     seconds: float = SNAPSHOT_SECONDS,
     transactions: int = SNAPSHOT_TRANSACTIONS,
 ) -> list[OldSnapshot]:
-    """Snapshots older than so much, the oldest of each kind, as far as the database lets us see."""
+    """Snapshots over the age limits, the oldest of each kind, as far as the database lets us see them."""
     params = {"seconds": seconds, "transactions": transactions}
     cursor = await conn.execute(sql(_PACKAGE, "old_snapshots"), params, prepare=True)
     return [OldSnapshot(*row) for row in await cursor.fetchall()]

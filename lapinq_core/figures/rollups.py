@@ -1,8 +1,8 @@
-"""Figures over time: what happened in each queue in spans of 10 s, a minute and a quarter of an hour.
+"""Statistics over time: what happened in each queue in spans of 10 s, a minute and a quarter of an hour.
 
-Whoever counts appends sums (`record`), which add up; upkeep folds those of past spans and takes old ones away; the
-dashboard reads. All times are the database's. Beside the rows of queues stand those of all queues together, so that
-what is asked most often does not add up histograms by the queue.
+Processes append their counts (`record`), maintenance folds past spans and deletes old ones, and the dashboard reads.
+All times are the database's. Besides the rows of each queue there are rows for all queues together, so that the most
+frequent query need not add up the histograms of every queue.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _PACKAGE = "lapinq_core.figures"
 FOLD_LIMIT = 5_000
 PRUNE_LIMIT = 500
 MOST_QUEUES = 8
-"""Queues told apart in a series."""
+"""Queues that a series shows separately."""
 
 _SHARES = (0.5, 0.95, 0.99)
 
@@ -28,11 +28,11 @@ Times = list[float | None]
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chart shows, a column each: values at `times`, seconds since 1970, which are `width` seconds apart.
+    """What a chart shows, by column: values at `times`, in seconds since 1970, `width` seconds apart.
 
-    `started`, `completed`, `failed`, `by_queue` and `others` are rates a minute; at the last point, which
-    is not full yet, over as long as it has lasted. `run_…` and `wait_…` are percentiles in seconds, None where nothing
-    ran or began. `by_queue` is what the busiest queues completed, the busiest first, `others` all others together.
+    `started`, `completed`, `failed`, `by_queue` and `others` are rates per minute. The last point covers only the time
+    that has passed. `run_…` and `wait_…` are percentiles in seconds, None where nothing ran or started. `by_queue` is
+    what the busiest queues completed, the busiest first; `others` is the sum of the rest.
     """
 
     window: Window
@@ -53,7 +53,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """How many attempts of a queue a minute."""
+    """Attempts per minute in one queue."""
 
     started: float
     completed: float
@@ -61,9 +61,9 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) -> float | None:
-    """Appends what happened in queues, as of now; in one statement, so that it counts whole or not at all.
+    """Appends what happened in queues, as of now, in one statement: all of it counts or none.
 
-    Answers how many seconds of the current 10 s are over; None when there was nothing to append.
+    Returns how many seconds of the current 10 s have passed; None if there was nothing to append.
     """
     if not figures:
         return None
@@ -77,21 +77,21 @@ async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) 
 
 
 async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
-    """Adds up the rows of a queue and a span of time that is over into one; answers how many it took."""
+    """Folds the rows of each queue and past span into one; returns how many rows it folded."""
     params = {"spans": list(SPANS), "limit": limit}
     row = await (await conn.execute(sql(_PACKAGE, "fold_rollups"), params, prepare=True)).fetchone()
     return row[0] if row else 0
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
-    """Forgets what was kept long enough, up to `limit` rows of each span; answers how many."""
+    """Deletes rows past their retention, up to `limit` of each span; returns how many."""
     params = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": limit}
     row = await (await conn.execute(sql(_PACKAGE, "prune_rollups"), params, prepare=True)).fetchone()
     return row[0] if row else 0
 
 
 async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Series:
-    """What happened in `window`, up to the last 10 s that are over; of one queue, or of all."""
+    """What happened in `window`, up to the last complete 10 s; in one queue or in all."""
     shape = {"span": window.span, "width": window.width}
     params = {**shape, "points": window.points, "queue": ALL_QUEUES if queue is None else queue}
     rows = await (await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)).fetchall()
@@ -118,7 +118,7 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
 
 
 async def rates(conn: psycopg.AsyncConnection) -> dict[str, Rate]:
-    """How fast each queue was in the last minute that is over; where nothing happened it is missing."""
+    """The rate of each queue in the last complete minute. Queues where nothing happened are left out."""
     rows = await (await conn.execute(sql(_PACKAGE, "rates"), prepare=True)).fetchall()
     return {queue: Rate(*(float(max(0, count)) for count in counts)) for queue, *counts in rows}
 
@@ -153,7 +153,7 @@ def _row(queue: str, figures: Figures) -> dict[str, object]:
 
 
 def _short(counts: Sequence[int]) -> Sequence[int]:
-    """Without the zeros at its end, which most of it is."""
+    """Without trailing zeros, which are most of it."""
     end = len(counts)
     while end and not counts[end - 1]:
         end -= 1
@@ -161,7 +161,7 @@ def _short(counts: Sequence[int]) -> Sequence[int]:
 
 
 def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
-    # Starts that were taken back may have been counted a point before.
+    # A start that was given back may have been counted in an earlier point.
     return [_brief(max(0, count) * factor) for count, factor in zip(counts, a_minute, strict=True)]
 
 

@@ -1,1 +1,1 @@
-"""What people and programs ask about tasks: search, failures, waiting times, one task in detail."""
+"""Queries about tasks: search, failures, waiting times, one task in detail."""

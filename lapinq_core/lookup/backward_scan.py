@@ -9,19 +9,21 @@ from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.search_filters import Place, look_at, pick_of_looked_at, place_of
+from lapinq_core.lookup.search_filters import Place, matching_query, place_of, scan_query
 from lapinq_core.tasks.filters import TaskFilter
 
 _PACKAGE = "lapinq_core.lookup"
 
 MOST_IN_A_BATCH = 50_000
-"""More than this does not stay in the memory that a server gives a statement by default."""
+"""A larger batch exceeds PostgreSQL's default `work_mem`."""
 _GROWTH = 4
 _STEADY_BATCH = 100
 SHOWING_SECONDS = 1.0
 
-# Row by row through known indexes, whatever statistics say; the batches and what is shown of them from one snapshot.
-# At the usual price of a page at random, a partition's last few thousand rows would be read in order and thrown away.
+# Row by row through known indexes, whatever statistics say; the batches and the tasks shown come from one snapshot.
+# With
+# the default random_page_cost, the planner would read the last few thousand rows of a partition in order and discard
+# them.
 SETTINGS = psql.SQL(
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
     " SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off;"
@@ -35,48 +37,48 @@ class Clock:
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
-        self._looked_at = time.monotonic()
+        self._started_at = time.monotonic()
 
     def left(self) -> float:
         """Seconds; not above 0 when the time is up."""
         return self._until - time.monotonic()
 
     def extend(self, seconds: float) -> None:
-        """Leaves at least so many seconds."""
+        """Leaves at least this many seconds."""
         self._until = max(self._until, time.monotonic() + seconds)
 
     def next_size(self, size: int, least: int) -> int:
-        """How many ids the batch after one of `size`, which has just ended, may have in the time left."""
+        """How many ids the next batch may have in the time left, after a batch of `size` that has just ended."""
         now = time.monotonic()
-        fitting = int(0.8 * size * (self._until - now) / max(now - self._looked_at, 1e-4))
-        self._looked_at = now
+        fitting = int(0.8 * size * (self._until - now) / max(now - self._started_at, 1e-4))
+        self._started_at = now
         return max(min(size, least), min(size * _GROWTH, fitting, MOST_IN_A_BATCH))
 
 
 class _Batch(NamedTuple):
     ids: list[str]
-    passed: int
+    matched: int
     last: str | None
 
 
 class BackwardScan:
-    """One scan: what it found, at most `most` tasks, and how far back it got."""
+    """One scan: the tasks found, at most `most`, and how far back it got."""
 
     def __init__(self, chosen: TaskFilter, most: int, shown: int, window: int, seconds: float) -> None:
         self.ids: list[str] = []
-        self.passed = 0
+        self.matched = 0
         self.before = chosen.before
         self.is_over = False
         self._chosen = chosen
         self._most = most
         self._shown = shown
-        # Where nothing that is looked at can fail to pass, as many as are wanted do.
-        self._first = window if _may_fail(chosen) else most
+        # If every row scanned is sure to match, scan only as many as are wanted.
+        self._first = window if _can_mismatch(chosen) else most
         self._clock = Clock(seconds)
         self._seconds = seconds
 
     async def run(self, conn: psycopg.AsyncConnection) -> list[str]:
-        """Scans until there is enough or time is up; returns the ids. In a transaction, which it may break.
+        """Scans until there is enough or time is up; returns the ids. Runs in a transaction, which it may abort.
 
         Raises psycopg's `QueryCanceled` when a batch took too long.
         """
@@ -86,36 +88,36 @@ class BackwardScan:
             params = {"queue": self._chosen.queue}
             row = await (await conn.execute(sql(_PACKAGE, "is_small_queue"), params)).fetchone()
             place = place_of(self._chosen, is_small=row is not None and row[0])
-        # Half of the time is for going by all tasks, should this place be full of dead rows.
+        # Keep half of the time for a scan of all tasks, in case this place is full of dead rows.
         share = 1.0 if place is Place.TASKS else 0.5
-        await self._go(conn, place, self._first, share)
+        await self._scan(conn, place, self._first, share)
         return self.ids
 
     async def run_over_all_tasks(self, conn: psycopg.AsyncConnection) -> None:
-        """After `run` was cut short before it got anywhere: scans all tasks in small batches."""
+        """Scans all tasks in small batches, if `run` was cancelled before its first batch ended."""
         if self.before != self._chosen.before:
             return
         self._clock.extend(self._seconds / 2)
-        await self._go(conn, Place.TASKS, min(self._first, _STEADY_BATCH), 1.0)
+        await self._scan(conn, Place.TASKS, min(self._first, _STEADY_BATCH), 1.0)
 
-    async def _go(self, conn: psycopg.AsyncConnection, place: Place, size: int, share: float) -> None:
-        while not self.is_over and self.passed < self._most and (left := self._clock.left()) > 0:
+    async def _scan(self, conn: psycopg.AsyncConnection, place: Place, size: int, share: float) -> None:
+        while not self.is_over and self.matched < self._most and (left := self._clock.left()) > 0:
             await set_limit(conn, left if self.before != self._chosen.before else left * share)
-            batch = await self._look(conn, place, size)
+            batch = await self._next_batch(conn, place, size)
             self.ids += batch.ids
-            self.passed += batch.passed
+            self.matched += batch.matched
             self.before = batch.last or self.before
             self.is_over = batch.last is None
             size = self._clock.next_size(size, self._first)
         await set_limit(conn, SHOWING_SECONDS)
 
-    async def _look(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
+    async def _next_batch(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
         chosen = msgspec.structs.replace(self._chosen, before=self.before)
         query = psql.SQL(sql(_PACKAGE, "search_window")).format(
-            looked=look_at(chosen, place, size),
-            picked=pick_of_looked_at(chosen, place, self._most - self.passed),
+            scanned=scan_query(chosen, place, size),
+            matching=matching_query(chosen, place, self._most - self.matched),
             size=psql.Literal(size),
-            shown=psql.Literal(max(self._shown - self.passed, 0)),
+            shown=psql.Literal(max(self._shown - self.matched, 0)),
         )
         row = await (await conn.execute(query, msgspec.structs.asdict(chosen), prepare=False)).fetchone()
         assert row is not None
@@ -123,11 +125,11 @@ class BackwardScan:
 
 
 async def set_limit(conn: psycopg.AsyncConnection, seconds: float) -> None:
-    """Limits each following statement of the transaction to so many seconds."""
+    """Limits each following statement of the transaction to this many seconds."""
     milliseconds = psql.Literal(max(1, round(seconds * 1000)))
     await conn.execute(psql.SQL("SET LOCAL statement_timeout = {}").format(milliseconds))
 
 
-def _may_fail(chosen: TaskFilter) -> bool:
+def _can_mismatch(chosen: TaskFilter) -> bool:
     asked = msgspec.structs.replace(chosen, status=None, before=None, first=None, last=None)
     return asked != TaskFilter() or chosen.status is Status.COMPLETED

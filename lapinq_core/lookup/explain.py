@@ -1,17 +1,17 @@
-"""Why a task is not running, or does not come to its end, as data: the one reason that stands in the way first.
+"""Why a task is not running, or does not end, as data: the first reason that applies.
 
-Of a task that waits, in this order:
+For a pending task, in this order:
 
 1. `Expiring`: its time to live is over, or ends before it is due. It never starts, whatever anybody does.
-2. Before it is due: `CannotImport` where its last attempt could not find its function, as the next one will not; else
-   `NotDue`. What else may be wrong cannot hold it up yet.
-3. `QueuePaused`, `NoWorker`, `AllQuiet`: nothing of its queue starts, and somebody has to do something about it. They
-   come before `CannotImport`, whose cause may be mended by now, which only another attempt can tell.
+2. Before it is due: `CannotImport` if its last attempt did not find its function, as the next one will not either;
+   else `NotDue`. No other reason can hold it up yet.
+3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts. They come before
+   `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
 4. `CannotImport`.
-5. `AllBusy`, then `Isolated`, then `InLine`: it will have its turn.
+5. `AllBusy`, then `Isolated`, then `InLine`: it gets its turn.
 
-Of a task that runs: `WorkerDead`, `WorkerLate`, `CancelRequested`; None where all is well. None, too, of one that has
-ended. Tasks of a higher priority in other queues, which workers take first, are not looked at.
+For a running task: `WorkerDead`, `WorkerLate`, `CancelRequested`; None if all is well. None, too, for a task that has
+ended. Tasks with a higher priority in other queues, which workers take first, are not considered.
 """
 
 import re
@@ -31,19 +31,19 @@ _PACKAGE = "lapinq_core.lookup"
 MOST_AHEAD = 10_000
 AHEAD_SECONDS = 0.02
 LATE_SHARE = 0.5
-"""A worker is late when it has sent no beat for this part of its lease."""
+"""A worker is late when it has sent no heartbeat for this share of its lease."""
 _STATEMENT_SECONDS = 1.0
 
 
 class Expiring(msgspec.Struct, frozen=True, tag="expiring"):
-    """Its time to live ends, or ended, before it can start; `due_at` is None when it might at once."""
+    """Its time to live ends, or ended, before it can start; `due_at` is None if it is due already."""
 
     expires_at: datetime
     due_at: datetime | None
 
 
 class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
-    """It waits for its time: as was asked, or after `last_error`, to be tried again (`is_retry`) or as it said."""
+    """It is delayed: scheduled, snoozed, or waiting for its retry (`is_retry`) after `last_error`."""
 
     due_at: datetime
     is_retry: bool
@@ -51,7 +51,7 @@ class NotDue(msgspec.Struct, frozen=True, tag="not_due"):
 
 
 class CannotImport(msgspec.Struct, frozen=True, tag="cannot_import"):
-    """Its last attempt did not find its function, or something that its module imports. `due_at` None is now."""
+    """Its last attempt could not import its function. `due_at` is None if it is due."""
 
     module: str
     last_error: str
@@ -59,7 +59,7 @@ class CannotImport(msgspec.Struct, frozen=True, tag="cannot_import"):
 
 
 class QueuePaused(msgspec.Struct, frozen=True, tag="queue_paused"):
-    """Nothing of its queue starts: who said so, when and why."""
+    """Its queue is paused: by whom, when and why."""
 
     by: str | None
     at: datetime
@@ -73,14 +73,14 @@ class NoWorker(msgspec.Struct, frozen=True, tag="no_worker"):
 
 
 class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
-    """The workers that serve its queue, `workers` of them, were told to claim nothing more."""
+    """All `workers` that serve its queue are quiet."""
 
     queue: str
     workers: int
 
 
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
-    """Those that serve its queue run as many tasks as they can. `ahead` as in `InLine`."""
+    """The workers of its queue have no free slot. `ahead` as in `InLine`."""
 
     running: int
     slots: int
@@ -89,7 +89,7 @@ class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
 
 
 class Isolated(msgspec.Struct, frozen=True, tag="isolated"):
-    """Its last attempt took its worker or process down: it waits for a process of its own. `ahead` as in `InLine`."""
+    """Its last attempt crashed its worker or process: it waits for isolation. `ahead` as in `InLine`."""
 
     isolation: Isolation
     ahead: int | None
@@ -97,14 +97,14 @@ class Isolated(msgspec.Struct, frozen=True, tag="isolated"):
 
 
 class InLine(msgspec.Struct, frozen=True, tag="waiting"):
-    """So many tasks of its queue are ahead of it, or more where it is capped; None: there was no time to count them."""
+    """How many tasks of its queue are ahead of it, or more if capped; None if there was no time to count them."""
 
     ahead: int | None
     ahead_is_capped: bool
 
 
 class WorkerDead(msgspec.Struct, frozen=True, tag="worker_dead"):
-    """Its worker was declared dead, or is gone; `name` and `beat_at` are None where it is forgotten by now."""
+    """Its worker was declared dead or deleted; if deleted, `name` and `beat_at` are None."""
 
     worker_id: str
     name: str | None
@@ -112,7 +112,7 @@ class WorkerDead(msgspec.Struct, frozen=True, tag="worker_dead"):
 
 
 class WorkerLate(msgspec.Struct, frozen=True, tag="worker_late"):
-    """Its worker has sent no beat for long; at `dead_after` it may be declared dead."""
+    """Its worker's heartbeat is late; it may be declared dead at `dead_after`."""
 
     worker_id: str
     name: str
@@ -121,7 +121,7 @@ class WorkerLate(msgspec.Struct, frozen=True, tag="worker_late"):
 
 
 class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
-    """It was asked to stop."""
+    """Its worker has been requested to stop it."""
 
     at: datetime
 
@@ -143,7 +143,7 @@ Reason = (
 
 
 async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
-    """Why the task waits, or what is wrong with its attempt; None where nothing is to be said. See above.
+    """Why the task waits, or what is wrong with its attempt; None if nothing is. See above.
 
     `conn` is in no transaction.
     """
@@ -201,7 +201,7 @@ class _Facts(NamedTuple):
 
     @property
     def import_error(self) -> str | None:
-        """The error of its last attempt, if it was one of importing. What was before a requeue does not count."""
+        """The error of its last attempt, if it was an import error. Errors from before a requeue don't count."""
         is_one = self.starts > 0 and self.last_error is not None and _IMPORT_ERROR.match(self.last_error)
         return self.last_error if is_one else None
 
@@ -233,7 +233,7 @@ def _of_running(facts: _Facts) -> Reason | None:
 
 async def _count_ahead(conn: psycopg.AsyncConnection, facts: _Facts) -> int | None:
     if facts.seq is None:
-        return None  # due, and about to be moved to where it has a place
+        return None  # due, and about to be promoted
     params = {"queue": facts.queue_name, "rank": facts.rank, "seq": facts.seq, "most": MOST_AHEAD + 1}
     try:
         async with conn.transaction():
@@ -245,5 +245,5 @@ async def _count_ahead(conn: psycopg.AsyncConnection, facts: _Facts) -> int | No
         return None
 
 
-# As `lapinq_worker/outcomes.py` words what `importing.py` and the import system raise.
+# The names of the errors that `importing.py` and the import system raise, as `lapinq_worker/outcomes.py` writes them.
 _IMPORT_ERROR = re.compile(r"(TaskNotFound|ModuleNotFoundError|ImportError)(:|$)")

@@ -1,7 +1,7 @@
-"""Why tasks fail: failed ones grouped by queue, name and kind of error, the newest as far as there is time for.
+"""Why tasks fail: failed tasks grouped by queue, name and kind of error, the newest first, as far as time allows.
 
-Errors are of one kind when their first lines differ in numbers, ids and quoted parts alone (`filters.kind_of`). What a
-group shows and what a requeue of it takes are told apart by the same rule, here in Python and there in the database.
+Two errors are of one kind if their first lines differ only in numbers, ids and quoted parts (`filters.kind_of`). The
+same rule decides which tasks a group shows, here in Python, and which tasks a requeue of it moves, in the database.
 """
 
 from datetime import datetime
@@ -28,10 +28,10 @@ _Key = tuple[str, str, str]
 
 
 class FailedGroup(msgspec.Struct, kw_only=True):
-    """Failed tasks of a queue, with a name and a kind of error, in which `*` stands for what differs.
+    """Failed tasks of one queue, name and kind of error, in which `*` stands for the parts that differ.
 
-    `newest` is the id of one of them. `pattern` is one of ILIKE that the errors of all of them pass, and perhaps of
-    others; `as_filter` gives what none but them pass.
+    `newest` is the id of one of them. `pattern` is an ILIKE pattern that all of their errors match, and perhaps other
+    errors too; `as_filter` matches exactly them.
     """
 
     queue_name: str
@@ -45,10 +45,9 @@ class FailedGroup(msgspec.Struct, kw_only=True):
 
 
 class FailedGroups(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest groups first, of equals the newest; `left_out` more were found.
+    """The largest groups first, equal ones by the newest; `left_out` more were found.
 
-    They were made of the newest `looked_at` failed tasks that there are, of which a filter may have let few pass;
-    `is_all` says that there are no others.
+    They come from the newest `looked_at` failed tasks, before the filter. `is_all` says that there are no others.
     """
 
     groups: list[FailedGroup]
@@ -58,7 +57,7 @@ class FailedGroups(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def as_filter(queue: str, task_name: str, kind: str) -> TaskFilter:
-    """What the tasks of a group pass, those that were not looked at too, and no others."""
+    """A filter for exactly the tasks of a group, including those not scanned."""
     return TaskFilter(
         status=Status.FAILED, queue=queue, name=task_name, error=pattern_of(kind), error_kind=kind
     )
@@ -73,9 +72,9 @@ async def groups(
     seconds: float = GROUPS_SECONDS,
     window: int = FIRST_WINDOW,
 ) -> FailedGroups:
-    """The `most` largest groups of what failed, of one queue or with a name like the pattern of ILIKE, or all.
+    """The `most` largest groups of failed tasks: of one queue, of names that match an ILIKE pattern, or of all.
 
-    `conn` is in no transaction. The first window has `window` tasks.
+    `conn` is in no transaction. The first batch has `window` tasks.
     """
     found: dict[_Key, FailedGroup] = {}
     clock = Clock(seconds)

@@ -1,4 +1,4 @@
-"""What the metrics ask of the queues. Bounded in its answer however many queues there are, and cheap to ask often."""
+"""What the metrics measure of the queues: a bounded answer however many queues there are, cheap to take often."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,11 +24,11 @@ _STATUSES = (
 
 
 class QueueMeasures(msgspec.Struct, frozen=True):
-    """`counts` are by queue; None is all queues that are not told apart.
+    """`counts` are by queue; the key None is the sum of all queues that are not listed.
 
-    `ages` are of the first in line, in seconds, of queues that are told apart and have something ready; `paused` are
-    those that are told apart and paused. `overdue` is how late the first delayed task is, `webhooks_overdue` the first
-    webhook that waits, `schedules_overdue` the first tick of a schedule.
+    `ages` are how many seconds the first in line has waited, in listed queues with ready tasks. `paused` are the listed
+    queues that are paused. `overdue` is how late the earliest delayed task is, `webhooks_overdue` the earliest pending
+    webhook, `schedules_overdue` the earliest tick.
     """
 
     counts: dict[str | None, dict[Status, int]]
@@ -40,7 +40,7 @@ class QueueMeasures(msgspec.Struct, frozen=True):
 
 
 async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
-    """Tells at most `most` queues apart: those with the most tasks waiting and running."""
+    """Lists at most `most` queues: those with the most pending and running tasks."""
     rows = await (
         await conn.execute(sql(_PACKAGE, "measure_queues"), {"most": most}, prepare=True)
     ).fetchall()
@@ -49,7 +49,7 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     ages: dict[str, float] = {}
     if waiting:
         cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": waiting}, prepare=True)
-        # None: the task was deleted between two looks.
+        # None: the task was deleted between two queries.
         ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
@@ -58,7 +58,7 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
 
 
 async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:
-    """Since when the first in line of each queue has been waiting; queues with nothing ready are left out."""
+    """Since when the first in line of each queue has been waiting; queues without ready tasks are left out."""
     cursor = await conn.execute(sql(_PACKAGE, "waiting_since"), {"queues": list(queues)}, prepare=True)
-    # None: the task was deleted between two looks.
+    # None: the task was deleted between two queries.
     return {queue: since for queue, since in await cursor.fetchall() if since is not None}

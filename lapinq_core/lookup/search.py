@@ -1,12 +1,12 @@
-"""Finding tasks by whatever a person asks for, in a time that does not grow with what there is.
+"""Searches tasks by any filter, in a time that does not grow with the number of tasks.
 
-Few filters have an index. So a search walks back from the newest task, a window of ids at a time (`search_filters.py`),
-each longer than the one before, until the page is full, nothing is left, or its time is up: then it says how far it
-came, and its cursor goes on from there. Ids are made in the order of time, so tasks that are enqueued meanwhile are
-neither in the way nor shown twice.
+Few filters have an index. So a search scans back from the newest task, a batch of ids at a time (`search_filters.py`),
+each longer than the one before, until the page is full, nothing is left, or its time is up. Then it reports how far it
+got, and its cursor continues from there. Ids ascend with time, so tasks that are enqueued during a search neither slow
+it down nor appear twice.
 
-Tables in which tasks come and go may be full of entries that are dead and not yet cleaned away, while somebody holds an
-old snapshot. A window that gets stuck in them is given up, and the search goes by the table of all tasks instead.
+While somebody holds an old snapshot, tables in which tasks come and go may be full of dead entries. A batch that gets
+stuck in them is cancelled, and the search scans the table of all tasks instead.
 """
 
 import time
@@ -24,7 +24,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
-from lapinq_core.lookup.search_filters import pick_longest
+from lapinq_core.lookup.search_filters import longest_running_query
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import OF_THE_END, TaskFilter, given
 from lapinq_core.tasks.inspect import TaskLine
@@ -32,7 +32,7 @@ from lapinq_core.tasks.inspect import TaskLine
 _PACKAGE = "lapinq_core.lookup"
 
 SEARCH_SECONDS = 0.04
-"""How long a search looks; what a page takes besides is a few milliseconds."""
+"""How long a search scans. Loading the page takes a few milliseconds more."""
 COUNT_SECONDS = 0.03
 MOST_COUNTED = 10_000
 FIRST_WINDOW = 500
@@ -41,17 +41,16 @@ _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class TaskOrder(StrEnum):
-    """What stands first. Only running tasks are there by the start of their attempts, whatever status is asked for."""
+    """What comes first. `LONGEST_RUNNING` shows running tasks only, whatever the status filter says."""
 
     NEWEST = "newest"
     LONGEST_RUNNING = "longest running"
 
 
 class Search(TaskFilter, frozen=True, kw_only=True):
-    """What is looked for, and in which order.
+    """What to search for, and in which order.
 
-    `since` and `until`, which is excluded, are when a task was enqueued, as its id tells. `before` is the cursor that a
-    page came with.
+    `since` and `until` (exclusive) bound when a task was enqueued, by its id. `before` is the cursor of a page.
     """
 
     since: datetime | None = None
@@ -60,10 +59,10 @@ class Search(TaskFilter, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A page of tasks. `more` is the cursor to go on with, None where there is nothing more to look at.
+    """A page of tasks. `more` is the cursor of the next page, None if there is none.
 
-    `looked_back_to` is there when the time was up before the page was full: to where from the newest task on all were
-    looked at. Of the longest running, which are looked at together, it is now: they could not be told in time.
+    `looked_back_to` is set when time was up before the page was full: every task from the newest back to then was
+    scanned. For the longest running, which are read in one query, it is now: the query took too long.
     """
 
     tasks: list[TaskLine]
@@ -72,7 +71,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How many pass; at least so many, where it is not exact: `is_capped` when counting stopped at the most."""
+    """How many tasks match; at least as many if `is_capped`, when counting stopped at the maximum."""
 
     number: int
     is_exact: bool
@@ -80,7 +79,7 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def as_filter(chosen: Search) -> TaskFilter:
-    """What passes, as the verbs of `bulk.py` take it: on all pages, in whatever order."""
+    """The same filter in the form that `bulk.py` takes: on all pages, in any order."""
     first, last = chosen.first, chosen.last
     if chosen.since is not None:
         first = max(first or _FIRST, str(_id_at(chosen.since)))
@@ -99,9 +98,9 @@ async def search(
     seconds: float = SEARCH_SECONDS,
     window: int = FIRST_WINDOW,
 ) -> Found:
-    """The first `limit` tasks that pass, of those that can be found in `seconds`; the first window has `window` ids.
+    """The first `limit` matching tasks found in `seconds`; the first batch has `window` ids.
 
-    `conn` is in no transaction. Raises `InvalidValue` for a cursor that was not ours.
+    `conn` is in no transaction. Raises `InvalidValue` for an invalid cursor.
     """
     narrowed = as_filter(chosen)
     if _is_void(narrowed):
@@ -109,19 +108,19 @@ async def search(
     if chosen.order is TaskOrder.LONGEST_RUNNING:
         return await _longest_running(conn, narrowed, chosen.before, limit, seconds)
     narrowed = msgspec.structs.replace(narrowed, before=_read_id(chosen.before))
-    walk = BackwardScan(narrowed, limit + 1, limit + 1, window, seconds)
+    scan = BackwardScan(narrowed, limit + 1, limit + 1, window, seconds)
     try:
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            ids = await walk.run(conn)
+            ids = await scan.run(conn)
             lines = await inspect.task_lines(conn, ids[:limit])
     except pg.QueryCanceled:
-        lines = await _by_all_tasks(conn, walk, limit)
-    if walk.passed > limit:
-        return Found(lines, walk.ids[limit - 1], None)
-    if walk.is_over:
+        lines = await _by_all_tasks(conn, scan, limit)
+    if scan.matched > limit:
+        return Found(lines, scan.ids[limit - 1], None)
+    if scan.is_over:
         return Found(lines, None, None)
-    reached = walk.before or _LAST
+    reached = scan.before or _LAST
     return Found(lines, reached, _time_of(reached))
 
 
@@ -133,36 +132,36 @@ async def count(
     seconds: float = COUNT_SECONDS,
     window: int = FIRST_WINDOW,
 ) -> Count:
-    """How many pass on all pages: exact where a queue, a status or nothing is asked for, else up to `cap`."""
+    """How many tasks match on all pages: exact if filtered by queue and status only, else up to `cap`."""
     narrowed = as_filter(chosen)
     if _is_void(narrowed):
         return Count(0, is_exact=True, is_capped=False)
     if narrowed == TaskFilter(queue=narrowed.queue, status=narrowed.status):
         return Count(await _count_exactly(conn, narrowed), is_exact=True, is_capped=False)
-    walk = BackwardScan(narrowed, cap + 1, 0, window, seconds)
+    scan = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            await walk.run(conn)
+            await scan.run(conn)
     except pg.QueryCanceled:
-        await _by_all_tasks(conn, walk, 0)
-    is_capped = walk.passed > cap
-    return Count(min(walk.passed, cap), walk.is_over and not is_capped, is_capped)
+        await _by_all_tasks(conn, scan, 0)
+    is_capped = scan.matched > cap
+    return Count(min(scan.matched, cap), scan.is_over and not is_capped, is_capped)
 
 
-async def _by_all_tasks(conn: psycopg.AsyncConnection, walk: BackwardScan, limit: int) -> list[TaskLine]:
+async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int) -> list[TaskLine]:
     with suppress(pg.QueryCanceled):
         async with conn.transaction():
             await conn.execute(SETTINGS)
-            await walk.run_over_all_tasks(conn)
-    return await inspect.task_lines(conn, walk.ids[:limit])
+            await scan.run_over_all_tasks(conn)
+    return await inspect.task_lines(conn, scan.ids[:limit])
 
 
 async def _longest_running(
     conn: psycopg.AsyncConnection, chosen: TaskFilter, cursor: str | None, limit: int, seconds: float
 ) -> Found:
     start, start_id = _read_start(cursor)
-    query = pick_longest(chosen, limit + 1)
+    query = longest_running_query(chosen, limit + 1)
     params = {**msgspec.structs.asdict(chosen), "start": start, "start_id": start_id}
     try:
         async with conn.transaction():
@@ -189,7 +188,7 @@ async def _count_exactly(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> i
 
 
 def _is_void(chosen: TaskFilter) -> bool:
-    """Whether nothing can pass: what has not ended has no result, what waits no worker."""
+    """Whether nothing can match: an unfinished task has no result, a pending one no worker."""
     has_end = bool(given(chosen, OF_THE_END))
     match chosen.status:
         case Status.PENDING:
@@ -221,7 +220,7 @@ def _read_start(cursor: str | None) -> tuple[datetime | None, str | None]:
 
 
 def _wrong_cursor() -> InvalidValue:
-    return InvalidValue("cursor", "must be what a page came with")
+    return InvalidValue("cursor", "must come from an earlier page")
 
 
 def _id_at(when: datetime) -> UUID:
@@ -229,6 +228,6 @@ def _id_at(when: datetime) -> UUID:
 
 
 def _time_of(task_id: str) -> datetime:
-    """When a task was enqueued, as its id tells; now, where no clock tells so."""
+    """When a task was enqueued, by its id; now, if the id lies in the future."""
     seconds = (UUID(task_id).int >> 80) / 1000
     return datetime.fromtimestamp(min(seconds, time.time()), UTC)

@@ -1,4 +1,4 @@
-"""What a window of a search looks at, and what passes of it: filters as queries that touch a known number of rows."""
+"""Which rows one batch of a search scans, and which match: filters as queries that touch a bounded number of rows."""
 
 from enum import Enum
 from typing import LiteralString
@@ -18,21 +18,21 @@ from lapinq_core.tasks.filters import (
 
 
 class Place(Enum):
-    """Where a search looks, from the newest id on."""
+    """Which rows a search scans, from the newest id on."""
 
     TASKS = "all there are"
     WAITING = "what waits"
-    SMALL_QUEUE = "what waits, of a queue in which little is ready"
+    SMALL_QUEUE = "pending tasks of a queue with few ready ones"
     RUNNING = "what runs"
-    STARTED = "what runs and what has ended"
+    STARTED = "running and ended tasks"
     ENDED = "what has ended"
-    UNSUCCESSFUL = "what has ended in one way that is not completion"
+    UNSUCCESSFUL = "ended tasks with one outcome other than completed"
 
 
 def place_of(chosen: TaskFilter, *, is_small: bool = False) -> Place:
-    """The place whose rows tell most of what is asked; `is_small` says that little is ready in the queue.
+    """The place whose rows answer most of the filter; `is_small` says that the queue has few ready tasks.
 
-    `Place.TASKS` does for every filter, at more for each task.
+    `Place.TASKS` works for every filter, at a higher cost per task.
     """
     match chosen.status:
         case Status.PENDING:
@@ -44,15 +44,15 @@ def place_of(chosen: TaskFilter, *, is_small: bool = False) -> Place:
         case None:
             return Place.TASKS if chosen.worker is None else Place.STARTED
         case Status.COMPLETED:
-            # Where only the task's row can fail to pass, looking it up for everything that has ended is a detour.
+            # If only the task's row decides whether it matches, looking that up for every ended task is a detour.
             is_of_the_end = given(chosen, {**OF_THE_END, **OF_THE_WORKER}) or not given(chosen, OF_THE_TASK)
             return Place.ENDED if is_of_the_end else Place.TASKS
         case _:
             return Place.UNSUCCESSFUL
 
 
-def look_at(chosen: TaskFilter, place: Place, size: int) -> sql.Composed:
-    """A query for the next `size` ids of `place`, descending, each with what its own row tells: that it may pass.
+def scan_query(chosen: TaskFilter, place: Place, size: int) -> sql.Composed:
+    """A query for the next `size` ids of `place`, descending, and whether each row by itself may match.
 
     Its parameters are the fields of `chosen`.
     """
@@ -66,15 +66,15 @@ def look_at(chosen: TaskFilter, place: Place, size: int) -> sql.Composed:
         "ended": sql.SQL(_ENDED),
         "outcome": sql.Literal(chosen.status),
     }
-    return sql.SQL("SELECT id, {may_pass} AS may_pass FROM {source} ORDER BY id DESC LIMIT {most}").format(
-        may_pass=all_of(conditions), source=sql.SQL(_SOURCES[place]).format(**parts), most=most
+    return sql.SQL("SELECT id, {may_match} AS may_match FROM {source} ORDER BY id DESC LIMIT {most}").format(
+        may_match=all_of(conditions), source=sql.SQL(_SOURCES[place]).format(**parts), most=most
     )
 
 
-def pick_longest(chosen: TaskFilter, most: int) -> sql.Composed:
-    """A query for the first `most` running tasks that pass, by the start of their attempts, each with that.
+def longest_running_query(chosen: TaskFilter, most: int) -> sql.Composed:
+    """A query for the first `most` matching running tasks, by the start of their attempts, and that time.
 
-    Its parameters are the fields of `chosen`, and `start` and `start_id`, those of the task to go on after or NULL.
+    Its parameters are the fields of `chosen`, and `start` and `start_id` of the task to continue after, or NULL.
     """
     conditions = given(chosen, {**OF_THE_TASK, **_WORKER_OF_THE_ROW, **_ID_OF_THE_ROW})
     source: LiteralString = "lapinq_running s"
@@ -88,15 +88,15 @@ def pick_longest(chosen: TaskFilter, most: int) -> sql.Composed:
     ).format(source=sql.SQL(source), where=all_of(conditions), most=sql.Literal(most))
 
 
-def pick_of_looked_at(chosen: TaskFilter, place: Place, most: int) -> sql.Composed:
-    """A query for up to `most` ids of the CTE `looked`, made by `look_at`, that pass; its parameters are the same."""
+def matching_query(chosen: TaskFilter, place: Place, most: int) -> sql.Composed:
+    """A query for up to `most` matching ids of the CTE `scanned`, a `scan_query`. It takes the same parameters."""
     own = _OWN[place]
     task, end, worker = (
         given(chosen, {field: text for field, text in group.items() if field not in own})
         for group in (OF_THE_TASK, OF_THE_END, OF_THE_WORKER)
     )
-    conditions = [sql.SQL("may_pass"), *task, *end, *worker]
-    source: LiteralString = "looked AS s"
+    conditions = [sql.SQL("may_match"), *task, *end, *worker]
+    source: LiteralString = "scanned AS s"
     if task:
         source += _LOOK_UP["t"]
     if worker or (place is Place.TASKS and chosen.status is Status.RUNNING):
@@ -129,20 +129,20 @@ _OWN: dict[Place, dict[str, LiteralString]] = {
     Place.ENDED: _END_OF_THE_ROW,
     Place.UNSUCCESSFUL: _END_OF_THE_ROW,
 }
-"""What the rows of a place tell by themselves."""
+"""Conditions that the rows of each place answer without a lookup."""
 
 _ENDED: LiteralString = (
     "SELECT task_id AS id, outcome, result, error, worker_id FROM lapinq_attempts WHERE final"
 )
 
-# Of several tables each is asked for as many as are wanted of all, so which come first is no matter of plans.
+# Each of several tables is limited to the rows wanted in all, so the result doesn't depend on the plan.
 _SOURCES: dict[Place, LiteralString] = {
     Place.TASKS: "lapinq_tasks AS t WHERE {bounds}",
     Place.WAITING: (
         "((SELECT id, queue_name FROM lapinq_ready{part})"
         " UNION ALL (SELECT id, queue_name FROM lapinq_delayed{part})) AS s"
     ),
-    # The inner limit keeps the planner to lapinq_ready_claim; `is_small_queue.sql` has found fewer.
+    # The inner limit keeps the planner on lapinq_ready_claim; `is_small_queue.sql` has found fewer rows.
     Place.SMALL_QUEUE: (
         "((SELECT id, queue_name FROM (SELECT id, queue_name FROM lapinq_ready WHERE queue_name = %(queue)s::text"
         " ORDER BY queue_name, rank, seq LIMIT 10000) AS ready{part})"
@@ -157,7 +157,7 @@ _SOURCES: dict[Place, LiteralString] = {
     Place.UNSUCCESSFUL: "({ended} AND outcome = {outcome}) AS f WHERE {bounds}",
 }
 
-# The limits keep the planner from going through one of these tables to find the few of it that pass.
+# The limits keep the planner from scanning one of these tables for the few rows that match.
 _LOOK_UP: dict[str, LiteralString] = {
     "t": (
         " LEFT JOIN LATERAL (SELECT queue_name, task_name, module_path, args"
@@ -171,7 +171,7 @@ _LOOK_UP: dict[str, LiteralString] = {
     "w": " LEFT JOIN LATERAL (SELECT id FROM lapinq_ready WHERE id = s.id LIMIT 1) AS w ON true",
     "d": " LEFT JOIN LATERAL (SELECT id FROM lapinq_delayed WHERE id = s.id LIMIT 1) AS d ON true",
 }
-"""To find the row of a task of `s` in another table, by the name that conditions have for it."""
+"""Looks up the row of a task of `s` in another table, by the alias that conditions use."""
 _HAS_STATUS: dict[Status, LiteralString] = {
     Status.PENDING: "(w.id IS NOT NULL OR d.id IS NOT NULL)",
     Status.RUNNING: "r.id IS NOT NULL",

@@ -1,4 +1,4 @@
-"""One task as a person looks at it, with its attempts: bounded, whatever it was given and whatever it gave back."""
+"""One task in detail, with its attempts, for people. Bounded, however large its payload is."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from lapinq_core.domain.tasks.state import Status
 _PACKAGE = "lapinq_core.lookup"
 
 WHOLE_BYTES = 100_000
-"""A value as JSON text that is larger is shown in part."""
+"""A larger value, as JSON text, is cut."""
 PART_CHARACTERS = 20_000
 MOST_ATTEMPTS = 50
 MOST_TRACEBACKS = 20
@@ -20,7 +20,7 @@ MOST_LOGS = 5
 
 
 class Value(msgspec.Struct, frozen=True):
-    """JSON text, or its beginning where it is larger than is shown; `size` in bytes is that of all of it."""
+    """JSON text, cut if too large; `size` is that of the whole value in bytes."""
 
     text: str
     size: int
@@ -30,8 +30,8 @@ class Value(msgspec.Struct, frozen=True):
         return self.size <= WHOLE_BYTES
 
 
-class CloseUp(msgspec.Struct, frozen=True, kw_only=True):
-    """A task. `scheduled_at` is the time it was asked for, `due_at` that which it waits for now, None for no time."""
+class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A task. `scheduled_at` is the start time as enqueued, `due_at` when it is due now: None unless it is delayed."""
 
     id: str
     task_name: str
@@ -65,11 +65,11 @@ class CloseUp(msgspec.Struct, frozen=True, kw_only=True):
     result: Value | None
 
 
-class AttemptCloseUp(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt, or the end of a task that waited (`started_at` is None then).
+class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt, or the end of a pending task (`started_at` is None then).
 
-    `outcome` is one of the API's. The traceback and the logs of old ones are left out. `worker_name` is None of a
-    worker that is forgotten by now.
+    `outcome` is one of the API's. Old attempts come without traceback and logs. `worker_name` is None if the worker has
+    been deleted.
     """
 
     attempt: int
@@ -85,7 +85,7 @@ class AttemptCloseUp(msgspec.Struct, frozen=True, kw_only=True):
     worker_name: str | None
 
 
-async def get(conn: psycopg.AsyncConnection, task_id: str) -> CloseUp | None:
+async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     """The task; None for an unknown id."""
     params = {"id": task_id, "whole": WHOLE_BYTES, "part": PART_CHARACTERS}
     row = await (await conn.execute(sql(_PACKAGE, "task_detail"), params, prepare=True)).fetchone()
@@ -96,11 +96,11 @@ async def get(conn: psycopg.AsyncConnection, task_id: str) -> CloseUp | None:
     values = iter(row[len(_PLAIN) :])
     for name in _VALUES:
         shown[name] = _value(next(values), next(values))
-    return CloseUp(**shown)
+    return TaskDetail(**shown)
 
 
-async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[list[AttemptCloseUp], bool]:
-    """The latest attempts, the latest first, and whether there are earlier ones; none for an unknown id."""
+async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[list[AttemptDetail], bool]:
+    """The latest attempts, latest first, and whether there are earlier ones; none for an unknown id."""
     params = {
         "id": task_id,
         "limit": MOST_ATTEMPTS + 1,
@@ -108,8 +108,8 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[lis
         "logged": MOST_LOGS,
     }
     cursor = await conn.execute(sql(_PACKAGE, "task_detail_attempts"), params, prepare=True)
-    fields = AttemptCloseUp.__struct_fields__
-    found = [AttemptCloseUp(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
+    fields = AttemptDetail.__struct_fields__
+    found = [AttemptDetail(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
     return found[:MOST_ATTEMPTS], len(found) > MOST_ATTEMPTS
 
 
@@ -118,4 +118,4 @@ def _value(size: int | None, text: str | None) -> Value | None:
 
 
 _VALUES = ("args", "kwargs", "metadata", "result")
-_PLAIN = CloseUp.__struct_fields__[: -len(_VALUES)]
+_PLAIN = TaskDetail.__struct_fields__[: -len(_VALUES)]

@@ -110,12 +110,12 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
 async def _make_partitions(pool: Pool) -> None:
     async with pool.connection() as conn:
         await passes.ensure_partitions(conn)
-        if unmade := await alerts.unmade_week(conn):
+        if missing := await alerts.missing_partition(conn):
             log.warning(
                 "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
                 " run SELECT lapinq_ensure_partitions(2, false)",
-                unmade.monday,
-                unmade.default_bytes / 1e6,
+                missing.monday,
+                missing.default_bytes / 1e6,
             )
 
 

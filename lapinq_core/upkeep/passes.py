@@ -63,7 +63,7 @@ async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION
     """Creates the partitions of the coming weeks; returns how many.
 
     It waits at most half a second for a lock, so that nobody queues up behind one long query, and is called again
-    later. It skips a week that has too many rows in the default partition (`alerts.unmade_week`).
+    later. It skips a week that has too many rows in the default partition (`alerts.missing_partition`).
     """
     async with conn.transaction():
         await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp, Value
+from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail, Value
 
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ def json_value(text: str) -> Value:
     return Value(text, len(text.encode()))
 
 
-def task(**values: Any) -> CloseUp:
+def task(**values: Any) -> TaskDetail:
     """A task that waits."""
     defaults: dict[str, Any] = {
         "id": "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11",
@@ -53,12 +53,12 @@ def task(**values: Any) -> CloseUp:
         "metadata": None,
         "result": None,
     }
-    return CloseUp(**{**defaults, **values})
+    return TaskDetail(**{**defaults, **values})
 
 
 def attempt(
     number: int, started: float | None, finished: float | None, outcome: str, **values: Any
-) -> AttemptCloseUp:
+) -> AttemptDetail:
     """An attempt, by seconds since the task was enqueued."""
     defaults: dict[str, Any] = {
         "attempt": number,
@@ -73,4 +73,4 @@ def attempt(
         "worker_id": None,
         "worker_name": None,
     }
-    return AttemptCloseUp(**{**defaults, **values})
+    return AttemptDetail(**{**defaults, **values})

@@ -1,8 +1,11 @@
--- Whether a worker is alive and claims; how late the first tick is that is due for more than `late` seconds; webhooks
--- given up in the last `given_up` seconds, and those overdue by more than `overdue`, both at most `most`, and for how many
--- seconds the first is; whose password is the one that everybody knows.
--- Locks nothing. Relies on lapinq_schedules_next_fire_at, lapinq_webhooks_ended and lapinq_webhooks_due_at; scans workers
--- and users, who are few.
+-- Whether a worker is alive and claims; how many seconds the earliest tick is overdue, if by more than `late`;
+-- webhooks
+-- given up in the last `given_up` seconds, and those overdue by more than `overdue`, each counted up to `most`, and
+-- how
+-- long the earliest of these is overdue; users who still have the default password.
+-- Locks nothing. Relies on lapinq_schedules_next_fire_at, lapinq_webhooks_ended and lapinq_webhooks_due_at; scans
+-- workers
+-- and users, which are few.
 SELECT EXISTS (SELECT
                  FROM lapinq_workers
                 WHERE dead_at IS NULL

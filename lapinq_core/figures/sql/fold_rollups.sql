@@ -1,8 +1,8 @@
--- Adds up the rows of a queue and a span of time into one, of spans that closed a minute ago or longer: at most `limit`
--- rows of at most 500 queues and spans a pass. Answers how many it took. Exact in any snapshot: what is deleted and what
--- is added commit together. Looks at 20,000 rows of each span, a dozen spans and five minutes back: so rarely is anything
--- left behind that it may stay as it is.
--- Locks the rows it takes, skipping locked ones. Relies on lapinq_rollups_since.
+-- Folds the rows of each queue and span of time into one, for spans that closed at least a minute ago: at most `limit`
+-- rows of at most 500 queues and spans a pass. Returns how many it folded. Exact in any snapshot: the deletes and the
+-- insert commit together. Scans at most 20,000 rows of each span, a dozen spans and five minutes back. Rows older than
+-- that are rarely unfolded, and may stay so.
+-- Locks the rows it folds, skipping locked ones. Relies on lapinq_rollups_since.
 WITH many AS MATERIALIZED (
     SELECT r.span, r.since, r.queue_name
       FROM unnest(%(spans)s::integer[]) AS s (span)

@@ -1,7 +1,9 @@
--- Who keeps dead rows of this database from being cleaned away, the longest first, one of each kind: a session with a
--- transaction open for more than `seconds`, a transaction prepared so long ago, a replication slot with a horizon more than
--- `transactions` old. Of each: its name, process id, seconds, transactions. A vacuum holds up nobody.
--- What others' sessions do is seen by members of pg_read_all_stats alone. Locks nothing.
+-- What keeps dead rows of this database from being vacuumed, the oldest of each kind: a session whose transaction has
+-- been
+-- open for more than `seconds`, a transaction prepared that long ago, a replication slot whose horizon is more than
+-- `transactions` old. Columns: kind, name, process id, seconds, transactions. Vacuums are left out: they hold up
+-- nobody.
+-- Only members of pg_read_all_stats see the sessions of others. Locks nothing.
 (SELECT 'session', coalesce(nullif(application_name, ''), usename, backend_type), pid,
         date_part('epoch', clock_timestamp() - xact_start), NULL::bigint
    FROM pg_stat_activity

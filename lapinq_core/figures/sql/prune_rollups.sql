@@ -1,5 +1,5 @@
--- Forgets up to `limit` rows of each of `spans` that are older than its number of seconds in `kept`, the oldest first.
--- Answers how many. Locks the rows it deletes, skipping locked ones. Relies on lapinq_rollups_since.
+-- Deletes up to `limit` rows of each of `spans` that are older than its number of seconds in `kept`, the oldest first.
+-- Returns how many. Locks the rows it deletes, skipping locked ones. Relies on lapinq_rollups_since.
 WITH late AS MATERIALIZED (
     SELECT r.place
       FROM unnest(%(spans)s::integer[], %(kept)s::integer[]) AS s (span, kept)

@@ -1,4 +1,4 @@
--- What started, completed and failed in each queue in the last minute that is over, by spans of 10 s. Locks nothing.
+-- What started, completed and failed in each queue in the last complete minute, from spans of 10 s. Locks nothing.
 -- Relies on lapinq_rollups_since.
 SELECT queue_name, sum(started)::bigint, sum(completed)::bigint, sum(failed)::bigint
   FROM lapinq_rollups

@@ -1,5 +1,6 @@
--- Appends what happened in queues: a row for each queue and each of `spans`, whose time is the database's, rounded down.
--- Takes a JSON array of objects, named like the columns. Answers how many seconds of the first span were over.
+-- Appends what happened in queues: a row for each queue and each of `spans`, whose time is the database's, rounded
+-- down.
+-- Takes a JSON array of objects, named like the columns. Returns how many seconds of the first span have passed.
 -- Locks nothing and reads nothing.
 WITH input AS MATERIALIZED (
     SELECT *

@@ -1,4 +1,4 @@
--- For how many seconds the first tick has been due that is due for more than `late`; no row where none is.
+-- How many seconds the earliest tick is overdue, if by more than `late`; otherwise no row.
 -- Locks nothing. Relies on lapinq_schedules_next_fire_at.
 SELECT date_part('epoch', lapinq_now() - next_fire_at)
   FROM lapinq_schedules

@@ -1,8 +1,11 @@
--- What happened at each of `points` points in time, `width` seconds apart: one row a point, the oldest first, with the
--- time it begins in seconds since 1970, how many seconds it covers, the sums of what started, completed and failed, and
--- the histograms of runs and waits, NULL where there are none. `queue` is one queue, or '' for all together.
--- It ends with the last 10 s that are over. What lies in spans of `span` seconds that are over is read from those rows,
--- the rest from those of 10 s. Locks nothing. Relies on lapinq_rollups_since.
+-- What happened at each of `points` points in time, `width` seconds apart: one row per point, oldest first. Columns:
+-- start
+-- in seconds since 1970, seconds covered, sums of started, completed and failed, and the histograms of run and wait
+-- times,
+-- NULL if there are none. `queue` is one queue, or '' for all together.
+-- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest
+-- from
+-- rows of 10 s. Locks nothing. Relies on lapinq_rollups_since.
 WITH clock AS MATERIALIZED (
     SELECT until, width, span_ends,
            date_bin(width, until - interval '10 seconds', to_timestamp(0)) AS last,

@@ -1,7 +1,9 @@
 -- What the busiest queues completed at points in time `width` seconds apart, from `first` until `until` (seconds since
--- 1970): rows of a queue, a point and a sum, those of zero left out. The `most` queues that completed most are told
--- apart, the busiest first; all others are one whose name is NULL, and come last. Reads rows of `span` seconds, where such
--- a span is not over yet those of 10 s. Locks nothing. Relies on lapinq_rollups_since.
+-- 1970): rows of a queue, a point and a sum, without zeros. The `most` queues that completed most are listed, the
+-- busiest
+-- first; the rest is summed under the name NULL, and comes last. Reads rows of `span` seconds, and rows of 10 s where
+-- such
+-- a span is not complete. Locks nothing. Relies on lapinq_rollups_since.
 WITH clock AS MATERIALIZED (
     SELECT to_timestamp(%(first)s::bigint) AS first, to_timestamp(%(until)s::bigint) AS until,
            date_bin(make_interval(secs => %(span)s::integer), to_timestamp(%(until)s::bigint), to_timestamp(0))
@@ -31,7 +33,7 @@ WITH clock AS MATERIALIZED (
       FROM sums
      GROUP BY queue_name
 )
-SELECT CASE WHEN place <= %(most)s::integer THEN min(queue_name) END AS told_apart, extract(epoch FROM at)::bigint,
+SELECT CASE WHEN place <= %(most)s::integer THEN min(queue_name) END AS named, extract(epoch FROM at)::bigint,
        sum(completed)::bigint
   FROM sums
   JOIN placed USING (queue_name)

@@ -1,8 +1,8 @@
--- Queues, not paused, in which something is ready and no worker that is alive claims: how many wait, delayed ones too, for
--- how many seconds the first in line does, and whether workers serve it that were all told to claim nothing. Those with the
--- most first, `most` at the most, of the hundred fullest that nobody claims from.
--- Locks nothing. Its cost goes with the counts not yet folded and the workers. Relies on lapinq_ready_claim, one look a
--- queue, where nobody who claims leaves dead entries behind.
+-- Queues that have ready tasks and are not paused, and from which no live worker claims: how many tasks are pending,
+-- how many seconds the first in line has waited, and whether only quiet workers serve the queue. The fullest first, at
+-- most `most`, from the hundred fullest without a worker.
+-- Locks nothing. Its cost grows with unfolded counts and workers. Relies on lapinq_ready_claim, one lookup per queue;
+-- without claims there are no dead entries to skip.
 WITH alive AS MATERIALIZED (
     SELECT queues, is_quiet
       FROM lapinq_workers

@@ -1,6 +1,6 @@
--- How many tasks of a queue are before a place in it, at most `most`, those nearest to it first: the dead entries of
--- tasks that were claimed are at the other end.
--- Locks nothing. Relies on lapinq_ready_claim, of which it reads so many entries; compares rows as claim.sql does.
+-- How many tasks of a queue are ahead of a place in it, at most `most`. Counts from the nearest on, because the dead
+-- entries of claimed tasks are at the other end.
+-- Locks nothing. Relies on lapinq_ready_claim, of which it reads that many entries; compares rows as claim.sql does.
 SELECT count(*)
   FROM (SELECT
           FROM lapinq_ready

@@ -1,5 +1,5 @@
 -- Tasks by status, exact, of one queue or (NULL) of all: pending, running, completed, failed, cancelled, expired.
--- Its cost goes with the deltas not yet folded and the tasks running, not with the history. Locks nothing.
+-- Its cost grows with unfolded counts and running tasks, not with the history. Locks nothing.
 SELECT coalesce(sum(pending), 0)::bigint,
        (SELECT count(*)
           FROM lapinq_running

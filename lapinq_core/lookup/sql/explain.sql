@@ -1,5 +1,5 @@
--- What keeps a task from running, of the task itself, its queue and its latest attempt, with the time it is. No row for an
--- unknown task, or one that has ended.
+-- Facts that tell why a task is not running: the current time, and what the task, its queue, its worker and its latest
+-- attempt say. No row for a task that is unknown or has ended.
 -- Locks nothing. Relies on the primary keys, lapinq_attempts_earlier and the settings of `backward_scan.py`.
 SELECT lapinq_now(),
        t.queue_name,

@@ -1,11 +1,13 @@
--- The next {size} failed tasks before `before`, those of them that pass the filters, of which NULL lets all: queue, name,
--- first line of the error, when it failed, id. And a row without a queue that is always there: how many were looked at, in
--- place of the line, and the last id of them, NULL where there were fewer than {size}.
--- The inner limit keeps the planner from going through all tasks to find the few of a queue.
--- Nothing is grouped here, for the database sorts texts by its locale, which takes longer than all the rest.
--- {line} makes an error's first line of `f.error` (`filters.py`).
+-- The matching ones of the next {size} failed tasks before `before`: queue, name, first line of the error, when it
+-- failed,
+-- id. A filter that is NULL matches everything. One more row, always there, has no queue: in place of the line it has
+-- how
+-- many tasks were scanned, and in place of the id the last one scanned, NULL if there were fewer than {size}.
+-- The inner limit keeps the planner from scanning all tasks for the few of a queue.
+-- It doesn't group: the database sorts texts by its locale, which takes longer than all the rest.
+-- {line} is an expression for the first line of `f.error` (`filters.py`).
 -- Locks nothing. Relies on lapinq_attempts_unsuccessful, lapinq_tasks_pkey and the settings of `backward_scan.py`.
-WITH looked AS MATERIALIZED (
+WITH scanned AS MATERIALIZED (
     SELECT f.task_id AS id, f.finished_at, coalesce({line}, '') AS line
       FROM lapinq_attempts f
      WHERE f.final
@@ -15,7 +17,7 @@ WITH looked AS MATERIALIZED (
      LIMIT {size}
 )
 SELECT t.queue_name, t.task_name, l.line, l.finished_at, l.id::text
-  FROM looked l
+  FROM scanned l
  CROSS JOIN LATERAL (
        SELECT queue_name, task_name
          FROM lapinq_tasks
@@ -24,4 +26,4 @@ SELECT t.queue_name, t.task_name, l.line, l.finished_at, l.id::text
  WHERE (%(queue)s::text IS NULL OR t.queue_name = %(queue)s::text)
    AND (%(task_name)s::text IS NULL OR t.task_name ILIKE %(task_name)s::text)
 UNION ALL
-SELECT NULL, NULL, (SELECT count(*) FROM looked)::text, NULL, (SELECT id FROM looked OFFSET {size} - 1 LIMIT 1)::text
+SELECT NULL, NULL, (SELECT count(*) FROM scanned)::text, NULL, (SELECT id FROM scanned OFFSET {size} - 1 LIMIT 1)::text

@@ -1,5 +1,5 @@
 -- Whether at most 2,000 tasks of a queue are ready.
--- Locks nothing. Relies on lapinq_ready_claim, of which it reads so many entries.
+-- Locks nothing. Relies on lapinq_ready_claim, of which it reads that many entries.
 SELECT count(*) <= 2000
   FROM (SELECT
           FROM lapinq_ready

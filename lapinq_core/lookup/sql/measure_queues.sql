@@ -1,7 +1,8 @@
--- Tasks by queue and status for the metrics: the `most` queues with the most tasks waiting and running, among equals
--- those with the most tasks; all others added up in one row, whose queue is NULL. Exact, and as cheap as count_queues.sql.
--- Locks nothing.
-SELECT CASE WHEN place <= %(most)s::integer THEN queue_name END AS told_apart,
+-- Tasks by queue and status for the metrics: the `most` queues with the most pending and running tasks, among equals
+-- those
+-- with the most tasks; all others in one row, whose queue is NULL. Exact, and as cheap as count_queues.sql. Locks
+-- nothing.
+SELECT CASE WHEN place <= %(most)s::integer THEN queue_name END AS named,
        sum(pending)::bigint,
        sum(running)::bigint,
        sum(completed)::bigint,
@@ -27,4 +28,4 @@ SELECT CASE WHEN place <= %(most)s::integer THEN queue_name END AS told_apart,
                          GROUP BY queue_name) AS deltas
                  GROUP BY queue_name) AS queues
          WHERE (pending, running, completed, failed, cancelled, expired) <> (0, 0, 0, 0, 0, 0)) AS placed
- GROUP BY told_apart
+ GROUP BY named

@@ -1,5 +1,6 @@
--- Who serves a queue: workers alive, those of them that claim, how many tasks these run at a time and how many they run.
--- How many they run is what they said with their last beats; of those that say nothing of it, what they hold.
+-- Who serves a queue: live workers, those of them that claim, the slots of these, and how many tasks they run: by
+-- their
+-- latest heartbeat, or by their rows in lapinq_running if it doesn't say.
 -- Locks nothing. Reads lapinq_workers whole, which is small.
 SELECT count(*),
        count(*) FILTER (WHERE NOT is_quiet),

@@ -1,5 +1,6 @@
--- One task as a person looks at it. What may be large is told by its size in bytes, and by its first `part` characters
--- where it has more than `whole` bytes. No row for an unknown one.
+-- One task in detail. Each value that may be large comes with its size in bytes, and is cut to its first `part`
+-- characters
+-- if it has more than `whole` bytes. No row for an unknown id.
 -- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 SELECT d.id::text,
        d.task_name,

@@ -1,6 +1,6 @@
--- For each queue named that has something ready: since when its first task in line has been waiting, which is when it was
--- enqueued or became due. Paused queues too. Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one look a
--- queue each.
+-- For each given queue with ready tasks: when its first task in line was enqueued or became due. Includes paused
+-- queues.
+-- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one lookup per queue.
 SELECT q.queue_name,
        (SELECT greatest(t.created_at, t.scheduled_at) FROM lapinq_tasks t WHERE t.id = head.id)
   FROM unnest(%(queues)s::text[]) AS q (queue_name)

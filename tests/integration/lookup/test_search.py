@@ -127,12 +127,12 @@ def test_going_by_all_tasks_finds_the_same(database: str, window: int) -> None:
         for status in (None, *Status):
             for given in filters:
                 chosen = TaskFilter(status=status, **given)
-                walk = BackwardScan(chosen, 100, 100, window, LONG)
+                scan = BackwardScan(chosen, 100, 100, window, LONG)
                 async with conn.transaction():
-                    await walk.run_over_all_tasks(conn)
-                assert walk.ids == await ids(conn, status=status, **given), chosen
-                assert walk.is_over
-                assert walk.passed == len(walk.ids)
+                    await scan.run_over_all_tasks(conn)
+                assert scan.ids == await ids(conn, status=status, **given), chosen
+                assert scan.is_over
+                assert scan.matched == len(scan.ids)
 
     on_connections(database, test)
 

@@ -15,7 +15,13 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import search
 from lapinq_core.lookup.backward_scan import SETTINGS
 from lapinq_core.lookup.search import Search
-from lapinq_core.lookup.search_filters import Place, look_at, pick_longest, pick_of_looked_at, place_of
+from lapinq_core.lookup.search_filters import (
+    Place,
+    longest_running_query,
+    matching_query,
+    place_of,
+    scan_query,
+)
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing
 from tests.bench import seed
 from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
@@ -90,8 +96,8 @@ def test_a_window_touches_its_own_rows_by_keys(history: str) -> None:
 
 async def check_window(conn: Conn, chosen: TaskFilter, place: Place) -> None:
     query = psql.SQL(sql("lapinq_core.lookup", "search_window")).format(
-        looked=look_at(chosen, place, WINDOW),
-        picked=pick_of_looked_at(chosen, place, 51),
+        scanned=scan_query(chosen, place, WINDOW),
+        matching=matching_query(chosen, place, 51),
         size=psql.Literal(WINDOW),
         shown=psql.Literal(51),
     )
@@ -126,7 +132,7 @@ def test_grouping_explaining_and_the_longest_running_go_by_keys(history: str) ->
         assert touched(found) <= 2001
         chosen = TaskFilter(status=Status.RUNNING, task_name=NOTHING)
         params = {**msgspec.structs.asdict(chosen), "start": None, "start_id": None}
-        found = await plan(conn, pick_longest(chosen, 51), params)
+        found = await plan(conn, longest_running_query(chosen, 51), params)
         assert set(scanned_whole(found)) <= {"lapinq_running"}
         assert touched(found) <= 2 * seed.RUNNING
 

@@ -56,18 +56,18 @@ def test_a_week_of_which_the_default_partition_holds_much_is_left_there_and_told
         await crowd(conn, count)
         assert await ensure_partitions(conn) == 2 * len(expected)
         assert await made(conn) == expected
-        unmade = await alerts.unmade_week(conn)
-        assert (unmade is None) == (0 in expected)
-        if unmade is not None:
-            assert unmade.monday == f"{monday(0):%Y-%m-%d}"
-            assert unmade.default_bytes > count * 100
+        missing = await alerts.missing_partition(conn)
+        assert (missing is None) == (0 in expected)
+        if missing is not None:
+            assert missing.monday == f"{monday(0):%Y-%m-%d}"
+            assert missing.default_bytes > count * 100
         (held,) = await claim(conn, await add_worker(conn))
         assert held.id == task
         # What the alert says to run in a quiet hour.
-        if unmade is not None and expected:
+        if missing is not None and expected:
             await conn.execute("SELECT lapinq_ensure_partitions(2, false)")
             assert await made(conn) == [0, 1, 2]
-            assert await alerts.unmade_week(conn) is None
+            assert await alerts.missing_partition(conn) is None
             assert await status(conn, task) == "running"
 
     on_connections(database, test)
@@ -89,6 +89,6 @@ def test_no_claim_waits_for_three_million_rows_in_the_default_partition(database
             longest = max(longest, time.monotonic() - began)
         assert longest < 1.0
         assert await making == 0
-        assert await alerts.unmade_week(conn) is not None
+        assert await alerts.missing_partition(conn) is not None
 
     on_connections(database, test, 2)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.lookup.task_detail import CloseUp, Value
+from lapinq_core.lookup.task_detail import TaskDetail, Value
 
 LONGEST = 100_000
 """Bytes. Linux limits an argument to 128 KiB."""
@@ -14,7 +14,7 @@ _KEY = "X-API-Key: …"
 _DEFAULTS = {"args": "[]", "kwargs": "{}"}
 
 
-def enqueue_again(task: CloseUp, server: str, *, needs_key: bool) -> str | None:
+def enqueue_again(task: TaskDetail, server: str, *, needs_key: bool) -> str | None:
     """The command, without options that have their default; None if it would be too long for a shell.
 
     The task starts immediately, even if the original was scheduled.
@@ -31,7 +31,7 @@ def enqueue_again(task: CloseUp, server: str, *, needs_key: bool) -> str | None:
     return command if len(command.encode()) <= LONGEST else None
 
 
-def _body(task: CloseUp) -> str | None:
+def _body(task: TaskDetail) -> str | None:
     fields: dict[str, Any] = {"task_name": task.task_name, "module_path": task.module_path}
     for name in _PLAIN:
         value = getattr(task, name)

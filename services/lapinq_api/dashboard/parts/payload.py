@@ -12,7 +12,7 @@ from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard.parts import json_tree
 from lapinq_api.dashboard.parts.curl import enqueue_again
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
-from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, CloseUp, Value
+from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, TaskDetail, Value
 
 _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 
@@ -73,7 +73,7 @@ class Payload:
 class TaskPayload(Payload):
     """The payload of a task."""
 
-    def __init__(self, task: CloseUp, *, needs_key: bool) -> None:
+    def __init__(self, task: TaskDetail, *, needs_key: bool) -> None:
         """`needs_key` says whether the API needs a key."""
         super().__init__(
             task.queue_name,

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp
+from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 
 OPEN_SHARE = 50.0
 """Percent of the bar for a step that continues. Its time changes each second, and only a script shows it."""
@@ -36,7 +36,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     kind: StepKind
     at: datetime
     seconds: float | None = None
-    attempt: AttemptCloseUp | None = None
+    attempt: AttemptDetail | None = None
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +52,11 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
 
 
-def steps_of(task: CloseUp, attempts: Sequence[AttemptCloseUp], *, is_cut: bool = False) -> list[Step]:
+def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: bool = False) -> list[Step]:
     """The steps, oldest first. `attempts` come latest first; `is_cut` if earlier ones are missing."""
     steps = [Step(kind=StepKind.ENQUEUED, at=task.created_at)]
     since: datetime | None = None if is_cut else task.created_at
-    before: AttemptCloseUp | None = None
+    before: AttemptDetail | None = None
     for one in reversed(attempts):
         if before is not None and _is_requeued(before, one.attempt):
             steps.append(Step(kind=StepKind.REQUEUED, at=since or task.created_at))
@@ -109,12 +109,12 @@ def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[S
     return found
 
 
-def _is_requeued(before: AttemptCloseUp, number: int) -> bool:
+def _is_requeued(before: AttemptDetail, number: int) -> bool:
     """Whether a user requeued the task between the two attempts: only that resets the number after a failure."""
     return before.outcome == Status.FAILED and number <= before.attempt and number <= 1
 
 
-def _run_seconds(one: AttemptCloseUp) -> float | None:
+def _run_seconds(one: AttemptDetail) -> float | None:
     """How long the function ran, or how long the worker had the task if that is unknown."""
     return one.run_seconds if one.run_seconds is not None else _between(one.started_at, one.finished_at)
 

@@ -15,7 +15,7 @@ from lapinq_api.state import State
 from lapinq_core.domain.tasks.traceback_text import Frame, Owner, Trace, read_traceback
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.explain import Reason, explain
-from lapinq_core.lookup.task_detail import AttemptCloseUp, CloseUp
+from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter
@@ -51,7 +51,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
 
 async def _look(
     conn: psycopg.AsyncConnection, task_id: str
-) -> tuple[CloseUp, list[AttemptCloseUp], bool, list[WebhookObject], Reason | None, str | None] | None:
+) -> tuple[TaskDetail, list[AttemptDetail], bool, list[WebhookObject], Reason | None, str | None] | None:
     """Everything on the page, read through one connection. The next update corrects changes in between."""
     task = await task_detail.get(conn, task_id)
     if task is None:
@@ -67,7 +67,7 @@ async def _look(
     return task, attempts, is_cut, decoded, await explain(conn, task_id), named
 
 
-def _schedule_of(task: CloseUp) -> str | None:
+def _schedule_of(task: TaskDetail) -> str | None:
     """The schedule named in the task's metadata."""
     if task.metadata is None or not task.metadata.is_whole or '"schedule"' not in task.metadata.text:
         return None

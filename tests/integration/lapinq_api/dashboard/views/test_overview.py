@@ -11,7 +11,7 @@ import pytest
 
 from lapinq_core.domain.figures import Window
 from lapinq_core.figures import alerts
-from lapinq_core.figures.alerts import Alerts, OldSnapshot, UnmadeWeek, UnservedQueue
+from lapinq_core.figures.alerts import Alerts, MissingPartition, OldSnapshot, UnservedQueue
 from tests.support.factories import Conn, enqueue
 from tests.support.figures import put
 from tests.support.running import on_connections
@@ -100,7 +100,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
                 OldSnapshot("replication slot", "standby", None, None, 20_000_000),
             ],
             default_passwords=[],
-            unmade_week=UnmadeWeek("2026-11-23", 700_000_000),
+            missing_partition=MissingPartition("2026-11-23", 700_000_000),
         )
 
     monkeypatch.setattr(alerts, "look", everything)

@@ -237,7 +237,7 @@ def test_a_search_that_ran_out_of_time_says_how_far_it_came_and_leads_on(
         ({"since": "yesterday"}, "since must be relative"),
         ({"until": "1y"}, "until must be relative"),
         ({"id": "xyz"}, "id must be the start of a task id"),
-        ({"cursor": "x"}, "cursor must be what a page came with"),
+        ({"cursor": "x"}, "cursor must come from an earlier page"),
         ({"worker": "nobody"}, "worker must be the name of a known worker"),
         ({"worker": "a\0b"}, "worker must be the name of a known worker"),
         ({"args": "a\0b"}, "args must have"),

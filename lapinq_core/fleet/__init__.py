@@ -1,1 +1,1 @@
-"""Workers as the cluster sees them: registration, heartbeats, and what operators ask of them."""
+"""Workers as the cluster sees them: registration, heartbeats, and what operators request of them."""

@@ -1,4 +1,4 @@
-"""What an operator sees of workers, and may ask of them. What workers say of themselves is `workers`."""
+"""Lists workers for operators, and passes on their requests. The workers' own calls are in `workers`."""
 
 from datetime import datetime
 from typing import Any
@@ -23,15 +23,15 @@ class UnknownWorker(LapinqError):
 
 
 class DeadWorker(LapinqError):
-    """The worker was declared dead, which is for ever."""
+    """The worker was declared dead and cannot come back."""
 
 
 class StoppingWorker(LapinqError):
-    """The worker was asked to stop, which can't be taken back."""
+    """The worker is already stopping, which cannot be undone."""
 
 
 class HeldTask(msgspec.Struct, frozen=True):
-    """A task that a worker holds: it runs, or was claimed ahead and is about to. `seconds` is how long it was held."""
+    """A task that a worker has claimed: it runs, or is about to. `seconds` is the time since the claim."""
 
     id: str
     task_name: str | None
@@ -42,12 +42,12 @@ class HeldTask(msgspec.Struct, frozen=True):
 
 
 class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """One boot of a worker. `queues` is null for all of them, `beat_age` in seconds.
+    """One boot of a worker. `queues` is null for all queues; `beat_age` is in seconds.
 
-    `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended a second)
-    are of its last beat; null where it can't tell, or doesn't, being of the release before. `asked_by` and `asked_at`
-    tell of the last time that somebody asked it for something, or let it go on. `tasks` are those it has held for
-    longest, at most 20 of `task_count`; fire and forget is not among them.
+    `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended per second)
+    come from its last heartbeat; null if it can't tell, or is of the previous release. `asked_by` and `asked_at` are of
+    the last request, or of the last resume. `tasks` are its oldest claims, at most 20 of `task_count`, without
+    fire-and-forget tasks.
     """
 
     id: str
@@ -73,20 +73,20 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fleet(msgspec.Struct, frozen=True):
-    """Workers, the living first, then by name; and how many more there are."""
+    """Workers, live ones first, then by name; and how many are left out."""
 
     workers: list[WorkerDetails]
     more: int
 
 
 async def list_workers(conn: psycopg.AsyncConnection) -> Fleet:
-    """Every worker there is, those that died lately too; at most `MOST_WORKERS`, the rest is counted."""
+    """All workers, including those that died recently; at most `MOST_WORKERS`, and the number of the others."""
     rows = await _list(conn, id=None, limit=MOST_WORKERS)
     return Fleet([_details.decode(text) for _, text in rows], rows[0][0] - len(rows) if rows else 0)
 
 
 async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDetails | None:
-    """The worker; None where there is none with this id, for it has signed off, say."""
+    """The worker; None if there is none with this id, for example because it deregistered."""
     rows = await _list(conn, id=worker_id, limit=1)
     return _details.decode(rows[0][1]) if rows else None
 
@@ -94,10 +94,10 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
 async def ask(
     conn: psycopg.AsyncConnection, worker_id: str, request: WorkerRequest | None, *, by: Author
 ) -> WorkerDetails:
-    """Asks the worker to do `request`, or with None to go on; it hears of it with its next beat.
+    """Requests `request` of the worker, or with None that it resumes. The worker learns of it with its next heartbeat.
 
-    Who is asked for the same again keeps the first to have asked, and nothing is noted. Raises `UnknownWorker`,
-    `DeadWorker` and `StoppingWorker`.
+    Repeating a request changes nothing: the first to have made it is kept, and no audit entry is added. Raises
+    `UnknownWorker`, `DeadWorker` and `StoppingWorker`.
     """
     params = {"id": worker_id, "asked_to": request, "asked_by": by.actor}
     async with conn.transaction():

@@ -1,4 +1,4 @@
-"""Finding a worker by what a person calls it."""
+"""Finds a worker by its id or name."""
 
 from uuid import UUID
 
@@ -11,14 +11,14 @@ _PACKAGE = "lapinq_core.fleet"
 
 
 class WorkerName(msgspec.Struct, frozen=True):
-    """A boot of a worker. `name` is None when it is forgotten by now."""
+    """A boot of a worker. `name` is None if it has been deleted."""
 
     id: str
     name: str | None
 
 
 async def find(conn: psycopg.AsyncConnection, text: str) -> WorkerName | None:
-    """The worker with that id, known or not, or the latest boot with that name; None where none has it."""
+    """The worker with this id, known or not, or the latest boot with this name; None if there is none."""
     try:
         worker_id = str(UUID(text))
     except ValueError:

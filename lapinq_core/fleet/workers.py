@@ -1,4 +1,4 @@
-"""The fleet: a row for each boot of a worker, kept alive by its beats. What people see of it is `fleet`."""
+"""The fleet: a row for each boot of a worker, kept alive by its heartbeats. What operators see is in `steering`."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ _PACKAGE = "lapinq_core.fleet"
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker says of itself when it begins. `queues` None means all of them."""
+    """What a worker reports about itself when it registers. `queues` None means all queues."""
 
     id: str
     name: str
@@ -35,18 +35,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Jump(msgspec.Struct, frozen=True):
-    """The database's clock jumped forward: what the worker claimed up to `at`, in seconds since 1970 by the clock of
-    before, is overdue `seconds` later than its deadline says."""
+    """The database's clock jumped forward. Claims up to `at`, in seconds since 1970 by the clock before the jump, are
+    overdue `seconds` later than their deadline says."""
 
     at: float
     seconds: float
 
 
 class Heard(msgspec.Struct, frozen=True, array_like=True):
-    """What a worker is told: the tasks to stop, each as its id and the token of its claim; and what to do itself.
+    """The answer to a heartbeat: the tasks to cancel, each by its id and claim token, and a request to the worker
+    itself.
 
-    `asked_to` is a `WorkerRequest`, or one that only a later release knows. `now` is the database's
-    time, in seconds since 1970.
+    `asked_to` is a `WorkerRequest`, or one that only a later release knows. `now` is the database's time, in seconds
+    since 1970.
     """
 
     to_stop: list[tuple[str, str]]
@@ -56,7 +57,7 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
 
 
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
-    """Makes the worker known; its first beat is now."""
+    """Registers the worker, which counts as its first heartbeat."""
     values = msgspec.structs.asdict(record)
     await conn.execute(
         sql(_PACKAGE, "register_worker"), {**values, "hostname": socket.gethostname(), "pid": os.getpid()}
@@ -64,16 +65,16 @@ async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
 
 
 async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
-    """Forgets the worker. What it should still hold is given to others by the next rescue."""
+    """Deletes the worker. If it still has claims, the next rescue returns them."""
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
 async def beat(
     conn: psycopg.AsyncConnection, worker_id: str, health: Health, jump: Jump | None = None
 ) -> Heard | None:
-    """A sign of life, with the last `jump` of the clock that the worker noticed, if any.
+    """A heartbeat, with the last `jump` of the clock that the worker noticed, if any.
 
-    Answers what the worker is told; None when it was declared dead or is unknown, for ever.
+    Returns the answer for the worker; None if it was declared dead or is unknown, which is final.
     """
     params = {
         "id": worker_id,
@@ -86,17 +87,17 @@ async def beat(
 
 
 async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:
-    """Declares workers dead whose lease ran out; answers their ids and names.
+    """Declares workers dead whose lease ran out; returns their ids and names.
 
-    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
-    jumped nobody is late.
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: when the clock has just
+    jumped, no worker is late.
     """
     params = {"expected": expected}
     return await (await conn.execute(sql(_PACKAGE, "declare_dead"), params, prepare=True)).fetchall()
 
 
 async def prune(conn: psycopg.AsyncConnection) -> int:
-    """Forgets workers long dead; answers how many."""
+    """Deletes workers that died long ago; returns how many."""
     row = await (await conn.execute(sql(_PACKAGE, "prune_workers"))).fetchone()
     return row[0] if row else 0
 

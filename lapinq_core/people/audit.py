@@ -26,12 +26,12 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
     def did(self, action: str, target: str | None = None, details: dict[str, Any] | None = None) -> "Entry":
-        """The entry for what they did: `action` is what to what kind of thing ("task.cancel"), `target` which."""
+        """The entry for this author's change: `action` is its kind ("task.cancel"), `target` the thing changed."""
         return Entry(**msgspec.structs.asdict(self), action=action, target=target, details=details)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One change: who made it, what was done on what, and from where. When is the database's to say."""
+    """One change: who made it, what they changed, and from where. The database adds the time."""
 
     actor_kind: ActorKind
     actor: str
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedActor(msgspec.Struct, frozen=True):
-    """Who made a change; `name` is the one they had then, `id` that of the user or the named key."""
+    """Who made a change; `name` is the name at that time, `id` the user's or the named key's."""
 
     kind: ActorKind
     id: int | None
@@ -52,7 +52,7 @@ class RecordedActor(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """An entry of the audit log: who did what on what, from where and when."""
+    """An entry of the audit log: who changed what, from where and when."""
 
     id: int
     at: datetime
@@ -65,7 +65,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 async def record(conn: psycopg.AsyncConnection, entry: Entry) -> int:
-    """Adds `entry` and answers its id; in the transaction of the change, so that neither is there without the other."""
+    """Adds `entry` and returns its id. Runs in the transaction of the change, so that both commit or neither does."""
     params = {**msgspec.structs.asdict(entry), "details": _json(entry.details)}
     row = await (await conn.execute(sql(_PACKAGE, "record_audit"), params, prepare=True)).fetchone()
     assert row is not None
@@ -73,9 +73,9 @@ async def record(conn: psycopg.AsyncConnection, entry: Entry) -> int:
 
 
 async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: int) -> None:
-    """Adds `more` to the number `name` in the details of an entry, for a change that is made in several transactions.
+    """Adds `more` to the number `name` in the details of an entry, for a change made in several transactions.
 
-    As `record`, in the transaction of that part of the change.
+    Like `record`, it runs in the transaction of that part of the change.
     """
     params = {"id": entry_id, "name": name, "more": more}
     await conn.execute(sql(_PACKAGE, "amend_audit"), params, prepare=True)
@@ -84,7 +84,7 @@ async def amend(conn: psycopg.AsyncConnection, entry_id: int, name: str, more: i
 async def list_entries(
     conn: psycopg.AsyncConnection, chosen: AuditFilter, limit: int
 ) -> tuple[list[Recorded], int | None]:
-    """The newest entries that pass, at most `limit`; and the id to go on from, or None."""
+    """The newest matching entries, at most `limit`; and the id to continue from, or None."""
     query = psql.SQL(sql(_PACKAGE, "list_audit")).format(conditions=conditions(chosen))
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
     rows = await (await conn.execute(query, params, prepare=False)).fetchall()
@@ -96,7 +96,7 @@ async def list_entries(
 
 
 async def prune(conn: psycopg.AsyncConnection, keep: int, limit: int = PRUNE_LIMIT) -> int:
-    """Deletes the oldest entries, at most `limit`, that are `keep` seconds old or older; answers how many."""
+    """Deletes the oldest entries, at most `limit`, that are at least `keep` seconds old; returns how many."""
     params = {"keep": keep, "limit": limit}
     row = await (await conn.execute(sql(_PACKAGE, "prune_audit"), params, prepare=True)).fetchone()
     return row[0] if row else 0

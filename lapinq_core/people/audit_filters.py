@@ -1,4 +1,4 @@
-"""Which entries of the audit log a list shows: optional filters as a query. The one place that composes its SQL."""
+"""Filters of the audit log, composed as a query. The only place that composes its SQL."""
 
 from datetime import datetime
 from typing import LiteralString
@@ -8,7 +8,7 @@ from psycopg import sql
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is narrowed to, all of it exact. `until` is excluded; `before` is the id to go on from."""
+    """The filters of a list; all of them match exactly. `until` is exclusive; `before` is the id to continue from."""
 
     actor: str | None = None
     action: str | None = None
@@ -19,7 +19,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def conditions(chosen: AuditFilter) -> sql.Composed:
-    """What an entry must meet to pass; its parameters are the fields of `chosen`."""
+    """The conditions for an entry to match; their parameters are the fields of `chosen`."""
     asked = [sql.SQL(text) for field, text in _CONDITIONS.items() if getattr(chosen, field) is not None]
     return sql.SQL("\n   AND ").join(asked or [sql.SQL("true")])
 

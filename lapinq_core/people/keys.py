@@ -1,4 +1,4 @@
-"""Named API keys. The key itself is never stored, only its digest (`lapinq_core.domain.accounts.api_key`)."""
+"""Named API keys. Only a key's digest is stored, never the key (`lapinq_core.domain.accounts.api_key`)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
 ACCESS_CHANNEL = "lapinq_access"
-"""Where servers hear that a key was deleted, and that a user or a session is not what it was."""
+"""Notifies servers that a key was deleted, or that a user or a session changed."""
 MOST_KEYS = 1000
 
 _PACKAGE = "lapinq_core.people"
@@ -25,11 +25,11 @@ class NameTaken(LapinqError):
 
 
 class TooManyKeys(LapinqError):
-    """There are as many keys as there may be; delete one that is not used any more."""
+    """There are already as many keys as allowed; delete one that is no longer used."""
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A named key without the key itself. `hint` is its end. `last_used_at` lags behind by a minute at most."""
+    """A named key without the key itself. `hint` is its last characters. `last_used_at` lags by a minute at most."""
 
     id: int
     name: str
@@ -43,7 +43,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def create(
     conn: psycopg.AsyncConnection, name: str, key: str, scopes: Sequence[Scope], *, by: Author
 ) -> KeyRecord:
-    """Makes `key` one that is known, and notes it. Raises `NameTaken` and `TooManyKeys`."""
+    """Stores `key` and adds an audit entry. Raises `NameTaken` and `TooManyKeys`."""
     params = {
         "name": name,
         "key_hash": digest_of(key.encode()),
@@ -71,7 +71,7 @@ async def list_all(conn: psycopg.AsyncConnection) -> list[KeyRecord]:
 
 
 async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> bool:
-    """Deletes a key, notes it, and tells every server to forget it; False when there is none with this id."""
+    """Deletes a key, adds an audit entry, and notifies every server; False if there is none with this id."""
     async with conn.transaction():
         row = await (await conn.execute(sql(_PACKAGE, "delete_key"), {"id": key_id})).fetchone()
         if row is not None:
@@ -80,7 +80,7 @@ async def delete(conn: psycopg.AsyncConnection, key_id: int, *, by: Author) -> b
 
 
 async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[bytes, Actor]:
-    """Who sends the keys of these digests; those of no key are left out."""
+    """The actors whose keys have these digests; unknown digests are left out."""
     cursor = await conn.execute(sql(_PACKAGE, "find_keys"), {"digests": list(digests)}, prepare=True)
     return {
         bytes(digest): Actor(
@@ -91,7 +91,7 @@ async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[
 
 
 async def note_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:
-    """Notes when keys were last used: by their ids, how many seconds ago."""
+    """Records when keys were last used: how many seconds ago, by key id."""
     params = {"ids": list(seconds_ago), "seconds_ago": list(seconds_ago.values())}
     await conn.execute(sql(_PACKAGE, "note_key_uses"), params)
 

@@ -1,8 +1,8 @@
-"""Tries at passwords, counted before a password is looked at, for all replicas together.
+"""Limits password guesses: counts each try before the password is checked, for all replicas together.
 
-A login counts by its address, by name and address together, and by its name. The limit by name alone is much
-higher: otherwise a stranger who knows a name could lock its owner out with a few guesses. A change of password counts
-by session.
+A login counts by its address, by name and address together, and by its name. The limit by name alone is much higher:
+otherwise a stranger who knows a name could lock its owner out with a few guesses. A change of password counts by
+session.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PASS_LIMIT = 500
 
 
 class Counter(msgspec.Struct, frozen=True):
-    """What tries are counted under, and the most of them in one window. A success forgets all of it, or its own try."""
+    """A key to count tries by, and the most in one window. A success removes all tries if `forgets`, else one."""
 
     key: str
     most: int
@@ -31,9 +31,9 @@ class Counter(msgspec.Struct, frozen=True):
 
 
 async def count_try(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) -> float | None:
-    """Counts a try under each of these; None when it may go on, else the seconds until one may again.
+    """Counts a try under each of these; returns None if it may proceed, else the seconds until the next one may.
 
-    One that is refused is not counted under those that follow, so that one address can't keep many people out.
+    A refused try is not counted under the counters that follow, so that one address can't lock many people out.
     """
     for counter in counters:
         params = {"key": counter.key, "most": counter.most, "window": WINDOW_SECONDS}
@@ -44,14 +44,14 @@ async def count_try(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) 
 
 
 async def succeeded(conn: psycopg.AsyncConnection, counters: Sequence[Counter]) -> None:
-    """A try that was counted under these was right. Locks them in the order in which they were counted."""
+    """A try that was counted under these succeeded. Locks them in the order in which they were counted."""
     for counter in counters:
         verb = "forget_login_tries" if counter.forgets else "uncount_login_try"
         await conn.execute(sql(_PACKAGE, verb), {"key": counter.key})
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
-    """Deletes counts whose window is over; answers how many."""
+    """Deletes counts whose window is over; returns how many."""
     params = {"limit": limit, "window": WINDOW_SECONDS}
     row = await (await conn.execute(sql(_PACKAGE, "prune_login_tries"), params)).fetchone()
     return row[0] if row else 0

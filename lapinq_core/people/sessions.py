@@ -1,6 +1,6 @@
-"""Dashboard sessions. A session is found by the hash of its token, and named by its id where it is listed.
+"""Dashboard sessions. A session is found by the hash of its token; lists show its id.
 
-What its user is and may do is read with it each time, so that a change of that holds at once.
+Each request reads the user's role and permissions with the session, so that a change takes effect immediately.
 """
 
 from datetime import datetime
@@ -19,16 +19,16 @@ _grants = msgspec.json.Decoder(dict[str, list[str]])
 IDLE_SECONDS = 12 * 3600.0
 ABSOLUTE_SECONDS = 7 * 86_400.0
 TOUCH_SECONDS = 60.0
-"""A sign of life is written down at most this often."""
+"""The last use is recorded at most this often."""
 MOST_SESSIONS = 100
-"""Of one user; a login beyond ends the oldest."""
+"""For one user; another login ends the oldest."""
 PASS_LIMIT = 500
 
 _LIMITS = {"idle": IDLE_SECONDS, "absolute": ABSOLUTE_SECONDS}
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A session that holds, and its user. `default_login` names a user with the password that everybody knows."""
+    """A valid session and its user. `default_login` names a user who still has the default password."""
 
     id: str
     user_id: int
@@ -40,7 +40,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def actor(self) -> Actor:
-        """Its user as one who asks for something."""
+        """Its user as the actor of a request."""
         return Actor(
             kind=ActorKind.USER,
             id=self.user_id,
@@ -51,7 +51,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as its user sees it in a list. `is_current`: the one they look with."""
+    """A session in its user's list. `is_current`: the one that makes the request."""
 
     id: str
     created_at: datetime
@@ -62,14 +62,14 @@ class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presence(msgspec.Struct, frozen=True):
-    """How many sessions of a user hold, and when one of them was last in use, to the minute."""
+    """How many valid sessions a user has, and when one was last used, to the minute."""
 
     count: int
     seen_at: datetime
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """A session that was, and whose."""
+class EndedSession(msgspec.Struct, frozen=True):
+    """A session that has ended, and its user."""
 
     id: str
     user_id: int
@@ -84,7 +84,7 @@ async def create(
     address: str | None,
     user_agent: str | None,
 ) -> str | None:
-    """The id of a new session; None when its user is gone or has another password by now."""
+    """The id of a new session; None if the user was deleted or the password has changed since."""
     params = {
         "token_hash": token_hash,
         "user_id": known.id,
@@ -100,7 +100,7 @@ async def create(
 
 
 async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | None:
-    """The session, in use from now on; None where there is none that holds."""
+    """The valid session with this token, marked as used; None if there is none."""
     params = {"token_hash": token_hash, "touch": TOUCH_SECONDS, **_LIMITS}
     row = await (await conn.execute(sql(_PACKAGE, "find_session"), params, prepare=True)).fetchone()
     if row is None:
@@ -119,7 +119,7 @@ async def find(conn: psycopg.AsyncConnection, token_hash: bytes) -> Session | No
 
 
 async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[SessionLine]:
-    """The sessions of a user that hold, the latest in use first; that of `token_hash` is the current one."""
+    """A user's valid sessions, the last used first; that of `token_hash` is the current one."""
     params = {"user_id": user_id, "token_hash": token_hash, **_LIMITS}
     rows = await (await conn.execute(sql(_PACKAGE, "list_sessions"), params)).fetchall()
     return [
@@ -136,38 +136,38 @@ async def list_of(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes
 
 
 async def presences(conn: psycopg.AsyncConnection) -> dict[int, Presence]:
-    """By the ids of their users, the sessions that hold; without those who have none."""
+    """Valid sessions by user id; users without any are left out."""
     rows = await (await conn.execute(sql(_PACKAGE, "count_sessions"), _LIMITS)).fetchall()
     return {user_id: Presence(count, seen_at) for user_id, count, seen_at in rows}
 
 
-async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> Ended | None:
-    """Ends the session of a token, if there is one; answers what it was."""
+async def end(conn: psycopg.AsyncConnection, token_hash: bytes) -> EndedSession | None:
+    """Ends the session of a token and returns it, if there is one."""
     cursor = await conn.execute(sql(_PACKAGE, "end_session"), {"token_hash": token_hash})
     row = await cursor.fetchone()
-    return Ended(*row[:3]) if row else None
+    return EndedSession(*row[:3]) if row else None
 
 
 async def revoke(conn: psycopg.AsyncConnection, user_id: int, session_id: str) -> bool:
-    """Ends a session of a user; False when they have none with this id."""
+    """Ends a session of a user; False if they have none with this id."""
     params = {"user_id": user_id, "id": session_id}
     return await (await conn.execute(sql(_PACKAGE, "revoke_session"), params)).fetchone() is not None
 
 
 async def revoke_others(conn: psycopg.AsyncConnection, user_id: int, token_hash: bytes) -> list[str]:
-    """Ends all sessions of a user but that of `token_hash`; answers their ids."""
+    """Ends all sessions of a user except that of `token_hash`; returns their ids."""
     params = {"user_id": user_id, "token_hash": token_hash}
     rows = await (await conn.execute(sql(_PACKAGE, "revoke_sessions"), params)).fetchall()
     return [row[0] for row in rows]
 
 
 async def revoke_all(conn: psycopg.AsyncConnection, user_id: int) -> tuple[str, list[str]] | None:
-    """Ends all sessions of a user; answers their name and the ids of the sessions, None for an unknown user."""
+    """Ends all sessions of a user; returns the user's name and the ids of the sessions, None for an unknown user."""
     row = await (await conn.execute(sql(_PACKAGE, "revoke_all_sessions"), {"user_id": user_id})).fetchone()
     return (row[0], row[1]) if row else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PASS_LIMIT) -> int:
-    """Deletes sessions that no longer hold; answers how many."""
+    """Deletes expired sessions; returns how many."""
     row = await (await conn.execute(sql(_PACKAGE, "prune_sessions"), {"limit": limit, **_LIMITS})).fetchone()
     return row[0] if row else 0

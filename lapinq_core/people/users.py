@@ -1,4 +1,4 @@
-"""People: who there is, what they may do, and the hashes of their passwords."""
+"""Users: their names, roles, permissions and password hashes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ _grants = msgspec.json.Decoder(dict[str, list[str]])
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A person. `has_default_password`: with the one that everybody knows."""
+    """A user. `has_default_password`: still has the default password."""
 
     id: int
     username: str
@@ -34,7 +34,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(StrEnum):
-    """What became of a change that could take away the last admin."""
+    """The outcome of a change that could remove the last admin."""
 
     DONE = "done"
     UNKNOWN = "unknown"
@@ -42,14 +42,14 @@ class Changed(StrEnum):
 
 
 async def create(conn: psycopg.AsyncConnection, username: str, password_hash: str, role: Role) -> User | None:
-    """The new user; None when the name is taken, in capitals or not."""
+    """The new user; None if the name is taken, ignoring case."""
     return await _one(
         conn, "create_user", {"username": username, "password_hash": password_hash, "role": role}
     )
 
 
 async def has_any(conn: psycopg.AsyncConnection) -> bool:
-    """Whether there is a user."""
+    """Whether there is any user."""
     row = await (await conn.execute(sql(_PACKAGE, "has_users"))).fetchone()
     return bool(row and row[0])
 
@@ -57,7 +57,7 @@ async def has_any(conn: psycopg.AsyncConnection) -> bool:
 async def create_first(
     conn: psycopg.AsyncConnection, username: str, password_hash: str, *, has_default_password: bool
 ) -> bool:
-    """Makes an admin if there is no user yet; whether it did. Of several at once one does."""
+    """Creates an admin if there is no user yet; returns whether it did. Of several concurrent calls, one does."""
     params = {
         "username": username,
         "password_hash": password_hash,
@@ -69,7 +69,7 @@ async def create_first(
 
 
 async def default_login(conn: psycopg.AsyncConnection) -> str | None:
-    """The name of a user whose password is the one that everybody knows; None where there is none."""
+    """The name of a user who still has the default password; None if there is none."""
     row = await (await conn.execute(sql(_PACKAGE, "default_login"))).fetchone()
     return row[0] if row else None
 
@@ -80,21 +80,21 @@ async def list_all(conn: psycopg.AsyncConnection) -> list[User]:
 
 
 async def folded(conn: psycopg.AsyncConnection, username: str) -> str:
-    """What all ways to write the same name have in common."""
+    """The name folded to lower case, as the database compares names."""
     row = await (await conn.execute(sql(_PACKAGE, "fold_username"), {"username": username})).fetchone()
     assert row is not None
     return row[0]
 
 
 async def credentials(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
-    """What a login by this name is checked against; None for an unknown one."""
+    """What a login with this name is checked against; None for an unknown name."""
     cursor = await conn.execute(sql(_PACKAGE, "find_credentials"), {"username": username})
     row = await cursor.fetchone()
     return Credentials(id=row[0], username=row[1], password_hash=row[2]) if row else None
 
 
 async def set_role(conn: psycopg.AsyncConnection, user_id: int, role: Role) -> tuple[Changed, User | None]:
-    """Makes somebody an admin or a user, unless that leaves no admin. In a transaction of the caller."""
+    """Changes a user's role, unless no admin would remain. Runs in the caller's transaction."""
     if role is not Role.ADMIN and await _is_last_admin(conn, user_id):
         return Changed.LAST_ADMIN, None
     user = await _one(conn, "set_role", {"id": user_id, "role": role})
@@ -102,7 +102,7 @@ async def set_role(conn: psycopg.AsyncConnection, user_id: int, role: Role) -> t
 
 
 async def delete(conn: psycopg.AsyncConnection, user_id: int) -> tuple[Changed, User | None]:
-    """Takes a user and their sessions away, unless that leaves no admin. In a transaction of the caller."""
+    """Deletes a user and their sessions, unless no admin would remain. Runs in the caller's transaction."""
     if await _is_last_admin(conn, user_id):
         return Changed.LAST_ADMIN, None
     user = await _one(conn, "delete_user", {"id": user_id})
@@ -110,25 +110,25 @@ async def delete(conn: psycopg.AsyncConnection, user_id: int) -> tuple[Changed, 
 
 
 async def set_permissions(conn: psycopg.AsyncConnection, user_id: int, grants: Grants) -> User | None:
-    """Replaces what a user may do; None for an unknown id."""
+    """Replaces a user's permissions; None for an unknown id."""
     permissions = msgspec.json.encode(write_grants(grants)).decode()
     return await _one(conn, "set_permissions", {"id": user_id, "permissions": permissions})
 
 
 async def set_password(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> bool:
-    """Gives whoever still has the `known` password a new one; False when it is theirs no more."""
+    """Sets a new password for the user in `known`; False if the password has changed since, or the user is gone."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
     return await (await conn.execute(sql(_PACKAGE, "set_password"), params)).fetchone() is not None
 
 
 async def rehash(conn: psycopg.AsyncConnection, known: Credentials, password_hash: str) -> None:
-    """Keeps the same password under another hash."""
+    """Stores another hash of the same password."""
     params = {"id": known.id, "old_hash": known.password_hash, "password_hash": password_hash}
     await conn.execute(sql(_PACKAGE, "rehash_password"), params)
 
 
 async def _is_last_admin(conn: psycopg.AsyncConnection, user_id: int) -> bool:
-    """Whether there is no other admin; nobody stops being one until the end of the transaction."""
+    """Whether there is no other admin. Locks all admins until the end of the transaction."""
     rows = await (await conn.execute(sql(_PACKAGE, "lock_admins"))).fetchall()
     return [row[0] for row in rows] == [user_id]
 

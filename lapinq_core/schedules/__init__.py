@@ -1,1 +1,1 @@
-"""Schedules and their ticks: changing, firing, overlaps, and applying those that are declared."""
+"""Schedules and their ticks: changes, firing, overlaps, and applying declared schedules."""

@@ -1,7 +1,7 @@
-"""Makes the stored schedules those of a file or of modules, all of them or none. What that takes is `comparing`.
+"""Applies the schedules of a file or of modules to the stored ones, all or none. `comparing` decides the steps.
 
-One at a time does this. People may change schedules meanwhile: what they changed since it was looked at is not written
-over, all of it is looked at again.
+One caller at a time applies. If somebody else changes a schedule in between, their change is not overwritten:
+everything is compared again.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ _TRIES = 5
 
 
 class KeptElsewhere(LapinqError):
-    """Wanted schedules are kept in another source, or in none; `steps` are those."""
+    """Some wanted schedules are kept in another source, or in none; `steps` are those."""
 
     def __init__(self, steps: list[Step]) -> None:
         places = (f"{step.name} ({'by hand' if step.source is None else step.source})" for step in steps)
@@ -62,17 +62,17 @@ async def apply(
     others: Others = Others.REFUSED,
     is_dry: bool = False,
 ) -> list[Step]:
-    """Makes the schedules of these sources those that are wanted, of which each has another name; answers what came of
-    each, those that are wanted first. When it is dry nothing is changed, and the answer is the same.
+    """Makes the schedules of these sources equal to `wanted`, whose names are unique; returns a step for each schedule,
+        the wanted ones first. With `is_dry` it changes nothing and returns the same steps.
 
-    Raises `WrongSchedules` and `KeptElsewhere`, before anything was changed.
+    Raises `WrongSchedules` and `KeptElsewhere`, before it changes anything.
     """
     tries = _TRIES
     while True:
         try:
             async with conn.transaction():
                 return await _apply(conn, wanted, sources, by, gone, others, is_dry=is_dry)
-        except (OtherVersion, ScheduleExists, UnknownSchedule):  # somebody was quicker
+        except (OtherVersion, ScheduleExists, UnknownSchedule):  # somebody else changed a schedule in between
             tries -= 1
             if not tries:
                 raise
@@ -143,7 +143,7 @@ async def _leave(conn: psycopg.AsyncConnection, found: Schedule, step: Step, by:
 
 
 def author_of(module: str) -> Author:
-    """Who is noted for what a module asks for."""
+    """The author of changes that a module requests."""
     return Author(actor_kind=ActorKind.COMMAND_LINE, actor=module)
 
 

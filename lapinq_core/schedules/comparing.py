@@ -1,4 +1,4 @@
-"""What it takes to make the stored schedules those of a file or a module: pure, `applying` does it."""
+"""Compares the stored schedules with those of a file or a module. Pure; `applying` executes the steps."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from lapinq_core.schedules.schedules import Schedule, differences
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule as its source has it; `enabled` is None where the source leaves open whether it is paused."""
+    """A schedule as its source declares it; `enabled` is None if the source doesn't say whether it is paused."""
 
     definition: Definition
     source: str
@@ -23,7 +23,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gone(StrEnum):
-    """What becomes of schedules that their source has no longer."""
+    """What to do with schedules that their source no longer has."""
 
     LEFT = "left"
     PAUSED = "paused"
@@ -31,7 +31,7 @@ class Gone(StrEnum):
 
 
 class Others(StrEnum):
-    """What becomes of wanted schedules that are kept in another source, or in none."""
+    """What to do with wanted schedules that are kept in another source, or in none."""
 
     REFUSED = "refused"
     LEFT = "left"
@@ -39,26 +39,26 @@ class Others(StrEnum):
 
 
 class Action(StrEnum):
-    """What becomes of a schedule."""
+    """What happens to a schedule."""
 
     CREATED = "created"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
     GONE = "gone"
-    """Its source has it no longer, and it stays as it is."""
+    """Its source no longer has it, and it stays unchanged."""
     PAUSED = "paused"
-    """Its source has it no longer."""
+    """Its source no longer has it."""
     DELETED = "deleted"
-    """Its source has it no longer."""
+    """Its source no longer has it."""
     ELSEWHERE = "elsewhere"
-    """It is kept in another source or in none, and stays as it is."""
+    """It is kept in another source or in none, and stays unchanged."""
     ENDED = "ended"
-    """Its end has passed, and it stays as it is or is not made at all."""
+    """Its end has passed: it stays unchanged, or is not created."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a schedule. `changes` are fields with their value before and after, or "changed" where that may
-    be a secret; `enabled` and `source` are among them. `source` is where it was kept before."""
+    """What happens to a schedule. `changes` maps fields, including `enabled` and `source`, to their values before and
+    after, or to "changed" if these may be secret. `source` is where it was kept before."""
 
     name: str
     action: Action
@@ -74,22 +74,22 @@ _CHANGING = frozenset({Action.CREATED, Action.CHANGED, Action.PAUSED, Action.DEL
 
 
 def module_of(source: str | None) -> str | None:
-    """The name of the module that a source is; None for files."""
+    """The module's name, if the source is a module; None for files."""
     return source.removeprefix(MODULE) if source is not None and source.startswith(MODULE) else None
 
 
 def why_gone(source: str) -> str:
-    """The reason for which a schedule is paused that its source has no longer."""
+    """The reason given for pausing a schedule that its source no longer has."""
     return f"no longer declared in {module_of(source) or source}"
 
 
 def who_pauses(source: str) -> str:
-    """Who is noted for that."""
+    """The actor recorded for that."""
     return module_of(source) or source
 
 
 def compare(wanted: Wanted, found: Schedule | None, others: Others, now: datetime) -> Step:
-    """What becomes of a wanted schedule, where `found` has its name."""
+    """What happens to a wanted schedule, if `found` has its name."""
     name = wanted.definition.name
     is_over = has_ended(wanted.definition, now)
     if found is None:
@@ -109,7 +109,7 @@ def compare(wanted: Wanted, found: Schedule | None, others: Others, now: datetim
 
 
 def compare_gone(found: Schedule, gone: Gone) -> Step:
-    """What becomes of a schedule that its source has no longer."""
+    """What happens to a schedule that its source no longer has."""
     action = Action.GONE
     if gone is Gone.DELETED:
         action = Action.DELETED
@@ -119,7 +119,7 @@ def compare_gone(found: Schedule, gone: Gone) -> Step:
 
 
 def problems_of(steps: Sequence[Step], wanted: Sequence[Wanted], now: datetime) -> list[Problem]:
-    """What keeps schedules that would be made or changed from it."""
+    """What is wrong with the schedules to create or change."""
     moved = {step.name for step in steps if step.action in (Action.CREATED, Action.CHANGED)}
     problems: list[Problem] = []
     for one in wanted:
@@ -132,7 +132,7 @@ def problems_of(steps: Sequence[Step], wanted: Sequence[Wanted], now: datetime) 
 
 
 def _may_take(wanted: Wanted, found: Schedule, others: Others) -> bool:
-    # A module may be renamed and a function may move; from elsewhere only on demand.
+    # A module may be renamed and a function may move; from elsewhere only on request.
     both_modules = module_of(wanted.source) is not None and module_of(found.source) is not None
     return both_modules or others is Others.TAKEN
 
@@ -144,7 +144,7 @@ def _wanted_enabled(wanted: Wanted, found: Schedule) -> bool:
 
 
 def _was_gone(found: Schedule) -> bool:
-    """Whether it is paused for no other reason than that a module had it no longer, which it has again."""
+    """Whether it is paused only because a module no longer had it, which has it again now."""
     return (
         found.source is not None
         and module_of(found.source) is not None

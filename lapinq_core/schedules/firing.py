@@ -1,9 +1,9 @@
-"""Deals with the ticks of schedules: exactly one task for each tick that runs, whoever does this and however often.
+"""Fires schedules: enqueues exactly one task for each tick that runs, however many schedulers try and however often.
 
-Any number of schedulers may look at once. The protocol of a tick, in one transaction: lock the schedule in the version
-that was read, so that a pause or a change comes wholly before or after; note the tick, whose key lets one alone go on;
-take the slot, if runs must not overlap; store the task; move the schedule on. A scheduler that dies amid it leaves
-nothing behind, and the next look of any other finds the tick due still.
+Any number of schedulers may query at the same time. The protocol of a tick, in one transaction: lock the schedule in
+the version that was read, so that a pause or a change comes either before or after; insert the tick, whose primary key
+lets only one scheduler continue; take the slot, if runs must not overlap; store the task; advance the schedule. A
+scheduler that dies in between leaves nothing behind, and the next query of another scheduler finds the tick still due.
 """
 
 import asyncio
@@ -24,31 +24,31 @@ from lapinq_core.domain.schedules.ticks import DueTicks, TickOutcome, due_ticks
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
-from lapinq_core.schedules.overlaps import Tick, judge_overlaps, slots
+from lapinq_core.schedules.overlaps import Tick, resolve_overlaps, slots
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule, as_schedule
 from lapinq_core.tasks import intake
 
 _PACKAGE = "lapinq_core.schedules"
 
 PAGE = 100
-"""Schedules looked at in one statement."""
+"""Schedules read by one statement."""
 MOST_AT_ONCE = 500
-"""Ticks dealt with in one transaction, but for those of a single schedule that has more."""
+"""Ticks handled in one transaction, unless a single schedule has more."""
 
 log = logging.getLogger(__name__)
 
 
 class StillRuns(LapinqError):
-    """The run before has not ended, and the schedule lets none overlap; `task_id` is that run.
+    """The previous run has not ended, and the schedule allows no overlap; `task_id` is that run.
 
-    It is None where that run has ended, and a tick that waited for it is about to start.
+    It is None if that run has ended, and a held tick is about to start.
     """
 
     def __init__(self, task_id: str | None) -> None:
         super().__init__(
-            "a tick that waited for the run before is about to start"
+            "a held tick is about to start"
             if task_id is None
-            else f"the run before, task {task_id}, has not ended"
+            else f"the previous run, task {task_id}, has not ended"
         )
         self.task_id = task_id
 
@@ -56,15 +56,15 @@ class StillRuns(LapinqError):
         return type(self), (self.task_id,)
 
 
-class Dealt(msgspec.Struct, frozen=True):
-    """A tick that was dealt with, and how many seconds after its planned instant."""
+class HandledTick(msgspec.Struct, frozen=True):
+    """A handled tick, and how many seconds after its planned time."""
 
     outcome: TickOutcome
     late_by: float
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """In how many seconds the next tick falls due, None when none will; whether one is due, whether one is held."""
+    """Seconds until the next tick is due, None if there is none; whether a tick is due now, and whether one is held."""
 
     next_in: float | None
     has_due: bool
@@ -72,31 +72,31 @@ class Outlook(msgspec.Struct, frozen=True):
 
 
 class RunTick(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a run that somebody asked for; `task_id` is null while it waits for the run before it to end."""
+    """The outcome of *Run now*; `task_id` is null while the tick is held."""
 
     fire_at: datetime
     outcome: TickOutcome
     task_id: str | None
 
 
-async def fire_due(conn: psycopg.AsyncConnection) -> tuple[list[Dealt], set[str]]:
-    """Deals with every tick that is due; `conn` is in no transaction.
+async def fire_due(conn: psycopg.AsyncConnection) -> tuple[list[HandledTick], set[str]]:
+    """Handles every tick that is due; `conn` is in no transaction.
 
-    Answers the ticks, and the queues in which a task may start: waking workers is the caller's part. A schedule whose
-    instants can't be worked out is logged and left as it is, and the others go on.
+    Returns the ticks, and the queues in which a task may start: the caller wakes the workers. A schedule whose next
+    times cannot be computed is logged and skipped; the others continue.
     """
-    dealt: list[Dealt] = []
+    handled: list[HandledTick] = []
     woken: set[str] = set()
     async for page in due_pages(conn):
         for batch in _batches(page):
             ticks, queues = await fire(conn, batch)
-            dealt += ticks
+            handled += ticks
             woken |= queues
-    return dealt, woken
+    return handled, woken
 
 
 async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
-    """Lets ticks run that waited for a run which has ended. Answers the queues; the rest is as with `fire_due`."""
+    """Enqueues held ticks whose previous run has ended. Returns the queues; otherwise like `fire_due`."""
     rows = await _rows(conn, "held_ticks", limit=PAGE)
     if not rows:
         return set()
@@ -124,17 +124,17 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
 
 
 async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
-    """What comes next."""
+    """When to query next."""
     row = await (await conn.execute(sql(_PACKAGE, "next_tick"), prepare=True)).fetchone()
     assert row is not None
     return Outlook(*row)
 
 
 async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tuple[RunTick, set[str]]:
-    """Runs a schedule once, besides what is planned, also one that is paused.
+    """Runs a schedule once, outside its plan, even if it is paused.
 
-    Answers also the queues in which a task may start; waking workers is the caller's part, after the commit. Raises
-    `UnknownSchedule`, and `StillRuns` where the run before has not ended and the schedule skips such ticks.
+    Also returns the queues in which a task may start: the caller wakes the workers after the commit. Raises
+    `UnknownSchedule`, and `StillRuns` if the previous run has not ended and the schedule skips overlapping ticks.
     """
     async with conn.transaction():
         now = await schedules.lock(conn, name)
@@ -154,17 +154,17 @@ async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tu
 async def _run_at(
     conn: psycopg.AsyncConnection, schedule: Schedule, now: datetime, by: Author
 ) -> tuple[Tick, set[str]]:
-    """Deals with a tick that nobody planned, at `now` or, if that is taken, as soon after it as can be."""
+    """Handles an unplanned tick at `now` or, if that time is taken, as soon after it as possible."""
     fire_at = now
     while True:
-        ticks, queues = await _deal(conn, [_Firing(schedule, DueTicks([fire_at], None), now, by.actor)])
+        ticks, queues = await _handle(conn, [_Firing(schedule, DueTicks([fire_at], None), now, by.actor)])
         if ticks:
             return ticks[0], queues
         fire_at += datetime.resolution
 
 
 class _Firing(msgspec.Struct, frozen=True):
-    """A schedule with what is due of it, and when that was looked at."""
+    """A schedule with its due ticks, and when they were read."""
 
     schedule: Schedule
     due: DueTicks
@@ -180,7 +180,7 @@ async def due_pages(conn: psycopg.AsyncConnection) -> AsyncIterator[list[_Firing
         page: list[_Firing] = []
         for row in rows:
             page += _firing(row)
-            # Working out instants takes a while, and others share the event loop.
+            # Computing times takes a while, and others share the event loop.
             await asyncio.sleep(0)
         if page:
             yield page
@@ -190,15 +190,15 @@ async def due_pages(conn: psycopg.AsyncConnection) -> AsyncIterator[list[_Firing
 
 
 def _firing(row: dict[str, Any]) -> list[_Firing]:
-    """What is due of the schedule in a row; nothing where that can't be told."""
+    """The due ticks of the schedule in a row; empty if they cannot be computed."""
     now = row["now"]
     schedule = as_schedule({name: value for name, value in row.items() if name != "now"})
     assert schedule.next_fire_at is not None
     try:
         times = when(schedule, schedule.anchor_at)
         due = due_ticks(times, schedule.next_fire_at, now, schedule.misfire, schedule.misfire_limit)
-    except InvalidValue as error:  # a zone that this machine does not know, say
-        log.error("the schedule %s can't be worked out here, and is left: %s", schedule.name, error)  # noqa: TRY400
+    except InvalidValue as error:  # for example a time zone that this machine does not know
+        log.error("skipped schedule %s: cannot compute its next times: %s", schedule.name, error)  # noqa: TRY400
         return []
     return [_Firing(schedule, due, now)]
 
@@ -216,14 +216,15 @@ def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:
         yield batch
 
 
-async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple[list[Dealt], set[str]]:
+async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple[list[HandledTick], set[str]]:
     async with conn.transaction():
-        # At the instant that was read: who was held up for longer than ticks are kept must not find their keys free.
-        locked = set(await lock(conn, [firing.schedule for firing in batch], at_its_instant=True))
+        # Only if it is still due at the time that was read: a scheduler stalled for longer than ticks are kept would
+        # find their keys free.
+        locked = set(await lock(conn, [firing.schedule for firing in batch], if_unmoved=True))
         firings = [firing for firing in batch if firing.schedule.id in locked]
         if not firings:
             return [], set()
-        ticks, queues = await _deal(conn, firings)
+        ticks, queues = await _handle(conn, firings)
         moves = [
             {
                 "id": firing.schedule.id,
@@ -235,16 +236,16 @@ async def fire(conn: psycopg.AsyncConnection, batch: Sequence[_Firing]) -> tuple
         ]
         await conn.execute(sql(_PACKAGE, "move_schedules"), {"moves": _json(moves)}, prepare=True)
     now = firings[0].now
-    return [Dealt(tick.outcome, (now - tick.fire_at).total_seconds()) for tick in ticks], queues
+    return [HandledTick(tick.outcome, (now - tick.fire_at).total_seconds()) for tick in ticks], queues
 
 
-async def _deal(conn: psycopg.AsyncConnection, firings: Sequence[_Firing]) -> tuple[list[Tick], set[str]]:
-    """Deals with ticks of schedules that the caller has locked: notes those that are new, and stores their tasks."""
+async def _handle(conn: psycopg.AsyncConnection, firings: Sequence[_Firing]) -> tuple[list[Tick], set[str]]:
+    """Handles ticks of schedules that the caller has locked: inserts the new ones, and stores their tasks."""
     planned = list(_planned(firings))
     noted = await _all(conn, "insert_ticks", ticks=_json([tick.row for tick in planned]))
     new = set(noted)
     ticks = [tick for tick in planned if tick.key in new]
-    await judge_overlaps(conn, ticks)
+    await resolve_overlaps(conn, ticks)
     tasks = [
         task_at(tick.schedule, tick.fire_at, tick.task_id)
         for tick in ticks
@@ -255,7 +256,7 @@ async def _deal(conn: psycopg.AsyncConnection, firings: Sequence[_Firing]) -> tu
 
 
 def _planned(firings: Sequence[_Firing]) -> Iterator[Tick]:
-    """The ticks as they are noted first; tasks get their ids in the order of the planned instants."""
+    """The ticks as first inserted; tasks get their ids in the order of the planned times."""
     runs = sorted(
         ((fire_at, firing) for firing in firings for fire_at in firing.due.fire),
         key=lambda run: (run[0], run[1].schedule.id),
@@ -277,11 +278,11 @@ def _planned(firings: Sequence[_Firing]) -> Iterator[Tick]:
 
 
 async def lock(
-    conn: psycopg.AsyncConnection, found: Sequence[Schedule], *, at_its_instant: bool = False
+    conn: psycopg.AsyncConnection, found: Sequence[Schedule], *, if_unmoved: bool = False
 ) -> list[int]:
-    """Locks those that have the version they were read with, and their next instant too where that is asked for, and
-    that nobody else holds; answers their ids."""
-    at = [one.next_fire_at if at_its_instant else None for one in found]
+    """Locks schedules that still have the version they were read with, and if given that next time, skipping those that
+    others have locked; returns their ids."""
+    at = [one.next_fire_at if if_unmoved else None for one in found]
     params = {"ids": [one.id for one in found], "versions": [one.version for one in found], "at": at}
     return [row[0] for row in await _all(conn, "lock_schedules", **params)]
 

@@ -1,7 +1,7 @@
-"""Keeps the runs of a schedule from overlapping. The caller has the schedules locked (`lapinq_core.schedules.firing`).
+"""Keeps runs of a schedule from overlapping. The caller has locked the schedules (`lapinq_core.schedules.firing`).
 
-The run that others may not overlap has the schedule's slot, whose key lets there be one. It is freed when it is wanted
-and its task is neither waiting nor running: the ends of tasks, which are many, have nothing to do for it.
+The current run occupies the schedule's slot, whose primary key allows only one. The slot is freed when the next run
+needs it and its task has ended: ends of tasks, which are frequent, do no work for it.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _PACKAGE = "lapinq_core.schedules"
 
 
 class Tick(msgspec.Struct):
-    """A tick that is being dealt with. `blocked_by` is the run that it met, where runs must not overlap."""
+    """A tick in progress. `blocked_by` is the run it would overlap, if runs must not overlap."""
 
     schedule: Schedule
     fire_at: datetime
@@ -32,7 +32,7 @@ class Tick(msgspec.Struct):
 
     @property
     def row(self) -> dict[str, Any]:
-        """What is noted of it."""
+        """The row to insert for it."""
         return {
             "schedule_id": self.schedule.id,
             "fire_at": self.fire_at,
@@ -44,20 +44,20 @@ class Tick(msgspec.Struct):
 
     @property
     def key(self) -> tuple[int, datetime]:
-        """What there is one of."""
+        """The primary key."""
         return self.schedule.id, self.fire_at
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """Of a schedule whose runs must not overlap: the run that has not ended, and whether a tick is held."""
+    """For a schedule whose runs must not overlap: the run that has not ended, and whether a tick is held."""
 
     id: int
     running: str | None
     has_held: bool
 
 
-async def judge_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick]) -> None:
-    """Gives ticks that meet a run which has not ended their outcome, and those that don't the slot."""
+async def resolve_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick]) -> None:
+    """Decides the outcome of ticks that would overlap an unfinished run, and takes the slot for the others."""
     by_schedule: dict[int, list[Tick]] = {}
     for tick in ticks:
         if tick.outcome is TickOutcome.ENQUEUED and tick.schedule.overlap is not Overlap.ALLOW:
@@ -91,7 +91,7 @@ async def judge_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick]) -
 
 
 async def slots(conn: psycopg.AsyncConnection, ids: Sequence[int]) -> list[Slot]:
-    """The slots of these schedules, those freed whose run has ended."""
+    """The slots of these schedules, after freeing those whose run has ended."""
     cursor = await conn.execute(sql(_PACKAGE, "free_slots"), {"ids": list(ids)}, prepare=True)
     rows = await cursor.fetchall()
     return [Slot(one, None if task is None else str(task), has_held) for one, task, has_held in rows]

@@ -1,7 +1,7 @@
-"""Schedules as people manage them. What fires them is `lapinq_core.schedules.firing`.
+"""Creates, lists, changes, pauses and deletes schedules. `lapinq_core.schedules.firing` fires them.
 
-Each change locks the schedule's row, and so does whoever deals with a tick of it: after a pause was answered nothing
-fires any more. Schedulers hear of a change over `SCHEDULES_CHANNEL` once it is committed.
+Each change locks the schedule's row, as does a scheduler that handles a tick: once a pause is confirmed, the schedule
+does not fire. A notification on `SCHEDULES_CHANNEL` tells schedulers of a change when it commits.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ from lapinq_core.people.audit import Author
 _PACKAGE = "lapinq_core.schedules"
 
 SCHEDULES_CHANNEL = "lapinq_schedules"
-"""Tells schedulers that the next instant of some schedule may be another."""
+"""Notifies schedulers that the next time of some schedule may have changed."""
 
 
 class UnknownSchedule(LapinqError):
@@ -40,10 +40,10 @@ class ScheduleExists(LapinqError):
 
 
 class OtherVersion(LapinqError):
-    """The schedule was changed by somebody meanwhile; `version` is the one it has now."""
+    """Somebody else has changed the schedule; `version` is its current version."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"the schedule was changed meanwhile: it has version {version}")
+        super().__init__(f"somebody else has changed the schedule: its version is {version}")
         self.version = version
 
     def __reduce__(self) -> tuple[type["OtherVersion"], tuple[int]]:
@@ -51,9 +51,9 @@ class OtherVersion(LapinqError):
 
 
 class Schedule(Definition, frozen=True, kw_only=True):
-    """A schedule as it is stored. `version` grows with each change; `source` is the file or module that it is kept in.
+    """A stored schedule. `version` grows with each change; `source` is the file or module that declares it.
 
-    `next_fire_at` is null while it is paused, and when it has ended. Pausing is told as of queues.
+    `next_fire_at` is null while it is paused, and after its end. The `paused_…` fields are as for queues.
     """
 
     id: int
@@ -76,12 +76,12 @@ class Schedule(Definition, frozen=True, kw_only=True):
 
     @property
     def definition(self) -> Definition:
-        """What somebody wrote."""
+        """The part that people define."""
         return Definition(**{field: getattr(self, field) for field in Definition.__struct_fields__})
 
 
 class ScheduleFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is narrowed to; `part` is of the name or the task's name, in capitals or not."""
+    """The filters of a list; `part` matches part of the name or the task's name, ignoring case."""
 
     queue: str | None = None
     part: str | None = None
@@ -92,13 +92,13 @@ class ScheduleFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def list_schedules(
     conn: psycopg.AsyncConnection, chosen: ScheduleFilter, limit: int, after: str | None = None
 ) -> tuple[list[Schedule], str | None]:
-    """By name, at most `limit` after the name `after`; and the name to go on after, or None."""
+    """Schedules by name, at most `limit` after the name `after`; and the name to continue after, or None."""
     found = await _select(conn, **msgspec.structs.asdict(chosen), limit=limit + 1, after=after)
     return found[:limit], found[limit - 1].name if len(found) > limit else None
 
 
 async def get_schedule(conn: psycopg.AsyncConnection, name: str) -> Schedule | None:
-    """The schedule of this name."""
+    """The schedule with this name."""
     found = await _select(conn, **msgspec.structs.asdict(ScheduleFilter()), name=name, limit=1)
     return found[0] if found else None
 
@@ -106,7 +106,7 @@ async def get_schedule(conn: psycopg.AsyncConnection, name: str) -> Schedule | N
 async def create(
     conn: psycopg.AsyncConnection, definition: Definition, *, by: Author, source: str | None = None
 ) -> Schedule:
-    """Stores a new schedule. Raises `InvalidValue`, and `ScheduleExists`."""
+    """Stores a new schedule. Raises `InvalidValue` and `ScheduleExists`."""
     async with conn.transaction():
         now = await _now(conn)
         checked = check_definition(definition, now)
@@ -128,10 +128,10 @@ async def change(
     by: Author,
     source: str | None = None,
 ) -> Schedule:
-    """Gives it the values in `changes`, by the name of the field; one of `cron` and `every` replaces the other.
+    """Sets the fields in `changes` to new values; one of `cron` and `every` replaces the other.
 
-    What is planned already stays as it is unless a time is changed; `version` is the one that the change was made to,
-    None for any. `source` stays what it was where it is None. Raises `InvalidValue`, `UnknownSchedule`, `OtherVersion`.
+    The next time stays as planned unless a time field changes. `version` is the version that the change is based on,
+    None for any. `source` None keeps the source. Raises `InvalidValue`, `UnknownSchedule` and `OtherVersion`.
     """
     async with conn.transaction():
         now = await lock(conn, name)
@@ -160,7 +160,7 @@ async def change(
 
 
 async def delete(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> None:
-    """Deletes it with its history; the tasks that it enqueued stay. Raises `UnknownSchedule`."""
+    """Deletes a schedule and its history; tasks that it enqueued stay. Raises `UnknownSchedule`."""
     async with conn.transaction():
         await lock(conn, name)
         found = await _existing(conn, name)
@@ -169,10 +169,7 @@ async def delete(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Non
 
 
 async def pause(conn: psycopg.AsyncConnection, name: str, reason: str | None, *, by: Author) -> Schedule:
-    """Lets it fire no more; one that is paused already keeps the first to have paused it. Raises `UnknownSchedule`.
-
-    A tick that waits for the run before it is skipped.
-    """
+    """Pauses a schedule and skips its held tick. If it is paused already, nothing changes. Raises `UnknownSchedule`."""
     async with conn.transaction():
         await lock(conn, name)
         found = await _existing(conn, name)
@@ -183,7 +180,7 @@ async def pause(conn: psycopg.AsyncConnection, name: str, reason: str | None, *,
 
 
 async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Schedule:
-    """Lets it fire again, from now on: nothing of the time it was paused is made up for. Raises `UnknownSchedule`."""
+    """Resumes a schedule from now on: ticks missed while it was paused are not made up. Raises `UnknownSchedule`."""
     async with conn.transaction():
         now = await lock(conn, name)
         found = await _existing(conn, name)
@@ -195,7 +192,7 @@ async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Sch
 
 
 def differences(before: Definition, after: Definition) -> dict[str, Any]:
-    """The fields that differ, each with its value before and after; only named where it may hold a secret."""
+    """The fields that differ, each with its values before and after, or "changed" if they may be secret."""
     changed = [name for name in Definition.__struct_fields__ if getattr(before, name) != getattr(after, name)]
     return {
         name: "changed" if name in _PAYLOADS else [getattr(before, name), getattr(after, name)]
@@ -219,7 +216,7 @@ async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
 
 
 async def lock(conn: psycopg.AsyncConnection, name: str) -> datetime:
-    """Locks the schedule and answers the time. Raises `UnknownSchedule`."""
+    """Locks the schedule and returns the time. Raises `UnknownSchedule`."""
     row = await (await conn.execute(sql(_PACKAGE, "lock_schedule"), {"name": name})).fetchone()
     if row is None:
         raise UnknownSchedule
@@ -233,8 +230,8 @@ async def _now(conn: psycopg.AsyncConnection) -> datetime:
 
 
 async def tell(conn: psycopg.AsyncConnection) -> None:
-    """Has schedulers look, once the transaction of `conn` is committed."""
-    # Inside the transaction, which is what makes it be sent with the commit: unlike tasks schedules change rarely.
+    """Wakes schedulers when the transaction of `conn` commits."""
+    # Inside the transaction, so that it is sent with the commit: unlike tasks, schedules change rarely.
     await conn.execute("SELECT pg_notify(%s, '')", (SCHEDULES_CHANNEL,))
 
 

@@ -1,4 +1,4 @@
-"""The history of schedules: what was done about each of their ticks. `firing` adds to it."""
+"""The history of schedules: the outcome of each tick. `firing` writes it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,14 +15,14 @@ _PACKAGE = "lapinq_core.schedules"
 PRUNE_LIMIT = 500
 KEPT_SECONDS = 30 * 86_400
 KEPT_COUNT = 100
-"""Of each schedule so many stay whatever their age."""
+"""The latest ticks of each schedule, kept at any age."""
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
-    """A tick that was dealt with: planned for `fire_at`, dealt with `late_by` seconds later.
+    """A handled tick: planned for `fire_at`, handled `late_by` seconds later.
 
-    `missed_from` is the first planned instant before it for which nothing was done; null where there is none.
-    `fired_by` is who had it run when no plan did. `status` is that of the task now, null where there is none.
+    `missed_from` is the first of the planned times before it that were missed; null if there is none. `fired_by` is who
+    ran it by hand. `status` is that of the task now, null if there is no task.
     """
 
     fire_at: datetime
@@ -41,7 +41,7 @@ async def list_ticks(
     limit: int,
     before: datetime | None = None,
 ) -> dict[int, list[Tick]]:
-    """The latest ticks of each of these schedules, the last first, at most `limit`, planned before `before`."""
+    """The latest ticks of each of these schedules, latest first, at most `limit`, planned before `before`."""
     params = {"ids": list(schedule_ids), "limit": limit, "before": before}
     cursor = await conn.execute(sql(_PACKAGE, "list_ticks"), params, prepare=False)
     found: dict[int, list[Tick]] = {schedule_id: [] for schedule_id in schedule_ids}
@@ -71,7 +71,7 @@ async def list_ticks(
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
-    """Forgets ticks of more than thirty days ago, but for the last hundred of each schedule; answers how many."""
+    """Deletes ticks older than thirty days, except the last hundred of each schedule; returns how many."""
     params = {"limit": limit, "kept_seconds": KEPT_SECONDS, "kept_count": KEPT_COUNT}
     row = await (await conn.execute(sql(_PACKAGE, "prune_ticks"), params)).fetchone()
     return row[0] if row else 0

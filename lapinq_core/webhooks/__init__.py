@@ -1,1 +1,1 @@
-"""The webhooks that wait to be delivered, or were."""
+"""The webhooks of ended tasks and their deliveries."""

@@ -1,7 +1,7 @@
-"""Webhooks that wait to be delivered, and those that were: the outbox that the ends of tasks write to.
+"""Webhooks and their deliveries: the outbox to which the end of a task writes.
 
-Whoever takes one holds it for a lease, which is the `due_at` it was given; what came of the try is noted under it, so a
-late word of somebody who took too long changes nothing.
+A scheduler takes a webhook under a lease, identified by the `due_at` that it got. It records the outcome under that
+lease, so that the late outcome of a scheduler that took too long changes nothing.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ FIRST_HOST = ""
 
 
 class DueWebhook(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook to be tried now, for the `tries`-th time. `timestamp` is the database's, in seconds since 1970."""
+    """A webhook to deliver now, for the `tries`-th time. `timestamp` is the database's, in seconds since 1970."""
 
     seq: int
     url: str
@@ -35,7 +35,7 @@ class DueWebhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is narrowed to; `before` is the number to go on from."""
+    """The filters of a list; `before` is the number to continue from."""
 
     state: WebhookState | None = None
     queue: str | None = None
@@ -52,10 +52,10 @@ async def take(
     places_each: int,
     after: str = FIRST_HOST,
 ) -> tuple[list[DueWebhook], str]:
-    """Takes up to `limit` that are due, of each host as many as `places` says, else `places_each`.
+    """Takes up to `limit` due webhooks under a lease of `lease` seconds.
 
-    They are ours for `lease` seconds. It looks at some hosts after `after`, and answers where to go on, `FIRST_HOST`
-    when it came to the end.
+    Takes at most `places` of each host listed there, and `places_each` of any other. It scans some hosts after `after`
+    and returns where to continue: `FIRST_HOST` when it has reached the end.
     """
     params = {
         "limit": limit,
@@ -70,7 +70,7 @@ async def take(
 
 
 async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int) -> bool:
-    """Notes that the receiver has it; False when it was not ours any more."""
+    """Records that the receiver accepted it; False if the lease was lost."""
     params = {"seq": due.seq, "lease": due.lease, "answer": answer}
     row = await (await conn.execute(sql(_PACKAGE, "webhook_delivered"), params, prepare=True)).fetchone()
     return row is not None and row[0] == 1
@@ -79,9 +79,9 @@ async def delivered(conn: psycopg.AsyncConnection, due: DueWebhook, answer: int)
 async def failed(
     conn: psycopg.AsyncConnection, due: DueWebhook, outcome: NotTaken, wait: float
 ) -> WebhookState | None:
-    """Notes that the receiver does not have it, to be tried again in `wait` seconds.
+    """Records that the delivery failed, to be retried in `wait` seconds.
 
-    Answers the state it has, `GIVEN_UP` when there is no next try; None when it was not ours any more.
+    Returns the new state, `GIVEN_UP` if there is no next try; None if the lease was lost.
     """
     params = {
         "seq": due.seq,
@@ -97,7 +97,7 @@ async def failed(
 
 
 async def resend(conn: psycopg.AsyncConnection, event_id: str, *, by: Author) -> str | None:
-    """Makes it due now, with the same id; answers it as JSON, None for an unknown id."""
+    """Makes a webhook due now, with the same id; returns it as JSON, None for an unknown id."""
     async with conn.transaction():
         cursor = await conn.execute(sql(_PACKAGE, "resend_webhook"), {"id": event_id}, prepare=True)
         row = await cursor.fetchone()
@@ -118,14 +118,14 @@ async def get(conn: psycopg.AsyncConnection, event_id: str) -> tuple[str, str] |
 async def list_webhooks(
     conn: psycopg.AsyncConnection, chosen: WebhookFilter, limit: int
 ) -> tuple[list[str], int | None]:
-    """The newest that pass as JSON, at most `limit`; and the number to go on from, or None."""
+    """The newest matching webhooks as JSON, at most `limit`; and the number to continue from, or None."""
     params = {**msgspec.structs.asdict(chosen), "limit": limit + 1}
     rows = await (await conn.execute(sql(_PACKAGE, "list_webhooks"), params, prepare=False)).fetchall()
     return [text for _, text in rows[:limit]], rows[limit - 1][0] if len(rows) > limit else None
 
 
 async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
-    """Forgets those that ended long ago; answers how many."""
+    """Deletes webhooks that ended long ago; returns how many."""
     row = await (await conn.execute(sql(_PACKAGE, "prune_webhooks"), {"limit": limit})).fetchone()
     return row[0] if row else 0
 

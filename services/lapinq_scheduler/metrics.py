@@ -13,7 +13,7 @@ from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.tallies import Histogram
-from lapinq_core.schedules.firing import Dealt
+from lapinq_core.schedules.firing import HandledTick
 
 PART = "scheduler"
 CRON_PART = "cron"
@@ -45,7 +45,7 @@ class CronMetrics:
         self._ticks = {(outcome.value,): 0 for outcome in TickOutcome}
         self._lateness = Histogram(LATENESS_BOUNDS)
 
-    def count(self, ticks: Sequence[Dealt]) -> None:
+    def count(self, ticks: Sequence[HandledTick]) -> None:
         """Counts ticks that this process handled."""
         for tick in ticks:
             self._ticks[tick.outcome.value,] += 1

@@ -87,7 +87,7 @@ def test_a_run_that_is_refused_says_why(page: Page, add_schedule: AddSchedule, t
     page.get_by_role("button", name="Run waits now").click()
     expect(page.get_by_text("waits will run now.")).to_be_visible()
     page.get_by_role("button", name="Run waits now").click()
-    expect(page.get_by_text(re.compile("^The run before.* has not ended"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^The previous run.* has not ended"))).to_be_visible()
 
 
 def test_the_arrows_lead_along_the_marks(page: Page, admin: httpx.Client, add_schedule: AddSchedule) -> None:

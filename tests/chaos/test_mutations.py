@@ -66,15 +66,15 @@ NOTICED = {
     Guard.RESCUE_SKIP_LOCKED: ([f"{RESCUE}::test_a_rescue_waits_for_no_lock"], r"LockNotAvailable"),
     Guard.TICK_KEY: (
         [f"{FIRING}::test_of_two_that_saw_the_same_tick_one_makes_its_task[kept]"],
-        r"assert \(\[Dealt",
+        r"assert \(\[HandledTick",
     ),
     Guard.TICK_INSTANT: (
         [f"{FIRING}::test_of_two_that_saw_the_same_tick_one_makes_its_task[pruned]"],
-        r"assert \(\[Dealt",
+        r"assert \(\[HandledTick",
     ),
     Guard.SCHEDULE_VERSION: (
         [f"{FIRING}::test_nothing_fires_once_a_pause_was_answered"],
-        r"assert \(\[Dealt",
+        r"assert \(\[HandledTick",
     ),
     Guard.OVERLAP_SLOT: (
         [f"{OVERLAPPING}::test_the_previous_run_is_cancelled_and_the_tick_waits_for_its_end"],

@@ -140,7 +140,7 @@ def test_a_schedule_is_paused_resumed_run_and_deleted(database: str, file: Path)
     assert said(database, "enable", "tick").startswith("enabled tick, next ")
     task_id = said(database, "run", "tick").strip()
     assert said(database, "run", "tick", code=1) == (
-        f"Error: the run before, task {task_id}, has not ended\n"
+        f"Error: the previous run, task {task_id}, has not ended\n"
     )
     assert lapinq(database, "schedule", "delete", "tick").returncode == 1  # nobody answers whether to
     assert said(database, "delete", "tick", "--yes") == "deleted tick\n"

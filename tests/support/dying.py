@@ -74,7 +74,7 @@ def arm(step: Step) -> None:
         case Step.TICK_LOCKED:
             firing.lock = _answered(firing.lock)
         case Step.TICK_NOTED:
-            firing.judge_overlaps = _die
+            firing.resolve_overlaps = _die
         case Step.TICK_STORED:
             intake.enqueue = _answered(intake.enqueue)
         case Step.TICK_COMMITTED:

@@ -1,5 +1,5 @@
--- Asks a worker to be quiet or to stop, or (NULL) for nothing any more. Answers its name. No row comes back when it is
--- unknown or dead, was asked for this already, or was asked to stop, which can't be taken back. Locks its row.
+-- Requests a worker to be quiet or to stop, or (NULL) clears the request. Returns its name. No row if it is unknown or
+-- dead, has the same request already, or is to stop, which cannot be undone. Locks its row.
 UPDATE lapinq_workers
    SET asked_to = %(asked_to)s::text,
        asked_by = %(asked_by)s,

@@ -1,6 +1,8 @@
--- A worker's sign of life, with how it is, and the last jump of the clock that it noticed. Answers the tasks it is to stop,
--- as pairs of id and token, what it is asked to do, by whom, and the time: one JSON array. No row comes back when it was
--- declared dead: then its tasks are no longer its own.
+-- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel,
+-- as
+-- pairs of id and token, the request to the worker, who made it, and the time: one JSON array. No row if the worker
+-- was
+-- declared dead: it has lost its tasks.
 -- Locks its own row. Relies on lapinq_running_cancel_requested. No index holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers

@@ -1,7 +1,9 @@
--- Declares workers dead whose last beat is further from now than their lease. Dead stays dead. Now is both what the clock
--- shows and what the caller expects it to show, for it may have just jumped: by either of them alone nobody is late. A beat
--- that lies ahead of now is from before the clock was set back.
--- Locks the worker rows concerned; a beat that comes at the same moment wins or loses whole.
+-- Declares workers dead whose last heartbeat is further from now than their lease. Dead is final. Because the clock
+-- may
+-- have just jumped, a worker must be late both by the clock and by the time that the caller expects. A heartbeat in
+-- the
+-- future is from before the clock was set back.
+-- Locks the worker rows concerned; a concurrent heartbeat wins or loses as a whole.
 WITH late AS MATERIALIZED (
     SELECT id
       FROM lapinq_workers

@@ -1,3 +1,4 @@
--- A worker ends. What it should still hold is found by find_lost.sql, for its worker is gone. Locks its own row.
+-- Deletes a worker that stops. If it still has claims, find_lost.sql finds them, as their worker is gone. Locks its
+-- row.
 DELETE FROM lapinq_workers
  WHERE id = %(id)s::uuid

@@ -1,5 +1,5 @@
--- The worker with this id or, of those with this name, the one that started last: its id and its name.
--- Locks nothing. Reads lapinq_workers whole, where the dead stay for a day.
+-- The worker with this id, or the one with this name that started last: its id and its name.
+-- Locks nothing. Reads lapinq_workers whole, where dead workers stay for a day.
 SELECT id::text, name
   FROM lapinq_workers
  WHERE id = %(id)s::uuid

@@ -1,7 +1,9 @@
--- Workers, the living first, then by name: how many there are, and each as JSON text with the tasks that it has had for
--- longest. `id` chooses one; NULL is all of them.
--- Locks nothing. Reads lapinq_workers, where the dead stay for a day, and lapinq_running once, which no index orders by
--- worker; the names of the tasks shown come by primary key, one by one, however the planner guesses.
+-- Workers, live ones first, then by name: how many there are, and each as JSON text with its oldest claims. `id`
+-- selects
+-- one; NULL selects all.
+-- Locks nothing. Reads all of lapinq_workers, where dead workers stay for a day, and lapinq_running once, which has no
+-- index
+-- by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the planner estimates.
 WITH chosen AS MATERIALIZED (
     SELECT *,
            count(*) OVER () AS total

@@ -1,4 +1,4 @@
--- Forgets workers that have been dead for a day and hold nothing. Answers how many. Locks the rows it deletes.
+-- Deletes workers that have been dead for a day and have no claims. Returns how many. Locks the rows it deletes.
 WITH gone AS (
     DELETE FROM lapinq_workers w
      WHERE w.dead_at < lapinq_now() - interval '1 day'

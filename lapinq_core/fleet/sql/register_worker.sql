@@ -1,4 +1,4 @@
--- A worker begins. Its id is new at each boot; sent again, for the first answer was lost, it changes nothing.
+-- Registers a worker. Its id is new at each boot; a repeat, after the first answer was lost, changes nothing.
 -- Locks nothing that exists.
 INSERT INTO lapinq_workers (id, name, hostname, pid, version, queues, pool, concurrency, lease_seconds, started_at, beat_at)
 VALUES (%(id)s::uuid, %(name)s, %(hostname)s, %(pid)s, %(version)s, %(queues)s::text[], %(pool)s, %(concurrency)s,

@@ -1,4 +1,4 @@
--- The name of a user whose password is the one that everybody knows. Locks nothing. Scans the users, who are few.
+-- The name of a user who still has the default password. Locks nothing. Scans the users, which are few.
 SELECT username
   FROM lapinq_users
  WHERE has_default_password

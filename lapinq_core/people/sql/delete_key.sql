@@ -1,5 +1,6 @@
--- Deletes a key, and tells every server over the channel lapinq_access that what they know of keys is old. No row comes
--- back when there is none. Locks its row. Relies on lapinq_api_keys_pkey.
+-- Deletes a key, and notifies every server on the channel lapinq_access to drop its cached keys. No row if there is
+-- none.
+-- Locks its row. Relies on lapinq_api_keys_pkey.
 WITH gone AS (
     DELETE FROM lapinq_api_keys
      WHERE id = %(id)s::bigint

@@ -1,7 +1,7 @@
--- Takes a user away, and with them their sessions. Answers them; no row for an unknown id.
+-- Deletes a user and their sessions. Returns the user; no row for an unknown id.
 -- Locks the row, after those of all admins (lock_admins), then the sessions. Relies on lapinq_users_pkey and
 -- lapinq_sessions_user_id.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 DELETE FROM lapinq_users
  WHERE id = %(id)s::bigint
 RETURNING id, username, role, permissions::text, has_default_password, created_at,

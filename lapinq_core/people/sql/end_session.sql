@@ -1,6 +1,6 @@
--- Ends the session of a token. Answers its id, its user's and the name; no row where there is none.
+-- Ends the session of a token. Returns its id, its user's id and name; no row if there is none.
 -- Locks the row. Relies on lapinq_sessions_pkey.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 DELETE FROM lapinq_sessions s
  USING lapinq_users u
  WHERE s.token_hash = %(token_hash)s::bytea

@@ -1,3 +1,3 @@
--- A username as lapinq_users_username compares it, which other languages would write in small letters differently.
+-- A username in lower case as lapinq_users_username compares it: other languages' rules for lower case differ.
 -- Locks nothing.
 SELECT lower(%(username)s::text)

@@ -1,4 +1,4 @@
--- The sessions of a user that still hold, the latest in use first. Locks nothing. Relies on lapinq_sessions_user_id.
+-- A user's valid sessions, the last used first. Locks nothing. Relies on lapinq_sessions_user_id.
 SELECT id::text, created_at, seen_at, address, user_agent, token_hash = %(token_hash)s::bytea
   FROM lapinq_sessions
  WHERE user_id = %(user_id)s::bigint

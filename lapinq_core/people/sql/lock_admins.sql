@@ -1,6 +1,6 @@
--- All admins, who stay admins until the end of the transaction. Locks their rows in ascending order of ids, so that of
--- two who would take away the last two the second waits and sees what the first did.
--- Scans the users, who are few.
+-- All admins, who stay admins until the end of the transaction. Locks their rows by ascending id, so that of two
+-- transactions that would remove the last two admins the second waits and sees what the first did.
+-- Scans the users, which are few.
 SELECT id
   FROM lapinq_users
  WHERE role = 'admin'

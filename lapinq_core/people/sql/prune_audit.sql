@@ -1,4 +1,5 @@
--- Deletes up to `limit` entries of the audit log that are `keep` seconds old or older, the oldest first. Answers how many.
+-- Deletes up to `limit` entries of the audit log that are at least `keep` seconds old, the oldest first. Returns how
+-- many.
 -- Locks the rows it deletes, skipping locked ones. Relies on lapinq_audit_at.
 WITH old AS MATERIALIZED (
     SELECT id

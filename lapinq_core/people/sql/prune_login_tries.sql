@@ -1,4 +1,5 @@
--- Deletes up to `limit` counts whose window is over. Answers how many. Locks the rows it deletes, skipping locked ones.
+-- Deletes up to `limit` counts whose window is over. Returns how many. Locks the rows it deletes, skipping locked
+-- ones.
 -- Relies on lapinq_login_tries_since.
 WITH late AS MATERIALIZED (
     SELECT key

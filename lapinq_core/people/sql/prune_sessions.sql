@@ -1,4 +1,4 @@
--- Deletes up to `limit` sessions that no longer hold. Answers how many. Locks the rows it deletes, skipping locked ones.
+-- Deletes up to `limit` expired sessions. Returns how many. Locks the rows it deletes, skipping locked ones.
 -- Scans the sessions, of which each user has few.
 WITH late AS MATERIALIZED (
     SELECT token_hash

@@ -1,4 +1,4 @@
--- The same password, hashed anew at today's cost; nothing when it was changed meanwhile.
+-- Stores the same password, hashed again at today's cost; nothing if it has changed since.
 -- Locks the row. Relies on lapinq_users_pkey.
 UPDATE lapinq_users
    SET password_hash = %(password_hash)s::text

@@ -1,6 +1,6 @@
--- Ends all sessions of a user. Answers the user's name and the ids of the sessions; no row for an unknown user.
+-- Ends all sessions of a user. Returns the user's name and the ids of the sessions; no row for an unknown user.
 -- Locks the rows it deletes. Relies on lapinq_sessions_user_id and lapinq_users_pkey.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 WITH ended AS (
     DELETE FROM lapinq_sessions
      WHERE user_id = %(user_id)s::bigint

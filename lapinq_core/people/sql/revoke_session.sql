@@ -1,5 +1,6 @@
--- Ends a session of a user, by its id. Answers a row when there was one. Locks the row. Relies on lapinq_sessions_id_key.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Ends a session of a user, by its id. Returns a row if there was one. Locks the row. Relies on
+-- lapinq_sessions_id_key.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 DELETE FROM lapinq_sessions
  WHERE id = %(id)s::uuid
    AND user_id = %(user_id)s::bigint

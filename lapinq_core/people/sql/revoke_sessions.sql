@@ -1,6 +1,6 @@
--- Ends all sessions of a user but that of a token. Answers their ids.
+-- Ends all sessions of a user except that of a token. Returns their ids.
 -- Locks the rows it deletes. Relies on lapinq_sessions_user_id.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 DELETE FROM lapinq_sessions
  WHERE user_id = %(user_id)s::bigint
    AND token_hash <> %(token_hash)s::bytea

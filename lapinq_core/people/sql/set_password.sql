@@ -1,6 +1,6 @@
--- A new password for whoever still has the old one. Answers a row when it is so; none when they are gone or their
--- password was changed meanwhile. Locks the row. Relies on lapinq_users_pkey.
--- Tells every server over the channel lapinq_access, for the default password may have gone with it.
+-- Sets a new password if the user still has the old one. Returns a row if so; none if the user is gone or the password
+-- has changed since. Locks the row. Relies on lapinq_users_pkey.
+-- Notifies every server on the channel lapinq_access, because the default password may be gone.
 UPDATE lapinq_users
    SET password_hash = %(password_hash)s::text,
        has_default_password = false

@@ -1,5 +1,6 @@
--- Replaces what a user may do. Answers them; no row for an unknown id. Locks the row. Relies on lapinq_users_pkey.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Replaces a user's permissions. Returns the user; no row for an unknown id. Locks the row. Relies on
+-- lapinq_users_pkey.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 UPDATE lapinq_users
    SET permissions = %(permissions)s::jsonb
  WHERE id = %(id)s::bigint

@@ -1,6 +1,6 @@
--- Makes somebody an admin or a user. Answers them; no row for an unknown id.
+-- Makes somebody an admin or a user. Returns the user; no row for an unknown id.
 -- Locks the row, after those of all admins (lock_admins). Relies on lapinq_users_pkey.
--- Tells every server over the channel lapinq_access, for what is open is shown by what they may.
+-- Notifies every server on the channel lapinq_access, because open pages show what their user may see.
 UPDATE lapinq_users
    SET role = %(role)s::text
  WHERE id = %(id)s::bigint

@@ -1,4 +1,4 @@
--- Notes that a session is in use. What somebody else notes or ends at the same moment is left to them.
+-- Records that a session is in use. If another transaction touches or ends it right now, does nothing.
 -- Locks the row, if it is free. Relies on lapinq_sessions_pkey.
 WITH free AS MATERIALIZED (
     SELECT token_hash

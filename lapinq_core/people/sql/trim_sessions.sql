@@ -1,4 +1,4 @@
--- Ends what a user has of sessions beyond the `most` newest. Locks the rows it deletes. Relies on lapinq_sessions_user_id.
+-- Ends all but the `most` newest sessions of a user. Locks the rows it deletes. Relies on lapinq_sessions_user_id.
 DELETE FROM lapinq_sessions
  WHERE token_hash IN (
        SELECT token_hash

@@ -1,4 +1,4 @@
--- Writes a schedule anew, if it still has the version that the change was made to; no row when it has another.
+-- Updates a schedule, if it still has the version that the change is based on; no row if it has another.
 -- Locks its row. Relies on lapinq_schedules_pkey.
 UPDATE lapinq_schedules
    SET task_name = %(task_name)s, module_path = %(module_path)s, queue_name = %(queue_name)s, args = %(args)s::json,

@@ -1,5 +1,5 @@
--- Stores a new schedule; no row when there is one of that name.
--- Locks what it inserts; one of that name that another transaction is inserting is waited for.
+-- Stores a new schedule; no row if one with that name exists.
+-- Locks what it inserts; waits for a transaction that is inserting the same name.
 INSERT INTO lapinq_schedules (name, task_name, module_path, queue_name, args, kwargs, cron, every_seconds, timezone,
                               starts_at, ends_at, jitter, misfire, misfire_limit, overlap, max_retries, priority,
                               ttl_seconds, metadata, retry_delay, retry_backoff, webhook_url, timeout_seconds, anchor_at,

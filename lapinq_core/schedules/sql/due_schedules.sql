@@ -1,5 +1,5 @@
--- Schedules with a tick that is due, the longest due first, those after (`after_at`, `after_id`); and the time.
--- Locks nothing: the key of lapinq_ticks says who deals with a tick. Relies on lapinq_schedules_next_fire_at.
+-- Schedules with a due tick, the longest overdue first, after (`after_at`, `after_id`); and the time.
+-- Locks nothing: the primary key of lapinq_ticks decides who handles a tick. Relies on lapinq_schedules_next_fire_at.
 SELECT id, version, name, task_name, module_path, queue_name, args, kwargs, cron, every_seconds, timezone, starts_at,
        ends_at, jitter, misfire, misfire_limit, overlap, max_retries, priority, ttl_seconds, metadata, retry_delay,
        retry_backoff, webhook_url, timeout_seconds, anchor_at, paused_at, paused_by, pause_reason, source, next_fire_at,

@@ -1,6 +1,8 @@
--- Frees the slots of schedules whose run has ended or is gone. Answers of each schedule the run that has not ended, and
--- whether a tick is held.
--- Locks the slots it deletes; the caller holds the schedules. Relies on the primary keys of where a living task is.
+-- Frees the slots of schedules whose run has ended or was deleted. Returns for each schedule the run that has not
+-- ended,
+-- and whether a tick is held.
+-- Locks the slots it deletes; the caller has locked the schedules. Relies on the primary keys of the tables with
+-- unfinished tasks.
 WITH freed AS (
     DELETE FROM lapinq_schedule_slots s
      WHERE s.schedule_id = ANY(%(ids)s::bigint[])

@@ -1,4 +1,4 @@
--- Schedules with a tick that waited for a run which has ended, with the planned instant of that tick; at most `limit`.
+-- Schedules with a held tick whose previous run has ended, with the planned time of that tick; at most `limit`.
 -- Locks nothing. Relies on lapinq_ticks_held.
 SELECT s.id, version, name, task_name, module_path, queue_name, args, kwargs, cron, every_seconds, timezone, starts_at,
        ends_at, jitter, misfire, misfire_limit, overlap, max_retries, priority, ttl_seconds, metadata, retry_delay,

@@ -1,5 +1,5 @@
--- Notes ticks as dealt with, and answers those that nobody had dealt with before: they alone may get a task.
--- Locks what it inserts; one that another transaction is inserting is waited for. Relies on lapinq_ticks_pkey, which
+-- Inserts ticks as handled, and returns those that nobody had handled before: only they may get a task.
+-- Locks what it inserts; waits for a transaction that is inserting the same tick. Relies on lapinq_ticks_pkey, which
 -- decides.
 INSERT INTO lapinq_ticks (schedule_id, fire_at, fired_at, outcome, task_id, missed_from, fired_by)
 SELECT schedule_id, fire_at, lapinq_now(), outcome, task_id, missed_from, fired_by

@@ -1,4 +1,4 @@
--- Schedules by name, those after `after` and at most `limit`; each filter holds where it is not NULL.
+-- Schedules by name, after `after`, at most `limit`. A filter that is NULL matches everything.
 -- Locks nothing. Relies on lapinq_schedules_name_key.
 SELECT id, version, name, task_name, module_path, queue_name, args, kwargs, cron, every_seconds, timezone, starts_at,
        ends_at, jitter, misfire, misfire_limit, overlap, max_retries, priority, ttl_seconds, metadata, retry_delay,

@@ -1,6 +1,6 @@
--- The latest ticks of some schedules, of each at most `limit`, those planned before `before`; with the status that the
--- task has now, NULL where there is no task or no longer.
--- Locks nothing. Relies on lapinq_ticks_pkey and the primary keys of what tells where a task stands.
+-- The latest ticks of some schedules, at most `limit` of each, planned before `before`; with the current status of the
+-- task, NULL if there is no task or it was deleted.
+-- Locks nothing. Relies on lapinq_ticks_pkey and the primary keys of the tables that hold tasks by status.
 SELECT t.schedule_id, t.fire_at, t.fired_at, t.outcome, t.task_id, t.missed_from, t.fired_by,
        CASE WHEN f.outcome IS NOT NULL THEN f.outcome
             WHEN r.id IS NOT NULL THEN 'running'

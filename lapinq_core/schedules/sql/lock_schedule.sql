@@ -1,5 +1,5 @@
--- Locks a schedule by its name, before it or what hangs on it is changed, and tells the time. No row when there is none.
--- Waits for a scheduler that deals with a tick of it. Relies on lapinq_schedules_name_key.
+-- Locks a schedule by its name before a change to it or to its ticks, and returns the time. No row if there is none.
+-- Waits for a scheduler that handles a tick of it. Relies on lapinq_schedules_name_key.
 SELECT id, lapinq_now()
   FROM lapinq_schedules
  WHERE name = %(name)s::text

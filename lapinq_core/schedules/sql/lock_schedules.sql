@@ -1,7 +1,8 @@
--- Locks the schedules that still have the version they were read with and, where `at` is given, that planned instant
--- before them; answers their ids: nobody changes or pauses them until their ticks are dealt with. Those that somebody else
--- holds are left to them.
--- Locks ascending ids, skipping locked ones. Relies on lapinq_schedules_pkey.
+-- Locks the schedules that still have the version they were read with and, if `at` is given, that next planned time.
+-- Returns their ids: nobody changes or pauses them until their ticks are handled. Leaves schedules that another
+-- scheduler
+-- has locked to it.
+-- Locks by ascending id, skipping locked ones. Relies on lapinq_schedules_pkey.
 SELECT s.id
   FROM lapinq_schedules s
   JOIN unnest(%(ids)s::bigint[], %(versions)s::integer[], %(at)s::timestamptz[]) AS i (id, version, at)

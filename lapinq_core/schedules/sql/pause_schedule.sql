@@ -1,4 +1,4 @@
--- Lets a schedule fire no more; a tick of it that is held is skipped. No row when it is paused already.
+-- Pauses a schedule and skips its held tick. No row if it is paused already.
 -- Locks its row, then the tick. Relies on lapinq_schedules_pkey and lapinq_ticks_held.
 WITH paused AS (
     UPDATE lapinq_schedules

@@ -1,4 +1,4 @@
--- Forgets up to `limit` ticks of long ago, but for the latest ones of each schedule. Answers how many.
+-- Deletes up to `limit` old ticks, except the latest ones of each schedule. Returns how many.
 -- Locks what it deletes, skipping locked ones. Relies on lapinq_ticks_fired_at and lapinq_ticks_pkey.
 WITH old AS MATERIALIZED (
     SELECT schedule_id, fire_at

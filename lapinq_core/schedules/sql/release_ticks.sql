@@ -1,4 +1,4 @@
--- Lets held ticks have a task, and answers those that were held still. Locks them. Relies on lapinq_ticks_pkey.
+-- Gives held ticks their tasks, and returns those that were still held. Locks them. Relies on lapinq_ticks_pkey.
 UPDATE lapinq_ticks t
    SET outcome = 'enqueued', task_id = i.task_id
   FROM json_to_recordset(%(ticks)s::json) AS i (schedule_id bigint, fire_at timestamptz, task_id uuid)

@@ -1,4 +1,4 @@
--- Notes that ticks which were just dealt with got no task. Locks them. Relies on lapinq_ticks_pkey.
+-- Records that ticks which were just handled got no task. Locks them. Relies on lapinq_ticks_pkey.
 UPDATE lapinq_ticks t
    SET outcome = i.outcome, task_id = NULL
   FROM json_to_recordset(%(ticks)s::json) AS i (schedule_id bigint, fire_at timestamptz, outcome text)

@@ -1,4 +1,4 @@
--- Forgets up to `limit` webhooks delivered a week ago, and as many given up a month ago. Answers how many.
+-- Deletes up to `limit` webhooks delivered a week ago, and as many given up a month ago. Returns how many.
 -- Locks the rows it deletes, skipping locked ones. Relies on lapinq_webhooks_ended.
 WITH late_delivered AS MATERIALIZED (
     SELECT seq

@@ -1,12 +1,15 @@
--- Takes up to `limit` webhooks that are due, in turns among their hosts: counts the try, and puts off the next one until
--- after the `lease`, in seconds, so that a try whose outcome is never told is made again.
--- `hosts` and `places` say of some hosts how many to take at most; of any other `places_each`. It looks at 200 hosts from
--- `after` on, in their order, so a pass costs the same whatever waits.
--- Answers a row for each, and at least one row, without an id when nothing was taken; the last column is the host to go
--- on from when there may be more.
--- Locks the rows it looks at, skipping locked ones. Relies on lapinq_webhooks_host, which the array leaves no choice but
--- to use where by statistics another may look cheaper (with an equality any index gives its order), and on
--- lapinq_webhooks_due_at.
+-- Takes up to `limit` due webhooks, taking turns among their hosts: counts the try, and postpones the next one until
+-- after
+-- the `lease`, in seconds, so that a try whose outcome is never recorded is repeated.
+-- `hosts` and `places` limit how many to take of some hosts; `places_each` limits any other host. It scans 200 hosts
+-- from
+-- `after` on, in their order, so a pass costs the same however many webhooks wait.
+-- Returns a row for each, and at least one row, without an id if it took nothing; the last column is the host to
+-- continue
+-- from if there may be more.
+-- Locks the rows it scans, skipping locked ones. Relies on lapinq_webhooks_due_at and lapinq_webhooks_host. The array
+-- forces
+-- that index even where statistics favour another (with an equality, any index would give the order).
 WITH RECURSIVE waiting (host, number) AS (
     (SELECT host, 1
        FROM lapinq_webhooks

@@ -1,5 +1,6 @@
--- Notes that a webhook was taken by its receiver. Answers how many rows it changed: none when the lease is another's by
--- now, or somebody asked to send it again meanwhile. `lease` is the due_at that came with it.
+-- Records that the receiver accepted a webhook. Returns how many rows it changed: none if another scheduler has the
+-- lease
+-- by now, or somebody has requested to send it again. `lease` is the due_at that came with the webhook.
 -- Locks the row. Relies on the primary key.
 WITH changed AS (
     UPDATE lapinq_webhooks

@@ -1,6 +1,8 @@
--- Notes that a try came to nothing, and puts the next one off by `wait` seconds; gives the webhook up when that is more
--- than `give_up` seconds after its first, or `is_final`. Answers its state; no row when the lease is another's by now,
--- or somebody asked to send it again meanwhile. `lease` is the due_at that came with it.
+-- Records that a delivery failed, and schedules the next one in `wait` seconds; gives the webhook up if that is more
+-- than
+-- `give_up` seconds after its first, or if `is_final`. Returns its state; no row if another scheduler has the lease by
+-- now,
+-- or somebody has requested to send it again. `lease` is the due_at that came with the webhook.
 -- Locks the row. Relies on the primary key.
 UPDATE lapinq_webhooks
    SET state = CASE WHEN %(is_final)s::boolean

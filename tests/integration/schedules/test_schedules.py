@@ -74,7 +74,7 @@ def test_a_change_is_made_to_the_version_that_was_seen(database: str) -> None:
         made = await add_schedule(conn)
         changed = await schedules.change(conn, "nightly", {"priority": 5}, made.version, by=SOMEBODY)
         assert (changed.version, changed.priority, changed.next_fire_at) == (2, 5, made.next_fire_at)
-        with pytest.raises(OtherVersion, match="version 2"):
+        with pytest.raises(OtherVersion, match="version is 2"):
             await schedules.change(conn, "nightly", {"priority": 6}, made.version, by=SOMEBODY)
         # The same again is no change.
         assert await schedules.change(conn, "nightly", {"priority": 5}, 2, by=SOMEBODY) == changed

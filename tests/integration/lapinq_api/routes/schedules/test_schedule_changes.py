@@ -46,7 +46,7 @@ def test_of_two_who_change_the_same_version_one_is_told_of_the_other(api: httpx.
     second = api.patch(path(name), json={"version": seen_by_other["version"], "priority": 2})
     assert first.status_code == 200
     assert second.status_code == 409
-    assert second.json() == {"error": "the schedule was changed meanwhile: it has version 2"}
+    assert second.json() == {"error": "somebody else has changed the schedule: its version is 2"}
     assert api.get(path(name)).json()["priority"] == 1
     assert api.patch(path(name), json={"version": 2, "priority": 2}).status_code == 200
 

@@ -128,7 +128,7 @@ def test_a_run_that_may_not_overlap_is_refused_with_the_one_that_it_would(
     first = api.post(path(name, "/run")).json()["task_id"]
     refused = api.post(path(name, "/run"))
     assert refused.status_code == 409
-    assert refused.json() == {"error": f"the run before, task {first}, has not ended"}
+    assert refused.json() == {"error": f"the previous run, task {first}, has not ended"}
     assert len(api.get(path(name, "/ticks")).json()) == 1
     end_all(api_database, name)
     assert api.post(path(name, "/run")).json()["outcome"] == "enqueued"
@@ -144,13 +144,13 @@ def test_one_run_waits_for_the_run_before_and_a_further_one_is_refused(
     refused = api.post(path(name, "/run"))
     assert (refused.status_code, refused.json()) == (
         409,
-        {"error": f"the run before, task {first}, has not ended"},
+        {"error": f"the previous run, task {first}, has not ended"},
     )
     end_all(api_database, name)
     refused = api.post(path(name, "/run"))
     assert (refused.status_code, refused.json()) == (
         409,
-        {"error": "a tick that waited for the run before is about to start"},
+        {"error": "a held tick is about to start"},
     )
 
 

@@ -10,12 +10,25 @@ import pytest
 from tests.support import postgres
 from tests.support.previous_release import unpack
 
+# From those that take longest to those that take no time.
+KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit"]
+
 
 def pytest_configure() -> None:
     """Lets a run that is told to end tear down what it set up, as after Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, those that take long come first: none is left with one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: KINDS.index(kind) if (kind := _kind(item)) in KINDS else -1)
+
+
+def _kind(item: pytest.Item) -> str:
+    return item.nodeid.split("/", 2)[1]
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ log = logging.getLogger(__name__)
 @flags.option("worker_rates", "--rates", help="Log the rates once a minute; by default only on a terminal.")
 @click.option("--drain", is_flag=True, help="Work until the queues are empty, then end.")
 @click.option(
-    "--reload", "reloads", is_flag=True, help="For development: start anew whenever a Python file changes."
+    "--reload", "reloads", is_flag=True, help="For development: restart whenever a Python file changes."
 )
 def worker(*, drain: bool, reloads: bool, **given: object) -> None:
     """Run tasks. SIGTERM or Ctrl-C lets running ones finish; a second one releases them at once."""

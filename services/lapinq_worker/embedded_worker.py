@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 async def embedded_worker(
     settings: Settings, reexec: Callable[[], None] | None = None
 ) -> AsyncGenerator[Worker]:
-    """A worker that runs on the current event loop while the context lasts, and is stopped gently at its end.
+    """Runs a worker on the current event loop while the context lasts, and stops it gently at its end.
 
-    One that somebody asked to stop stays stopped until then.
+    A worker that an operator has stopped stays stopped until then.
     """
     worker = Worker(settings, reexec=reexec)
     # A group, so that a worker that fails ends the context instead of dying unnoticed.
@@ -32,4 +32,4 @@ async def embedded_worker(
 async def _run(worker: Worker) -> None:
     await worker.run()
     if worker.is_dismissed:
-        log.info("the worker has stopped, as it was asked to; a new start of this program starts it again")
+        log.info("the worker has stopped, as requested; restart this program to start it again")

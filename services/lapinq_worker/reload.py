@@ -1,7 +1,7 @@
-"""`lapinq worker --reload`, for development: runs the worker as a child process, and anew when a Python file changes.
+"""`lapinq worker --reload`, for development: runs the worker as a child process, and restarts it when a file changes.
 
-The files are watched from before the first start on, so a change that comes while the worker is being replaced leads to
-one more replacement. A worker that ends by itself, over a syntax error say, is started again at the next change.
+It watches the Python files from before the first start on, so a change that comes during a restart leads to another
+restart. A worker that ends by itself, over a syntax error for example, starts again at the next change.
 """
 
 import asyncio
@@ -163,7 +163,7 @@ async def _stop(child: Process, ended: asyncio.Task[int], signals: StopSignals) 
 
 
 async def _replace(child: Process, ended: asyncio.Task[int], why: str) -> None:
-    log.info("%s: starting the worker anew", why)
+    log.info("%s: restarting the worker", why)
     for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGTERM, HAND_BACK_SECONDS)):
         _send(child, number)
         await asyncio.wait([ended], timeout=seconds)

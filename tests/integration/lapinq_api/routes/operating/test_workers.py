@@ -116,7 +116,7 @@ def test_a_server_goes_on_without_its_worker_until_it_starts_anew(
     with serving(app) as client, caplog.at_level("INFO"):
         [worker] = eventually(lambda: workers(client))
         assert client.post(path(worker["id"], "stop")).status_code == 200
-        eventually(lambda: "the worker has stopped, as it was asked to" in caplog.text)
+        eventually(lambda: "the worker has stopped, as requested" in caplog.text)
         assert workers(client) == []
         waiting = enqueue(client)
         assert client.get("/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""A look from the bottom of the queues never ends, as with a snapshot held for hours or a disk that is hardly there."""
+"""A full scan of the queues never ends, as with a snapshot held for hours or a disk that is hardly there."""
 
 from tests.integration.lapinq_worker.desk import Desk, at_desk
 from tests.support import tasks

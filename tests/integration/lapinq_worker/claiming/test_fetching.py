@@ -1,4 +1,4 @@
-"""Taking tasks: woken sooner than it looks, through broken connections, and never one task twice."""
+"""Taking tasks: woken before it polls, through broken connections, and never one task twice."""
 
 # pyright: reportPrivateUsage=false
 
@@ -40,7 +40,7 @@ def is_asleep(worker: Worker) -> bool:
     return worker._listener.connected and bool(wake._waiters) and not wake.is_set()
 
 
-def test_it_is_woken_before_it_looks(database: str, tmp_path: Path) -> None:
+def test_it_is_woken_before_it_polls(database: str, tmp_path: Path) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
             await until(lambda: is_asleep(worker))
@@ -77,7 +77,7 @@ def test_a_task_that_falls_due_wakes_it(database: str) -> None:
     at_desk(database, test)
 
 
-def test_without_being_woken_it_finds_the_work_by_looking(database: str) -> None:
+def test_without_being_woken_it_finds_the_work_by_polling(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database):
             await asyncio.sleep(0.3)
@@ -236,16 +236,16 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
             await until(lambda: worker._membership.is_member)
-            looks = 0
-            look = worker._fetcher._full_scans.scan
+            scans = 0
+            scan = worker._fetcher._full_scans.scan
 
             async def counted(connection: PinnedConnection) -> Mapping[str, int] | None:
-                nonlocal looks
-                looks += 1
-                return await look(connection)
+                nonlocal scans
+                scans += 1
+                return await scan(connection)
 
             worker._fetcher._full_scans.scan = counted
             await asyncio.sleep(1.5)
-        assert looks <= 9
+        assert scans <= 9
 
     at_desk(database, test)

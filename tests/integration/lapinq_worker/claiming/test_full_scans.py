@@ -1,4 +1,4 @@
-"""A look from the bottom of the queues that takes too long is given up; the worker goes on."""
+"""A full scan that takes too long is cancelled, and the worker goes on."""
 
 import asyncio
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support import tasks
 from tests.support.eventually import eventually_async
 from tests.support.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
 
-# A look asks for the first before the one that takes long, and for the last after it.
+# A scan asks for the first before the one that takes long, and for the last after it.
 NAMED = ("default", SLOW_QUEUE, "other")
 
 
@@ -43,7 +43,7 @@ def test_unannounced_tasks_are_found_after_the_marks(database: str, served: dict
     at_desk(database, test)
 
 
-def test_a_failed_look_does_not_pass_for_empty_queues(
+def test_a_failed_scan_does_not_pass_for_empty_queues(
     database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 1.0)

@@ -42,19 +42,19 @@ class Statements:
     """Counts what a worker's fetcher asks."""
 
     def __init__(self, worker: Worker) -> None:
-        fetcher, looks = worker._fetcher, worker._fetcher._full_scans
-        self.claims = self.looks = 0
-        take_turn, look = fetcher._take_turn, looks.scan
+        fetcher, scans = worker._fetcher, worker._fetcher._full_scans
+        self.claims = self.scans = 0
+        take_turn, scan = fetcher._take_turn, scans.scan
 
         async def counted_turn(connection: PinnedConnection, turn: Turn) -> int:
             self.claims += 1
             return await take_turn(connection, turn)
 
-        async def counted_look(connection: PinnedConnection) -> Mapping[str, int] | None:
-            self.looks += 1
-            return await look(connection)
+        async def counted_scan(connection: PinnedConnection) -> Mapping[str, int] | None:
+            self.scans += 1
+            return await scan(connection)
 
-        fetcher._take_turn, looks.scan = counted_turn, counted_look
+        fetcher._take_turn, scans.scan = counted_turn, counted_scan
 
 
 def test_queues_are_emptied_in_the_order_named(database: str, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> N
         waiting = await desk.hand_in_many([task_of(tasks.anoop, queue_name="still") for _ in range(50)])
         async with working(database, worker_poll_interval=0.25) as worker:
             await until(lambda: worker._listener.connected)
-            # Until it has looked, hints are followed, and how soon it looks goes by what a look costs on this machine.
+            # Until a scan, hints are followed, and how soon it comes depends on what a scan costs on this machine.
             async with asyncio.timeout(30):
                 while "still" not in worker._fetcher._choice._paused:  # what is looked for sets no event
                     await notify(desk.conn, ["still"])
@@ -151,13 +151,13 @@ def test_a_paused_queue_costs_an_idle_worker_next_to_nothing(database: str) -> N
                 await notify(desk.conn, ["still"])
                 await asyncio.sleep(0.005)
             intervals = (time.monotonic() - began) / 0.25
-            assert counted.looks <= 2 * intervals + 4
+            assert counted.scans <= 2 * intervals + 4
             assert counted.claims <= 2 * intervals + 4
             await resume(desk.conn, "still")
-            looks = counted.looks
+            scans = counted.scans
             await desk.ended(*waiting[:1])
-            # How soon that is goes by what a look costs here; that one of the next looks finds them does not.
-            assert counted.looks - looks <= 3
+            # How soon that is goes by what a scan costs here; that one of the next scans finds them does not.
+            assert counted.scans - scans <= 3
             await desk.ended(*waiting)
 
     at_desk(database, test)

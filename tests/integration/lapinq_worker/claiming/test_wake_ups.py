@@ -1,6 +1,6 @@
 """A notice is not lost, whatever the worker is doing when it arrives.
 
-The worker here polls so seldom, and looks from the bottom of a queue so seldom, that only its notice can start a task.
+The worker here polls so seldom, and scans queues so seldom, that only its notice can start a task.
 """
 
 # pyright: reportPrivateUsage=false
@@ -64,7 +64,7 @@ def test_a_notice_that_arrives_during_a_claim_of_its_queue_is_followed(
     at_desk(database, test)
 
 
-def test_a_task_that_commits_after_a_later_one_is_looked_for_as_soon_as_a_look_may_be_made(
+def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_may_begin(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The worker's mark is past its place by then.

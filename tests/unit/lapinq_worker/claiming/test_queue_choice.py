@@ -188,7 +188,7 @@ def test_a_short_claim_says_that_the_queue_is_empty() -> None:
     assert choice.next(1) is None
 
 
-def test_a_look_from_the_bottom_forgets_the_mark() -> None:
+def test_a_full_scan_forgets_the_mark() -> None:
     choice = QueueChoice({})
     choice.scanned({"a": 0})
     turn = choice.next(1)
@@ -200,7 +200,7 @@ def test_a_look_from_the_bottom_forgets_the_mark() -> None:
     assert turn.mark == LOWEST_MARK
 
 
-def test_a_queue_not_found_by_a_look_has_no_work() -> None:
+def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
     choice = QueueChoice({})
     choice.scanned({"a": 0, "b": 0})
     choice.scanned({"b": 0})
@@ -308,7 +308,7 @@ def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
     assert (turn.queue, turn.mark) == ("a", (4, 9))
 
 
-def test_a_hint_during_a_look_outlives_it() -> None:
+def test_a_hint_during_a_scan_outlives_it() -> None:
     choice = QueueChoice({})
     assert choice.heard("a")
     choice.scanned({"b": 0})
@@ -320,7 +320,7 @@ def test_a_hint_during_a_look_outlives_it() -> None:
     assert sorted(served) == ["a", "b"]
 
 
-def test_a_hint_is_open_until_its_queue_gives_something_or_a_look_succeeds() -> None:
+def test_a_hint_is_open_until_its_queue_gives_something_or_a_full_scan_succeeds() -> None:
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
     assert choice.has_open_hints
@@ -334,7 +334,7 @@ def test_a_hint_is_open_until_its_queue_gives_something_or_a_look_succeeds() -> 
     assert not choice.has_open_hints
 
 
-def test_hints_of_a_queue_known_to_be_paused_make_nobody_look_sooner() -> None:
+def test_hints_of_a_queue_known_to_be_paused_make_nobody_scan_sooner() -> None:
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
     choice.scanned({}, ["a"])
@@ -344,7 +344,7 @@ def test_hints_of_a_queue_known_to_be_paused_make_nobody_look_sooner() -> None:
 
 @settings(max_examples=60)
 @given(st.data())
-def test_no_interleaving_of_hints_claims_and_looks_leaves_a_task_behind(data: st.DataObject) -> None:
+def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st.DataObject) -> None:
     choice = QueueChoice({})
     waiting = Counter[str]()
     is_woken = False
@@ -405,7 +405,7 @@ def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:
     assert choice.peek_after(unbounded) == {}
 
 
-def test_looks_at_named_queues_start_at_the_bottom() -> None:
+def test_full_scans_of_named_queues_start_at_the_lowest_mark() -> None:
     choice = QueueChoice({"a": 1, "b": 2})
     assert choice.named == ["a", "b"]
     assert choice.lowest_marks() == {"a": LOWEST_MARK, "b": LOWEST_MARK}

@@ -223,9 +223,9 @@ def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(databa
         """Since the last time that this was asked."""
         cursor = await conn.execute(
             "UPDATE lapinq_api_keys k SET last_used_at = NULL FROM lapinq_api_keys before"
-            " WHERE before.id = k.id RETURNING before.last_used_at"
+            " WHERE before.id = k.id RETURNING before.last_used_at > lapinq_now() - interval '5 minutes'"
         )
-        return await cursor.fetchone() != (None,)
+        return await cursor.fetchone() == (True,)
 
     async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
         await create(conn)

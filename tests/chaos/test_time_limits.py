@@ -193,7 +193,7 @@ def test_a_coroutine_that_swallows_its_cancellation_is_left_behind(database: str
         (ended,) = eventually(lambda: has_ended(database, stubborn.id), 30)
         check_time(ended)
         (before,) = worker_ids(database)
-        # What runs beside it comes to its end, and only then the program begins anew and takes more.
+        # The task beside it runs to its end. Only then the program re-executes itself and claims more.
         after = new_task(task_name="aadd")
         ids += enqueue_all(database, [after])
         assert "re-executing" not in worker.output

@@ -75,7 +75,9 @@ def test_other_workers_take_the_tasks_that_a_quiet_one_leaves(database: str, tmp
         check_invariants(database, ids)
 
 
-def test_one_that_would_begin_anew_ends_when_it_was_asked_to_stop(database: str, tmp_path: Path) -> None:
+def test_a_worker_that_would_re_execute_exits_when_it_was_asked_to_stop(
+    database: str, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     limits = ("--time-limit-grace", "0.2", "--name", "box")
     with ApiProcess(database) as api, WorkerProcess(database, *limits, env=QUICK_LEASE) as worker:

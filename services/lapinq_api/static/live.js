@@ -100,7 +100,7 @@ function show(id, html) {
 }
 
 function showDeferred() {
-  for (const [id, html] of [...held]) show(id, html);
+  for (const [id, html] of [...deferred]) show(id, html);
 }
 
 function receive(event) {

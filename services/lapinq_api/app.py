@@ -8,13 +8,13 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from lapinq_api import dashboard
-from lapinq_api.auth.openness import warn_of_openness
-from lapinq_api.dashboard.page import away
+from lapinq_api.auth.startup_warnings import warn_of_risky_settings
+from lapinq_api.dashboard.page import unavailable
 from lapinq_api.lifespan import EmbeddedService, make_lifespan
 from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
-from lapinq_api.middleware.failures import Failures
+from lapinq_api.middleware.error_responses import ErrorResponses
 from lapinq_api.middleware.host_names import HostNames
 from lapinq_api.middleware.http_metrics import HttpMetrics
 from lapinq_api.middleware.plain_path import PlainPath
@@ -44,7 +44,7 @@ def build_app(
     waits until somebody updates it, and answers 503 until then.
     """
     state = State(settings)
-    warn_of_openness(settings)
+    warn_of_risky_settings(settings)
     middleware = [Middleware(RequestId), Middleware(SecurityHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
@@ -52,16 +52,16 @@ def build_app(
         middleware.append(Middleware(Cors, read_origins(settings.cors_origins)))
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counted), write_line)))
+    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counters), write_line)))
     # Errors raised below become responses here, so the layers above add their headers to them, too.
-    middleware.append(Middleware(Failures))
+    middleware.append(Middleware(ErrorResponses))
     middleware.append(Middleware(HostNames, state))
     if settings.read_only:
         middleware.append(Middleware(ReadOnly))
     middleware += [
         Middleware(SameOrigin),
         Middleware(RefusedChanges, state),
-        Middleware(Authentication, state, away.page_for),
+        Middleware(Authentication, state, unavailable.page_for),
     ]
     app = _Application(
         routes=[*routes_for(OPERATIONS, state), *dashboard.routes(state)],
@@ -86,7 +86,7 @@ def force_stop(app: Starlette) -> None:
 
 
 class _Application(Starlette):
-    """Starlette without its two layers that turn errors into responses: `Failures` does that, for the router too."""
+    """Starlette without its two error layers: `ErrorResponses` replaces them, also for the router's errors."""
 
     def build_middleware_stack(self) -> ASGIApp:
         app: ASGIApp = FixedPaths(self.router)

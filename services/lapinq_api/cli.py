@@ -27,12 +27,10 @@ serving_flags = flags.group(
     flags.option(
         "api_key", help="Key that every call of the API must carry. Others can see it on a command line."
     ),
-    flags.option("require_auth", help="Refuse API calls without a key or session even where no key is set."),
+    flags.option("require_auth", help="Refuse API calls without a key or session even if no key is set."),
     flags.option("allowed_hosts", help="Host name that requests may name; may be repeated."),
-    flags.option(
-        "read_only", help="Change nothing: refuse all calls that would, but for logging in and out."
-    ),
-    flags.option("session_secret", help="Signs dashboard sessions; made at random at each start when empty."),
+    flags.option("read_only", help="Refuse all changes, except login and logout."),
+    flags.option("session_secret", help="Signs dashboard sessions; random at each start if empty."),
     flags.option("rate_limit", help="Most API requests a minute from one address; 0 is no limit."),
     flags.logging(),
 )

@@ -19,10 +19,10 @@ from lapinq_api.batching.changes import Changes
 from lapinq_api.batching.intake import Intake
 from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
-from lapinq_api.credentials.key_ring import KeyRing
+from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.overload.database import Database
-from lapinq_api.state import MOST_LOOKS, Connected, State
+from lapinq_api.state import MOST_PAGE_QUERIES, Connected, State
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
@@ -74,15 +74,15 @@ def make_lifespan(
                 delayed = delayed_notifier(database.pool)
                 interest = Notifier(database.pool, WAIT_CHANNEL, joined)
                 waiting = ResultWaits(database, interest.wake, state.stopping)
-                listener.subscribe(DONE_CHANNEL, waiting.heard)
+                listener.subscribe(DONE_CHANNEL, waiting.on_notify)
                 changes = Changes()
-                listener.subscribe(READY_CHANNEL, changes.heard)
-                keys = KeyRing(database, group)
-                listener.subscribe(ACCESS_CHANNEL, keys.heard)
-                accesses = Changes()
-                listener.subscribe(ACCESS_CHANNEL, accesses.heard)
+                listener.subscribe(READY_CHANNEL, changes.on_notify)
+                keys = KeyCache(database, group)
+                listener.subscribe(ACCESS_CHANNEL, keys.on_notify)
+                access_changes = Changes()
+                listener.subscribe(ACCESS_CHANNEL, access_changes.on_notify)
                 default_password = DefaultPassword(database)
-                listener.subscribe(ACCESS_CHANNEL, default_password.heard)
+                listener.subscribe(ACCESS_CHANNEL, default_password.on_notify)
                 background = [
                     group.create_task(notifier.run()),
                     group.create_task(delayed.run()),
@@ -112,9 +112,9 @@ def make_lifespan(
                         keys=keys,
                         gauges=gauges,
                         changes=changes,
-                        accesses=accesses,
+                        access_changes=access_changes,
                         default_password=default_password,
-                        looks=asyncio.Semaphore(MOST_LOOKS),
+                        page_queries=asyncio.Semaphore(MOST_PAGE_QUERIES),
                     )
                 )
                 try:

@@ -9,16 +9,16 @@ from lapinq_api.batching.changes import Changes
 from lapinq_api.batching.intake import Intake
 from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
-from lapinq_api.credentials.guesses import KeyGuesses
-from lapinq_api.credentials.key_ring import KeyRing
+from lapinq_api.credentials.key_cache import KeyCache
+from lapinq_api.credentials.key_throttle import KeyThrottle
 from lapinq_api.credentials.passwords import Passwords
 from lapinq_api.credentials.payloads import Payloads
-from lapinq_api.credentials.refusals import Refusals
-from lapinq_api.metrics.counted import Counted
+from lapinq_api.credentials.refusal_limits import RefusalLimits
+from lapinq_api.metrics.counters import Counters
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.metrics.scrapes import Scrapes
+from lapinq_api.overload.concurrency import ConcurrencyLimit, SourceLimit
 from lapinq_api.overload.database import Database
-from lapinq_api.overload.places import Places, PlacesBySource
 from lapinq_api.wire.admission import Admission
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.listener import Listener
@@ -32,11 +32,11 @@ MOST_PREVIEWS = 4
 """Schedule previews at the same time. They share the threads with other work."""
 MOST_VIEWERS = 500
 """Live connections at the same time."""
-MOST_STRANGERS = 200
+MOST_UNAUTHENTICATED = 200
 """Sockets that have not authenticated yet."""
-MOST_STRANGERS_EACH = 10
+MOST_UNAUTHENTICATED_EACH = 10
 """Unauthenticated sockets from one address."""
-MOST_LOOKS = 2
+MOST_PAGE_QUERIES = 2
 """Queries of live pages at the same time. Other requests need the connections, too."""
 
 
@@ -48,12 +48,12 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     notifier: Notifier
     listener: Listener
     waiting: ResultWaits
-    keys: KeyRing
+    keys: KeyCache
     gauges: Gauges
     changes: Changes
-    accesses: Changes
+    access_changes: Changes
     default_password: DefaultPassword
-    looks: asyncio.Semaphore
+    page_queries: asyncio.Semaphore
 
 
 class State:
@@ -62,17 +62,17 @@ class State:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.admission = Admission()
-        self.counted = Counted()
+        self.counters = Counters()
         self.metrics = Metrics()
-        self.metrics.show(self.counted)
+        self.metrics.show(self.counters)
         self.scrapes = Scrapes(self.metrics)
-        self.walks = Places(MOST_WALKS)
-        self.previews = Places(MOST_PREVIEWS)
-        self.viewers = Places(MOST_VIEWERS)
-        self.strangers = PlacesBySource(MOST_STRANGERS, MOST_STRANGERS_EACH)
+        self.walks = ConcurrencyLimit(MOST_WALKS)
+        self.previews = ConcurrencyLimit(MOST_PREVIEWS)
+        self.viewers = ConcurrencyLimit(MOST_VIEWERS)
+        self.unauthenticated = SourceLimit(MOST_UNAUTHENTICATED, MOST_UNAUTHENTICATED_EACH)
         self.passwords = Passwords()
-        self.guesses = KeyGuesses()
-        self.refusals = Refusals()
+        self.key_throttle = KeyThrottle()
+        self.refusals = RefusalLimits()
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """The key with which session tokens are hashed."""
@@ -114,7 +114,7 @@ class State:
         return self._open().gauges
 
     @property
-    def keys(self) -> KeyRing:
+    def keys(self) -> KeyCache:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().keys
 
@@ -124,9 +124,9 @@ class State:
         return self._open().changes
 
     @property
-    def accesses(self) -> Changes:
+    def access_changes(self) -> Changes:
         """Changes of users, sessions and keys. Raises `DatabaseUnavailable` outside of the application's lifespan."""
-        return self._open().accesses
+        return self._open().access_changes
 
     @property
     def default_password(self) -> DefaultPassword:
@@ -134,9 +134,9 @@ class State:
         return self._open().default_password
 
     @property
-    def looks(self) -> asyncio.Semaphore:
+    def page_queries(self) -> asyncio.Semaphore:
         """Held during a live page's query. Raises as `changes` does."""
-        return self._open().looks
+        return self._open().page_queries
 
     def _open(self) -> Connected:
         if self._connected is None:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @click.command()
 @flags.option("database_url", help="PostgreSQL to work on; without one the embedded PostgreSQL is used.")
-@flags.option("scheduler_interval", help="Longest sleep between two looks, in seconds.")
+@flags.option("scheduler_interval", help="Longest sleep between two passes, in seconds.")
 @flags.option(
     "schedule_modules",
     "--schedules",
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 @flags.option(
     "keep",
     help="How long ended tasks are kept: 30d, or failed=90d for one status; audit=52w for the audit log. May be"
-    " repeated; for ever by default.",
+    " repeated; forever by default.",
 )
 @flags.metrics()
 @flags.option("data_dir", help="Directory of the embedded database.")

@@ -32,7 +32,7 @@ TRUST, MEMBERSHIP, RESCUER, KEYS = (
     "tests/unit/lapinq_worker/liveness/test_lease_trust.py",
     "tests/integration/lapinq_worker/liveness/test_membership.py",
     "tests/integration/lapinq_worker/liveness/test_rescuer.py",
-    "tests/integration/lapinq_api/credentials/test_key_ring.py",
+    "tests/integration/lapinq_api/credentials/test_key_cache.py",
 )
 
 # What misses which guard, and by which words it complains.

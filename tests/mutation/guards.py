@@ -96,8 +96,8 @@ _REMOVED = {
     ),
     Guard.SILENT_CONNECTION: (f"{WORKER}/settling/settler.py", r"timeout\(seconds\)", "timeout(None)"),
     Guard.OVERTAKEN_KEY: (
-        "services/lapinq_api/credentials/key_ring.py",
-        r"self\._under_way = {}(?=  #)",
+        "services/lapinq_api/credentials/key_cache.py",
+        r"self\._in_flight = {}(?=  #)",
         "pass",
     ),
     Guard.SECOND_PASS: (

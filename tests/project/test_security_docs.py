@@ -34,7 +34,7 @@ KIB, MIB = 1024, 1024 * 1024
         ("a viewer of `/ws` that reads nothing", f"{web_socket.SEND_SECONDS:g} s"),
         (
             "viewers updated from the database at a time",
-            f"{state.MOST_LOOKS} of at most {state.MOST_VIEWERS}",
+            f"{state.MOST_PAGE_QUERIES} of at most {state.MOST_VIEWERS}",
         ),
     ],
 )

@@ -11,11 +11,11 @@ from starlette.requests import Request
 
 from lapinq_api.auth import throttle
 from lapinq_api.auth.cookies import token_in, tokens_in
-from lapinq_api.auth.noted_refusals import note_failed_login
+from lapinq_api.auth.refusal_log import record_failed_login
 from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
 from lapinq_api.auth.throttle import Tried
 from lapinq_api.credentials.caller import ACTOR_KEY, note
-from lapinq_api.credentials.passwords import Verdict
+from lapinq_api.credentials.passwords import PasswordCheck
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.request_ids import SCOPE_KEY
@@ -79,12 +79,12 @@ async def _begin(state: State, request: Request, known: Credentials, tried: Trie
     return await state.database.run(begin)
 
 
-async def _rehash(state: State, known: Credentials, verdict: Verdict) -> None:
+async def _rehash(state: State, known: Credentials, verdict: PasswordCheck) -> None:
     """Stores the password at the current cost. Not in the transaction of the session, which locks the user's row."""
-    if verdict.better_hash is None:
+    if verdict.new_hash is None:
         return
     try:
-        await state.database.run(users.rehash, known, verdict.better_hash)
+        await state.database.run(users.rehash, known, verdict.new_hash)
     except DatabaseUnavailable as error:
         log.info("a password could not be rehashed; the next login tries again: %s", error)
 
@@ -134,7 +134,7 @@ async def change_password(state: State, request: Request, current: str, new: str
             return len(ended)
 
     ended = await state.database.run(change)
-    state.default_password.heard("")  # this server knows already; NOTIFY reaches the others
+    state.default_password.on_notify("")  # this server knows already; NOTIFY reaches the others
     if ended is None:
         raise Refused(403, "the current password is wrong: it has just been changed")
     return ended
@@ -151,7 +151,7 @@ async def _note_failure(state: State, request: Request, known: Credentials | Non
         address=_address(request),
         request_id=request.scope.get(SCOPE_KEY),
     )
-    await note_failed_login(state, stranger, known.username if known else None)
+    await record_failed_login(state, stranger, known.username if known else None)
 
 
 def _log_failure(request: Request) -> None:

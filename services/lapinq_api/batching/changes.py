@@ -9,7 +9,7 @@ class Changes:
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
-    def heard(self, _payload: str) -> None:
+    def on_notify(self, _payload: str) -> None:
         """A notification arrived, or one may be lost."""
         self._next.set()
         self._next = asyncio.Event()

@@ -71,7 +71,7 @@ class ResultWaits:
             waiter.seen = known
             self._announce([task_id])
             for pause in RECHECK_SECONDS:
-                self._loop.call_later(pause, self.heard, task_id)
+                self._loop.call_later(pause, self.on_notify, task_id)
             if await self._is_over(waiter, deadline - self._loop.time(), gone):
                 return waiter.ended.result() if waiter.ended.done() else waiter.seen
         finally:
@@ -81,7 +81,7 @@ class ResultWaits:
         except DatabaseUnavailable:
             return waiter.seen
 
-    def heard(self, payload: str) -> None:
+    def on_notify(self, payload: str) -> None:
         """A notification: ids of ended tasks. An empty payload means that some may be lost."""
         if not self._waiters:
             return

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 ACTOR_KEY = "lapinq.actor"
 RIGHTS_KEY = "lapinq.rights"
-AGAIN_SECONDS = 1.0
+RECHECK_SECONDS = 1.0
 """How long a permission counts as checked before a long request checks it again."""
 
 
@@ -54,7 +54,7 @@ def check(request: Request, is_allowed: Callable[[], T]) -> T:
     return is_allowed()
 
 
-async def ask_again(scope: Scope) -> None:
+async def recheck(scope: Scope) -> None:
     """Authenticates the sender of a long request again and repeats its permission checks.
 
     A key may have been deleted meanwhile, a session ended, or a permission removed. Does nothing if the last check is
@@ -62,7 +62,7 @@ async def ask_again(scope: Scope) -> None:
     """
     rights: Rights | None = scope.get(RIGHTS_KEY)
     now = time.monotonic()
-    if rights is None or now - rights.since < AGAIN_SECONDS:
+    if rights is None or now - rights.since < RECHECK_SECONDS:
         return
     scope[ACTOR_KEY] = await rights.authenticate(scope)
     rights.since = now

@@ -27,7 +27,7 @@ class DefaultPassword:
         self._changes = 0
         self._turn = asyncio.Lock()
 
-    def heard(self, _payload: str) -> None:
+    def on_notify(self, _payload: str) -> None:
         """A password may have changed."""
         self._changes += 1
         self._fresh_until = 0.0

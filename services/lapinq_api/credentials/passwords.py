@@ -27,11 +27,11 @@ MOST_WAITING = 32
 """Besides those being hashed. With two at a time and 30 ms each, the last waits half a second."""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class PasswordCheck(msgspec.Struct, frozen=True):
     """Whether a password is right, and a new hash if the stored one has an outdated cost."""
 
     is_right: bool
-    better_hash: str | None = None
+    new_hash: str | None = None
 
 
 class Passwords:
@@ -55,7 +55,7 @@ class Passwords:
         """A hash to store. Raises `Overloaded`."""
         return await self._in_thread(lambda: self._context.hash(password))
 
-    async def check(self, password: str, password_hash: str | None) -> Verdict:
+    async def check(self, password: str, password_hash: str | None) -> PasswordCheck:
         """Whether `password` matches the hash. Without a hash it doesn't, after the same time.
 
         Raises `Overloaded`.
@@ -64,8 +64,8 @@ class Passwords:
         can_be = password_hash is not None and len(password) <= MAX_PASSWORD and is_text(password)
         given, against = (password, password_hash) if can_be else ("", self._dummy_hash)
         self.checks += 1
-        is_right, better_hash = await self._in_thread(lambda: self._context.verify_and_update(given, against))
-        return Verdict(is_right, better_hash) if can_be and is_right else Verdict(is_right=False)
+        is_right, new_hash = await self._in_thread(lambda: self._context.verify_and_update(given, against))
+        return PasswordCheck(is_right, new_hash) if can_be and is_right else PasswordCheck(is_right=False)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         if self._waiting >= AT_ONCE + MOST_WAITING:

@@ -15,7 +15,7 @@ from starlette.types import Message
 from lapinq_api.auth.cookies import clear_token, set_token
 from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
-from lapinq_api.dashboard.page import away
+from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page
 from lapinq_api.dashboard.page.texts import Texts, texts_in
@@ -70,7 +70,7 @@ async def logout(state: State, request: Request) -> Response:
     try:
         await sign_out(state, request)
     except DatabaseUnavailable:
-        return away.page_for(request.scope)  # the browser keeps the token and can try again
+        return unavailable.page_for(request.scope)  # the browser keeps the token and can try again
     answer = to_login(request)
     clear_token(answer, request)
     return answer

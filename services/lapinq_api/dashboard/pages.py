@@ -8,7 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.credentials.caller import actor_of
-from lapinq_api.dashboard.page import away
+from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.rendering import page_of
 from lapinq_api.dashboard.page.view import View
 from lapinq_api.state import State
@@ -39,23 +39,25 @@ async def view_page(state: State, request: Request, view: View) -> Response:
     if view.needs_admin and not actor_of(request).is_admin:
         return _problem(state, request, HTTPStatus.FORBIDDEN, None)
     query = dict(request.query_params)
-    if view.better and (better := view.better(query)) is not None:
-        return to_query(request, better)
-    asked = view.asked(request.path_params, query)
+    if view.canonical and (canonical := view.canonical(query)) is not None:
+        return to_query(request, canonical)
+    address = view.address(request.path_params, query)
     try:
         if view.check:
-            view.check(state, actor_of(request), asked)
-        values = await view.load(state, asked)
+            view.check(state, actor_of(request), address)
+        values = await view.load(state, address)
     except DatabaseUnavailable:
-        return away.page_for(request.scope)
+        return unavailable.page_for(request.scope)
     except InvalidValue as error:
         status, problem = HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}"
     except Refused as error:
         status, problem = error.status, str(error)
     else:
         return page_of(state, request, view.template, here=view.here, **values)
-    if view.despite and status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
-        return page_of(state, request, view.template, status, here=view.here, **view.despite(asked, problem))
+    if view.on_invalid and status in {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN}:
+        return page_of(
+            state, request, view.template, status, here=view.here, **view.on_invalid(address, problem)
+        )
     return _problem(state, request, status, problem)
 
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.auth.confinement import REFUSAL, check_not_confined, is_confined
-from lapinq_api.auth.given_key import actor_by_key, check_not_guessing, has_master_key, note_valid
+from lapinq_api.auth.api_key import actor_by_key, check_key_throttle, has_master_key, record_valid
+from lapinq_api.auth.forced_password_change import REFUSAL, check_password_changed, must_change_password
 from lapinq_api.auth.sessions import identify
 from lapinq_api.credentials.caller import ACTOR_KEY, RIGHTS_KEY, Rights, unauthenticated
 from lapinq_api.state import State
@@ -72,11 +72,11 @@ class Authentication:
             return by_key
         session = await identify(self._state, scope)
         if session is not None:
-            note_valid(self._state, scope)
-            check_not_confined(self._state, scope, session)
+            record_valid(self._state, scope)
+            check_password_changed(self._state, scope, session)
             return session.actor
         if not self._is_open:
-            check_not_guessing(scope)
+            check_key_throttle(scope)
             raise unauthenticated()
         if scope["method"] not in SAFE_METHODS and not self._is_own_page(scope):
             # Clients that can reach an open API are trusted; web pages that they visit are not.
@@ -116,18 +116,18 @@ class Authentication:
         if session is None and has_key:
             scope[ACTOR_KEY] = MASTER_KEY  # it has no account, and the answer says so
         elif session is None:
-            check_not_guessing(scope)
+            check_key_throttle(scope)
             if not is_page:
                 raise unauthenticated()
             await to_login(Request(scope))(scope, receive, send)
             return
-        elif path not in _PASSWORD_CHANGE_PATHS and is_confined(self._state, scope, session):
+        elif path not in _PASSWORD_CHANGE_PATHS and must_change_password(self._state, scope, session):
             if not is_page:
                 raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
             await to_account(Request(scope))(scope, receive, send)
             return
         else:
-            note_valid(self._state, scope)
+            record_valid(self._state, scope)
             scope[RIGHTS_KEY] = Rights(self._user)
         await self._app(scope, receive, send)
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from lapinq_api.auth.given_key import actor_by_key, check_not_guessing
+from lapinq_api.auth.api_key import actor_by_key, check_key_throttle
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused, answer
 from lapinq_api.wire.path import route_path
@@ -57,14 +57,14 @@ class HostNames:
 
     async def _is_served(self, scope: Scope) -> bool:
         """Whether to serve a request under any name: a probe, one with a valid key, or on a server that isn't open.
-        Raises `DatabaseUnavailable` and `TooManyGuesses`."""
+        Raises `DatabaseUnavailable` and `TooManyWrongKeys`."""
         if scope["type"] == "http" and route_path(scope) in _FOR_PROBES:
             return True
         if await actor_by_key(self._state, scope) is not None:
             return True
         if not self._is_strict and not await self._state.default_password.works():
             return True
-        check_not_guessing(scope)
+        check_key_throttle(scope)
         return False
 
 

@@ -2,7 +2,7 @@
 
 from starlette.types import Scope
 
-from lapinq_api.metrics.counted import Counted
+from lapinq_api.metrics.counters import Counters
 from lapinq_core.runtime.tallies import OTHER
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -13,13 +13,13 @@ NO_RESPONSE = "none"
 class HttpMetrics:
     """Called by `Timing` for each request. No value that a client chose becomes a label."""
 
-    def __init__(self, counted: Counted) -> None:
-        self._counted = counted
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
 
     def __call__(self, scope: Scope, status: int, seconds: float) -> None:
         method: str = scope["method"]
         # The router stores the chosen route in the scope.
         route: str = getattr(scope.get("route"), "path", OTHER)
-        self._counted.answered(
+        self._counters.answered(
             method if method in METHODS else OTHER, route, str(status) if status else NO_RESPONSE, seconds
         )

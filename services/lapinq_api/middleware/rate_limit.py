@@ -21,7 +21,7 @@ class RateLimit:
 
     This sliding window holds the limit in any minute, approximately if requests came unevenly, with two numbers per
     address. Addresses beyond `MOST_ADDRESSES` share a count. Every response, including errors, carries the figures of
-    its address, so this layer is outside of `Failures`.
+    its address, so this layer is outside of `ErrorResponses`.
     """
 
     def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float] = time.monotonic) -> None:

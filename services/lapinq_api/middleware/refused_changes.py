@@ -5,7 +5,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lapinq_api.auth.noted_refusals import note_refused_change
+from lapinq_api.auth.refusal_log import record_refused_change
 from lapinq_api.credentials.caller import ACTOR_KEY, author_of
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
@@ -34,7 +34,7 @@ class RefusedChanges:
     async def _note(self, scope: Scope, sentence: str) -> None:
         # Without the query, which may contain search terms.
         target = f"{scope['method']} {route_path(scope)[:_LONGEST_PATH]}".encode(errors="replace").decode()
-        await note_refused_change(self._state, author_of(Request(scope)), target, sentence)
+        await record_refused_change(self._state, author_of(Request(scope)), target, sentence)
 
 
 def _is_change_by_somebody(scope: Scope) -> bool:

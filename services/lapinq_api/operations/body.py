@@ -8,7 +8,7 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from lapinq_api.credentials.caller import ask_again
+from lapinq_api.credentials.caller import recheck
 from lapinq_api.wire.admission import Admission
 from lapinq_api.wire.codec import decode
 from lapinq_api.wire.errors import Refused
@@ -78,7 +78,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, admission: Admis
             f"the body did not arrive within {BODY_SECONDS:g} seconds",
             {"Connection": "close"},
         ) from error
-    await ask_again(scope)
+    await recheck(scope)
     return body
 
 

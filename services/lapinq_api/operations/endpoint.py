@@ -85,7 +85,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint:
-    """The operations of one path, by method. `middleware.failures` answers what a handler raises."""
+    """The operations of one path, by method. `middleware.error_responses` answers what a handler raises."""
 
     def __init__(self, operations: Iterable[Operation], state: State) -> None:
         self._operations = {operation.method: operation for operation in operations}

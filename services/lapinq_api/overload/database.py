@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import psycopg
 
 from lapinq_api.overload.breaker import Breaker
-from lapinq_api.overload.places import Turns
+from lapinq_api.overload.concurrency import WaitingLimit
 from lapinq_core.db.errors import DatabaseUnavailable, is_away, is_outage, translated
 from lapinq_core.db.pool import Pool, connect, is_listening, make_pool
 from lapinq_core.tasks import inspect
@@ -45,7 +45,7 @@ class Database:
         self.pool: Pool = make_pool(url, "lapinq-api", max(1, size - scans), timeout=BUDGET_SECONDS)
         self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)
         # Not the pool's own queue: a request that gets no connection there can't tell whether the database is down.
-        self._scan_turns = Turns(
+        self._scan_limit = WaitingLimit(
             scans, MOST_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
         )
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
@@ -154,7 +154,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        async with self._scan_turns.take(), self.scan_pool.connection() as conn:
+        async with self._scan_limit.take(), self.scan_pool.connection() as conn:
             return await verb(conn, *args, **kwargs)
 
     def _abandon(self, work: asyncio.Task[T]) -> None:

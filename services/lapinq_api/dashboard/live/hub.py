@@ -15,7 +15,7 @@ import msgspec
 
 from lapinq_api.batching.changes import Changes
 from lapinq_api.dashboard.page.audience import Audience
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -30,14 +30,14 @@ COST_FACTOR = 4.0
 log = logging.getLogger(__name__)
 
 
-class Shown:
+class Snapshot:
     """What an audience sees: the HTML of each part."""
 
     def __init__(self, parts: dict[str, str]) -> None:
         self.parts = parts
         self._news: tuple[object, str | None] | None = None
 
-    def news_since(self, before: "Shown | None") -> str | None:
+    def changes_since(self, before: "Snapshot | None") -> str | None:
         """A message with the parts that differ from `before`; None if none does."""
         if self._news is None or self._news[0] is not before:
             old = before.parts if before else {}
@@ -50,23 +50,23 @@ class Shown:
 class Feed:
     """A watched page. `problem` says why it can't be shown at the moment."""
 
-    def __init__(self, state: State, view: View, asked: Asked) -> None:
+    def __init__(self, state: State, view: View, address: PageAddress) -> None:
         self._state = state
         self._view = view
-        self._asked = asked
+        self._address = address
         self._turns = Changes()
         self._missing = asyncio.Event()
-        self._shown: dict[Audience, Shown] = {}
+        self._shown: dict[Audience, Snapshot] = {}
         self.audiences: Counter[Audience] = Counter()
         self.problem: Exception | None = None
-        self.look_count = 0
+        self.update_count = 0
         self.task: asyncio.Task[None] | None = None
 
     def next(self) -> asyncio.Event:
         """An event that the next update sets."""
         return self._turns.next()
 
-    def shown_to(self, audience: Audience) -> Shown | None:
+    def shown_to(self, audience: Audience) -> Snapshot | None:
         """What `audience` sees since the last update; None before the first one."""
         return self._shown.get(audience)
 
@@ -92,8 +92,8 @@ class Feed:
                 await self._look()
             except Exception:  # as in a loop: the next update may succeed
                 log.exception("could not update a page for its viewers")
-            self.look_count += 1
-            self._turns.heard("")
+            self.update_count += 1
+            self._turns.on_notify("")
             await asyncio.sleep(0)  # lets the viewers send
             pause = max(LEAST_INTERVAL_SECONDS, COST_FACTOR * (loop.time() - began))
             await pause_for(pause, self._state.stopping, self._missing)
@@ -101,8 +101,8 @@ class Feed:
 
     async def _look(self) -> None:
         try:
-            async with self._state.looks:
-                values = await self._view.load(self._state, self._asked)
+            async with self._state.page_queries:
+                values = await self._view.load(self._state, self._address)
         except (DatabaseUnavailable, InvalidValue, Refused) as error:
             self.problem = error
             return
@@ -112,7 +112,7 @@ class Feed:
             parts = self._view.render_parts({**values, "payloads": payloads}, audience)
             before = self._shown.get(audience)
             if before is None or before.parts != parts:
-                self._shown[audience] = Shown(parts)
+                self._shown[audience] = Snapshot(parts)
 
 
 class Hub:
@@ -123,12 +123,12 @@ class Hub:
         self._feeds: dict[tuple[str, str], Feed] = {}
 
     @contextmanager
-    def watching(self, view: View, asked: Asked, audience: Audience) -> Generator[Feed]:
+    def watching(self, view: View, address: PageAddress, audience: Audience) -> Generator[Feed]:
         """The feed of a page, while the context lasts."""
-        key = (view.path, asked.key)
+        key = (view.path, address.key)
         feed = self._feeds.get(key)
         if feed is None:
-            feed = self._feeds[key] = Feed(self._state, view, asked)
+            feed = self._feeds[key] = Feed(self._state, view, address)
             feed.task = asyncio.create_task(feed.run(), name=f"feed {view.path}")
         feed.add(audience)
         try:

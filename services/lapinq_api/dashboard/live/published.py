@@ -3,7 +3,7 @@
 from typing import Any
 
 from lapinq_api.dashboard.live.live_filters import as_filter
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.views.overview import total_of
 from lapinq_api.state import State
 from lapinq_core.tasks import inspect
@@ -11,10 +11,10 @@ from lapinq_core.tasks import inspect
 TASKS_SHOWN = 50
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
     scan = state.database.scan
     queues = await scan(inspect.count_queues)
-    tasks = await scan(inspect.newest_tasks, as_filter(dict(asked.query)), TASKS_SHOWN)
+    tasks = await scan(inspect.newest_tasks, as_filter(dict(address.query)), TASKS_SHOWN)
     return {"queues": queues, "total": total_of(queues), "tasks": tasks, **_NONE}
 
 

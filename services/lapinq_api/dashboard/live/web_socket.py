@@ -17,16 +17,16 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from lapinq_api.auth.confinement import is_confined
 from lapinq_api.auth.cookies import token_in
+from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.auth.sessions import find_session
 from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.live.live_filters import change
-from lapinq_api.dashboard.live.pace import Pace
 from lapinq_api.dashboard.live.published import PUBLISHED
+from lapinq_api.dashboard.live.token_bucket import TokenBucket
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import audience_for
-from lapinq_api.dashboard.page.view import Asked, View, Views
+from lapinq_api.dashboard.page.view import PageAddress, View, Views
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Overloaded, Refused
 from lapinq_api.wire.origins import is_same_origin
@@ -67,14 +67,14 @@ class LiveEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._take_in(WebSocket(scope, receive, send))
+            await self._accept(WebSocket(scope, receive, send))
         except WebSocketDisconnect:
             pass
         except TimeoutError:
             # Without a message, which they wouldn't read either. The server disconnects them.
             log.info("a viewer did not read in time")
 
-    async def _take_in(self, socket: WebSocket) -> None:
+    async def _accept(self, socket: WebSocket) -> None:
         if not is_same_origin(socket.scope):
             await socket.close(POLICY_VIOLATION)  # before accepting: the handshake gets a 403
             return
@@ -82,7 +82,7 @@ class LiveEndpoint:
         client = socket.client
         try:
             # A client that doesn't authenticate only takes a place from others like it.
-            with self._state.strangers.take(source_of(client.host) if client else ""):
+            with self._state.unauthenticated.take(source_of(client.host) if client else ""):
                 await socket.accept()
                 token = await viewer.authenticate()
             if token is not None:
@@ -102,11 +102,11 @@ class _Viewer:
         self._views = views
         self._hub = hub
         self._socket = socket
-        self._watched: tuple[View, Asked] = (PUBLISHED, Asked({}, {}))
+        self._watched: tuple[View, PageAddress] = (PUBLISHED, PageAddress({}, {}))
         self._changed = asyncio.Event()  # set when something else is watched
         self._gone = asyncio.Event()
         self._user: dict[str, str] = {}
-        self._payloads = state.payloads.for_(_STRANGER)
+        self._payloads = state.payloads.for_(_ANONYMOUS)
 
     async def authenticate(self) -> str | None:
         """The token of a valid session; None, after closing, if the first message has none or is late."""
@@ -146,8 +146,8 @@ class _Viewer:
 
     async def _show(self, token: str) -> None:
         """Sends what is watched. Starts over when that or the viewer's permissions change."""
-        while not self._is_over:
-            accesses = self._state.accesses.next()
+        while not self._has_ended:
+            access_changes = self._state.access_changes.next()
             try:
                 session = await find_session(self._state, token)
             except DatabaseUnavailable:
@@ -158,64 +158,66 @@ class _Viewer:
             if session is None:
                 await self._close(POLICY_VIOLATION, "the session has ended")
                 return
-            if is_confined(self._state, self._socket.scope, session):
+            if must_change_password(self._state, self._socket.scope, session):
                 await self._close(POLICY_VIOLATION, "change the default password first")
                 return
             self._payloads = self._state.payloads.for_(session.actor)
-            view, asked = self._watched
+            view, address = self._watched
             self._changed.clear()
             if view is PUBLISHED:
                 # Their permission to search may have been removed meanwhile.
-                asked = Asked({}, self._payloads.searchable(asked.query))
+                address = PageAddress({}, self._payloads.searchable(address.query))
             audience = audience_for(self._state, self._socket.scope, session.actor)
-            refusal = self._refusal_of(view, asked, session)
+            refusal = self._refusal_of(view, address, session)
             if refusal is not None:
                 await self._send({"error": refusal})
                 await pause_for(CHECK_SECONDS, self._changed, self._gone, self._state.stopping)
                 continue
-            with self._hub.watching(view, asked, audience) as feed:
-                await self._follow(feed, session, audience, token, accesses)
+            with self._hub.watching(view, address, audience) as feed:
+                await self._follow(feed, session, audience, token, access_changes)
         await self._close(GOING_AWAY, "the server stops")
 
-    def _refusal_of(self, view: View, asked: Asked, session: Session) -> str | None:
+    def _refusal_of(self, view: View, address: PageAddress, session: Session) -> str | None:
         """Why they may not see that; None if they may."""
         if view.needs_admin and not session.actor.is_admin:
             return "only an admin may see this page"
         try:
             if view.check:
-                view.check(self._state, session.actor, asked)
+                view.check(self._state, session.actor, address)
         except (InvalidValue, Refused) as error:
             return str(error)
         return None
 
     async def _follow(
-        self, feed: Feed, session: Session, audience: Audience, token: str, accesses: asyncio.Event
+        self, feed: Feed, session: Session, audience: Audience, token: str, access_changes: asyncio.Event
     ) -> None:
         """Sends the feed's updates until the viewer watches something else, or their session changes."""
         is_published = self._watched[0] is PUBLISHED
         loop = asyncio.get_running_loop()
         checked = loop.time()
-        sent, looks = None, -1
+        sent, updates = None, -1
         if not is_published:
-            await self._tell_user(session)
-        while not (self._is_over or self._changed.is_set()):
+            await self._send_user(session)
+        while not (self._has_ended or self._changed.is_set()):
             turn = feed.next()
             shown = feed.shown_to(audience)
             if is_published and shown is not None:
-                if feed.problem is None and looks != feed.look_count:
+                if feed.problem is None and updates != feed.update_count:
                     await self._send({**shown.parts, "user": _user(session)})
             elif feed.problem is not None and not is_published:
                 await self._send(_problem(feed.problem))
                 sent = None  # the next update must tell that the problem is over, even if nothing changed
             elif shown is not None and shown is not sent:
-                news = shown.news_since(sent)
+                news = shown.changes_since(sent)
                 sent = shown
                 if news is not None:
                     await self._send_text(news)
-            looks = feed.look_count
-            await pause_for(CHECK_SECONDS, turn, accesses, self._changed, self._gone, self._state.stopping)
-            if accesses.is_set() or loop.time() - checked >= CHECK_SECONDS:
-                accesses = self._state.accesses.next()
+            updates = feed.update_count
+            await pause_for(
+                CHECK_SECONDS, turn, access_changes, self._changed, self._gone, self._state.stopping
+            )
+            if access_changes.is_set() or loop.time() - checked >= CHECK_SECONDS:
+                access_changes = self._state.access_changes.next()
                 checked = loop.time()
                 try:
                     if await find_session(self._state, token) != session:
@@ -223,21 +225,21 @@ class _Viewer:
                 except DatabaseUnavailable:
                     return
 
-    async def _tell_user(self, session: Session) -> None:
+    async def _send_user(self, session: Session) -> None:
         if self._user != _user(session):
             self._user = _user(session)
             await self._send({"user": self._user})
 
     @property
-    def _is_over(self) -> bool:
+    def _has_ended(self) -> bool:
         return self._gone.is_set() or self._state.stopping.is_set()
 
     async def _read(self) -> None:
         """Handles the viewer's messages until they disconnect."""
-        pace = Pace(MESSAGE_BURST, MESSAGE_SECONDS)
+        bucket = TokenBucket(MESSAGE_BURST, MESSAGE_SECONDS)
         try:
             while True:
-                await asyncio.sleep(pace.delay())
+                await asyncio.sleep(bucket.delay())
                 try:
                     self._watched = self._watching(await self._receive())
                 except InvalidValue as error:
@@ -249,17 +251,17 @@ class _Viewer:
         except (WebSocketDisconnect, TimeoutError):
             self._gone.set()
 
-    def _watching(self, message: dict[str, Any]) -> tuple[View, Asked]:
+    def _watching(self, message: dict[str, Any]) -> tuple[View, PageAddress]:
         """What to watch after `message`. Raises `InvalidValue` and `Refused`."""
         if message.get("type") == "watch":
             page = message.get("page")
             if not isinstance(page, str):
                 raise InvalidValue("page", "must be a string")
             return self._views.find(f"/{page.lstrip('/')}")
-        view, asked = self._watched
-        filters = change(dict(asked.query) if view is PUBLISHED else {}, message)
+        view, address = self._watched
+        filters = change(dict(address.query) if view is PUBLISHED else {}, message)
         self._payloads.check_search(filters)
-        return PUBLISHED, Asked({}, filters)
+        return PUBLISHED, PageAddress({}, filters)
 
     async def _receive(self) -> dict[str, Any]:
         """The next message. Raises `InvalidValue` unless it is a small JSON object."""
@@ -296,5 +298,5 @@ def _problem(error: Exception) -> dict[str, Any]:
     return {"away": True} if isinstance(error, DatabaseUnavailable) else {"error": str(error)}
 
 
-_STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
+_ANONYMOUS = Actor(kind=ActorKind.USER, name="a stranger")
 _message = msgspec.json.Decoder(dict[str, Any])

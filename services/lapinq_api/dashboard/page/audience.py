@@ -36,7 +36,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
         return not self.is_read_only and (self.is_admin or any(one is permission for _, one in self.grants))
 
     @property
-    def may_rule(self) -> bool:
+    def may_administer(self) -> bool:
         """Whether a page offers the actions of admins."""
         return self.is_admin and not self.is_read_only
 

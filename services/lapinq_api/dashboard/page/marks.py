@@ -20,20 +20,20 @@ def strip(texts: Texts, up: str, name: str, ticks: Sequence[Tick]) -> Markup:
     """
     if not ticks:
         return Markup()
-    words = {key: escape(text) for key, text in _said(texts).items()}
+    words = {key: escape(text) for key, text in _labels(texts).items()}
     is_reached, marks = False, list[str]()
     for tick in ticks:
         kind = _kind(tick)
-        told = f"{moment(tick.fire_at)}: {words[kind]}"
+        title = f"{moment(tick.fire_at)}: {words[kind]}"
         if tick.status is None or tick.task_id is None:
             marks.append(
-                f'<li><span class="mark {kind}" role="img" aria-label="{told}" title="{told}"></span></li>'
+                f'<li><span class="mark {kind}" role="img" aria-label="{title}" title="{title}"></span></li>'
             )
             continue
         order = ' tabindex="-1"' if is_reached else ""
         is_reached = True
         marks.append(
-            f'<li><a class="mark {kind}" href="{up}tasks/{tick.task_id}" title="{told}"{order}></a></li>'
+            f'<li><a class="mark {kind}" href="{up}tasks/{tick.task_id}" title="{title}"{order}></a></li>'
         )
     label = escape(texts("schedules.runs_of", name=name))
     return Markup(f'<ul class="strip" aria-label="{label}" data-strip>{"".join(reversed(marks))}</ul>')  # noqa: S704
@@ -46,7 +46,7 @@ def _kind(tick: Tick) -> str:
     return _GONE if tick.status is None else tick.status
 
 
-def _said(texts: Texts) -> dict[str, str]:
+def _labels(texts: Texts) -> dict[str, str]:
     """The label for each class."""
     outcomes = {one.value: texts(f"schedules.outcome.{one}") for one in TickOutcome}
     statuses = {one.value: texts(f"status.{one}") for one in Status}

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from lapinq_api.auth.confinement import is_confined
+from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import static, words
@@ -67,7 +67,7 @@ _FOR_ALL = {
     "pages": _PAGES,
     "strip": strip,
 }
-_STRANGER = {
+_ANONYMOUS = {
     locale: Audience(locale=locale, is_admin=False, grants=frozenset(), is_read_only=False)
     for locale in LOCALES
 }
@@ -94,7 +94,7 @@ def page(
     **values: Any,
 ) -> Response:
     """Renders `template` for a viewer who isn't logged in."""
-    audience = _STRANGER[locale_of(scope)]
+    audience = _ANONYMOUS[locale_of(scope)]
     return _answer(scope, template, audience, status, headers, viewer=None, **values)
 
 
@@ -106,7 +106,7 @@ def page_of(
     audience = audience_for(state, request.scope, actor_of(request))
     shared = {
         "viewer": session,
-        "is_confined": session is not None and is_confined(state, request.scope, session),
+        "must_change_password": session is not None and must_change_password(state, request.scope, session),
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
     }

@@ -22,7 +22,7 @@ LONGEST_ADDRESS = 4096
 MOST_PARAMETERS = 30
 
 
-class Asked(msgspec.Struct, frozen=True):
+class PageAddress(msgspec.Struct, frozen=True):
     """The parameters of a page, from path and query string. If a name repeats, its last value counts."""
 
     params: Mapping[str, str]
@@ -34,20 +34,20 @@ class Asked(msgspec.Struct, frozen=True):
         return msgspec.json.encode((self.params, self.query), order="sorted").decode()
 
 
-Loader = Callable[[State, Asked], Awaitable[dict[str, Any]]]
+Loader = Callable[[State, PageAddress], Awaitable[dict[str, Any]]]
 """Loads the values for a page's templates. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
 
 It doesn't know the viewer. What depends on the viewer is decided in the templates, by `audience`, and by `payloads`
 (`lapinq_api.credentials.payloads.PayloadView`), which masks what the viewer may not see.
 """
 
-Check = Callable[[State, Actor, Asked], None]
+Check = Callable[[State, Actor, PageAddress], None]
 """Checks whether somebody may see a page, before it is loaded. Raises `InvalidValue` and `Refused`."""
 
-Better = Callable[[Mapping[str, str]], dict[str, str] | None]
+Canonical = Callable[[Mapping[str, str]], dict[str, str] | None]
 """The canonical parameters, to which a browser is redirected; None if they are canonical already."""
 
-Despite = Callable[[Asked, str], dict[str, Any]]
+OnInvalid = Callable[[PageAddress, str], dict[str, Any]]
 """The template's values when parameters are invalid, given the error message."""
 
 
@@ -66,17 +66,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str] = frozenset()
     needs_admin: bool = False
     check: Check | None = None
-    better: Better | None = None
-    despite: Despite | None = None
+    canonical: Canonical | None = None
+    on_invalid: OnInvalid | None = None
 
     @property
     def depth(self) -> int:
         """How many levels the page is below the dashboard's root."""
         return self.path.count("/") - 1
 
-    def asked(self, params: Mapping[str, str], query: Mapping[str, str]) -> Asked:
+    def address(self, params: Mapping[str, str], query: Mapping[str, str]) -> PageAddress:
         """The parameters without unknown and empty ones."""
-        return Asked(
+        return PageAddress(
             dict(params), {name: text for name, text in query.items() if name in self.parameters and text}
         )
 
@@ -94,17 +94,17 @@ class Views:
     def __init__(self, views: tuple[View, ...]) -> None:
         self._views = [(compile_path(view.path)[0], view) for view in views]
 
-    def find(self, address: str) -> tuple[View, Asked]:
-        """The view at `address`, a URL relative to the dashboard's root. Raises `InvalidValue`."""
-        if len(address) > LONGEST_ADDRESS:
+    def find(self, url: str) -> tuple[View, PageAddress]:
+        """The view at `url`, relative to the dashboard's root. Raises `InvalidValue`."""
+        if len(url) > LONGEST_ADDRESS:
             raise InvalidValue("page", f"must have at most {LONGEST_ADDRESS} characters")
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(url)
             path, query = unquote(parts.path), dict(parse_qsl(parts.query, max_num_fields=MOST_PARAMETERS))
         except ValueError as error:
             raise InvalidValue("page", "must be the address of a page") from error
         for pattern, view in self._views:
             # `$` in a pattern also matches before a trailing line feed.
             if (match := pattern.match(path)) and not has_control_character(path):
-                return view, view.asked(match.groupdict(), query)
+                return view, view.address(match.groupdict(), query)
         raise InvalidValue("page", "is not a page of the dashboard")

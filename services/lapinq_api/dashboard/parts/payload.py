@@ -17,7 +17,7 @@ from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, TaskDet
 _EMPTY = {"kwargs": "{}", "metadata": "{}"}
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ShownValue(msgspec.Struct, frozen=True, kw_only=True):
     """One value. `key` changes with the text. `tree` is None if a script draws it, or nothing can."""
 
     name: str
@@ -40,7 +40,7 @@ class Payload:
             if value is not None and value.text != _EMPTY.get(name)
         }
 
-    def shown_to(self, payloads: PayloadView) -> list[Shown]:
+    def shown_to(self, payloads: PayloadView) -> list[ShownValue]:
         """The values as the audience may see them: arguments, and other values that aren't empty."""
         if not payloads.hides(self._queue_name):
             return self._shown
@@ -51,7 +51,7 @@ class Payload:
         return self.shown_to(payloads) != self._shown
 
     @cached_property
-    def _shown(self) -> list[Shown]:
+    def _shown(self) -> list[ShownValue]:
         return [_shown(name, value) for name, value in self._values.items()]
 
     def _masked(self, name: str, value: Value, payloads: PayloadView) -> Value:
@@ -100,9 +100,9 @@ def value_of(content: Any) -> Value | None:
     return Value(text if size <= WHOLE_BYTES else text[:PART_CHARACTERS], size)
 
 
-def _shown(name: str, value: Value) -> Shown:
+def _shown(name: str, value: Value) -> ShownValue:
     tree = json_tree.draw(value.text) if value.is_whole else None
-    return Shown(
+    return ShownValue(
         name=name,
         key=f"{name}-{crc32(value.text.encode()):08x}",
         text=value.text,

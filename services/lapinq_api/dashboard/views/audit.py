@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.operations.filters.audit import read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
 from lapinq_api.state import State
@@ -14,15 +14,15 @@ from lapinq_core.people import audit
 from lapinq_core.people.audit import Recorded
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    chosen = read_filter(asked.query)
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    chosen = read_filter(address.query)
     entries, last = await state.database.scan(audit.list_entries, chosen, DEFAULT_LIMIT)
     return {
         "entries": [(entry, _details(entry)) for entry in entries],
-        "filters": asked.query,
+        "filters": address.query,
         "since": _typed(chosen.since),
         "until": _typed(chosen.until),
-        "links": page_links(asked.query, None if last is None else cursor_after_number(last)),
+        "links": page_links(address.query, None if last is None else cursor_after_number(last)),
     }
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.task_query import check_text
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
@@ -28,8 +28,8 @@ class Line(msgspec.Struct, frozen=True):
     key: str
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    queue, task_name = asked.query.get("queue"), asked.query.get("task_name")
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    queue, task_name = address.query.get("queue"), address.query.get("task_name")
     if queue is not None:
         check_name("queue", queue)
     if task_name is not None:
@@ -38,22 +38,22 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     found = await state.database.scan(groups, queue, pattern)
     queues = await state.database.scan(inspect.count_queues)
     return {
-        **_form(asked),
+        **_form(address),
         "problem": None,
         "queues": [one.queue_name for one in queues if one.failed or one.queue_name == queue],
         "found": found,
         "lines": [_line(group) for group in found.groups],
-        "is_filtered": bool(asked.query),
+        "is_filtered": bool(address.query),
     }
 
 
-def despite(asked: Asked, problem: str) -> dict[str, Any]:
+def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
     """The form as submitted."""
-    return {**_form(asked), "problem": f"{problem}.", "queues": []}
+    return {**_form(address), "problem": f"{problem}.", "queues": []}
 
 
-def _form(asked: Asked) -> dict[str, Any]:
-    return {"filters": asked.query, "may": Permission}
+def _form(address: PageAddress) -> dict[str, Any]:
+    return {"filters": address.query, "may": Permission}
 
 
 def _line(group: FailedGroup) -> Line:
@@ -75,5 +75,5 @@ VIEW = View(
     load=load,
     parts=("failed-groups",),
     parameters=frozenset({"queue", "task_name"}),
-    despite=despite,
+    on_invalid=on_invalid,
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
@@ -17,8 +17,8 @@ MOST_QUEUES = 100
 _STATUSES = QueueCounts.__struct_fields__[1:]
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    window = _window(asked.query.get("window", Window.HOUR))
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    window = _window(address.query.get("window", Window.HOUR))
     scan = state.database.scan
     queues = await scan(inspect.count_queues)
     shown = sorted(queues, key=_fullness)[:MOST_QUEUES]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.views.queues import MOST_SHOWN
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission, Role, Scope
@@ -13,8 +13,8 @@ from lapinq_core.people import keys, sessions, users
 from lapinq_core.tasks import queues
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    del asked
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    del address
     scan = state.database.scan
     found, presences = await scan(users.list_all), await scan(sessions.presences)
     known, _ = await scan(queues.list_queues, "", queues.QueueOrder.NAME, MOST_SHOWN)

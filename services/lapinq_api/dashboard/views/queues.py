@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import check_name
@@ -12,8 +12,8 @@ from lapinq_core.tasks.queues import MOST_REASON, QueueOrder
 MOST_SHOWN = 500
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    part, order = asked.query.get("q", ""), asked.query.get("order", QueueOrder.NAME)
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    part, order = address.query.get("q", ""), address.query.get("order", QueueOrder.NAME)
     if part:
         check_name("q", part)  # a part of a name
     if order not in set(QueueOrder):

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.payload import Payload, value_of
 from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
 from lapinq_api.operations.paging import DEFAULT_LIMIT, wrong_cursor
@@ -22,12 +22,12 @@ from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.schedules.ticks import Tick
 from lapinq_core.tasks.queues import MOST_REASON
 
-RUNS_TOLD = 5
+RUNS_SHOWN = 5
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    name = read_name(asked.params)
-    before = _read_cursor(asked.query.get(CURSOR))
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    name = read_name(address.params)
+    before = _read_cursor(address.query.get(CURSOR))
     found = await state.database.scan(_look, name, before)
     if found is None:
         raise unknown_schedule()
@@ -40,7 +40,7 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
         "late": late_by(schedule, now),
         "runs": await asyncio.to_thread(runs_of, schedule, now),
         "ticks": shown,
-        "links": page_links(asked.query, more),
+        "links": page_links(address.query, more),
         "payload": Payload(
             schedule.queue_name,
             {field: value_of(getattr(schedule, field)) for field in ("args", "kwargs", "metadata")},
@@ -73,7 +73,7 @@ def runs_of(schedule: Schedule, now: datetime) -> list[PlannedTime]:
         times, zone = when(schedule, schedule.anchor_at), read_timezone(schedule.timezone)
     except InvalidValue:
         return []
-    return next_times(times, (schedule.next_fire_at or now) - datetime.resolution, RUNS_TOLD, zone)
+    return next_times(times, (schedule.next_fire_at or now) - datetime.resolution, RUNS_SHOWN, zone)
 
 
 def _read_cursor(text: str | None) -> datetime | None:

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import msgspec
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
@@ -23,7 +23,7 @@ from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.tasks import inspect
 
 
-class Typed:
+class FormValues:
     """The JSON values of a schedule as form text."""
 
     def __init__(self, definition: Definition) -> None:
@@ -39,25 +39,25 @@ class Typed:
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
-async def load_new(state: State, asked: Asked) -> dict[str, Any]:
-    del asked
+async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
+    del address
     return await _values(state, None)
 
 
-async def load_edit(state: State, asked: Asked) -> dict[str, Any]:
-    found = await state.database.scan(schedules.get_schedule, read_name(asked.params))
+async def load_edit(state: State, address: PageAddress) -> dict[str, Any]:
+    found = await state.database.scan(schedules.get_schedule, read_name(address.params))
     if found is None:
         raise unknown_schedule()
     return await _values(state, found)
 
 
 async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
-    written = schedule or _BLANK
+    definition = schedule or _BLANK
     queues = await state.database.scan(inspect.count_queues)
     return {
         "schedule": schedule,
-        "written": written,
-        "typed": Typed(written),
+        "definition": definition,
+        "typed": FormValues(definition),
         "queues": [queue.queue_name for queue in queues],
         "timezones": timezones(),
         "misfires": list(Misfire),

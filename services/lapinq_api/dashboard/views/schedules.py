@@ -6,7 +6,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.operations.filters.schedule import cursor_after_name, read_after, read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT
 from lapinq_api.state import State
@@ -28,15 +28,15 @@ class Line(msgspec.Struct, frozen=True):
     ticks: list[Tick]
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    chosen, after = read_filter(asked.query), read_after(asked.query)
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    chosen, after = read_filter(address.query), read_after(address.query)
     lines, last, late = await state.database.scan(_look, chosen, after)
     return {
         "lines": lines,
         "late": late,
         "states": list(ScheduleState),
-        "filters": asked.query,
-        "links": page_links(asked.query, None if last is None else cursor_after_name(last)),
+        "filters": address.query,
+        "links": page_links(address.query, None if last is None else cursor_after_name(last)),
         "most_reason": MOST_REASON,
         "may": Permission,
     }

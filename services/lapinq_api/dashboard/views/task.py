@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.payload import TaskPayload
 from lapinq_api.dashboard.parts.timeline import StepKind, bar_of, steps_of
 from lapinq_api.operations.bodies.objects import WebhookObject
@@ -26,8 +26,8 @@ Group = tuple[bool, list[Frame]]
 """Consecutive frames, and whether they are the user's code."""
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    task_id = read_id("id", asked.params["id"], "a task id")
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    task_id = read_id("id", address.params["id"], "a task id")
     found = await state.database.scan(_look, task_id)
     if found is None:
         raise unknown_task()

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lapinq_api.dashboard.page.view import Asked, View
-from lapinq_api.dashboard.parts import query_words
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts import search_syntax
 from lapinq_api.dashboard.parts.task_query import ORDERS, bulk_query, read_search, seconds_ago
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission
@@ -30,8 +30,8 @@ _CURSOR = "cursor"
 _FAR = "far"
 FAR_SECONDS = 1.2
 """How long an extended search takes."""
-_FILTERS = tuple(query_words.KEYS.values())
-_KEYS = {name: key for key, name in query_words.KEYS.items()}
+_FILTERS = tuple(search_syntax.KEYS.values())
+_KEYS = {name: key for key, name in search_syntax.KEYS.items()}
 
 
 class Chip(msgspec.Struct, frozen=True):
@@ -42,8 +42,8 @@ class Chip(msgspec.Struct, frozen=True):
     without: str
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    parameters = _parameters(asked)
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    parameters = _parameters(address)
     now = datetime.now(UTC)
     named = parameters.get("worker")
     chosen = read_search({name: text for name, text in parameters.items() if name != "worker"}, now)
@@ -54,14 +54,14 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     scan = state.database.scan
     # Each may take as long as the whole page.
     found, counted, queues = await asyncio.gather(
-        scan(search, chosen, TASKS_SHOWN, seconds=_patience(asked)),
+        scan(search, chosen, TASKS_SHOWN, seconds=_search_seconds(address)),
         scan(count, msgspec.structs.replace(chosen, before=None)),
         scan(inspect.count_queues),
     )
     filters = {name: text for name, text in parameters.items() if name != _CURSOR}
     further = {_CURSOR: found.more, **({_FAR: "1"} if found.looked_back_to else {})}
     return {
-        **_form(filters, query_words.write(filters | ({"worker": named} if named else {})), worker),
+        **_form(filters, search_syntax.write(filters | ({"worker": named} if named else {})), worker),
         "problem": None,
         "queues": [queue.queue_name for queue in queues],
         "found": found,
@@ -73,16 +73,16 @@ async def load(state: State, asked: Asked) -> dict[str, Any]:
     }
 
 
-def check(state: State, actor: Actor, asked: Asked) -> None:
+def check(state: State, actor: Actor, address: PageAddress) -> None:
     """Refuses searches in hidden payloads, with which a caller could guess the values."""
-    state.payloads.for_(actor).check_search(_parameters(asked))
+    state.payloads.for_(actor).check_search(_parameters(address))
 
 
-def better(query: Mapping[str, str]) -> dict[str, str] | None:
+def canonical(query: Mapping[str, str]) -> dict[str, str] | None:
     """The search box's words as parameters, and without the form's empty fields."""
     if _WORDS in query:
         try:
-            return query_words.parse(query[_WORDS])
+            return search_syntax.parse(query[_WORDS])
         except InvalidValue:
             return None
     if all(query.values()):
@@ -90,27 +90,27 @@ def better(query: Mapping[str, str]) -> dict[str, str] | None:
     return {name: text for name, text in query.items() if text and name in PARAMETERS}
 
 
-def despite(asked: Asked, problem: str) -> dict[str, Any]:
+def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
     """The form as submitted."""
-    words = asked.query.get(_WORDS)
-    filters = {} if words else {name: text for name, text in asked.query.items() if name in _FILTERS}
+    words = address.query.get(_WORDS)
+    filters = {} if words else {name: text for name, text in address.query.items() if name in _FILTERS}
     return {
-        **_form(filters, words or query_words.write(filters), None),
+        **_form(filters, words or search_syntax.write(filters), None),
         "problem": f"{problem}.",
         "queues": [],
     }
 
 
-def _parameters(asked: Asked) -> dict[str, str]:
+def _parameters(address: PageAddress) -> dict[str, str]:
     """The search parameters. Raises `InvalidValue`."""
-    if _WORDS in asked.query:
-        return query_words.parse(asked.query[_WORDS])
-    return {name: asked.query[name] for name in (*_FILTERS, _CURSOR) if name in asked.query}
+    if _WORDS in address.query:
+        return search_syntax.parse(address.query[_WORDS])
+    return {name: address.query[name] for name in (*_FILTERS, _CURSOR) if name in address.query}
 
 
-def _patience(asked: Asked) -> float:
+def _search_seconds(address: PageAddress) -> float:
     """The time limit of the search, in seconds."""
-    return FAR_SECONDS if {_FAR, _CURSOR} <= asked.query.keys() else SEARCH_SECONDS
+    return FAR_SECONDS if {_FAR, _CURSOR} <= address.query.keys() else SEARCH_SECONDS
 
 
 async def _find_worker(state: State, text: str) -> WorkerName:
@@ -173,6 +173,6 @@ VIEW = View(
     parts=("tasks-count", "tasks-table"),
     parameters=PARAMETERS,
     check=check,
-    better=better,
-    despite=despite,
+    canonical=canonical,
+    on_invalid=on_invalid,
 )

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.filters.webhook import read_filter
 from lapinq_api.operations.paging import DEFAULT_LIMIT, cursor_after_number
@@ -14,14 +14,14 @@ from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.webhooks import deliveries
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    chosen = read_filter(asked.query)
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    chosen = read_filter(address.query)
     lines, last = await state.database.scan(deliveries.list_webhooks, chosen, DEFAULT_LIMIT)
     return {
         "webhooks": [_line.decode(line) for line in lines],
         "states": list(WebhookState),
-        "filters": asked.query,
-        "links": page_links(asked.query, None if last is None else cursor_after_number(last)),
+        "filters": address.query,
+        "links": page_links(address.query, None if last is None else cursor_after_number(last)),
     }
 
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from lapinq_api.dashboard.page.view import Asked, View
+from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
 from lapinq_core.fleet import steering
 
 
-async def load(state: State, asked: Asked) -> dict[str, Any]:
-    del asked
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    del address
     return {"fleet": await state.database.scan(steering.list_workers)}
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import require
 from lapinq_api.operations.body import read_json
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
-from lapinq_api.operations.repeating import (
+from lapinq_api.operations.idempotency import (
     CONFLICT,
     HEADERS,
     IDEMPOTENCY_KEY,
@@ -122,7 +122,7 @@ async def enqueue(state: State, request: Request) -> Response:
         return Json(
             EnqueuedTransient() if task_id is None else Enqueued(task_id), HTTPStatus.CREATED, REPLAYED
         )
-    state.counted.enqueued((task,), "single")
+    state.counters.enqueued((task,), "single")
     return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
@@ -140,7 +140,7 @@ async def enqueue_batch(state: State, request: Request) -> Response:
         earlier = await state.intake.put_all(tasks, len(body), key) if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
-    state.counted.enqueued(tasks, "batch")
+    state.counters.enqueued(tasks, "batch")
     ids = [None if task.is_transient else task.id for task in tasks]
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
 

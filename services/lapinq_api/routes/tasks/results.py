@@ -4,7 +4,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import ask_again
+from lapinq_api.credentials.caller import recheck
 from lapinq_api.operations.bodies.objects import ResultObject
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.shown_payloads import about_task
@@ -30,7 +30,7 @@ async def get_result(state: State, request: Request) -> Response:
     wait = seconds("wait", query_of(request).get("wait"), highest=LONGEST_WAIT_SECONDS)
     if wait:
         found = await state.waiting.result(which, wait, lambda: _gone(request))
-        await ask_again(request.scope)
+        await recheck(request.scope)
     else:
         found = await state.database.run(inspect.get_result, which)
     if found is None:

@@ -12,11 +12,11 @@ import msgspec
 import psycopg
 from starlette.requests import Request
 
-from lapinq_api.credentials.caller import ask_again
+from lapinq_api.credentials.caller import recheck
 from lapinq_api.overload.database import BUDGET_SECONDS
 from lapinq_api.state import State
+from lapinq_api.wire.disconnects import cancel_on_disconnect
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Busy, Refused
-from lapinq_api.wire.presence import while_there
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk
@@ -52,9 +52,11 @@ async def walk(state: State, request: Request, chosen: TaskFilter, act: Act) -> 
     a single task does not count towards the limit.
     """
     if chosen.first is not None and chosen.first == chosen.last:
-        return await while_there(request, _Walker(state, request, act).run_for_one(chosen, chosen.first))
+        return await cancel_on_disconnect(
+            request, _Walker(state, request, act).run_for_one(chosen, chosen.first)
+        )
     with state.walks.take():
-        return await while_there(request, _Walker(state, request, act).run(chosen))
+        return await cancel_on_disconnect(request, _Walker(state, request, act).run(chosen))
 
 
 class _Walker:
@@ -121,7 +123,7 @@ class _Walker:
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         try:
-            await ask_again(self._request.scope)
+            await recheck(self._request.scope)
             step = await self._state.database.scan_within(
                 STEP_BUDGET_SECONDS, self._act, walk, batch, self._entry_id
             )

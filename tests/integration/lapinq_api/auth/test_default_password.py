@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from lapinq_api.app import build_app
-from lapinq_api.auth.confinement import is_confined
+from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.people.sessions import Session
@@ -95,7 +95,7 @@ def test_under_another_server_the_address_that_a_request_came_to_counts(
         has_default_password=True,
         default_login="a",
     )
-    assert is_confined(State(Settings()), {"server": server}, session) is expected
+    assert must_change_password(State(Settings()), {"server": server}, session) is expected
 
 
 def _ending(client: httpx.Client, token: str) -> tuple[int, str] | None:

@@ -58,7 +58,7 @@ def test_who_is_gone_when_the_body_is_there_changes_nothing(
 def test_who_may_no_more_when_the_body_is_there_changes_nothing(
     api: httpx.Client, signed_in: httpx.Client, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     user = add_user(signed_in, "user", **{queue: ["pause"]})
 
     def slowly() -> Iterator[bytes]:
@@ -77,7 +77,7 @@ def test_who_may_no_more_when_the_body_is_there_changes_nothing(
 def test_a_key_that_is_gone_when_the_body_is_there_enqueues_nothing(
     keyed: httpx.Client, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     key = keyed.post("/api/v1/keys", json={"name": queue, "scopes": ["enqueue"]}).json()
 
     def slowly() -> Iterator[bytes]:

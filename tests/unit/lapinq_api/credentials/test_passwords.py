@@ -19,7 +19,7 @@ def test_a_hash_is_argon2id_at_the_cost_that_is_stated_and_different_each_time()
         for one in hashes:
             assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
             verdict = await checker.check("correct horse", one)
-            assert (verdict.is_right, verdict.better_hash) == (True, None)
+            assert (verdict.is_right, verdict.new_hash) == (True, None)
             assert not (await checker.check("Correct horse", one)).is_right
 
     asyncio.run(test())
@@ -51,10 +51,10 @@ def test_a_hash_of_another_cost_is_right_and_comes_back_at_todays() -> None:
         cheap: str = context.hash("correct horse")
         verdict = await checker.check("correct horse", cheap)
         assert verdict.is_right
-        assert verdict.better_hash is not None
-        assert verdict.better_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-        assert (await checker.check("correct horse", verdict.better_hash)).is_right
-        assert (await checker.check("wrong", cheap)).better_hash is None
+        assert verdict.new_hash is not None
+        assert verdict.new_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert (await checker.check("correct horse", verdict.new_hash)).is_right
+        assert (await checker.check("wrong", cheap)).new_hash is None
 
     asyncio.run(test())
 

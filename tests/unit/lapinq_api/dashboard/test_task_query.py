@@ -1,4 +1,4 @@
-"""What the parameters of the list of tasks mean, and that calls for many tasks can be asked for the very same."""
+"""What the parameters of the list of tasks mean, and that bulk calls can express the same search."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from lapinq_api.dashboard.page.view import LONGEST_ADDRESS, MOST_PARAMETERS, Asked, View, Views
+from lapinq_api.dashboard.page.view import LONGEST_ADDRESS, MOST_PARAMETERS, PageAddress, View, Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 
 
-async def load(state: State, asked: Asked) -> dict[str, object]:
+async def load(state: State, address: PageAddress) -> dict[str, object]:
     raise AssertionError("nothing is loaded to find out")
 
 
@@ -23,7 +23,7 @@ FOUND = Views((OVERVIEW, LIST, ONE))
 
 
 @pytest.mark.parametrize(
-    ("address", "found", "params", "query"),
+    ("url", "found", "params", "query"),
     [
         ("/", OVERVIEW, {}, {}),
         ("/?queue=x", OVERVIEW, {}, {}),
@@ -40,12 +40,12 @@ FOUND = Views((OVERVIEW, LIST, ONE))
     ],
 )
 def test_an_address_leads_to_a_page(
-    address: str, found: View, params: dict[str, str], query: dict[str, str]
+    url: str, found: View, params: dict[str, str], query: dict[str, str]
 ) -> None:
-    page, asked = FOUND.find(address)
+    page, address = FOUND.find(url)
     assert page is found
-    assert dict(asked.params) == params
-    assert dict(asked.query) == query
+    assert dict(address.params) == params
+    assert dict(address.query) == query
 
 
 @pytest.mark.parametrize(

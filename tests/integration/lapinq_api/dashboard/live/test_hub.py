@@ -14,7 +14,7 @@ from lapinq_api.app import build_app
 from lapinq_api.dashboard.live import hub, web_socket
 from lapinq_api.dashboard.live.hub import Feed, Hub
 from lapinq_api.dashboard.page.audience import Audience
-from lapinq_api.dashboard.page.view import Asked, View, Views
+from lapinq_api.dashboard.page.view import PageAddress, View, Views
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -26,7 +26,7 @@ from tests.support.serving import serving
 
 pytestmark = pytest.mark.http
 
-NOTHING = Asked({}, {})
+NOTHING = PageAddress({}, {})
 ENGLISH = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
 SPANISH = Audience(locale="es", is_admin=True, grants=frozenset(), is_read_only=False)
 
@@ -46,8 +46,8 @@ class Looks:
             parameters=frozenset({"a"}),
         )
 
-    async def _load(self, state: State, asked: Asked) -> dict[str, Any]:
-        del asked
+    async def _load(self, state: State, address: PageAddress) -> dict[str, Any]:
+        del address
         self.count += 1
         if self.failure:
             raise self.failure
@@ -74,7 +74,7 @@ def with_state(url: str, test: Callable[[State, Looks], Awaitable[None]]) -> Non
 
 async def looked(feed: Feed, count: int) -> None:
     async def check() -> bool:
-        return feed.look_count >= count
+        return feed.update_count >= count
 
     await eventually_async(check)
 
@@ -118,10 +118,10 @@ def test_who_is_shown_something_else_is_rendered_from_the_same_look(database: st
 def test_another_question_is_another_look(database: str) -> None:
     async def test(state: State, looks: Looks) -> None:
         feeds = Hub(state)
-        asked = looks.view.asked({}, {"a": "1"})
+        address = looks.view.address({}, {"a": "1"})
         with (
             feeds.watching(looks.view, NOTHING, ENGLISH) as one,
-            feeds.watching(looks.view, asked, ENGLISH) as other,
+            feeds.watching(looks.view, address, ENGLISH) as other,
         ):
             assert one is not other
             await looked(one, 1)
@@ -139,7 +139,7 @@ def test_a_feed_ends_with_its_last_viewer(database: str) -> None:
                 await looked(feed, 1)
             task = feed.task
             assert task is not None
-            state.changes.heard("")
+            state.changes.on_notify("")
             await looked(feed, 2)
         await asyncio.wait([task], timeout=5)
         assert task.cancelled()
@@ -155,7 +155,7 @@ def test_a_change_is_looked_at_and_what_is_the_same_stays_the_same(database: str
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
             shown = feed.shown_to(ENGLISH)
-            state.changes.heard("")
+            state.changes.on_notify("")
             await looked(feed, 2)
             assert looks.count == 2
             assert feed.shown_to(ENGLISH) is shown  # so nobody is sent anything
@@ -172,7 +172,7 @@ def test_a_look_that_fails_says_why_and_is_over_with_the_next(database: str, fai
             assert feed.problem is failure
             assert feed.shown_to(ENGLISH) is None
             looks.failure = None
-            state.changes.heard("")
+            state.changes.on_notify("")
             await looked(feed, 2)
             assert feed.problem is None
             assert feed.shown_to(ENGLISH) is not None
@@ -188,7 +188,7 @@ def test_a_look_that_breaks_is_logged_and_others_follow(
         with Hub(state).watching(looks.view, NOTHING, ENGLISH) as feed:
             await looked(feed, 1)
             looks.failure = None
-            state.changes.heard("")
+            state.changes.on_notify("")
             await looked(feed, 2)
             assert feed.shown_to(ENGLISH) is not None
 

@@ -231,7 +231,7 @@ def test_a_change_of_role_shows_at_once(open_socket: Open, token: str, db: psyco
 
 
 def test_viewers_are_bounded(open_socket: Open, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lapinq_api.overload.places.Places.take", _full)
+    monkeypatch.setattr("lapinq_api.overload.concurrency.ConcurrencyLimit.take", _full)
     with open_socket() as socket:
         assert closed_with(socket) == web_socket.TRY_AGAIN_LATER
 

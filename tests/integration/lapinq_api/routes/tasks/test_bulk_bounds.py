@@ -95,7 +95,7 @@ def test_a_walk_ends_when_whoever_asked_for_it_no_longer_may(
     db: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     (task,) = on_connections(api_database, partial(enqueue, count=1, queue_name=queue))
     key = keyed.post("/api/v1/keys", json={"name": queue, "scopes": ["manage"]}).json()
     with holding(api_database, task), ThreadPoolExecutor(1) as threads:

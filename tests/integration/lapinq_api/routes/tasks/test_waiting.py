@@ -135,7 +135,7 @@ def test_a_task_that_is_deleted_meanwhile_is_unknown(
 def test_who_may_read_no_more_when_the_task_has_ended_is_refused(
     keyed: httpx.Client, api_database: str, held: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caller, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(caller, "RECHECK_SECONDS", 0.0)
     key = keyed.post("/api/v1/keys", json={"name": held.id, "scopes": ["read"]}).json()
     with (
         httpx.Client(base_url=keyed.base_url, headers={"X-API-Key": key["key"]}, trust_env=False) as reader,

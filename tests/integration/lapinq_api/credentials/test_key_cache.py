@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from lapinq_api.credentials import key_ring as key_ring
-from lapinq_api.credentials.key_ring import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyRing
+from lapinq_api.credentials import key_cache
+from lapinq_api.credentials.key_cache import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyCache
 from lapinq_api.overload.database import Database
 from lapinq_api.wire.errors import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -43,18 +43,18 @@ async def create(conn: Conn, name: str = "ci", key: bytes = KEY) -> KeyRecord:
 
 
 @asynccontextmanager
-async def ring(url: str, clock: Clock) -> AsyncGenerator[KeyRing]:
+async def ring(url: str, clock: Clock) -> AsyncGenerator[KeyCache]:
     database = Database(url, 4)
     database.is_ready = True
     await database.open()
     try:
         async with asyncio.TaskGroup() as group:
-            yield KeyRing(database, group, clock)
+            yield KeyCache(database, group, clock)
     finally:
         await database.close()
 
 
-def on_ring(url: str, test: Callable[[KeyRing, Clock, Conn], Awaitable[None]]) -> None:
+def on_ring(url: str, test: Callable[[KeyCache, Clock, Conn], Awaitable[None]]) -> None:
     async def run(conn: Conn) -> None:
         clock = Clock()
         async with ring(url, clock) as made:
@@ -75,7 +75,7 @@ async def asking(conn: Conn) -> int:
 
 
 def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         made = await create(conn)
         found = await ring.find(KEY)
         assert found is not None
@@ -96,7 +96,7 @@ def test_while_an_answer_is_fresh_nothing_is_asked(database: str) -> None:
 
 
 def test_what_can_not_be_a_key_is_never_asked_for(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         async with conn.transaction():
             await conn.execute(LOCK)
             for text in (
@@ -114,7 +114,7 @@ def test_what_can_not_be_a_key_is_never_asked_for(database: str) -> None:
 
 
 def test_those_who_ask_at_once_share_statements(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await create(conn)
         await create(conn, "other", stranger(1))
         async with conn.transaction():
@@ -138,20 +138,20 @@ def test_those_who_ask_at_once_share_statements(database: str) -> None:
 
 
 def test_a_deletion_that_is_announced_holds_at_once(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         made = await create(conn)
         assert await ring.find(KEY) is not None
         await keys.delete(conn, made.id, by=SOMEBODY)
-        ring.heard("")  # the connection was lost: that says nothing of this key
+        ring.on_notify("")  # the connection was lost: that says nothing of this key
         assert await ring.find(KEY) is not None
-        ring.heard(f"key {made.id}")
+        ring.on_notify(f"key {made.id}")
         assert await ring.find(KEY) is None
 
     on_ring(database, test)
 
 
 def test_a_deletion_that_nobody_heard_of_holds_once_the_answer_is_old(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         made = await create(conn)
         assert await ring.find(KEY) is not None
         await keys.delete(conn, made.id, by=SOMEBODY)
@@ -162,7 +162,7 @@ def test_a_deletion_that_nobody_heard_of_holds_once_the_answer_is_old(database: 
 
 
 def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         made = await create(conn)
         # A reader has its snapshot and waits for the lock, so that it still finds a key that is deleted meanwhile.
         await conn.execute(
@@ -178,7 +178,7 @@ def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(dat
 
         await eventually_async(it_waits)
         await conn.execute("DELETE FROM test_keys")
-        ring.heard(f"key {made.id}")
+        ring.on_notify(f"key {made.id}")
         late = asyncio.create_task(ring.find(KEY))
         await asyncio.sleep(0)
         await conn.execute("SELECT pg_advisory_unlock(1)")
@@ -192,10 +192,10 @@ def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(dat
 def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_ring, "MOST_REMEMBERED", 10)
-    monkeypatch.setattr(key_ring, "MOST_ASKED", 20)
+    monkeypatch.setattr(key_cache, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(key_cache, "MOST_ASKED", 20)
 
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await create(conn)
         assert await ring.find(KEY) is not None
         for number in range(30):
@@ -227,7 +227,7 @@ def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(databa
         )
         return await cursor.fetchone() == (True,)
 
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await create(conn)
         await ring.find(KEY)
         assert not await is_noted(conn)
@@ -253,7 +253,7 @@ def test_the_use_of_a_key_is_noted_soon_then_once_a_minute_and_at_the_end(databa
 
 
 def test_uses_that_can_not_be_noted_are_noted_later(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await create(conn)
         await ring.find(KEY)
         async with conn.transaction():
@@ -267,7 +267,7 @@ def test_uses_that_can_not_be_noted_are_noted_later(database: str) -> None:
 
 
 def test_each_who_waits_gets_an_error_of_its_own(database: str) -> None:
-    async def test(ring: KeyRing, clock: Clock, conn: Conn) -> None:
+    async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await conn.execute("ALTER TABLE lapinq_api_keys RENAME TO elsewhere")
         found: list[Actor | BaseException | None] = []
         found += await asyncio.gather(*(ring.find(KEY) for _ in range(3)), return_exceptions=True)

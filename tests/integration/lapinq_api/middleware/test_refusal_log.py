@@ -5,15 +5,15 @@ from typing import Any
 import httpx
 import pytest
 
-from lapinq_api.auth import noted_refusals
+from lapinq_api.auth import refusal_log
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import PASSWORD, add_user, browser
 
 
 @pytest.fixture
 def master(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
-    monkeypatch.setattr(noted_refusals, "MOST_BY_ONE", 3)
-    monkeypatch.setattr(noted_refusals, "MOST_LOGINS", 4)
+    monkeypatch.setattr(refusal_log, "MOST_BY_ONE", 3)
+    monkeypatch.setattr(refusal_log, "MOST_LOGINS", 4)
     client = serve(api_key="the master's key", session_secret="s")
     client.headers["X-API-Key"] = "the master's key"
     return client

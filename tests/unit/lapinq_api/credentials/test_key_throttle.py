@@ -2,13 +2,13 @@
 
 import pytest
 
-from lapinq_api.credentials import guesses
-from lapinq_api.credentials.guesses import (
+from lapinq_api.credentials import key_throttle
+from lapinq_api.credentials.key_throttle import (
     KNOWN_SECONDS,
-    MOST_LOOKED_AT,
+    MOST_CHECKED,
     MOST_WRONG,
     WINDOW_SECONDS,
-    KeyGuesses,
+    KeyThrottle,
 )
 
 
@@ -22,44 +22,44 @@ class Clock:
 
 def test_the_count_ends_with_the_minute_that_began_with_the_first() -> None:
     clock = Clock()
-    kept = KeyGuesses(clock)
-    waits = [kept.wrong("one") for _ in range(MOST_WRONG + 1)]
+    kept = KeyThrottle(clock)
+    waits = [kept.record_wrong("one") for _ in range(MOST_WRONG + 1)]
     assert waits == [None] * MOST_WRONG + [WINDOW_SECONDS]
-    assert kept.wrong("other") is None
+    assert kept.record_wrong("other") is None
     clock.now += 20
-    assert kept.wrong("one") == WINDOW_SECONDS - 20
+    assert kept.record_wrong("one") == WINDOW_SECONDS - 20
     clock.now += WINDOW_SECONDS - 20
-    assert kept.wrong("one") is None
+    assert kept.record_wrong("one") is None
 
 
 def test_where_a_key_was_right_all_are_looked_at() -> None:
     clock = Clock()
-    kept = KeyGuesses(clock)
+    kept = KeyThrottle(clock)
     for address in ("known", "stranger"):
-        for _ in range(MOST_LOOKED_AT):
-            kept.wrong(address)
-    kept.right("known")
+        for _ in range(MOST_CHECKED):
+            kept.record_wrong(address)
+    kept.record_valid("known")
     assert (kept.blocked("known"), kept.blocked("stranger")) == (None, WINDOW_SECONDS)
     clock.now += WINDOW_SECONDS
     assert kept.blocked("stranger") is None
-    for _ in range(MOST_LOOKED_AT):
-        kept.wrong("known")
+    for _ in range(MOST_CHECKED):
+        kept.record_wrong("known")
     assert kept.blocked("known") is None
     clock.now += KNOWN_SECONDS
-    for _ in range(MOST_LOOKED_AT):
-        kept.wrong("known")
+    for _ in range(MOST_CHECKED):
+        kept.record_wrong("known")
     assert kept.blocked("known") is not None
 
 
 def test_memory_is_bounded_and_addresses_beyond_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "MOST_ADDRESSES", 100)
+    monkeypatch.setattr(key_throttle, "MOST_ADDRESSES", 100)
     clock = Clock()
-    kept = KeyGuesses(clock)
+    kept = KeyThrottle(clock)
     for number in range(1000):
-        kept.wrong(f"address {number}")
-        kept.right(f"address {number}")
+        kept.record_wrong(f"address {number}")
+        kept.record_valid(f"address {number}")
     assert kept.size <= 2 * (100 + 1)
-    assert kept.wrong("one more") is not None
-    assert kept.wrong("address 1") is None
+    assert kept.record_wrong("one more") is not None
+    assert kept.record_wrong("address 1") is None
     clock.now += WINDOW_SECONDS
-    assert kept.wrong("one more") is None
+    assert kept.record_wrong("one more") is None

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 T = TypeVar("T")
 
 
-async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Returns the result of `work`. Cancels it and raises `ClientDisconnect` when the client disconnects.
 
     Read the body first; later data is dropped.

@@ -23,7 +23,7 @@ class _Window(msgspec.Struct):
     left_out: int = 0
 
 
-class Refusals:
+class RefusalLimits:
     """Used by one event loop. Its size depends on the number of users and keys, not on what strangers send."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

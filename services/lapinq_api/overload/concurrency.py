@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager, contextmanager
 from lapinq_api.wire.errors import Busy, Overloaded
 
 
-class Places:
+class ConcurrencyLimit:
     """At most `limit` at the same time. Used by one event loop."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self.taken = 0
 
     @contextmanager
     def take(self) -> Generator[None]:
         """A context that counts as one. Raises `Overloaded` at the limit."""
-        if self.taken >= self._most:
+        if self.taken >= self._limit:
             raise Overloaded
         self.taken += 1
         try:
@@ -27,18 +27,18 @@ class Places:
             self.taken -= 1
 
 
-class PlacesBySource:
+class SourceLimit:
     """At most `limit` at the same time, `limit_each` of them from one source. Used by one event loop."""
 
-    def __init__(self, most: int, most_each: int) -> None:
-        self._all = Places(most)
-        self._most_each = most_each
+    def __init__(self, limit: int, limit_each: int) -> None:
+        self._all = ConcurrencyLimit(limit)
+        self._limit_each = limit_each
         self._taken: Counter[str] = Counter()
 
     @contextmanager
     def take(self, source: str) -> Generator[None]:
         """A context that counts as one from `source`. Raises `Overloaded` at either limit."""
-        if self._taken[source] >= self._most_each:
+        if self._taken[source] >= self._limit_each:
             raise Overloaded
         with self._all.take():
             self._taken[source] += 1
@@ -50,15 +50,15 @@ class PlacesBySource:
                     del self._taken[source]
 
 
-class Turns:
+class WaitingLimit:
     """At most `limit` at the same time. Up to `max_waiting` more wait, for at most `seconds`. Used by one event loop.
 
     `sentence` is the error message for those rejected.
     """
 
-    def __init__(self, most: int, most_waiting: int, seconds: float, sentence: str) -> None:
-        self._free = asyncio.Semaphore(most)
-        self._most_waiting = most_waiting
+    def __init__(self, limit: int, max_waiting: int, seconds: float, sentence: str) -> None:
+        self._free = asyncio.Semaphore(limit)
+        self._max_waiting = max_waiting
         self._seconds = seconds
         self._sentence = sentence
         self.waiting = 0
@@ -66,7 +66,7 @@ class Turns:
     @asynccontextmanager
     async def take(self) -> AsyncGenerator[None]:
         """A context that counts as one. Raises `Busy` when too many wait already, or after `seconds`."""
-        if self._free.locked() and self.waiting >= self._most_waiting:
+        if self._free.locked() and self.waiting >= self._max_waiting:
             raise Busy(self._sentence)
         self.waiting += 1
         try:

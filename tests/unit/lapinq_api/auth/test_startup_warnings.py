@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_api.auth.openness import SHORTEST_KEY
+from lapinq_api.auth.startup_warnings import SHORTEST_KEY
 from lapinq_core.runtime.settings import Settings
 
 OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")

@@ -11,7 +11,7 @@ SHORTEST_KEY = 20
 log = logging.getLogger(__name__)
 
 
-def warn_of_openness(settings: Settings) -> None:
+def warn_of_risky_settings(settings: Settings) -> None:
     """Logs a warning for each risky setting, and names the setting that fixes it."""
     if settings.is_open and not is_loopback(settings.host):
         log.warning(

@@ -13,7 +13,7 @@ from lapinq_core.runtime.tallies import MOST_QUEUES, OTHER, Bounded, Histograms
 HTTP_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
-class Counted:
+class Counters:
     """One event loop counts; any thread may `collect`."""
 
     def __init__(self) -> None:

@@ -1,13 +1,13 @@
 """How many refusals are noted of one person or key in a while."""
 
-from lapinq_api.credentials.refusals import WINDOW_SECONDS, Refusals
+from lapinq_api.credentials.refusal_limits import WINDOW_SECONDS, RefusalLimits
 
 MOST = 3
 
 
 def test_beyond_the_most_they_are_counted_and_the_next_window_tells_how_many_there_were() -> None:
     now = 1000.0
-    refusals = Refusals(lambda: now)
+    refusals = RefusalLimits(lambda: now)
     taken = [refusals.take("lisa", MOST) for _ in range(MOST + 5)]
     assert taken == [0] * MOST + [None] * 5
     assert refusals.take("bob", MOST) == 0

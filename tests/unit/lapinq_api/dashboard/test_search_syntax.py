@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.parts.query_words import KEYS, LONGEST, parse, write
+from lapinq_api.dashboard.parts.search_syntax import KEYS, LONGEST, parse, write
 from lapinq_core.domain.errors import InvalidValue
 
 PARAMETERS = st.dictionaries(st.sampled_from(list(KEYS.values())), st.text(min_size=1, max_size=30))

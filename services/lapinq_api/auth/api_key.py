@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from lapinq_api.credentials.guesses import TooManyGuesses
+from lapinq_api.credentials.key_throttle import TooManyWrongKeys
 from lapinq_api.wire.headers import first
 from lapinq_api.wire.sources import source_of
 from lapinq_core.domain.accounts.account import MASTER_KEY, Actor
@@ -22,7 +22,7 @@ def has_master_key(state: "State", scope: Scope) -> bool:
     """Whether the request carries the API key of the settings."""
     given = _looked_at(state, scope)
     if given and _is_master_key(state, given):
-        note_valid(state, scope)
+        record_valid(state, scope)
         return True
     if given and not looks_like_key(given):
         _note_wrong(state, scope)
@@ -41,26 +41,26 @@ async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
     if actor is None:
         _note_wrong(state, scope)
     else:
-        note_valid(state, scope)
+        record_valid(state, scope)
     return actor
 
 
-def note_valid(state: "State", scope: Scope) -> None:
+def record_valid(state: "State", scope: Scope) -> None:
     """Records that a valid key or session came from the address of this request."""
-    state.guesses.right(_address(scope))
+    state.key_throttle.record_valid(_address(scope))
 
 
-def check_not_guessing(scope: Scope) -> None:
+def check_key_throttle(scope: Scope) -> None:
     """Raises `TooManyWrongKeys` for a wrong key from an address that sent too many."""
     wait: float | None = scope.get(_WRONG_KEY)
     if wait is not None:
-        raise TooManyGuesses(wait)
+        raise TooManyWrongKeys(wait)
 
 
 def _looked_at(state: "State", scope: Scope) -> bytes:
     """The key to check; empty without one, or if the address sent too many wrong ones."""
     given = first(scope, b"x-api-key") or b""
-    if given and (wait := state.guesses.blocked(_address(scope))) is not None:
+    if given and (wait := state.key_throttle.blocked(_address(scope))) is not None:
         scope[_WRONG_KEY] = wait
         return b""
     return given
@@ -74,7 +74,7 @@ def _is_master_key(state: "State", given: bytes) -> bool:
 def _note_wrong(state: "State", scope: Scope) -> None:
     """Counts a wrong key, once per request. An open API has no key to guess."""
     if not state.settings.is_open and _WRONG_KEY not in scope:
-        scope[_WRONG_KEY] = state.guesses.wrong(_address(scope))
+        scope[_WRONG_KEY] = state.key_throttle.record_wrong(_address(scope))
 
 
 def _address(scope: Scope) -> str:

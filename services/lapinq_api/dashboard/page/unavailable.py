@@ -13,4 +13,4 @@ _HEADERS = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 
 def page_for(scope: Scope) -> Response:
     """A page that says so and reloads itself."""
-    return page(scope, "away.html", HTTPStatus.SERVICE_UNAVAILABLE, _HEADERS)
+    return page(scope, "unavailable.html", HTTPStatus.SERVICE_UNAVAILABLE, _HEADERS)

@@ -15,7 +15,7 @@ REFUSAL = (
 )
 
 
-def is_confined(state: State, scope: Scope, session: Session) -> bool:
+def must_change_password(state: State, scope: Scope, session: Session) -> bool:
     """Whether a session may only change its password: it has the default one, and others reach the server.
 
     The settings name the address only for our own server. Under another one, the request tells it.
@@ -25,9 +25,9 @@ def is_confined(state: State, scope: Scope, session: Session) -> bool:
     )
 
 
-def check_not_confined(state: State, scope: Scope, session: Session) -> None:
+def check_password_changed(state: State, scope: Scope, session: Session) -> None:
     """Raises `Refused` (403) for a session that must change its password first."""
-    if is_confined(state, scope, session):
+    if must_change_password(state, scope, session):
         raise Refused(HTTPStatus.FORBIDDEN, REFUSAL)
 
 

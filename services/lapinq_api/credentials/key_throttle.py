@@ -1,7 +1,7 @@
 """Throttles guessing of API keys, by address, in each process separately.
 
 More than `MOST_WRONG` wrong keys a minute are answered 429. Valid keys still pass: a program with an old key must not
-lock out its neighbours that have the new one. After `MOST_LOOKED_AT` wrong keys, no key is checked at all, unless a
+lock out its neighbours that have the new one. After `MOST_CHECKED` wrong keys, no key is checked at all, unless a
 valid key or a session came from that address lately. That limits how many keys can be guessed.
 """
 
@@ -16,7 +16,7 @@ from lapinq_api.wire.errors import Refused
 
 WINDOW_SECONDS = 60.0
 MOST_WRONG = 30
-MOST_LOOKED_AT = 1000
+MOST_CHECKED = 1000
 KNOWN_SECONDS = 600.0
 """How long an address stays known after a valid key or a session."""
 MOST_ADDRESSES = 10_000
@@ -25,7 +25,7 @@ _EVERYBODY_ELSE = ""
 log = logging.getLogger(__name__)
 
 
-class TooManyGuesses(Refused):
+class TooManyWrongKeys(Refused):
     """Too many wrong keys came from an address. The next one is checked in `seconds`."""
 
     def __init__(self, seconds: float) -> None:
@@ -41,38 +41,38 @@ class _Window(msgspec.Struct):
     count: int = 0
 
 
-class KeyGuesses:
+class KeyThrottle:
     """Used by one event loop. Beyond `MOST_ADDRESSES`, guessing addresses share a count, and the oldest known are
     dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._wrong: dict[str, _Window] = {}
-        self._right: dict[str, float] = {}
+        self._valid: dict[str, float] = {}
 
     @property
     def size(self) -> int:
         """How many addresses are remembered. One that sent both kinds counts twice."""
-        return len(self._wrong) + len(self._right)
+        return len(self._wrong) + len(self._valid)
 
     def blocked(self, address: str) -> float | None:
         """Seconds until keys from this address are checked again; None if they are checked now."""
         now = self._clock()
         window = self._wrong.get(address)
-        if window is None or window.count < MOST_LOOKED_AT or now - window.since >= WINDOW_SECONDS:
+        if window is None or window.count < MOST_CHECKED or now - window.since >= WINDOW_SECONDS:
             return None
-        if now - self._right.get(address, -KNOWN_SECONDS) < KNOWN_SECONDS:
+        if now - self._valid.get(address, -KNOWN_SECONDS) < KNOWN_SECONDS:
             return None
         return window.since + WINDOW_SECONDS - now
 
-    def right(self, address: str) -> None:
+    def record_valid(self, address: str) -> None:
         """Records that a valid key or session came from this address."""
-        self._right.pop(address, None)  # keeps the order by age
-        if len(self._right) >= MOST_ADDRESSES:
-            del self._right[next(iter(self._right))]
-        self._right[address] = self._clock()
+        self._valid.pop(address, None)  # keeps the order by age
+        if len(self._valid) >= MOST_ADDRESSES:
+            del self._valid[next(iter(self._valid))]
+        self._valid[address] = self._clock()
 
-    def wrong(self, address: str) -> float | None:
+    def record_wrong(self, address: str) -> float | None:
         """Counts a wrong key. Returns None if it gets the usual answer, else the seconds until the next key does."""
         now = self._clock()
         window = self._window(address, now)

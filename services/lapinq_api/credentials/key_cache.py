@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 Asked = dict[bytes, "asyncio.Future[Actor | Exception | None]"]
 
 
-class KeyRing:
+class KeyCache:
     """The API keys that one process has seen. Used by one event loop, while `group` lasts."""
 
     def __init__(
@@ -67,7 +67,7 @@ class KeyRing:
             self._uses.add(found.actor.id, now)
         return found.actor
 
-    def heard(self, payload: str) -> None:
+    def on_notify(self, payload: str) -> None:
         """A message on `ACCESS_CHANNEL`: a key was deleted. An empty payload (some may be lost) changes nothing."""
         if payload.startswith("key "):
             self._known.clear()

@@ -12,7 +12,7 @@ from lapinq_api.wire.request_ids import SCOPE_KEY
 log = logging.getLogger(__name__)
 
 
-class Failures:
+class ErrorResponses:
     """Inside of request id and access log, which thus cover errors, and around the router, whose errors it handles."""
 
     def __init__(self, app: ASGIApp) -> None:

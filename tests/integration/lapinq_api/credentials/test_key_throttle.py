@@ -3,15 +3,15 @@
 import httpx
 import pytest
 
-from lapinq_api.credentials import guesses
+from lapinq_api.credentials import key_throttle
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.people import log_in
 
 
 @pytest.fixture
 def server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
-    monkeypatch.setattr(guesses, "MOST_WRONG", 3)
-    monkeypatch.setattr(guesses, "MOST_LOOKED_AT", 6)
+    monkeypatch.setattr(key_throttle, "MOST_WRONG", 3)
+    monkeypatch.setattr(key_throttle, "MOST_CHECKED", 6)
     return serve(api_key="the master's key", session_secret="s", trusted_proxies=("127.0.0.1",))
 
 
@@ -72,5 +72,5 @@ def test_a_name_that_the_server_does_not_know_is_no_way_around_it(server: httpx.
 
 
 def test_where_the_api_is_open_a_wrong_key_is_no_guess(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "MOST_WRONG", 0)
+    monkeypatch.setattr(key_throttle, "MOST_WRONG", 0)
     assert ask(serve(), "guess").status_code == 200

@@ -262,12 +262,12 @@ def test_the_period_of_all_that_match_moves_along_with_the_clock(
     for period, is_found in (("since=1h", False), ("until=1h", True)):
         page.goto(f"/tasks?queue=period&{period}")
         page.clock.fast_forward("02:00:00")
-        page.get_by_text("All that match").click()
-        page.get_by_role("button", name="Delete them").click()
+        page.get_by_text("All matching tasks").click()
+        page.get_by_role("button", name="Delete all").click()
         if is_found:
-            confirm(page, "Delete 1 task that matches?", "Delete them")
+            confirm(page, "Delete 1 matching task? This cannot be undone.", "Delete all")
         else:
-            expect(page.locator("#announcement")).to_have_text("There is no task to delete.")
+            expect(page.locator("#announcement")).to_have_text("No matching task to delete.")
     eventually(lambda: status_of(admin, task_id) == "gone")
 
 

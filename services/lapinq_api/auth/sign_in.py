@@ -14,7 +14,7 @@ from lapinq_api.auth.cookies import token_in, tokens_in
 from lapinq_api.auth.refusal_log import record_failed_login
 from lapinq_api.auth.sessions import hash_of, new_token, session_of, token_hash_of
 from lapinq_api.auth.throttle import Tried
-from lapinq_api.credentials.caller import ACTOR_KEY, note
+from lapinq_api.credentials.caller import ACTOR_KEY, audit_entry
 from lapinq_api.credentials.passwords import PasswordCheck
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
@@ -73,7 +73,7 @@ async def _begin(state: State, request: Request, known: Credentials, tried: Trie
                 details |= {"in_place_of": ended.id, "of": ended.username}
             await logins.succeeded(conn, tried)
             request.scope[ACTOR_KEY] = Actor(kind=ActorKind.USER, id=known.id, name=known.username)
-            await audit.record(conn, note(request, "session.login", known.username, details))
+            await audit.record(conn, audit_entry(request, "session.login", known.username, details))
             return token
 
     return await state.database.run(begin)
@@ -101,7 +101,9 @@ async def sign_out(state: State, request: Request) -> None:
                     continue
                 actor = Actor(kind=ActorKind.USER, id=ended.user_id, name=ended.username)
                 request.scope[ACTOR_KEY] = actor
-                await audit.record(conn, note(request, "session.logout", actor.name, {"session": ended.id}))
+                await audit.record(
+                    conn, audit_entry(request, "session.logout", actor.name, {"session": ended.id})
+                )
 
     if hashes:
         await state.database.run(finish)
@@ -129,7 +131,7 @@ async def change_password(state: State, request: Request, current: str, new: str
                 return None
             ended = await sessions.revoke_others(conn, known.id, token_hash)
             await logins.succeeded(conn, tried)
-            entry = note(request, "account.password", known.username, {"sessions_ended": len(ended)})
+            entry = audit_entry(request, "account.password", known.username, {"sessions_ended": len(ended)})
             await audit.record(conn, entry)
             return len(ended)
 

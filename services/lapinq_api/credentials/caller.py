@@ -98,7 +98,9 @@ def unauthenticated() -> Refused:
     )
 
 
-def note(request: Request, action: str, target: str | None, details: dict[str, Any] | None = None) -> Entry:
+def audit_entry(
+    request: Request, action: str, target: str | None, details: dict[str, Any] | None = None
+) -> Entry:
     """An audit entry by the sender of `request`, to be recorded in the transaction of the change.
 
     `action` names the kind of target and the verb ("task.cancel"); `target` names which one.

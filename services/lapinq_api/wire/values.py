@@ -81,7 +81,7 @@ JSON_LIMITS = (
 """What JSON Schema can't express."""
 
 
-def says(text: str, *, default: Any = None, example: Any = None) -> Meta:
+def doc(text: str, *, default: Any = None, example: Any = None) -> Meta:
     """A field's description, default and example."""
     return Meta(
         description=text,

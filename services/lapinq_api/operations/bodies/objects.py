@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lapinq_api.wire.values import Id, says
+from lapinq_api.wire.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.webhooks.webhook import WebhookState
 
@@ -24,27 +24,27 @@ class TaskObject(msgspec.Struct, kw_only=True):
     args: list[Any]
     kwargs: dict[str, Any]
     status: Status
-    result: Annotated[str | None, says("The return value as JSON text, once completed.", example='"done"')]
-    error: Annotated[str | None, says("The last error.")]
-    attempts: Annotated[int, says("Executions started.")]
+    result: Annotated[str | None, doc("The return value as JSON text, once completed.", example='"done"')]
+    error: Annotated[str | None, doc("The last error.")]
+    attempts: Annotated[int, doc("Executions started.")]
     max_retries: int
     priority: int
     metadata: dict[str, Any] | None
-    progress: Annotated[int | None, says("In percent.")]
+    progress: Annotated[int | None, doc("In percent.")]
     progress_message: str | None
-    retry_delay: Annotated[float, says("In seconds.")]
+    retry_delay: Annotated[float, doc("In seconds.")]
     retry_backoff: bool
     webhook_url: str | None
     ttl_seconds: float | None
-    ttl_remaining: Annotated[float | None, says("Seconds left of the time to live.")]
-    worker_id: Annotated[str | None, says("The worker that claimed it last.")]
+    ttl_remaining: Annotated[float | None, doc("Seconds left of the time to live.")]
+    worker_id: Annotated[str | None, doc("The worker that claimed it last.")]
     created_at: datetime
-    scheduled_at: Annotated[datetime | None, says("When it is due, also while it waits for a retry.")]
+    scheduled_at: Annotated[datetime | None, doc("When it is due, also while it waits for a retry.")]
     started_at: datetime | None
-    completed_at: Annotated[datetime | None, says("When it ended, for any reason.")]
-    timeout_seconds: Annotated[float | None, says("The time limit for one attempt, as enqueued.")]
+    completed_at: Annotated[datetime | None, doc("When it ended, for any reason.")]
+    timeout_seconds: Annotated[float | None, doc("The time limit for one attempt, as enqueued.")]
     request_id: Annotated[
-        str | None, says("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
+        str | None, doc("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
 
 
@@ -52,8 +52,8 @@ class ResultObject(msgspec.Struct, kw_only=True):
     """How a task ended."""
 
     id: Id
-    status: Annotated[Status, says("A final status: completed, failed, cancelled or expired.")]
-    result: Annotated[str | None, says("The return value as JSON text.", example='"done"')]
+    status: Annotated[Status, doc("A final status: completed, failed, cancelled or expired.")]
+    result: Annotated[str | None, doc("The return value as JSON text.", example='"done"')]
     error: str | None
     completed_at: datetime
 
@@ -72,37 +72,37 @@ class AttemptOutcome(StrEnum):
 class AttemptObject(msgspec.Struct, kw_only=True):
     """One attempt of a task, or the end of a task that never started. Times are in UTC."""
 
-    attempt: Annotated[int, says("The attempt's number, from 1; 0 for the end of a task that never started.")]
+    attempt: Annotated[int, doc("The attempt's number, from 1; 0 for the end of a task that never started.")]
     outcome: AttemptOutcome
-    result: Annotated[str | None, says("The return value as JSON text.")]
+    result: Annotated[str | None, doc("The return value as JSON text.")]
     error: str | None
     traceback: str | None
-    logs: Annotated[str | None, says("The attempt's log lines; only the latest if there are many.")]
-    progress: Annotated[int | None, says("In percent.")]
+    logs: Annotated[str | None, doc("The attempt's log lines; only the latest if there are many.")]
+    progress: Annotated[int | None, doc("In percent.")]
     progress_message: str | None
-    run_seconds: Annotated[float | None, says("How long the function ran, if its worker could tell.")]
+    run_seconds: Annotated[float | None, doc("How long the function ran, if its worker could tell.")]
     started_at: datetime | None
-    finished_at: Annotated[datetime | None, says("When the outcome was stored.")]
+    finished_at: Annotated[datetime | None, doc("When the outcome was stored.")]
     worker_id: str | None
-    final: Annotated[bool, says("Whether this attempt set the task's final status.")]
+    final: Annotated[bool, doc("Whether this attempt set the task's final status.")]
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):
     """A webhook for an ended task, and its deliveries. The database returns it as text in this form."""
 
-    id: Annotated[Id, says("The event's id, sent as `webhook-id` with every delivery.")]
+    id: Annotated[Id, doc("The event's id, sent as `webhook-id` with every delivery.")]
     task_id: Id
     queue_name: str
     task_name: str
     url: str
-    status: Annotated[Literal["completed", "failed"], says("How the task ended.")]
+    status: Annotated[Literal["completed", "failed"], doc("How the task ended.")]
     state: WebhookState
-    tries: Annotated[int, says("Deliveries tried since the task ended, or since the webhook was resent.")]
-    created_at: Annotated[datetime, says("When the task ended.")]
+    tries: Annotated[int, doc("Deliveries tried since the task ended, or since the webhook was resent.")]
+    created_at: Annotated[datetime, doc("When the task ended.")]
     due_at: Annotated[
         datetime | None,
-        says("When the next delivery is due, while pending."),
+        doc("When the next delivery is due, while pending."),
     ]
-    tried_at: Annotated[datetime | None, says("When the latest delivery began.")]
-    answer: Annotated[int | None, says("The HTTP status of the latest answer.", example=200)]
-    failure: Annotated[str | None, says("Why the latest delivery failed.", example="it answered 500")]
+    tried_at: Annotated[datetime | None, doc("When the latest delivery began.")]
+    answer: Annotated[int | None, doc("The HTTP status of the latest answer.", example=200)]
+    failure: Annotated[str | None, doc("Why the latest delivery failed.", example="it answered 500")]

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from lapinq_api.wire.codec import decode
-from lapinq_api.wire.values import says
+from lapinq_api.wire.values import doc
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.tasks.queues import MOST_REASON
@@ -16,7 +16,7 @@ class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     reason: Annotated[
         str | None,
-        says(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
+        doc(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
         msgspec.Meta(extra_json_schema={"maxLength": MOST_REASON}),
     ] = None
 

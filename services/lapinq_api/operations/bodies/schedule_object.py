@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.wire.values import says
+from lapinq_api.wire.values import doc
 from lapinq_core.domain.schedules.schedule import ScheduleState
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap
@@ -30,12 +30,12 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     queue_name: str
     args: list[Any]
     kwargs: dict[str, Any]
-    cron: Annotated[str | None, says("Set if `every` is not.", example="0 9 * * 1-5")]
+    cron: Annotated[str | None, doc("Set if `every` is not.", example="0 9 * * 1-5")]
     every: str | None
     timezone: str
     starts_at: datetime | None
     ends_at: datetime | None
-    jitter: Annotated[float, says("In seconds.")]
+    jitter: Annotated[float, doc("In seconds.")]
     misfire: Misfire
     misfire_limit: int
     overlap: Overlap
@@ -43,26 +43,26 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     priority: int
     ttl_seconds: float | None
     metadata: dict[str, Any] | None
-    retry_delay: Annotated[float, says("In seconds.")]
+    retry_delay: Annotated[float, doc("In seconds.")]
     retry_backoff: bool
     webhook_url: str | None
     timeout_seconds: float | None
     state: ScheduleState
     description: Annotated[
-        str, says("The expression or interval in words.", example="At 09:00, Monday through Friday")
+        str, doc("The expression or interval in words.", example="At 09:00, Monday through Friday")
     ]
-    next_fire_at: Annotated[datetime | None, says("The next tick; null while paused and after the end.")]
-    last: Annotated[Tick | None, says("The latest tick that was handled.")]
+    next_fire_at: Annotated[datetime | None, doc("The next tick; null while paused and after the end.")]
+    last: Annotated[Tick | None, doc("The latest tick that was handled.")]
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
     source: Annotated[
-        str | None, says("The file or module that manages it; null if it is managed over the API.")
+        str | None, doc("The file or module that manages it; null if it is managed over the API.")
     ]
-    version: Annotated[int, says("Grows with every change, including pause and resume.")]
+    version: Annotated[int, doc("Grows with every change, including pause and resume.")]
     created_at: datetime
     updated_at: datetime
-    updated_by: Annotated[str, says("Who changed or created it last.")]
+    updated_by: Annotated[str, doc("Who changed or created it last.")]
 
 
 Shown = tuple[Schedule, Tick | None]

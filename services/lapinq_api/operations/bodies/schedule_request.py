@@ -23,7 +23,7 @@ from lapinq_api.wire.values import (
     Seconds,
     Time,
     WebhookUrl,
-    says,
+    doc,
 )
 from lapinq_core.domain.cron.fields import MAX_EXPRESSION
 from lapinq_core.domain.errors import InvalidValue
@@ -62,85 +62,85 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Annotated[
         ScheduleName,
-        says("The name, which cannot be changed later. No slash.", example="nightly-report"),
+        doc("The name, which cannot be changed later. No slash.", example="nightly-report"),
     ]
-    task_name: Annotated[Name, says("The function's task name.", example="send_report")]
+    task_name: Annotated[Name, doc("The function's task name.", example="send_report")]
     module_path: Annotated[
         ModulePath,
-        says("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="app.reports"),
+        doc("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="app.reports"),
     ]
-    queue_name: Annotated[Name | None, says("The queue of its tasks.", default="default")] = None
+    queue_name: Annotated[Name | None, doc("The queue of its tasks.", default="default")] = None
     args: Annotated[
         list[Any] | None,
-        says(f"Positional arguments, up to {MOST_BYTES // 1024} KiB. {JSON_LIMITS}", default=[]),
+        doc(f"Positional arguments, up to {MOST_BYTES // 1024} KiB. {JSON_LIMITS}", default=[]),
     ] = None
-    kwargs: Annotated[
-        dict[str, Any] | None, says("Keyword arguments. Same limits as `args`.", default={})
-    ] = None
+    kwargs: Annotated[dict[str, Any] | None, doc("Keyword arguments. Same limits as `args`.", default={})] = (
+        None
+    )
     cron: Annotated[
         Expression | None,
-        says("A cron expression, in the time zone `timezone`.", example="0 9 * * 1-5"),
+        doc("A cron expression, in the time zone `timezone`.", example="0 9 * * 1-5"),
     ] = None
     every: Annotated[
         Every | None,
-        says("An interval in w, d, h, m and s: `15m`, `1h30m`. It counts from `starts_at`, or from now."),
+        doc("An interval in w, d, h, m and s: `15m`, `1h30m`. It counts from `starts_at`, or from now."),
     ] = None
-    timezone: Annotated[Zone | None, says("An IANA name.", default="UTC", example="Europe/Madrid")] = None
-    starts_at: Annotated[Time | None, says("No tick before this time; UTC without an offset.")] = None
-    ends_at: Annotated[Time | None, says("No tick after this time; UTC without an offset.")] = None
+    timezone: Annotated[Zone | None, doc("An IANA name.", default="UTC", example="Europe/Madrid")] = None
+    starts_at: Annotated[Time | None, doc("No tick before this time; UTC without an offset.")] = None
+    ends_at: Annotated[Time | None, doc("No tick after this time; UTC without an offset.")] = None
     jitter: Annotated[
         Jitter | None,
-        says(
+        doc(
             "The largest random delay of a tick's task, in seconds. It is the same for every tick.", default=0
         ),
     ] = None
     misfire: Annotated[
         MisfireName | None,
-        says(
+        doc(
             "What to do with missed ticks: run the latest, none, or all.",
             default="latest",
         ),
     ] = None
     misfire_limit: Annotated[
-        MisfireLimit | None, says("The most missed ticks that `all` runs.", default=100)
+        MisfireLimit | None, doc("The most missed ticks that `all` runs.", default=100)
     ] = None
     overlap: Annotated[
         OverlapName | None,
-        says("What to do when the previous run has not ended.", default="allow"),
+        doc("What to do when the previous run has not ended.", default="allow"),
     ] = None
-    max_retries: Annotated[Retries | None, says("Retries after the first attempt.", default=3)] = None
-    priority: Annotated[Priority | None, says("Higher runs first.", default=0)] = None
+    max_retries: Annotated[Retries | None, doc("Retries after the first attempt.", default=3)] = None
+    priority: Annotated[Priority | None, doc("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         MoreSeconds | None,
-        says("Seconds after which the task is deleted, or expires if it has not started."),
+        doc("Seconds after which the task is deleted, or expires if it has not started."),
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        says("Stored with each task, next to `schedule` and `planned_at`. Same limits as `args`."),
+        doc("Stored with each task, next to `schedule` and `planned_at`. Same limits as `args`."),
     ] = None
-    retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
+    retry_delay: Annotated[Seconds | None, doc("Seconds before a retry.", default=10)] = None
     retry_backoff: Annotated[
-        bool | None, says("Double the delay with each retry, up to 10 minutes.", default=True)
+        bool | None, doc("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, says("Called when a task completes or fails; http or https, with a host.")
+        WebhookUrl | None, doc("Called when a task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
-        MoreSeconds | None, says("Time limit of one attempt in seconds. Default: the worker's limit.")
+        MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
 
 
 class ScheduleChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Changes to a schedule. An omitted field stays as it is; null sets the default of a new schedule."""
 
-    version: Annotated[Version, says("The version that this change is based on.", example=1)]
+    version: Annotated[Version, doc("The version that this change is based on.", example=1)]
     task_name: Name | UnsetType = UNSET
     module_path: ModulePath | UnsetType = UNSET
     queue_name: Name | UnsetType | None = UNSET
     args: list[Any] | UnsetType | None = UNSET
     kwargs: dict[str, Any] | UnsetType | None = UNSET
-    cron: Annotated[Expression | UnsetType | None, says("Replaces `every`.", example="30 9 * * 1-5")] = UNSET
-    every: Annotated[Every | UnsetType | None, says("Replaces `cron`.")] = UNSET
+    cron: Annotated[Expression | UnsetType | None, doc("Replaces `every`.", example="30 9 * * 1-5")] = UNSET
+    every: Annotated[Every | UnsetType | None, doc("Replaces `cron`.")] = UNSET
     timezone: Zone | UnsetType | None = UNSET
     starts_at: Time | UnsetType | None = UNSET
     ends_at: Time | UnsetType | None = UNSET

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from lapinq_api.auth.sessions import session_of, token_hash_of
 from lapinq_api.auth.sign_in import change_password
-from lapinq_api.credentials.caller import note
+from lapinq_api.credentials.caller import audit_entry
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
@@ -120,7 +120,9 @@ async def end_session(state: State, request: Request) -> Response:
         async with conn.transaction():
             if not await sessions.revoke(conn, session.user_id, which):
                 return False
-            await audit.record(conn, note(request, "session.revoke", session.username, {"sessions": [which]}))
+            await audit.record(
+                conn, audit_entry(request, "session.revoke", session.username, {"sessions": [which]})
+            )
         return True
 
     if not await state.database.run(revoke):
@@ -137,7 +139,7 @@ async def end_other_sessions(state: State, request: Request) -> Response:
         async with conn.transaction():
             ended = await sessions.revoke_others(conn, session.user_id, token_hash)
             if ended:
-                entry = note(request, "session.revoke", session.username, {"sessions": ended})
+                entry = audit_entry(request, "session.revoke", session.username, {"sessions": ended})
                 await audit.record(conn, entry)
             return ended
 

@@ -17,7 +17,7 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, decode
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.values import Name, says
+from lapinq_api.wire.values import Name, doc
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
@@ -41,7 +41,7 @@ class KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     scopes: Annotated[
         list[ScopeName],
-        says("Its scopes, at least one.", example=["enqueue", "read"]),
+        doc("Its scopes, at least one.", example=["enqueue", "read"]),
         msgspec.Meta(extra_json_schema={"minItems": 1}),
     ]
 

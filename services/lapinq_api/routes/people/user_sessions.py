@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.credentials.caller import note
+from lapinq_api.credentials.caller import audit_entry
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.routes.people.account import SessionsEnded
@@ -28,7 +28,7 @@ async def end_user_sessions(state: State, request: Request) -> Response:
             username, ended = found
             if ended:
                 details = {"id": which, "sessions": ended}
-                await audit.record(conn, note(request, "session.revoke", username, details))
+                await audit.record(conn, audit_entry(request, "session.revoke", username, details))
             return ended
 
     ended = await state.database.run(revoke)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.credentials.caller import note
+from lapinq_api.credentials.caller import audit_entry
 from lapinq_api.dashboard.pages import view_page
 from lapinq_api.dashboard.views import people
 from lapinq_api.operations.body import read_json, read_no_fields
@@ -184,7 +184,7 @@ async def _body(state: State, request: Request) -> bytes:
 async def _record(
     conn: psycopg.AsyncConnection, request: Request, action: str, user: User, details: dict[str, Any]
 ) -> None:
-    await audit.record(conn, note(request, action, user.username, {"id": user.id, **details}))
+    await audit.record(conn, audit_entry(request, action, user.username, {"id": user.id, **details}))
 
 
 def _changed(changed: Changed, user: User | None, what: str) -> User:

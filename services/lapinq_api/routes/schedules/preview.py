@@ -14,7 +14,7 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, 
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import moment, whole_number
-from lapinq_api.wire.values import SCHEDULE_NAME_SCHEMA, says
+from lapinq_api.wire.values import SCHEDULE_NAME_SCHEMA, doc
 from lapinq_core.domain.cron.languages import LANGUAGES
 from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
@@ -36,8 +36,8 @@ _DEFAULT_LANGUAGE = "en"
 class Preview(msgspec.Struct, frozen=True):
     """The ticks of an expression or interval."""
 
-    description: Annotated[str, says("In words.", example="At 09:00, Monday through Friday")]
-    times: Annotated[list[PlannedTime], says("Fewer than requested if no more follow.")]
+    description: Annotated[str, doc("In words.", example="At 09:00, Monday through Friday")]
+    times: Annotated[list[PlannedTime], doc("Fewer than requested if no more follow.")]
 
 
 class _Asked(msgspec.Struct, frozen=True):

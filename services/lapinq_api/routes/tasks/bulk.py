@@ -5,7 +5,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import note, require
+from lapinq_api.credentials.caller import audit_entry, require
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.filters.bulk import FILTERS, read_bulk_filter
@@ -144,7 +144,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
 
 def _entry(request: Request, action: str, query: dict[str, str]) -> Entry:
     filters = {name: value for name, value in query.items() if name != "dry_run"}
-    return note(request, action, query.get("queue"), {"filters": filters})
+    return audit_entry(request, action, query.get("queue"), {"filters": filters})
 
 
 def _noting(verb: bulk.Change, entry: Entry) -> Act:

@@ -35,7 +35,7 @@ from lapinq_api.wire.values import (
     Seconds,
     Time,
     WebhookUrl,
-    says,
+    doc,
 )
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
@@ -49,44 +49,44 @@ MOST_IN_BATCH = 1000
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A task to enqueue. A null field counts as omitted."""
 
-    task_name: Annotated[Name, says("The function's task name.", example="factorial")]
+    task_name: Annotated[Name, doc("The function's task name.", example="factorial")]
     module_path: Annotated[
         ModulePath,
-        says("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="math"),
+        doc("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.", example="math"),
     ]
-    queue_name: Annotated[Name | None, says("Its queue.", default="default")] = None
+    queue_name: Annotated[Name | None, doc("Its queue.", default="default")] = None
     args: Annotated[
-        list[Any] | None, says(f"Positional arguments. {JSON_LIMITS}", default=[], example=[20])
+        list[Any] | None, doc(f"Positional arguments. {JSON_LIMITS}", default=[], example=[20])
     ] = None
-    kwargs: Annotated[
-        dict[str, Any] | None, says("Keyword arguments. Same limits as `args`.", default={})
-    ] = None
+    kwargs: Annotated[dict[str, Any] | None, doc("Keyword arguments. Same limits as `args`.", default={})] = (
+        None
+    )
     scheduled_at: Annotated[
         Time | None,
-        says("The earliest start, within a hundred years; UTC without an offset. Default: now."),
+        doc("The earliest start, within a hundred years; UTC without an offset. Default: now."),
     ] = None
-    max_retries: Annotated[Retries | None, says("Retries after the first attempt.", default=3)] = None
-    priority: Annotated[Priority | None, says("Higher runs first.", default=0)] = None
+    max_retries: Annotated[Retries | None, doc("Retries after the first attempt.", default=3)] = None
+    priority: Annotated[Priority | None, doc("Higher runs first.", default=0)] = None
     ttl_seconds: Annotated[
         Seconds | None,
-        says(
+        doc(
             "Seconds after which the task is deleted, or expires if it has not started. 0: fire and"
             " forget. Default: it is kept."
         ),
     ] = None
     metadata: Annotated[
         dict[str, Any] | None,
-        says("Any value to store with the task. Same limits as `args`."),
+        doc("Any value to store with the task. Same limits as `args`."),
     ] = None
-    retry_delay: Annotated[Seconds | None, says("Seconds before a retry.", default=10)] = None
+    retry_delay: Annotated[Seconds | None, doc("Seconds before a retry.", default=10)] = None
     retry_backoff: Annotated[
-        bool | None, says("Double the delay with each retry, up to 10 minutes.", default=True)
+        bool | None, doc("Double the delay with each retry, up to 10 minutes.", default=True)
     ] = None
     webhook_url: Annotated[
-        WebhookUrl | None, says("Called when the task completes or fails; http or https, with a host.")
+        WebhookUrl | None, doc("Called when the task completes or fails; http or https, with a host.")
     ] = None
     timeout_seconds: Annotated[
-        MoreSeconds | None, says("Time limit of one attempt in seconds. Default: the worker's limit.")
+        MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
 
 

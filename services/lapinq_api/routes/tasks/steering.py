@@ -17,7 +17,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, decode
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Refused
 from lapinq_api.wire.query import flag
-from lapinq_api.wire.values import Id, Message, Percent, says
+from lapinq_api.wire.values import Id, Message, Percent, doc
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
@@ -48,7 +48,7 @@ class ProgressRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The progress of a running task in percent, and a message."""
 
     progress: Percent
-    message: Annotated[Message | None, says("Null or omitted: clears the previous message.")] = None
+    message: Annotated[Message | None, doc("Null or omitted: clears the previous message.")] = None
 
 
 class Progress(msgspec.Struct):

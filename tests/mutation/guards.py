@@ -97,8 +97,8 @@ _REMOVED = {
     Guard.SILENT_CONNECTION: (f"{WORKER}/settling/settler.py", r"timeout\(seconds\)", "timeout(None)"),
     Guard.OVERTAKEN_KEY: (
         "services/lapinq_api/credentials/key_cache.py",
-        r"self\._in_flight = {}(?=  #)",
-        "pass",
+        r"(?<=self\._known\.clear\(\)\n)\s+\S+ = {}[^\n]*",
+        "",
     ),
     Guard.SECOND_PASS: (
         f"{WORKER}/liveness/rescuer.py",

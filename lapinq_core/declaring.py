@@ -1,6 +1,7 @@
 """The schedules that the tasks of a module declare with `queue.cron` and `queue.every`.
 
-The client that declares them stands above this; what it leaves on a task for us is known by the name of an attribute.
+This module must not import the client that declares them. It recognises the client's mark on a task by an attribute's
+name.
 """
 
 import importlib
@@ -16,17 +17,17 @@ from lapinq_core.domain.schedules.schedule import Definition
 from lapinq_core.importing import TaskNotFound, prepare_imports
 
 SCHEDULES = "__lapinq_schedules__"
-"""The attribute of a task with its schedules: callables without parameters, each gives a `Definition`."""
+"""The attribute of a task with its schedules: callables without parameters that each return a `Definition`."""
 
 log = logging.getLogger(__name__)
 
 
 class NotDeclared(LapinqError):
-    """The schedules of a module can't be told."""
+    """The schedules of a module cannot be read."""
 
 
 def declared_in(modules: Sequence[str]) -> dict[str, list[Definition]]:
-    """The schedules that each of these modules declares; one that several have belongs to the first of them.
+    """The schedules that each of these modules declares; one declared in several belongs to the first of them.
 
     Raises `NotDeclared`, also for two schedules with the same name.
     """
@@ -40,13 +41,13 @@ def declared_in(modules: Sequence[str]) -> dict[str, list[Definition]]:
                 by_module[module].append(definition)
             elif known != definition:
                 raise NotDeclared(
-                    f"schedules of module {module!r}: there are two called {definition.name!r}; give one a name="
+                    f"schedules of module {module!r}: two are named {definition.name!r}; give one a name="
                 )
     return by_module
 
 
 def declared(module_path: str) -> list[Definition]:
-    """The schedules of all tasks that are found in a module or in its classes, by their names. Imports it.
+    """The schedules of all tasks found in a module or in its classes, by their names. Imports it.
 
     Raises `NotDeclared` with what is wrong with the module or a schedule.
     """
@@ -57,7 +58,7 @@ def declared(module_path: str) -> list[Definition]:
     except TaskNotFound as error:
         raise NotDeclared(f"{what}: {error}") from error
     except Exception as error:
-        raise NotDeclared(f"{what}: importing it raises {type(error).__name__}: {error}") from error
+        raise NotDeclared(f"{what}: the import failed with {type(error).__name__}: {error}") from error
     now = datetime.now(UTC)
     found: dict[str, Definition] = {}
     for declare in _declarations(module):
@@ -66,7 +67,7 @@ def declared(module_path: str) -> list[Definition]:
         except Exception as error:
             raise NotDeclared(f"{what}: {_told(error)}") from error
         if found.setdefault(definition.name, definition) is not definition:
-            raise NotDeclared(f"{what}: there are two called {definition.name!r}; give one a name=")
+            raise NotDeclared(f"{what}: two are named {definition.name!r}; give one a name=")
     if not found:
         log.warning("module %s declares no schedules", module_path)
     return [found[name] for name in sorted(found)]
@@ -87,7 +88,7 @@ def _declarations(module: ModuleType) -> Iterator[Callable[[], Definition]]:
 
 
 def _values(module: ModuleType) -> Iterator[object]:
-    # vars() and not dir(): a module-level __getattr__ must not be asked for every name.
+    # vars() and not dir(), so that a module-level __getattr__ isn't called for every name.
     for value in list(vars(module).values()):
         yield value
         if type(value) is type and value.__module__ == module.__name__:

@@ -1,6 +1,6 @@
-"""From `module_path` and `task_name` to the function, as a worker finds it; and from a name to a middleware.
+"""Finds the function for `module_path` and `task_name` as a worker does, and a middleware by its name.
 
-The module is imported; then the function registered there under the name by the decorator is taken, else the attribute
+It imports the module, then takes the function that the decorator registered there under the name, else the attribute
 of that name, which may lead through a class ("Mailer.send").
 """
 
@@ -17,11 +17,11 @@ from lapinq_core.domain.tasks.handling import HANDLING, Handling
 from lapinq_core.domain.tasks.middleware import Middleware
 
 MARK = "__lapinq_task__"
-"""The attribute by which the decorator says under which name an object is registered."""
+"""The attribute in which the decorator stores the name under which it registered an object."""
 
 
 class TaskNotFound(LapinqError):
-    """The function of a task can't be found."""
+    """The function of a task cannot be found."""
 
 
 class TaskNotAllowed(TaskNotFound):
@@ -32,33 +32,31 @@ class TaskNotAllowed(TaskNotFound):
 
 
 class MiddlewareNotUsable(LapinqError):
-    """A middleware of the worker can't be loaded."""
+    """A middleware of the worker cannot be loaded."""
 
 
 class Found(NamedTuple):
-    """The function to call, and what its decorator says of how to run it, if that is anything."""
+    """The function to call, and the options that its decorator sets for running it, if any."""
 
     function: Callable[..., Any]
     handling: Handling | None
 
 
 def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Callable[..., Any]:
-    """As `find`, the function alone."""
+    """Like `find`, but returns only the function."""
     return find(module_path, task_name, allowed).function
 
 
 def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found:
-    """What a task asks for. Imports its module, which runs the user's code and may take its time.
+    """The target of a task. Imports its module, which runs the user's code and may take long.
 
-    Raises `TaskNotFound` with what was searched and what is there, and `TaskNotAllowed` for what the patterns `allowed`
-    don't let it call. What the module itself raises while it is imported passes through as it is.
+    Raises `TaskNotFound` with what was searched and what is there, and `TaskNotAllowed` for a target that the patterns
+    `allowed` exclude. Exceptions that the module raises during its import pass through.
     """
     if not is_allowed(module_path, allowed):
         raise TaskNotAllowed(f"module {module_path!r} is not allowed by", allowed)
     if allowed and has_private_part(task_name):
-        raise TaskNotAllowed(
-            f"{task_name!r} has a part that begins with _, which is not allowed with", allowed
-        )
+        raise TaskNotAllowed(f"a part of {task_name!r} begins with _, which is not allowed with", allowed)
     if module_path == "__main__":
         raise TaskNotFound(
             "the task was enqueued from a script run as __main__, which no worker can import;"
@@ -77,27 +75,28 @@ def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found
         raise TaskNotFound(
             f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
         )
-    # Our own wrapper comes off, which only saves a call. Whatever else carries the mark is a decorator of the user's
-    # around it, to which functools.wraps copied it, or a proxy of one: that stays on.
+    # Unwrap our own wrapper, which only saves a call. Any other object with the mark is the user's decorator around
+    # it, to
+    # which functools.wraps copied the mark, or a proxy of one: keep that.
     return Found(vars(found)["__wrapped__"] if _is_ours(found) else found, _handling(found))
 
 
 def task_names(module_path: str) -> list[str]:
-    """The names under which tasks are registered in a module, sorted. Imports it, as `find` does."""
+    """The names of the tasks registered in a module, sorted. Imports it, as `find` does."""
     return sorted(_registered(_import(module_path)))
 
 
 def load_middleware(names: Sequence[str]) -> tuple[Middleware, ...]:
-    """The middleware that each `module:name` stands for: an instance, or a class or function that makes one when it is
+    """The middleware that each `module:name` refers to: an instance, or a class or function that returns one when
     called without arguments. Imports the modules. Raises `MiddlewareNotUsable`."""
     return tuple(_load_middleware(name) for name in names)
 
 
 def prepare_imports(modules: Sequence[str]) -> None:
-    """What a program that runs tasks does first: makes the working directory importable, imports `modules`.
+    """Prepares a program that runs tasks: makes the working directory importable, and imports `modules`.
 
     A console script starts with its own directory on the path, but people run it where their modules are. Raises
-    `TaskNotFound` for a module that isn't there.
+    `TaskNotFound` for a module that doesn't exist.
     """
     here = os.getcwd()  # noqa: PTH109  # the entry as Python writes it
     if "" not in sys.path and here not in sys.path:
@@ -110,7 +109,7 @@ def _load_middleware(name: str) -> Middleware:
     place = f"middleware {name!r} (--middleware or LAPINQ_WORKER_MIDDLEWARE)"
     module_path, colon, attribute = name.partition(":")
     if not (module_path and colon and attribute):
-        raise MiddlewareNotUsable(f"{place} must be written as module:name, such as app.tracing:Tracing")
+        raise MiddlewareNotUsable(f"{place} must have the form module:name, such as app.tracing:Tracing")
     try:
         found = _attribute(_import(module_path), attribute)
         if found is None:
@@ -121,11 +120,11 @@ def _load_middleware(name: str) -> Middleware:
     except MiddlewareNotUsable:
         raise
     except Exception as error:
-        raise MiddlewareNotUsable(f"{place} can't be made: {type(error).__name__}: {error}") from error
+        raise MiddlewareNotUsable(f"{place} cannot be created: {type(error).__name__}: {error}") from error
     if not isinstance(made, Middleware):
         raise MiddlewareNotUsable(
-            f"{place} must be a lapinq.Middleware, or a class or function that gives one without arguments,"
-            f" not {type(made).__name__}"
+            f"{place} must be a lapinq.Middleware, or a class or function that returns one without"
+            f" arguments, not {type(made).__name__}"
         )
     return made
 
@@ -134,7 +133,7 @@ def _import(module_path: str) -> ModuleType:
     try:
         return importlib.import_module(module_path)
     except ModuleNotFoundError as error:
-        # Only when it is the module itself that is missing; a missing import inside it is the user's error to see.
+        # Only if the module itself is missing. A missing import inside it is the user's error and passes through.
         if error.name is None or not (module_path == error.name or module_path.startswith(f"{error.name}.")):
             raise
         raise TaskNotFound(
@@ -144,8 +143,8 @@ def _import(module_path: str) -> ModuleType:
 
 
 def _registered(module: ModuleType) -> dict[str, Any]:
-    # vars() and not dir(): a module-level __getattr__ must not be asked for every name. What is defined in the module
-    # itself comes last and wins over what it imports under the same name.
+    # vars() and not dir(), so that a module-level __getattr__ isn't called for every name. Names defined in the module
+    # itself come last and win over imported ones.
     values = sorted(vars(module).values(), key=lambda value: _module_of(value) == module.__name__)
     return {name: value for value in values if (name := _mark(value)) is not None}
 
@@ -167,7 +166,8 @@ def _handling(found: object) -> Handling | None:
 
 
 def _is_ours(found: object) -> bool:
-    # By name: the client stands above this module. And type(), for a proxy can pretend to be of any class.
+    # By name, because this module must not import the client. With type(), because a proxy can pretend to be of any
+    # class.
     return f"{type(found).__module__}.{type(found).__qualname__}" == "lapinq.task.Task"
 
 

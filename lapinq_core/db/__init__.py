@@ -1,1 +1,1 @@
-"""How lapinq reaches PostgreSQL: connections, statements, tables, migrations. No verb on a task lives here."""
+"""How lapinq reaches PostgreSQL: connections, statements, migrations, and the embedded database."""

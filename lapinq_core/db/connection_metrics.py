@@ -1,4 +1,4 @@
-"""What the metrics say of a part's connections to the database."""
+"""The metrics of a part's database connections."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from lapinq_core.runtime import catalogue
 
 
 def connection_metrics(part: str, pool: Pool, *notifiers: Notifier) -> Iterator[Metric]:
-    """Of the pool and the notifiers of `part`; any thread may ask."""
+    """The metrics of the pool and the notifiers of `part`. Any thread may call it."""
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
     yield catalogue.POOL_CONNECTIONS.of({(part, "busy"): max(0, size - idle), (part, "idle"): idle})

@@ -19,7 +19,7 @@ class DatabaseReadOnly(DatabaseUnavailable):
 
 
 class ValueRefused(LapinqError):
-    """The database can't store a value it was given."""
+    """The database cannot store a value that it was given."""
 
 
 _AWAY = (
@@ -29,7 +29,7 @@ _AWAY = (
     pg.LockNotAvailable,
     pg.InsufficientResources,
     pg.OperatorIntervention,
-    # To the driver these are internal errors, and yet they pass.
+    # The driver reports these as internal errors, but they are temporary.
     pg.ReadOnlySqlTransaction,
     pg.IdleInTransactionSessionTimeout,
     pg.TransactionTimeout,
@@ -47,7 +47,7 @@ def is_away(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether that holds for every call, not just for one that was cancelled, waited for a lock, or tried to write."""
+    """Whether that holds for every call, not only for one that was cancelled, waited for a lock, or tried to write."""
     return is_away(error) and not isinstance(
         error, (pg.QueryCanceled, pg.LockNotAvailable, pg.ReadOnlySqlTransaction)
     )

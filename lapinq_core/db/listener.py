@@ -1,7 +1,7 @@
 """Listens for NOTIFY on one connection per process: psycopg lets a listening connection do nothing else.
 
-A notification is a hint. After every (re)connect subscribers get an empty payload, which tells them to look for
-themselves. A query that must be answered within seconds detects a half-open connection.
+A notification is a hint. After every (re)connect subscribers get an empty payload, which tells them to query the
+database. A periodic query with a time limit of seconds detects a half-open connection.
 """
 
 import asyncio

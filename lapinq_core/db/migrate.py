@@ -1,4 +1,4 @@
-"""Brings the schema up to date, and tells whether it is.
+"""Migrates the schema, and tells whether it is up to date.
 
 Any number of processes may call `migrate` at once: an advisory lock lets one migrate while the others wait and then
 find nothing to do. A migration waits only briefly for the lock of a table: while one long query holds that table, all
@@ -32,10 +32,10 @@ class MigrationBusy(LapinqError):
 
 
 def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | None, str]:
-    """Brings the database at `url` to this release's schema; returns the revisions before and after.
+    """Migrates the database at `url` to this release's schema; returns the revisions before and after.
 
     Waits up to `lock_wait` seconds while another process migrates, then raises `MigrationBusy`. Raises
-    `DatabaseUnavailable` when the database is away, and `SchemaError` when its schema is older than the baseline.
+    `DatabaseUnavailable` if the database is unavailable, and `SchemaError` if its schema is older than the baseline.
     """
     with translated(), psycopg.connect(conninfo(url, "lapinq-migrate"), autocommit=True) as connection:
         connection.execute(f"SET default_transaction_isolation = '{ISOLATION}'")
@@ -50,7 +50,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
                 f"the database's schema is at {before}, from before the first release: run `lapinq migrate` at commit"
                 f" {BEFORE_BASELINE} of lapinq first, or start with an empty database"
             )
-        # These take a third of a second to import: not for a database that is up to date.
+        # These take a third of a second to import, which a database that is up to date doesn't need.
         import sqlalchemy as sa
         from alembic import command
         from sqlalchemy.exc import DBAPIError
@@ -65,7 +65,7 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
             try:
                 command.upgrade(config, "head")
             except DBAPIError as error:
-                # The driver's own error, without the whole script in its message.
+                # Raise the driver's own error, without the whole script in its message.
                 raise error.orig or error from None
         connection.autocommit = True
         after = current_revision(connection)

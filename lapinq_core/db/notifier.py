@@ -1,8 +1,8 @@
-"""Sends NOTIFY after the commit, never inside it: for queues that got work, and for tasks that somebody waits for.
+"""Sends NOTIFY after the commit, never inside it: for queues that have work, and for tasks whose end somebody awaits.
 
 NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks. One notifier per
-process and channel sends for all of them: the first at once, then at most 50 a second unless told otherwise. A
-notification is a hint: polling finds what gets lost.
+process and channel sends for all of them: the first immediately, then at most 50 a second by default. A notification
+is a hint: polling finds what gets lost.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from lapinq_core.runtime.failure_log import FailureLog
 READY_CHANNEL = "lapinq_ready"
 """Queues that got work; workers listen."""
 WAIT_CHANNEL = "lapinq_wait"
-"""Ids of tasks whose end somebody waits for, separated by spaces; workers listen."""
+"""Ids of tasks whose end somebody awaits, separated by spaces; workers listen."""
 DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, separated by spaces; servers listen."""
 LEAST_INTERVAL_SECONDS = 0.02
 DONE_INTERVAL_SECONDS = 0.005
-"""Between two sends for `DONE_CHANNEL`: somebody waits for each, and nothing is sent while nobody does."""
+"""Between two sends for `DONE_CHANNEL`. Somebody waits for each, and without waiters nothing is sent."""
 SEND_DEADLINE_SECONDS = 5.0
 MOST_IDS = 200
 """In one payload, which must be shorter than 8,000 bytes."""
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Notifier:
-    """Gathers names of queues or tasks and sends them. A running event loop owns it.
+    """Collects names of queues or tasks and sends them. A running event loop owns it.
 
     It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default one each; `least_interval`
     is the pause between two sends, in seconds.
@@ -54,20 +54,20 @@ class Notifier:
         self._some = asyncio.Event()
         self._failures = FailureLog(
             log,
-            f"could not notify on {channel}, the news will be found by polling",
+            f"could not notify on {channel}; polling will find the changes",
             is_away,
             level=logging.DEBUG,
         )
         self.sent_count = 0
 
     def wake(self, names: Iterable[str]) -> None:
-        """Notifies the listeners of `names` soon; returns at once."""
+        """Schedules a notification of `names` and returns immediately."""
         self._names.update(names)
         if self._names:
             self._some.set()
 
     async def run(self) -> None:
-        """Sends what `wake` gathers, until cancelled."""
+        """Sends what `wake` collects, until cancelled."""
         while True:
             await self._some.wait()
             self._some.clear()
@@ -76,13 +76,13 @@ class Notifier:
                 async with asyncio.timeout(SEND_DEADLINE_SECONDS), self._pool.connection() as conn:
                     await notify(conn, self._packed(names), self._channel)
                 self.sent_count += len(names)
-            except Exception as error:  # noqa: BLE001  # a loop's turn: the next news go out all the same
+            except Exception as error:  # noqa: BLE001  # keep the loop running: later notifications must still go out
                 self._failures.failed(error)
             await asyncio.sleep(self._least_interval)
 
 
 def done_notifier(pool: Pool) -> Notifier:
-    """The notifier for ended tasks that somebody waits for."""
+    """The notifier for ended tasks that somebody awaits."""
     return Notifier(pool, DONE_CHANNEL, joined, least_interval=DONE_INTERVAL_SECONDS)
 
 

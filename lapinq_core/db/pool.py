@@ -1,4 +1,4 @@
-"""Connections: the kinds there are, how they are opened and what is set on each, and the pool that requests share.
+"""Connections: their kinds, how to open them, their settings, and the pool that requests share.
 
 A verb that works on any connection takes psycopg's; one that needs a kind names it. All connections are in autocommit
 mode: a statement is its own transaction unless the caller opens one.
@@ -24,13 +24,13 @@ LOCK_TIMEOUT_SECONDS = 5.0
 IDLE_IN_TRANSACTION_SECONDS = 60.0
 CONNECT_TIMEOUT_SECONDS = 5
 ISOLATION = "read committed"
-"""All our statements rely on it: after waiting for a lock they see what was committed meanwhile."""
+"""All statements rely on it: after waiting for a lock they see what was committed in the meantime."""
 LISTENING_SECONDS = 2.0
 DRAIN_INTERVAL_SECONDS = 1.0
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-"""Every PostgreSQL answers it with a letter (the protocol's SSLRequest), whether or not it offers TLS."""
+"""The protocol's SSLRequest, which every PostgreSQL answers with a letter, whether or not it offers TLS."""
 
-# The kernel notices a peer that vanished silently within about ten seconds.
+# The kernel notices within about ten seconds that a peer vanished silently.
 _DEFAULTS = {
     "client_encoding": "utf8",
     "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
@@ -62,8 +62,8 @@ class PooledConnection(psycopg.AsyncConnection):
 class PinnedConnection(psycopg.AsyncConnection):
     """A session that only claims tasks or settles attempts, for as long as it lasts.
 
-    Each of those statements goes row by row through a known index. `PLAN_SETTINGS` keep the planner from anything else,
-    whatever statistics say of tables that fill and empty within seconds. Other statements get bad plans here.
+    Each of those statements goes row by row through a known index. `PLAN_SETTINGS` keep the planner from other plans,
+    whatever statistics say about tables that fill and empty within seconds. Other statements get bad plans here.
     """
 
 
@@ -142,7 +142,7 @@ def connect_sync(url: str, name: str) -> psycopg.Connection:
 
 @contextmanager
 def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[None]:
-    """Cuts off `connection` when the context takes longer, which then raises psycopg.OperationalError.
+    """Closes `connection` if the context takes longer, which then raises psycopg.OperationalError.
 
     Nothing else interrupts a thread that waits for a server which accepts connections but doesn't answer.
     """
@@ -191,10 +191,10 @@ class _Pool(AsyncConnectionPool[PooledConnection]):
 
 
 def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int = 2) -> Pool:
-    """A pool, not yet open. `await pool.open()` returns at once, also while the database is down.
+    """A pool, not yet open. `await pool.open()` returns immediately, even while the database is down.
 
-    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. `min_size` idle
-    connections are kept.
+    A caller waits at most `timeout` seconds for a connection, then gets psycopg_pool.PoolTimeout. The pool keeps
+    `min_size` idle connections.
     """
     return _Pool(
         conninfo(url, name),
@@ -206,8 +206,9 @@ def make_pool(url: str, name: str, size: int, *, timeout: float, min_size: int =
         timeout=timeout,
         max_waiting=1000,
         max_idle=60.0,
-        # The pool doubles its pauses between attempts. Giving up early lets the next caller try at once, instead of
-        # waiting half a minute when the database is long back.
+        # The pool doubles its pauses between attempts. With an early timeout the next caller tries immediately,
+        # instead of
+        # waiting half a minute although the database is back.
         reconnect_timeout=2.0,
         name=name,
         open=False,

@@ -1,4 +1,4 @@
-"""The first steps of every program: find the database, check the schema, and say plainly what went wrong."""
+"""The first steps of every program: find the database, check the schema, and report errors plainly."""
 
 import asyncio
 import logging
@@ -95,10 +95,10 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
 
 
 def _revision_at(url: str) -> str | None:
-    """As `current_revision`. Raises `DatabaseUnavailable`, also without an answer within `LOOK_SECONDS`.
+    """As `current_revision`. Also raises `DatabaseUnavailable` if there is no answer within `LOOK_SECONDS`.
 
-    A pooler may accept a connection and let it wait for one to the database. A program that is told to stop should not
-    wait for that, nor leave a check behind.
+    A pooler may accept a connection and let it wait for one to the database. A program that is stopping should not wait
+    for that, nor leave a check behind.
     """
     with (
         translated(),
@@ -123,7 +123,7 @@ async def wait_for_schema(url: str, stop: asyncio.Event) -> None:
 
 @contextmanager
 def explained() -> Generator[None]:
-    """Around a command: turns our errors into a message on standard error and an exit code."""
+    """Around a command: turns lapinq's errors into a message on standard error and an exit code."""
     try:
         yield
     except SettingsError as error:
@@ -139,8 +139,8 @@ def _check_url(url: str) -> None:
     try:
         conninfo(url, "lapinq")
     except psycopg.ProgrammingError:
-        # Not in the driver's words, which show a part of the URL, and so perhaps of a password.
-        raise SettingsError("--database-url or DATABASE_URL can't be read as a PostgreSQL URL") from None
+        # Not the driver's message, which shows a part of the URL, and perhaps of a password.
+        raise SettingsError("--database-url or DATABASE_URL is not a valid PostgreSQL URL") from None
 
 
 def _stop(error: Exception, code: int) -> SystemExit:

@@ -1,4 +1,4 @@
-"""Loads SQL: a statement a file, the file name is the verb's name.
+"""Loads SQL: one statement per file, named after its verb.
 
 Every statement carries a `/* lapinq:verb */` tag, which identifies it in `pg_stat_activity` and the server's log.
 """

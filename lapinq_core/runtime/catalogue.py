@@ -1,4 +1,4 @@
-"""Every metric of lapinq's own, by name: kind, meaning and labels. `docs/operate/metrics.md` explains them."""
+"""Every metric of lapinq by name: kind, help and labels. `docs/operate/metrics.md` explains them."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -13,7 +13,7 @@ Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One metric. The methods make what prometheus-client writes out of it, from values by the labels' values."""
+    """One metric. The methods make the form that prometheus-client writes, from values by label values."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -25,7 +25,7 @@ class Measure(msgspec.Struct, frozen=True):
         return self.of({(): value})
 
     def of(self, values: Mapping[Labels, float]) -> Family:
-        """With these values; for a counter or a gauge. Another thread may go on counting in `values`."""
+        """With these values; for a counter or a gauge. Another thread may keep counting in `values`."""
         kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         family = kind(self.name, self.help, labels=self.labels)
         for labels, value in list(values.items()):
@@ -45,38 +45,36 @@ def _le(bound: float) -> str:
     return "+Inf" if bound == float("inf") else str(bound)
 
 
-BUILD_INFO = Measure(
-    "lapinq_build_info", "gauge", "The version of lapinq that runs here; always 1", ("version",)
-)
+BUILD_INFO = Measure("lapinq_build_info", "gauge", "The running version of lapinq; always 1", ("version",))
 
-# What the API asks the database for at a scrape
+# What the API queries from the database at a scrape
 
 TASKS = Measure("lapinq_tasks", "gauge", "Task counts by queue and status", ("queue", "status"))
 OLDEST_READY = Measure(
     "lapinq_oldest_ready_age_seconds",
     "gauge",
-    "Seconds since the first task in line was enqueued or became due",
+    "Seconds that the first ready task has been ready",
     ("queue",),
 )
-PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1; there for queues that are paused", ("queue",))
+PAUSED = Measure("lapinq_queue_paused", "gauge", "1 for each paused queue", ("queue",))
 OVERDUE = Measure(
     "lapinq_delayed_overdue_seconds",
     "gauge",
-    "Seconds since the first delayed task, not yet made ready, was due",
+    "Seconds that the first delayed task is overdue",
 )
 WEBHOOKS_OVERDUE = Measure(
-    "lapinq_webhooks_overdue_seconds", "gauge", "Seconds since the first webhook that waits was due"
+    "lapinq_webhooks_overdue_seconds", "gauge", "Seconds that the first pending webhook is overdue"
 )
 SCHEDULES_OVERDUE = Measure(
     "lapinq_schedules_overdue_seconds",
     "gauge",
-    "Seconds since the first tick that nobody has dealt with was due",
+    "Seconds that the first unhandled tick of a schedule is overdue",
 )
 DATABASE_UP = Measure("lapinq_database_up", "gauge", "Whether the database answered for this scrape")
 BREAKER_OPEN = Measure(
     "lapinq_database_breaker_open",
     "gauge",
-    "Whether requests are answered 503 at once because the database is away",
+    "Whether the API answers 503 immediately because the database is unavailable",
 )
 
 # The API
@@ -84,11 +82,11 @@ BREAKER_OPEN = Measure(
 HTTP_REQUESTS = Measure(
     "lapinq_http_request_seconds",
     "histogram",
-    "Seconds from a request to the end of its answer",
+    "Seconds from a request to the end of its response",
     ("method", "route", "status"),
 )
 ENQUEUED = Measure(
-    "lapinq_tasks_enqueued_total", "counter", "Tasks taken in over HTTP and stored", ("queue", "way")
+    "lapinq_tasks_enqueued_total", "counter", "Tasks received over HTTP and stored", ("queue", "way")
 )
 
 # Workers
@@ -96,68 +94,73 @@ ENQUEUED = Measure(
 WAITS = Measure(
     "lapinq_task_wait_seconds",
     "histogram",
-    "Seconds from a task's enqueueing or due time to its first claim",
+    "Seconds from a task's enqueue or due time to its first claim",
     ("queue",),
 )
-RUNS = Measure("lapinq_task_run_seconds", "histogram", "Seconds that an attempt ran", ("queue",))
+RUNS = Measure("lapinq_task_run_seconds", "histogram", "Run time of attempts in seconds", ("queue",))
 OUTCOMES = Measure(
     "lapinq_task_outcomes_total", "counter", "How attempts ended", ("queue", "task", "outcome")
 )
 RESCUED = Measure(
-    "lapinq_tasks_rescued_total", "counter", "Tasks taken from lost workers or past their deadline"
+    "lapinq_tasks_rescued_total", "counter", "Tasks rescued from dead workers or ended past their deadline"
 )
 REFUSED = Measure(
     "lapinq_task_results_refused_total",
     "counter",
-    "Ends of attempts dropped because others had the task by then",
+    "Results dropped because the worker had lost the task's lease",
 )
-SLOTS = Measure("lapinq_worker_slots", "gauge", "Places to run a task, by whether one runs there", ("state",))
-CLAIMED_AHEAD = Measure("lapinq_worker_claimed_ahead", "gauge", "Tasks claimed that wait for a free place")
-UNWRITTEN = Measure("lapinq_worker_unwritten_results", "gauge", "Ends of attempts that wait to be written")
+SLOTS = Measure("lapinq_worker_slots", "gauge", "Slots of the worker, busy and free", ("state",))
+CLAIMED_AHEAD = Measure("lapinq_worker_claimed_ahead", "gauge", "Prefetched tasks that wait for a slot")
+UNWRITTEN = Measure("lapinq_worker_unwritten_results", "gauge", "Results not stored yet")
 LEASE_CURRENT = Measure(
-    "lapinq_worker_lease_current", "gauge", "Whether the signs of life of this worker get through"
+    "lapinq_worker_lease_current", "gauge", "Whether the worker's heartbeats reach the database"
 )
-LISTENING = Measure("lapinq_listener_connected", "gauge", "Whether notifications are heard", ("part",))
+LISTENING = Measure(
+    "lapinq_listener_connected", "gauge", "Whether the process receives notifications", ("part",)
+)
 
-# Who delivers webhooks
+# Webhook delivery
 
 WEBHOOK_TRIES = Measure(
-    "lapinq_webhook_tries_total", "counter", "Tries to deliver a webhook, by what came of them", ("outcome",)
+    "lapinq_webhook_tries_total", "counter", "Deliveries of webhooks by outcome", ("outcome",)
 )
 
-# Who fires schedules
+# Firing of schedules
 
-TICKS = Measure(
-    "lapinq_schedule_ticks_total", "counter", "Ticks of schedules, by what was done", ("outcome",)
-)
+TICKS = Measure("lapinq_schedule_ticks_total", "counter", "Ticks of schedules by outcome", ("outcome",))
 TICK_LATENESS = Measure(
-    "lapinq_schedule_lateness_seconds", "histogram", "Seconds from the planned instant of a tick to its task"
+    "lapinq_schedule_lateness_seconds",
+    "histogram",
+    ("Seconds from the planned time of a tick until it was handled"),
 )
 
 # Every part of a process
 
 CHORES = Measure(
-    "lapinq_chore_seconds", "histogram", "Seconds that a pass of the upkeep took", ("part", "chore")
+    "lapinq_chore_seconds",
+    "histogram",
+    "Duration of passes of maintenance jobs in seconds",
+    ("part", "chore"),
 )
 CHORE_FAILURES = Measure(
-    "lapinq_chore_failures_total", "counter", "Passes of the upkeep that failed", ("part", "chore")
+    "lapinq_chore_failures_total", "counter", "Failed passes of maintenance jobs", ("part", "chore")
 )
 CHORE_LAG = Measure(
     "lapinq_chore_lag_seconds",
     "gauge",
-    "Seconds since the next pass of the upkeep was to begin",
+    "Seconds since the next pass of a maintenance job was due",
     ("part", "chore"),
 )
 POOL_CONNECTIONS = Measure(
     "lapinq_database_pool_connections", "gauge", "Connections of the pool", ("part", "state")
 )
 POOL_WAITING = Measure(
-    "lapinq_database_pool_waiting", "gauge", "Who waits for a connection of the pool", ("part",)
+    "lapinq_database_pool_waiting", "gauge", "Requests that wait for a connection of the pool", ("part",)
 )
 NOTIFICATIONS = Measure(
     "lapinq_notifications_total",
     "counter",
-    "Notifications sent: queues that have work, delayed tasks due soon, and ends that are waited for",
+    "Notifications sent: queues with work, delayed tasks due soon, and ended tasks that someone waits for",
     ("part",),
 )
 

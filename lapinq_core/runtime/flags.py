@@ -1,6 +1,6 @@
-"""Flags of the command line, one a field of `Settings`.
+"""Flags of the command line, one for each field of `Settings`.
 
-A flag that isn't given is None, so that the environment holds; its help names the variable for the same.
+A flag that isn't given is None, so that the environment applies; its help names the variable.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def option(field: str, *names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002  # click's own word
-    """A click option for `field`, handed to the command under that name.
+    """A click option for `field`, passed to the command under that name.
 
-    `names` are its flags, `--field-name` when there is none. A switch gets its `--no-` form too, a list may
-    be given several times. A value that can't be is a usage error which names the flag.
+    `names` are its flags, by default `--field-name`. A switch also gets its `--no-` form, and a list may be given
+    several times. An invalid value is a usage error that names the flag.
     """
     names = names or (f"--{field.replace('_', '-')}",)
     hint = _HINTS[field]
@@ -49,9 +49,9 @@ def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 
 
 def database(purpose: str) -> Callable[[Command], Command]:
-    """The flags that name the database; `purpose` says what it is used for: "PostgreSQL to work on"."""
+    """The flags that name the database; `purpose` begins their help: "PostgreSQL to work on"."""
     return group(
-        option("database_url", help=f"{purpose}; without one the embedded PostgreSQL is used."),
+        option("database_url", help=f"{purpose}. Without it, the embedded PostgreSQL."),
         option("data_dir", help="Directory of the embedded database."),
         option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
     )
@@ -60,16 +60,17 @@ def database(purpose: str) -> Callable[[Command], Command]:
 def logging() -> Callable[[Command], Command]:
     """The flags of the log."""
     return group(
-        option("log_level", help="Least severe log lines to write."),
-        option("json_log", help="Write log lines as JSON objects."),
+        option("log_level", help="Minimum level of logged lines."),
+        option("json_log", help="Log each line as a JSON object."),
     )
 
 
 def metrics() -> Callable[[Command], Command]:
-    """The flags of where a program without an HTTP server of its own serves its metrics."""
+    """The flags for serving metrics, for a program without its own HTTP server."""
     return group(
         option(
-            "metrics_port", help="Port to serve metrics on; 0 takes a free one. None: they are not served."
+            "metrics_port",
+            help=("Port to serve metrics on; 0 picks a free port. Without it metrics are not served."),
         ),
         option("metrics_host", help="Address to serve metrics on."),
     )
@@ -101,7 +102,7 @@ def _read(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ..
     assert param.name is not None, "options have names"
     if value == "":
         if param.name in GUARDS:
-            return value  # which `load_settings` refuses, with the exit code for it
+            return value  # which `load_settings` refuses, with its own exit code
         raise click.BadParameter("must not be empty", ctx, param)
     if not value:
         return None

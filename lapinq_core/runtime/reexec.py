@@ -1,6 +1,6 @@
 """Re-executes the running program in place: same process id, same command line, same environment.
 
-For our own programs, when their event loop is blocked by code that only the end of the program ends.
+For lapinq's own programs, when code that only the end of the process stops is blocking their event loop.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""From the text of a setting to its value, by the type of its field."""
+"""Converts the text of a setting to its value, by the type of its field."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Bytes = Annotated[int, Meta(ge=1, title="bytes")]
 
 
 class SettingsError(LapinqError):
-    """A setting can't be read."""
+    """A setting is invalid."""
 
 
 class EmptySetting(SettingsError):
@@ -25,12 +25,12 @@ class EmptySetting(SettingsError):
 
 
 def is_empty(value: object) -> bool:
-    """Whether it is a blank text, or a list of nothing."""
+    """Whether it is a blank text, or a list without items."""
     return value == () or (isinstance(value, str) and not value.strip())
 
 
 def convert(name: str, raw: object, hint: object) -> object:
-    """The value of type `hint` that `raw` stands for. Raises `SettingsError`, which calls it `name`."""
+    """The value of type `hint` for the text `raw`. Raises `SettingsError`, which calls it `name`."""
     if isinstance(raw, str):
         hint_args = [arg for arg in get_args(hint) if arg is not type(None)]
         if get_origin(hint) is tuple:

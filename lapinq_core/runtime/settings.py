@@ -1,7 +1,7 @@
-"""Everything that can be set from outside, read from the environment here and nowhere else.
+"""All settings. Only this module reads the environment.
 
-A field `name` is read from `LAPINQ_NAME` (the database's from `DATABASE_URL`); flags of the command line are passed as
-overrides and win. Secrets can also be given as the path of a file in `LAPINQ_NAME_FILE`.
+A field `name` comes from `LAPINQ_NAME` (the database's from `DATABASE_URL`); command-line flags are passed as
+overrides and win. For secrets, `LAPINQ_NAME_FILE` may hold the path of a file instead.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,118 +29,118 @@ PoolKind = Literal["processes", "threads"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a process. The docstring below each says its meaning; `docs/reference/settings.md` lists them."""
+    """The settings of a process. A docstring below each field explains it; `docs/reference/settings.md` lists them."""
 
     database_url: str | None = None
-    """libpq URL of the database; without one the embedded PostgreSQL is used."""
+    """libpq URL of the database; without it, the embedded PostgreSQL is used."""
     listen_database_url: str | None = None
-    """The same database past the pooler that `database_url` leads through, for what takes a session of its own."""
+    """Direct URL of the same database, if `database_url` leads through a transaction pooler."""
     data_dir: Path | None = None
     """Directory of the embedded database."""
     pg_bin: Path | None = None
-    """Directory of the PostgreSQL programs for the embedded database."""
+    """Directory of the programs `postgres` and `initdb` for the embedded database."""
     pool_size: Count = 10
-    """Most database connections a process keeps for requests."""
+    """Maximum number of database connections the API keeps for requests."""
 
     host: str = "127.0.0.1"
     """Address the API listens on."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8001
-    """Port the API listens on; 0 takes a free one."""
+    """Port the API listens on; 0 picks a free port."""
     api_key: str | None = None
-    """Key that every call of the API must carry; without one the API is open."""
+    """Key that requests to the API must send; without it, the API is open."""
     require_auth: bool = False
-    """Refuse API calls that bring neither a key nor a session, also where no `api_key` is set."""
+    """Refuse API requests without a key or session, even if `api_key` is not set."""
     read_only: bool = False
-    """Refuse whatever would change something for anybody, but for logging in and out."""
+    """Refuse every change except logging in and out."""
     redact: tuple[str, ...] = ()
-    """Names of keys, or globs, whose values in what tasks carry are hidden from who may not see them, by commas."""
+    """Key names or globs, separated by commas, whose values in payloads are hidden from users without permission."""
     session_secret: str | None = None
-    """Signs dashboard sessions; made at random at each start when empty, which ends those from before."""
+    """Signs dashboard sessions; if empty, random at each start, which ends earlier sessions."""
     admin_username: str | None = None
-    """Name of the first user, made when there is none; `lapinq` when not set."""
+    """Name of the first user, created when there are no users; `lapinq` if not set."""
     admin_password: str | None = None
-    """Password of the first user; `lapinq` when not set."""
+    """Password of the first user; `lapinq` if not set."""
     cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the API from a browser, separated by commas; `*` is any, without credentials."""
+    """Origins whose pages may call the API from a browser, separated by commas; `*` allows any, without credentials."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    """Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted."""
     rate_limit: Annotated[int, Meta(ge=0)] = 0
-    """Most API requests a minute from one address; 0 is no limit."""
+    """Maximum number of API requests per minute from one address; 0 is no limit."""
     max_payload_size: Count = 1024 * 1024
-    """Largest request body in bytes."""
+    """Maximum size of a request body in bytes."""
     max_batch_payload_size: Count = 16 * 1024 * 1024
-    """Largest body of a batch in bytes."""
+    """Maximum size of a batch's body in bytes."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names that requests may name beside addresses and `localhost`, separated by commas."""
+    """Host names accepted in `Host` besides addresses and `localhost`, separated by commas."""
     allowed_modules: tuple[str, ...] = ()
-    """Glob patterns of the modules that tasks may come from, separated by commas; not set, any."""
+    """Glob patterns of the modules that tasks may come from, separated by commas; not set allows any."""
 
     worker: bool = False
     """Run a worker inside the server."""
     worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 4
-    """Most tasks a worker runs at once."""
+    """Maximum number of tasks that a worker runs at the same time."""
     worker_poll_interval: Seconds = 0.1
-    """Seconds between two looks at the queue while nothing wakes the worker."""
+    """How often an idle worker polls the queue when no notification wakes it, in seconds."""
     worker_timeout: Seconds = 300.0
-    """Time limit in seconds of a task that brings none of its own."""
+    """Time limit of tasks that set none, in seconds."""
     time_limit_grace: SecondsOrOff = 1.0
-    """Seconds between telling a task that its time limit is reached and ending it by force."""
+    """Seconds that a task may take to end after it is interrupted at its time limit, before it is ended by force."""
     cancel_grace: SecondsOrOff = 5.0
-    """Seconds a running task gets to end by itself when somebody cancels it."""
+    """Seconds that a cancelled task may take to end, before it is ended by force."""
     worker_pool: PoolKind = "processes"
     """Where plain functions run: `processes` or `threads`. Coroutines always run on the event loop."""
     worker_max_memory: Bytes | None = None
-    """Most resident memory of a child process (`512M`, `2G`); the task that takes it beyond fails."""
+    """Memory limit of a child process (`512M`, `2G`), resident; the task that exceeds it fails."""
     worker_max_tasks_per_child: Count | None = None
-    """Tasks after which a child process is replaced by a new one."""
+    """Replace a child process after this many tasks."""
     worker_middleware: tuple[str, ...] = ()
-    """Middleware around every task of a worker, as `module:name`, separated by commas, the first outermost."""
+    """Middleware around every task of a worker, each as `module:name`, separated by commas; the first is outermost."""
     worker_strict_order: bool = False
-    """Serve the queues strictly in the order named: one is served only while those before it are empty."""
+    """Serve the queues strictly in the order given: each only while those before it are empty."""
     worker_rates: bool | None = None
-    """Log a line with the rates once a minute; by default only on a terminal."""
+    """Log the worker's rates once a minute; by default only if standard error is a terminal."""
     worker_queues: tuple[str, ...] = ()
     """Queues a worker serves, separated by commas, each with an optional `=weight`; empty serves all."""
     worker_imports: tuple[str, ...] = ()
-    """Modules a worker imports at its start, separated by commas."""
+    """Modules that a worker imports at startup, separated by commas."""
     worker_name: str | None = None
-    """Name of the worker in lists; host name and process id when empty."""
+    """Name of the worker in lists; if empty, host name and process id."""
     heartbeat_interval: Seconds = 5.0
-    """Seconds between two signs of life of a worker."""
+    """Seconds between a worker's heartbeats."""
     lease_seconds: Seconds = 30.0
-    """Seconds without a sign of life after which a worker's tasks are given to others."""
+    """Seconds without a heartbeat after which a worker is declared dead, and other workers get its tasks."""
     stale_recovery_interval: Seconds = 5.0
-    """Seconds between two searches for tasks whose worker was lost."""
+    """How often workers look for tasks of dead workers, in seconds."""
     max_result_size: Bytes = 16 * 1024 * 1024
-    """Largest result of a task in bytes of JSON (`64M` too); a task that returns more fails."""
+    """Maximum size of a result as JSON, in bytes (or `64M`); a task that returns more fails."""
     shutdown_grace: SecondsOrOff = 30.0
-    """Seconds running tasks get to finish when the worker is told to stop."""
+    """Seconds that running tasks may continue at shutdown, before they are interrupted."""
 
     webhook_secret: tuple[str, ...] = ()
-    """Secrets that webhooks are signed with, each `whsec_` and base64, separated by commas; all of them sign."""
+    """Secrets that sign webhooks, each `whsec_` and base64, separated by commas; all of them sign."""
     webhook_allow: tuple[str, ...] = ()
-    """Host names and networks that webhooks may be sent to although they are private, separated by commas."""
+    """Private host names and networks that webhooks may be sent to, separated by commas."""
 
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
-    """Port on which a worker or scheduler serves its metrics; 0 takes a free one, none serves none."""
+    """Port on which a worker or scheduler serves its metrics; 0 picks a free port. Not set: not served."""
     metrics_host: str = "127.0.0.1"
     """Address on which a worker or scheduler serves its metrics."""
 
     scheduler: bool = False
     """Run the scheduler inside the server."""
     scheduler_interval: Seconds = 60.0
-    """Longest sleep of the scheduler between two looks, in seconds."""
+    """Maximum sleep of the scheduler between two queries for due schedules, in seconds."""
     schedule_modules: tuple[str, ...] = ()
-    """Modules whose declared schedules the scheduler stores at its start, separated by commas."""
+    """Modules whose declared schedules the scheduler stores at startup, separated by commas."""
     cleanup_interval: SecondsOrOff = 0.0
-    """Seconds between two deletions of finished tasks past their time to live; 0 is off."""
+    """How often to delete ended tasks whose time to live is over, in seconds; 0 is off."""
     keep: tuple[str, ...] = ()
-    """How long ended tasks are kept, as `30d` or by status as `failed=90d`, and the audit log, separated by commas."""
+    """How long to keep ended tasks, as `30d` or by status as `failed=90d`, and the audit log, separated by commas."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe log lines to write."""
+    """Minimum level of logged lines."""
     json_log: bool = False
-    """Write log lines as JSON objects."""
+    """Log each line as a JSON object."""
 
     @property
     def is_open(self) -> bool:
@@ -177,9 +177,9 @@ GUARDS = frozenset(
         "webhook_allow",
     }
 )
-"""The settings that guard something: one that is set but empty is refused, for it must not leave the door open.
+"""The settings that guard something: if one is set but empty, loading fails, so that the mistake opens nothing.
 
-`session_secret` is none of them, for it is made at random when empty.
+`session_secret` is not among them: if empty, it is random.
 """
 
 _HINTS = get_type_hints(Settings, include_extras=True)
@@ -191,9 +191,9 @@ def variable(field: str) -> str:
 
 
 def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
-    """Settings from `environ`, with every override that is not None in place of it.
+    """Settings from `environ`; an override that is not None replaces the variable.
 
-    Raises `SettingsError` with the name of the variable or flag that is wrong, `EmptySetting` where one of `GUARDS` is
+    Raises `SettingsError` with the name of the variable or flag that is wrong, `EmptySetting` if one of `GUARDS` is
     empty.
     """
     values = {
@@ -220,7 +220,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
 
 
 def parse_setting(field: str, raw: object, name: str) -> object:
-    """The value of `field` that `raw` stands for. Raises `SettingsError`, which calls it `name`."""
+    """The value of `field` for the text `raw`. Raises `SettingsError`, which calls it `name`."""
     return convert(name, raw, _HINTS[field])
 
 
@@ -245,7 +245,7 @@ def _check_entries(settings: Settings, field: str, read: Callable[[str], object]
 
 
 def _check_first_user(settings: Settings) -> None:
-    """The rules for everybody's name and password hold for the first user's too. Raises `SettingsError`."""
+    """Checks the first user's name and password by the rules for every user. Raises `SettingsError`."""
     username = settings.admin_username or DEFAULT_USERNAME
     try:
         check_username("admin_username", username)
@@ -274,7 +274,7 @@ def _read(environ: Mapping[str, str], field: str) -> object:
 
 
 def _value(name: str, field: str, raw: object) -> object:
-    """What `raw` means; None where it is empty and guards nothing. Raises `SettingsError`, which calls it `name`."""
+    """The value for `raw`; None if it is empty and guards nothing. Raises `SettingsError`, which calls it `name`."""
     if field not in GUARDS:
         return None if raw == "" else convert(name, raw, _HINTS[field])
     value = None if is_empty(raw) else convert(name, raw, _HINTS[field])

@@ -1,4 +1,4 @@
-"""What another thread is doing at this moment."""
+"""The stack of another thread at this moment."""
 
 import sys
 import traceback

@@ -11,5 +11,5 @@ R = TypeVar("R")
 
 
 def any_thread(method: Callable[P, R]) -> Callable[P, R]:
-    """Marks a method that any thread may call, also while the event loop is blocked."""
+    """Marks a method that any thread may call, even while the event loop is blocked."""
     return method

@@ -1,4 +1,4 @@
-"""What all tables share: the metadata, types of columns, and storage of tables that change all the time."""
+"""What all tables share: the metadata, column types, and storage parameters of tables that change constantly."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID

@@ -1,4 +1,4 @@
-"""Queues: their settings, how many tasks they hold, and figures over time."""
+"""Queues: their settings, how many tasks they hold, and statistics over time."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY

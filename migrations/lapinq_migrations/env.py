@@ -4,7 +4,7 @@ from alembic import context
 
 connection = context.config.attributes.get("connection")
 if connection is None:
-    raise SystemExit("run migrations with `lapinq migrate`; it takes the lock and sets the time limits")
+    raise SystemExit("run migrations with `lapinq migrate`, which takes the lock and sets the time limits")
 
 context.configure(
     connection=connection,

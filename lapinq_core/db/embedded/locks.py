@@ -1,7 +1,7 @@
-"""flocks on files: taking one with a limit of time, asking whether one is held, and by whom.
+"""flocks on files: takes one within a time limit, and tells whether one is held, and by whom.
 
-The kernel drops an flock when the last process that has the open file ends, however it ends, so these locks
-can't be stale. They hold between processes, threads and containers that share the directory.
+The kernel drops an flock when the last process that has the open file ends, however it ends, so these locks can't be
+stale. They work between processes, threads and containers that share the directory.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process that holds a lock; `command` is its command line, empty where it can't be read."""
+    """A process that holds a lock; `command` is its command line, empty if it can't be read."""
 
     pid: int
     command: str
@@ -27,27 +27,27 @@ class Holder:
 
 
 def take_shared(fd: int) -> bool:
-    """Takes the lock together with others; False while somebody holds it for itself."""
+    """Takes a shared lock; False while somebody holds an exclusive one."""
     return _take(fd, fcntl.LOCK_SH)
 
 
 def take_exclusive(fd: int) -> bool:
-    """Takes the lock alone; False while anybody else holds it. A share that `fd` had is gone either way."""
+    """Takes an exclusive lock; False while anybody else holds one. In both cases it gives up a shared lock of `fd`."""
     return _take(fd, fcntl.LOCK_EX)
 
 
 def wait_exclusive(fd: int, *, wait: float) -> None:
-    """Takes the lock alone, after waiting at most `wait` seconds for it; else raises `TimeoutError`."""
+    """Takes an exclusive lock, waiting at most `wait` seconds for it; else raises `TimeoutError`."""
     give_up = time.monotonic() + wait
     while not take_exclusive(fd):
         if time.monotonic() > give_up:
-            raise TimeoutError(f"a lock was held by another process for {wait:.0f} s")
+            raise TimeoutError(f"another process held a lock for {wait:.0f} s")
         time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
 def exclusive(fd: int, *, wait: float) -> Generator[None]:
-    """Holds the lock alone after `wait_exclusive`, and closes `fd` at the end."""
+    """Holds an exclusive lock after `wait_exclusive`, and closes `fd` at the end."""
     try:
         wait_exclusive(fd, wait=wait)
         yield
@@ -56,7 +56,7 @@ def exclusive(fd: int, *, wait: float) -> Generator[None]:
 
 
 def release(fd: int) -> None:
-    """Gives the lock up and closes `fd`: in forked children that inherited it, too."""
+    """Releases the lock and closes `fd`, also for forked children that inherited it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
@@ -64,7 +64,7 @@ def release(fd: int) -> None:
 
 
 def holders(fd: int) -> tuple[Holder, ...]:
-    """The processes that hold the lock of this file, as far as they can be seen: not in other containers."""
+    """The processes that hold the lock of this file, as far as they are visible: not those in other containers."""
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:
@@ -83,7 +83,7 @@ def holders(fd: int) -> tuple[Holder, ...]:
                         same_file.add(int(pid))
             case _:
                 pass
-    # Some file systems (btrfs, overlays) show another device here than to fstat.
+    # Some file systems (btrfs, overlays) show a different device here than in fstat.
     return tuple(Holder(pid, _command(pid)) for pid in sorted(same_file or same_inode))
 
 

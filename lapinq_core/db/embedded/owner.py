@@ -1,7 +1,7 @@
-"""The user that owns the data directory and runs the server: ourselves, or for root another user.
+"""The user who owns the data directory and runs the server: the current user, or for root another one.
 
-PostgreSQL refuses to run as root. A directory that exists already keeps its owner, whoever that is; a new one
-is given to `postgres`, else to `nobody`.
+PostgreSQL refuses to run as root. An existing directory keeps its owner; a new one is given to `postgres`, else to
+`nobody`.
 """
 
 import os
@@ -13,20 +13,20 @@ from pathlib import Path
 from lapinq_core.db.embedded.errors import EmbeddedError
 
 _CANDIDATES = ("postgres", "nobody")
-# Nothing of the caller's: its PG* variables would steer the server, and its secrets stay with it.
+# Not the caller's environment: its PG* variables would configure the server, and its secrets must not leak.
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A user, as whom programs are run."""
+    """A user who runs programs."""
 
     uid: int
     gid: int
 
     @property
     def is_other(self) -> bool:
-        """Whether this is somebody else than the calling process, which is root then."""
+        """Whether this is not the user of the calling process, which is root then."""
         return self.uid != os.geteuid()
 
     @property
@@ -44,8 +44,8 @@ class Owner:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program to its end, with both its outputs in `stdout` (or in the file `output`).
 
-        It runs in a session of its own, so no key pressed in the caller's terminal reaches it, and inherits
-        the files `inherit`. Raises `PermissionError` when this user may not run that program.
+        It runs in its own session, so no key pressed in the caller's terminal reaches it, and inherits the files
+        `inherit`. Raises `PermissionError` if this user may not run the program.
         """
         try:
             return subprocess.run(  # noqa: S603  # the programs are ours or PostgreSQL's
@@ -70,7 +70,7 @@ class Owner:
         except OSError as error:
             if not self.is_other or error.filename is not None:
                 raise
-            # It came from setuid or setgid, before the program was tried.
+            # The error came from setuid or setgid, before the program was executed.
             raise EmbeddedError(
                 f"this process can't become the user {self.name}: {error.strerror}"
             ) from error
@@ -84,16 +84,16 @@ def user_name(uid: int) -> str:
 
 
 def owner_of(folder: Path) -> Owner | None:
-    """The owner of a directory that was used before; None where root has to choose one.
+    """The owner of a directory that was used before; None if root has to choose one.
 
-    Raises `EmbeddedError` when it belongs to another user, unless we are root.
+    Raises `EmbeddedError` if it belongs to another user, unless we are root.
     """
     for place in (folder / "pgdata", folder):
         try:
             status = place.stat()
         except FileNotFoundError:
             continue
-        except PermissionError:  # a closed folder hides what is in it, but shows whose it is
+        except PermissionError:  # a closed directory hides its contents, but shows its owner
             if place == folder:
                 raise
             continue
@@ -108,7 +108,7 @@ def owner_of(folder: Path) -> Owner | None:
 
 
 def choose_owner(folder: Path) -> Owner:
-    """Who shall own the directory `folder`, which nobody but us and root uses yet."""
+    """The future owner of the directory `folder`, which only we and root have used so far."""
     if os.geteuid() != 0:
         return Owner(os.geteuid(), os.getegid())
     obstacles: list[str] = []
@@ -124,13 +124,13 @@ def choose_owner(folder: Path) -> Owner:
             return owner
         obstacles.append(obstacle)
     raise EmbeddedError(
-        f"PostgreSQL can't be run by root, and not by another user either: {'; '.join(obstacles)}."
-        " Run as an ordinary user, or choose a --data-dir that these users can reach"
+        f"PostgreSQL can't run as root, and not as another user either: {'; '.join(obstacles)}. Run as an"
+        " ordinary user, or choose a --data-dir that these users can reach"
     )
 
 
 def _obstacle(owner: Owner, folder: Path) -> str | None:
-    """Why `owner` can't work in `folder`. One that is missing or empty will be its own: its parent counts."""
+    """Why `owner` can't work in `folder`. If it is missing or empty, it will belong to `owner`: its parent counts."""
     place = folder
     while not place.exists() or (place == folder and not any(place.iterdir())):
         place = place.parent

@@ -1,8 +1,8 @@
-"""The server process: started on its own, recognised without mistake, and signalled only after that.
+"""The server process: starts it, identifies it reliably, and only then signals it.
 
-`postmaster.pid` is what PostgreSQL writes of itself. After a crash it is stale, and the process that has that
-id by now may be anybody's. It counts as our server only when it runs `postgres` in this very directory, or
-when it is the one that listens on the socket named in the file.
+PostgreSQL writes `postmaster.pid`. After a crash it is stale, and its process id may belong to any other process by
+now. A process counts as our server only if it runs `postgres` in this very directory, or listens on the socket named
+in the file.
 """
 
 import errno
@@ -17,14 +17,14 @@ from pathlib import Path
 from lapinq_core.db.embedded.binaries import Binaries
 from lapinq_core.db.embedded.folder import Folder
 
-PORT = 5432  # a part of the socket's name, nothing else
+PORT = 5432  # part of the socket's name, nothing else
 _LONGEST_PID_FILE = 8192
 _CONNECT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """What `postmaster.pid` says; the later fields are empty while the server is only starting."""
+    """The contents of `postmaster.pid`; the later fields are empty while the server is only starting."""
 
     pid: int
     data_dir: str
@@ -46,7 +46,7 @@ def recorded(pgdata: Path) -> Postmaster | None:
 
 
 def proven(folder: Folder) -> Postmaster | None:
-    """The process named in `postmaster.pid`, if it lives and is the server of this directory."""
+    """The process named in `postmaster.pid`, if it is alive and the server of this directory."""
     named = recorded(folder.pgdata)
     if named is None or named.pid <= 1:
         return None
@@ -54,7 +54,7 @@ def proven(folder: Folder) -> Postmaster | None:
 
 
 def send(number: signal.Signals, folder: Folder) -> bool:
-    """Signals the server of this directory; False where there is none that is proven."""
+    """Signals the server of this directory; False if no process is proven to be it."""
     named = recorded(folder.pgdata)
     if named is None:
         return False
@@ -65,7 +65,7 @@ def send(number: signal.Signals, folder: Folder) -> bool:
     except OSError as error:
         if error.errno not in {errno.ENOSYS, errno.EPERM}:
             raise
-        handle = None  # an old kernel or a sandbox: only the next lines lie between proof and signal then
+        handle = None  # an old kernel or a sandbox: then only the next lines lie between proof and signal
     try:
         found = proven(folder)
         if found is None or found.pid != named.pid:
@@ -73,7 +73,7 @@ def send(number: signal.Signals, folder: Folder) -> bool:
         if handle is None:
             os.kill(named.pid, number)
         else:
-            signal.pidfd_send_signal(handle, number)  # it can't reach a successor of that number
+            signal.pidfd_send_signal(handle, number)  # it can't reach another process that got the same id
     except ProcessLookupError:
         return False
     finally:
@@ -83,7 +83,7 @@ def send(number: signal.Signals, folder: Folder) -> bool:
 
 
 def end_orphans(folder: Folder) -> None:
-    """Ends the children of a killed server: they may work on for long, and keep a new one from starting."""
+    """Ends the children of a killed server: they may run for a long time, and keep a new server from starting."""
     for pid in _processes(folder):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
@@ -91,14 +91,14 @@ def end_orphans(folder: Folder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A process that listens on a socket; its `pid` is 0 where it can't be seen from here."""
+    """A process that listens on a socket; its `pid` is 0 if it is not visible from here."""
 
     pid: int
     uid: int
 
 
 def listener(socket_dir: Path, port: int = PORT) -> Peer | None:
-    """Who listens there, by the word of the kernel; None when nobody does."""
+    """The process that listens there, according to the kernel; None if there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)
         try:
@@ -115,10 +115,10 @@ def socket_name(port: int = PORT) -> str:
 
 
 def spawn(folder: Folder, binaries: Binaries, socket_dir: Path, *, log: int, inherit: int) -> None:
-    """Starts the server and returns at once. It inherits the file `inherit`.
+    """Starts the server and returns immediately. The server inherits the file `inherit`.
 
-    It becomes nobody's child, in a session of its own: it outlives us, no key in our terminal reaches it, and
-    it leaves no zombie behind when somebody else stops it.
+    It is detached, in its own session: it outlives us, no key in our terminal reaches it, and it leaves no zombie when
+    somebody else stops it.
     """
     settings = {
         "listen_addresses": "",
@@ -139,7 +139,7 @@ def spawn(folder: Folder, binaries: Binaries, socket_dir: Path, *, log: int, inh
     )
 
 
-# Asked as the owner: in a container root may not look at other users' processes.
+# Runs as the owner: in a container root may not inspect other users' processes.
 _FIND_PROCESSES = """
 for process in /proc/[0-9]*; do
     if [ "$process/cwd" -ef "$1" ]; then

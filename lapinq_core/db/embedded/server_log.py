@@ -1,4 +1,4 @@
-"""The file the server writes its messages to: bounded at each start, and quoted when a start fails."""
+"""The server's log file: bounded at each start, and quoted when a start fails."""
 
 import os
 import stat
@@ -11,7 +11,7 @@ _QUOTED_BYTES = 8192
 
 
 def open_log(folder: Folder) -> tuple[int, int]:
-    """The open log and its size. One that has grown large moves aside, in place of the one before it."""
+    """The open log and its size. A log that has grown large replaces the previous one first."""
     log = folder.open(folder.log.name, os.O_WRONLY | os.O_APPEND)
     size = os.fstat(log).st_size
     if size <= _MOST_BYTES:

@@ -1,4 +1,4 @@
-"""Where the Unix socket lies: in the data directory, or in one of its own where that path doesn't do."""
+"""The directory of the Unix socket: in the data directory, or a separate one if that path is unsuitable."""
 
 import hashlib
 import os
@@ -9,15 +9,15 @@ from lapinq_core.db.embedded.folder import Folder
 from lapinq_core.db.embedded.postmaster import socket_name
 
 _LONGEST = 107
-"""Bytes the kernel takes for a socket's path."""
-_SHORT_PLACE = Path("/tmp")  # noqa: S108  # the directory made in it is private, and checked to be
+"""The kernel's limit for a socket's path, in bytes."""
+_SHORT_PLACE = Path("/tmp")  # noqa: S108  # the directory created in it is private, and checked to be
 
 
 def make_socket_dir(folder: Folder) -> Path:
-    """The directory for the socket, made where it is missing and rid of what a killed server left in it.
+    """The directory for the socket, created if it is missing and cleared of what a killed server left.
 
-    The caller makes sure that no server runs: an old lock file would name a process id that may be another's
-    by now.
+    The caller makes sure that no server runs: an old lock file names a process id that may belong to another process by
+    now.
     """
     place = folder.socket if _fits(folder.socket) else _short(folder)
     folder.make_private(place)
@@ -27,14 +27,14 @@ def make_socket_dir(folder: Folder) -> Path:
 
 
 def remove_short_socket_dir(folder: Folder) -> None:
-    """Leaves nothing outside of the data directory after a stop."""
+    """Removes what lies outside the data directory, after a stop."""
     if not _fits(folder.socket):
-        with suppress(OSError):  # not there, not empty or not ours: then it isn't what we made
+        with suppress(OSError):  # missing, not empty or not ours: then we didn't create it
             _short(folder).rmdir()
 
 
 def _fits(place: Path) -> bool:
-    # libpq takes a comma in a host for the end of it.
+    # libpq treats a comma in a host as a separator.
     return "," not in str(place) and len(os.fsencode(place / socket_name())) <= _LONGEST
 
 

@@ -1,4 +1,4 @@
-"""What can be said of a data directory from outside, without changing or waiting for anything."""
+"""The status of a data directory, seen from outside, without changing or waiting for anything."""
 
 import os
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from lapinq_core.db.embedded.server import Server
 class Status:
     """The state of an embedded database.
 
-    `state` is `running`, `stopped`, or between them `starting` or `stopping`. `version` is the server's, or
-    while it is stopped the major version of its files; `size` is that of the files in bytes.
+    `state` is `running`, `stopped`, or between them `starting` or `stopping`. `version` is the server's, or while it is
+    stopped the major version of its files; `size` is that of the files in bytes.
     """
 
     state: str

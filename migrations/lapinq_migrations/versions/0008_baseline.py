@@ -1,7 +1,6 @@
-"""The schema that every database starts from. It replaces the revisions 0001 to 0008 of before the first release.
+"""The schema that every database starts from. It replaces the revisions 0001 to 0008 from before the first release.
 
-Revision ID: 0008
-Revises:
+Revision ID: 0008 Revises:
 """
 
 from alembic import op

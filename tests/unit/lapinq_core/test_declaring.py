@@ -105,7 +105,7 @@ def test_what_two_modules_have_belongs_to_the_first(write: Write) -> None:
         ("def f(): ...", None),
         (
             "@tq.cron('@daily', name='a')\ndef f(): ...\n@tq.cron('@daily', name='a')\ndef g(): ...",
-            "there are two called 'a'",
+            "two are named 'a'",
         ),
         (
             "def make():\n @tq.cron('@daily')\n def f(): ...\n return [f]\nclass A:\n f = make()[0]",
@@ -131,5 +131,5 @@ def test_a_module_that_is_not_there_is_said_to_be_missing() -> None:
 def test_two_modules_cannot_have_different_schedules_of_one_name(write: Write) -> None:
     write("first", "@tq.cron('@daily', name='a')\ndef send(): ...")
     write("second", "@tq.cron('@hourly', name='a')\ndef send(): ...")
-    with pytest.raises(NotDeclared, match="module 'second': there are two called 'a'"):
+    with pytest.raises(NotDeclared, match="module 'second': two are named 'a'"):
         declared_in(["first", "second"])

@@ -43,16 +43,16 @@ def test_middleware_is_an_instance_or_what_makes_one(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("layers", "must be written as module:name, such as app.tracing:Tracing"),
-        (":x", "must be written as module:name"),
-        ("layers:", "must be written as module:name"),
+        ("layers", "must have the form module:name, such as app.tracing:Tracing"),
+        (":x", "must have the form module:name"),
+        ("layers:", "must have the form module:name"),
         ("layers:nothing", "module 'layers' has no 'nothing'"),
         ("no_such_module:x", "no module 'no_such_module'; searched: "),
-        ("layers:failing", "can't be made: ZeroDivisionError: division by zero"),
-        ("layers:needs_more", "can't be made: TypeError: needs_more"),
-        ("layers:answer", "can't be made: TypeError: 'int' object is not callable"),
-        ("layers:wrong", "must be a lapinq.Middleware, or a class or function that gives one"),
-        ("broken_layers:x", "can't be made: ModuleNotFoundError: No module named 'no_such_dependency'"),
+        ("layers:failing", "cannot be created: ZeroDivisionError: division by zero"),
+        ("layers:needs_more", "cannot be created: TypeError: needs_more"),
+        ("layers:answer", "cannot be created: TypeError: 'int' object is not callable"),
+        ("layers:wrong", "must be a lapinq.Middleware, or a class or function that returns one"),
+        ("broken_layers:x", "cannot be created: ModuleNotFoundError: No module named 'no_such_dependency'"),
     ],
 )
 def test_middleware_that_is_not_usable_is_told_with_its_setting(write: Write, name: str, told: str) -> None:

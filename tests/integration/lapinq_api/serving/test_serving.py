@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_is_said_plainly(database: str) -> None:
             ["--port", "0", "--database-url", "top:secret"],
             {},
             exits.USAGE,
-            "can't be read as a PostgreSQL URL",
+            "is not a valid PostgreSQL URL",
         ),
         (["--host", "no.such.host.invalid"], {}, exits.FAILED, "has no address"),
         (["--worker", "--import", "no_such_module"], {}, exits.FAILED, "no module 'no_such_module'"),

@@ -9,20 +9,20 @@ from lapinq.version import __version__
 _COMMANDS = {
     "server": (
         "lapinq.commands.server:server",
-        "Serve the API and the dashboard, with a worker if asked to.",
+        "Serve the API and the dashboard, with a worker if requested.",
     ),
     "worker": ("lapinq_worker.cli:worker", "Run tasks."),
     "scheduler": (
         "lapinq_scheduler.cli:scheduler",
-        "Fire schedules, deliver webhooks and do the maintenance.",
+        "Fire schedules, deliver webhooks and run maintenance.",
     ),
     "task": ("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
     "schedule": ("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
     "fleet": ("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
-    "user": ("lapinq.commands.user:user", "See to the users of the dashboard."),
-    "key": ("lapinq.commands.key:key", "Make, list and delete named API keys."),
-    "health": ("lapinq.commands.health:health", "Ask whether a daemon on this machine is well."),
-    "migrate": ("lapinq.commands.migrate:migrate", "Bring the database's schema up to date."),
+    "user": ("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
+    "key": ("lapinq.commands.key:key", "Create, list and delete named API keys."),
+    "health": ("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
+    "migrate": ("lapinq.commands.migrate:migrate", "Migrate the database's schema."),
     "db": ("lapinq.commands.db:db", "Start, stop and use the embedded PostgreSQL."),
 }
 

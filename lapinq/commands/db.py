@@ -1,4 +1,4 @@
-"""`lapinq db`: the embedded database by hand."""
+"""`lapinq db`: manages the embedded database."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def start(data_dir: Path | None, pg_bin: Path | None) -> None:
 
 @db.command()
 @_place
-@click.option("--force", is_flag=True, help="Stop it even while other processes use it.")
+@click.option("--force", is_flag=True, help="Stop it even if other processes use it.")
 def stop(data_dir: Path | None, pg_bin: Path | None, force: bool) -> None:
     """Stop the database, unless other processes use it."""
     with _reported():
@@ -52,7 +52,7 @@ def stop(data_dir: Path | None, pg_bin: Path | None, force: bool) -> None:
 @db.command()
 @_place
 def status(data_dir: Path | None, pg_bin: Path | None) -> None:
-    """Show the state of the database. Exits with 1 when it isn't running."""
+    """Show the state of the database. Exits with 1 if it isn't running."""
     with _reported():
         found = _database(data_dir, pg_bin).status()
     for label, value in _facts(found):
@@ -63,12 +63,14 @@ def status(data_dir: Path | None, pg_bin: Path | None) -> None:
 @db.command()
 @_place
 def url(data_dir: Path | None, pg_bin: Path | None) -> None:
-    """Print the URL of the running database. Exits with 1 when it isn't running."""
+    """Print the URL of the running database. Exits with 1 if it isn't running."""
     with _reported():
         database = _database(data_dir, pg_bin)
         found = database.url()
     if found is None:
-        click.echo(f"The database in {database.data_dir} isn't running: see `lapinq db start`.", err=True)
+        click.echo(
+            f"The database in {database.data_dir} isn't running. Start it with `lapinq db start`.", err=True
+        )
         sys.exit(exits.FAILED)
     click.echo(found)
 
@@ -77,7 +79,7 @@ def url(data_dir: Path | None, pg_bin: Path | None) -> None:
 @_place
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(data_dir: Path | None, pg_bin: Path | None, arguments: tuple[str, ...]) -> None:
-    """Run psql on the database, which is kept up meanwhile. ARGUMENTS are psql's own."""
+    """Run psql on the database, which runs at least as long. ARGUMENTS are psql's own."""
     with _reported():
         database = _database(data_dir, pg_bin)
         program = find_psql(database.pg_bin)
@@ -110,7 +112,7 @@ def _facts(found: Status) -> Generator[tuple[str, str]]:
 
 
 def _psql_environment(url: str) -> dict[str, str]:
-    """The connection as variables of libpq, so that psql's own arguments can change any part of it."""
+    """The connection as libpq's variables, so that psql's own arguments can change any part of it."""
     parts = conninfo_to_dict(url)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     connection = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGDATABASE": "dbname"}
@@ -119,7 +121,7 @@ def _psql_environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def _interrupts_left_to_child() -> Generator[None]:
-    """Ctrl-C cancels a query in psql and doesn't end us. (Were it ignored here, psql would inherit that.)"""
+    """Ctrl-C cancels a query in psql and doesn't end us. (If we ignored it, psql would inherit that.)"""
 
     def nothing(_number: int, _frame: FrameType | None) -> None:
         return
@@ -133,7 +135,7 @@ def _interrupts_left_to_child() -> Generator[None]:
 
 @contextmanager
 def _reported() -> Generator[None]:
-    """Prints our errors for people and exits with the code that tells them apart."""
+    """Prints lapinq's errors for people, and exits with the code of each."""
     try:
         yield
     except LapinqError as error:

@@ -1,4 +1,4 @@
-"""`lapinq fleet`: look at workers, quiet and stop them, straight on the database."""
+"""`lapinq fleet`: lists, quiets and stops workers, directly on the database."""
 
 import click
 
@@ -19,7 +19,7 @@ def fleet() -> None:
 @json_flag
 @database_flags
 def list_workers(as_json: bool, **given: object) -> None:
-    """List the workers, the living first."""
+    """List the workers, live ones first."""
     found = run(given, workers.list_workers)
     if as_json:
         click.echo(json_of(found))
@@ -34,25 +34,25 @@ def list_workers(as_json: bool, **given: object) -> None:
 @ids.worker_id
 @database_flags
 def quiet(worker_id: str, **given: object) -> None:
-    """Let a worker claim nothing more; what it runs ends as usual."""
+    """Make a worker stop claiming tasks. Running tasks continue."""
     _ask(given, worker_id, WorkerRequest.QUIET)
-    click.echo(f"asked {worker_id} to claim nothing more")
+    click.echo(f"asked {worker_id} to stop claiming tasks")
 
 
 @fleet.command()
 @ids.worker_id
 @database_flags
 def resume(worker_id: str, **given: object) -> None:
-    """Let a quiet worker claim again."""
+    """Let a quiet worker claim tasks again."""
     _ask(given, worker_id, None)
-    click.echo(f"asked {worker_id} to go on claiming")
+    click.echo(f"asked {worker_id} to claim tasks again")
 
 
 @fleet.command()
 @ids.worker_id
 @database_flags
 def stop(worker_id: str, **given: object) -> None:
-    """Stop a worker as SIGTERM does: what it runs gets its time to end."""
+    """Stop a worker as SIGTERM does: running tasks get the grace period."""
     _ask(given, worker_id, WorkerRequest.STOP)
     click.echo(f"asked {worker_id} to stop")
 
@@ -64,11 +64,11 @@ def _ask(given: dict[str, object], worker_id: str, request: WorkerRequest | None
 def _line(worker: WorkerDetails) -> str:
     running = "?" if worker.running is None else worker.running
     memory = "" if worker.memory_bytes is None else f"  {worker.memory_bytes / 2**20:.0f} MiB"
-    asked = f"  asked to {worker.asked_to} by {_plain(worker.asked_by or '')}" if worker.asked_to else ""
+    asked = f"  {worker.asked_to} requested by {_plain(worker.asked_by or '')}" if worker.asked_to else ""
     load = f"{running} of {worker.concurrency} running"
     return f"{worker.id}  {worker.state:<8}  {_plain(worker.name):<24}  {load:<18}{memory}{asked}"
 
 
 def _plain(text: str) -> str:
-    """It comes from elsewhere, and a terminal obeys some characters."""
+    """Without control characters, which a terminal would act on."""
     return "".join(one if one.isprintable() else "?" for one in text)

@@ -1,4 +1,4 @@
-"""`lapinq health`: what a container's health check runs. It is called every few seconds, so it imports little."""
+"""`lapinq health`: a container's health check. It runs every few seconds, so it imports little."""
 
 import os
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -15,20 +15,22 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # 
 
 @click.command()
 @click.argument("daemon", metavar="DAEMON", type=click.Choice(["api", "worker", "scheduler"]))
-@click.option("--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it lives.")
-@click.option("--url", help="Where it serves HTTP, instead of what the environment's settings say.")
+@click.option(
+    "--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it is alive."
+)
+@click.option("--url", help="URL to ask, instead of the one from the settings.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=5.0,
     show_default=True,
-    help="Seconds to wait for it.",
+    help="Seconds to wait for a response.",
 )
 def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None:
-    """Ask DAEMON, which is api, worker or scheduler, whether it is well.
+    """Ask DAEMON, which is api, worker or scheduler, whether it is healthy.
 
-    Exits with 0 when it is, with 1 when it is not or does not answer. A worker or scheduler is looked for at the port
-    of LAPINQ_METRICS_PORT, 9100 when that is empty; the API at LAPINQ_PORT.
+    Exits with 0 if so, with 1 if not or if there is no response. It asks the API at LAPINQ_PORT, a worker or scheduler
+    LAPINQ_METRICS_PORT, or at 9100 if that is not set.
     """
     try:
         told = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)
@@ -38,7 +40,7 @@ def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None
 
 
 def _address_of(daemon: str) -> str:
-    """Where the settings say that it serves HTTP. Raises `SettingsError`."""
+    """The URL according to the settings. Raises `SettingsError`."""
     settings = load_settings(os.environ)
     host, port = settings.host, settings.port
     if daemon != "api":
@@ -48,13 +50,13 @@ def _address_of(daemon: str) -> str:
 
 
 def _ask(address: str, path: str, timeout: float) -> str:
-    """What it says when it is well. Raises `ClickException` when it is not, `SettingsError` for what is no address."""
+    """The response, if healthy. Raises `ClickException` if not, and `SettingsError` for an invalid URL."""
     try:
         parts = urlsplit(address)
         kind = {"http": HTTPConnection, "https": HTTPSConnection}[parts.scheme]
         connection = kind(parts.hostname or "", parts.port, timeout=timeout)
     except (KeyError, ValueError, HTTPException):
-        raise SettingsError(f"{address} is no URL such as http://127.0.0.1:8001") from None
+        raise SettingsError(f"{address} is not a URL such as http://127.0.0.1:8001") from None
     try:
         connection.request("GET", parts.path.rstrip("/") + path)
         response = connection.getresponse()

@@ -1,4 +1,4 @@
-"""`lapinq key`: make, list and delete named API keys, straight on the database."""
+"""`lapinq key`: creates, lists and deletes named API keys, directly on the database."""
 
 import secrets
 
@@ -19,7 +19,7 @@ from lapinq_core.people.keys import KeyRecord
 
 @click.group()
 def key() -> None:
-    """Make, list and delete named API keys."""
+    """Create, list and delete named API keys."""
 
 
 @key.command()
@@ -31,12 +31,12 @@ def key() -> None:
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="What the key may do; may be repeated.",
+    help="What the key may do. Repeatable.",
 )
 @json_flag
 @database_flags
 def create(name: str, asked: tuple[str, ...], as_json: bool, **given: object) -> None:
-    """Make a key and print it. It can't be shown again."""
+    """Create a key and print it. It is never shown again."""
     try:
         check_name("NAME", name)
     except InvalidValue as error:
@@ -64,7 +64,7 @@ def list_keys(as_json: bool, **given: object) -> None:
 @click.argument("name")
 @database_flags
 def delete(name: str, **given: object) -> None:
-    """Delete a key. It stops working at once."""
+    """Delete a key. All servers refuse it immediately."""
 
     async def verb(conn: psycopg.AsyncConnection) -> bool:
         for record in await keys.list_all(conn):
@@ -79,4 +79,7 @@ def delete(name: str, **given: object) -> None:
 
 def _line(record: KeyRecord) -> str:
     used = f"last used {record.last_used_at:%Y-%m-%d %H:%M}" if record.last_used_at else "never used"
-    return f"{record.name:<24}  …{record.hint}  {','.join(record.scopes):<20}  {used}, made by {record.created_by}"
+    return (
+        f"{record.name:<24}  …{record.hint}  {','.join(record.scopes):<20}  {used}, created by"
+        f" {record.created_by}"
+    )

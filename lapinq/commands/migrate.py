@@ -11,9 +11,7 @@ from lapinq_core.runtime.settings import load_settings
 
 
 @click.command()
-@flags.option("database_url", help="PostgreSQL to migrate; without one the embedded PostgreSQL.")
-@flags.option("data_dir", help="Directory of the embedded database.")
-@flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
+@flags.database("PostgreSQL to migrate")
 @click.option(
     "--lock-wait",
     type=click.FloatRange(min=0),
@@ -22,7 +20,7 @@ from lapinq_core.runtime.settings import load_settings
     help="Seconds to wait for another migration.",
 )
 def migrate(lock_wait: float, **given: object) -> None:
-    """Bring the database's schema up to date. Safe to run from several places at once."""
+    """Migrate the database's schema to this release. Safe to run from several places at the same time."""
     with explained():
         settings = load_settings(os.environ, **given)
         with database(settings) as url:

@@ -1,4 +1,4 @@
-"""`lapinq schedule`: look at schedules and steer them, straight on the database."""
+"""`lapinq schedule`: shows and changes schedules, directly on the database."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ schedule.add_command(apply)
 
 @schedule.command("list")
 @click.option("--queue", "-q", help="Only schedules whose tasks go into this queue.")
-@click.option("--name", "-n", "part", help="Only those with this in their name or their task's name.")
+@click.option("--name", "-n", "part", help="Only schedules with this in their name or their task's name.")
 @click.option(
     "--state",
     "-s",
@@ -56,14 +56,14 @@ schedule.add_command(apply)
     type=click.IntRange(1, _MAX_LIMIT),
     default=50,
     show_default=True,
-    help="Most schedules to show.",
+    help="Maximum number to show.",
 )
 @json_flag
 @database_flags
 def list_schedules(
     queue: str | None, part: str | None, state: str | None, limit: int, as_json: bool, **given: object
 ) -> None:
-    """List schedules by name, with when each comes next and how its last run went."""
+    """List schedules by name, with the next time and the outcome of the last tick."""
     chosen = ScheduleFilter(queue=queue, part=part, state=ScheduleState(state) if state else None)
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[list[Schedule], bool, dict[int, list[Tick]]]:
@@ -78,7 +78,7 @@ def list_schedules(
     for one in found:
         click.echo(text.schedule_line(one, next(iter(last[one.id]), None), now))
     if has_more:
-        click.echo("and more; --limit shows them")
+        click.echo("there are more; raise --limit to see them")
 
 
 @schedule.command()
@@ -86,7 +86,7 @@ def list_schedules(
 @json_flag
 @database_flags
 def show(name: str, as_json: bool, **given: object) -> None:
-    """Show everything about a schedule, with its last ticks."""
+    """Show a schedule and its last ticks."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[Schedule, list[Tick]]:
         found = await _existing(conn, name)
@@ -106,14 +106,14 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @schedule.command("next")
 @click.argument("name", required=False)
 @click.option("--count", "-n", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many.")
-@click.option("--cron", help="This expression instead of what is stored; where it has H, NAME decides.")
-@click.option("--every", help="This interval instead of what is stored, from now on.")
+@click.option("--cron", help="This expression instead of a stored schedule. H needs NAME too.")
+@click.option("--every", help="This interval, starting now, instead of a stored schedule.")
 @click.option("--tz", default="UTC", show_default=True, help="Time zone of --cron.")
 @database_flags
 def next_(
     name: str | None, count: int, cron: str | None, every: str | None, tz: str, **given: object
 ) -> None:
-    """Show when a schedule comes next, or when an expression would."""
+    """Show when a schedule fires next, or when an expression would."""
     now = datetime.now(UTC)
     if cron is None and every is None:
         if name is None:
@@ -121,10 +121,10 @@ def next_(
         found = _run(given, name, lambda conn: _existing(conn, name))
         definition, anchor = found.definition, found.anchor_at
         if found.state is ScheduleState.PAUSED:
-            click.echo("It is paused; if it were not:")
+            click.echo("It is paused; without the pause:")
     else:
         if cron is not None and name is None and _HASH.search(cron):
-            raise click.UsageError("what H stands for goes by the name of the schedule: give NAME as well")
+            raise click.UsageError("H is derived from the name of the schedule: give NAME too")
         anchor = now.replace(microsecond=0)
         definition = Definition(
             name=name or "x", task_name="x", module_path="x", cron=cron, every=every, timezone=tz
@@ -146,7 +146,7 @@ _FLAGS = {"cron": "--cron", "every": "--every", "timezone": "--tz", "name": "NAM
 @_name
 @database_flags
 def enable(name: str, **given: object) -> None:
-    """Let a paused schedule fire again, from now on."""
+    """Resume a paused schedule from now on."""
     found = _run(given, name, lambda conn: schedules.resume(conn, name, by=author()))
     comes = "" if found.next_fire_at is None else f", next {text.utc(found.next_fire_at)}"
     click.echo(f"enabled {name}{comes}")
@@ -157,7 +157,7 @@ def enable(name: str, **given: object) -> None:
 @click.option("--reason", "-r", help="Why, for others to read.")
 @database_flags
 def disable(name: str, reason: str | None, **given: object) -> None:
-    """Let a schedule fire no more until it is enabled."""
+    """Pause a schedule until it is enabled."""
     _run(given, name, lambda conn: schedules.pause(conn, name, reason, by=author()))
     click.echo(f"disabled {name}")
 
@@ -166,7 +166,7 @@ def disable(name: str, reason: str | None, **given: object) -> None:
 @_name
 @database_flags
 def run_(name: str, **given: object) -> None:
-    """Run a schedule once now, besides what is planned. Prints the id of the task."""
+    """Run a schedule once, now, even if it is paused. Prints the id of the task."""
 
     async def verb(conn: psycopg.AsyncConnection) -> RunTick:
         tick, queues = await firing.run_now(conn, name, by=author())
@@ -174,7 +174,7 @@ def run_(name: str, **given: object) -> None:
         return tick
 
     tick = _run(given, name, verb)
-    click.echo(tick.task_id or f"{name} waits for the run before it to end, and runs then")
+    click.echo(tick.task_id or f"{name} will run when the previous run has ended")
 
 
 @schedule.command()
@@ -182,9 +182,9 @@ def run_(name: str, **given: object) -> None:
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @database_flags
 def delete(name: str, is_sure: bool, **given: object) -> None:
-    """Delete a schedule with its history; the tasks that it enqueued stay."""
+    """Delete a schedule and its history. Tasks it enqueued stay."""
     if not is_sure:
-        click.confirm(f"Delete schedule {name} with its history?", abort=True, err=True)
+        click.confirm(f"Delete schedule {name} and its history?", abort=True, err=True)
     _run(given, name, lambda conn: schedules.delete(conn, name, by=author()))
     click.echo(f"deleted {name}")
 

@@ -1,4 +1,4 @@
-"""`lapinq schedule apply`: the stored schedules become those of a file or of a module."""
+"""`lapinq schedule apply`: makes the stored schedules match a file or module."""
 
 import sys
 from datetime import UTC, datetime
@@ -24,14 +24,12 @@ from lapinq_scheduler.registering import declarations
 @click.argument("file_or_module")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(
-    "--prune", is_flag=True, help="Delete the schedules of this file or module that it has no longer."
+    "--prune", is_flag=True, help="Delete the stored schedules that this file or module no longer has."
 )
 @click.option(
-    "--force", is_flag=True, help="Take over schedules that are kept elsewhere or were made by hand."
+    "--force", is_flag=True, help="Take over schedules that belong to another source or were made by hand."
 )
-@click.option(
-    "--exit-code", "tells", is_flag=True, help="Exit with 2 when something changed or would change."
-)
+@click.option("--exit-code", "tells", is_flag=True, help="Exit with 2 if something changed or would change.")
 @json_flag
 @database_flags
 def apply(
@@ -43,7 +41,7 @@ def apply(
     as_json: bool,
     **given: object,
 ) -> None:
-    """Make the stored schedules those of a TOML or JSON file, or those that a module declares: all of them or none."""
+    """Make the stored schedules match a TOML or JSON file, or a module that declares schedules: all or none."""
     with explained():
         source, wanted = _wanted(file_or_module)
     gone = Gone.PAUSED if source.startswith(MODULE) else Gone.LEFT
@@ -77,7 +75,7 @@ def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
     except (OSError, ValueError) as error:
         raise Failed(f"{path} can't be read: {error}") from error
     file = read_file(written, "json" if path.suffix == ".json" else "toml", datetime.now(UTC))
-    # Of the path the last part alone, which is the same wherever the file lies.
+    # Only the last part of the path, which is the same wherever the file is.
     source = file.source or path.name
     return source, [
         Wanted(definition=entry.definition, source=source, enabled=entry.enabled) for entry in file.entries

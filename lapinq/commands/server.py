@@ -1,4 +1,4 @@
-"""`lapinq server`: the HTTP service, with a worker and a scheduler in the same process if asked to."""
+"""`lapinq server`: the HTTP service, with a worker and a scheduler in the same process if requested."""
 
 import os
 import sys
@@ -19,70 +19,76 @@ from lapinq_core.runtime.settings import load_settings
 @click.command()
 @serving_flags
 @flags.option("worker", help="Run a worker in this process.")
-@flags.option("worker_concurrency", help="Most tasks that worker runs at once.")
-@click.option("--concurrency", type=int, help="The same, by its older name.")
-@flags.option("worker_poll_interval", help="Seconds between two looks at the queue while nothing wakes it.")
-@flags.option("worker_timeout", help="Time limit in seconds of a task that brings none of its own.")
+@flags.option("worker_concurrency", help="Maximum tasks that worker runs at the same time.")
+@click.option("--concurrency", type=int, help="Older name of --worker-concurrency.")
 @flags.option(
-    "time_limit_grace", help="Seconds between telling a task that its time is over and ending it by force."
+    "worker_poll_interval",
+    help="How often that worker polls the queue when no notification wakes it, in seconds.",
 )
-@flags.option("cancel_grace", help="Seconds a running task gets to end by itself when it is cancelled.")
+@flags.option("worker_timeout", help="Time limit of tasks that set none, in seconds.")
+@flags.option(
+    "time_limit_grace",
+    help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+)
+@flags.option(
+    "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
+)
 @flags.option("worker_pool", help="Where plain functions run.")
 @flags.option(
     "worker_max_memory",
-    help="Most resident memory of a child process, such as 512M; the task that takes it beyond fails.",
+    help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
 )
+@flags.option("worker_max_tasks_per_child", help="Replace a child process after this many tasks.")
 @flags.option(
-    "worker_max_tasks_per_child", help="Tasks after which a child process is replaced by a new one."
+    "max_result_size",
+    help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
 )
-@flags.option("max_result_size", help="Largest result of a task as JSON, in bytes or such as 64M.")
 @flags.option(
     "worker_queues",
     "--worker-queues",
     "--queue",
-    help="Queue to serve, NAME or NAME=WEIGHT; may be repeated.",
+    help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
 )
 @flags.option(
     "worker_strict_order",
-    help="Serve the queues in the order named: one only while those before it are empty.",
+    help="Serve the queues in the order given: each only while those before it are empty.",
 )
-@flags.option("worker_imports", "--import", help="Module to import at the start; may be repeated.")
+@flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable.")
 @flags.option(
     "worker_middleware",
-    help="Middleware around every task, as module:name; may be repeated, the first is outermost.",
+    help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
 )
 @flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal.")
 @flags.option(
     "cleanup_interval",
-    help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
+    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
 )
 @flags.option(
     "keep",
-    help="How long ended tasks are kept: 30d, or failed=90d for one status; audit=52w for the audit log. May be"
-    " repeated; for ever by default.",
+    help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
+    " Repeatable; forever by default.",
 )
 @flags.option("scheduler", help="Run the scheduler in this process.")
 @flags.option(
     "schedule_modules",
     "--schedules",
-    help="Module whose declared schedules that scheduler stores at the start; may be repeated.",
+    help="Module whose declared schedules that scheduler stores at startup. Repeatable.",
 )
-@flags.option("scheduler_interval", help="Longest sleep of the scheduler between two looks, in seconds.")
+@flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds.")
 def server(concurrency: int | None, **given: object) -> None:
-    """Serve the API and the dashboard; with --worker run tasks too.
+    """Migrate the database, then serve the API and the dashboard. With --worker also run tasks.
 
-    The database is brought up to date at the start. SIGTERM or Ctrl-C lets requests and running tasks finish;
-    a second one ends it now.
+    SIGTERM or Ctrl-C lets requests and running tasks finish; a second one cuts the wait short.
     """
     with explained():
         if given["worker_concurrency"] is None:
             given["worker_concurrency"] = concurrency
         settings = load_settings(os.environ, **given)
         if settings.worker:
-            from lapinq_worker.claiming.queue_settings import choice_of  # of no use without a worker
+            from lapinq_worker.claiming.queue_settings import choice_of  # not needed without a worker
 
-            choice_of(settings)  # which says what is wrong with them
+            choice_of(settings)  # fails if they are invalid
             prepare_imports(settings.worker_imports)
         if settings.scheduler:
-            declared_in(settings.schedule_modules)  # which says what is wrong with them
+            declared_in(settings.schedule_modules)  # fails if they are invalid
         sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), migrates=True))

@@ -1,4 +1,4 @@
-"""`lapinq task`: look at tasks and steer them, straight on the database."""
+"""`lapinq task`: shows and changes tasks, directly on the database."""
 
 import click
 import msgspec
@@ -38,7 +38,7 @@ def task() -> None:
     type=click.IntRange(1, _MAX_LIMIT),
     default=50,
     show_default=True,
-    help="Most tasks to show.",
+    help="Maximum number to show.",
 )
 @json_flag
 @database_flags
@@ -61,7 +61,7 @@ def list_tasks(queue: str | None, status: str | None, limit: int, as_json: bool,
 @json_flag
 @database_flags
 def get(task_id: str, as_json: bool, **given: object) -> None:
-    """Show everything about a task, with what each of its attempts said."""
+    """Show a task and its attempts."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, str | None]:
         return await inspect.get_task(conn, task_id), await inspect.get_attempts(conn, task_id)
@@ -79,16 +79,16 @@ def get(task_id: str, as_json: bool, **given: object) -> None:
 
 @task.command()
 @ids.task_id
-@click.option("--running", is_flag=True, help="Ask the task to stop when it runs already.")
+@click.option("--running", is_flag=True, help="Also ask a running task to stop.")
 @database_flags
 def cancel(task_id: str, running: bool, **given: object) -> None:
-    """Cancel a pending task; with --running, stop one that runs."""
+    """Cancel a pending task; with --running, also stop a running one."""
     outcome, status = run(given, lambda conn: steering.stop(conn, task_id, also_running=running, by=author()))
     match outcome:
         case Stop.CANCELLED:
             click.echo(f"cancelled {task_id}")
         case Stop.ASKED:
-            click.echo(f"asked {task_id} to stop; it ends as cancelled, unless it completes before")
+            click.echo(f"asked {task_id} to stop; it ends as cancelled, unless it completes first")
         case _:
             raise _not_cancelled(task_id, status, running=running)
 
@@ -97,7 +97,7 @@ def cancel(task_id: str, running: bool, **given: object) -> None:
 @ids.task_id
 @database_flags
 def requeue(task_id: str, **given: object) -> None:
-    """Let a failed task wait again, with all its retries."""
+    """Make a failed task pending again, with all its retries."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, Status | None]:
         queue, status = await steering.requeue(conn, task_id, by=author())
@@ -119,7 +119,7 @@ def _not_cancelled(task_id: str, status: Status | None, *, running: bool) -> Fai
     if status is None:
         return _unknown(task_id)
     if status in FINAL:
-        return Failed(f"task {task_id} has ended already: it is {status}")
+        return Failed(f"task {task_id} has already ended: it is {status}")
     if status is Status.RUNNING and not running:
         return Failed(f"task {task_id} is running; --running asks it to stop")
     return _moving(task_id)

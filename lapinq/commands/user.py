@@ -1,4 +1,4 @@
-"""`lapinq user`: see to people straight on the database, also when nobody can log in any more."""
+"""`lapinq user`: manages users directly on the database, so it also helps when nobody can log in."""
 
 import sys
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from lapinq_core.people.users import Changed, Credentials, User
 Command = TypeVar("Command", bound=Callable[..., object])
 
 _NO_TOKEN = b""
-"""The hash of no session's token: all of them end."""
+"""No session has this token hash, so all of them end."""
 
 
 _role = click.Choice([role.value for role in Role])
@@ -32,20 +32,20 @@ def _password_flags(command: Command) -> Command:
         "--password-stdin",
         "from_stdin",
         is_flag=True,
-        help="Read the password from standard input instead of asking for it.",
+        help="Read the password from the first line of standard input instead of asking.",
     )(command)
 
 
 @click.group()
 def user() -> None:
-    """Make, list, change and delete the users of the dashboard."""
+    """List, add, change and delete the users of the dashboard."""
 
 
 @user.command("list")
 @json_flag
 @database_flags
 def list_users(as_json: bool, **given: object) -> None:
-    """List the users, with what they may do."""
+    """List the users and their permissions on each queue."""
     found = run(given, users.list_all)
     if as_json:
         shown = [
@@ -63,7 +63,7 @@ def list_users(as_json: bool, **given: object) -> None:
 @_password_flags
 @database_flags
 def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
-    """Make a user."""
+    """Create a user and ask for the password."""
     _checked(lambda: check_username("the username", username))
     password = _ask_for_password(username, from_stdin=from_stdin)
 
@@ -76,8 +76,8 @@ def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
             return made
 
     if run(given, verb) is None:
-        raise Failed(f"there is a user {username} already")
-    click.echo(f"made {username}")
+        raise Failed(f"a user {username} exists already")
+    click.echo(f"created {username}")
 
 
 @user.command()
@@ -85,7 +85,7 @@ def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
 @_password_flags
 @database_flags
 def password(username: str, from_stdin: bool, **given: object) -> None:
-    """Give a user a new password. All their sessions end."""
+    """Set a user's new password and end all their sessions."""
     new = _ask_for_password(username, from_stdin=from_stdin)
 
     async def verb(conn: psycopg.AsyncConnection) -> bool:
@@ -108,7 +108,7 @@ def password(username: str, from_stdin: bool, **given: object) -> None:
 @click.argument("role", type=_role, metavar="ROLE")
 @database_flags
 def role(username: str, role: str, **given: object) -> None:
-    """Make somebody an admin or a user."""
+    """Change a user's role. The last admin stays an admin."""
 
     async def verb(conn: psycopg.AsyncConnection) -> Changed:
         async with conn.transaction():
@@ -130,7 +130,7 @@ def role(username: str, role: str, **given: object) -> None:
 @click.argument("username")
 @database_flags
 def delete(username: str, **given: object) -> None:
-    """Take a user away. Their sessions end at once."""
+    """Delete a user and end their sessions. The last admin can't be deleted."""
 
     async def verb(conn: psycopg.AsyncConnection) -> Changed:
         async with conn.transaction():

@@ -49,7 +49,7 @@ def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 
 
 def database(purpose: str) -> Callable[[Command], Command]:
-    """The flags that name the database; `purpose` begins their help: "PostgreSQL to work on"."""
+    """The flags that name the database; `purpose` begins their help: "PostgreSQL to use"."""
     return group(
         option("database_url", help=f"{purpose}. Without it, the embedded PostgreSQL."),
         option("data_dir", help="Directory of the embedded database."),

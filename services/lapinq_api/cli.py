@@ -22,16 +22,17 @@ Services = Callable[[Settings], list[EmbeddedService]]
 
 serving_flags = flags.group(
     flags.option("host", help="Address to listen on."),
-    flags.option("port", help="Port to listen on; 0 takes a free one."),
-    flags.database("PostgreSQL that holds the tasks"),
+    flags.option("port", help="Port to listen on; 0 picks a free port."),
+    flags.database("PostgreSQL to use"),
     flags.option(
-        "api_key", help="Key that every call of the API must carry. Others can see it on a command line."
+        "api_key",
+        help="Key that API requests must carry. Others on the machine can see it on a command line.",
     ),
-    flags.option("require_auth", help="Refuse API calls without a key or session even if no key is set."),
-    flags.option("allowed_hosts", help="Host name that requests may name; may be repeated."),
-    flags.option("read_only", help="Refuse all changes, except login and logout."),
-    flags.option("session_secret", help="Signs dashboard sessions; random at each start if empty."),
-    flags.option("rate_limit", help="Most API requests a minute from one address; 0 is no limit."),
+    flags.option("require_auth", help="Refuse API requests without a key or session, even if no key is set."),
+    flags.option("allowed_hosts", help="Host name accepted in requests. Repeatable."),
+    flags.option("read_only", help="Refuse every change except logging in and out."),
+    flags.option("session_secret", help="Signs dashboard sessions; if empty, random at each start."),
+    flags.option("rate_limit", help="Maximum API requests per minute from one address; 0 is no limit."),
     flags.logging(),
 )
 
@@ -50,10 +51,10 @@ def main() -> None:
 
 
 def run(settings: Settings, services: Services, *, migrates: bool) -> int:
-    """Serves until it is told to stop. Returns the exit code.
+    """Serves until it is stopped. Returns the exit code.
 
-    `services` makes the embedded services from the settings with the database's URL filled in. With `migrates` a named
-    database is migrated, too; the embedded one always is.
+    `services` makes the embedded services from the settings with the database's URL filled in. With `migrates` it also
+    migrates a named database; it always migrates the embedded one.
     """
     configure_logging(settings.log_level, as_json=settings.json_log)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:

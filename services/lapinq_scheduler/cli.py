@@ -24,7 +24,7 @@ from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
 
 STUCK_SECONDS = 60.0
-"""Nothing blocks this event loop for long. One that has not run for this time is stuck."""
+"""Nothing blocks this event loop for long. If it has not turned for this time, it is stuck."""
 LAG_SECONDS = 90.0
 """Longer than the deadline of one pass (`lapinq_core.runtime.loops`)."""
 
@@ -32,29 +32,26 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@flags.option("database_url", help="PostgreSQL to work on; without one the embedded PostgreSQL is used.")
-@flags.option("scheduler_interval", help="Longest sleep between two passes, in seconds.")
+@flags.database("PostgreSQL to use")
+@flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds.")
 @flags.option(
     "schedule_modules",
     "--schedules",
-    help="Module whose declared schedules are stored at the start; may be repeated.",
+    help="Module whose declared schedules to store at startup. Repeatable.",
 )
 @flags.option(
     "cleanup_interval",
-    help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
+    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
 )
 @flags.option(
     "keep",
-    help="How long ended tasks are kept: 30d, or failed=90d for one status; audit=52w for the audit log. May be"
-    " repeated; forever by default.",
+    help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
+    " Repeatable; forever by default.",
 )
 @flags.metrics()
-@flags.option("data_dir", help="Directory of the embedded database.")
-@flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
-@flags.option("log_level", help="Least severe log lines to write.")
-@flags.option("json_log", help="Write log lines as JSON objects.")
+@flags.logging()
 def scheduler(**given: object) -> None:
-    """Fire schedules, deliver webhooks and do the maintenance. Any number may run."""
+    """Fire schedules, deliver webhooks and run maintenance. Any number may run."""
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
@@ -83,7 +80,7 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, wanted: S
 
 
 def _lagging_loop(metrics: Metrics) -> str | None:
-    """The loop that is furthest behind, as a reason for not being ready; None while all are on time."""
+    """The maintenance job that is furthest behind, as a reason for not being ready; None while all are on time."""
     lags = [
         (sample.value, sample.labels["chore"])
         for family in metrics.collect()

@@ -27,73 +27,76 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@flags.option("database_url", help="PostgreSQL to work on; without one the embedded PostgreSQL is used.")
-@flags.option("worker_concurrency", "--concurrency", "-c", help="Most tasks at once.")
+@flags.database("PostgreSQL to use")
+@flags.option("worker_concurrency", "--concurrency", "-c", help="Maximum tasks to run at the same time.")
 @flags.option(
-    "worker_poll_interval", "--poll-interval", help="Seconds between two looks while nothing wakes it."
+    "worker_poll_interval",
+    "--poll-interval",
+    help="How often to poll the queue when no notification wakes the worker, in seconds.",
+)
+@flags.option("worker_timeout", "--task-timeout", help="Time limit of tasks that set none, in seconds.")
+@flags.option(
+    "time_limit_grace",
+    help="Seconds that a task may take to end at its time limit, before it is ended by force.",
 )
 @flags.option(
-    "worker_timeout", "--task-timeout", help="Time limit in seconds of a task that brings none of its own."
+    "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
 )
-@flags.option(
-    "time_limit_grace", help="Seconds between telling a task that its time is over and ending it by force."
-)
-@flags.option("cancel_grace", help="Seconds a running task gets to end by itself when it is cancelled.")
 @flags.option(
     "worker_queues",
     "--queue",
     "-q",
-    help="Queue to serve, NAME or NAME=WEIGHT; may be repeated; all by default.",
+    help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
 )
 @flags.option(
     "worker_strict_order",
     "--strict-order",
-    help="Serve the queues in the order named: one only while those before it are empty.",
+    help="Serve the queues in the order given: each only while those before it are empty.",
 )
 @flags.option("worker_pool", "--pool", help="Where plain functions run.")
 @flags.option(
     "worker_max_memory",
     "--max-memory",
-    help="Most resident memory of a child process, such as 512M; the task that takes it beyond fails.",
+    help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
 )
 @flags.option(
     "worker_max_tasks_per_child",
     "--max-tasks-per-child",
-    help="Tasks after which a child process is replaced by a new one.",
+    help="Replace a child process after this many tasks.",
 )
-@flags.option("max_result_size", help="Largest result of a task as JSON, in bytes or such as 64M.")
-@flags.option("worker_imports", "--import", help="Module to import at the start; may be repeated.")
+@flags.option(
+    "max_result_size",
+    help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
+)
+@flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable.")
 @flags.option(
     "worker_middleware",
     "--middleware",
-    help="Middleware around every task, as module:name; may be repeated, the first is outermost.",
+    help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
 )
 @flags.option("worker_name", "--name", help="Name of this worker in lists.")
-@flags.option("allowed_modules", help="Glob pattern of modules that tasks may come from; may be repeated.")
-@flags.option("shutdown_grace", help="Seconds that running tasks get to finish when it is stopped.")
+@flags.option("allowed_modules", help="Glob pattern of modules that tasks may come from. Repeatable.")
+@flags.option("shutdown_grace", help="Grace period of running tasks at shutdown, in seconds.")
 @flags.option(
     "cleanup_interval",
-    help="Seconds between two deletions of finished tasks past their time to live; 0 is off.",
+    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
 )
 @flags.metrics()
-@flags.option("data_dir", help="Directory of the embedded database.")
-@flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database.")
-@flags.option("log_level", help="Least severe log lines to write.")
-@flags.option("json_log", help="Write log lines as JSON objects.")
+@flags.logging()
 @flags.option("worker_rates", "--rates", help="Log the rates once a minute; by default only on a terminal.")
-@click.option("--drain", is_flag=True, help="Work until the queues are empty, then end.")
+@click.option("--drain", is_flag=True, help="Exit when the queues are empty.")
 @click.option(
     "--reload", "reloads", is_flag=True, help="For development: restart whenever a Python file changes."
 )
 def worker(*, drain: bool, reloads: bool, **given: object) -> None:
-    """Run tasks. SIGTERM or Ctrl-C lets running ones finish; a second one releases them at once."""
+    """Run tasks. SIGTERM or Ctrl-C lets running tasks finish; a second one releases them immediately."""
     with explained():
         settings = load_settings(os.environ, **given)
-        choice_of(settings)  # which says what is wrong with them
+        choice_of(settings)  # fails if they are invalid
         configure_logging(settings.log_level, as_json=settings.json_log)
         if reloads:
             if drain:
-                raise SettingsError("--reload never ends by itself, --drain does: leave out either")
+                raise SettingsError("--reload can't be combined with --drain")
             _reload(settings)
         prepare_imports(settings.worker_imports)
         metrics, probes = Metrics(), Probes(settings.worker_timeout + settings.lease_seconds)
@@ -133,11 +136,11 @@ async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain:
 
 
 def _reload(settings: Settings) -> NoReturn:
-    from lapinq_worker.reload import own_command, places_to_watch, run_reloading  # of no use in production
+    from lapinq_worker.reload import own_command, places_to_watch, run_reloading  # not needed in production
 
     prepare_imports(())  # makes the working directory importable
     with database(settings) as url:
-        # An embedded database is held here, so that it outlives the worker that is replaced.
+        # This process holds an embedded database, so that it outlives each worker.
         named = [] if settings.database_url else ["--database-url", url]
         code = run_main(run_reloading([*own_command(), *named], places_to_watch(settings.worker_imports)))
     sys.exit(code)

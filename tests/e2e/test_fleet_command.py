@@ -27,7 +27,7 @@ def test_workers_are_listed_and_asked_by_their_ids(database: str) -> None:
     assert two.startswith(f"{second}  alive     b ")
     assert "? of 4 running" in two
 
-    for order, said in (("quiet", "claim nothing more"), ("resume", "go on claiming"), ("stop", "stop")):
+    for order, said in (("quiet", "stop claiming tasks"), ("resume", "claim tasks again"), ("stop", "stop")):
         asked = lapinq(database, "fleet", order, first)
         assert (asked.returncode, asked.stdout) == (0, f"asked {first} to {said}\n")
     assert [entry[:4] for entry in noted(database)] == [
@@ -35,7 +35,7 @@ def test_workers_are_listed_and_asked_by_their_ids(database: str) -> None:
     ]
     shown = json.loads(lapinq(database, "fleet", "list", "-j").stdout)
     assert [worker["asked_to"] for worker in shown["workers"]] == ["stop", None]
-    assert f"asked to stop by {ME[1]}" in lapinq(database, "fleet", "list").stdout
+    assert f"stop requested by {ME[1]}" in lapinq(database, "fleet", "list").stdout
 
 
 def test_what_cannot_be_asked_is_an_error(database: str) -> None:

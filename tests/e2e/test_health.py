@@ -81,8 +81,8 @@ def test_a_daemon_that_waits_for_its_database_lives(tmp_path: Path, daemon: str)
     ("arguments", "env", "complaint"),
     [
         (["mail"], {}, "'mail' is not one of"),
-        (["api", "--url", "ftp://here"], {}, "ftp://here is no URL"),
-        (["api", "--url", "http://here:port"], {}, "http://here:port is no URL"),
+        (["api", "--url", "ftp://here"], {}, "ftp://here is not a URL"),
+        (["api", "--url", "http://here:port"], {}, "http://here:port is not a URL"),
         (["api"], {"LAPINQ_PORT": "many"}, "LAPINQ_PORT"),
         (["api", "--timeout", "0"], {}, "--timeout"),
     ],

@@ -70,7 +70,7 @@ def test_a_file_is_applied_once_and_what_it_has_no_longer_is_deleted_on_demand(
     assert said(database, "apply", str(file)).splitlines() == [
         "changed    nightly",
         "           cron: 0 3 * * * → 30 4 * * *",
-        "gone       tick  (no longer there, and left as it is; --prune deletes it)",
+        "gone       tick  (no longer in the source; unchanged, --prune deletes it)",
         "1 changed, 1 gone",
     ]
     steps = json.loads(said(database, "apply", str(file), "--prune", "--json"))
@@ -111,7 +111,9 @@ def test_schedules_are_listed_and_shown(database: str, file: Path) -> None:
     assert tick.startswith("tick                          active  every 15m ")
     ran = said(database, "run", "tick").strip()
     assert said(database, "list", "-n", "TICK").rstrip().endswith("enqueued, pending")
-    assert said(database, "list", "--limit", "1").splitlines()[1:] == ["and more; --limit shows them"]
+    assert said(database, "list", "--limit", "1").splitlines()[1:] == [
+        "there are more; raise --limit to see them"
+    ]
     assert said(database, "list", "--queue", "other") == ""
 
     said(database, "disable", "tick", "--reason", "the disk\x1b is full")
@@ -122,7 +124,7 @@ def test_schedules_are_listed_and_shown(database: str, file: Path) -> None:
     assert r"pause_reason      the disk\x1b is full" in lines
     assert f"paused_by         {ME[1]}" in lines
     assert lines[-2] == "ticks"
-    assert lines[-1].endswith(f"UTC  enqueued  asked for by {ME[1]}  {ran}  pending")
+    assert lines[-1].endswith(f"UTC  enqueued  run by {ME[1]}  {ran}  pending")
     shown = json.loads(said(database, "show", "nightly", "--json"))
     assert (shown["says"], shown["state"], shown["source"]) == (
         "At 03:00, Europe/Madrid",
@@ -155,7 +157,7 @@ def test_a_schedule_is_paused_resumed_run_and_deleted(database: str, file: Path)
 def test_a_run_that_waits_says_so_and_one_that_does_not_wakes_a_worker(database: str) -> None:
     on_connections(database, partial(add_schedule, name="held", every="1w", overlap="queue_one"))
     first = said(database, "run", "held").strip()
-    assert "waits for the run before it to end" in said(database, "run", "held")
+    assert "will run when the previous run has ended" in said(database, "run", "held")
     with WorkerProcess(database, "--poll-interval", "600"):
         eventually(lambda: status(database, first) == "completed", 20)
         on_connections(database, partial(add_schedule, name="woken", every="1w"))
@@ -170,7 +172,7 @@ def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: 
     assert [line.split("  ")[1][11:19] for line in times] == ["03:00:00"] * 3
     said(database, "disable", "tick")
     assert said(database, "next", "tick").splitlines()[:2] == [
-        "It is paused; if it were not:",
+        "It is paused; without the pause:",
         "Every 15 minutes",
     ]
     heading, *times = said(
@@ -183,7 +185,7 @@ def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: 
     assert len(set(hashed)) == 1
     for wrong, why in (
         ((), "give the NAME"),
-        (("--cron", "H * * * *"), "give NAME as well"),
+        (("--cron", "H * * * *"), "give NAME too"),
         (("--cron", "61 * * * *"), "Invalid value for --cron: "),
         (("--cron", "@daily", "--tz", "Mars"), "Invalid value for --tz: "),
         (("--every", "soon"), "Invalid value for --every: "),

@@ -90,7 +90,7 @@ def test_what_cannot_be_cancelled_or_requeued_is_told_with_the_reason(database: 
         failed = lapinq_task(database, *command, done)
         assert (failed.returncode, failed.stderr) == (
             1,
-            f"Error: task {done} has ended already: it is completed\n",
+            f"Error: task {done} has already ended: it is completed\n",
         )
     failed = lapinq_task(database, "requeue", done)
     assert failed.stderr == f"Error: only a failed task can be requeued, and {done} is completed\n"

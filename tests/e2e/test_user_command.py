@@ -29,9 +29,9 @@ def test_users_are_made_changed_and_taken_away(database: str) -> None:
     made = lapinq_user(
         database, "add", "lisa", "--role", "admin", "--password-stdin", stdin="correct horse\n"
     )
-    assert (made.returncode, made.stdout) == (0, "made lisa\n"), made.stderr
+    assert (made.returncode, made.stdout) == (0, "created lisa\n"), made.stderr
     again = lapinq_user(database, "add", "LISA", "--password-stdin", stdin="correct horse\n")
-    assert (again.returncode, again.stderr) == (1, "Error: there is a user LISA already\n")
+    assert (again.returncode, again.stderr) == (1, "Error: a user LISA exists already\n")
     assert lapinq_user(database, "add", "bert", "--password-stdin", stdin="battery staple").returncode == 0
 
     listed = json.loads(lapinq_user(database, "list", "--json").stdout)

@@ -1,1 +1,1 @@
-"""What the commands share: the connection to the database, and text for the terminal."""
+"""What all commands share: the database connection, ids, errors, and text for the terminal."""

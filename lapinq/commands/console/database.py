@@ -18,11 +18,7 @@ from lapinq_core.runtime.settings import load_settings
 
 T = TypeVar("T")
 
-database_flags = flags.group(
-    flags.option("database_url", help="PostgreSQL to look at; without one the embedded PostgreSQL."),
-    flags.option("data_dir", help="Directory of the embedded database."),
-    flags.option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
-)
+database_flags = flags.database("PostgreSQL to use")
 
 
 def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""A command that could not do what it was asked."""
+"""A command that failed."""
 
 import click
 

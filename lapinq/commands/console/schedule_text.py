@@ -1,4 +1,4 @@
-"""Schedules, their ticks and what became of them as text for people."""
+"""Schedules, their ticks, and the steps of applying them, as text for people."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def schedule_line(schedule: Schedule, last: Tick | None, now: datetime) -> str:
 
 
 def schedule_text(schedule: Schedule, now: datetime) -> str:
-    """A line for each field, the sentence among them."""
+    """A line for each field, and the recurrence in words."""
     shown = {
         "name": schedule.name,
         "state": schedule.state.value,
@@ -44,9 +44,9 @@ def schedule_text(schedule: Schedule, now: datetime) -> str:
 
 def tick_line(tick: Tick) -> str:
     """A line of the history."""
-    late = "asked for by " + plain(tick.fired_by) if tick.fired_by else f"{tick.late_by:.1f} s late"
-    task = "" if tick.task_id is None else f"  {tick.task_id}  {tick.status or 'no longer kept'}"
-    missed = f"  none since {utc(tick.missed_from)}" if tick.missed_from is not None else ""
+    late = "run by " + plain(tick.fired_by) if tick.fired_by else f"{tick.late_by:.1f} s late"
+    task = "" if tick.task_id is None else f"  {tick.task_id}  {tick.status or 'deleted'}"
+    missed = f"  missed since {utc(tick.missed_from)}" if tick.missed_from is not None else ""
     return f"{utc(tick.fire_at)}  {tick.outcome:<8}  {late}{task}{missed}"
 
 
@@ -56,7 +56,7 @@ def sentence(definition: Definition) -> str:
 
 
 def next_times(definition: Definition, anchor: datetime, now: datetime, count: int) -> list[datetime]:
-    """The next planned instants, fewer when no more are left."""
+    """The next planned times, fewer if no more are left."""
     times: When = when(definition, anchor)
     found: list[datetime] = []
     moment: datetime | None = now
@@ -66,13 +66,13 @@ def next_times(definition: Definition, anchor: datetime, now: datetime, count: i
 
 
 def time_line(moment: datetime, timezone: str, now: datetime) -> str:
-    """A planned instant in UTC and in the zone."""
+    """A planned time in UTC and in the time zone."""
     there = moment.astimezone(ZoneInfo(timezone))
     return f"{utc(moment)}  {there:%Y-%m-%d %H:%M:%S %z}  {in_text(moment, now)}"
 
 
 def in_text(moment: datetime, now: datetime) -> str:
-    """Such as "in 5 m" or "in 2 d 3 h"; "now" for what is due."""
+    """Such as "in 5 m" or "in 2 d 3 h"; "now" if it is due."""
     left = max(0, int((moment - now).total_seconds()))
     parts: list[str] = []
     for unit, size in _UNITS:
@@ -83,7 +83,7 @@ def in_text(moment: datetime, now: datetime) -> str:
 
 
 def steps_text(steps: Sequence[Step], *, is_dry: bool) -> str:
-    """What became of each schedule, or would, and a line with the sums."""
+    """What happened to each schedule, or would happen, and a line of totals."""
     lines = [line for step in steps for line in _step_lines(step)]
     sums = [f"{count} {action}" for action in Action if (count := _count(steps, action))]
     end = ", ".join(sums) or "no schedules"
@@ -103,7 +103,7 @@ def _step_lines(step: Step) -> Iterator[str]:
 
 
 _NOTES = {
-    Action.GONE: "  (no longer there, and left as it is; --prune deletes it)",
+    Action.GONE: "  (no longer in the source; unchanged, --prune deletes it)",
     Action.PAUSED: "  (no longer declared)",
     Action.ENDED: "  (its end has passed)",
 }

@@ -8,12 +8,12 @@ from lapinq.commands.console.terminal import WIDTH, field_text, plain
 
 
 def task_text(task: dict[str, Any]) -> str:
-    """A line for each field. `task` is what the API answers."""
+    """A line for each field. `task` is the API's object."""
     return "\n".join(field_text(name, value) for name, value in task.items())
 
 
 def attempts_text(attempts: list[dict[str, Any]]) -> str:
-    """A paragraph for each attempt, the earliest first. `attempts` is what the API answers."""
+    """A paragraph for each attempt, the earliest first. `attempts` is the API's array."""
     return "\n\n".join("\n".join(_attempt(one)) for one in attempts)
 
 

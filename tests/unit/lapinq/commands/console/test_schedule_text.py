@@ -51,7 +51,7 @@ def test_a_tick_says_what_was_done_about_it_and_its_task() -> None:
         status=Status.FAILED,
     )
     assert tick_line(tick) == (
-        "2026-03-02 12:00:00 UTC  enqueued  0.2 s late  id  failed  none since 2026-03-02 11:00:00 UTC"
+        "2026-03-02 12:00:00 UTC  enqueued  0.2 s late  id  failed  missed since 2026-03-02 11:00:00 UTC"
     )
 
 

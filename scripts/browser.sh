@@ -1,7 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# Sourced after venv.sh, which says what `root` is, once the virtual environment is entered. `want_browser` installs
-# Debian's Chromium where there is no browser for the browser tests and that is possible: for root, with apt-get. Without
-# one these tests are left out, or fail where CI is set.
+# Source it after venv.sh, which sets `root`, and after entering the virtual environment. `want_browser` installs
+# Debian's
+# Chromium if there is no browser for the browser tests and it can: as root, with apt-get. Without a browser these
+# tests
+# are skipped, or fail if CI is set.
 
 want_browser() {
     (cd "$root" && python -m tests.support.browser >/dev/null 2>&1) && return

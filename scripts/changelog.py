@@ -1,6 +1,6 @@
-"""Prints what CHANGELOG.md says of a version, as the notes of its release: `python scripts/changelog.py VERSION`.
+"""Prints CHANGELOG.md's section for a version, as the notes of its release: `python scripts/changelog.py VERSION`.
 
-Fails where the file's first section is another: then the version is not ready, or was released before.
+Fails if the first section is for another version: then this one is not ready, or was released before.
 """
 
 import re
@@ -12,19 +12,19 @@ _SECTION = re.compile(r"^## \[([^\]]+)\](?: - \d{4}-\d\d-\d\d)?$", re.MULTILINE)
 
 
 def sections(text: str) -> list[tuple[str, str]]:
-    """The sections, the newest first: the version, or "Unreleased", and what stands below that heading."""
-    # Split at headings that catch the version: what stands before the first, then the two by turns.
+    """The sections, newest first: the version, or "Unreleased", and the text below its heading."""
+    # Splitting at headings that capture the version gives: the text before the first, then version and text in turn.
     _, *parts = _SECTION.split(text)
     return [(version, said.strip()) for version, said in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def notes(text: str, version: str) -> str:
-    """What is said of `version`. Raises `LookupError` with the reason why it can't be released."""
+    """The text for `version`. Raises `LookupError` with the reason if it can't be released."""
     first, said = next(iter(sections(text)), ("", ""))
     if first != version:
-        raise LookupError(f"CHANGELOG.md begins with [{first}]: its first section has to be [{version}]")
+        raise LookupError(f"CHANGELOG.md begins with [{first}]; its first section must be [{version}]")
     if not said:
-        raise LookupError(f"CHANGELOG.md says nothing of {version}")
+        raise LookupError(f"CHANGELOG.md has no entries for {version}")
     return said
 
 

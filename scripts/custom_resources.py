@@ -1,6 +1,6 @@
-"""Validates the custom resources among the manifests on standard input, with the models that PyPI has of them.
+"""Validates the custom resources among the manifests on standard input, with the models from PyPI.
 
-Those of Kubernetes itself are left to kubernetes-validate. Says which kinds nobody has a model of; fails when a
+kubernetes-validate checks Kubernetes' own resources. This script names the kinds without a model, and fails if a
 resource does not fit, or has a field that its model doesn't know.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import yaml
 
-# Comes with the models, in no environment that type checkers know.
+# Comes with the models, so type checkers have no environment with it.
 pydantic: Any = importlib.import_module("pydantic")
 
 MODELS = {
@@ -21,14 +21,14 @@ OF_KUBERNETES = (".k8s.io/", "apps/", "autoscaling/", "batch/", "policy/")
 
 
 def main() -> int:
-    """Prints a line a resource, and answers the exit code."""
+    """Prints a line per resource, and returns the exit code."""
     troubles = 0
     for resource in yaml.safe_load_all(sys.stdin):
         version, kind, name = resource["apiVersion"], resource["kind"], resource["metadata"]["name"]
         if "/" not in version or any(part in version for part in OF_KUBERNETES):
             continue
         if (model := model_of(version, kind)) is None:
-            print(f"skipped: there is no model of {version} {kind} ({name})")
+            print(f"skipped: there is no model for {version} {kind} ({name})")
             continue
         found = [*troubles_of(model, resource)]
         troubles += len(found)
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def model_of(version: str, kind: str) -> Any:
-    """The model of a kind; None where there is none."""
+    """The model of a kind; None if there is none."""
     if version not in MODELS:
         return None
     return getattr(importlib.import_module(MODELS[version]), kind, None)
@@ -66,7 +66,7 @@ def dropped(given: Any, kept: Any, path: str) -> list[str]:
 
 
 def members(value: Any) -> dict[Any, Any]:
-    """What is in an object or a list, by key or place."""
+    """The items of an object or a list, by key or index."""
     if isinstance(value, dict):
         return cast("dict[Any, Any]", value)
     return dict(enumerate(cast("list[Any]", value))) if isinstance(value, list) else {}

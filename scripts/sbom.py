@@ -1,9 +1,9 @@
-"""Writes what a wheel of lapinq is made of and depends on, as a CycloneDX document:
-`python scripts/sbom.py WHEEL SITE_PACKAGES >FILE`.
+"""Writes the contents and dependencies of a lapinq wheel as a CycloneDX document: `python scripts/sbom.py WHEEL
+SITE_PACKAGES >FILE`.
 
-The versions are those that are installed in SITE_PACKAGES, so what is installed there from deploy/lock is what is told.
-Only what lapinq leads to is listed, without its extras; and the browser libraries that lie in the wheel itself, which
-nobody finds who looks at installed packages only. The same input gives the same bytes.
+The versions are those installed in SITE_PACKAGES, which is filled from deploy/lock. The document lists lapinq's
+dependencies without its extras, and the browser libraries inside the wheel, which a scan of installed packages does
+not find. The same input gives the same bytes.
 """
 
 import json
@@ -27,7 +27,7 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://github.com/lapinq/lapinq")
 
 Json = dict[str, Any]
 Found = tuple[str, frozenset[str]]
-"""A package and the extras of it that are asked for."""
+"""A package and its requested extras."""
 
 
 def document(wheel: Path, site_packages: Path) -> Json:
@@ -54,7 +54,7 @@ def document(wheel: Path, site_packages: Path) -> Json:
 
 
 def reachable(installed: dict[str, Distribution]) -> dict[str, set[str]]:
-    """The packages that lapinq leads to, itself among them, each with those that it needs."""
+    """The packages that lapinq depends on and lapinq itself, each with its own dependencies."""
     edges: dict[str, set[str]] = {}
     todo: list[Found] = [(ROOT, frozenset())]
     seen: set[Found] = set()
@@ -71,7 +71,7 @@ def reachable(installed: dict[str, Distribution]) -> dict[str, set[str]]:
 
 
 def needs(distribution: Distribution, extras: frozenset[str]) -> Iterator[Found]:
-    """What it needs on this system, with those extras."""
+    """Its dependencies on this system, with those extras."""
     for text in distribution.requires or ():
         requirement = Requirement(text)
         marker = requirement.marker
@@ -87,27 +87,27 @@ def component(distribution: Distribution) -> Json:
         "version": distribution.version,
         "purl": purl(distribution),
     }
-    if summary := told(distribution, "Summary"):
+    if summary := value(distribution, "Summary"):
         about["description"] = summary
-    if expression := told(distribution, "License-Expression"):
+    if expression := value(distribution, "License-Expression"):
         about["licenses"] = [{"expression": expression}]
-    elif named := told(distribution, "License") or classified(told_all(distribution, "Classifier")):
+    elif named := value(distribution, "License") or classified(values(distribution, "Classifier")):
         about["licenses"] = [{"license": {"name": named.partition("\n")[0]}}]
     return about
 
 
-def told(distribution: Distribution, field: str) -> str | None:
-    """What its metadata says in that field."""
-    return next(iter(told_all(distribution, field)), None)
+def value(distribution: Distribution, field: str) -> str | None:
+    """The value of that metadata field."""
+    return next(iter(values(distribution, field)), None)
 
 
-def told_all(distribution: Distribution, field: str) -> list[str]:
-    """The same for a field that may be there several times."""
+def values(distribution: Distribution, field: str) -> list[str]:
+    """The values of a metadata field that may occur several times."""
     return distribution.metadata.get_all(field) or []
 
 
 def classified(classifiers: list[str]) -> str | None:
-    """The licence by the classifiers, for packages that name it nowhere else."""
+    """The licence according to the classifiers, for packages that name it nowhere else."""
     named = [each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: ")]
     return " or ".join(named) or None
 
@@ -137,9 +137,9 @@ def digest(path: Path) -> str:
 
 
 def built_at() -> str:
-    """The time of the commit, which SOURCE_DATE_EPOCH tells; else now."""
-    told = os.environ.get("SOURCE_DATE_EPOCH")
-    time = datetime.fromtimestamp(int(told), UTC) if told else datetime.now(UTC)
+    """The time of the commit if SOURCE_DATE_EPOCH gives it; else now."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    time = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

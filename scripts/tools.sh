@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced after venv.sh. `has PROGRAM` tells whether there is a program, `want_debian PACKAGE PROGRAM` installs the Debian package
-# it comes with where it is missing and that is possible: for root, or with a sudo that asks for no password.
+# Source it after venv.sh. `has PROGRAM` tells whether there is a program. `want_debian PACKAGE PROGRAM` installs the
+# program's Debian package if the program is missing and it can: as root, or with a sudo that asks for no password.
 
 has() {
     command -v "$1" >/dev/null

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it. `enter_venv GROUP…` makes or refreshes the virtual environment of this clone, with
+# Sourced by the other scripts. `enter_venv GROUP…` creates or refreshes the virtual environment of this clone,
+# installs
 # lapinq and those groups of dependencies in it, and puts it on the PATH.
 #
-# It is `.venv`, with the Python it has or else the newest there is. PYTHON=python3.12 takes that interpreter, in an
-# environment of its own (`.venv-3.12`). A stamp notes what was installed: while that holds, no network is needed.
+# It is `.venv`, with the Python it has or else the newest there is. PYTHON=python3.12 uses that interpreter, in a
+# separate
+# environment (`.venv-3.12`). A stamp records what was installed: while it is valid, no network is needed.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -13,7 +15,7 @@ enter_venv() {
     venv=$(venv_of "$python")
     stamp=$(IFS=- && echo "$venv/.stamp-$*")
     if command -v flock >/dev/null; then
-        # Two scripts at once: one makes the environment, the other waits for it.
+        # If two scripts start at once, one creates the environment and the other waits for it.
         exec 9<"$root/scripts/venv.sh"
         flock 9
     fi
@@ -49,7 +51,7 @@ install() {
         fail "could not install what pyproject.toml asks for; the lines above say why"
 }
 
-# Whether what lies in $2 was made for that place and with that very Python.
+# Whether $2 was created at that path and with that very Python.
 is_usable() {
     head -n 2 "$2/bin/pip" 2>/dev/null | grep -qF "$2/bin/python" &&
         [ "$(full_version "$1")" = "$(full_version "$2/bin/python")" ]
@@ -101,7 +103,7 @@ makes_venvs() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null
 }
 
-# Debian keeps these modules in a package of their own.
+# Debian keeps these modules in a separate package.
 install_venv_module() {
     local package
     package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])' 2>/dev/null) || package=python3-venv

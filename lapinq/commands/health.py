@@ -33,10 +33,10 @@ def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None
     LAPINQ_METRICS_PORT, or at 9100 if that is not set.
     """
     try:
-        told = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)
+        answer = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(told)
+    click.echo(answer)
 
 
 def _address_of(daemon: str) -> str:

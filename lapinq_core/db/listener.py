@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Subscribes callables to channels; `run` listens until told to stop.
+    """Subscribes callables to channels; `run` listens until stopped.
 
     A callable gets the payload, or "" when notifications may have been missed. It runs on the event loop and must be
     quick.

@@ -41,7 +41,7 @@ _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 class TaskOrder(StrEnum):
-    """What comes first. `LONGEST_RUNNING` shows running tasks only, whatever the status filter says."""
+    """What comes first. `LONGEST_RUNNING` shows running tasks only, regardless of the status filter."""
 
     NEWEST = "newest"
     LONGEST_RUNNING = "longest running"

@@ -56,7 +56,7 @@ OLDEST_READY = Measure(
     "Seconds that the first ready task has been ready",
     ("queue",),
 )
-PAUSED = Measure("lapinq_queue_paused", "gauge", "1 for each paused queue", ("queue",))
+PAUSED = Measure("lapinq_queue_paused", "gauge", "Always 1, for each paused queue", ("queue",))
 OVERDUE = Measure(
     "lapinq_delayed_overdue_seconds",
     "gauge",

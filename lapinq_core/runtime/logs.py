@@ -21,7 +21,7 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 def configure_logging(level: str, *, as_json: bool) -> None:
     """Sets up the root logger. `level` is the least severe to write: debug, info, warning or error.
 
-    What is given as `extra` becomes a field of the JSON object, or `name=value` at the end of the plain line.
+    Values in `extra` become fields of the JSON object, or `name=value` at the end of the plain line.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
@@ -73,7 +73,7 @@ def _to_the_second(created: int) -> str:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    added = islice(vars(record).items(), _AT_FIRST, None)  # whatever every record has comes first
+    added = islice(vars(record).items(), _AT_FIRST, None)  # the fields that every record has come first
     return {name: value for name, value in added if name not in _STANDARD}
 
 

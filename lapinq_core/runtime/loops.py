@@ -48,7 +48,7 @@ async def run_every(
                 pause = await turn()
         except StopLoop:
             return
-        except Exception as error:  # a loop's turn: the loop must go on
+        except Exception as error:  # a loop's turn: the loop must continue
             observe(time.perf_counter() - began, None)
             reason = f"{type(error).__name__}: {error}"
             if expected(error) or reason == last_reason:

@@ -29,7 +29,7 @@ def make_reexec(must_exit: Callable[[], bool] = was_asked_to_stop) -> Callable[[
 
     def reexec() -> NoReturn:
         if must_exit():
-            log.warning("told to stop, and all tasks are released: exiting")
+            log.warning("all tasks are released after a request to stop: exiting")
             _flush()
             os._exit(0)
         log.warning("re-executing the program under the same process id")

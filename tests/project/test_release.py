@@ -84,7 +84,7 @@ def test_the_notes_are_what_stands_below_the_version() -> None:
     [
         ("## [Unreleased]\n\n- More.\n\n## [2.1.0]\n\n- All.\n", r"begins with \[Unreleased\]"),
         ("## [2.0.0]\n\n- All.\n", r"begins with \[2.0.0\]"),
-        ("## [2.1.0]\n\n## [2.0.0]\n\n- All.\n", "says nothing of 2.1.0"),
+        ("## [2.1.0]\n\n## [2.0.0]\n\n- All.\n", "has no entries for 2.1.0"),
         ("", "begins with"),
     ],
 )

@@ -26,8 +26,8 @@ def _attempt(one: dict[str, Any]) -> Iterator[str]:
         if one[name] is not None:
             yield _inner(name, one[name])
     if one["progress"] is not None:
-        told = f"{one['progress']} % {one['progress_message'] or ''}"
-        yield _inner("progress", told)
+        progress = f"{one['progress']} % {one['progress_message'] or ''}"
+        yield _inner("progress", progress)
     for name in ("error", "traceback", "logs"):
         if one[name]:
             yield from _text(name, one[name])

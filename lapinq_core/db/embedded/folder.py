@@ -3,7 +3,7 @@
     pgdata/            the database cluster (pgdata.new while one is being made)
     socket/            the Unix socket; nobody but the owner and root can enter
     postgresql.log     what the server says, and postgresql.log.1 before that
-    control.lock       held by whoever starts or stops the server
+    control.lock       held while a process starts or stops the server
     users.lock         shared by all who use the server
     server.lock        held by the server itself, see `server.py`
     keep               there while the server shall outlive its users
@@ -133,4 +133,4 @@ def _make_parents(path: Path) -> None:
     mode = 0o755 if os.geteuid() == 0 else 0o700
     path.mkdir(mode=mode, exist_ok=True)
     if os.geteuid() == 0:
-        path.chmod(mode)  # whatever the umask
+        path.chmod(mode)  # regardless of the umask

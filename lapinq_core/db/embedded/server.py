@@ -1,4 +1,4 @@
-"""Starts and stops the server of a data directory. Callers hold `control.lock` meanwhile.
+"""Starts and stops the server of a data directory. Callers hold `control.lock`.
 
 `server.lock` tells whether there is a server: the process that starts one locks that file and lets the server (and
 initdb) inherit it open, so it stays locked exactly as long as any process of the server lives. That survives the death

@@ -4,8 +4,8 @@
 WITH ended AS (
     DELETE FROM lapinq_sessions
      WHERE user_id = %(user_id)s::bigint
-    RETURNING id::text AS id, pg_notify('lapinq_access', 'user ' || user_id) AS told
+    RETURNING id::text AS id, pg_notify('lapinq_access', 'user ' || user_id) AS notified
 )
-SELECT u.username, ARRAY(SELECT id FROM ended WHERE told IS NOT NULL ORDER BY id)
+SELECT u.username, ARRAY(SELECT id FROM ended WHERE notified IS NOT NULL ORDER BY id)
   FROM lapinq_users u
  WHERE u.id = %(user_id)s::bigint

@@ -149,7 +149,7 @@ def test_a_directory_that_everybody_can_write_is_refused(data_dir: Path) -> None
     data_dir.mkdir()
     data_dir.chmod(0o777)
     (data_dir / "other").touch()
-    with pytest.raises(EmbeddedError, match="written by everybody"):
+    with pytest.raises(EmbeddedError, match="writable by everybody"):
         EmbeddedDatabase(data_dir).acquire()
 
 

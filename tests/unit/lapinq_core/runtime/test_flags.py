@@ -24,7 +24,7 @@ _given: dict[str, Any] = {}
 @flags.option("worker_max_tasks_per_child", help="Wear.")
 @flags.option("api_key", help="Key.")
 @flags.option("allowed_modules", help="Modules.")
-@flags.database("PostgreSQL to work on")
+@flags.database("PostgreSQL to use")
 @flags.logging()
 def _command(**given: object) -> None:
     _given.clear()

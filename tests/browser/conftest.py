@@ -24,8 +24,8 @@ from playwright.sync_api import (
 
 from tests.support import browser as chromium
 from tests.support import people, postgres
+from tests.support.browser_errors import BrowserErrors
 from tests.support.processes import ApiProcess
-from tests.support.troubles import Troubles
 
 NewContext = Callable[..., BrowserContext]
 UserPage = Callable[..., Page]
@@ -113,25 +113,27 @@ def _in_time() -> Generator[None]:
 
 
 @pytest.fixture
-def troubles() -> Generator[Troubles]:
+def browser_errors() -> Generator[BrowserErrors]:
     """What goes wrong in any page of the test, which fails it unless it says that it expects that."""
-    gathered = Troubles()
+    gathered = BrowserErrors()
     yield gathered
     assert not gathered.unexpected()
 
 
 @pytest.fixture
-def new_context(new_context: NewContext, server: ApiProcess, troubles: Troubles) -> Generator[NewContext]:
+def new_context(
+    new_context: NewContext, server: ApiProcess, browser_errors: BrowserErrors
+) -> Generator[NewContext]:
     """Opens a window with cookies of its own, not logged in; addresses may begin with the slash."""
 
     def make(**arguments: Any) -> BrowserContext:
         opened = new_context(**{"base_url": server.url, **arguments})
         opened.set_default_timeout(TIMEOUT_MS)
-        troubles.watch(opened)
+        browser_errors.watch(opened)
         return opened
 
     yield make
-    troubles.gather()
+    browser_errors.gather()
 
 
 @pytest.fixture

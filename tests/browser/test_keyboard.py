@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enqueue
-from tests.support.troubles import Troubles
+from tests.support.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
@@ -36,8 +36,10 @@ def test_the_button_shows_the_keys_too_and_gets_the_focus_back(page: Page) -> No
 @pytest.mark.parametrize(
     ("letter", "path"), [("o", "/"), ("t", "/tasks"), ("u", "/admin/users"), ("a", "/account")]
 )
-def test_g_and_a_letter_goes_to_a_page(page: Page, letter: str, path: str, troubles: Troubles) -> None:
-    troubles.expect("status of 404")
+def test_g_and_a_letter_goes_to_a_page(
+    page: Page, letter: str, path: str, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expect("status of 404")
     page.goto("/account" if path == "/" else "/")
     expect(page.locator("h1")).to_be_attached()
     page.keyboard.press("g")

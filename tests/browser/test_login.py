@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
+from tests.support.browser_errors import BrowserErrors
 from tests.support.certificate import self_signed
 from tests.support.processes import ApiProcess
 from tests.support.tls_proxy import tls_proxy
-from tests.support.troubles import Troubles
 
 pytestmark = pytest.mark.http
 
@@ -25,8 +25,10 @@ def test_the_right_password_leads_to_the_overview(stranger: Page) -> None:
     expect(stranger.get_by_text("The default password of user lapinq is still in use.")).to_be_visible()
 
 
-def test_a_wrong_password_is_told_and_may_be_tried_again(stranger: Page, troubles: Troubles) -> None:
-    troubles.expect("status of 401")
+def test_a_wrong_password_is_told_and_may_be_tried_again(
+    stranger: Page, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expect("status of 401")
     stranger.goto("/login")
     stranger.get_by_label("Username").fill("lapinq")
     stranger.get_by_label("Password").fill("no such password")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enqueue, NewContext, logged_in
+from tests.support.browser_errors import BrowserErrors
 from tests.support.processes import ApiProcess
-from tests.support.troubles import Troubles
 
 pytestmark = pytest.mark.http
 
@@ -15,8 +15,8 @@ SECRET = {"LAPINQ_SESSION_SECRET": "that of sessions which outlast the server"}
 
 
 @pytest.fixture(autouse=True)
-def _expect_refused_sockets(troubles: Troubles) -> None:
-    troubles.expect("WebSocket connection to .* failed")
+def _expect_refused_sockets(browser_errors: BrowserErrors) -> None:
+    browser_errors.expect("WebSocket connection to .* failed")
 
 
 def tab_of(server: ApiProcess, new_context: NewContext) -> Page:

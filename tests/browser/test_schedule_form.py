@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import CheckAccess, NewContext, UserPage
 from tests.browser.test_schedules import AddSchedule, add_schedule
-from tests.support.troubles import Troubles
+from tests.support.browser_errors import BrowserErrors
 
 __all__ = ["add_schedule"]  # a fixture of these tests too
 
@@ -60,8 +60,8 @@ def test_one_is_made_and_seen_beforehand(page: Page, admin: httpx.Client) -> Non
     assert made["starts_at"] in {"2090-01-01T10:00:00Z", "2090-01-01T10:00:00+00:00"}
 
 
-def test_a_wrong_expression_is_told_at_its_field(page: Page, troubles: Troubles) -> None:
-    troubles.expect("status of 400")
+def test_a_wrong_expression_is_told_at_its_field(page: Page, browser_errors: BrowserErrors) -> None:
+    browser_errors.expect("status of 400")
     page.goto("/schedules/new")
     cron = field(page, "Cron expression")
     cron.fill("0 25 * * *")
@@ -104,9 +104,9 @@ def test_an_old_answer_is_dropped(page: Page) -> None:
 
 
 def test_what_is_wrong_is_told_at_each_field_and_the_first_has_the_focus(
-    page: Page, troubles: Troubles, add_schedule: AddSchedule
+    page: Page, browser_errors: BrowserErrors, add_schedule: AddSchedule
 ) -> None:
-    troubles.expect("status of 4(00|09)")
+    browser_errors.expect("status of 4(00|09)")
     add_schedule("taken")
     page.goto("/schedules/new")
     save = page.get_by_role("button", name="Create schedule")
@@ -168,9 +168,13 @@ def test_a_change_sends_what_was_changed(page: Page, admin: httpx.Client, add_sc
 
 
 def test_who_comes_second_takes_over_and_keeps_what_they_typed(
-    page: Page, admin: httpx.Client, user_page: UserPage, troubles: Troubles, add_schedule: AddSchedule
+    page: Page,
+    admin: httpx.Client,
+    user_page: UserPage,
+    browser_errors: BrowserErrors,
+    add_schedule: AddSchedule,
 ) -> None:
-    troubles.expect("status of 409")
+    browser_errors.expect("status of 409")
     address = add_schedule("shared", queue_name="mail")
     page.goto(f"{address}/edit")
     other = user_page({"mail": ["enqueue"]})
@@ -207,8 +211,8 @@ def test_without_a_script_nothing_is_sent(new_context: NewContext, context: Brow
     plain.close()  # nothing can be asked of a page without scripts
 
 
-def test_what_it_says_keeps_nobody_out(page: Page, axe: CheckAccess, troubles: Troubles) -> None:
-    troubles.expect("status of 400")
+def test_what_it_says_keeps_nobody_out(page: Page, axe: CheckAccess, browser_errors: BrowserErrors) -> None:
+    browser_errors.expect("status of 400")
     page.goto("/schedules/new")
     page.get_by_text("More:").click()
     field(page, "Cron expression").fill("never")

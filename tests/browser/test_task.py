@@ -36,7 +36,7 @@ def test_a_task_that_ends_shows_its_result_without_being_asked(
 def test_what_a_task_logs_is_shown_while_it_runs(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     task = enqueue(
-        module_path="tests.support.talkative", task_name="say_and_wait", args=["half way", str(gate)]
+        module_path="tests.support.logging_tasks", task_name="say_and_wait", args=["half way", str(gate)]
     )
     page.goto(f"/tasks/{task}")
     expect(page.locator(".task-logs pre")).to_contain_text("half way")

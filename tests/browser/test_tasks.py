@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+from tests.support.browser_errors import BrowserErrors
 from tests.support.eventually import eventually
-from tests.support.troubles import Troubles
 
 pytestmark = pytest.mark.http
 
@@ -79,9 +79,9 @@ def test_filters_are_set_in_a_form_too(page: Page, enqueue: Enqueue) -> None:
 
 
 def test_what_is_wrong_is_said_and_what_was_typed_stays(
-    page: Page, axe: CheckAccess, troubles: Troubles
+    page: Page, axe: CheckAccess, browser_errors: BrowserErrors
 ) -> None:
-    troubles.expect("status of 400")
+    browser_errors.expect("status of 400")
     page.goto("/tasks")
     enter(page, "colour:red")
     expect(page.get_by_role("alert")).to_contain_text("colour is not a search key")
@@ -186,9 +186,9 @@ def test_what_is_selected_is_cancelled_after_a_question(
 
 
 def test_what_could_not_be_done_is_said_with_the_reason(
-    page: Page, enqueue: Enqueue, admin: httpx.Client, troubles: Troubles
+    page: Page, enqueue: Enqueue, admin: httpx.Client, browser_errors: BrowserErrors
 ) -> None:
-    troubles.expect("status of 404")
+    browser_errors.expect("status of 404")
     ids = [enqueue(queue_name="refusing", **LATER) for _ in range(3)]
     page.goto("/tasks?queue=refusing")
     expect(page.locator("#live-state")).to_have_text("Live")

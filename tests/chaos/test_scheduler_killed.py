@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.cron.expression import read_cron
-from tests.support.dying import Step
+from tests.support.crashing import Step
 from tests.support.eventually import eventually
 from tests.support.invariants import check_invariants
 from tests.support.processes import Program
@@ -31,7 +31,7 @@ class DyingScheduler(Program):
 
     def command(self, *arguments: str) -> list[str]:
         """What is executed."""
-        return [sys.executable, "-m", "tests.support.dying", *arguments]
+        return [sys.executable, "-m", "tests.support.crashing", *arguments]
 
 
 def is_dead(program: Program) -> Callable[[], bool]:

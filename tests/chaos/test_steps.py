@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psycopg
 
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support.dying import Step
+from tests.support.crashing import Step
 from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
 from tests.support.factories import new_task
@@ -31,7 +31,7 @@ class DyingWorker(Program):
 
     def command(self, *arguments: str) -> list[str]:
         """What is executed."""
-        return [sys.executable, "-m", "tests.support.dying", *arguments]
+        return [sys.executable, "-m", "tests.support.crashing", *arguments]
 
 
 class End(NamedTuple):

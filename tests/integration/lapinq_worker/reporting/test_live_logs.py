@@ -13,7 +13,7 @@ import pytest
 from lapinq_core.tasks import inspect, work
 from lapinq_worker.reporting.live_logs import MOST_CHARACTERS
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
-from tests.support import talkative
+from tests.support import logging_tasks
 from tests.support.factories import Conn, add_worker, claim, enqueue
 from tests.support.running import on_connections
 
@@ -23,9 +23,9 @@ LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
 @pytest.mark.parametrize(
     ("function", "pool"),
     [
-        (talkative.asay_and_wait, "processes"),
-        (talkative.say_and_wait, "processes"),
-        (talkative.say_and_wait, "threads"),
+        (logging_tasks.asay_and_wait, "processes"),
+        (logging_tasks.say_and_wait, "processes"),
+        (logging_tasks.say_and_wait, "threads"),
     ],
 )
 def test_what_a_running_attempt_logs_is_there_before_it_ends(
@@ -55,7 +55,7 @@ def test_of_a_long_log_the_latest_lines_are_sent(database: str, tmp_path: Path) 
     async def test(desk: Desk) -> None:
         async with working(database):
             words = "\n".join(f"line {number}" for number in range(3_000))
-            task = await desk.hand_in(talkative.asay_and_wait, words, str(gate))
+            task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
             await desk.until(LIVE, "%", task)
             logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
             assert len(logs) <= MOST_CHARACTERS
@@ -79,7 +79,7 @@ def test_quick_attempts_send_nothing_before_their_end(database: str, monkeypatch
     async def test(desk: Desk) -> None:
         async with working(database) as worker:
             ids = await desk.hand_in_many(
-                [task_of(talkative.asay, f"number {number}") for number in range(50)]
+                [task_of(logging_tasks.asay, f"number {number}") for number in range(50)]
             )
             await desk.ended(*ids)
             assert worker._live_logs._take_due() == []

@@ -1,4 +1,4 @@
-"""What templates and scripts say: the keys of the catalogue that they ask for, and words that they bring themselves."""
+"""The texts of templates and scripts: the keys of the catalogue that they use, and words that they contain."""
 
 import re
 from collections.abc import Iterator

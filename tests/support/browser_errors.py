@@ -1,4 +1,4 @@
-"""What goes wrong in a browser without anybody seeing it: errors in the console, of scripts, and of the policy."""
+"""Errors that a browser does not show on the page: in the console, of scripts, and of the content security policy."""
 
 import contextlib
 import re
@@ -12,8 +12,8 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-class Troubles:
-    """Gathers them, from all pages of the contexts that it watches."""
+class BrowserErrors:
+    """Collects them from all pages of the contexts that it watches."""
 
     def __init__(self) -> None:
         self._contexts: list[BrowserContext] = []
@@ -21,25 +21,25 @@ class Troubles:
         self._expected: list[re.Pattern[str]] = []
 
     def watch(self, context: BrowserContext) -> None:
-        """From now on."""
+        """Starts to collect errors of this context."""
         self._contexts.append(context)
         context.add_init_script(_REPORT_VIOLATIONS)
         context.on("console", self._console)
         context.on("weberror", self._error)
 
     def expect(self, pattern: str) -> None:
-        """What matches `pattern` anywhere is part of the test: "status of 401" where a password is wrong."""
+        """Errors that match `pattern` anywhere belong to the test: "status of 401" for a wrong password."""
         self._expected.append(re.compile(pattern))
 
     def gather(self) -> None:
-        """Waits for what the open pages have at hand, which is lost when they are closed."""
+        """Waits for pending errors of the open pages, which would be lost when these close."""
         for page in [page for context in self._contexts for page in context.pages]:
-            with contextlib.suppress(Error):  # it went elsewhere meanwhile
+            with contextlib.suppress(Error):  # it navigated in between
                 page.locator("html").wait_for(state="attached")  # in time: a script may be stuck
                 page.evaluate("new Promise((done) => setTimeout(done))")
 
     def unexpected(self) -> list[str]:
-        """What nobody expected."""
+        """The errors that no test expects."""
         return [one for one in self._found if not any(known.search(one) for known in self._expected)]
 
     def _console(self, message: ConsoleMessage) -> None:

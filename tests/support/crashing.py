@@ -1,7 +1,7 @@
-"""Runs the command line in a process that kills itself with SIGKILL at a given step of a task's way, or of a tick's.
+"""Runs the command line in a process that kills itself with SIGKILL at a given step of a task or a tick.
 
-`python -m tests.support.dying STEP worker …`. The step is wrapped around the product's functions from outside, so that
-the product itself knows nothing of it.
+`python -m tests.support.crashing STEP worker …` wraps the product's functions from outside, so the product itself has
+no code for it.
 """
 
 import asyncio

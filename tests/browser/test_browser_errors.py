@@ -1,9 +1,9 @@
-"""What goes wrong in a page without anybody seeing it is noticed by these tests."""
+"""The browser tests notice errors that a page does not show."""
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.troubles import Troubles
+from tests.support.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.http
         ("document.body.append(Object.assign(new Image(), {src: 'nowhere'}))", "404"),
     ],
 )
-def test_it_is_noticed(page: Page, troubles: Troubles, script: str, trouble: str) -> None:
+def test_it_is_noticed(page: Page, browser_errors: BrowserErrors, script: str, trouble: str) -> None:
     page.goto("/login")
     page.evaluate(f"{{ {script} }}")
     page.wait_for_load_state("networkidle")
-    troubles.gather()
-    assert trouble in "".join(troubles.unexpected())
-    troubles.expect(".")
+    browser_errors.gather()
+    assert trouble in "".join(browser_errors.unexpected())
+    browser_errors.expect(".")
 
 
-def test_a_page_without_troubles_has_none(page: Page, troubles: Troubles) -> None:
+def test_a_page_without_troubles_has_none(page: Page, browser_errors: BrowserErrors) -> None:
     page.goto("/")
-    troubles.gather()
-    assert troubles.unexpected() == []
+    browser_errors.gather()
+    assert browser_errors.unexpected() == []

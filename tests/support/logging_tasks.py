@@ -1,4 +1,4 @@
-"""Tasks that log, and go on until somebody lets them."""
+"""Tasks that log, and run until a test lets them end."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from lapinq import current_task
 
 
 def say_and_wait(words: str, open_at: str) -> None:
-    """Logs `words`, and ends once there is a file at `open_at`."""
+    """Logs `words`, and ends once the file `open_at` exists."""
     current_task().log.info("%s", words)
     while not Path(open_at).exists():
         time.sleep(0.02)

@@ -58,7 +58,7 @@ def stop(worker_id: str, **given: object) -> None:
 
 
 def _ask(given: dict[str, object], worker_id: str, request: WorkerRequest | None) -> None:
-    run(given, lambda conn: workers.ask(conn, worker_id, request, by=author()))
+    run(given, lambda conn: workers.request(conn, worker_id, request, by=author()))
 
 
 def _line(worker: WorkerDetails) -> str:

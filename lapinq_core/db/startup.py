@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 1.0
 WATCH_JOIN_SECONDS = 60.0
-LOOK_SECONDS = 10.0
+CHECK_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
 
 
 def _revision_at(url: str) -> str | None:
-    """As `current_revision`. Also raises `DatabaseUnavailable` if there is no answer within `LOOK_SECONDS`.
+    """As `current_revision`. Also raises `DatabaseUnavailable` if there is no answer within `CHECK_SECONDS`.
 
     A pooler may accept a connection and let it wait for one to the database. A program that is stopping should not wait
     for that, nor leave a check behind.
@@ -103,7 +103,7 @@ def _revision_at(url: str) -> str | None:
     with (
         translated(),
         connect_sync(url, "lapinq-startup") as connection,
-        ended_after(connection, LOOK_SECONDS),
+        ended_after(connection, CHECK_SECONDS),
     ):
         return current_revision(connection)
 

@@ -77,7 +77,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     missing_partition: MissingPartition | None = None
 
 
-async def look(conn: psycopg.AsyncConnection) -> Alerts:
+async def current(conn: psycopg.AsyncConnection) -> Alerts:
     """All current alerts."""
     cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MOST_QUEUES}, prepare=True)
     unserved = [UnservedQueue(*row) for row in await cursor.fetchall()]

@@ -91,7 +91,7 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
     return _details.decode(rows[0][1]) if rows else None
 
 
-async def ask(
+async def request(
     conn: psycopg.AsyncConnection, worker_id: str, request: WorkerRequest | None, *, by: Author
 ) -> WorkerDetails:
     """Requests `request` of the worker, or with None that it resumes. The worker learns of it with its next heartbeat.
@@ -101,7 +101,7 @@ async def ask(
     """
     params = {"id": worker_id, "asked_to": request, "asked_by": by.actor}
     async with conn.transaction():
-        row = await (await conn.execute(sql(_PACKAGE, "ask_worker"), params)).fetchone()
+        row = await (await conn.execute(sql(_PACKAGE, "request"), params)).fetchone()
         if row is not None:
             await audit.record(conn, by.did(f"worker.{request or 'resume'}", worker_id, {"name": row[0]}))
     found = await get_worker(conn, worker_id)

@@ -42,7 +42,7 @@ class Jump(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Heard(msgspec.Struct, frozen=True, array_like=True):
+class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
     """The answer to a heartbeat: the tasks to cancel, each by its id and claim token, and a request to the worker
     itself.
 
@@ -69,9 +69,9 @@ async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:
     await conn.execute(sql(_PACKAGE, "deregister_worker"), {"id": worker_id})
 
 
-async def beat(
+async def heartbeat(
     conn: psycopg.AsyncConnection, worker_id: str, health: Health, jump: Jump | None = None
-) -> Heard | None:
+) -> HeartbeatReply | None:
     """A heartbeat, with the last `jump` of the clock that the worker noticed, if any.
 
     Returns the answer for the worker; None if it was declared dead or is unknown, which is final.
@@ -82,8 +82,8 @@ async def beat(
         "jumped_seconds": jump and jump.seconds,
         **msgspec.structs.asdict(health),
     }
-    row = await (await conn.execute(sql(_PACKAGE, "beat"), params, prepare=True)).fetchone()
-    return None if row is None else _heard.decode(row[0])
+    row = await (await conn.execute(sql(_PACKAGE, "heartbeat"), params, prepare=True)).fetchone()
+    return None if row is None else _reply.decode(row[0])
 
 
 async def declare_dead(conn: psycopg.AsyncConnection, expected: float) -> list[tuple[str, str]]:
@@ -102,4 +102,4 @@ async def prune(conn: psycopg.AsyncConnection) -> int:
     return row[0] if row else 0
 
 
-_heard = msgspec.json.Decoder(Heard)
+_reply = msgspec.json.Decoder(HeartbeatReply)

@@ -90,10 +90,10 @@ async def find(conn: psycopg.AsyncConnection, digests: Sequence[bytes]) -> dict[
     }
 
 
-async def note_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:
+async def record_uses(conn: psycopg.AsyncConnection, seconds_ago: Mapping[int, float]) -> None:
     """Records when keys were last used: how many seconds ago, by key id."""
     params = {"ids": list(seconds_ago), "seconds_ago": list(seconds_ago.values())}
-    await conn.execute(sql(_PACKAGE, "note_key_uses"), params)
+    await conn.execute(sql(_PACKAGE, "record_key_uses"), params)
 
 
 def _record(

@@ -146,7 +146,7 @@ async def run_now(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> tu
             raise StillRuns(tick.blocked_by)
         task_id = tick.task_id if tick.outcome is TickOutcome.ENQUEUED else None
         if tick.outcome is TickOutcome.HELD:
-            await schedules.tell(conn)
+            await schedules.notify_schedulers(conn)
         await audit.record(conn, by.did("schedule.run", name, {"task_id": task_id}))
     return RunTick(fire_at=tick.fire_at, outcome=tick.outcome, task_id=task_id), queues
 

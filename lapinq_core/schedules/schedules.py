@@ -115,7 +115,7 @@ async def create(
         if await (await conn.execute(sql(_PACKAGE, "create_schedule"), params)).fetchone() is None:
             raise ScheduleExists
         await audit.record(conn, by.did("schedule.create", checked.name, _told(checked)))
-        await tell(conn)
+        await notify_schedulers(conn)
         return await _existing(conn, checked.name)
 
 
@@ -155,7 +155,7 @@ async def change(
         params |= {"id": found.id, "version": found.version}
         await conn.execute(sql(_PACKAGE, "change_schedule"), params)
         await audit.record(conn, by.did("schedule.change", name, differences(before, checked)))
-        await tell(conn)
+        await notify_schedulers(conn)
         return await _existing(conn, name)
 
 
@@ -187,7 +187,7 @@ async def resume(conn: psycopg.AsyncConnection, name: str, *, by: Author) -> Sch
         params = {"id": found.id, "next_fire_at": when(found, found.anchor_at).after(now)}
         if await (await conn.execute(sql(_PACKAGE, "resume_schedule"), params)).fetchone() is not None:
             await audit.record(conn, by.did("schedule.resume", name))
-            await tell(conn)
+            await notify_schedulers(conn)
         return await _existing(conn, name)
 
 
@@ -229,7 +229,7 @@ async def _now(conn: psycopg.AsyncConnection) -> datetime:
     return row[0]
 
 
-async def tell(conn: psycopg.AsyncConnection) -> None:
+async def notify_schedulers(conn: psycopg.AsyncConnection) -> None:
     """Wakes schedulers when the transaction of `conn` commits."""
     # Inside the transaction, so that it is sent with the commit: unlike tasks, schedules change rarely.
     await conn.execute("SELECT pg_notify(%s, '')", (SCHEDULES_CHANNEL,))

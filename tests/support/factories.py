@@ -66,7 +66,7 @@ async def add_worker(conn: Conn, **values: Any) -> str:
 
 async def beat(conn: Conn, worker: str, **condition: Any) -> list[tuple[str, str]] | None:
     """The tasks that the worker hears it is to stop, with their tokens; None when it was given up."""
-    heard = await workers.beat(conn, worker, Health(**condition))
+    heard = await workers.heartbeat(conn, worker, Health(**condition))
     return None if heard is None else heard.to_stop
 
 

@@ -22,7 +22,7 @@ from lapinq_core.db.embedded.postmaster import end_orphans, listener, proven, re
 from lapinq_core.db.embedded.private_copy import runnable
 from lapinq_core.db.embedded.probe import Answer, NotAnswering, ask
 from lapinq_core.db.embedded.server_log import open_log, quote_log
-from lapinq_core.db.embedded.socket_place import make_socket_dir, remove_short_socket_dir
+from lapinq_core.db.embedded.socket_directory import make_socket_dir, remove_short_socket_dir
 
 START_SECONDS = 60.0
 """Time limit of a start, including initdb or crash recovery."""

@@ -136,7 +136,7 @@ class KeyCache:
         if not uses:
             return
         try:
-            await self._database.run(keys.note_uses, {key_id: now - at for key_id, at in uses.items()})
+            await self._database.run(keys.record_uses, {key_id: now - at for key_id, at in uses.items()})
         except DatabaseUnavailable as error:
             log.debug("could not record the use of keys: %s", error)
         else:

@@ -155,7 +155,7 @@ class Heartbeat:
     async def _send(self) -> float | None:
         """Returns the database's time; None if this worker was declared dead."""
         self._connection = self._connection or await connect(self._url, "lapinq-worker heartbeat")
-        heard = await workers.beat(self._connection, self._worker_id, self._health(), self._trust.jump)
+        heard = await workers.heartbeat(self._connection, self._worker_id, self._health(), self._trust.jump)
         if heard is None:
             return None
         for task_id, token in heard.to_stop:

@@ -13,7 +13,7 @@ FIRST_LOOK = b"to_regclass"
 
 
 def test_the_first_look_at_the_schema_has_a_limit(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(startup, "CHECK_SECONDS", 0.5)
     with proxy(database) as between:
         between.swallow_after(FIRST_LOOK)
         with pytest.raises(DatabaseUnavailable, match=r"did not answer within 0\.5 s"):

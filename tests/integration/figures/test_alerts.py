@@ -31,7 +31,7 @@ async def add_schedule(conn: Conn, late: str) -> None:
 
 
 async def unserved(conn: Conn) -> list[str]:
-    return [queue.queue_name for queue in (await alerts.look(conn)).unserved]
+    return [queue.queue_name for queue in (await alerts.current(conn)).unserved]
 
 
 async def add_webhook(conn: Conn, state: str, **ages: str) -> None:
@@ -50,7 +50,7 @@ def test_where_all_is_well_there_is_nothing_to_tell(database: str) -> None:
         await enqueue(conn)
         await add_webhook(conn, "pending")
         await add_webhook(conn, "delivered", due="1 hour")
-        assert await alerts.look(conn) == NOTHING
+        assert await alerts.current(conn) == NOTHING
 
     on_connections(database, test)
 
@@ -61,7 +61,7 @@ def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) 
         await enqueue(conn, 3, queue_name="long")
         await enqueue(conn, 4, queue_name="paused")
         await pause(conn, "paused")
-        found = await alerts.look(conn)
+        found = await alerts.current(conn)
         assert not found.has_worker
         assert [(one.queue_name, one.waiting, one.has_quiet_worker) for one in found.unserved] == [
             ("long", 3, False),
@@ -70,7 +70,7 @@ def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) 
         assert all(one.seconds is not None and 0 < one.seconds < 60 for one in found.unserved)
         quiet = await add_worker(conn, queues=["long"])
         await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (quiet,))
-        found = await alerts.look(conn)
+        found = await alerts.current(conn)
         assert not found.has_worker
         assert [one.has_quiet_worker for one in found.unserved] == [True, False]
         await make_late(conn, await add_worker(conn))
@@ -78,7 +78,7 @@ def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) 
         await add_worker(conn, queues=["long"])
         assert await unserved(conn) == ["short"]
         await add_worker(conn)
-        assert await alerts.look(conn) == NOTHING
+        assert await alerts.current(conn) == NOTHING
 
     on_connections(database, test)
 
@@ -110,10 +110,10 @@ def test_only_the_fullest_queues_are_told(database: str) -> None:
 def test_a_schedule_that_nobody_fires_is_told(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_schedule(conn, "20 seconds")
-        assert (await alerts.look(conn)).schedules_late is None
+        assert (await alerts.current(conn)).schedules_late is None
         assert await alerts.schedules_late(conn) is None
         await add_schedule(conn, "10 minutes")
-        late = (await alerts.look(conn)).schedules_late
+        late = (await alerts.current(conn)).schedules_late
         assert late is not None
         assert 600 <= late < 700
         assert 600 <= (await alerts.schedules_late(conn) or 0) < 700
@@ -128,7 +128,7 @@ def test_webhooks_given_up_of_late_and_those_overdue_are_counted(database: str) 
         await add_webhook(conn, "pending", due="30 s")
         for due in ("61 s", "10 min"):
             await add_webhook(conn, "pending", due=due)
-        found = await alerts.look(conn)
+        found = await alerts.current(conn)
         assert (found.webhooks_given_up, found.webhooks_overdue) == (1, 2)
         assert found.overdue_seconds is not None
         assert 600 <= found.overdue_seconds < 700
@@ -158,7 +158,7 @@ def test_users_with_the_known_password_are_named(database: str) -> None:
                 " VALUES (%s, 'x', 'admin', %s, now())",
                 (name, is_known),
             )
-        assert (await alerts.look(conn)).default_passwords == ["lapinq"]
+        assert (await alerts.current(conn)).default_passwords == ["lapinq"]
 
     on_connections(database, test)
 

@@ -74,11 +74,11 @@ def test_its_state_is_what_matters_most(database: str) -> None:
         async def state() -> WorkerState:
             return (await get(conn, worker)).state
 
-        await steering.ask(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+        await steering.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
         assert await state() is WorkerState.ALIVE, "it has not heard of it"
         await beat(conn, worker, is_quiet=True)
         assert await state() is WorkerState.QUIET
-        await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await state() is WorkerState.STOPPING
         await age(conn, worker, 14)
         assert await state() is WorkerState.STOPPING
@@ -139,22 +139,22 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
         worker, other = await add_worker(conn, name="box"), await add_worker(conn)
 
         async def heard(which: str = worker) -> tuple[str | None, str | None]:
-            told = await workers.beat(conn, which, Health())
+            told = await workers.heartbeat(conn, which, Health())
             assert told is not None
             return told.asked_to, told.asked_by
 
         assert await heard() == (None, None)
-        asked = await steering.ask(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+        asked = await steering.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
         assert (asked.asked_to, asked.asked_by) == (WorkerRequest.QUIET, "lisa")
         assert asked.asked_at is not None
-        again = await steering.ask(conn, worker, WorkerRequest.QUIET, by=MAX)
+        again = await steering.request(conn, worker, WorkerRequest.QUIET, by=MAX)
         assert (again.asked_by, again.asked_at) == ("lisa", asked.asked_at)
         assert [await heard(), await heard()] == [("quiet", "lisa")] * 2
         assert await heard(other) == (None, None)
-        assert (await steering.ask(conn, worker, None, by=MAX)).asked_by == "max"
+        assert (await steering.request(conn, worker, None, by=MAX)).asked_by == "max"
         assert await heard() == (None, "max")
-        await steering.ask(conn, worker, None, by=SOMEBODY)
-        await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        await steering.request(conn, worker, None, by=SOMEBODY)
+        await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await heard() == ("stop", "lisa")
         assert await noted(conn) == [
             ("lisa", "worker.quiet", worker, {"name": "box"}),
@@ -172,9 +172,9 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Worke
         await make_late(conn, worker)
         await workers.declare_dead(conn, ANY_TIME)
         with pytest.raises(DeadWorker):
-            await steering.ask(conn, worker, order, by=SOMEBODY)
+            await steering.request(conn, worker, order, by=SOMEBODY)
         with pytest.raises(UnknownWorker):
-            await steering.ask(conn, str(uuid.uuid4()), order, by=SOMEBODY)
+            await steering.request(conn, str(uuid.uuid4()), order, by=SOMEBODY)
         assert (await get(conn, worker)).asked_at is None
         assert await noted(conn) == []
 
@@ -185,10 +185,10 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Worke
 def test_a_stop_is_not_taken_back(database: str, order: WorkerRequest | None) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)
-        stopped = await steering.ask(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        stopped = await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         with pytest.raises(StoppingWorker):
-            await steering.ask(conn, worker, order, by=MAX)
-        again = await steering.ask(conn, worker, WorkerRequest.STOP, by=MAX)
+            await steering.request(conn, worker, order, by=MAX)
+        again = await steering.request(conn, worker, WorkerRequest.STOP, by=MAX)
         assert (again.asked_to, again.asked_by, again.asked_at) == (
             WorkerRequest.STOP,
             "lisa",

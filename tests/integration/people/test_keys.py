@@ -94,14 +94,14 @@ def test_a_deletion_is_noted_and_announced_and_happens_once(database: str) -> No
 def test_the_last_use_only_moves_on(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await make(conn)
-        await keys.note_uses(conn, {made.id: 10.0, made.id + 1: 0.0})
+        await keys.record_uses(conn, {made.id: 10.0, made.id + 1: 0.0})
         [record] = await keys.list_all(conn)
         used = record.last_used_at
         assert used is not None
         assert used < record.created_at
-        await keys.note_uses(conn, {made.id: 3600.0})
+        await keys.record_uses(conn, {made.id: 3600.0})
         assert (await keys.list_all(conn))[0].last_used_at == used
-        await keys.note_uses(conn, {made.id: 0.0})
+        await keys.record_uses(conn, {made.id: 0.0})
         moved = (await keys.list_all(conn))[0].last_used_at
         assert moved is not None
         assert moved > used

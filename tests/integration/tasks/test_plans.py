@@ -264,7 +264,7 @@ def test_a_beat_asks_for_what_is_to_stop_by_its_own_index(database: str) -> None
         )
         condition = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
         condition |= {"jumped_at": None, "jumped_seconds": None}
-        found = await plan(plain, "beat", {"id": worker, **condition})
+        found = await plan(plain, "heartbeat", {"id": worker, **condition})
         assert scanned_whole(found) == []
         assert "lapinq_running_cancel_requested" in {node.get("Index Name") for node in nodes(found)}
         (scan,) = [node for node in nodes(found) if node.get("Relation Name") == "lapinq_running"]

@@ -214,8 +214,8 @@ def test_only_what_was_claimed_before_a_jump_is_overdue_later(database: str) -> 
         at = await database_time(conn)
         await conn.execute(clock_moved_by(HOUR))
         await claim(conn, worker, lease=0.0)
-        await workers.beat(conn, worker, Health(), Jump(at, HOUR))
-        await workers.beat(conn, other, Health())
+        await workers.heartbeat(conn, worker, Health(), Jump(at, HOUR))
+        await workers.heartbeat(conn, other, Health())
         assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == set(ids[1:])
         await conn.execute(clock_moved_by(2 * HOUR))
         assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == {ids[0]}

@@ -31,7 +31,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "since": await scan(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
         "rates": await scan(rollups.rates),
         "series": await scan(rollups.series, window),
-        "alerts": await scan(alerts.look),
+        "alerts": await scan(alerts.current),
     }
 
 

@@ -53,7 +53,7 @@ async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> 
     _check_may_steer(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     try:
-        return Json(await state.database.run(steering.ask, worker, wanted, by=author_of(request)))
+        return Json(await state.database.run(steering.request, worker, wanted, by=author_of(request)))
     except UnknownWorker as error:
         raise _unknown() from error
     except DeadWorker as error:

@@ -44,7 +44,7 @@ async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails
 
 async def ask(desk: Desk, worker: Worker, request: WorkerRequest | None) -> None:
     await until(lambda: worker._membership.is_member)
-    await steering.ask(desk.conn, worker._membership.id, request, by=SOMEBODY)
+    await steering.request(desk.conn, worker._membership.id, request, by=SOMEBODY)
 
 
 async def quieted(desk: Desk, worker: Worker) -> None:

@@ -20,7 +20,7 @@ _WRONG_KEY = "lapinq.wrong_key"
 
 def has_master_key(state: "State", scope: Scope) -> bool:
     """Whether the request carries the API key of the settings."""
-    given = _looked_at(state, scope)
+    given = _key_to_check(state, scope)
     if given and _is_master_key(state, given):
         record_valid(state, scope)
         return True
@@ -34,7 +34,7 @@ async def actor_by_key(state: "State", scope: Scope) -> Actor | None:
 
     Raises `DatabaseUnavailable` and `Overloaded` if it cannot be determined.
     """
-    given = _looked_at(state, scope)
+    given = _key_to_check(state, scope)
     if not given:
         return None
     actor = MASTER_KEY if _is_master_key(state, given) else await state.keys.find(given)
@@ -57,7 +57,7 @@ def check_key_throttle(scope: Scope) -> None:
         raise TooManyWrongKeys(wait)
 
 
-def _looked_at(state: "State", scope: Scope) -> bytes:
+def _key_to_check(state: "State", scope: Scope) -> bytes:
     """The key to check; empty without one, or if the address sent too many wrong ones."""
     given = first(scope, b"x-api-key") or b""
     if given and (wait := state.key_throttle.blocked(_address(scope))) is not None:

@@ -59,7 +59,7 @@ class FirstUser:
             )
             if made:
                 log.info("created the first user, %s", username)
-        state.default_login = await state.default_password.look()
+        state.default_login = await state.default_password.fetch()
         if state.default_login is not None:
             log.warning(
                 "the user %s still has the default password, %s; log in and change it",

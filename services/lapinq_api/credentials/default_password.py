@@ -37,10 +37,10 @@ class DefaultPassword:
         if self._clock() >= self._fresh_until:
             async with self._turn:
                 if self._clock() >= self._fresh_until:
-                    await self._look_if_possible()
+                    await self._fetch_if_possible()
         return self._username is not None
 
-    async def look(self) -> str | None:
+    async def fetch(self) -> str | None:
         """The name of a user who has it. Raises `DatabaseUnavailable`."""
         changes = self._changes
         self._username = await self._database.run(users.default_login)
@@ -49,9 +49,9 @@ class DefaultPassword:
             self._fresh_until = self._clock() + FRESH_SECONDS
         return self._username
 
-    async def _look_if_possible(self) -> None:
+    async def _fetch_if_possible(self) -> None:
         try:
-            await self.look()
+            await self.fetch()
         except DatabaseUnavailable:
             if not self._is_known:
                 raise

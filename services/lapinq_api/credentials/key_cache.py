@@ -29,12 +29,12 @@ MOST_REMEMBERED = 1000
 MOST_ASKED = 1000
 NOTE_INTERVAL_SECONDS = 60.0
 """How often the last use of a key is written."""
-_LOOK_INTERVAL_SECONDS = 5.0
+_WRITE_INTERVAL_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
-Asked = dict[bytes, "asyncio.Future[Actor | Exception | None]"]
+Pending = dict[bytes, "asyncio.Future[Actor | Exception | None]"]
 
 
 class KeyCache:
@@ -48,8 +48,8 @@ class KeyCache:
         self._clock = clock
         self._known = _Memory()
         self._unknown = _Memory()  # separate, so that made-up keys evict no real ones
-        self._asked: Asked = {}
-        self._in_flight: Asked = {}
+        self._pending: Pending = {}
+        self._in_flight: Pending = {}
         self._is_asking = False
         self._uses = _Uses()
 
@@ -62,7 +62,11 @@ class KeyCache:
             return None
         digest = digest_of(key)
         now = self._clock()
-        found = self._known.get(digest, now) or self._unknown.get(digest, now) or await self._ask(digest)
+        found = (
+            self._known.get(digest, now)
+            or self._unknown.get(digest, now)
+            or await self._find_uncached(digest)
+        )
         if found.actor is not None and found.actor.id is not None:
             self._uses.add(found.actor.id, now)
         return found.actor
@@ -75,7 +79,7 @@ class KeyCache:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Writes when keys were used, until `stop` is set."""
-        await run_every("uses of keys", self.note_due, interval=_LOOK_INTERVAL_SECONDS, stop=stop)
+        await run_every("uses of keys", self.note_due, interval=_WRITE_INTERVAL_SECONDS, stop=stop)
 
     async def note_due(self) -> None:
         """Writes uses that are due: the first use of a key immediately, then one a minute."""
@@ -88,13 +92,13 @@ class KeyCache:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._note(self._uses.all(), self._clock())
 
-    async def _ask(self, digest: bytes) -> "_Found":
-        answer = self._in_flight.get(digest) or self._asked.get(digest)
+    async def _find_uncached(self, digest: bytes) -> "_Found":
+        answer = self._in_flight.get(digest) or self._pending.get(digest)
         if answer is None:
             self._database.check()
-            if len(self._asked) >= MOST_ASKED:
+            if len(self._pending) >= MOST_ASKED:
                 raise Overloaded
-            answer = self._asked[digest] = asyncio.get_running_loop().create_future()
+            answer = self._pending[digest] = asyncio.get_running_loop().create_future()
             if not self._is_asking:
                 self._is_asking = True
                 self._group.create_task(self._look_up())
@@ -110,9 +114,9 @@ class KeyCache:
 
     async def _look_up(self) -> None:
         try:
-            while self._asked:
-                asked = self._in_flight = self._asked
-                self._asked = {}
+            while self._pending:
+                asked = self._in_flight = self._pending
+                self._pending = {}
                 since = self._clock()
                 found: Mapping[bytes, Actor] | Exception
                 try:

@@ -54,7 +54,7 @@ class Feed:
         self._state = state
         self._view = view
         self._address = address
-        self._turns = Changes()
+        self._updates = Changes()
         self._missing = asyncio.Event()
         self._shown: dict[Audience, Snapshot] = {}
         self.audiences: Counter[Audience] = Counter()
@@ -64,7 +64,7 @@ class Feed:
 
     def next(self) -> asyncio.Event:
         """An event that the next update sets."""
-        return self._turns.next()
+        return self._updates.next()
 
     def shown_to(self, audience: Audience) -> Snapshot | None:
         """What `audience` sees since the last update; None before the first one."""
@@ -89,17 +89,17 @@ class Feed:
             self._missing.clear()
             began = loop.time()
             try:
-                await self._look()
+                await self._update()
             except Exception:  # as in a loop: the next update may succeed
                 log.exception("could not update a page for its viewers")
             self.update_count += 1
-            self._turns.on_notify("")
+            self._updates.on_notify("")
             await asyncio.sleep(0)  # lets the viewers send
             pause = max(LEAST_INTERVAL_SECONDS, COST_FACTOR * (loop.time() - began))
             await pause_for(pause, self._state.stopping, self._missing)
             await pause_for(INTERVAL_SECONDS, news, self._missing, self._state.stopping)
 
-    async def _look(self) -> None:
+    async def _update(self) -> None:
         try:
             async with self._state.page_queries:
                 values = await self._view.load(self._state, self._address)

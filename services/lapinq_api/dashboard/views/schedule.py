@@ -28,7 +28,7 @@ RUNS_SHOWN = 5
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     name = read_name(address.params)
     before = _read_cursor(address.query.get(CURSOR))
-    found = await state.database.scan(_look, name, before)
+    found = await state.database.scan(_read, name, before)
     if found is None:
         raise unknown_schedule()
     schedule, history = found
@@ -49,7 +49,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     }
 
 
-async def _look(
+async def _read(
     conn: psycopg.AsyncConnection, name: str, before: datetime | None
 ) -> tuple[Schedule, list[Tick]] | None:
     schedule = await schedules.get_schedule(conn, name)

@@ -30,7 +30,7 @@ class Line(msgspec.Struct, frozen=True):
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     chosen, after = read_filter(address.query), read_after(address.query)
-    lines, last, late = await state.database.scan(_look, chosen, after)
+    lines, last, late = await state.database.scan(_read, chosen, after)
     return {
         "lines": lines,
         "late": late,
@@ -42,7 +42,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     }
 
 
-async def _look(
+async def _read(
     conn: psycopg.AsyncConnection, chosen: ScheduleFilter, after: str | None
 ) -> tuple[list[Line], str | None, float | None]:
     """The page, the cursor of the next one, and the seconds since an unhandled tick was due."""

@@ -28,7 +28,7 @@ Group = tuple[bool, list[Frame]]
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     task_id = read_id("id", address.params["id"], "a task id")
-    found = await state.database.scan(_look, task_id)
+    found = await state.database.scan(_read, task_id)
     if found is None:
         raise unknown_task()
     task, attempts, is_cut, told, reason, schedule_name = found
@@ -49,7 +49,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     }
 
 
-async def _look(
+async def _read(
     conn: psycopg.AsyncConnection, task_id: str
 ) -> tuple[TaskDetail, list[AttemptDetail], bool, list[WebhookObject], Reason | None, str | None] | None:
     """Everything on the page, read through one connection. The next update corrects changes in between."""

@@ -22,7 +22,7 @@ OF_KUBERNETES = (".k8s.io/", "apps/", "autoscaling/", "batch/", "policy/")
 
 def main() -> int:
     """Prints a line per resource, and returns the exit code."""
-    troubles = 0
+    problems = 0
     for resource in yaml.safe_load_all(sys.stdin):
         version, kind, name = resource["apiVersion"], resource["kind"], resource["metadata"]["name"]
         if "/" not in version or any(part in version for part in OF_KUBERNETES):
@@ -30,13 +30,13 @@ def main() -> int:
         if (model := model_of(version, kind)) is None:
             print(f"skipped: there is no model for {version} {kind} ({name})")
             continue
-        found = [*troubles_of(model, resource)]
-        troubles += len(found)
-        for trouble in found:
-            print(f"{kind} {name}: {trouble}")
+        found = [*problems_of(model, resource)]
+        problems += len(found)
+        for problem in found:
+            print(f"{kind} {name}: {problem}")
         if not found:
             print(f"{kind} {name} fits {version}")
-    return 1 if troubles else 0
+    return 1 if problems else 0
 
 
 def model_of(version: str, kind: str) -> Any:
@@ -46,7 +46,7 @@ def model_of(version: str, kind: str) -> Any:
     return getattr(importlib.import_module(MODELS[version]), kind, None)
 
 
-def troubles_of(model: Any, resource: Any) -> list[str]:
+def problems_of(model: Any, resource: Any) -> list[str]:
     """What does not fit: values of the wrong kind, and fields that would be dropped."""
     try:
         kept = model.model_validate(resource).model_dump(by_alias=True, exclude_unset=True, mode="json")

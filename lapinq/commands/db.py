@@ -79,7 +79,7 @@ def url(data_dir: Path | None, pg_bin: Path | None) -> None:
 @_place
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(data_dir: Path | None, pg_bin: Path | None, arguments: tuple[str, ...]) -> None:
-    """Run psql on the database, which runs at least as long. ARGUMENTS are psql's own."""
+    """Run psql on the database, starting it if needed. ARGUMENTS are psql's own."""
     with _reported():
         database = _database(data_dir, pg_bin)
         program = find_psql(database.pg_bin)

@@ -30,7 +30,7 @@ def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None
     """Ask DAEMON, which is api, worker or scheduler, whether it is healthy.
 
     Exits with 0 if so, with 1 if not or if there is no response. It asks the API at LAPINQ_PORT, a worker or scheduler
-    LAPINQ_METRICS_PORT, or at 9100 if that is not set.
+    at LAPINQ_METRICS_PORT, or at 9100 if that is not set.
     """
     try:
         answer = _ask(url or _address_of(daemon), "/readyz" if ready else "/livez", timeout)

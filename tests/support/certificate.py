@@ -1,4 +1,4 @@
-"""A certificate of a test's own."""
+"""A self-signed certificate for a test."""
 
 import shutil
 import subprocess

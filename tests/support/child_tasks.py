@@ -42,26 +42,26 @@ async def awho() -> dict[str, Any]:
 
 
 def say(percent: float, message: str | None = None) -> None:
-    """Says how far it has come."""
+    """Reports its progress."""
     current_task().progress(percent, message)
 
 
 def say_and_wait(percent: float, message: str, path: str) -> None:
-    """Says it, and waits for a file."""
+    """Reports its progress, and waits for a file."""
     current_task().progress(percent, message)
     while not Path(path).exists():
         time.sleep(0.01)
 
 
 def say_and_die(percent: float, message: str) -> None:
-    """Says it and logs it, and ends its process."""
+    """Reports its progress and logs it, and ends its process."""
     current_task().progress(percent, message)
     current_task().log.info("%s", message)
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def say_much(times: int) -> float:
-    """Says how far it has come in a tight loop; answers the seconds a time."""
+    """Reports its progress in a tight loop; returns the seconds per report."""
     progress = current_task().progress
     started = time.perf_counter()
     for n in range(times):
@@ -114,7 +114,7 @@ def tidy_up_and_fail(path: str) -> None:
 
 
 def ignore_limit(path: str) -> None:
-    """Swallows whatever is raised in it."""
+    """Swallows every exception."""
     Path(path).touch()
     while True:
         with contextlib.suppress(BaseException):
@@ -134,7 +134,7 @@ def match_for_long(path: str) -> None:
 
 
 def sleep_in_c(path: str) -> None:
-    """Stays in a C function that goes on when it is interrupted, and holds the interpreter."""
+    """Stays in a C function that continues after an interrupt and holds the interpreter."""
     Path(path).write_text(str(os.getpid()))
     libc = ctypes.PyDLL(None)
     end = time.monotonic() + 60
@@ -143,7 +143,7 @@ def sleep_in_c(path: str) -> None:
 
 
 def read_for_ever() -> str:
-    """Waits in a system call that has no end; answers by what it was left."""
+    """Waits in an endless system call; returns which exception ended it."""
     reader, _writer = os.pipe()
     try:
         os.read(reader, 1)
@@ -232,13 +232,13 @@ def eat(mebibytes: int, path: str, seconds: float = 60.0) -> int:
 
 
 def leak(mebibytes: int) -> int:
-    """Keeps that much memory for good; answers where."""
+    """Keeps that much memory until the process ends; returns its process id."""
     _LEAKED.append(b"x" * (mebibytes * 2**20))
     return os.getpid()
 
 
 def leave_thread_logging() -> None:
-    """Leaves a thread that goes on saying things in the name of this task."""
+    """Leaves a thread that keeps reporting in the name of this task."""
     task = current_task()
 
     def go_on() -> None:

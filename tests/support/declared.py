@@ -50,7 +50,7 @@ async def cancel_itself(reason: str) -> None:
 
 @queue.task(timeout=0.5, max_retries=0)
 def tidy_up(path: str) -> str:
-    """Takes too long, and leaves a file when it is told so."""
+    """Exceeds its time limit, and leaves a file when it is interrupted."""
     try:
         time.sleep(60)
     except TimeLimit:
@@ -61,7 +61,7 @@ def tidy_up(path: str) -> str:
 
 @queue.task(timeout=0.5, max_retries=0)
 def sleep_on() -> str:
-    """Takes too long, and returns when it is told so."""
+    """Exceeds its time limit, and returns when it is interrupted."""
     try:
         time.sleep(60)
     except TimeLimit as limit:

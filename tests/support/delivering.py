@@ -46,7 +46,7 @@ def delivering(database: str, metrics: Metrics | None = None, **settings: Any) -
 
 
 def completed(database: str, url: str, count: int = 1, **values: Any) -> list[str]:
-    """The ids of tasks that completed and are to be told of at `url`."""
+    """The ids of completed tasks with a webhook to `url`."""
 
     async def run(conn: Conn) -> list[str]:
         ids = await enqueue(conn, count, webhook_url=url, **values)
@@ -58,7 +58,7 @@ def completed(database: str, url: str, count: int = 1, **values: Any) -> list[st
 
 
 def failed(database: str, url: str) -> str:
-    """The id of a task that failed and is to be told of at `url`."""
+    """The id of a failed task with a webhook to `url`."""
 
     async def run(conn: Conn) -> str:
         (task,) = await enqueue(conn, webhook_url=url)
@@ -80,6 +80,6 @@ def outbox(database: str, task: str | None = None) -> list[dict[str, Any]]:
 
 
 def make_due(database: str) -> None:
-    """Whatever is pending is due, as if its pause or its lease were over."""
+    """Makes all pending webhooks due, as if their pause or lease were over."""
     with psycopg.connect(database) as conn:
         conn.execute("UPDATE lapinq_webhooks SET due_at = lapinq_now() WHERE state = 'pending'")

@@ -47,7 +47,7 @@ def open_directory() -> Generator[Path]:
 
 
 class Holder:
-    """A process of its own that holds a lease until it is told to leave."""
+    """A separate process that holds a lease until it is stopped."""
 
     def __init__(
         self, data_dir: Path | None, *, user: str | None = None, env: dict[str, str] | None = None

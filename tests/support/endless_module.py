@@ -1,4 +1,4 @@
-"""A module whose import goes on until a file exists; for tests of that."""
+"""A module whose import runs until a file exists."""
 
 import os
 import time

@@ -10,7 +10,7 @@ from tests.support.factories import Conn
 
 
 def enqueue_all(url: str, tasks: Sequence[NewTask]) -> list[str]:
-    """Stores `tasks` in batches, wakes the workers, and answers their ids."""
+    """Stores `tasks` in batches, wakes the workers, and returns their ids."""
 
     async def run() -> None:
         async with await Conn.open(url) as conn:

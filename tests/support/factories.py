@@ -79,7 +79,7 @@ async def claim(
 
 
 async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") -> int:
-    """Completes them all; answers how many were still held."""
+    """Completes them all; returns how many were still held."""
     claims = sorted(claims, key=lambda held: held.id)
     return await work.complete(
         conn,
@@ -104,14 +104,14 @@ async def make_delayed_ready(conn: Conn) -> None:
 
 
 async def make_late(conn: Conn, worker: str) -> None:
-    """The worker has sent no beat for an hour."""
+    """Makes the worker's last heartbeat an hour old."""
     await conn.execute(
         "UPDATE lapinq_workers SET beat_at = beat_at - interval '1 hour' WHERE id = %s", (worker,)
     )
 
 
 async def pause(conn: Conn, queue: str) -> None:
-    """Nothing of the queue is claimed from now on."""
+    """Pauses the queue."""
     await conn.execute(
         "INSERT INTO lapinq_queues (name, paused_at) VALUES (%s, lapinq_now())"
         " ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at",
@@ -120,7 +120,7 @@ async def pause(conn: Conn, queue: str) -> None:
 
 
 async def resume(conn: Conn, queue: str) -> None:
-    """The queue is as any other again."""
+    """Resumes the queue."""
     await conn.execute("UPDATE lapinq_queues SET paused_at = NULL WHERE name = %s", (queue,))
 
 

@@ -1,4 +1,4 @@
-"""Figures over time in the table, as old as a test wants them."""
+"""Rows of statistics over time, as old as a test needs them."""
 
 from tests.support.factories import Conn
 
@@ -7,7 +7,7 @@ Sums = tuple[int, int, int, int, int]
 
 async def put(conn: Conn, span: int, ago: int, queue: str = "", *, rows: int = 1, completed: int = 1) -> int:
     """Appends `rows` rows of the span that was `ago` seconds ago, each of which counts a run of a millisecond for each
-    completion; answers when the span began, in seconds since 1970."""
+    completion; returns when the span began, in seconds since 1970."""
     cursor = await conn.execute(
         "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)"
         " SELECT %(span)s, date_bin(make_interval(secs => %(span)s),"

@@ -27,7 +27,7 @@ CHOSEN = {
     "@database": 'namespace=~"$namespace"',
     "@process": 'namespace=~"$namespace", job=~"$job", instance=~"$instance"',
 }
-"""What narrows a query to what is chosen above the panels."""
+"""Filters a query by the variables above the panels."""
 
 # Where no process has the label `namespace`, `.*` matches that.
 VARIABLES = (
@@ -44,7 +44,7 @@ VARIABLES = (
 
 
 def text() -> str:
-    """The whole dashboard, as it stands in the file."""
+    """The whole dashboard, as in the file."""
     return json.dumps(dashboard(tomllib.loads(PANELS.read_text())), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -194,7 +194,7 @@ def panel(number: int, kind: str, described: Json, place: Mapping[str, int], doc
 
 
 def filled(query: str) -> str:
-    """The query with what is chosen in the place of `@…`."""
+    """The query with the filters in place of `@…`."""
     for word, matchers in CHOSEN.items():
         query = query.replace(word, matchers)
     return query

@@ -1,4 +1,4 @@
-"""Requests that nobody means well with, derived from how an operation is declared: a new one gets its own by itself."""
+"""Hostile requests, derived from the declaration of an operation, so that a new operation gets them too."""
 
 import re
 from collections.abc import Iterator

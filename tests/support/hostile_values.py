@@ -57,7 +57,7 @@ BY_TYPE = {
     "string": ["%00", "a%00b", ""],
 }  # fmt: skip
 
-# Bodies that hold nothing that could be asked for, whatever is asked.
+# Bodies that no operation accepts.
 MALFORMED = {
     "an open brace": b"{",
     "single quotes": b"{'a': 1}",

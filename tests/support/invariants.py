@@ -56,7 +56,7 @@ def check_invariants(url: str, accepted: Iterable[str]) -> None:
 
 
 def statuses(url: str) -> dict[str, int]:
-    """How many tasks have each status; nothing while the database is away."""
+    """How many tasks have each status; empty while the database is unavailable."""
     try:
         with psycopg.connect(url) as conn:
             return dict(

@@ -21,7 +21,7 @@ def kustomization(directory: Path) -> Resource:
 
 
 def resources(directory: Path) -> list[Resource]:
-    """The resources that a directory brings by itself."""
+    """The resources in a directory itself."""
     return [
         resource
         for path in sorted(directory.rglob("*.yaml"))
@@ -65,7 +65,7 @@ def container(deployment: str) -> Resource:
 
 
 def environment(deployment: str) -> dict[str, str]:
-    """The environment of its container, but for what is known only when it runs."""
+    """The environment of its container, without values that are known only when it runs."""
     only = container(deployment)
     maps = literals(BASE)
     given: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, to be taken away and given back, and a database that turns read-only."""
+"""A PostgreSQL server for one test that can be stopped and started, and a database that turns read-only."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ class FragileServer:
         self._database.stop(force=True)
 
     def crash(self) -> None:
-        """All of its processes are killed at once, as by a power cut."""
+        """Kills all of its processes at the same time, as a power cut does."""
         pid = self._database.status().pid
         assert pid is not None
         # The postmaster dies first, and its children notice; nothing is written any more.
@@ -70,7 +70,7 @@ def fragile_server() -> Generator[FragileServer]:
 def read_only(url: str) -> Generator[None]:
     """Makes the database read-only for the context, and cuts the connections of our programs at its start.
 
-    Connections opened meanwhile stay read-only afterwards, as one to a standby would.
+    Connections opened during the context stay read-only afterwards, as one to a standby would.
     """
     with psycopg.connect(url, autocommit=True) as conn:
         database = sql.Identifier(conn.info.dbname)

@@ -13,7 +13,7 @@ _numbers = itertools.count(1)
 
 
 def log_in(client: httpx.Client, username: str = "lapinq", password: str = "lapinq") -> str:
-    """Logs `client` in, which keeps the cookie; answers the token."""
+    """Logs `client` in, which keeps the cookie; returns the token."""
     answer = client.post("/login", data={"username": username, "password": password})
     assert answer.status_code == 303, answer.text
     return client.cookies["lapinq_session"]
@@ -23,7 +23,7 @@ def log_in(client: httpx.Client, username: str = "lapinq", password: str = "lapi
 def browser(
     server: httpx.Client, username: str | None = "lapinq", password: str = "lapinq"
 ) -> Generator[httpx.Client]:
-    """A client of the same server with cookies of its own, logged in unless `username` is None."""
+    """A client of the same server with separate cookies, logged in unless `username` is None."""
     with httpx.Client(base_url=server.base_url, timeout=15, trust_env=False) as client:
         if username is not None:
             log_in(client, username, password)

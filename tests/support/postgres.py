@@ -101,7 +101,7 @@ def template(server_url: str) -> Generator[str]:
 
 @contextmanager
 def private_database(server_url: str, template_name: str | None = None) -> Generator[str]:
-    """The URL of a database of one's own: a copy of the template, or an empty one."""
+    """The URL of a new database: a copy of the template, or an empty one."""
     with _database(server_url, f"lapinq_test_{uuid.uuid4().hex[:12]}", template_name) as url:
         yield url
 

@@ -36,7 +36,7 @@ class Prometheus:
         self._client.close()
 
     def get(self, path: str, **params: str) -> Any:
-        """What its API answers."""
+        """The answer of its API."""
         answer = self._client.get(f"/api/v1/{path}", params=params).json()
         assert answer["status"] == "success", answer
         return answer["data"]
@@ -74,7 +74,7 @@ def chosen(expression: str) -> str:
 
 @contextmanager
 def prometheus(targets: Mapping[str, str]) -> Generator[Prometheus]:
-    """One that scrapes `targets`, addresses by job, every second. Alerts fire after a second, whatever their `for`."""
+    """One that scrapes `targets`, addresses by job, every second. Alerts fire after a second and ignore their `for`."""
     with tempfile.TemporaryDirectory(prefix="lapinq-prometheus-") as name:
         folder = Path(name)
         rules = re.sub(r"^( +for: ).*", r"\g<1>1s", RULES.read_text(), flags=re.MULTILINE)

@@ -40,7 +40,7 @@ class Proxy:
         self._call("swallow", drop=False)
 
     def heal(self) -> None:
-        """Forwards again; what was swallowed meanwhile stays lost, so old connections end."""
+        """Forwards again; swallowed bytes stay lost, so old connections end."""
         self._call("pass", drop=True)
 
     def cut_after(self, words: bytes) -> None:
@@ -130,7 +130,7 @@ class Proxy:
 
 @contextmanager
 def proxy(url: str) -> Generator[Proxy]:
-    """A proxy before the database at `url`, in a thread of its own."""
+    """A proxy in front of the database at `url`, in a separate thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="proxy")
     thread.start()

@@ -1,4 +1,4 @@
-"""A rescue as the worker's rescuer does it, whatever its calm."""
+"""A rescue like the worker's rescuer's, without its pauses."""
 
 import math
 
@@ -7,7 +7,7 @@ from lapinq_core.upkeep import passes
 from tests.support.factories import Conn
 
 ANY_TIME = math.inf
-"""What to expect of the database's clock in order to believe whatever it shows."""
+"""The expected time with which any reading of the database's clock is believed."""
 
 
 async def rescue_all(conn: Conn, limit: int = passes.PASS_LIMIT) -> dict[str, str | None]:

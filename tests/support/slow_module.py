@@ -6,7 +6,7 @@ time.sleep(1.5)
 
 
 def quick() -> str:
-    """Returns at once."""
+    """Returns immediately."""
     return "quick"
 
 

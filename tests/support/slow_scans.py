@@ -1,4 +1,4 @@
-"""Full scans of the queues that take for ever, on a real database, while claims from a mark stay quick.
+"""Full scans of the queues that never end, on a real database, while claims from a mark stay quick.
 
 A task waits in a queue of its own, and whoever asks whether that queue is paused has to wait. A scan asks it of every
 queue in which something waits, a claim of its own queue only.
@@ -32,7 +32,7 @@ async def make_scans_slow(conn: Conn) -> None:
 
 
 async def make_scans_quick(conn: Conn) -> None:
-    """Undoes it, but for the task in `SLOW_QUEUE`. Scans under way go on waiting."""
+    """Undoes it, except for the task in `SLOW_QUEUE`. Scans under way keep waiting."""
     await conn.execute(_MAKE_QUICK)
 
 

@@ -1,7 +1,7 @@
 """A trigger, built from TRANSITIONS, that refuses every move between statuses which is not listed there.
 
 It looks at the end of each transaction at each task that was touched, so what a statement does in between is its own
-affair. It also refuses a task that stands in two places at once.
+affair. It also refuses a task that is in two places at once.
 """
 
 import psycopg

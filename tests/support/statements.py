@@ -1,4 +1,4 @@
-"""Where a statement is, for tests that take it apart or look at its plan; and whether a server understands them all."""
+"""Finds a statement, for tests that parse it or check its plan; and checks that a server understands all of them."""
 
 import re
 from collections import defaultdict

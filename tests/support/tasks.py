@@ -63,7 +63,7 @@ async def abusy(seconds: float) -> None:
 
 
 def mark(directory: str, name: str, seconds: float = 0.0) -> int:
-    """Leaves a file for each start, then for the end; answers the process id."""
+    """Leaves a file for each start, then for the end; returns the process id."""
     place = Path(directory)
     (place / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
     time.sleep(seconds)
@@ -157,7 +157,7 @@ async def retry_in(countdown: str) -> None:
 
 
 def unstorable() -> object:
-    """Returns what is no JSON."""
+    """Returns a value that is not JSON."""
     return object()
 
 
@@ -253,7 +253,7 @@ def use_other_processes() -> list[int]:
 
 
 def stop_program_of_own() -> int:
-    """Ends a program of its own with SIGTERM; answers the signal it ended by."""
+    """Ends a subprocess with SIGTERM; returns the signal that ended it."""
     program = subprocess.Popen(["sleep", "120"])
     program.terminate()
     return -program.wait(10)
@@ -282,7 +282,7 @@ _LEFT: list[asyncio.Task[None]] = []
 
 
 def book(number: int, fail: str | None = None) -> str:
-    """Writes a row of its own and ends itself in one transaction; may fail inside of it or after."""
+    """Writes a row and completes itself in one transaction; may fail inside of it or after."""
     current_task().log.info("booking %s", number)
     with current_task().transaction(result=f"booked {number}") as conn:
         conn.execute("INSERT INTO orders VALUES (%s)", (number,))
@@ -339,7 +339,7 @@ async def ablock_loop(how: str) -> None:
 
 
 def block(directory: str, name: str, how: str) -> None:
-    """Leaves a file for each start, and does not end for a minute, whatever it is told."""
+    """Leaves a file for each start, and runs for a minute, even if interrupted."""
     (Path(directory) / f"{name}.started.{os.getpid()}.{time.time_ns()}").touch()
     end = time.monotonic() + 60
     while time.monotonic() < end:

@@ -39,7 +39,7 @@ class Asked:
             case nodes.Concat(nodes=parts):
                 self.pattern = "".join(part.value if isinstance(part, nodes.Const) else "*" for part in parts)
             case nodes.Name():
-                pass  # handed to a macro, where it stands in full
+                pass  # passed to a macro, which has it in full
             case _:
                 raise AssertionError(f"which key is meant can't be seen: {key}")
 
@@ -71,7 +71,7 @@ def said_by_script(script: Path) -> set[str]:
 
 
 def patterns_of_script(script: Path) -> set[str]:
-    """The keys that a script puts together, with a star for what is put in."""
+    """The keys that a script composes, with a star for each inserted part."""
     return {re.sub(r"\$\{.*?\}", "*", key) for key in re.findall(_SAYING + r"`([^`]*)`", script.read_text())}
 
 

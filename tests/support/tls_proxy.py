@@ -15,7 +15,7 @@ _SECONDS = 5
 
 @contextmanager
 def tls_proxy(url: str, certificate: Path) -> Generator[str]:
-    """The address of a proxy before the server at `url`. `certificate` holds a key, too; a thread of its own serves."""
+    """The address of a proxy before the server at `url`. `certificate` holds a key, too; a separate thread serves."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     target = httpx.URL(url)

@@ -17,7 +17,7 @@ def monday(weeks_ago: int) -> datetime:
 
 
 async def make_week(conn: Conn, weeks_ago: int) -> str:
-    """Makes the partitions of that week, and answers what they are called after."""
+    """Creates the partitions of that week, and returns the suffix of their names."""
     name = monday(weeks_ago).strftime("%Y%m%d")
     for parent in ("lapinq_tasks", "lapinq_attempts"):
         await conn.execute(

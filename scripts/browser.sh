@@ -6,7 +6,7 @@
 # are skipped, or fail if CI is set.
 
 want_browser() {
-    (cd "$root" && python -m tests.support.browser >/dev/null 2>&1) && return
+    (cd "$root" && python -m tests.support.pages.browser >/dev/null 2>&1) && return
     if [ -n "${LAPINQ_TEST_BROWSER-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         without_browser "there is no browser: as root, 'apt-get install chromium' gets one"
         return
@@ -14,7 +14,7 @@ want_browser() {
     say "installing the Debian package chromium, for the browser tests"
     { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
         chromium fonts-dejavu-core; } >&2 || true
-    (cd "$root" && python -m tests.support.browser >/dev/null) ||
+    (cd "$root" && python -m tests.support.pages.browser >/dev/null) ||
         without_browser "could not install the Debian package chromium; the lines above say why"
 }
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support import postgres
-from tests.support.previous_release import unpack
+from tests.support.database import postgres
+from tests.support.programs.previous_release import unpack
 
 # From those that take longest to those that take no time.
 KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit"]

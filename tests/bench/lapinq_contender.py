@@ -14,7 +14,7 @@ from lapinq_core.db.migrate import migrate
 from tests.bench.contender import Processes, Produced, number
 from tests.bench.plan import Plan
 from tests.bench.processes import BenchError, Child
-from tests.support import postgres
+from tests.support.database import postgres
 
 START_SECONDS = 30.0
 

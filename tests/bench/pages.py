@@ -21,8 +21,8 @@ from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.overload.database import Database
 from lapinq_core.runtime.settings import Settings
-from tests.support.people import log_in
-from tests.support.processes import ApiProcess
+from tests.support.http.people import log_in
+from tests.support.programs.processes import ApiProcess
 
 if TYPE_CHECKING:
     from lapinq_api.state import State

@@ -17,7 +17,7 @@ from tests.bench.contender import Processes, Produced, number
 from tests.bench.plan import Plan
 from tests.bench.processes import ROOT, Child
 from tests.bench.server import libpq_variables
-from tests.support import postgres
+from tests.support.database import postgres
 
 REQUIREMENTS = ("pgqueuer==1.6.0", "asyncpg", "uvloop")
 VENV = ROOT / ".venv-bench-pgqueuer"

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.embedded import EmbeddedDatabase
-from tests.support import postgres
+from tests.support.database import postgres
 
 SETTINGS = {
     "fsync": "on",

@@ -17,9 +17,9 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.server import own_server
-from tests.support import postgres
-from tests.support.people import log_in
-from tests.support.processes import ApiProcess, WorkerProcess
+from tests.support.database import postgres
+from tests.support.http.people import log_in
+from tests.support.programs.processes import ApiProcess, WorkerProcess
 
 DELAYS = 10
 TASK = {"module_path": "math", "task_name": "gcd", "args": [12, 18], "queue_name": "bench"}

@@ -22,10 +22,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.support import browser as chromium
-from tests.support import people, postgres
-from tests.support.browser_errors import BrowserErrors
-from tests.support.processes import ApiProcess
+from tests.support.database import postgres
+from tests.support.http import people
+from tests.support.pages import browser as chromium
+from tests.support.pages.browser_errors import BrowserErrors
+from tests.support.programs.processes import ApiProcess
 
 NewContext = Callable[..., BrowserContext]
 UserPage = Callable[..., Page]
@@ -84,7 +85,7 @@ def server_database(postgres_url: str, template_database: str) -> Generator[str]
 
 @pytest.fixture(scope="module")
 def server(server_database: str) -> Generator[ApiProcess]:
-    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.tasks`.
+    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.sample.tasks`.
 
     It believes a proxy on this machine.
     """

@@ -1,7 +1,7 @@
 """Takes the pictures of the documentation: `python -m tests.browser.pictures FOLDER`.
 
-A real server with a worker on a database of its own, busy with the tasks of a small shop (`tests.support.shop`); what
-happened before that, which charts show, is made up.
+A real server with a worker on its own database runs the tasks of a small shop (`tests.support.sample.shop`). The
+history that charts show is made up.
 """
 
 import random
@@ -16,8 +16,10 @@ import psycopg
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.server import own_server
-from tests.support import browser, people, postgres
-from tests.support.processes import ApiProcess
+from tests.support.database import postgres
+from tests.support.http import people
+from tests.support.pages import browser
+from tests.support.programs.processes import ApiProcess
 
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
@@ -162,7 +164,7 @@ def _fill(client: httpx.Client, database: str) -> Iterator[tuple[str, str]]:
 def _add_schedules(client: httpx.Client) -> None:
     for one in SCHEDULES:
         body = {
-            "module_path": "tests.support.shop",
+            "module_path": "tests.support.sample.shop",
             "timezone": "Europe/Madrid",
             "args": ["yesterday" if one["queue_name"] == "reports" else "banner.png"],
             "overlap": "skip",
@@ -182,7 +184,7 @@ def _orders(count: int) -> Iterator[dict[str, Any]]:
 def _shop(task: str, queue: str, *args: object, **fields: Any) -> dict[str, Any]:
     kwargs = {name: fields.pop(name) for name in ("width",) if name in fields}
     return {
-        "module_path": "tests.support.shop",
+        "module_path": "tests.support.sample.shop",
         "task_name": task,
         "queue_name": queue,
         "args": args,

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser_errors import BrowserErrors
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enqueue
-from tests.support.browser_errors import BrowserErrors
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.support.browser_errors import BrowserErrors
-from tests.support.certificate import self_signed
-from tests.support.processes import ApiProcess
-from tests.support.tls_proxy import tls_proxy
+from tests.support.http.certificate import self_signed
+from tests.support.http.tls_proxy import tls_proxy
+from tests.support.pages.browser_errors import BrowserErrors
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enqueue, NewContext, logged_in
-from tests.support.browser_errors import BrowserErrors
-from tests.support.processes import ApiProcess
+from tests.support.pages.browser_errors import BrowserErrors
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import CheckAccess, NewContext, UserPage
 from tests.browser.test_schedules import AddSchedule, add_schedule
-from tests.support.browser_errors import BrowserErrors
+from tests.support.pages.browser_errors import BrowserErrors
 
 __all__ = ["add_schedule"]  # a fixture of these tests too
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, UserPage
-from tests.support.browser_errors import BrowserErrors
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
@@ -82,7 +82,9 @@ def test_a_run_that_is_refused_says_why(
     page: Page, add_schedule: AddSchedule, browser_errors: BrowserErrors
 ) -> None:
     browser_errors.expect("status of 409")
-    address = add_schedule("waits", queue_name="nobody's", overlap="skip", module_path="tests.support.tasks")
+    address = add_schedule(
+        "waits", queue_name="nobody's", overlap="skip", module_path="tests.support.sample.tasks"
+    )
     page.goto("/queues")
     page.request.post("/api/v1/queues/nobody's/pause")
     page.goto(address)

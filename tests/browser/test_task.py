@@ -11,7 +11,7 @@ from tests.browser.conftest import CheckAccess, Enqueue, UserPage
 pytestmark = pytest.mark.http
 
 LATER = "2031-01-01T00:00:00Z"
-TASKS = "tests.support.tasks"
+TASKS = "tests.support.sample.tasks"
 NESTED = {
     "order": {"lines": [{"sku": f"sku-{number}"} for number in range(300)]},
     "note": "x" * 500 + "needle",
@@ -36,7 +36,9 @@ def test_a_task_that_ends_shows_its_result_without_being_asked(
 def test_what_a_task_logs_is_shown_while_it_runs(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     task = enqueue(
-        module_path="tests.support.logging_tasks", task_name="say_and_wait", args=["half way", str(gate)]
+        module_path="tests.support.sample.logging_tasks",
+        task_name="say_and_wait",
+        args=["half way", str(gate)],
     )
     page.goto(f"/tasks/{task}")
     expect(page.locator(".task-logs pre")).to_contain_text("half way")

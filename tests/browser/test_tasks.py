@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
-from tests.support.browser_errors import BrowserErrors
 from tests.support.eventually import eventually
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import CheckAccess, UserPage
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 

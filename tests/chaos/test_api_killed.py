@@ -11,9 +11,9 @@ import httpx
 import psycopg
 import pytest
 
+from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants
-from tests.support.processes import ApiProcess
+from tests.support.programs.processes import ApiProcess
 
 KILLS = 3
 CLIENTS = 4
@@ -21,7 +21,11 @@ BATCH = 1000
 TRANSIENT = 200
 """Of each batch so many tasks are fire and forget, which go into a table of their own."""
 MOST_LATER_SECONDS = 0.1
-TASK: dict[str, Any] = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, 2]}
+TASK: dict[str, Any] = {
+    "task_name": "aadd",
+    "module_path": "tests.support.sample.tasks",
+    "args": [1, 2],
+}
 
 
 # A request has 2 s, which a server that is not killed keeps where nothing else asks for the machine.

@@ -12,13 +12,13 @@ from pathlib import Path
 import psycopg
 
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support.database_clock import move_clock
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.database_clock import move_clock
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import QUICK_LEASE, WorkerProcess
-from tests.support.starts import calm_workers, starts
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import calm_workers, starts
 
 MINUTE, HOUR = 60, 3600
 LEASE_SECONDS = 3.0

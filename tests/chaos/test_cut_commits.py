@@ -7,14 +7,14 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.invariants import check_invariants
-from tests.support.processes import ApiProcess
-from tests.support.proxy import Proxy, proxy
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import Proxy, proxy
+from tests.support.programs.processes import ApiProcess
 
 CUTS = 100
 MOST_REPEATS = 100
 
-TASK = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, 1]}
+TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, 1]}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/enqueue", "/api/v1/enqueue/batch"])

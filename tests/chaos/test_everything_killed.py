@@ -8,14 +8,14 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.outage import fragile_server
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.load import Load
-from tests.support.outage import fragile_server
-from tests.support.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
-from tests.support.starts import starts
+from tests.support.programs.load import Load
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import starts
 
 ENDS = {
     "add": {("completed", "3")},

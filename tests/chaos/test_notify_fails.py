@@ -6,13 +6,13 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import ApiProcess, Program, WorkerProcess
+from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
 
-TASK = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, 2]}
+TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, 2]}
 
 
 def break_notify(database: str) -> None:

@@ -8,14 +8,14 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.outage import fragile_server, read_only
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.outage import fragile_server, read_only
-from tests.support.processes import QUICK_LEASE, WorkerProcess
-from tests.support.proxy import proxy
-from tests.support.starts import calm_workers, starts
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import calm_workers, starts
 
 LEASE_SECONDS = 3.0
 USEFUL_SECONDS = 2.0

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import QUICK_LEASE, WorkerProcess
-from tests.support.starts import calm_workers, starts
+from tests.support.programs.processes import QUICK_LEASE, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import calm_workers, starts
 
 
 def ends(database: str) -> dict[str, tuple[str, int, str | None]]:

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.cron.expression import read_cron
-from tests.support.crashing import Step
+from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants
-from tests.support.processes import Program
-from tests.support.schedules import Clock, add_schedules, definition, planned
+from tests.support.programs.crashing import Step
+from tests.support.programs.processes import Program
+from tests.support.rows.schedules import Clock, add_schedules, definition, planned
 
 SECOND = timedelta(seconds=1)
 STEPS = [step for step in Step if step.name.startswith("TICK_")]
@@ -31,7 +31,7 @@ class DyingScheduler(Program):
 
     def command(self, *arguments: str) -> list[str]:
         """What is executed."""
-        return [sys.executable, "-m", "tests.support.crashing", *arguments]
+        return [sys.executable, "-m", "tests.support.programs.crashing", *arguments]
 
 
 def is_dead(program: Program) -> Callable[[], bool]:

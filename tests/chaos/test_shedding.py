@@ -13,10 +13,10 @@ import httpx
 import msgspec
 import pytest
 
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import Proxy, proxy
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants
-from tests.support.processes import ApiProcess
-from tests.support.proxy import Proxy, proxy
+from tests.support.programs.processes import ApiProcess
 
 RATE = 300
 SECONDS = 4.0
@@ -24,7 +24,7 @@ IN_TIME_SECONDS = 2.3  # two seconds, and something for a busy machine
 BACK_SECONDS = 5.0
 MOST_GROWTH_BYTES = 64 * 1024 * 1024
 
-TASK = {"task_name": "aadd", "module_path": "tests.support.tasks", "args": [1, "x" * 1000]}
+TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, "x" * 1000]}
 
 
 class Answer(msgspec.Struct):

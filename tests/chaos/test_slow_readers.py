@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.support.eventually import eventually
-from tests.support.people import log_in
-from tests.support.processes import ApiProcess
+from tests.support.http.people import log_in
+from tests.support.programs.processes import ApiProcess
 
 READERS = 20
 SECONDS = 3.0

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import psycopg
 
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support.crashing import Step
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import QUICK_LEASE, Program
-from tests.support.starts import starts
+from tests.support.programs.crashing import Step
+from tests.support.programs.processes import QUICK_LEASE, Program
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import starts
 
 
 class DyingWorker(Program):
@@ -31,7 +31,7 @@ class DyingWorker(Program):
 
     def command(self, *arguments: str) -> list[str]:
         """What is executed."""
-        return [sys.executable, "-m", "tests.support.crashing", *arguments]
+        return [sys.executable, "-m", "tests.support.programs.crashing", *arguments]
 
 
 class End(NamedTuple):

@@ -10,15 +10,15 @@ import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.upkeep.test_retention import LONG_AGO, ended
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.outage import fragile_server
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import Conn
-from tests.support.invariants import check_invariants, statuses
-from tests.support.load import Load
-from tests.support.outage import fragile_server
-from tests.support.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedules, definition, planned
-from tests.support.weeks import make_week
+from tests.support.programs.load import Load
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
+from tests.support.rows.factories import Conn
+from tests.support.rows.schedules import add_schedules, definition, planned
+from tests.support.rows.weeks import make_week
 
 WEEKS = range(LONG_AGO, LONG_AGO - 3, -1)
 EACH = 5

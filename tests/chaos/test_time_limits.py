@@ -14,12 +14,12 @@ import pytest
 from psycopg.rows import class_row
 
 from lapinq_core.tasks import control
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import QUICK_LEASE, ApiProcess, WorkerProcess
-from tests.support.starts import starts
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import Conn, new_task
+from tests.support.sample.starts import starts
 
 LIMIT_SECONDS = 1.0
 END_SECONDS = 2.0

@@ -2,10 +2,10 @@
 
 import signal
 
-from tests.support.delivering import completed, make_due, outbox
 from tests.support.eventually import eventually
-from tests.support.processes import ApiProcess, Program
-from tests.support.receiver import SECRET, receiving
+from tests.support.http.delivering import completed, make_due, outbox
+from tests.support.http.receiver import SECRET, receiving
+from tests.support.programs.processes import ApiProcess, Program
 
 ENVIRONMENT = {"LAPINQ_WEBHOOK_ALLOW": "127.0.0.1", "LAPINQ_WEBHOOK_SECRET": SECRET}
 

@@ -12,11 +12,11 @@ import httpx
 import psycopg
 import pytest
 
+from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants
-from tests.support.processes import QUICK_LEASE, REPOSITORY, ApiProcess, Program, WorkerProcess
-from tests.support.schedules import add_schedules, definition, planned
-from tests.support.starts import starts
+from tests.support.programs.processes import QUICK_LEASE, REPOSITORY, ApiProcess, Program, WorkerProcess
+from tests.support.rows.schedules import add_schedules, definition, planned
+from tests.support.sample.starts import starts
 
 HOUR = 3600
 WRONG_CLOCK = REPOSITORY / "tests" / "support" / "wrong_clock"
@@ -46,7 +46,7 @@ def test_nothing_starts_early_late_or_twice(database: str, tmp_path: Path, shift
         tasks = [
             {
                 "task_name": function,
-                "module_path": "tests.support.tasks",
+                "module_path": "tests.support.sample.tasks",
                 "args": [str(tmp_path), f"{function}{n}"],
                 "scheduled_at": (due + timedelta(seconds=n / 10)).isoformat(),
                 "ttl_seconds": 600,

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support import postgres
-from tests.support.proxy import Proxy, proxy
+from tests.support.database import postgres
+from tests.support.database.proxy import Proxy, proxy
 
 SECRETS_AT = "/run/secrets"
 

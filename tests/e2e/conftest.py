@@ -4,8 +4,8 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.support.postgres import private_database
-from tests.support.processes import ApiProcess
+from tests.support.database.postgres import private_database
+from tests.support.programs.processes import ApiProcess
 
 
 @pytest.fixture(scope="module")

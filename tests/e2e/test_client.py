@@ -13,8 +13,8 @@ import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
 from lapinq.errors import RequestRefused, ResultTimeout
-from tests.support import tasks
 from tests.support.eventually import eventually
+from tests.support.sample import tasks
 
 
 class Server(Protocol):

@@ -20,8 +20,8 @@ from PIL import ExifTags, Image, ImageChops, ImageOps, ImageStat
 from examples.link_checker.site import local_site
 from examples.report.flights import data_folder
 from examples.thumbnails.photographs import photographs
-from tests.support.postgres import private_database
-from tests.support.processes import REPOSITORY, ApiProcess, WorkerProcess
+from tests.support.database.postgres import private_database
+from tests.support.programs.processes import REPOSITORY, ApiProcess, WorkerProcess
 
 EXAMPLES = REPOSITORY / "examples"
 GUIDE = (REPOSITORY / "docs" / "guide" / "examples.md").read_text()

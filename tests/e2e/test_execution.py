@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from lapinq import Task
-from tests.support import declared
+from tests.support.database.postgres import private_database
 from tests.support.eventually import eventually
-from tests.support.postgres import private_database
-from tests.support.processes import ApiProcess
+from tests.support.programs.processes import ApiProcess
+from tests.support.sample import declared
 
 POOLS = ["processes", "threads"]
 in_children = pytest.mark.parametrize("server", ["processes"], indirect=True)
@@ -138,7 +138,7 @@ def test_a_task_knows_itself(server: ApiProcess, function: Task[..., Any]) -> No
         "metadata": {"trace": "abc"},
     }
     assert known["request_id"] == task["request_id"] is not None
-    assert known["module"] == "tests.support.declared"
+    assert known["module"] == "tests.support.sample.declared"
     assert known["name"] == changed.task_name
     assert not known["cancelled"]
     assert not known["lease_lost"]
@@ -172,7 +172,11 @@ def test_a_limit_that_no_retry_helps_against(server: ApiProcess) -> None:
 
 @pytest.mark.parametrize("name", ["quick", "aquick"])
 def test_the_import_of_its_module_is_none_of_the_tasks_time(new_server: ApiProcess, name: str) -> None:
-    entry = {"module_path": "tests.support.slow_module", "task_name": name, "timeout_seconds": 0.5}
+    entry = {
+        "module_path": "tests.support.sample.slow_module",
+        "task_name": name,
+        "timeout_seconds": 0.5,
+    }
     task_id = httpx.post(f"{new_server.url}/api/v1/enqueue", json=entry).json()["task_id"]
     url = f"{new_server.url}/api/v1/tasks/{task_id}"
     task = eventually(lambda: (shown := httpx.get(url).json())["completed_at"] and shown, 30)

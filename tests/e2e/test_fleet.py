@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import QUICK_LEASE, ApiProcess, WorkerProcess
-from tests.support.starts import starts
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import starts
 
 
 def ask(api: ApiProcess, order: str, name: str) -> str:

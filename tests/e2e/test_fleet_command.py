@@ -6,9 +6,9 @@ from functools import partial
 
 import psycopg
 
-from tests.support.command_line import ME, lapinq, noted
-from tests.support.factories import Conn, add_worker, beat
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.programs.command_line import ME, lapinq, noted
+from tests.support.rows.factories import Conn, add_worker, beat
 
 
 async def two_workers(conn: Conn) -> tuple[str, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY, ApiProcess, Program
-from tests.support.proxy import proxy
+from tests.support.programs.processes import REPOSITORY, ApiProcess, Program
 
 
 def health(*arguments: str, **env: str) -> tuple[int, str]:

@@ -7,8 +7,8 @@ import psycopg
 from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.command_line import ME, lapinq, noted
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.programs.command_line import ME, lapinq, noted
 
 
 def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:

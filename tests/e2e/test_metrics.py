@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support import tasks
-from tests.support.enqueueing import enqueue_all
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.processes import ApiProcess, Program, WorkerProcess
-from tests.support.scraping import Scraped
+from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample import tasks
 
 MODULE = tasks.__name__
 

@@ -8,13 +8,13 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.outage import fragile_server
+from tests.support.deployment.prometheus import Prometheus, prometheus
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.outage import fragile_server
-from tests.support.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
-from tests.support.prometheus import Prometheus, prometheus
-from tests.support.receiver import Receiver, receiving
+from tests.support.http.receiver import Receiver, receiving
+from tests.support.programs.processes import QUICK_LEASE, ApiProcess, Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 ENVIRONMENT = {**QUICK_LEASE, "LAPINQ_WEBHOOK_ALLOW": "127.0.0.1"}
-MODULE = "tests.support.tasks"
+MODULE = "tests.support.sample.tasks"
 SECONDS = 60.0
 
 TROUBLES = {

@@ -11,13 +11,14 @@ import psycopg
 import pytest
 
 from lapinq import TaskQueue
-from tests.support import postgres, tasks
-from tests.support.daemons import Daemon
+from tests.support.database import postgres
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.pgbouncer import POOL_SIZE, PROGRAM, pooler
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants, statuses
-from tests.support.pgbouncer import POOL_SIZE, PROGRAM, pooler
-from tests.support.processes import Program
-from tests.support.starts import starts
+from tests.support.programs.daemons import Daemon
+from tests.support.programs.processes import Program
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
 
@@ -62,7 +63,7 @@ def test_tasks_schedules_and_cancelling_work_and_no_setting_leaks(database: str,
 
         schedule = {
             "name": "often",
-            "module_path": "tests.support.tasks",
+            "module_path": "tests.support.sample.tasks",
             "task_name": "anoop",
             "every": "1s",
         }
@@ -123,7 +124,12 @@ def test_many_share_three_connections(database: str) -> None:
 
 
 def task(name: str, *args: object) -> dict[str, object]:
-    return {"module_path": "tests.support.tasks", "task_name": name, "args": args, "max_retries": 0}
+    return {
+        "module_path": "tests.support.sample.tasks",
+        "task_name": name,
+        "args": args,
+        "max_retries": 0,
+    }
 
 
 def settings_of_all(pooled: str) -> list[dict[str, str]]:

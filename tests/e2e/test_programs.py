@@ -13,15 +13,15 @@ import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
-from tests.support import postgres
-from tests.support.embedded import open_directory
-from tests.support.enqueueing import enqueue_all
+from tests.support.database import postgres
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.people import log_in
-from tests.support.processes import ApiProcess, Program, WorkerProcess
-from tests.support.starts import starts
+from tests.support.http.people import log_in
+from tests.support.programs.embedded import open_directory
+from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+from tests.support.sample.starts import starts
 
 
 def post(url: str, body: object) -> Any:
@@ -191,7 +191,10 @@ def test_a_server_ends_although_a_task_inside_it_never_does(database: str, funct
 def test_a_server_ends_although_the_import_of_a_task_never_does(database: str, tmp_path: Path) -> None:
     env = {"LAPINQ_SHUTDOWN_GRACE": "0.5", "TEST_ENDLESS_IMPORT": str(tmp_path / "never")}
     with ApiProcess(database, "--worker", env=env) as server:
-        enqueue_all(database, [new_task(module_path="tests.support.endless_module", task_name="f", args=[])])
+        enqueue_all(
+            database,
+            [new_task(module_path="tests.support.sample.endless_module", task_name="f", args=[])],
+        )
         eventually(lambda: statuses(database) == {"running": 1}, 30)
         server.signal(signal.SIGTERM)
         assert server.wait(30) == 0

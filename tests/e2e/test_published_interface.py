@@ -11,10 +11,10 @@ from websockets.sync.client import connect
 
 from lapinq.server import create_app
 from tests.support.eventually import eventually
-from tests.support.processes import ApiProcess
+from tests.support.programs.processes import ApiProcess
 
 KEY = "the key of the reference"
-MODULE = "tests.support.tasks"
+MODULE = "tests.support.sample.tasks"
 PUBLISHED_FIELDS = {
     "id",
     "task_name",
@@ -47,7 +47,7 @@ PUBLISHED_FIELDS = {
 @pytest.fixture(scope="module")
 def address(postgres_url: str, template_database: str) -> Generator[str]:
     """Where a server listens that was started with the published flags."""
-    from tests.support import postgres
+    from tests.support.database import postgres
 
     flags = ("--host", "127.0.0.1", "--worker", "--worker-concurrency", "4", "--cleanup-interval", "300")
     env = {"LAPINQ_API_KEY": KEY, "LAPINQ_SESSION_SECRET": "signs sessions"}

@@ -8,19 +8,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.command_line import ME, lapinq, noted
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.processes import ApiProcess, Program, WorkerProcess
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule
+from tests.support.programs.command_line import ME, lapinq, noted
+from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
+from tests.support.rows.schedules import add_schedule
 
-MODULE = "tests.support.planned"
+MODULE = "tests.support.sample.planned"
 
 TWO = """
 [[schedules]]
 name = "nightly"
 task_name = "add"
-module_path = "tests.support.tasks"
+module_path = "tests.support.sample.tasks"
 args = [1, 2]
 cron = "0 3 * * *"
 timezone = "Europe/Madrid"
@@ -28,7 +28,7 @@ timezone = "Europe/Madrid"
 [[schedules]]
 name = "tick"
 task_name = "add"
-module_path = "tests.support.tasks"
+module_path = "tests.support.sample.tasks"
 args = [1, 2]
 every = "15m"
 overlap = "skip"
@@ -216,10 +216,10 @@ def test_a_server_with_a_scheduler_does_the_same(database: str) -> None:
 def test_a_module_that_cannot_be_imported_ends_the_start_with_a_sentence(
     database: str, command: tuple[str, ...]
 ) -> None:
-    done = lapinq(database, *command, "--schedules", "tests.support.broken_module")
+    done = lapinq(database, *command, "--schedules", "tests.support.sample.broken_module")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "Error: schedules of module 'tests.support.broken_module': the import failed with"
+        "Error: schedules of module 'tests.support.sample.broken_module': the import failed with"
         " ModuleNotFoundError: No module named 'no_such_dependency'"
     ]
 

@@ -9,12 +9,12 @@ import psycopg
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import REPOSITORY, WorkerProcess
-from tests.support.running import on_connections
+from tests.support.programs.processes import REPOSITORY, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
 
 
 def lapinq_task(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,19 +21,20 @@ import lapinq_migrations
 from lapinq import TaskQueue
 from lapinq_core.db.migrate import current_revision, head_revision, migrate
 from lapinq_core.upkeep import passes
-from tests.support import postgres, state_machine, tasks
-from tests.support.command_line import lapinq
+from tests.support.database import postgres, state_machine
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.database.schema import COMMITTED, dump
 from tests.support.eventually import eventually
-from tests.support.factories import Conn
-from tests.support.invariants import check_invariants
-from tests.support.people import log_in
-from tests.support.previous_release import environment
-from tests.support.processes import ApiProcess
-from tests.support.rescue import ANY_TIME
-from tests.support.running import on_connections
-from tests.support.schedules_over_http import create, path
-from tests.support.schema import COMMITTED, dump
-from tests.support.starts import starts
+from tests.support.http.people import log_in
+from tests.support.http.schedules_over_http import create, path
+from tests.support.programs.command_line import lapinq
+from tests.support.programs.previous_release import environment
+from tests.support.programs.processes import ApiProcess
+from tests.support.rows.factories import Conn
+from tests.support.rows.rescue import ANY_TIME
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 PREVIOUS, NEW = "previous", "new"
 
@@ -78,8 +79,13 @@ class Fleet:
         return answer.json()
 
     def enqueue(self, asked: str, queue: str, name: str, *args: Any, **values: Any) -> str:
-        """The id of a task of `tests.support.tasks`, enqueued through the API of `asked`."""
-        body = {"task_name": name, "module_path": "tests.support.tasks", "args": args, "queue_name": queue}
+        """The id of a task of `tests.support.sample.tasks`, enqueued through the API of `asked`."""
+        body = {
+            "task_name": name,
+            "module_path": "tests.support.sample.tasks",
+            "args": args,
+            "queue_name": queue,
+        }
         return self.post(asked, "/api/v1/enqueue", **body, **values)["task_id"]
 
     def result(self, asked: str, task: str) -> dict[str, Any]:
@@ -296,7 +302,12 @@ async def overdue(conn: Conn, task: str) -> None:
 
 
 def test_the_previous_scheduler_fires_what_the_new_release_scheduled(fleet: Fleet) -> None:
-    what = {"module_path": "tests.support.tasks", "task_name": "aadd", "args": [1, 2], "queue_name": NEW}
+    what = {
+        "module_path": "tests.support.sample.tasks",
+        "task_name": "aadd",
+        "args": [1, 2],
+        "queue_name": NEW,
+    }
     create(fleet.clients[NEW], "soon", cron="* * * * * *", **what)
     ticks = eventually(lambda: fleet.get(NEW, path("soon", "/ticks")))
     assert ticks[-1]["outcome"] == "enqueued"

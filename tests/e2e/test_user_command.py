@@ -8,9 +8,9 @@ import psycopg
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
-from tests.support.people import browser
-from tests.support.processes import REPOSITORY
-from tests.support.serving import serving
+from tests.support.http.people import browser
+from tests.support.http.serving import serving
+from tests.support.programs.processes import REPOSITORY
 
 
 def lapinq_user(database: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -3,8 +3,8 @@
 import httpx
 
 from tests.support.eventually import eventually
-from tests.support.processes import ApiProcess
-from tests.support.receiver import SECRET, receiving
+from tests.support.http.receiver import SECRET, receiving
+from tests.support.programs.processes import ApiProcess
 
 ENVIRONMENT = {"LAPINQ_WEBHOOK_ALLOW": "127.0.0.1", "LAPINQ_WEBHOOK_SECRET": SECRET}
 
@@ -14,7 +14,7 @@ def test_a_server_with_a_worker_tells_of_what_completed_and_what_failed(database
         tasks = [
             {
                 "task_name": name,
-                "module_path": "tests.support.tasks",
+                "module_path": "tests.support.sample.tasks",
                 "args": args,
                 "max_retries": 0,
                 "webhook_url": receiver.url,

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.mutation.sampling import Fate, check_collection, fate_of, sample
-from tests.support import postgres
+from tests.support.database import postgres
 
 count = int(sys.argv[1])
 results = Path(sys.argv[2]) if len(sys.argv) > 2 else None

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.postgres import TEMPLATE_VARIABLE
-from tests.support.processes import REPOSITORY
+from tests.support.database.postgres import TEMPLATE_VARIABLE
+from tests.support.programs.processes import REPOSITORY
 
 SITE = Path(__file__).with_name("site")
 

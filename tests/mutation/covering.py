@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from tests.support.processes import REPOSITORY
+from tests.support.programs.processes import REPOSITORY
 
 
 def tests_of(path: Path) -> list[str]:

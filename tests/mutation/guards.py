@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from tests.support.processes import REPOSITORY
+from tests.support.programs.processes import REPOSITORY
 
 
 class Guard(StrEnum):

@@ -13,7 +13,7 @@ import pytest
 from tests.mutation.applying import run_tests
 from tests.mutation.covering import tests_of
 from tests.mutation.operators import Mutant, mutants_of
-from tests.support.processes import REPOSITORY
+from tests.support.programs.processes import REPOSITORY
 
 SEED = "lapinq"
 LONGEST_SECONDS = 240.0

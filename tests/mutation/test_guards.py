@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.test_mutations import NOTICED
 from tests.mutation.guards import Guard, without
-from tests.support.processes import REPOSITORY
+from tests.support.programs.processes import REPOSITORY
 
 
 @pytest.mark.parametrize("guard", Guard)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import browser
+from tests.support.pages import browser
 
 ROOT = Path(__file__).parents[2]
 WANT = '. scripts/venv.sh; . scripts/browser.sh; want_browser; echo "and the tests run"'

@@ -21,11 +21,11 @@ import httpx
 import pytest
 
 from lapinq_core.domain.version import __version__
-from tests.support import postgres
-from tests.support.embedded import open_directory
+from tests.support.database import postgres
 from tests.support.eventually import eventually
-from tests.support.packages import build, outside, run, wheel_in
-from tests.support.people import log_in
+from tests.support.http.people import log_in
+from tests.support.programs.embedded import open_directory
+from tests.support.programs.packages import build, outside, run, wheel_in
 
 
 @pytest.fixture(scope="module")

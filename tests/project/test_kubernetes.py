@@ -10,7 +10,7 @@ import pytest
 from lapinq_api.serving.server import REQUESTS_GRACE_SECONDS
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime.settings import SECRETS, Settings, load_settings, variable
-from tests.support.manifests import (
+from tests.support.deployment.manifests import (
     BASE,
     COMPONENTS,
     K8S,

@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from lapinq_api.app import build_app
 from lapinq_core.db import pool
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
-from tests.support.manifests import (
+from tests.support.deployment.manifests import (
     COMPONENTS,
     ROOT,
     container,

@@ -14,9 +14,9 @@ import yaml
 from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.metrics import Metrics
 from tests.project.test_docs import DOCS, ROOT, anchors, section
-from tests.support import grafana
-from tests.support.promql import grouped, selectors
-from tests.support.scraping import Scraped
+from tests.support.deployment import grafana
+from tests.support.deployment.promql import grouped, selectors
+from tests.support.deployment.scraping import Scraped
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = PROMETHEUS / "lapinq.rules.yml"

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from lapinq_core.domain.version import __version__
 from scripts import changelog
-from tests.support.packages import ROOT
+from tests.support.programs.packages import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 

@@ -9,7 +9,7 @@ import pytest
 
 from lapinq_core.domain.version import __version__
 from scripts import sbom
-from tests.support.packages import ROOT, build, wheel_in
+from tests.support.programs.packages import ROOT, build, wheel_in
 
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 # From the packages that are installed here, tools for development among them.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.embedded import open_directory
+from tests.support.programs.embedded import open_directory
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(

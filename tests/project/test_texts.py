@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lapinq_api.dashboard.page.texts import DEFAULT, LOCALES, texts_in
-from tests.support.template_texts import (
+from tests.support.pages.template_texts import (
     SCRIPTS,
     SERVICE,
     TEMPLATES,

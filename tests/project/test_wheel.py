@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lapinq_core.domain.version import __version__
-from tests.support.packages import ROOT, build, run, sdist_in, wheel_in
+from tests.support.programs.packages import ROOT, build, run, sdist_in, wheel_in
 
 PACKAGES = {
     "lapinq",

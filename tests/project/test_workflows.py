@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from tests.support.packages import ROOT
+from tests.support.programs.packages import ROOT
 
 WORKFLOWS = {path.stem: path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

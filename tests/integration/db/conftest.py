@@ -8,7 +8,8 @@ import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase
 from lapinq_core.db.migrate import migrate
-from tests.support import embedded, postgres
+from tests.support.database import postgres
+from tests.support.programs import embedded
 
 
 @pytest.fixture

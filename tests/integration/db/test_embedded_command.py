@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lapinq_core.db.embedded import EmbeddedDatabase
-from tests.support.embedded import Holder, is_alive, lapinq_db, server_pid
+from tests.support.programs.embedded import Holder, is_alive, lapinq_db, server_pid
 
 
 def test_start_leaves_a_server_running_and_stop_stops_it(used_dir: Path) -> None:

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError
-from tests.support.embedded import Holder, is_alive, server_pid
 from tests.support.eventually import eventually
+from tests.support.programs.embedded import Holder, is_alive, server_pid
 
 
 def test_a_killed_server_is_started_again_with_its_data(used_dir: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError, NoBinaries
 from lapinq_core.db.embedded.binaries import find_binaries
-from tests.support.embedded import AS_ROOT, Holder, is_alive, server_pid
+from tests.support.programs.embedded import AS_ROOT, Holder, is_alive, server_pid
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 root_only = pytest.mark.skipif(not AS_ROOT, reason="takes root")

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from lapinq_core.db.embedded import EmbeddedDatabase, EmbeddedError, StillInUse
-from tests.support.embedded import AS_ROOT, Holder, is_alive, server_pid
 from tests.support.eventually import eventually
+from tests.support.programs.embedded import AS_ROOT, Holder, is_alive, server_pid
 
 
 def test_four_processes_that_start_at_once_share_one_server_which_the_last_one_stops(data_dir: Path) -> None:

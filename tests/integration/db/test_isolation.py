@@ -10,8 +10,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import current_revision, migrate
 from lapinq_core.db.pool import connect_sync, make_pool
-from tests.support import postgres
-from tests.support.factories import Conn
+from tests.support.database import postgres
+from tests.support.rows.factories import Conn
 
 ASK = "SHOW transaction_isolation"
 

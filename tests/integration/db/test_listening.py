@@ -7,9 +7,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lapinq_core.db.pool import connect, is_listening
-from tests.support.factories import Conn
-from tests.support.outage import read_only
-from tests.support.proxy import proxy
+from tests.support.database.outage import read_only
+from tests.support.database.proxy import proxy
+from tests.support.rows.factories import Conn
 
 
 def test_a_server_that_lets_nobody_in_is_there(database: str) -> None:

@@ -20,7 +20,7 @@ from lapinq_core.db.migrate import MigrationBusy, SchemaError, current_revision,
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.ids import id_at
 from tests.support.eventually import eventually
-from tests.support.previous_release import unpack
+from tests.support.programs.previous_release import unpack
 
 pytestmark = pytest.mark.version
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.previous_release import unpack
-from tests.support.statements import prepare_all
+from tests.support.database.statements import prepare_all
+from tests.support.programs.previous_release import unpack
 
 pytestmark = pytest.mark.version
 

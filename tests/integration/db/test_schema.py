@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 
 from lapinq_core.db.migrate import head_revision, migrate, revisions
 from lapinq_core.schema import metadata
-from tests.support.schema import COMMITTED, dump
+from tests.support.database.schema import COMMITTED, dump
 
 pytestmark = pytest.mark.version
 

@@ -6,8 +6,8 @@ import pytest
 
 from lapinq_core.db import startup
 from lapinq_core.db.errors import DatabaseUnavailable
-from tests.support.processes import Program
-from tests.support.proxy import proxy
+from tests.support.database.proxy import proxy
+from tests.support.programs.processes import Program
 
 FIRST_LOOK = b"to_regclass"
 

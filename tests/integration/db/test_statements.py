@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import lapinq_core
-from tests.support.statements import prepare_all
+from tests.support.database.statements import prepare_all
 
 pytestmark = pytest.mark.version
 

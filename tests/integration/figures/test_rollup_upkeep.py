@@ -4,9 +4,9 @@ import asyncio
 
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.figures import rollups
-from tests.support.factories import Conn
-from tests.support.figures import put, rows, sums
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
+from tests.support.rows.figures import put, rows, sums
 
 
 async def recent(conn: Conn, count: int) -> None:

@@ -9,9 +9,9 @@ from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import rollups
 from lapinq_core.figures.rollups import Rate, Series
-from tests.support.factories import Conn
-from tests.support.figures import put, rows, sums
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
+from tests.support.rows.figures import put, rows, sums
 
 
 def figures(started: int = 0, completed: int = 0, failed: int = 0, runs: tuple[float, ...] = ()) -> Figures:

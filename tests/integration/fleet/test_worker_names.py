@@ -4,8 +4,8 @@ import uuid
 
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
-from tests.support.factories import Conn, add_worker
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker
 
 
 def test_a_worker_is_found_by_its_id_and_by_its_name(database: str) -> None:

@@ -15,12 +15,12 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support import postgres
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.people import browser
-from tests.support.running import on_connections
-from tests.support.schedules_over_http import create
-from tests.support.serving import serving
+from tests.support.database import postgres
+from tests.support.database.running import on_connections
+from tests.support.http.people import browser
+from tests.support.http.schedules_over_http import create
+from tests.support.http.serving import serving
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 Serve = Callable[..., httpx.Client]
 

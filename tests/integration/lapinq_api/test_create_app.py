@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 
 from lapinq.server import create_app
 from lapinq_core.runtime.settings import SettingsError
-from tests.support import postgres
+from tests.support.database import postgres
 from tests.support.eventually import eventually
-from tests.support.serving import serving
+from tests.support.http.serving import serving
 
 pytestmark = pytest.mark.http
 

@@ -13,8 +13,8 @@ from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import firing, schedules
 from lapinq_scheduler.cron import run_cron
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete
-from tests.support.schedules import add_schedule, task_ids, ticks
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete
+from tests.support.rows.schedules import add_schedule, task_ids, ticks
 
 
 @asynccontextmanager

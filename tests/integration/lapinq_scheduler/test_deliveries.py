@@ -12,10 +12,10 @@ import pytest
 
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_scheduler import deliveries, poster
-from tests.support.delivering import completed, delivering, failed, make_due, outbox
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
-from tests.support.receiver import OTHER_SECRET, SECRET, Received, receiving
-from tests.support.scraping import Scraped
+from tests.support.http.delivering import completed, delivering, failed, make_due, outbox
+from tests.support.http.receiver import OTHER_SECRET, SECRET, Received, receiving
 
 
 def state_of(database: str, task: str) -> str:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from lapinq_scheduler.receivers import MOST_DOUBTFUL
-from tests.support.delivering import completed, delivering, outbox
 from tests.support.eventually import eventually
+from tests.support.http.delivering import completed, delivering, outbox
 
 
 @contextmanager

@@ -15,12 +15,12 @@ from lapinq_core.schedules.comparing import Wanted
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_scheduler.cron import embedded_cron, run_cron
 from lapinq_scheduler.registering import declarations, register
-from tests.support import proxy
+from tests.support.database import proxy
 from tests.support.eventually import eventually, eventually_async
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.schedules import add_schedule, task_ids
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.schedules import add_schedule, task_ids
 
-MODULE = "tests.support.planned"
+MODULE = "tests.support.sample.planned"
 SEND, ADD = f"{MODULE}.Mailer.send", f"{MODULE}.add"
 NAMES = ["report", SEND, ADD]
 
@@ -120,11 +120,13 @@ def test_an_embedded_scheduler_stores_and_fires_too(database: str) -> None:
 
 
 def test_a_module_that_cannot_be_imported_keeps_the_embedded_scheduler_from_starting(database: str) -> None:
-    settings = load_settings({}, database_url=database, schedule_modules=("tests.support.broken_module",))
+    settings = load_settings(
+        {}, database_url=database, schedule_modules=("tests.support.sample.broken_module",)
+    )
 
     async def test() -> None:
         async with embedded_cron(settings):
             pass
 
-    with pytest.raises(Exception, match=r"schedules of module 'tests.support.broken_module': "):
+    with pytest.raises(Exception, match=r"schedules of module 'tests.support.sample.broken_module': "):
         asyncio.run(test())

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.certificate import self_signed
-from tests.support.delivering import completed, delivering, outbox
 from tests.support.eventually import eventually
-from tests.support.receiver import receiving
+from tests.support.http.certificate import self_signed
+from tests.support.http.delivering import completed, delivering, outbox
+from tests.support.http.receiver import receiving
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import intake
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn, new_task
+from tests.support.rows.factories import Conn, new_task
 
 DEADLINE_SECONDS = 20.0
 STOP_SECONDS = 30.0

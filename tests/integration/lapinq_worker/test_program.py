@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.integration.lapinq_worker.desk import task_of
-from tests.support import tasks
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import statuses
 from tests.support.eventually import eventually
-from tests.support.invariants import statuses
-from tests.support.processes import WorkerProcess
-from tests.support.starts import starts
+from tests.support.programs.processes import WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 
 def run_on(database: str, function: Callable[..., Any], *args: object) -> None:

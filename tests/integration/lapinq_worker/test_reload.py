@@ -9,10 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
-from tests.support.factories import new_task
-from tests.support.processes import Program, WorkerProcess
+from tests.support.programs.processes import Program, WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
 
 MODULE = "reloaded_tasks"
 

@@ -28,8 +28,8 @@ from lapinq_core.tasks import control, work
 from lapinq_core.tasks.work import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import crowd
-from tests.support.factories import Conn, add_worker, claim, enqueue, make_late, pause, resume
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, pause, resume
 
 IMPORT_ERROR = "TaskNotFound: no module 'app'; searched: /srv"
 
@@ -69,7 +69,7 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         await conn.execute("UPDATE lapinq_delayed SET expires_at = NULL")
         reason = await explain(conn, task_id)
         assert isinstance(reason, CannotImport)
-        assert (reason.module, reason.last_error) == ("tests.support.tasks", IMPORT_ERROR)
+        assert (reason.module, reason.last_error) == ("tests.support.sample.tasks", IMPORT_ERROR)
         assert reason.due_at is not None
 
         await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
@@ -93,7 +93,7 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         assert await explain(conn, task_id) == AllQuiet("default", 2)
 
         await conn.execute("UPDATE lapinq_workers SET is_quiet = false WHERE id = %s", (worker,))
-        assert await explain(conn, task_id) == CannotImport("tests.support.tasks", IMPORT_ERROR, None)
+        assert await explain(conn, task_id) == CannotImport("tests.support.sample.tasks", IMPORT_ERROR, None)
 
         await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
         await enqueue(conn, 2, queue_name="elsewhere")

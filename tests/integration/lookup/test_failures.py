@@ -16,9 +16,9 @@ from lapinq_core.tasks import bulk, control
 from lapinq_core.tasks.filters import FIRST_LINE, OF_THE_END, containing, kind_of, pattern_of
 from tests.integration.tasks.test_bulk import fail
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import Conn, status
-from tests.support.running import on_connections
-from tests.support.walks import one_step
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, status
+from tests.support.rows.walks import one_step
 
 LONG = 60.0
 """Seconds in which all are surely looked at, however busy the machine is."""

@@ -9,8 +9,8 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.measure import measure
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import fill, nodes, plan, touched
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, pause
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
 
 
 async def make_older(conn: Conn, queue: str, seconds: float) -> None:

@@ -14,8 +14,8 @@ from lapinq_core.lookup.search import Count, Found, Search, TaskOrder
 from lapinq_core.tasks import control, inspect, work
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 LONG = 60.0
 """Seconds in which a search surely comes to its end, however busy the machine is."""

@@ -25,11 +25,11 @@ from lapinq_core.lookup.search_filters import (
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing
 from tests.bench import seed
 from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
-from tests.support import postgres
+from tests.support.database import postgres
+from tests.support.database.running import on_connections
+from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn
-from tests.support.running import on_connections
-from tests.support.statements import text_of
+from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.version
 

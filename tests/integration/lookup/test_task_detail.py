@@ -9,8 +9,8 @@ from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import plan, scanned_whole, wear_out
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 
 def test_a_task_of_every_status_is_told(database: str) -> None:

@@ -11,8 +11,8 @@ from lapinq_core.people import audit
 from lapinq_core.people.audit import Author, Recorded, RecordedActor
 from lapinq_core.people.audit_filters import AuditFilter, conditions
 from tests.integration.tasks.test_plans import touched
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn
 
 SHELL = Author(actor_kind=ActorKind.COMMAND_LINE, actor="root")
 

@@ -10,8 +10,8 @@ from lapinq_core.domain.accounts.api_key import digest_of, key_of
 from lapinq_core.people import audit, keys
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.people.keys import ACCESS_CHANNEL, NameTaken, TooManyKeys
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn
 
 KEY = key_of(b"1" * 32)
 OTHER = key_of(b"2" * 32)

@@ -4,8 +4,8 @@ import asyncio
 
 from lapinq_core.people import logins
 from lapinq_core.people.logins import Counter
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
 
 MOST = 5
 

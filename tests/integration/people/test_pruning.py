@@ -9,9 +9,9 @@ from lapinq_core.people import logins, sessions, users
 from lapinq_core.people.logins import Counter
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.upkeep.maintenance import run_maintenance
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.rows.factories import Conn
 
 
 def test_the_chores_take_away_what_is_over_and_leave_the_rest(database: str) -> None:

@@ -11,8 +11,8 @@ from lapinq_core.domain.accounts.account import ActorKind, Permission, Role
 from lapinq_core.people import sessions, users
 from lapinq_core.people.keys import ACCESS_CHANNEL
 from lapinq_core.people.users import Credentials
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
 
 
 def hashed(name: str) -> bytes:

@@ -5,8 +5,8 @@ import asyncio
 from lapinq_core.domain.accounts.account import Permission, Role
 from lapinq_core.people import users
 from lapinq_core.people.users import Changed, User
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
 
 
 async def add(conn: Conn, username: str, role: Role = Role.USER, password_hash: str = "hash") -> User:

@@ -11,11 +11,11 @@ from lapinq_core.schedules import schedules
 from lapinq_core.schedules.applying import KeptElsewhere, apply
 from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
 from lapinq_core.schedules.schedules import Schedule, ScheduleFilter
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.locks import is_held_up
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule, definition, set_clock
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.schedules import add_schedule, definition, set_clock
 
 NOON = "2026-03-02 12:00:00+00"
 FILE = "jobs.toml"

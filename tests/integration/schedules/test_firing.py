@@ -9,10 +9,10 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.schedules.schedule import task_at
 from lapinq_core.schedules import firing, schedules
 from lapinq_core.schedules.firing import Outlook
-from tests.support.factories import SOMEBODY, Conn, status
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule, set_clock, task_ids, ticks
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, status
+from tests.support.rows.schedules import add_schedule, set_clock, task_ids, ticks
 
 NOON = "2026-03-02 12:00:00+00"
 

@@ -5,10 +5,10 @@ import pytest
 from lapinq_core.schedules import firing, schedules
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import UnknownSchedule
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, status
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule, set_clock, task_ids, ticks
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, status
+from tests.support.rows.schedules import add_schedule, set_clock, task_ids, ticks
 
 NOON = "2026-03-02 12:00:00+00"
 

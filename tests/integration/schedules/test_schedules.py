@@ -11,9 +11,9 @@ from lapinq_core.people.audit import AuditFilter
 from lapinq_core.schedules import firing, schedules, ticks
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, ScheduleFilter, UnknownSchedule
 from tests.integration.tasks.test_plans import nodes, plan
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule, definition, set_clock
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete
+from tests.support.rows.schedules import add_schedule, definition, set_clock
 
 NOON = "2026-03-02 12:00:00+00"
 

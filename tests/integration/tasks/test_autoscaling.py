@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.integration.tasks.test_plans import crowd, nodes, touched
-from tests.support.factories import Conn, add_worker, claim, enqueue, pause
-from tests.support.manifests import COMPONENTS, find
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.deployment.manifests import COMPONENTS, find
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, pause
 
 (TRIGGER,) = find("ScaledObject", "lapinq-worker", COMPONENTS)["spec"]["triggers"]
 QUERY: str = TRIGGER["metadata"]["query"]

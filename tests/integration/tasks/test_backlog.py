@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lapinq_core.tasks import backlog, work
-from tests.support.factories import Conn, enqueue, pause, resume
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, enqueue, pause, resume
 
 
 def test_paused_queues_are_named_until_they_go_on(database: str) -> None:

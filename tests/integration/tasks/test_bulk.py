@@ -12,10 +12,10 @@ from lapinq_core.tasks.filters import TaskFilter, containing
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
-from tests.support.walks import ENTRY, one_step, steps
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
+from tests.support.rows.walks import ENTRY, one_step, steps
 
 
 async def fail(conn: Conn, count: int, error: str = "ValueError: no", **values: Any) -> list[str]:

@@ -13,12 +13,12 @@ from lapinq_core.tasks.bulk import Change, Step
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
 from tests.integration.tasks.test_bulk import fail, rows
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn, add_worker, claim, complete, counts, enqueue, status
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.running import on_connections
-from tests.support.walks import look_again, one_step
+from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, enqueue, status
+from tests.support.rows.walks import look_again, one_step
 
 
 async def beside(

@@ -12,10 +12,10 @@ from lapinq_core.tasks import bulk, control, work
 from lapinq_core.tasks.bulk import Batch, Change
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
-from tests.support.walks import ENTRY
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.walks import ENTRY
 
 pytestmark = pytest.mark.version
 

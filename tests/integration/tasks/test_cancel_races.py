@@ -13,8 +13,11 @@ from lapinq_core.fleet import workers
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import (
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     claim,
@@ -24,10 +27,7 @@ from tests.support.factories import (
     make_late,
     status,
 )
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.rescue import ANY_TIME
-from tests.support.running import on_connections
+from tests.support.rows.rescue import ANY_TIME
 
 
 async def while_a_request_is_under_way(

@@ -12,8 +12,11 @@ from lapinq_core.tasks import control, work
 from lapinq_core.tasks.control import CANCEL_CHANNEL
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep.passes import ended_as
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import (
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     attempts,
@@ -25,10 +28,7 @@ from tests.support.factories import (
     make_late,
     status,
 )
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.rescue import ANY_TIME, rescue_all
-from tests.support.running import on_connections
+from tests.support.rows.rescue import ANY_TIME, rescue_all
 
 
 def test_only_a_running_task_can_be_asked_to_stop(database: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import LOWEST_MARK
-from tests.support.factories import Conn, add_worker, claim, enqueue, make_late, status
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, status
 
 pytestmark = pytest.mark.version
 
@@ -42,7 +42,7 @@ def test_a_claim_brings_what_the_function_needs(database: str) -> None:
         (held,) = await claim(conn, await add_worker(conn))
         assert bytes(held.args) == b'[1,"zwei",null,[3.5]]'
         assert bytes(held.kwargs) == '{"a":{"b":"ü"}}'.encode()
-        assert (held.task_name, held.module_path) == ("add", "tests.support.tasks")
+        assert (held.task_name, held.module_path) == ("add", "tests.support.sample.tasks")
         assert (held.attempt, held.max_retries, held.retry_delay, held.retry_backoff) == (1, 7, 2.5, True)
 
     on_connections(database, test)

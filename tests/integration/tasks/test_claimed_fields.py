@@ -11,7 +11,8 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Isolation, Release, Retry
 from lapinq_core.tasks import work
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import (
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     attempts,
@@ -20,8 +21,7 @@ from tests.support.factories import (
     make_delayed_ready,
     make_late,
 )
-from tests.support.rescue import rescue_all
-from tests.support.running import on_connections
+from tests.support.rows.rescue import rescue_all
 
 GIVEN: dict[str, Any] = {
     "args": [1],

@@ -9,11 +9,11 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import completion, control, work
 from lapinq_core.upkeep.passes import ended_as
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, attempts, claim, complete, counts, enqueue, status
 
 
 def end(task: str, held: Claim, result: str) -> completion.Completion:

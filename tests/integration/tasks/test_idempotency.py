@@ -17,9 +17,9 @@ from lapinq_core.tasks.idempotency import (
     forget_keys,
 )
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
-from tests.support.factories import Conn, counts, new_task
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, counts, new_task
 
 
 def asked(key: str | None, digest: bytes = b"one", **values: object) -> Asked:

@@ -11,9 +11,9 @@ from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, new_task
-from tests.support.running import on_connections
-from tests.support.statements import text_of
+from tests.support.database.running import on_connections
+from tests.support.database.statements import text_of
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
 
 FIELDS = [
     "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
@@ -85,7 +85,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             "id": task.id,
             "task_name": "add",
             "queue_name": "default",
-            "module_path": "tests.support.tasks",
+            "module_path": "tests.support.sample.tasks",
             "args": [1, "ü"],
             "kwargs": {"a": None},
             "status": "pending",

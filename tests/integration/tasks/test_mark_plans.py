@@ -10,8 +10,8 @@ from typing import Any
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks import work
 from tests.integration.tasks.test_plans import blocks, nodes, plan
-from tests.support.factories import Conn, add_worker, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, enqueue
 
 DEAD = 400_000
 LIVE = 200

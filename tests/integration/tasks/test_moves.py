@@ -18,9 +18,9 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import Conn, add_worker, claim, complete, counts, enqueue, make_late
-from tests.support.rescue import ANY_TIME, rescue_all
-from tests.support.walks import one_step
+from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, enqueue, make_late
+from tests.support.rows.rescue import ANY_TIME, rescue_all
+from tests.support.rows.walks import one_step
 
 QUEUE = "video"
 GIVEN: dict[str, Any] = {

@@ -6,7 +6,8 @@ from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import LOWEST_MARK
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import (
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     claim,
@@ -15,7 +16,6 @@ from tests.support.factories import (
     resume,
     status,
 )
-from tests.support.running import on_connections
 
 
 def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: str) -> None:

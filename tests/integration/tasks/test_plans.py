@@ -8,9 +8,9 @@ import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks import work
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.running import on_connections
-from tests.support.statements import text_of
+from tests.support.database.running import on_connections
+from tests.support.database.statements import text_of
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 pytestmark = pytest.mark.version
 

@@ -17,8 +17,10 @@ from lapinq_core.tasks import control, inspect, work
 from lapinq_core.tasks.control import ProgressNoted
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import (
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     attempts,
@@ -27,9 +29,7 @@ from tests.support.factories import (
     enqueue,
     make_late,
 )
-from tests.support.locks import is_held_up
-from tests.support.rescue import rescue_all
-from tests.support.running import on_connections
+from tests.support.rows.rescue import rescue_all
 
 FIELDS = [
     "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",

@@ -5,8 +5,8 @@ from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueState
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
 
 
 async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | None]]:

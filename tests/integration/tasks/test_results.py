@@ -6,8 +6,8 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import inspect
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import crowd, plan, scanned_whole, touched
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
 
 
 def test_they_are_those_of_each_by_itself(database: str) -> None:

@@ -11,10 +11,10 @@ from lapinq_core.domain.tasks.decide import Fail, Release, Retry
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
-from tests.support.invariants import check_invariants
-from tests.support.rescue import ANY_TIME, rescue_all
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
+from tests.support.rows.rescue import ANY_TIME, rescue_all
 
 
 async def attempts(conn: Conn, task_id: str) -> list[tuple[Any, ...]]:

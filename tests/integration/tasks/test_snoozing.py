@@ -6,7 +6,9 @@ from lapinq_core.domain.tasks.decide import Fail, Release
 from lapinq_core.tasks import work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import (
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import (
     Conn,
     add_worker,
     attempts,
@@ -15,8 +17,6 @@ from tests.support.factories import (
     make_delayed_ready,
     status,
 )
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
 
 
 @pytest.mark.parametrize("max_retries", [0, 1])

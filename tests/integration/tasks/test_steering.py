@@ -17,11 +17,11 @@ from lapinq_core.tasks.steering import Stop
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
 from tests.integration.tasks.test_inspect import one_of_each
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, status
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, status
 
 
 def test_what_is_done_to_a_task_goes_by_its_status(database: str) -> None:

@@ -12,9 +12,9 @@ from lapinq_core.tasks import completion, control, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
 from tests.integration.tasks.test_plans import nodes, plan
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
-from tests.support.rescue import ANY_TIME
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
+from tests.support.rows.rescue import ANY_TIME
 
 URL = "https://user:pw@Hooks.Example:8443/done?a=b"
 

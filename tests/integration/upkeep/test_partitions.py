@@ -8,9 +8,9 @@ from psycopg import sql
 
 from lapinq_core.figures import alerts
 from lapinq_core.upkeep.passes import ensure_partitions
-from tests.support.factories import Conn, add_worker, claim, enqueue, status
-from tests.support.running import on_connections
-from tests.support.weeks import id_of, monday
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
+from tests.support.rows.weeks import id_of, monday
 
 PARENTS = ("lapinq_tasks", "lapinq_attempts")
 

@@ -16,9 +16,9 @@ from lapinq_core.tasks.intake import Taken, take_in
 from lapinq_core.upkeep import maintenance
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.scheduler import embedded_scheduler
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import Conn, enqueue, new_task
-from tests.support.running import on_connections
+from tests.support.rows.factories import Conn, enqueue, new_task
 
 
 def later(seconds: float) -> datetime:

@@ -11,11 +11,11 @@ from lapinq_core.fleet.workers import Health, Jump
 from lapinq_core.tasks import control
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import MAX_SUSPECTS
-from tests.support.database_clock import clock_moved_by, database_time
-from tests.support.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
-from tests.support.figures import sums
-from tests.support.rescue import rescue_all
-from tests.support.running import on_connections
+from tests.support.database.database_clock import clock_moved_by, database_time
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
+from tests.support.rows.figures import sums
+from tests.support.rows.rescue import rescue_all
 
 HOUR = 3600.0
 

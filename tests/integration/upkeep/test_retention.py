@@ -20,12 +20,12 @@ from lapinq_core.upkeep.passes import ended_as
 from lapinq_core.upkeep.retention import Busy, DeletedBatch, Week, delete_ended, drop_week
 from lapinq_core.upkeep.retention_rounds import STOPPED_SECONDS, RetentionRounds
 from tests.integration.tasks.test_bulk import rows
+from tests.support.database.invariants import check_invariants
+from tests.support.database.locks import is_held_up
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY, Conn, add_worker, claim, complete, counts, status
-from tests.support.invariants import check_invariants
-from tests.support.locks import is_held_up
-from tests.support.running import on_connections
-from tests.support.weeks import enqueue_back_then, make_week, weeks
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, counts, status
+from tests.support.rows.weeks import enqueue_back_then, make_week, weeks
 
 DAY = 86_400
 MONTH = read_keep(["30d"])

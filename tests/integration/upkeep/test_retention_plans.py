@@ -6,8 +6,8 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS
 from tests.integration.tasks.test_bulk_plans import BATCH, COUNT, fill
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
-from tests.support.factories import Conn
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.version
 

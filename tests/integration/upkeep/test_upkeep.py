@@ -6,8 +6,8 @@ from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.tasks import control, inspect, work
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, status
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, status
 
 
 def later(seconds: float) -> datetime:

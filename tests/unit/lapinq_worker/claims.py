@@ -17,7 +17,7 @@ def make_claim(**values: Any) -> Claim:
     defaults: dict[str, Any] = {
         "id": new_id(),
         "task_name": "add",
-        "module_path": "tests.support.tasks",
+        "module_path": "tests.support.sample.tasks",
         "args": msgspec.Raw(b"[1,1]"),
         "kwargs": msgspec.Raw(b"{}"),
         "attempt": 1,

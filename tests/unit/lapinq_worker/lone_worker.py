@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from lapinq_core.domain.tasks.outcome import Completed
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.workbench import processes
 

@@ -12,7 +12,7 @@ from lapinq_core.domain.errors import RetryError
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools import event_loop
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.workbench import Workbench, until
 

@@ -11,8 +11,8 @@ from starlette.routing import Mount
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
-from tests.support.people import log_in
-from tests.support.serving import serving
+from tests.support.http.people import log_in
+from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 

@@ -13,8 +13,8 @@ from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.people.sessions import Session
 from lapinq_core.runtime.settings import Settings
-from tests.support.people import PASSWORD, add_user, browser, log_in
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
+from tests.support.http.serving import serving
 
 pytestmark = pytest.mark.http
 

@@ -13,8 +13,8 @@ from lapinq_api.app import build_app
 from lapinq_core.people.logins import MOST_BY_ADDRESS, MOST_BY_NAME, MOST_BY_NAME_AND_ADDRESS, MOST_BY_SESSION
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.people import PASSWORD, add_user, browser, log_in
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
+from tests.support.http.serving import serving
 
 RIGHT = {"username": "lapinq", "password": "lapinq"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

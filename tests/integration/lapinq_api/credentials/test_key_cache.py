@@ -16,9 +16,9 @@ from lapinq_core.domain.accounts.account import Actor, Scope
 from lapinq_core.domain.accounts.api_key import key_of
 from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn
 
 KEY = key_of(b"1" * 32).encode()
 LOCK = "LOCK TABLE lapinq_api_keys IN ACCESS EXCLUSIVE MODE"

@@ -5,7 +5,7 @@ import pytest
 
 from lapinq_api.credentials import key_throttle
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.people import log_in
+from tests.support.http.people import log_in
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.support.eventually import eventually
-from tests.support.people import PASSWORD
-from tests.support.processes import ApiProcess
+from tests.support.http.people import PASSWORD
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 

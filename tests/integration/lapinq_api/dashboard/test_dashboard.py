@@ -8,8 +8,8 @@ import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import Conn, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, enqueue
 
 pytestmark = pytest.mark.http
 

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from lapinq_api.app import build_app
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.runtime.settings import Settings
-from tests.support.hostile_values import HEADERS, MALFORMED, SEGMENTS, STRINGS
-from tests.support.people import log_in
+from tests.support.http.hostile_values import HEADERS, MALFORMED, SEGMENTS, STRINGS
+from tests.support.http.people import log_in
 
 pytestmark = pytest.mark.http
 

@@ -18,11 +18,11 @@ from lapinq_core.tasks.work import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown, unhurried
 from tests.integration.tasks.test_bulk import fail
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.people import PASSWORD, add_user, browser, log_in
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
+from tests.support.http.serving import serving
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 __all__ = ["unhurried"]  # a fixture of these tests too
 

@@ -12,10 +12,10 @@ from lapinq_api.app import build_app
 from lapinq_api.credentials import default_password
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.people import PASSWORD, browser, log_in
-from tests.support.proxy import proxy
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, browser, log_in
+from tests.support.http.serving import serving
 
 pytestmark = pytest.mark.http
 

@@ -17,11 +17,11 @@ from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.routes.test_permissions import QUEUE, SCHEDULE, TRIES, Act, add_webhook
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import add_worker
-from tests.support.people import log_in
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule
-from tests.support.serving import serving
+from tests.support.database.running import on_connections
+from tests.support.http.people import log_in
+from tests.support.http.serving import serving
+from tests.support.rows.factories import add_worker
+from tests.support.rows.schedules import add_schedule
 
 REFUSAL = {"error": "this server is read-only"}
 WRITTEN_BY_LOGGING_IN = {"lapinq_sessions", "lapinq_login_tries", "lapinq_audit"}

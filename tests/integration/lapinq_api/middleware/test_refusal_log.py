@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_api.auth import refusal_log
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.people import PASSWORD, add_user, browser
 
 
 @pytest.fixture

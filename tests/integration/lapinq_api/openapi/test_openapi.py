@@ -21,9 +21,9 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.factories import Conn
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.database.running import on_connections
+from tests.support.http.serving import serving
+from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.http
 

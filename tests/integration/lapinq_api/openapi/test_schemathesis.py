@@ -12,7 +12,7 @@ from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.people import PASSWORD, add_user, log_in
+from tests.support.http.people import PASSWORD, add_user, log_in
 
 pytestmark = pytest.mark.http
 
@@ -37,7 +37,7 @@ def server(
 def run(server: tuple[str, str], *arguments: str, timeout: float) -> None:
     address, session = server
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "tests/support/schemathesis.toml"),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", "tests/support/http/schemathesis.toml"),
         *("run", f"{address}/openapi.json", "--no-color", "--generation-deterministic", *arguments),
     ]
     path = os.pathsep.join(str(ROOT / folder) for folder in (".", "services"))

@@ -13,12 +13,12 @@ import pytest
 from lapinq_api.app import build_app
 from lapinq_core.db.migrate import migrate
 from lapinq_core.runtime.settings import Settings
-from tests.support import postgres
+from tests.support.database import postgres
+from tests.support.database.outage import read_only
+from tests.support.database.proxy import Proxy, proxy
 from tests.support.eventually import eventually
-from tests.support.outage import read_only
-from tests.support.people import log_in
-from tests.support.proxy import Proxy, proxy
-from tests.support.serving import serving
+from tests.support.http.people import log_in
+from tests.support.http.serving import serving
 
 TASK = {"task_name": "send", "module_path": "app.mail"}
 IN_TIME_SECONDS = 2.3  # two seconds, and something for a busy machine

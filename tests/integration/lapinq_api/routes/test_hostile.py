@@ -15,9 +15,9 @@ from lapinq_api.operations.endpoint import Needs, Operation
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.hostile import NIL, Case, cases_of, struct_of
-from tests.support.people import add_user
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.http.hostile import NIL, Case, cases_of, struct_of
+from tests.support.http.people import add_user
 
 FEWEST = 25
 """Cases that an operation without parameters or body gets; any other gets more."""

@@ -23,9 +23,9 @@ from lapinq_core.domain.accounts.account import Permission, Scope
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.factories import add_worker
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.database.running import on_connections
+from tests.support.http.serving import serving
+from tests.support.rows.factories import add_worker
 
 SECRET = "the secret of the sessions"
 QUEUE, OTHER_QUEUE = "mail", "video"

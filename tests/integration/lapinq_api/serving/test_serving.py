@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from lapinq.commands.server import server
 from lapinq_api.cli import api
 from lapinq_core.runtime import exits
-from tests.support import postgres
-from tests.support.embedded import open_directory
+from tests.support.database import postgres
 from tests.support.eventually import eventually
-from tests.support.processes import REPOSITORY, ApiProcess, Program
+from tests.support.programs.embedded import open_directory
+from tests.support.programs.processes import REPOSITORY, ApiProcess, Program
 
 PUBLISHED = (
     "--host --port --database-url --concurrency --log-level --worker --worker-concurrency --worker-poll-interval"

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from lapinq_api.credentials import caller
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 

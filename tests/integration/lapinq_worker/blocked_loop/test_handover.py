@@ -8,10 +8,10 @@ import pytest
 
 from lapinq_worker.blocked_loop import handover
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
-from tests.support import tasks
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.invariants import check_invariants
-from tests.support.proxy import proxy
+from tests.support.sample import tasks
 
 BLOCKED = {"timeout_seconds": 0.3, "max_retries": 0}
 

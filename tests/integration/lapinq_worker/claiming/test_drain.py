@@ -9,13 +9,13 @@ import psycopg
 import pytest
 
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of
-from tests.support import tasks
-from tests.support.enqueueing import enqueue_all
+from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, pause
-from tests.support.invariants import check_invariants, statuses
-from tests.support.processes import WorkerProcess
-from tests.support.starts import starts
+from tests.support.programs.processes import WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import Conn, pause
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 
 def pause_queue(database: str, queue: str) -> None:

@@ -19,9 +19,9 @@ from lapinq_core.tasks import work
 from lapinq_worker.claiming import unanswered
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
-from tests.support import tasks
-from tests.support.invariants import check_invariants
-from tests.support.starts import starts
+from tests.support.database.invariants import check_invariants
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 ENDLESS_SECONDS = 60.0
 

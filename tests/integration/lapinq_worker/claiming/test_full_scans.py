@@ -8,9 +8,9 @@ import pytest
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, at_desk, settings, until, working
-from tests.support import tasks
+from tests.support.database.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
 from tests.support.eventually import eventually_async
-from tests.support.slow_scans import SLOW_QUEUE, make_scans_quick, make_scans_slow, scans_under_way
+from tests.support.sample import tasks
 
 # A scan asks for the first before the one that takes long, and for the last after it.
 NAMED = ("default", SLOW_QUEUE, "other")

@@ -15,9 +15,9 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_worker.claiming.queue_choice import Turn
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
-from tests.support import tasks
-from tests.support.factories import pause, resume
-from tests.support.starts import starts
+from tests.support.rows.factories import pause, resume
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 STRICT: dict[str, Any] = {
     "worker_queues": ("first", "second", "third"),

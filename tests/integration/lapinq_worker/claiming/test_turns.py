@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
-from tests.support import tasks
-from tests.support.invariants import check_invariants
+from tests.support.database.invariants import check_invariants
+from tests.support.sample import tasks
 
 
 def order(directory: Path) -> list[str]:

@@ -15,8 +15,8 @@ from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
-from tests.support import tasks
-from tests.support.factories import Conn
+from tests.support.rows.factories import Conn
+from tests.support.sample import tasks
 
 ENDLESS_SECONDS = 3600.0
 

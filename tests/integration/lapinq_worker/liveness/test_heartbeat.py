@@ -14,12 +14,12 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_worker.liveness.heartbeat import Heartbeat
 from lapinq_worker.running.clocks import moment
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
-from tests.support import tasks
-from tests.support.database_clock import move_clock
+from tests.support.database.database_clock import move_clock
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.proxy import proxy
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.sample import tasks
 
 
 def register(url: str) -> str:

@@ -10,13 +10,13 @@ import pytest
 from lapinq_core.upkeep import passes
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
-from tests.support import tasks
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
-from tests.support.factories import add_worker, claim, make_late
-from tests.support.invariants import check_invariants
-from tests.support.proxy import proxy
-from tests.support.rescue import ANY_TIME
-from tests.support.starts import starts
+from tests.support.rows.factories import add_worker, claim, make_late
+from tests.support.rows.rescue import ANY_TIME
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 THE_LIVING = "SELECT count(*) FROM lapinq_workers WHERE dead_at IS NULL"
 

@@ -4,8 +4,8 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.upkeep import passes
 from lapinq_worker.liveness.rescuer import Rescuer
 from tests.integration.lapinq_worker.desk import Desk, at_desk
-from tests.support.factories import add_worker, claim, enqueue, make_late
-from tests.support.rescue import ANY_TIME
+from tests.support.rows.factories import add_worker, claim, enqueue, make_late
+from tests.support.rows.rescue import ANY_TIME
 
 
 def test_after_a_full_pass_the_next_follows_at_once(database: str) -> None:

@@ -14,10 +14,11 @@ from lapinq_worker import winding_down
 from lapinq_worker import worker as worker_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
-from tests.support import postgres, tasks
-from tests.support.invariants import check_invariants
-from tests.support.proxy import proxy
-from tests.support.starts import starts
+from tests.support.database import postgres
+from tests.support.database.invariants import check_invariants
+from tests.support.database.proxy import proxy
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def endless_import(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     """The name of a module whose import goes on until the end of the test."""
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
     # The import of an earlier test came to its end with that test.
-    monkeypatch.delitem(sys.modules, "tests.support.endless_module", raising=False)
-    yield "tests.support.endless_module"
+    monkeypatch.delitem(sys.modules, "tests.support.sample.endless_module", raising=False)
+    yield "tests.support.sample.endless_module"
     (tmp_path / "imported").touch()
 
 

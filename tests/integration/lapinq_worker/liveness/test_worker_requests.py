@@ -17,11 +17,11 @@ from lapinq_core.tasks import work
 from lapinq_worker.claiming import fetcher as fetcher_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
-from tests.support import tasks
+from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually_async
-from tests.support.factories import SOMEBODY
-from tests.support.invariants import check_invariants
-from tests.support.starts import starts
+from tests.support.rows.factories import SOMEBODY
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 ENDLESS_SECONDS = 60.0
 
@@ -145,11 +145,11 @@ def test_quiet_it_hands_back_what_is_being_imported_but_fire_and_forget(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_ENDLESS_IMPORT", str(tmp_path / "imported"))
-    monkeypatch.delitem(sys.modules, "tests.support.endless_module", raising=False)
+    monkeypatch.delitem(sys.modules, "tests.support.sample.endless_module", raising=False)
 
     def of_endless_module(**values: float) -> NewTask:
         task = task_of(tasks.aadd, **values)
-        task.module_path, task.task_name, task.args = "tests.support.endless_module", "f", []
+        task.module_path, task.task_name, task.args = "tests.support.sample.endless_module", "f", []
         return task
 
     async def test(desk: Desk) -> None:

@@ -15,12 +15,12 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_worker.reporting.banner import MAX_TASKS, database_label, registered_tasks
 from lapinq_worker.reporting.rates import wants_rates
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
-from tests.support import tasks
-from tests.support.enqueueing import enqueue_all
 from tests.support.eventually import eventually
-from tests.support.processes import WorkerProcess
+from tests.support.programs.processes import WorkerProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.sample import tasks
 
-DECLARED = "tests.support.declared"
+DECLARED = "tests.support.sample.declared"
 QUICK = """
 import sys
 import lapinq_worker.reporting.rates

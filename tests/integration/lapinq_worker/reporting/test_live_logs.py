@@ -13,9 +13,9 @@ import pytest
 from lapinq_core.tasks import inspect, work
 from lapinq_worker.reporting.live_logs import MOST_CHARACTERS
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
-from tests.support import logging_tasks
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
+from tests.support.sample import logging_tasks
 
 LIVE = "SELECT logs LIKE %s FROM lapinq_running WHERE id = %s"
 

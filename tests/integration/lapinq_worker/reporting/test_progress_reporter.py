@@ -5,9 +5,9 @@ import pytest
 
 from lapinq_worker.reporting.progress import ProgressReporter
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
-from tests.support import tasks
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
+from tests.support.sample import tasks
 
 
 def test_what_the_database_refuses_stops_neither_worker_nor_outcomes(database: str) -> None:

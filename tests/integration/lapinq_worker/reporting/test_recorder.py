@@ -12,10 +12,10 @@ from lapinq_worker.reporting import recorder as recorder_module
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.tally import Tally
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
-from tests.support import tasks
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually_async
-from tests.support.figures import rows, sums
-from tests.support.proxy import proxy
+from tests.support.rows.figures import rows, sums
+from tests.support.sample import tasks
 
 
 def test_the_sums_are_what_happened(database: str) -> None:

@@ -11,9 +11,9 @@ import pytest
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.upkeep import maintenance
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
-from tests.support import tasks
-from tests.support.invariants import check_invariants
-from tests.support.starts import starts
+from tests.support.database.invariants import check_invariants
+from tests.support.sample import tasks
+from tests.support.sample.starts import starts
 
 
 @pytest.mark.parametrize("pool", ["processes", "threads"])
@@ -139,9 +139,12 @@ def test_no_countdown_loses_the_task_or_blocks_the_others(
     ("place", "error"),
     [
         ({"module_path": "no_such_module"}, "TaskNotFound: no module 'no_such_module'; searched: "),
-        ({"task_name": "no_such_task"}, "TaskNotFound: module 'tests.support.tasks' has no task or function"),
         (
-            {"module_path": "tests.support.broken_module"},
+            {"task_name": "no_such_task"},
+            "TaskNotFound: module 'tests.support.sample.tasks' has no task or function",
+        ),
+        (
+            {"module_path": "tests.support.sample.broken_module"},
             "ModuleNotFoundError: No module named 'no_such_dependency'",
         ),
     ],

@@ -15,9 +15,9 @@ from lapinq_core.tasks import control
 from lapinq_core.upkeep.passes import rescue
 from lapinq_worker.running.transaction import AttemptTransaction
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
-from tests.support import tasks
-from tests.support.factories import Conn, add_worker, claim, enqueue, status
-from tests.support.rescue import ANY_TIME
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
+from tests.support.rows.rescue import ANY_TIME
+from tests.support.sample import tasks
 
 Values = Callable[[], list[int]]
 

@@ -21,11 +21,11 @@ from lapinq_worker.settling import settler as settler_module
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until
-from tests.support import tasks
-from tests.support.factories import Conn, add_worker, claim
-from tests.support.invariants import check_invariants
-from tests.support.outage import read_only
-from tests.support.proxy import proxy
+from tests.support.database.invariants import check_invariants
+from tests.support.database.outage import read_only
+from tests.support.database.proxy import proxy
+from tests.support.rows.factories import Conn, add_worker, claim
+from tests.support.sample import tasks
 
 
 @asynccontextmanager

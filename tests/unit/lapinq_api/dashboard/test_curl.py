@@ -8,7 +8,7 @@ import pytest
 
 from lapinq_api.dashboard.parts.curl import enqueue_again
 from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value
-from tests.support.task_details import json_value, task
+from tests.support.rows.task_details import json_value, task
 
 SERVER = "https://queue.example/lapinq"
 HOSTILE = 'it\'s $(rm -rf /) `x` "q" \\ !! \u202e\n é'

@@ -6,7 +6,7 @@ import pytest
 
 from lapinq_api.dashboard.parts.timeline import Piece, Step, bar_of, steps_of
 from lapinq_core.domain.tasks.state import Status
-from tests.support.task_details import after, attempt, task
+from tests.support.rows.task_details import after, attempt, task
 
 
 def told(steps: list[Step]) -> list[tuple[str, float | None]]:

@@ -24,7 +24,7 @@ from lapinq_core.lookup.explain import (
     WorkerDead,
     WorkerLate,
 )
-from tests.support.task_details import after, task
+from tests.support.rows.task_details import after, task
 
 AUDIENCE = Audience(locale="en", is_admin=True, grants=frozenset(), is_read_only=False)
 AT, LATER = "2026-01-31 12:00:10 UTC", "2026-01-31 12:10:00 UTC"

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.runtime.metrics import Metrics
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
-from tests.support.scraping import Scraped
 
 
 def lag(times: LoopTimes) -> float | None:

@@ -14,7 +14,7 @@ from lapinq_core.runtime import catalogue
 from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.tallies import Histogram
-from tests.support.scraping import Scraped
+from tests.support.deployment.scraping import Scraped
 
 
 class Part:

@@ -12,8 +12,8 @@ from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.metrics_server import MOST_AT_ONCE, CannotServeMetrics, serving_metrics
 from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
-from tests.support.scraping import Scraped
 
 
 @pytest.fixture

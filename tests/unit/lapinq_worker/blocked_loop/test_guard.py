@@ -16,7 +16,7 @@ from lapinq_worker.blocked_loop.guard import LoopGuard
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.event_loop import EventLoopPool
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, coroutines, until

@@ -54,5 +54,5 @@ def test_claims_whose_import_can_not_be_begun_are_handed_back(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     run(test)
-    assert "can't look for tests.support.tasks.add (can't start new thread)" in caplog.text
+    assert "can't look for tests.support.sample.tasks.add (can't start new thread)" in caplog.text
     caplog.clear()

@@ -10,7 +10,7 @@ from lapinq_worker.running.dispatcher import CHUNK_SECONDS, MAX_CHUNK
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, recording

@@ -18,7 +18,7 @@ from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 from tests.unit.lapinq_worker.conftest import Run
 
@@ -122,7 +122,7 @@ def test_a_module_that_is_not_allowed_is_told(run: Run) -> None:
         failure = await Functions(("app.*",), 60.0).find(make_claim())
         assert isinstance(failure, Refused)
         assert failure.error == (
-            "TaskNotAllowed: module 'tests.support.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
+            "TaskNotAllowed: module 'tests.support.sample.tasks' is not allowed by LAPINQ_ALLOWED_MODULES (app.*)"
         )
         assert failure.traceback is None
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from lapinq_worker.running.job import Target, decode_arguments
-from tests.support import tasks
+from tests.support.sample import tasks
 
 
 class Caller:

@@ -44,7 +44,7 @@ from lapinq_worker.running.outcomes import (
     returned,
 )
 from lapinq_worker.running.targets import make_target
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 
 json_values = st.recursive(
@@ -246,7 +246,7 @@ def test_long_texts_keep_their_beginning_and_end() -> None:
 def test_the_traceback_begins_at_the_users_frame() -> None:
     # The frames of the worker stand above it; see `calling.call`.
     from lapinq_worker.running.pools.child.calling import call
-    from tests.support.tasks import fail
+    from tests.support.sample.tasks import fail
 
     outcome = call(fail, b'["no good"]', b"{}")
     assert isinstance(outcome, Raised)

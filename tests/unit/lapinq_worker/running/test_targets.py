@@ -17,7 +17,7 @@ from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.targets import load_target, make_target
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 
 
@@ -48,7 +48,7 @@ def test_without_middleware_the_function_is_called_as_it_is() -> None:
     target = make_target(tasks.add, handling)
     assert target.function is tasks.add
     assert target.handling is handling
-    assert load_target("tests.support.tasks", "add").function is tasks.add
+    assert load_target("tests.support.sample.tasks", "add").function is tasks.add
 
 
 def test_the_workers_middleware_stands_outside_the_queues() -> None:

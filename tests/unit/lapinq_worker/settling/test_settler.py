@@ -4,7 +4,7 @@ import asyncio
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised
 from lapinq_worker.settling.settler import MAX_BACKLOG, MAX_BACKLOG_CHARACTERS, Settler
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 

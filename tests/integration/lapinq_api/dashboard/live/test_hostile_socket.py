@@ -7,8 +7,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.hostile_values import MALFORMED, VALUES
-from tests.support.people import log_in
+from tests.support.http.hostile_values import MALFORMED, VALUES
+from tests.support.http.people import log_in
 
 pytestmark = pytest.mark.http
 

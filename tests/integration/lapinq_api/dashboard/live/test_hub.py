@@ -21,8 +21,8 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.support.eventually import eventually_async
-from tests.support.people import log_in
-from tests.support.serving import serving
+from tests.support.http.people import log_in
+from tests.support.http.serving import serving
 
 pytestmark = pytest.mark.http
 

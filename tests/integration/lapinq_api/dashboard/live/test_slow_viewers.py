@@ -21,9 +21,9 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import inspect
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
-from tests.support.people import log_in
-from tests.support.processes import ApiProcess
-from tests.support.serving import serving
+from tests.support.http.people import log_in
+from tests.support.http.serving import serving
+from tests.support.programs.processes import ApiProcess
 
 pytestmark = pytest.mark.http
 

@@ -13,7 +13,7 @@ from lapinq_api import state
 from lapinq_api.dashboard.live import web_socket
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
-from tests.support.people import log_in
+from tests.support.http.people import log_in
 
 pytestmark = pytest.mark.http
 

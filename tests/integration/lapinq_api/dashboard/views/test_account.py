@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 

@@ -9,9 +9,9 @@ import pytest
 
 from lapinq_api.dashboard.views import failed
 from tests.integration.tasks.test_bulk import fail
-from tests.support.factories import Conn
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.http
 

@@ -12,9 +12,9 @@ import pytest
 from lapinq_core.domain.figures import Window
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import Alerts, MissingPartition, OldSnapshot, UnservedQueue
-from tests.support.factories import Conn, enqueue
-from tests.support.figures import put
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, enqueue
+from tests.support.rows.figures import put
 
 pytestmark = pytest.mark.http
 

@@ -8,10 +8,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.factories import Conn, enqueue
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
-from tests.support.schedules_over_http import create
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.schedules_over_http import create
+from tests.support.rows.factories import Conn, enqueue
 
 pytestmark = pytest.mark.http
 

@@ -16,11 +16,11 @@ from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing, schedules
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.factories import SOMEBODY, Conn, enqueue
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule, definition
-from tests.support.serving import serving
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.serving import serving
+from tests.support.rows.factories import SOMEBODY, Conn, enqueue
+from tests.support.rows.schedules import add_schedule, definition
 
 pytestmark = pytest.mark.http
 

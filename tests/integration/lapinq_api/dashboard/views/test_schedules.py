@@ -12,10 +12,10 @@ import pytest
 
 from lapinq_core.schedules import firing, schedules
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.factories import SOMEBODY, Conn
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.schedules import add_schedule
 
 pytestmark = pytest.mark.http
 

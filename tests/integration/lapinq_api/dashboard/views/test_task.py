@@ -16,9 +16,9 @@ import pytest
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue, pause
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
 
 pytestmark = pytest.mark.http
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.accounts.account import Permission, Scope
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 

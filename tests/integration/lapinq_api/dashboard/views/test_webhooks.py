@@ -6,8 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.delivering import completed
-from tests.support.people import PASSWORD, add_user, browser
+from tests.support.http.delivering import completed
+from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
 

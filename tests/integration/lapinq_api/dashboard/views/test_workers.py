@@ -5,9 +5,9 @@ import psycopg
 import pytest
 
 from lapinq_core.fleet import steering
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.people import add_user, browser
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.http.people import add_user, browser
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 pytestmark = pytest.mark.http
 

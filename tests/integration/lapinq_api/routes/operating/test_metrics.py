@@ -17,12 +17,12 @@ from lapinq_api.overload.breaker import THRESHOLD
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support import postgres
+from tests.support.database import postgres
+from tests.support.database.proxy import Proxy, proxy
+from tests.support.database.running import on_connections
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
-from tests.support.proxy import Proxy, proxy
-from tests.support.running import on_connections
-from tests.support.scraping import Scraped
-from tests.support.serving import serving
+from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 TASK = {"task_name": "send", "module_path": "app.mail"}

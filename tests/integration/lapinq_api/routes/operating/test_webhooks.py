@@ -10,10 +10,10 @@ import pytest
 
 from lapinq_api.operations.bodies.objects import WebhookObject
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.delivering import completed, delivering, failed
 from tests.support.eventually import eventually
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.receiver import receiving
+from tests.support.http.delivering import completed, delivering, failed
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.receiver import receiving
 
 URL = "https://hooks.example/done?a=b"
 UNKNOWN = "01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11"

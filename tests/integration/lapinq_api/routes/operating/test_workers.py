@@ -10,10 +10,10 @@ import pytest
 
 from lapinq.server import create_app
 from lapinq_core.domain.tasks.claim import Claim
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import add_worker
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.http.serving import serving
+from tests.support.rows.factories import add_worker
 
 pytestmark = pytest.mark.http
 

@@ -10,9 +10,9 @@ import pytest
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.proxy import proxy
-from tests.support.serving import serving
+from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 

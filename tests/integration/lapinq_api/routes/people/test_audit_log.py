@@ -10,7 +10,7 @@ from lapinq_api.app import build_app
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
-from tests.support.serving import serving
+from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 

@@ -10,8 +10,8 @@ import pytest
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.serving import serving
 
 KEY = {"X-API-Key": "the key"}
 NEW = {"username": "nobody yet", "password": "a horse of 8", "role": "user"}

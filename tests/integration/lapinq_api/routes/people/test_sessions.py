@@ -12,8 +12,8 @@ from starlette.routing import Mount
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
-from tests.support.people import PASSWORD, add_user, browser, log_in
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
+from tests.support.http.serving import serving
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.schedules_over_http import WHOLE, create, path
+from tests.support.http.schedules_over_http import WHOLE, create, path
 
 
 def test_a_change_sets_what_it_names_and_leaves_the_rest(api: httpx.Client, name: str) -> None:

@@ -13,10 +13,10 @@ from lapinq_core.schedules import firing
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_core.schedules.ticks import Tick
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.factories import Conn, add_worker, claim, complete
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
-from tests.support.schedules_over_http import create, pages, path
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.http.schedules_over_http import create, pages, path
+from tests.support.rows.factories import Conn, add_worker, claim, complete
 
 
 def end_all(database: str, queue: str) -> None:

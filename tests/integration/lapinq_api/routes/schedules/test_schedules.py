@@ -11,7 +11,7 @@ from lapinq_api.operations.bodies.schedule_object import ScheduleObject
 from lapinq_api.operations.bodies.schedule_request import MOST_BYTES
 from lapinq_core.domain.schedules.schedule import Definition
 from tests.integration.lapinq_api.conftest import Serve
-from tests.support.schedules_over_http import MINIMAL, PATH, WHOLE, create, pages, path
+from tests.support.http.schedules_over_http import MINIMAL, PATH, WHOLE, create, pages, path
 
 # Creating
 

@@ -11,10 +11,10 @@ from lapinq_core.db.notifier import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_bulk import fail
 from tests.integration.tasks.test_inspect import FIELDS
-from tests.support.factories import Conn, add_worker, claim, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 
 TASKS = "/api/v1/tasks"
 REQUEUE = "/api/v1/tasks/requeue"

@@ -13,10 +13,10 @@ from lapinq_api.app import announce_stop, build_app
 from lapinq_api.credentials import caller
 from lapinq_api.routes.tasks.walk import PAUSES
 from lapinq_core.runtime.settings import Settings
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import enqueue
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.http.serving import serving
+from tests.support.rows.factories import enqueue
 
 TASKS = "/api/v1/tasks"
 REQUEUE = "/api/v1/tasks/requeue"

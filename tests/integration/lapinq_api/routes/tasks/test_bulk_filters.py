@@ -18,10 +18,10 @@ from tests.integration.lapinq_api.routes.tasks.test_bulk import (
     queue_of,
 )
 from tests.integration.tasks.test_bulk import fail
-from tests.support.factories import Conn, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.people import PASSWORD, add_user, browser
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.rows.factories import Conn, enqueue
 
 pytestmark = pytest.mark.http
 

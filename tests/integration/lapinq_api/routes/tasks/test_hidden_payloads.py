@@ -18,12 +18,12 @@ from lapinq_api.routes import OPERATIONS
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.people import PASSWORD, add_user, log_in
-from tests.support.running import on_connections
-from tests.support.schedules import add_schedule
-from tests.support.serving import serving
+from tests.support.http.people import PASSWORD, add_user, log_in
+from tests.support.http.serving import serving
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.schedules import add_schedule
 
 SECRET = "hunter2"
 SEEN, UNSEEN = "mail", "video"

@@ -18,7 +18,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.idempotency import Earlier, Key
-from tests.support.proxy import proxy
+from tests.support.database.proxy import proxy
 
 Serve = Callable[..., httpx.Client]
 

@@ -7,7 +7,7 @@ import pytest
 
 from lapinq_core.domain.tasks.state import FINAL, Status
 from tests.integration.tasks.test_inspect import FIELDS, one_of_each
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
 
 
 @pytest.fixture(scope="module")

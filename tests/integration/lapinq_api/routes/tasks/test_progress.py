@@ -8,8 +8,8 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import work
 from lapinq_core.tasks.work import Ended
-from tests.support.factories import Conn, add_worker, claim
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim
 
 NIL = "00000000-0000-0000-0000-000000000000"
 UNKNOWN = {"error": "there is no task with this id"}

@@ -9,8 +9,8 @@ import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
-from tests.support.factories import Conn, add_worker, claim
-from tests.support.running import on_connections
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim
 
 COUNTED = ("pending", "running", "completed", "failed", "cancelled", "expired")
 

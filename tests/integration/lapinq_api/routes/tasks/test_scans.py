@@ -10,7 +10,7 @@ import pytest
 from lapinq_api.overload import database
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.eventually import eventually
-from tests.support.people import log_in
+from tests.support.http.people import log_in
 
 pytestmark = pytest.mark.http
 

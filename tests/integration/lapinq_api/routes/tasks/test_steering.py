@@ -16,9 +16,9 @@ from lapinq_core.tasks import work
 from lapinq_core.tasks.control import CANCEL_CHANNEL
 from lapinq_core.tasks.work import Ended
 from lapinq_core.upkeep import passes
-from tests.support.factories import Conn, add_worker, claim, complete, enqueue
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 Serve = Callable[..., httpx.Client]
 

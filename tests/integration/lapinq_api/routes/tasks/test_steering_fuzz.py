@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.support.invariants import check_invariants
-from tests.support.running import on_connections
+from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
 
 FORESEEN = {200, 201, 202, 400, 404, 405, 409, 413, 415}
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from lapinq_core.domain.tasks.state import Status
-from tests.support.people import add_user
+from tests.support.http.people import add_user
 
 _NAMES = re.compile(r"at|since|until|.*_at")
 

@@ -18,12 +18,12 @@ from lapinq_api.batching import waiting
 from lapinq_api.credentials import caller
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
+from tests.support.database.proxy import proxy
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.factories import Conn, complete
-from tests.support.processes import ApiProcess, WorkerProcess
-from tests.support.proxy import proxy
-from tests.support.running import on_connections
-from tests.support.serving import serving
+from tests.support.http.serving import serving
+from tests.support.programs.processes import ApiProcess, WorkerProcess
+from tests.support.rows.factories import Conn, complete
 
 Serve = Callable[..., httpx.Client]
 
@@ -55,7 +55,12 @@ def listening(database: str) -> Generator[Callable[[str], bool]]:
 
 
 def _enqueue(client: httpx.Client, name: str, *args: object) -> str:
-    body = {"task_name": name, "module_path": "tests.support.tasks", "args": args, "max_retries": 0}
+    body = {
+        "task_name": name,
+        "module_path": "tests.support.sample.tasks",
+        "args": args,
+        "max_retries": 0,
+    }
     task_id: str = client.post("/api/v1/enqueue", json=body).json()["task_id"]
     return task_id
 

@@ -8,8 +8,8 @@ import pytest
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Interrupted, Unstarted, WorkerLost
 from lapinq_worker.running.job import Job
-from tests.support import child_tasks, tasks
 from tests.support.eventually import eventually
+from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.running.pools.test_child_context import quick

@@ -15,7 +15,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
-from tests.support import child_tasks, tasks
+from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, processes, until
@@ -62,7 +62,7 @@ def test_a_task_knows_what_it_was_claimed_with(run: Run) -> None:
             assert told == {
                 "id": job.claim.id,
                 "name": "who",
-                "module": "tests.support.child_tasks",
+                "module": "tests.support.sample.child_tasks",
                 "queue": "video",
                 "attempt": 2,
                 "max_retries": 3,
@@ -91,7 +91,9 @@ def test_a_coroutine_in_a_child_knows_the_same(run_on_uvloop: Run) -> None:
 
 def test_middleware_of_the_worker_stands_around_functions_in_children(run_on_uvloop: Run) -> None:
     settings = Settings(
-        worker_concurrency=1, worker_middleware=("tests.support.child_tasks:Shouting",), max_result_size=100
+        worker_concurrency=1,
+        worker_middleware=("tests.support.sample.child_tasks:Shouting",),
+        max_result_size=100,
     )
 
     async def test() -> None:

@@ -16,7 +16,7 @@ from lapinq_core.domain.tasks.outcome import Cancelled, Completed, TimedOut
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
-from tests.support import child_tasks, tasks
+from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_claim, make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.running.pools.test_child_context import quick, value
@@ -227,7 +227,7 @@ def test_a_limit_counts_from_the_beginning_of_the_call(run_on_uvloop: Run) -> No
 def test_the_import_of_its_module_counts_against_the_workers_limit(run_on_uvloop: Run) -> None:
     async def test() -> None:
         async with processes(limit=1, time_limit_grace=0.0) as bench:
-            claim = make_claim(task_name="quick", module_path="tests.support.slow_module", timeout=0.5)
+            claim = make_claim(task_name="quick", module_path="tests.support.sample.slow_module", timeout=0.5)
             claim.args = msgspec.Raw(b"[]")
             job = Job(claim, Target(tasks.noop), Host(Limits()))  # the child finds the function by its name
             assert await bench.run(job) == [Completed('"quick"')]

@@ -8,7 +8,7 @@ from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Cancelled, Completed, Died, Outcome
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.processes import MAX_ISOLATED
-from tests.support import child_tasks, tasks
+from tests.support.sample import child_tasks, tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.running.pools.test_child_context import quick

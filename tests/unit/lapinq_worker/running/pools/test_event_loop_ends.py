@@ -8,7 +8,7 @@ from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.outcome import Completed, Interrupted, Raised, TimedOut, WorkerLost
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools import event_loop
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.loop_coroutines import (

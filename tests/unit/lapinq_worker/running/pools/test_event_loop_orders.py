@@ -17,7 +17,7 @@ from lapinq_core.domain.tasks.handling import Handling
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Refused, TimedOut, Unstorable
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools import event_loop
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job, make_limited_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.loop_coroutines import (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Raised, RetryAsked, Unstorable
-from tests.support import tasks
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.loop_coroutines import (

@@ -29,8 +29,8 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools import processes as processes_module
 from lapinq_worker.running.pools.processes import ProcessPool
-from tests.support import tasks
 from tests.support.eventually import eventually
+from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job
 from tests.unit.lapinq_worker.conftest import Run
 from tests.unit.lapinq_worker.workbench import Workbench, processes, until
@@ -145,7 +145,7 @@ def test_a_function_that_a_child_cannot_find_fails_with_the_reason(run_on_uvloop
             (outcome,) = await bench.run(job)
             assert isinstance(outcome, Raised)
             assert outcome.error.startswith(
-                "TaskNotFound: module 'tests.support.tasks' has no task or function 'nothing'"
+                "TaskNotFound: module 'tests.support.sample.tasks' has no task or function 'nothing'"
             )
 
     run_on_uvloop(test)
@@ -417,7 +417,7 @@ def test_a_child_that_cannot_start_charges_nobody(
 
 def test_modules_that_the_worker_imports_are_imported_in_children(run_on_uvloop: Run) -> None:
     async def test() -> None:
-        async with processes(limit=1, imports=("no.such.module", "tests.support.tasks")) as bench:
+        async with processes(limit=1, imports=("no.such.module", "tests.support.sample.tasks")) as bench:
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
 
     run_on_uvloop(test)

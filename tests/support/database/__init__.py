@@ -1,0 +1,1 @@
+"""PostgreSQL servers, private databases, and what stands between them and a program."""

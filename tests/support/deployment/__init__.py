@@ -1,0 +1,1 @@
+"""Manifests, metrics, rules and dashboards of deployments."""

@@ -1,0 +1,1 @@
+"""Servers and clients over real HTTP, and requests of all kinds."""

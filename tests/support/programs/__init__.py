@@ -1,0 +1,1 @@
+"""The real programs as processes, and the packages they come in."""

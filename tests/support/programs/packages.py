@@ -1,0 +1,53 @@
+"""The packages that are published, as built from this tree, and programs run outside of it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+RUN_SECONDS = 600
+
+
+def build(target: Path) -> Path:
+    """Builds the source distribution, and the wheel of that, in `target`; what is published is built the same way.
+
+    LAPINQ_TEST_DIST names a directory with the two: then what lies there is tested, and nothing is built.
+    """
+    if given := os.environ.get("LAPINQ_TEST_DIST"):
+        return Path(given)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(ROOT))
+    return target
+
+
+def wheel_in(directory: Path) -> Path:
+    (path,) = directory.glob("*.whl")
+    return path
+
+
+def sdist_in(directory: Path) -> Path:
+    (path,) = directory.glob("*.tar.gz")
+    return path
+
+
+def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """What the program prints; its errors fail the test."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=outside(env or {}),
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def outside(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what leads into this project."""
+    ours = re.compile(r"PYTHON|VIRTUAL_ENV|LAPINQ_|DATABASE_URL|PYTEST|SOURCE_DATE_EPOCH")
+    return {name: value for name, value in os.environ.items() if not ours.match(name)} | dict(extra)

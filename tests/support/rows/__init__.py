@@ -1,0 +1,1 @@
+"""Rows in the database: valid tasks, schedules and figures in any state."""

@@ -1,0 +1,46 @@
+"""Rows of statistics over time, as old as a test needs them."""
+
+from tests.support.rows.factories import Conn
+
+Sums = tuple[int, int, int, int, int]
+
+
+async def put(conn: Conn, span: int, ago: int, queue: str = "", *, rows: int = 1, completed: int = 1) -> int:
+    """Appends `rows` rows of the span that was `ago` seconds ago, each of which counts a run of a millisecond for each
+    completion; returns when the span began, in seconds since 1970."""
+    cursor = await conn.execute(
+        "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)"
+        " SELECT %(span)s, date_bin(make_interval(secs => %(span)s),"
+        "        lapinq_now() - make_interval(secs => %(ago)s), to_timestamp(0)),"
+        "        %(queue)s, %(completed)s, %(completed)s, 1,"
+        "        array_append(array_fill(0::bigint, ARRAY[8]), %(completed)s::bigint),"
+        "        ARRAY[0, 0, %(completed)s]"
+        "   FROM generate_series(1, %(rows)s)"
+        " RETURNING extract(epoch FROM since)::bigint",
+        {"span": span, "ago": ago, "queue": queue, "rows": rows, "completed": completed},
+    )
+    (since,) = await cursor.fetchone() or (0,)
+    return since
+
+
+async def sums(conn: Conn, queue: str = "", span: int = 10) -> Sums:
+    """Of the rows of a queue and span: started, completed, failed, and how many runs and waits."""
+    cursor = await conn.execute(
+        "SELECT coalesce(sum(started), 0)::int, coalesce(sum(completed), 0)::int, coalesce(sum(failed), 0)::int,"
+        " coalesce(sum((SELECT sum(n) FROM unnest(runs) AS n)), 0)::int,"
+        " coalesce(sum((SELECT sum(n) FROM unnest(waits) AS n)), 0)::int"
+        " FROM lapinq_rollups WHERE queue_name = %s AND span = %s",
+        (queue, span),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row
+
+
+async def rows(conn: Conn, queue: str = "", span: int = 10) -> int:
+    """How many rows a queue has of a span."""
+    cursor = await conn.execute(
+        "SELECT count(*) FROM lapinq_rollups WHERE queue_name = %s AND span = %s", (queue, span)
+    )
+    (count,) = await cursor.fetchone() or (0,)
+    return count

@@ -1,0 +1,1 @@
+"""Tasks, and modules with them, that tests enqueue."""

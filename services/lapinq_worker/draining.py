@@ -37,9 +37,10 @@ class Draining:
                 await self._settler.flushed()
         except TimeoutError:
             return
-        if await full_scans.scan(connection) == {} and not await backlog.is_due(
-            connection, self._choice.named
-        ):
+        # In this order: a task that is promoted between the two is seen by the scan.
+        if await backlog.is_due(connection, self._choice.named):
+            return
+        if await full_scans.scan(connection) == {}:
             await self._end(connection)
 
     async def _end(self, connection: PinnedConnection) -> None:

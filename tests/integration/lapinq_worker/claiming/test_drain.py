@@ -2,18 +2,25 @@
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.upkeep import passes
+from lapinq_worker.claiming.full_scans import FullScans
+from lapinq_worker.claiming.queue_choice import QueueChoice
+from lapinq_worker.draining import Draining
+from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
-from tests.support.rows.factories import Conn, pause
+from tests.support.rows.factories import Conn, enqueue, pause
 from tests.support.sample import tasks
 from tests.support.sample.starts import starts
 
@@ -118,3 +125,25 @@ def test_a_delayed_task_that_falls_due_meanwhile_is_run(database: str, gate: Gat
         assert await desk.status(task) == "completed"
 
     at_desk(database, test)
+
+
+def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(database: str) -> None:
+    class ScansBeforePromotion(FullScans):
+        """Somebody else promotes what is due, right after each scan."""
+
+        async def scan(self, connection: PinnedConnection) -> Mapping[str, int] | None:
+            found = await super().scan(connection)
+            async with await Conn.open(database) as other:
+                await passes.promote(other)
+            return found
+
+    async def test() -> bool:
+        choice, drained = QueueChoice({}), asyncio.Event()
+        draining = Draining(choice, Settler(database, lambda _: None), drained.set)
+        async with await Conn.open(database) as conn:
+            await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+            await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now()")
+            await draining.check(conn, ScansBeforePromotion(choice))
+        return drained.is_set()
+
+    assert not asyncio.run(test())

@@ -301,4 +301,4 @@ def test_a_batch_of_more_values_than_memory_may_take_is_a_413(api: httpx.Client)
         "/api/v1/enqueue/batch", content=b"[%s]" % task, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 413
-    assert "must not hold so many values" in answer.json()["error"]
+    assert "has too many values" in answer.json()["error"]

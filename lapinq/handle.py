@@ -88,7 +88,7 @@ class TaskRef:
         """The finished task: `id`, `status`, `result` (the value as JSON text), `error`, `completed_at`.
 
         A failed, cancelled or expired task is returned like a completed one. Times are in seconds; `timeout` None waits
-        for ever. The server answers as soon as the task ends. A server that can't wait is polled, often at first, then
+        forever. The server answers as soon as the task ends. A server that can't wait is polled, often at first, then
         every `poll_interval`. One that is unavailable is asked again. Raises `ResultTimeout`, a TimeoutError.
         """
         poll = self._poll(timeout, poll_interval)

@@ -1,4 +1,4 @@
-"""`create_app`: the server as an ASGI application, for whoever runs uvicorn or another server themselves.
+"""`create_app`: the server as an ASGI application, to run under uvicorn or another server.
 
 The composition root: services never import each other, here they are put together.
 """

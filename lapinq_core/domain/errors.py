@@ -43,7 +43,7 @@ class Snooze(LapinqError):
     """
 
     def __init__(self, seconds: float = 10) -> None:
-        # Whoever snoozes from a text or a timedelta would find out from a failed task only.
+        # A string or a timedelta would otherwise show only as a failed task.
         if isinstance(seconds, bool) or not isinstance(seconds, SupportsFloat):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
             raise TypeError("seconds must be a number")
         super().__init__(f"snoozed for {seconds:g} s")

@@ -70,7 +70,7 @@ async def delete_ended(
 async def drop_week(conn: PooledConnection, keep: Retention, after: str | None = None) -> Week | Busy | None:
     """Drops the next week after `after` (a name) that is old enough, if all of its tasks may go.
 
-    None when there is none, and when some status is kept for ever.
+    None when there is none, and when some status is kept forever.
     """
     if keep.longest is None:
         return None

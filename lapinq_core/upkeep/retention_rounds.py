@@ -3,7 +3,7 @@
 A pass is one step of a round; the next one starts where it ended. A round visits every ended task older than its limit,
 also those of other statuses that are kept longer, so its cost grows with their number. The pause after a round is a
 minute, or twenty times the database time of the round if that is longer. So a round over millions of failed tasks that
-are kept for ever takes at most a twentieth of one connection's time. Any number of processes may do this: each makes
+are kept forever takes at most a twentieth of one connection's time. Any number of processes may do this: each makes
 its own rounds, and of two that meet at a task one deletes it.
 """
 

@@ -31,7 +31,7 @@ class ResultPoll:
     that is polled, after pauses that start short and grow to `poll_interval`. One that is unavailable or overloaded is
     asked again until the timeout, because the task goes on without it.
 
-    Times are in seconds, on the caller's monotonic clock. `timeout` None waits for ever.
+    Times are in seconds, on the caller's monotonic clock. `timeout` None waits indefinitely.
     """
 
     def __init__(self, task_id: str, timeout: float | None, poll_interval: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Sends on what running attempts log, for whoever looks at them meanwhile: the latest lines, once a second.
+"""Sends the latest log lines of running attempts, once a second, to the people who watch them.
 
 An attempt that takes less than a second sends nothing this way: all that it logged is stored with its end. As with
 progress, what the database does not take is dropped, and nothing waits for it.

@@ -52,7 +52,7 @@ def _read_text(name: str, query: dict[str, str]) -> str | None:
     text = query.get(name)
     if text is None:
         return None
-    # Nothing contains all there is: whoever deletes by a filter that turned out empty did not mean that.
+    # Every text contains the empty one, and nobody means to delete everything by an empty filter.
     if not 1 <= len(text) <= LONGEST_TEXT:
         raise InvalidValue(name, f"must have 1 to {LONGEST_TEXT} characters")
     if "\0" in text:

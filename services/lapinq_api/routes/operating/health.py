@@ -70,7 +70,7 @@ async def _why_not_ready(state: State) -> str | None:
             return "the database is unavailable, or its schema is older than this release: run lapinq migrate"
         await state.database.run(inspect.ping)
     except DatabaseUnavailable:
-        # Not the driver's words: whoever asks is not to learn where the database is.
+        # Not the driver's message: it would say where the database is.
         return "the database is unavailable or did not answer in time"
     return None
 

@@ -92,7 +92,7 @@ async def delete_key(state: State, request: Request) -> Response:
     await check_still_admin(state, request.scope)
     if not await state.database.run(keys.delete, key_id, by=author_of(request)):
         raise Refused(HTTPStatus.NOT_FOUND, "there is no key with this id")
-    # The others hear of it; whoever deletes a key shall not see it work afterwards.
+    # Other servers are notified; here the key stops working before the response.
     state.keys.on_notify(f"key {key_id}")
     return Json(KeyDeleted(key_id))
 

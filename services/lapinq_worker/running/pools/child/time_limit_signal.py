@@ -32,7 +32,7 @@ class TimeLimitSignal:
         self._thread = threading.get_ident()
 
     def install(self) -> None:
-        """Installs the handler. The signal interrupts system calls, even one that would wait for ever."""
+        """Installs the handler. The signal interrupts system calls, even one that would wait forever."""
         signal.signal(TIME_LIMIT_SIGNAL, self._handle)
 
     def arm(self, call: int, limit: float) -> None:

@@ -60,8 +60,8 @@ def embedded_services(settings: Settings, reexec: Callable[[], None] | None = No
 
     `reexec` re-executes the program, where it is ours to do that.
     """
-    from lapinq_scheduler.deliveries import embedded_deliveries
     from lapinq_scheduler.scheduler import embedded_scheduler
+    from lapinq_scheduler.webhooks.deliveries import embedded_deliveries
 
     found: list[EmbeddedService] = [
         lambda: embedded_deliveries(settings),

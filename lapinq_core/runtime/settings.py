@@ -17,8 +17,8 @@ from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.domain.tasks.retention import read_keep
+from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_core.domain.webhooks.webhook import read_secret
 from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
 
 _TEN_YEARS = 315_576_000

@@ -19,9 +19,9 @@ from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_core.schedules.comparing import Wanted
 from lapinq_scheduler.cron import run_cron
-from lapinq_scheduler.deliveries import run_deliveries
 from lapinq_scheduler.registering import declarations
 from lapinq_scheduler.scheduler import run_scheduler
+from lapinq_scheduler.webhooks.deliveries import run_deliveries
 
 STUCK_SECONDS = 60.0
 """Nothing blocks this event loop for long. If it has not turned for this time, it is stuck."""

@@ -1,6 +1,6 @@
 """Puts a worker together and runs it: fetcher, dispatcher, pools, settler, heartbeat, rescuer, maintenance.
 
-When it is told to stop it claims nothing more and winds down (`winding_down`): running tasks get the grace time. After
+When it is told to stop it claims nothing more and shuts down (`shutdown`): running tasks get the grace time. After
 that, or when it is told again, it releases the tasks that still run, and ends.
 """
 
@@ -23,7 +23,7 @@ from lapinq_worker.blocked_loop.guard import make_guard
 from lapinq_worker.blocked_loop.handover import Handover
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.claiming.queue_settings import choice_of
-from lapinq_worker.draining import Draining
+from lapinq_worker.drain import Draining
 from lapinq_worker.liveness.canceller import Canceller
 from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.liveness.membership import Membership
@@ -44,7 +44,7 @@ from lapinq_worker.running.pools.threads import ThreadPool
 from lapinq_worker.running.tally import Tally
 from lapinq_worker.settling.completion_notices import CompletionNotices
 from lapinq_worker.settling.settler import Settler
-from lapinq_worker.winding_down import FLUSH_SECONDS, WindingDown
+from lapinq_worker.shutdown import FLUSH_SECONDS, Shutdown
 
 POOL_SIZE = 3
 POOL_TIMEOUT_SECONDS = 10.0
@@ -275,7 +275,7 @@ class Worker:
                 task.cancel()
             await asyncio.wait([fetcher], timeout=CLAIM_SECONDS)
             fetcher.cancel()
-            await self._wind_down()
+            await self._shut_down()
         finally:
             for task in (told, *everything):
                 task.cancel()
@@ -285,8 +285,8 @@ class Worker:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _wind_down(self) -> None:
-        winding_down = WindingDown(
+    async def _shut_down(self) -> None:
+        shutdown = Shutdown(
             self._pool,
             self._membership,
             self._fetcher,
@@ -297,7 +297,7 @@ class Worker:
             self._tally,
             self._recorder,
         )
-        await winding_down.run(self._settings.shutdown_grace, self._insisted)
+        await shutdown.run(self._settings.shutdown_grace, self._insisted)
 
     def _drop_claims(self) -> None:
         self._dispatcher.take_unstarted()

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lapinq_core.domain.webhooks.webhook import read_secret, signed_headers
+from lapinq_core.domain.webhooks.signature import read_secret, signed_headers
 
 GUIDE = (Path(__file__).parents[2] / "docs/guide/webhooks.md").read_text()
 SECRETS = [f"whsec_{letter * 32}" for letter in "ABC"]

@@ -1,7 +1,7 @@
 """Where a webhook may be sent: the parts of a URL, and which addresses are private. Pure.
 
 Addresses are checked, not names: `0x7f.1`, `2130706433` and a name that resolves to 127.0.0.1 are all judged by the
-resolver's answer. `lapinq_scheduler.guarded_network` makes the connection to the checked address.
+resolver's answer. `lapinq_scheduler.webhooks.guarded_network` makes the connection to the checked address.
 """
 
 import re

@@ -1,25 +1,11 @@
-"""The body of a webhook, its signature, and when a failed delivery is retried. Pure.
+"""The body of a webhook, what an answer means, and when a failed delivery is retried. Pure."""
 
-Headers and signature follow the Standard Webhooks specification, version 1.0.0.
-"""
-
-import binascii
-import hashlib
-import hmac
-from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 
 import msgspec
-
-from lapinq_core.domain.errors import InvalidValue
-
-SECRET_PREFIX = "whsec_"  # noqa: S105  # what secrets begin with
-SHORTEST_SECRET = 24
-LONGEST_SECRET = 64
 
 GIVE_UP_SECONDS = 86_400.0
 """How long deliveries of one event are retried, from its end or from a resend."""
@@ -79,28 +65,6 @@ def body_of(event: Event) -> bytes:
     return msgspec.json.encode(event)
 
 
-def read_secret(text: str) -> bytes:
-    """The key in `whsec_…`. Raises `InvalidValue`, which does not repeat the secret."""
-    try:
-        key = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not text.startswith(SECRET_PREFIX) or not SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
-        raise InvalidValue(
-            "", f"must be {SECRET_PREFIX} and the base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} bytes"
-        ) from None
-    return key
-
-
-def signed_headers(event_id: str, timestamp: int, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """The headers of one delivery at `timestamp`, in seconds since 1970; one signature per key."""
-    headers = {"webhook-id": event_id, "webhook-timestamp": str(timestamp)}
-    if keys:
-        signed = f"{event_id}.{timestamp}.".encode() + body
-        headers["webhook-signature"] = " ".join(_signature(key, signed) for key in keys)
-    return headers
-
-
 def judge(status: int, retry_after: str | None, now: datetime) -> Taken | NotTaken:
     """The meaning of an answer: only 2xx is success, redirects are not followed, 410 is final."""
     if 200 <= status < 300:
@@ -120,10 +84,6 @@ def next_wait(tries: int, rand: float, asked: float = 0.0) -> float:
     """
     step = _WAITS[tries - 1] if tries <= len(_WAITS) else MAX_WAIT_SECONDS
     return max(step * (1 - JITTER + 2 * JITTER * rand), asked)
-
-
-def _signature(key: bytes, signed: bytes) -> str:
-    return "v1," + b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
 def _asked_wait(header: str | None, now: datetime) -> float:

@@ -14,7 +14,7 @@ from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work
 from lapinq_core.upkeep.passes import ended_as
-from lapinq_scheduler.deliveries import run_deliveries
+from lapinq_scheduler.webhooks.deliveries import run_deliveries
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 

@@ -13,7 +13,7 @@ from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.upkeep import passes
 from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice
-from lapinq_worker.draining import Draining
+from lapinq_worker.drain import Draining
 from lapinq_worker.settling.settler import Settler
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of
 from tests.support.database.invariants import check_invariants, statuses

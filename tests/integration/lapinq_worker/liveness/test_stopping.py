@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_worker import winding_down
+from lapinq_worker import shutdown
 from lapinq_worker import worker as worker_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
@@ -201,7 +201,7 @@ def test_with_the_database_away_it_ends_all_the_same(
     database: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "FLUSH_SECONDS", 0.5)
-    monkeypatch.setattr(winding_down, "FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr(shutdown, "FLUSH_SECONDS", 0.5)
     monkeypatch.setattr(worker_module, "CLAIM_SECONDS", 0.5)
 
     async def test(desk: Desk) -> None:

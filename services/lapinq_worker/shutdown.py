@@ -26,7 +26,7 @@ FLUSH_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
-class WindingDown:
+class Shutdown:
     """The end of a worker whose fetcher claims no more. `interrupt` stops all running tasks."""
 
     def __init__(

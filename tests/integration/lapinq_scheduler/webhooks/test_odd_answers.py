@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lapinq_scheduler.receivers import MOST_DOUBTFUL
+from lapinq_scheduler.webhooks.receivers import MOST_DOUBTFUL
 from tests.support.eventually import eventually
 from tests.support.http.delivering import completed, delivering, outbox
 

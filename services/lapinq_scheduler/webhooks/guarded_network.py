@@ -14,8 +14,8 @@ import httpcore
 
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.webhooks.target import Allowed
-from lapinq_scheduler.bounded_stream import BoundedStream
-from lapinq_scheduler.resolver import Lookup, Resolver
+from lapinq_scheduler.webhooks.bounded_stream import BoundedStream
+from lapinq_scheduler.webhooks.resolver import Lookup, Resolver
 
 _MOST_ADDRESSES = 4
 _CONNECT_SECONDS = 5.0

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from lapinq_core.runtime.metrics import Metrics
-from lapinq_scheduler import deliveries, poster
+from lapinq_scheduler.webhooks import deliveries, poster
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
 from tests.support.http.delivering import completed, delivering, failed, make_due, outbox

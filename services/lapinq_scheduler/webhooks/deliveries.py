@@ -15,17 +15,18 @@ import psycopg
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool, make_pool
+from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait, read_secret
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
-from lapinq_scheduler.guarded_network import GuardedNetwork
 from lapinq_scheduler.metrics import DeliveryMetrics
-from lapinq_scheduler.poster import WHOLE_SECONDS, Poster
-from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
+from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
+from lapinq_scheduler.webhooks.poster import WHOLE_SECONDS, Poster
+from lapinq_scheduler.webhooks.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0

@@ -1,4 +1,10 @@
-from lapinq_scheduler.receivers import MOST_AT_ONCE, MOST_DOUBTFUL, MOST_EACH, QUICK_SECONDS, Receivers
+from lapinq_scheduler.webhooks.receivers import (
+    MOST_AT_ONCE,
+    MOST_DOUBTFUL,
+    MOST_EACH,
+    QUICK_SECONDS,
+    Receivers,
+)
 
 
 def test_one_host_gets_a_few_at_once() -> None:

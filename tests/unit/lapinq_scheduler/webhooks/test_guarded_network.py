@@ -9,9 +9,9 @@ import httpcore
 import pytest
 
 from lapinq_core.domain.webhooks.target import read_allowed
-from lapinq_scheduler import resolver
-from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
-from lapinq_scheduler.resolver import Unresolved
+from lapinq_scheduler.webhooks import resolver
+from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork, TargetRefused
+from lapinq_scheduler.webhooks.resolver import Unresolved
 
 
 class Names:

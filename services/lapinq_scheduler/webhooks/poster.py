@@ -11,11 +11,12 @@ import httpcore
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.version import __version__
+from lapinq_core.domain.webhooks.signature import signed_headers
 from lapinq_core.domain.webhooks.target import Target, read_target
-from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge, signed_headers
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, body_of, judge
 from lapinq_core.webhooks.deliveries import DueWebhook
-from lapinq_scheduler.guarded_network import GuardedNetwork, TargetRefused
-from lapinq_scheduler.resolver import Unresolved
+from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork, TargetRefused
+from lapinq_scheduler.webhooks.resolver import Unresolved
 
 CONNECT_SECONDS = 5.0
 """For each of lookup, connection and TLS handshake."""

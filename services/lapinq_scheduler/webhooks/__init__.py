@@ -1,0 +1,1 @@
+"""Delivers webhooks: what is due, to whom, and over which guarded connections."""

@@ -192,6 +192,8 @@ def test_what_could_not_be_done_is_said_with_the_reason(
     ids = [enqueue(queue_name="refusing", **LATER) for _ in range(3)]
     page.goto("/tasks?queue=refusing")
     expect(page.locator("#live-state")).to_have_text("Live")
+    for task_id in ids:
+        expect(box(page, task_id)).to_be_visible()
     page.keyboard.press("p")
     for task_id in ids:
         box(page, task_id).check()

@@ -323,7 +323,7 @@ def test_clients_of_one_work_with_the_server_of_the_other(fleet: Fleet, asked: s
             assert queue.task(queue_name=NEW)(tasks.add).queue(1, 2).result() == 3
         return
     program = (
-        "import sys; from lapinq import TaskQueue; from tests.support import tasks\n"
+        "import sys; from lapinq import TaskQueue; from tests.support.sample import tasks\n"
         "with TaskQueue(sys.argv[1]) as queue:\n"
         "    print(queue.task(queue_name='new')(tasks.add).queue(1, 2).result())"
     )

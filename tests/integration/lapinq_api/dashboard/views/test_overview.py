@@ -103,7 +103,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
             missing_partition=MissingPartition("2026-11-23", 700_000_000),
         )
 
-    monkeypatch.setattr(alerts, "look", everything)
+    monkeypatch.setattr(alerts, "current", everything)
     html = signed_in.get("/").text
     for words in (
         "all its workers are quiet",

@@ -163,11 +163,15 @@ def test_children_are_used_again(run_on_uvloop: Run) -> None:
 def test_as_many_run_at_once_as_there_are_places(run_on_uvloop: Run, tmp_path: Path) -> None:
     async def test() -> None:
         async with processes(limit=2) as bench:
-            jobs = [make_job(tasks.mark, str(tmp_path), str(n), 0.1) for n in range(4)]
-            await bench.run(*jobs)
-            spans = [marked(tmp_path, str(n)) for n in range(4)]
-            moments = [start for start, _ in spans]
-            assert max(sum(start <= moment <= end for start, end in spans) for moment in moments) == 2
+            gate = tmp_path / "go"
+            first = [make_job(tasks.wait_at, str(gate)) for _ in range(2)]
+            second = [make_job(tasks.mark, str(tmp_path), str(n)) for n in range(2)]
+            bench.dispatcher.offer([*first, *second])
+            await until(lambda: len(list(tmp_path.glob("go.begun.*"))) == 2)
+            opened = time.time_ns()
+            gate.touch()
+            await until(lambda: all(bench.ends[job] for job in second))
+            assert min(marked(tmp_path, str(n))[0] for n in range(2)) > opened
 
     run_on_uvloop(test)
 

@@ -1,5 +1,7 @@
 """What holds of every page: nobody is kept out, a phone shows it whole, and nothing goes wrong in its console."""
 
+from typing import Literal
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,6 +30,7 @@ PAGES = [
     "/docs",
 ]
 """`{id}` in an address is that of a task, `{schedule}` the name of a schedule."""
+Scheme = Literal["light", "dark"]
 WIDTHS = (1280, 1000, 901, 900, 768, 701, 390, 320)
 ONE_OF_EACH = """() => {
     const kept = new Set();
@@ -79,18 +82,27 @@ def address(
     return request.param.format(**found)
 
 
+# Axe takes seconds a page: each width and each colour scheme is checked always, the other two pairs in the slow tests.
+@pytest.mark.parametrize(
+    "schemes",
+    [
+        pytest.param(("light", "dark"), id="wide light, narrow dark"),
+        pytest.param(("dark", "light"), id="wide dark, narrow light", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("address", PAGES, indirect=True)
-def test_it_keeps_nobody_out(page: Page, axe: CheckAccess, address: str) -> None:
+def test_it_keeps_nobody_out(
+    page: Page, axe: CheckAccess, address: str, schemes: tuple[Scheme, Scheme]
+) -> None:
+    wide, narrow = schemes
+    page.emulate_media(color_scheme=wide)
     page.goto(address)
     expect(page.locator("main")).to_be_visible()
     assert page.locator("h1").count() == 1
     axe(page)
     page.evaluate(ONE_OF_EACH)
-    page.emulate_media(color_scheme="dark")
-    axe(page)
+    page.emulate_media(color_scheme=narrow)
     page.set_viewport_size({"width": 390, "height": 844})
-    axe(page)
-    page.emulate_media(color_scheme="light")
     axe(page)
 
 

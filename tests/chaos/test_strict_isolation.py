@@ -34,8 +34,11 @@ async def add_old_weeks(conn: Conn) -> list[str]:
 @pytest.mark.parametrize(
     "setting",
     [
-        "ALTER DATABASE postgres SET default_transaction_isolation = 'repeatable read'",
         "ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'serializable'",
+        pytest.param(
+            "ALTER DATABASE postgres SET default_transaction_isolation = 'repeatable read'",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_no_session_of_ours_fails_for_it_and_nothing_is_lost(tmp_path: Path, setting: LiteralString) -> None:

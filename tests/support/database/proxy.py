@@ -21,6 +21,7 @@ class Proxy:
         self._loop = loop
         self._mode: Mode = "pass"
         self._open: set[asyncio.StreamWriter] = set()
+        self._transports: list[asyncio.WriteTransport] = []
         self._last_words: bytes | None = None
         self._swallowed_words: bytes | None = None
         self.url = ""
@@ -72,7 +73,13 @@ class Proxy:
         self._loop.call_soon_threadsafe(change)
         assert done.wait(5)
 
+    def abort_all(self) -> None:
+        """Also those that were closed and still wait for a peer to read what they have left."""
+        for transport in self._transports:
+            transport.abort()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._transports.append(writer.transport)
         if self._mode == "refuse":
             writer.transport.abort()
             return
@@ -89,6 +96,7 @@ class Proxy:
             there = await asyncio.open_unix_connection(f"{self._host}/.s.PGSQL.{self._port}")
         else:
             there = await asyncio.open_connection(self._host, self._port)
+        self._transports.append(there[1].transport)
         self._open |= {writer, there[1]}
         try:
             said = asyncio.Event()
@@ -140,19 +148,20 @@ def proxy(url: str) -> Generator[Proxy]:
         yield made
     finally:
         made.cut()
-        asyncio.run_coroutine_threadsafe(_finish(server), loop).result(5)
+        asyncio.run_coroutine_threadsafe(_finish(server, made), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
 
 
-async def _finish(server: asyncio.Server) -> None:
+async def _finish(server: asyncio.Server, made: Proxy) -> None:
     server.close()
     await _turns()  # a connection that was just accepted is nobody's until its task has begun
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+    made.abort_all()
     await _turns()  # what was aborted closes its socket in a later turn of the loop
 
 

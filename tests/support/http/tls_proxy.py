@@ -23,7 +23,10 @@ def tls_proxy(url: str, certificate: Path) -> Generator[str]:
     thread = threading.Thread(target=loop.run_forever, name="TLS proxy")
     thread.start()
 
+    transports: list[asyncio.WriteTransport] = []
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transports.append(writer.transport)
         with suppress(OSError, asyncio.IncompleteReadError):
             await _forward(reader, writer, target.host, target.port or 80)
         writer.close()
@@ -37,6 +40,10 @@ def tls_proxy(url: str, certificate: Path) -> Generator[str]:
         for task in rest:
             task.cancel()
         await asyncio.wait(rest, timeout=_SECONDS) if rest else None
+        for transport in transports:
+            transport.abort()
+        for _ in range(20):  # an aborted transport closes its socket in a later turn of the loop
+            await asyncio.sleep(0)
 
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(_SECONDS)
     try:

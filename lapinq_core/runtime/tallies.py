@@ -1,6 +1,6 @@
 """Counters that cost less than a microsecond: plain dicts and lists, written by one thread and read by any.
 
-A reader first copies in one step of the interpreter. So a scrape may miss what is counted at that moment, but never
+A reader first copies in one step of the interpreter. So a scrape may miss values counted at that moment, but never
 sees half of it.
 """
 

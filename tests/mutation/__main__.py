@@ -1,4 +1,4 @@
-"""`python -m tests.mutation COUNT [RESULTS]` tells what becomes of a sample of COUNT mutants.
+"""`python -m tests.mutation COUNT [RESULTS]` runs a sample of COUNT mutants and lists the survivors.
 
 Each fate is appended to the file RESULTS; a mutant that has one there is not run again.
 """

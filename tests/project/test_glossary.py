@@ -16,7 +16,7 @@ RETIRED = {
     "talkative": "say what it does",
     "troubles": "errors",
     "vitals": "health",
-    "whoever": "a noun",
+    "whoever": "the caller, the user, the worker",
 }
 """Each with the word to use."""
 SEARCHED = (

@@ -1,4 +1,4 @@
-"""The format of a named API key, and what is stored of it: a digest to find it, and its last characters to show it."""
+"""The format of a named API key. The database stores its digest to find it, and its last characters to show it."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Login, logout and password change: what is checked, in which order, and what is recorded.
+"""Login, logout and password change: the checks, their order, and their audit entries.
 
 An attempt is counted before the password is checked, and the count is undone if it was right. So simultaneous guesses
 can't slip through together. An unknown name takes the same time and gets the same answer as a wrong password.

@@ -169,7 +169,7 @@ class QueueChoice:
         self._heads.update(heads)
 
     def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
-        # Enough to bring it level with the others, if all of them got their share of what is wanted.
+        # Enough to bring it level with the others, if each of them got its share.
         level, weight, served = 0.0, 0, float(wanted)
         for name in sorted(tied, key=self._time):
             if weight and self._time(name) >= level:

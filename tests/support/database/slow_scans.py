@@ -1,6 +1,6 @@
 """Full scans of the queues that never end, on a real database, while claims from a mark stay quick.
 
-A task waits in a queue of its own, and whoever asks whether that queue is paused has to wait. A scan asks it of every
+A task waits in a separate queue, and checking whether that queue is paused takes very long. A scan asks it of every
 queue in which something waits, a claim of its own queue only.
 """
 

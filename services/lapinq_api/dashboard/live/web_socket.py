@@ -145,7 +145,7 @@ class _Viewer:
         return token
 
     async def _show(self, token: str) -> None:
-        """Sends what is watched. Starts over when that or the viewer's permissions change."""
+        """Sends updates of the watched parts. Starts over when these or the viewer's permissions change."""
         while not self._has_ended:
             access_changes = self._state.access_changes.next()
             try:

@@ -1,6 +1,6 @@
 """The properties of a viewer on which the content of a page depends.
 
-Viewers with the same properties share what is rendered (`lapinq_api.dashboard.live.hub`).
+Viewers with the same properties share rendered pages (`lapinq_api.dashboard.live.hub`).
 """
 
 import msgspec

@@ -85,11 +85,8 @@ def server_database(postgres_url: str, template_database: str) -> Generator[str]
 
 @pytest.fixture(scope="module")
 def server(server_database: str) -> Generator[ApiProcess]:
-    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.sample.tasks`.
-
-    It believes a proxy on this machine.
-    """
-    with ApiProcess(server_database, "--worker", env={"LAPINQ_TRUSTED_PROXIES": "127.0.0.1"}) as api:
+    """`lapinq server --worker`, for the tests of a module; tasks may come from `tests.support.sample.tasks`."""
+    with ApiProcess(server_database, "--worker") as api:
         yield api
 
 

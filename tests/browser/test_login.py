@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.support.http.certificate import self_signed
-from tests.support.http.tls_proxy import tls_proxy
 from tests.support.pages.browser_errors import BrowserErrors
-from tests.support.programs.processes import ApiProcess
+from tests.support.programs.processes import TlsServer
 
 pytestmark = pytest.mark.http
 
@@ -41,10 +40,10 @@ def test_a_wrong_password_is_told_and_may_be_tried_again(
 
 
 def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
-    new_context: NewContext, server: ApiProcess, tmp_path: Path
+    new_context: NewContext, server_database: str, tmp_path: Path
 ) -> None:
-    with tls_proxy(server.url, self_signed(tmp_path)) as url:
-        window = new_context(base_url=url, ignore_https_errors=True)
+    with TlsServer(server_database, self_signed(tmp_path)) as server:
+        window = new_context(base_url=server.url, ignore_https_errors=True)
         page = window.new_page()
         page.goto("/login")
         page.get_by_label("Username").fill("lapinq")

@@ -136,6 +136,28 @@ class ApiProcess(Program):
         return self.said(r"http://[\w.:\[\]]+:\d+").group(0)
 
 
+class TlsServer(Program):
+    """`create_app` under uvicorn, which encrypts; `url` is its address once it answers. `certificate` holds a key, too."""
+
+    def __init__(self, database: str, certificate: Path) -> None:
+        super().__init__(
+            "--factory",
+            "lapinq.server:create_app",
+            "--port=0",
+            "--no-proxy-headers",
+            f"--ssl-certfile={certificate}",
+            env={"DATABASE_URL": database},
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "uvicorn", *arguments]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self.said(r"https://[\w.]+:\d+").group(0)
+
+
 class WorkerProcess(Program):
     """`lapinq worker`, ready once it has said what it serves."""
 

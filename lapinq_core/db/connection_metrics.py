@@ -6,7 +6,7 @@ from prometheus_client.core import Metric
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
-from lapinq_core.runtime import catalogue
+from lapinq_core.monitoring import catalogue
 
 
 def connection_metrics(part: str, pool: Pool, *notifiers: Notifier) -> Iterator[Metric]:

@@ -13,8 +13,8 @@ from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.figures import alerts, rollups
 from lapinq_core.fleet import workers
+from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
-from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency

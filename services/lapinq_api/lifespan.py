@@ -27,9 +27,9 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.monitoring.metrics import Metrics, Source
 from lapinq_core.people.keys import ACCESS_CHANNEL
 from lapinq_core.runtime.loops import pause_for
-from lapinq_core.runtime.metrics import Metrics, Source
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import delayed_notifier
 

@@ -23,7 +23,7 @@ from lapinq_api.wire.admission import Admission
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 
 MOST_WALKS = 2

@@ -10,11 +10,12 @@ import msgspec
 import uvloop
 
 from lapinq_core.db.startup import database, explained, wait_for_schema
-from lapinq_core.runtime import catalogue, flags
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.monitoring.metrics_server import serving_metrics
+from lapinq_core.monitoring.probes import Probes
+from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
-from lapinq_core.runtime.metrics import Metrics
-from lapinq_core.runtime.metrics_server import serving_metrics
-from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
 from lapinq_core.schedules.comparing import Wanted

@@ -13,8 +13,8 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, make_pool
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.loops import pause_for, run_every
-from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.comparing import Wanted

@@ -10,9 +10,9 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.webhooks.webhook import WebhookState
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.loop_times import LoopTimes
-from lapinq_core.runtime.tallies import Histogram
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.loop_times import LoopTimes
+from lapinq_core.monitoring.tallies import Histogram
 from lapinq_core.schedules.firing import HandledTick
 
 PART = "scheduler"

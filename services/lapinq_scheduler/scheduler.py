@@ -11,7 +11,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.retention import read_keep
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance

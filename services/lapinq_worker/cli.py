@@ -11,12 +11,12 @@ import msgspec
 
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.importing import prepare_imports
+from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.monitoring.metrics_server import serving_metrics
+from lapinq_core.monitoring.probes import Probes
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.main_loop import end_without_threads, run_main
-from lapinq_core.runtime.metrics import Metrics
-from lapinq_core.runtime.metrics_server import serving_metrics
-from lapinq_core.runtime.probes import Probes
 from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop

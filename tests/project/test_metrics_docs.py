@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lapinq_core.runtime import catalogue
+from lapinq_core.monitoring import catalogue
 from tests.project.test_docs import rows
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_metrics_are_made_in_the_catalogue_alone() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if MADE_HERE in path.read_text()
     }
-    assert makers == {"lapinq_core/runtime/catalogue.py"}
+    assert makers == {"lapinq_core/monitoring/catalogue.py"}
     used = "".join(
         path.read_text() for folder in ("lapinq_core", "services") for path in (ROOT / folder).rglob("*.py")
     )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.metrics import Metrics
 from tests.project.test_docs import DOCS, ROOT, anchors, section
 from tests.support.deployment import grafana
 from tests.support.deployment.promql import grouped, selectors

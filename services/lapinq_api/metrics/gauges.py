@@ -19,8 +19,8 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.lookup.measure import QueueMeasures, measure
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.tallies import MOST_QUEUES, OTHER
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.tallies import MOST_QUEUES, OTHER
 
 PART = "api"
 SCAN_PART = "api scans"

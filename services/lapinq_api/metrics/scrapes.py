@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from prometheus_client.core import Metric
 
-from lapinq_core.runtime.metrics import Metrics, wants_openmetrics
+from lapinq_core.monitoring.metrics import Metrics, wants_openmetrics
 
 Page = tuple[bytes, str]
 

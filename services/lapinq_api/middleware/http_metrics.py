@@ -3,7 +3,7 @@
 from starlette.types import Scope
 
 from lapinq_api.metrics.counters import Counters
-from lapinq_core.runtime.tallies import OTHER
+from lapinq_core.monitoring.tallies import OTHER
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_RESPONSE = "none"

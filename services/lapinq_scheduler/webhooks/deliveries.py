@@ -18,8 +18,8 @@ from lapinq_core.db.pool import Pool, make_pool
 from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, WebhookState, next_wait
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.loops import pause_for, run_every
-from lapinq_core.runtime.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.fleet import workers
-from lapinq_core.runtime.loop_times import Observe
+from lapinq_core.monitoring.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
 from lapinq_core.upkeep import passes
 

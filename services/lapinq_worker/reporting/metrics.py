@@ -8,8 +8,8 @@ from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer

@@ -12,7 +12,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.figures import FLUSH_SECONDS
 from lapinq_core.figures import rollups
-from lapinq_core.runtime.loop_times import Observe
+from lapinq_core.monitoring.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
 from lapinq_worker.running.tally import Tally
 

@@ -13,8 +13,8 @@ from lapinq_core.domain.histogram import count_into
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
 
 Ran = tuple[str, str, float]  # queue, task, seconds

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db.pool import make_pool
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.comparing import Wanted

@@ -5,9 +5,9 @@ import asyncio
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.accounts.account import Role
+from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions, users
 from lapinq_core.people.logins import Counter
-from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.upkeep.maintenance import run_maintenance
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async

@@ -9,7 +9,7 @@ import pytest
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, SOON_SECONDS, DueTimer, announce, delayed_notifier
 from lapinq_core.tasks.intake import Taken, take_in

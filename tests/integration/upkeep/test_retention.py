@@ -11,8 +11,8 @@ from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.decide import Drop, Fail, Retry
 from lapinq_core.domain.tasks.retention import Retention, read_keep
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import audit
-from lapinq_core.runtime.loop_times import LoopTimes
 from lapinq_core.tasks import control, work
 from lapinq_core.upkeep import passes, retention, retention_rounds
 from lapinq_core.upkeep.maintenance import run_maintenance

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import work
 from lapinq_core.upkeep.passes import ended_as

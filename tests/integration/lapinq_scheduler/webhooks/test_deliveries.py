@@ -10,7 +10,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_scheduler.webhooks import deliveries, poster
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually

@@ -17,7 +17,7 @@ from lapinq_core.domain.tasks.outcome import (
     Unstarted,
 )
 from lapinq_core.domain.tasks.retry import RetryPolicy
-from lapinq_core.runtime.metrics import Metrics
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_worker.running.tally import Tally, outcome_of
 from tests.support.deployment.scraping import Scraped
 from tests.unit.lapinq_worker.claims import make_claim

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from lapinq_core.runtime.probes import Probes
+from lapinq_core.monitoring.probes import Probes
 from tests.support.eventually import eventually
 
 

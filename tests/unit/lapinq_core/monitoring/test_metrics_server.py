@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from lapinq_core.runtime.metrics import Metrics
-from lapinq_core.runtime.metrics_server import MOST_AT_ONCE, CannotServeMetrics, serving_metrics
-from lapinq_core.runtime.probes import Probes
+from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.monitoring.metrics_server import MOST_AT_ONCE, CannotServeMetrics, serving_metrics
+from lapinq_core.monitoring.probes import Probes
 from lapinq_core.runtime.settings import Settings
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from lapinq_core.runtime.loop_times import LoopTimes
+from lapinq_core.monitoring.loop_times import LoopTimes
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.runtime.metrics import Metrics
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
 

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from lapinq_core.runtime.tallies import Histogram
+from lapinq_core.monitoring.tallies import Histogram
 
 Labels = tuple[str, ...]
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily

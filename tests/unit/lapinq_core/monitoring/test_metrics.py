@@ -10,10 +10,10 @@ import pytest
 from prometheus_client.core import Metric
 
 from lapinq_core.domain.version import __version__
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.loop_times import LoopTimes
-from lapinq_core.runtime.metrics import Metrics
-from lapinq_core.runtime.tallies import Histogram
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.loop_times import LoopTimes
+from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.monitoring.tallies import Histogram
 from tests.support.deployment.scraping import Scraped
 
 

@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 from lapinq_core.domain.version import __version__
-from lapinq_core.runtime import catalogue
+from lapinq_core.monitoring import catalogue
 from lapinq_core.runtime.threads import any_thread
 
 

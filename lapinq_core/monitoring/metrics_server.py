@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.runtime.metrics import Metrics
-from lapinq_core.runtime.probes import Probes
+from lapinq_core.monitoring.metrics import Metrics
+from lapinq_core.monitoring.probes import Probes
 from lapinq_core.runtime.settings import Settings
 
 MOST_AT_ONCE = 4

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.runtime.tallies import OTHER, Bounded, Histogram, Histograms
+from lapinq_core.monitoring.tallies import OTHER, Bounded, Histogram, Histograms
 
 BOUNDS = (0.01, 0.1, 1.0)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.core import Metric
 
-from lapinq_core.runtime import catalogue
-from lapinq_core.runtime.tallies import Histograms
+from lapinq_core.monitoring import catalogue
+from lapinq_core.monitoring.tallies import Histograms
 
 Observe = Callable[[float, float | None], None]
 """Gets the seconds that a turn took and the pause that follows; None if the turn failed."""

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus, and the server that answers scrapes and probes of workers and schedulers."""

@@ -1,17 +1,17 @@
 """Faults, with real processes on a real PostgreSQL. Which test stands for which of the promised ones:
 
 1. Claim under forced plans, limit 1:
-   integration/tasks/test_claim.py::test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned
+   integration/tasks/attempts/test_claim.py::test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned
 2. Complete, fail, release, heartbeat, progress after a rescue:
-   integration/tasks/test_settle.py::test_a_stale_workers_result_changes_nothing
-   integration/tasks/test_progress.py::test_a_stale_report_does_not_reach_the_later_claim
-   integration/tasks/test_progress.py::test_progress_can_be_told_from_outside_for_a_claim_or_for_any
+   integration/tasks/attempts/test_settle.py::test_a_stale_workers_result_changes_nothing
+   integration/tasks/attempts/test_progress.py::test_a_stale_report_does_not_reach_the_later_claim
+   integration/tasks/attempts/test_progress.py::test_progress_can_be_told_from_outside_for_a_claim_or_for_any
 3. Requeue between claim and complete:
-   integration/tasks/test_settle.py::test_a_result_from_before_a_requeue_is_refused
-   integration/tasks/test_settle.py::test_a_result_from_before_a_rescue_and_a_requeue_is_refused
+   integration/tasks/attempts/test_settle.py::test_a_result_from_before_a_requeue_is_refused
+   integration/tasks/attempts/test_settle.py::test_a_result_from_before_a_rescue_and_a_requeue_is_refused
 4. Complete against rescue, 1,000 racing pairs, and the same in batches:
-   integration/tasks/test_settle.py::test_of_each_completion_that_races_with_a_rescue_one_wins
-   integration/tasks/test_settle.py::test_completion_and_rescue_race_to_one_winner
+   integration/tasks/attempts/test_settle.py::test_of_each_completion_that_races_with_a_rescue_one_wins
+   integration/tasks/attempts/test_settle.py::test_completion_and_rescue_race_to_one_winner
 5. kill -9 of a worker with 20 running:
    chaos/test_worker_killed.py::test_only_a_killed_workers_tasks_run_again_and_within_the_lease
 6. kill -9 at each step between claim and commit:

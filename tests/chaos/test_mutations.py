@@ -16,11 +16,11 @@ RUNS = 3
 LONGEST_SECONDS = 240.0
 
 CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING = (
-    "tests/integration/tasks/test_claim.py",
-    "tests/integration/tasks/test_settle.py",
+    "tests/integration/tasks/attempts/test_claim.py",
+    "tests/integration/tasks/attempts/test_settle.py",
     "tests/integration/upkeep/test_rescue.py",
-    "tests/integration/tasks/test_progress.py",
-    "tests/integration/tasks/test_cancelling.py",
+    "tests/integration/tasks/attempts/test_progress.py",
+    "tests/integration/tasks/steering/test_cancelling.py",
 )
 FIRING, OVERLAPPING, SETTLER, OUTAGES = (
     "tests/integration/schedules/test_firing.py",

@@ -11,12 +11,8 @@ def tests_of(path: Path) -> list[str]:
     """Files of tests, in the order in which to run them."""
     naming = _naming_verb(path) if path.suffix == ".sql" else _naming_module(path)
     rooms = _rooms(path)
-    chosen = [
-        test for test, text in _tests().items() if naming.search(text) or str(Path(test).parent) in rooms
-    ]
-    chosen.sort(
-        key=lambda test: (not test.startswith("tests/unit"), str(Path(test).parent) not in rooms, test)
-    )
+    chosen = [test for test, text in _tests().items() if naming.search(text) or _room(test) in rooms]
+    chosen.sort(key=lambda test: (not test.startswith("tests/unit"), _room(test) not in rooms, test))
     return chosen
 
 
@@ -24,12 +20,25 @@ def _rooms(path: Path) -> set[str]:
     """The folders of tests that mirror that of `path`, or the next above it that some do."""
     folder = path.parent.parent if path.suffix == ".sql" else path.parent
     below = folder.relative_to("services") if folder.parts[0] == "services" else folder
-    there = {str(Path(test).parent) for test in _tests()}
+    there = {_room(test) for test in _tests()}
     while True:
         mirrored = {f"tests/unit/{below}", f"tests/integration/{below}".replace("lapinq_core/", "")} & there
         if mirrored or below == below.parent:
             return mirrored
         below = below.parent
+
+
+@cache
+def _room(test: str) -> str:
+    """The folder of `test` that mirrors one of the code, or the next above it that does."""
+    folder = Path(test).parent
+    while len(folder.parts) > 3 and not _is_mirror(Path(*folder.parts[2:])):
+        folder = folder.parent
+    return str(folder)
+
+
+def _is_mirror(below: Path) -> bool:
+    return any((REPOSITORY / above / below).is_dir() for above in (".", "services", "lapinq_core"))
 
 
 def _naming_module(path: Path) -> re.Pattern[str]:

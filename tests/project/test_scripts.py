@@ -81,7 +81,7 @@ def test_an_ordinary_user_can_run_the_tests(clone: Path) -> None:
         clone,
         "test",
         "tests/unit/lapinq_core/domain",
-        "tests/integration/tasks/test_claim.py",
+        "tests/integration/tasks/attempts/test_claim.py",
         user="nobody",
         HOME=str(clone),
     )

@@ -12,7 +12,7 @@ from lapinq_core.tasks import bulk, control, work
 from lapinq_core.tasks.bulk import Change, Step
 from lapinq_core.upkeep import passes
 from lapinq_core.upkeep.passes import ended_as
-from tests.integration.tasks.test_bulk import fail, rows
+from tests.integration.tasks.steering.test_bulk import fail, rows
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections

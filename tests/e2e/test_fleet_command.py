@@ -20,7 +20,7 @@ async def two_workers(conn: Conn) -> tuple[str, str]:
 def test_workers_are_listed_and_asked_by_their_ids(database: str) -> None:
     first, second = on_connections(database, two_workers)
     listed = lapinq(database, "fleet", "list")
-    assert (listed.returncode, listed.stderr) == (0, "")
+    assert (listed.exit_code, listed.stderr) == (0, "")
     one, two = listed.stdout.splitlines()
     assert one.startswith(f"{first}  alive     a?[2J ")
     assert one.endswith("2 of 4 running      100 MiB")
@@ -29,7 +29,7 @@ def test_workers_are_listed_and_asked_by_their_ids(database: str) -> None:
 
     for order, said in (("quiet", "stop claiming tasks"), ("resume", "claim tasks again"), ("stop", "stop")):
         asked = lapinq(database, "fleet", order, first)
-        assert (asked.returncode, asked.stdout) == (0, f"asked {first} to {said}\n")
+        assert (asked.exit_code, asked.stdout) == (0, f"asked {first} to {said}\n")
     assert [entry[:4] for entry in noted(database)] == [
         (*ME, f"worker.{order}", first) for order in ("quiet", "resume", "stop")
     ]
@@ -48,6 +48,6 @@ def test_what_cannot_be_asked_is_an_error(database: str) -> None:
         ("x", 2, "is not a UUID"),
     ):
         refused = lapinq(database, "fleet", "stop", which)
-        assert (refused.returncode, refused.stdout) == (code, "")
+        assert (refused.exit_code, refused.stdout) == (code, "")
         assert why in refused.stderr
     assert noted(database) == []

@@ -13,7 +13,7 @@ from tests.support.programs.command_line import ME, lapinq, noted
 
 def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
     made = lapinq(database, "key", "create", "ci", "--scope", "read", "-s", "enqueue")
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.exit_code, made.stderr) == (0, "")
     key = made.stdout.strip()
     assert looks_like_key(key.encode())
     with psycopg.connect(database) as conn:
@@ -22,7 +22,7 @@ def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
     assert row[:3] == (digest_of(key.encode()), ["enqueue", "read"], ME[1])
 
     again = lapinq(database, "key", "create", "ci", "-s", "read")
-    assert (again.returncode, again.stdout) == (1, "")
+    assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr == "Error: A key with this name exists already.\n"
 
     listed = lapinq(database, "key", "list")
@@ -34,7 +34,7 @@ def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
 
     assert lapinq(database, "key", "delete", "ci").stdout == "deleted ci\n"
     gone = lapinq(database, "key", "delete", "ci")
-    assert (gone.returncode, gone.stderr) == (1, "Error: no key ci\n")
+    assert (gone.exit_code, gone.stderr) == (1, "Error: no key ci\n")
     assert lapinq(database, "key", "list").stdout == ""
     assert noted(database) == [
         (*ME, "key.create", row[3], {"name": "ci", "scopes": ["enqueue", "read"]}),
@@ -55,18 +55,18 @@ def test_wrong_values_are_refused_before_anything_is_made(database: str) -> None
         ("key", "create", "", "-s", "read"),
         ("key", "create", "a\nb", "-s", "read"),
     ):
-        assert lapinq(database, *arguments).returncode == 2
+        assert lapinq(database, *arguments).exit_code == 2
     assert noted(database) == []
 
 
 def test_what_the_command_line_does_to_a_task_is_noted(database: str) -> None:
     made = on_connections(database, one_of_each)
     names = {"queue": "default", "task_name": "add"}
-    assert lapinq(database, "task", "cancel", made[Status.PENDING]).returncode == 0
-    assert lapinq(database, "task", "cancel", made[Status.PENDING]).returncode == 1
-    assert lapinq(database, "task", "cancel", "--running", made[Status.RUNNING]).returncode == 0
-    assert lapinq(database, "task", "requeue", made[Status.FAILED]).returncode == 0
-    assert lapinq(database, "task", "requeue", made[Status.COMPLETED]).returncode == 1
+    assert lapinq(database, "task", "cancel", made[Status.PENDING]).exit_code == 0
+    assert lapinq(database, "task", "cancel", made[Status.PENDING]).exit_code == 1
+    assert lapinq(database, "task", "cancel", "--running", made[Status.RUNNING]).exit_code == 0
+    assert lapinq(database, "task", "requeue", made[Status.FAILED]).exit_code == 0
+    assert lapinq(database, "task", "requeue", made[Status.COMPLETED]).exit_code == 1
     assert noted(database) == [
         (*ME, "task.cancel", made[Status.PENDING], names),
         (*ME, "task.cancel_request", made[Status.RUNNING], names),

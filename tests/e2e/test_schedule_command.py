@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.programs.command_line import ME, lapinq, noted
+from tests.support.programs.command_line import ME, lapinq, lapinq_process, noted
 from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
 from tests.support.rows.schedules import add_schedule
 
@@ -38,7 +38,7 @@ overlap = "skip"
 def said(database: str, *arguments: str, code: int = 0) -> str:
     """What the command printed, where it ended with that code."""
     done = lapinq(database, "schedule", *arguments)
-    assert done.returncode == code, done.stderr
+    assert done.exit_code == code, done.stderr
     assert bool(done.stderr) == (code == 1 or (code == 2 and not done.stdout)), done.stderr
     return done.stdout or done.stderr
 
@@ -144,7 +144,7 @@ def test_a_schedule_is_paused_resumed_run_and_deleted(database: str, file: Path)
     assert said(database, "run", "tick", code=1) == (
         f"Error: the previous run, task {task_id}, has not ended\n"
     )
-    assert lapinq(database, "schedule", "delete", "tick").returncode == 1  # nobody answers whether to
+    assert lapinq(database, "schedule", "delete", "tick").exit_code == 1  # nobody answers whether to
     assert said(database, "delete", "tick", "--yes") == "deleted tick\n"
     for verb in ("show", "next", "enable", "disable", "run"):
         assert said(database, verb, "tick", code=1) == "Error: no schedule tick\n"
@@ -216,7 +216,7 @@ def test_a_server_with_a_scheduler_does_the_same(database: str) -> None:
 def test_a_module_that_cannot_be_imported_ends_the_start_with_a_sentence(
     database: str, command: tuple[str, ...]
 ) -> None:
-    done = lapinq(database, *command, "--schedules", "tests.support.sample.broken_module")
+    done = lapinq_process(database, *command, "--schedules", "tests.support.sample.broken_module")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "Error: schedules of module 'tests.support.sample.broken_module': the import failed with"

@@ -1,10 +1,9 @@
 """`lapinq task` on a real database, with a real worker."""
 
 import json
-import subprocess
-import sys
 
 import psycopg
+from click.testing import Result
 
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
@@ -12,20 +11,14 @@ from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.programs.processes import REPOSITORY, WorkerProcess
+from tests.support.programs.command_line import lapinq
+from tests.support.programs.processes import WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
 
 
-def lapinq_task(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lapinq", "task", *arguments, "--database-url", database],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=REPOSITORY,
-    )
+def lapinq_task(database: str, *arguments: str) -> Result:
+    return lapinq(database, "task", *arguments)
 
 
 def test_a_task_is_shown_with_its_attempts(database: str) -> None:
@@ -40,7 +33,7 @@ def test_a_task_is_shown_with_its_attempts(database: str) -> None:
             "UPDATE lapinq_attempts SET logs = 'started' || chr(10) || chr(27) || '[31mred', progress = 40"
         )
     shown = lapinq_task(database, "get", task.id)
-    assert (shown.returncode, shown.stderr) == (0, "")
+    assert (shown.exit_code, shown.stderr) == (0, "")
     fields, first, second = shown.stdout.split("\n\n")
     assert fields.splitlines()[0] == f"id                {task.id}"
     assert "status            failed" in fields.splitlines()
@@ -67,10 +60,10 @@ def test_a_running_task_is_cancelled_on_request_only(database: str) -> None:
     made = on_connections(database, one_of_each)
     running = made[Status.RUNNING]
     refused = lapinq_task(database, "cancel", running)
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == f"Error: task {running} is running; --running asks it to stop\n"
     asked = lapinq_task(database, "cancel", running, "--running")
-    assert asked.returncode == 0
+    assert asked.exit_code == 0
     assert asked.stdout.startswith(f"asked {running} to stop")
     with psycopg.connect(database) as conn:
         noted = conn.execute(
@@ -84,17 +77,17 @@ def test_what_cannot_be_cancelled_or_requeued_is_told_with_the_reason(database: 
     unknown = new_id()
     for command in (("get",), ("cancel",), ("cancel", "--running"), ("requeue",)):
         failed = lapinq_task(database, *command, unknown)
-        assert (failed.returncode, failed.stderr) == (1, f"Error: no task {unknown}\n")
+        assert (failed.exit_code, failed.stderr) == (1, f"Error: no task {unknown}\n")
     done = made[Status.COMPLETED]
     for command in (("cancel",), ("cancel", "--running")):
         failed = lapinq_task(database, *command, done)
-        assert (failed.returncode, failed.stderr) == (
+        assert (failed.exit_code, failed.stderr) == (
             1,
             f"Error: task {done} has already ended: it is completed\n",
         )
     failed = lapinq_task(database, "requeue", done)
     assert failed.stderr == f"Error: only a failed task can be requeued, and {done} is completed\n"
-    assert failed.returncode == 1
+    assert failed.exit_code == 1
     assert lapinq_task(database, "requeue", made[Status.FAILED]).stdout == f"requeued {made[Status.FAILED]}\n"
     assert (
         lapinq_task(database, "cancel", made[Status.PENDING]).stdout == f"cancelled {made[Status.PENDING]}\n"

@@ -28,7 +28,7 @@ from tests.support.database.schema import COMMITTED, dump
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
 from tests.support.http.schedules_over_http import create, path
-from tests.support.programs.command_line import lapinq
+from tests.support.programs.command_line import lapinq_process
 from tests.support.programs.previous_release import environment
 from tests.support.programs.processes import ApiProcess
 from tests.support.rows.factories import Conn
@@ -367,7 +367,7 @@ def test_each_revision_is_a_transaction_of_its_own(database: str, tmp_path: Path
         "op.execute('DROP INDEX lapinq_running_attempt')",
         "op.execute('SELECT 1 / 0')",
     )
-    done = lapinq(database, "migrate", env={"PYTHONPATH": str(tmp_path)})
+    done = lapinq_process(database, "migrate", env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 1
     assert "division by zero" in done.stderr
     with psycopg.connect(database) as connection:

@@ -1,48 +1,39 @@
 """`lapinq user` on a real database."""
 
 import json
-import subprocess
-import sys
 
 import psycopg
+from click.testing import Result
 
 from lapinq_api.app import build_app
 from lapinq_core.runtime.settings import Settings
 from tests.support.http.people import browser
 from tests.support.http.serving import serving
-from tests.support.programs.processes import REPOSITORY
+from tests.support.programs.command_line import lapinq
 
 
-def lapinq_user(database: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lapinq", "user", *arguments, "--database-url", database],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=REPOSITORY,
-    )
+def lapinq_user(database: str, *arguments: str, stdin: str = "") -> Result:
+    return lapinq(database, "user", *arguments, stdin=stdin)
 
 
 def test_users_are_made_changed_and_taken_away(database: str) -> None:
     made = lapinq_user(
         database, "add", "lisa", "--role", "admin", "--password-stdin", stdin="correct horse\n"
     )
-    assert (made.returncode, made.stdout) == (0, "created lisa\n"), made.stderr
+    assert (made.exit_code, made.stdout) == (0, "created lisa\n"), made.stderr
     again = lapinq_user(database, "add", "LISA", "--password-stdin", stdin="correct horse\n")
-    assert (again.returncode, again.stderr) == (1, "Error: a user LISA exists already\n")
-    assert lapinq_user(database, "add", "bert", "--password-stdin", stdin="battery staple").returncode == 0
+    assert (again.exit_code, again.stderr) == (1, "Error: a user LISA exists already\n")
+    assert lapinq_user(database, "add", "bert", "--password-stdin", stdin="battery staple").exit_code == 0
 
     listed = json.loads(lapinq_user(database, "list", "--json").stdout)
     assert [(one["username"], one["role"]) for one in listed] == [("bert", "user"), ("lisa", "admin")]
     assert "password_hash" not in listed[0]
 
     last = lapinq_user(database, "delete", "lisa")
-    assert (last.returncode, "last admin" in last.stderr) == (1, True)
-    assert lapinq_user(database, "role", "bert", "admin").returncode == 0
+    assert (last.exit_code, "last admin" in last.stderr) == (1, True)
+    assert lapinq_user(database, "role", "bert", "admin").exit_code == 0
     assert lapinq_user(database, "delete", "lisa").stdout == "deleted lisa\n"
-    assert lapinq_user(database, "delete", "lisa").returncode == 1
+    assert lapinq_user(database, "delete", "lisa").exit_code == 1
 
     with psycopg.connect(database) as conn:
         noted = conn.execute("SELECT actor_kind, action, target FROM lapinq_audit ORDER BY id").fetchall()
@@ -61,7 +52,7 @@ def test_a_new_password_ends_all_sessions(database: str) -> None:
     with serving(app) as server, browser(server) as session:
         assert session.get("/me").status_code == 200
         changed = lapinq_user(database, "password", "lapinq", "--password-stdin", stdin="correct horse\n")
-        assert changed.returncode == 0, changed.stderr
+        assert changed.exit_code == 0, changed.stderr
         assert session.get("/me").status_code == 401
         with browser(server, "lapinq", "correct horse") as anew:
             assert anew.get("/me").json()["has_default_password"] is False
@@ -70,7 +61,7 @@ def test_a_new_password_ends_all_sessions(database: str) -> None:
 def test_a_password_obeys_the_rules(database: str) -> None:
     for password in ("short", "x" * 1025, "username", ""):
         refused = lapinq_user(database, "add", "username", "--password-stdin", stdin=f"{password}\n")
-        assert (refused.returncode, refused.stderr.startswith("Error: the password must")) == (1, True)
+        assert (refused.exit_code, refused.stderr.startswith("Error: the password must")) == (1, True)
 
 
 def test_a_name_that_is_no_text_is_nobodys(database: str) -> None:
@@ -81,5 +72,5 @@ def test_a_name_that_is_no_text_is_nobodys(database: str) -> None:
         ["delete", ""],
     ):
         done = lapinq_user(database, *arguments, stdin="correct horse\n")
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert done.stderr.startswith("Error: there is no user ")

@@ -11,6 +11,7 @@ from tests.support.database.postgres import TEMPLATE_VARIABLE
 from tests.support.programs.processes import REPOSITORY
 
 SITE = Path(__file__).with_name("site")
+_NO_PLUGINS = ("cacheprovider", "playwright", "xdist")  # they cost a third of a short run
 
 
 def run_tests(
@@ -32,7 +33,7 @@ def run_tests(
         TEMPLATE_VARIABLE: template,
     }
     env.pop("PYTEST_ADDOPTS", None)
-    options = ("-p", "no:cacheprovider", "-q", "--color=no")
+    options = ("-q", "--color=no", *(f"-p=no:{plugin}" for plugin in _NO_PLUGINS))
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=REPOSITORY,

@@ -8,14 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+from click.testing import CliRunner, Result
 
+from lapinq.cli import cli
 from tests.support.programs.processes import REPOSITORY
 
 
-def lapinq(
+def lapinq(database: str, *arguments: str, stdin: str = "") -> Result:
+    """`lapinq ARGUMENTS` on that database, in this process."""
+    return CliRunner().invoke(
+        cli, [*arguments, "--database-url", database], input=stdin, catch_exceptions=False
+    )
+
+
+def lapinq_process(
     database: str, *arguments: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """What `lapinq ARGUMENTS` comes to on that database."""
+    """`lapinq ARGUMENTS` on that database, as a process."""
     return subprocess.run(
         [sys.executable, "-m", "lapinq", *arguments, "--database-url", database],
         capture_output=True,

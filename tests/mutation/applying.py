@@ -33,7 +33,7 @@ def run_tests(
         TEMPLATE_VARIABLE: template,
     }
     env.pop("PYTEST_ADDOPTS", None)
-    options = ("-q", "--color=no", *(f"-p=no:{plugin}" for plugin in _NO_PLUGINS))
+    options = ("-q", "--color=no", *(f"-pno:{plugin}" for plugin in _NO_PLUGINS))
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests],
         cwd=REPOSITORY,

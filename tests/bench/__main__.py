@@ -15,16 +15,16 @@ from typing import NoReturn
 
 import click
 
-from tests.bench import backlog, delayed, drain, enqueue, latency
-from tests.bench.contender import Contender, Processes
-from tests.bench.facts import machine_facts, version_facts
-from tests.bench.figures import Case, Reading, summed_up
-from tests.bench.lapinq_contender import Lapinq, lapinq
-from tests.bench.pgqueuer_contender import installed_versions, pgqueuer
-from tests.bench.plan import Plan, plan_of, plan_options
-from tests.bench.processes import BenchError
-from tests.bench.report import Report, as_text, ratios, save
-from tests.bench.server import commit_milliseconds, own_server, settings_of
+from tests.bench.contenders.contender import Contender, Processes
+from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
+from tests.bench.contenders.pgqueuer_contender import installed_versions, pgqueuer
+from tests.bench.measurements import backlog, delayed, drain, enqueue, latency
+from tests.bench.run.facts import machine_facts, version_facts
+from tests.bench.run.figures import Case, Reading, summed_up
+from tests.bench.run.plan import Plan, plan_of, plan_options
+from tests.bench.run.processes import BenchError
+from tests.bench.run.report import Report, as_text, ratios, save
+from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 
 _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.bench.server import own_server
+from tests.bench.run.server import own_server
 from tests.support.database import postgres
 from tests.support.http import people
 from tests.support.pages import browser

@@ -23,7 +23,7 @@ from lapinq_core.lookup.search_filters import (
     scan_query,
 )
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing
-from tests.bench import seed
+from tests.bench.dashboard import seed
 from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
 from tests.support.database import postgres
 from tests.support.database.running import on_connections

@@ -1,7 +1,7 @@
 """Hands in tasks by PgQueuer's own `enqueue`, on asyncpg and uvloop.
 
-`python -m tests.bench.pgqueuer_producer VERB FUNCTION NUMBER…` in PgQueuer's own environment, with the database in the
-PG… variables; prints what it did as JSON.
+`python -m tests.bench.contenders.pgqueuer_producer VERB FUNCTION NUMBER…` in PgQueuer's own environment, with the
+database in the PG… variables. Prints what it did as JSON.
 """
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
@@ -14,7 +14,7 @@ import uvloop
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.queries import Queries
 
-from tests.bench import pacing
+from tests.bench.contenders import pacing
 
 
 async def _bulk(function: str, tasks: float, size: float) -> None:

@@ -6,7 +6,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from tests.bench.processes import ROOT
+from tests.bench.run.processes import ROOT
 
 _PACKAGES = ("lapinq", "psycopg", "psycopg-binary", "uvloop", "msgspec", "uvicorn", "starlette", "httptools")
 

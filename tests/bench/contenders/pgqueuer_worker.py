@@ -1,7 +1,7 @@
 """The worker of PgQueuer, made as its documentation shows, with functions as empty as ours.
 
-`python -m tests.bench.pgqueuer_worker BATCH POOL` in PgQueuer's own environment, with the database in the PG…
-variables: the size of its batches, and that of its pool of connections; 0 gives it one connection, outside a pool.
+`python -m tests.bench.contenders.pgqueuer_worker BATCH POOL` in PgQueuer's own environment, with the database in the
+PG… variables: the size of its batches, and that of its pool of connections; 0 gives it one connection, outside a pool.
 """
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
@@ -18,7 +18,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.models import Job
 
-from tests.bench import marks
+from tests.bench.contenders import marks
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
-"""How long the pages of the dashboard take with a long history: `python -m tests.bench.pages URL`.
+"""How long the pages of the dashboard take with a long history: `python -m tests.bench.dashboard.pages URL`.
 
-The database at URL was filled before (`tests.bench.seed`). Pages are asked for over HTTP from a real server, one after
-the other; looks of the socket are loads as `/ws` makes them, without rendering, in this process.
+The database at URL was filled before (`tests.bench.dashboard.seed`). Pages are asked for over HTTP from a real server,
+one after the other; looks of the socket are loads as `/ws` makes them, without rendering, in this process.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What those who look at the dashboard cost the API: `python -m tests.bench.viewers --viewers 200`.
+"""What those who look at the dashboard cost the API: `python -m tests.bench.dashboard.viewers --viewers 200`.
 
 A real API process and a worker on a private database, tasks coming in at a steady rate, and so many sockets on which
 the overview is watched. Measured from outside: the processor time of the API process, with and without viewers, and how
@@ -16,7 +16,7 @@ import click
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.bench.server import own_server
+from tests.bench.run.server import own_server
 from tests.support.database import postgres
 from tests.support.http.people import log_in
 from tests.support.programs.processes import ApiProcess, WorkerProcess

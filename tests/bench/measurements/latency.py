@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import marks
-from tests.bench.contender import Contender
-from tests.bench.figures import Case, Metric, Reading, percentile
-from tests.bench.lapinq_contender import Lapinq
-from tests.bench.plan import Plan
-from tests.bench.processes import BenchError, Child
+from tests.bench.contenders import marks
+from tests.bench.contenders.contender import Contender
+from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.run.figures import Case, Metric, Reading, percentile
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import BenchError, Child
 
 WARM_UP = 20
 ARRIVE_SECONDS = 30.0

@@ -1,7 +1,7 @@
 """Hands in tasks by lapinq's own verbs, as a program with a connection to the database does.
 
-`python -m tests.bench.lapinq_producer VERB FUNCTION NUMBER…`, with the database in DATABASE_URL; prints what it did as
-JSON. The verbs that end with `-http` go through HTTP, and their first number is a port.
+`python -m tests.bench.contenders.lapinq_producer VERB FUNCTION NUMBER…`, with the database in DATABASE_URL. Prints what
+it did as JSON. The verbs that end with `-http` go through HTTP, and their first number is a port.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks import intake
-from tests.bench import pacing
+from tests.bench.contenders import pacing
 
-MODULE = "tests.bench.lapinq_tasks"
+MODULE = "tests.bench.contenders.lapinq_tasks"
 
 
 async def _bulk(url: str, function: str, tasks: float, size: float) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import psycopg
 
-from tests.bench import drain
-from tests.bench.contender import Contender
-from tests.bench.figures import Case, Metric
-from tests.bench.lapinq_contender import Lapinq
-from tests.bench.plan import Plan
+from tests.bench.contenders.contender import Contender
+from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.measurements import drain
+from tests.bench.run.figures import Case, Metric
+from tests.bench.run.plan import Plan
 
 CHUNK = 100_000
 
@@ -24,7 +24,7 @@ WITH made AS (
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, created_at)
-    SELECT id, 'long', 'nothing', 'tests.bench.lapinq_tasks', '[]', '{}', 3, 0, 60, true, lapinq_now()
+    SELECT id, 'long', 'nothing', 'tests.bench.contenders.lapinq_tasks', '[]', '{}', 3, 0, 60, true, lapinq_now()
       FROM made
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending) VALUES ('long', %(count)s)

@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.bench.contender import Processes, Produced, number
-from tests.bench.plan import Plan
-from tests.bench.processes import ROOT, Child
-from tests.bench.server import libpq_variables
+from tests.bench.contenders.contender import Processes, Produced, number
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import ROOT, Child
+from tests.bench.run.server import libpq_variables
 from tests.support.database import postgres
 
 REQUIREMENTS = ("pgqueuer==1.6.0", "asyncpg", "uvloop")
@@ -45,7 +45,7 @@ class PgQueuer:
         command = [
             _program("python"),
             "-m",
-            "tests.bench.pgqueuer_producer",
+            "tests.bench.contenders.pgqueuer_producer",
             verb,
             function,
             *map(str, numbers),
@@ -55,7 +55,7 @@ class PgQueuer:
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
         assert kind == "coroutines"
         sizes = [str(self._batch_size), str(self._pool)]
-        command = [_program("python"), "-m", "tests.bench.pgqueuer_worker", *sizes]
+        command = [_program("python"), "-m", "tests.bench.contenders.pgqueuer_worker", *sizes]
         return self._processes.start(command, libpq_variables(database), marks_in=marks)
 
     def stored(self, conn: psycopg.Connection) -> int:

@@ -1,4 +1,6 @@
-"""Fills a database as years of use would: `python -m tests.bench.seed URL --finished 10000000 --waiting 1000000`.
+"""Fills a database as years of use would.
+
+`python -m tests.bench.dashboard.seed URL --finished 10000000 --waiting 1000000`
 
 What stands in a row follows from its number alone, so that batches are made side by side, and another run makes the
 same. The rows are made in the database; the trigger of the tests that looks at each move must not be there.
@@ -14,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from lapinq_core.db.migrate import migrate
-from tests.bench.facts import machine_facts
+from tests.bench.run.facts import machine_facts
 
 CHUNK = 200_000
 SIDE_BY_SIDE = 2

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psycopg
 
-from tests.bench import marks
-from tests.bench.backlog import CHUNK
-from tests.bench.contender import Contender
-from tests.bench.figures import Case, Metric, Reading, percentile
-from tests.bench.lapinq_contender import Lapinq
-from tests.bench.plan import Plan
-from tests.bench.processes import BenchError
+from tests.bench.contenders import marks
+from tests.bench.contenders.contender import Contender
+from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.measurements.backlog import CHUNK
+from tests.bench.run.figures import Case, Metric, Reading, percentile
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import BenchError
 
 WARM_UP = 20
 ARRIVE_SECONDS = 30.0
@@ -33,7 +33,8 @@ WITH made AS (
 ), stored AS (
     INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
                               retry_backoff, created_at, scheduled_at)
-    SELECT id, 'later', 'nothing', 'tests.bench.lapinq_tasks', '[]', '{}', 3, 0, 60, true, lapinq_now(), due_at
+    SELECT id, 'later', 'nothing', 'tests.bench.contenders.lapinq_tasks', '[]', '{}', 3, 0, 60, true,
+           lapinq_now(), due_at
       FROM made
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, pending) VALUES ('later', %(count)s)

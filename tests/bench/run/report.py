@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench.figures import Figure, Metric
-from tests.bench.plan import Plan
-from tests.bench.processes import ROOT
+from tests.bench.run.figures import Figure, Metric
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import ROOT
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

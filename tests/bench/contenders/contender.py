@@ -10,8 +10,8 @@ from typing import Protocol
 import msgspec
 import psycopg
 
-from tests.bench import marks
-from tests.bench.processes import Child, child, environment
+from tests.bench.contenders import marks
+from tests.bench.run.processes import Child, child, environment
 
 
 class Produced(msgspec.Struct, frozen=True):

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import msgspec
 import psycopg
 
-from tests.bench.contender import Contender
-from tests.bench.figures import Case, Metric, Reading
-from tests.bench.http_clients import Load, load
-from tests.bench.lapinq_contender import Lapinq
-from tests.bench.plan import Plan
-from tests.bench.processes import BenchError
+from tests.bench.contenders.contender import Contender
+from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.measurements.http_clients import Load, load
+from tests.bench.run.figures import Case, Metric, Reading
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import BenchError
 
-_TASK = {"task_name": "nothing", "module_path": "tests.bench.lapinq_tasks"}
+_TASK = {"task_name": "nothing", "module_path": "tests.bench.contenders.lapinq_tasks"}
 
 
 def batch_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:

@@ -1,6 +1,6 @@
 """The functions that lapinq's workers run while they are measured."""
 
-from tests.bench import marks
+from tests.bench.contenders import marks
 
 
 async def nothing() -> None:

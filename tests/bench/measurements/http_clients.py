@@ -1,8 +1,8 @@
 """Loads a server with POST requests over keep-alive connections, each of which asks again once it has its answer.
 
 The clients are two processes that know just enough of HTTP/1.1 to need far less time than the server.
-`python -m tests.bench.http_clients` is one of them: a `Load` as JSON on its command line, an `Answers` as JSON on its
-output.
+`python -m tests.bench.measurements.http_clients` is one of them: a `Load` as JSON on its command line, an `Answers` as
+JSON on its output.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import cast
 import msgspec
 import uvloop
 
-from tests.bench.contender import Processes
-from tests.bench.figures import percentile
+from tests.bench.contenders.contender import Processes
+from tests.bench.run.figures import percentile
 
 CLIENTS = 2
 WARM_UP_SECONDS = 1.0
@@ -46,7 +46,12 @@ class Answers(msgspec.Struct, frozen=True):
 def load(processes: Processes, asked: Load, *, limit: float) -> Answers:
     """What the server answered to all clients together. Raises `BenchError`, also for any answer but 201."""
     share = msgspec.structs.replace(asked, connections=asked.connections // CLIENTS)
-    command = [sys.executable, "-m", "tests.bench.http_clients", msgspec.json.encode(share).decode()]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.measurements.http_clients",
+        msgspec.json.encode(share).decode(),
+    ]
     with ExitStack() as stack:
         clients = [stack.enter_context(processes.start(command, {})) for _ in range(CLIENTS)]
         for client in clients:

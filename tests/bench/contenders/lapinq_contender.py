@@ -11,9 +11,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import migrate
-from tests.bench.contender import Processes, Produced, number
-from tests.bench.plan import Plan
-from tests.bench.processes import BenchError, Child
+from tests.bench.contenders.contender import Processes, Produced, number
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import BenchError, Child
 from tests.support.database import postgres
 
 START_SECONDS = 30.0
@@ -40,7 +40,14 @@ class Lapinq:
         return postgres.private_database(self._server_url, self._template)
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
-        command = [sys.executable, "-m", "tests.bench.lapinq_producer", verb, function, *map(str, numbers)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.bench.contenders.lapinq_producer",
+            verb,
+            function,
+            *map(str, numbers),
+        ]
         return self.processes.produce(command, {"DATABASE_URL": database}, limit=limit)
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:

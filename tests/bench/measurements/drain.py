@@ -13,12 +13,12 @@ from pathlib import Path
 
 import psycopg
 
-from tests.bench import marks
-from tests.bench.contender import Contender, number
-from tests.bench.figures import Case, Metric, Reading
-from tests.bench.lapinq_contender import Lapinq
-from tests.bench.plan import Plan
-from tests.bench.processes import BenchError, Child
+from tests.bench.contenders import marks
+from tests.bench.contenders.contender import Contender, number
+from tests.bench.contenders.lapinq_contender import Lapinq
+from tests.bench.run.figures import Case, Metric, Reading
+from tests.bench.run.plan import Plan
+from tests.bench.run.processes import BenchError, Child
 
 SAMPLE_SECONDS = 0.02
 WAL = Metric("WAL per task, enqueued and run", "bytes", "less")

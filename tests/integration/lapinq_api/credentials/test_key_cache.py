@@ -204,12 +204,15 @@ def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
             await conn.execute(LOCK)
             assert await ring.find(KEY) is not None
             assert await ring.find(stranger(29)) is None
-            finding = [asyncio.create_task(ring.find(stranger(1000 + number))) for number in range(40)]
+            forgotten = stranger(19)  # only the last ten are remembered
+            unknown = [forgotten, *(stranger(1000 + number) for number in range(39))]
+            finding = [asyncio.create_task(ring.find(key)) for key in unknown]
 
             async def some_are_refused() -> bool:
                 return sum(task.done() for task in finding) >= 19
 
             await eventually_async(some_are_refused, timeout=1)
+            assert not finding[0].done()
         outcomes = await asyncio.gather(*finding, return_exceptions=True)
         refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
         assert len(refused) in {19, 20}

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from lapinq_core.monitoring import catalogue
-from tests.project.test_docs import rows
+from tests.project.docs.test_docs import rows
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operate" / "metrics.md").read_text()
 MADE_HERE = "MetricFamily("
 

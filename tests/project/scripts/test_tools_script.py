@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WANT = """. scripts/venv.sh
 . scripts/tools.sh
 if want_debian pack tool; then echo "it is there"; else echo "it is not"; fi"""

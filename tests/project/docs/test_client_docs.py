@@ -16,7 +16,7 @@ from lapinq._client.declaring.schedules import ScheduleOptions
 from lapinq.task import TaskOptions
 from lapinq_core.domain.schedules.schedule_file import read_file
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()
 GUIDE = (DOCS / "guide" / "client.md").read_text()
 MIDDLEWARE = (DOCS / "guide" / "middleware.md").read_text()

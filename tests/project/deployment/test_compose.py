@@ -13,7 +13,7 @@ import yaml
 
 from lapinq_core.runtime.settings import SECRETS, Settings, load_settings, variable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "compose.yaml"
 TEXT = COMPOSE.read_text()
 PAGE = (ROOT / "docs" / "operate" / "compose.md").read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.pages import browser
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WANT = '. scripts/venv.sh; . scripts/browser.sh; want_browser; echo "and the tests run"'
 
 

@@ -12,7 +12,7 @@ from lapinq_api.operations import body
 from lapinq_api.serving import protocol
 from lapinq_api.wire import admission
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
 KIB, MIB = 1024, 1024 * 1024
 

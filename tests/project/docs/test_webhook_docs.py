@@ -7,7 +7,7 @@ from typing import Any
 
 from lapinq_core.domain.webhooks.signature import read_secret, signed_headers
 
-GUIDE = (Path(__file__).parents[2] / "docs/guide/webhooks.md").read_text()
+GUIDE = (Path(__file__).parents[3] / "docs/guide/webhooks.md").read_text()
 SECRETS = [f"whsec_{letter * 32}" for letter in "ABC"]
 
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from lapinq_core.domain.version import __version__
 from lapinq_core.runtime.settings import load_settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 PAGE = (ROOT / "docs" / "operate" / "containers.md").read_text()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.programs.embedded import open_directory
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted(
     path
     for path in [*(ROOT / "scripts").iterdir(), ROOT / ".ci" / "run"]

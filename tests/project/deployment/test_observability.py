@@ -13,7 +13,7 @@ import yaml
 
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.metrics import Metrics
-from tests.project.test_docs import DOCS, ROOT, anchors, section
+from tests.project.docs.test_docs import DOCS, ROOT, anchors, section
 from tests.support.deployment import grafana
 from tests.support.deployment.promql import grouped, selectors
 from tests.support.deployment.scraping import Scraped

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "services" / "lapinq_api" / "static" / "vendor"
 LIBRARIES: list[dict[str, Any]] = json.loads((FOLDER / "vendored.json").read_text())
 FREE = {"MIT", "0BSD"}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.eventually import eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 A_TEST = """
 import threading

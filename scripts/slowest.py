@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-MOST = 20
+MAX_LISTED = 20
 
 
 def main(reports: list[Path]) -> None:
@@ -13,8 +13,8 @@ def main(reports: list[Path]) -> None:
         for report in reports
         for case in ET.parse(report).iter("testcase")  # noqa: S314  # pytest wrote it
     ]
-    print(f"\nThe slowest {MOST} of {len(cases)} tests, with setup and teardown:")
-    for seconds, name, part in sorted(cases, reverse=True)[:MOST]:
+    print(f"\nThe slowest {MAX_LISTED} of {len(cases)} tests, with setup and teardown:")
+    for seconds, name, part in sorted(cases, reverse=True)[:MAX_LISTED]:
         print(f"{seconds:6.1f} s  {name}  ({part})")
 
 

@@ -10,8 +10,8 @@ from lapinq import AsyncTaskQueue, RetryError
 
 from .links import links_in
 
-MOST_BYTES = 2_000_000
-MOST_REDIRECTS = 5
+MAX_BYTES = 2_000_000
+MAX_REDIRECTS = 5
 RETRY_SECONDS = 1.0
 MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
@@ -54,7 +54,7 @@ async def _look(url: str, read_links: bool) -> Page:
             verify=_TLS,
             timeout=None,  # noqa: S113  # check_page limits the total time
             follow_redirects=True,
-            max_redirects=MOST_REDIRECTS,
+            max_redirects=MAX_REDIRECTS,
             mounts={"all://127.0.0.1": None},  # no proxy for this host
         ) as client,
         client.stream("GET", url) as response,
@@ -73,10 +73,10 @@ async def _look(url: str, read_links: bool) -> Page:
 
 
 async def _text(response: httpx.Response) -> str:
-    """The page, cut off at `MOST_BYTES`."""
+    """The page, cut off at `MAX_BYTES`."""
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             break
     return body.decode(response.encoding or "utf-8", errors="replace")

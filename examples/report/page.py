@@ -12,7 +12,7 @@ _COLUMNS = (
     "delay at arrival",
     f"over {LATE_MINUTES - 1} min late",
 )
-_MOST_DESTINATIONS = 15
+_MAX_DESTINATIONS = 15
 _BAR_MINUTES = 2
 
 
@@ -26,7 +26,7 @@ def report(summaries: list[Summary], airlines: Mapping[str, str], airports: Mapp
     by_airport = _merged(summary["airports"] for summary in summaries)
     by_destination = _merged(summary["destinations"] for summary in summaries)
     by_hour = _merged(summary["hours"] for summary in summaries)
-    often = dict(_by_flights(by_destination)[:_MOST_DESTINATIONS])
+    often = dict(_by_flights(by_destination)[:_MAX_DESTINATIONS])
     months = [(month_name[summary["month"]], summary["all"]) for summary in summaries]
     return "\n".join(
         [

@@ -21,11 +21,11 @@ WAIT_CHANNEL = "lapinq_wait"
 """Ids of tasks whose end somebody awaits, separated by spaces; workers listen."""
 DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, separated by spaces; servers listen."""
-LEAST_INTERVAL_SECONDS = 0.02
+MIN_INTERVAL_SECONDS = 0.02
 DONE_INTERVAL_SECONDS = 0.005
 """Between two sends for `DONE_CHANNEL`. Somebody waits for each, and without waiters nothing is sent."""
 SEND_DEADLINE_SECONDS = 5.0
-MOST_IDS = 200
+MAX_IDS = 200
 """In one payload, which must be shorter than 8,000 bytes."""
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Collects names of queues or tasks and sends them. A running event loop owns it.
 
-    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default one each; `least_interval`
+    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default one each; `min_interval`
     is the pause between two sends, in seconds.
     """
 
@@ -44,12 +44,12 @@ class Notifier:
         channel: str = READY_CHANNEL,
         packed: Callable[[Iterable[str]], list[str]] = list,
         *,
-        least_interval: float = LEAST_INTERVAL_SECONDS,
+        min_interval: float = MIN_INTERVAL_SECONDS,
     ) -> None:
         self._pool = pool
         self._channel = channel
         self._packed = packed
-        self._least_interval = least_interval
+        self._min_interval = min_interval
         self._names: set[str] = set()
         self._some = asyncio.Event()
         self._failures = FailureLog(
@@ -78,12 +78,12 @@ class Notifier:
                 self.sent_count += len(names)
             except Exception as error:  # noqa: BLE001  # keep the loop running: later notifications must still go out
                 self._failures.failed(error)
-            await asyncio.sleep(self._least_interval)
+            await asyncio.sleep(self._min_interval)
 
 
 def done_notifier(pool: Pool) -> Notifier:
     """The notifier for ended tasks that somebody awaits."""
-    return Notifier(pool, DONE_CHANNEL, joined, least_interval=DONE_INTERVAL_SECONDS)
+    return Notifier(pool, DONE_CHANNEL, joined, min_interval=DONE_INTERVAL_SECONDS)
 
 
 async def notify(
@@ -101,4 +101,4 @@ async def notify(
 def joined(ids: Iterable[str]) -> list[str]:
     """`ids` in as few payloads as possible; `str.split` takes one apart."""
     every = list(ids)
-    return [" ".join(every[start : start + MOST_IDS]) for start in range(0, len(every), MOST_IDS)]
+    return [" ".join(every[start : start + MAX_IDS]) for start in range(0, len(every), MAX_IDS)]

@@ -7,8 +7,8 @@ from lapinq_core.db.statements import sql
 
 _PACKAGE = "lapinq_core.figures"
 
-MOST_QUEUES = 20
-MOST_WEBHOOKS = 1000
+MAX_QUEUES = 20
+MAX_WEBHOOKS = 1000
 GIVEN_UP_SECONDS = 24 * 3600.0
 """How long an alert counts webhooks that were given up."""
 OVERDUE_SECONDS = 60.0
@@ -59,9 +59,9 @@ class MissingPartition(msgspec.Struct, frozen=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything to report. Counts of webhooks stop at `MOST_WEBHOOKS`.
+    """Everything to report. Counts of webhooks stop at `MAX_WEBHOOKS`.
 
-    `unserved` are the fullest queues, at most `MOST_QUEUES`. `has_worker`: at least one is alive and claims.
+    `unserved` are the fullest queues, at most `MAX_QUEUES`. `has_worker`: at least one is alive and claims.
     `schedules_late` is how many seconds the earliest tick is overdue, None if none is late.
     `overdue_seconds` is how long the earliest webhook is overdue.
     """
@@ -79,13 +79,13 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
 async def current(conn: psycopg.AsyncConnection) -> Alerts:
     """All current alerts."""
-    cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MOST_QUEUES}, prepare=True)
+    cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
     unserved = [UnservedQueue(*row) for row in await cursor.fetchall()]
     params = {
         "given_up": GIVEN_UP_SECONDS,
         "overdue": OVERDUE_SECONDS,
         "late": LATE_SECONDS,
-        "most": MOST_WEBHOOKS,
+        "most": MAX_WEBHOOKS,
     }
     row = await (await conn.execute(sql(_PACKAGE, "alerts"), params, prepare=True)).fetchone()
     assert row is not None

@@ -18,7 +18,7 @@ _PACKAGE = "lapinq_core.figures"
 
 FOLD_LIMIT = 5_000
 PRUNE_LIMIT = 500
-MOST_QUEUES = 8
+MAX_QUEUES = 8
 """Queues that a series shows separately."""
 
 _SHARES = (0.5, 0.95, 0.99)
@@ -130,7 +130,7 @@ async def _by_queue(
     until: int,
     a_minute: Sequence[float],
 ) -> tuple[dict[str, Line], Line]:
-    params = {**shape, "first": times[0], "until": until, "most": MOST_QUEUES}
+    params = {**shape, "first": times[0], "until": until, "most": MAX_QUEUES}
     rows = await (await conn.execute(sql(_PACKAGE, "series_by_queue"), params, prepare=True)).fetchall()
     places = {time: place for place, time in enumerate(times)}
     counts: dict[str | None, list[int]] = {}

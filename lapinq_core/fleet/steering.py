@@ -12,8 +12,8 @@ from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
 
-MOST_WORKERS = 500
-MOST_TASKS = 20
+MAX_WORKERS = 500
+MAX_TASKS = 20
 
 _PACKAGE = "lapinq_core.fleet"
 
@@ -80,8 +80,8 @@ class Fleet(msgspec.Struct, frozen=True):
 
 
 async def list_workers(conn: psycopg.AsyncConnection) -> Fleet:
-    """All workers, including those that died recently; at most `MOST_WORKERS`, and the number of the others."""
-    rows = await _list(conn, id=None, limit=MOST_WORKERS)
+    """All workers, including those that died recently; at most `MAX_WORKERS`, and the number of the others."""
+    rows = await _list(conn, id=None, limit=MAX_WORKERS)
     return Fleet([_details.decode(text) for _, text in rows], rows[0][0] - len(rows) if rows else 0)
 
 
@@ -115,7 +115,7 @@ async def request(
 
 
 async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:
-    cursor = await conn.execute(sql(_PACKAGE, "list_workers"), {**params, "most_tasks": MOST_TASKS})
+    cursor = await conn.execute(sql(_PACKAGE, "list_workers"), {**params, "max_tasks": MAX_TASKS})
     return await cursor.fetchall()
 
 

@@ -14,7 +14,7 @@ from lapinq_core.tasks.filters import TaskFilter
 
 _PACKAGE = "lapinq_core.lookup"
 
-MOST_IN_A_BATCH = 50_000
+MAX_BATCH = 50_000
 """A larger batch exceeds PostgreSQL's default `work_mem`."""
 _GROWTH = 4
 _STEADY_BATCH = 100
@@ -52,7 +52,7 @@ class Clock:
         now = time.monotonic()
         fitting = int(0.8 * size * (self._until - now) / max(now - self._started_at, 1e-4))
         self._started_at = now
-        return max(min(size, least), min(size * _GROWTH, fitting, MOST_IN_A_BATCH))
+        return max(min(size, least), min(size * _GROWTH, fitting, MAX_BATCH))
 
 
 class _Batch(NamedTuple):

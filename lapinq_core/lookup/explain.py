@@ -28,7 +28,7 @@ from lapinq_core.lookup.backward_scan import SETTINGS, set_limit
 
 _PACKAGE = "lapinq_core.lookup"
 
-MOST_AHEAD = 10_000
+MAX_AHEAD = 10_000
 AHEAD_SECONDS = 0.02
 LATE_SHARE = 0.5
 """A worker is late when it has sent no heartbeat for this share of its lease."""
@@ -169,8 +169,8 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
     if facts.import_error is not None:
         return CannotImport(facts.module_path, facts.import_error, None)
     ahead = await _count_ahead(conn, facts)
-    shown = None if ahead is None else min(ahead, MOST_AHEAD)
-    is_capped = ahead is not None and ahead > MOST_AHEAD
+    shown = None if ahead is None else min(ahead, MAX_AHEAD)
+    is_capped = ahead is not None and ahead > MAX_AHEAD
     if running >= slots:
         return AllBusy(running, slots, shown, is_capped)
     if facts.isolation >= Isolation.ISOLATED:
@@ -234,7 +234,7 @@ def _of_running(facts: _Facts) -> Reason | None:
 async def _count_ahead(conn: psycopg.AsyncConnection, facts: _Facts) -> int | None:
     if facts.seq is None:
         return None  # due, and about to be promoted
-    params = {"queue": facts.queue_name, "rank": facts.rank, "seq": facts.seq, "most": MOST_AHEAD + 1}
+    params = {"queue": facts.queue_name, "rank": facts.rank, "seq": facts.seq, "most": MAX_AHEAD + 1}
     try:
         async with conn.transaction():
             await conn.execute(SETTINGS)

@@ -19,7 +19,7 @@ from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, kind_of, pattern_o
 _PACKAGE = "lapinq_core.lookup"
 
 GROUPS_SECONDS = 0.03
-FIRST_WINDOW = 500
+INITIAL_WINDOW = 500
 _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -70,7 +70,7 @@ async def groups(
     most: int = 50,
     *,
     seconds: float = GROUPS_SECONDS,
-    window: int = FIRST_WINDOW,
+    window: int = INITIAL_WINDOW,
 ) -> FailedGroups:
     """The `most` largest groups of failed tasks: of one queue, of names that match an ILIKE pattern, or of all.
 

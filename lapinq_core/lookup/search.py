@@ -34,8 +34,8 @@ _PACKAGE = "lapinq_core.lookup"
 SEARCH_SECONDS = 0.04
 """How long a search scans. Loading the page takes a few milliseconds more."""
 COUNT_SECONDS = 0.03
-MOST_COUNTED = 10_000
-FIRST_WINDOW = 500
+MAX_COUNTED = 10_000
+INITIAL_WINDOW = 500
 _FIRST = "00000000-0000-0000-0000-000000000000"
 _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
@@ -96,7 +96,7 @@ async def search(
     limit: int,
     *,
     seconds: float = SEARCH_SECONDS,
-    window: int = FIRST_WINDOW,
+    window: int = INITIAL_WINDOW,
 ) -> Found:
     """The first `limit` matching tasks found in `seconds`; the first batch has `window` ids.
 
@@ -127,10 +127,10 @@ async def search(
 async def count(
     conn: psycopg.AsyncConnection,
     chosen: Search,
-    cap: int = MOST_COUNTED,
+    cap: int = MAX_COUNTED,
     *,
     seconds: float = COUNT_SECONDS,
-    window: int = FIRST_WINDOW,
+    window: int = INITIAL_WINDOW,
 ) -> Count:
     """How many tasks match on all pages: exact if filtered by queue and status only, else up to `cap`."""
     narrowed = as_filter(chosen)

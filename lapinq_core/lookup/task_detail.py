@@ -14,9 +14,9 @@ _PACKAGE = "lapinq_core.lookup"
 WHOLE_BYTES = 100_000
 """A larger value, as JSON text, is cut."""
 PART_CHARACTERS = 20_000
-MOST_ATTEMPTS = 50
-MOST_TRACEBACKS = 20
-MOST_LOGS = 5
+MAX_ATTEMPTS = 50
+MAX_TRACEBACKS = 20
+MAX_LOGS = 5
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -103,14 +103,14 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[lis
     """The latest attempts, latest first, and whether there are earlier ones; none for an unknown id."""
     params = {
         "id": task_id,
-        "limit": MOST_ATTEMPTS + 1,
-        "traced": MOST_TRACEBACKS,
-        "logged": MOST_LOGS,
+        "limit": MAX_ATTEMPTS + 1,
+        "traced": MAX_TRACEBACKS,
+        "logged": MAX_LOGS,
     }
     cursor = await conn.execute(sql(_PACKAGE, "task_detail_attempts"), params, prepare=True)
     fields = AttemptDetail.__struct_fields__
     found = [AttemptDetail(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
-    return found[:MOST_ATTEMPTS], len(found) > MOST_ATTEMPTS
+    return found[:MAX_ATTEMPTS], len(found) > MAX_ATTEMPTS
 
 
 def _value(size: int | None, text: str | None) -> Value | None:

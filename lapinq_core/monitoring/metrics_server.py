@@ -20,7 +20,7 @@ from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.monitoring.probes import Probes
 from lapinq_core.runtime.settings import Settings
 
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 REQUEST_SECONDS = 5.0
 POLL_SECONDS = 0.2
 """How long the end of the program waits for the server at most."""
@@ -73,7 +73,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = family
         self.metrics = metrics
         self.probes = probes
-        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._free = threading.BoundedSemaphore(MAX_AT_ONCE)
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:

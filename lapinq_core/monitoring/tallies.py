@@ -11,9 +11,9 @@ from typing import Generic, TypeVar
 OTHER = "other"
 """The label of everything beyond the limits. A queue with this very name shares it."""
 
-MOST_QUEUES = 200
+MAX_QUEUES = 200
 """Queues with their own label in one process."""
-MOST_TASKS = 500
+MAX_TASKS = 500
 """Pairs of queue and task with their own label in one process."""
 
 _FEW = 16

@@ -15,7 +15,7 @@ from lapinq_core.people.audit import Author
 
 ACCESS_CHANNEL = "lapinq_access"
 """Notifies servers that a key was deleted, or that a user or a session changed."""
-MOST_KEYS = 1000
+MAX_KEYS = 1000
 
 _PACKAGE = "lapinq_core.people"
 
@@ -54,7 +54,7 @@ async def create(
     async with conn.transaction():
         await conn.execute(sql(_PACKAGE, "lock_keys"))
         counted = await (await conn.execute(sql(_PACKAGE, "count_keys"))).fetchone()
-        if counted is None or counted[0] >= MOST_KEYS:
+        if counted is None or counted[0] >= MAX_KEYS:
             raise TooManyKeys
         row = await (await conn.execute(sql(_PACKAGE, "create_key"), params)).fetchone()
         if row is None:

@@ -20,7 +20,7 @@ IDLE_SECONDS = 12 * 3600.0
 ABSOLUTE_SECONDS = 7 * 86_400.0
 TOUCH_SECONDS = 60.0
 """The last use is recorded at most this often."""
-MOST_SESSIONS = 100
+MAX_SESSIONS = 100
 """For one user; another login ends the oldest."""
 PASS_LIMIT = 500
 
@@ -95,7 +95,7 @@ async def create(
     row = await (await conn.execute(sql(_PACKAGE, "create_session"), params)).fetchone()
     if row is None:
         return None
-    await conn.execute(sql(_PACKAGE, "trim_sessions"), {"user_id": known.id, "most": MOST_SESSIONS})
+    await conn.execute(sql(_PACKAGE, "trim_sessions"), {"user_id": known.id, "most": MAX_SESSIONS})
     return row[0]
 
 

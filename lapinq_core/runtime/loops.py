@@ -10,8 +10,8 @@ from lapinq_core.domain.errors import LapinqError
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_SECONDS = 0.2
-LAST_BACKOFF_SECONDS = 3.0
+INITIAL_BACKOFF_SECONDS = 0.2
+MAX_BACKOFF_SECONDS = 3.0
 
 
 class StopLoop(LapinqError):
@@ -36,7 +36,7 @@ async def run_every(
     `observe` gets the seconds that each turn took and the pause that follows; None if the turn failed.
     `wake` ends a pause, but not one after a failure. It is cleared before each turn.
     """
-    backoff, last_reason = FIRST_BACKOFF_SECONDS, ""
+    backoff, last_reason = INITIAL_BACKOFF_SECONDS, ""
     while not stop.is_set():
         wakers = [stop]
         if wake is not None:
@@ -56,12 +56,12 @@ async def run_every(
             else:
                 log.exception("%s failed; trying again in %.1f s", name, backoff)
                 last_reason = reason
-            pause, backoff = backoff, min(backoff * 2, LAST_BACKOFF_SECONDS)
+            pause, backoff = backoff, min(backoff * 2, MAX_BACKOFF_SECONDS)
             wakers = [stop]
         else:
             pause = interval if pause is None else pause
             observe(time.perf_counter() - began, pause)
-            backoff, last_reason = FIRST_BACKOFF_SECONDS, ""
+            backoff, last_reason = INITIAL_BACKOFF_SECONDS, ""
         await pause_for(pause, *wakers)
 
 

@@ -61,7 +61,7 @@ def _choice(name: str, text: str, choices: Sequence[str]) -> str:
 def _bytes(name: str, text: str) -> int:
     match = _SIZE.fullmatch(text.strip().upper())
     size = int(float(match["number"]) * _FACTORS[match["unit"]]) if match else 0
-    if not 1 <= size <= _MOST_BYTES:
+    if not 1 <= size <= _MAX_BYTES:
         raise SettingsError(
             f"{name}: expected a size in bytes, or one such as 512M, 1.5G or 2GiB, got {text!r}"
         )
@@ -72,7 +72,7 @@ _SIZE = re.compile(
     r"(?P<number>\d{1,15}|\d{1,15}\.\d{1,15}(?=\s*[KMGT]))\s*(?P<unit>[KMGT]?)(I?B)?", re.ASCII
 )
 _FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_MOST_BYTES = 2**50
+_MAX_BYTES = 2**50
 _BOOLEANS = {
     "1": True,
     "true": True,

@@ -32,7 +32,7 @@ _PACKAGE = "lapinq_core.schedules"
 
 PAGE = 100
 """Schedules read by one statement."""
-MOST_AT_ONCE = 500
+MAX_AT_ONCE = 500
 """Ticks handled in one transaction, unless a single schedule has more."""
 
 log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ def _batches(firings: Sequence[_Firing]) -> Iterator[list[_Firing]]:
     batch: list[_Firing] = []
     count = 0
     for firing in firings:
-        if batch and count + len(firing.due.fire) > MOST_AT_ONCE:
+        if batch and count + len(firing.due.fire) > MAX_AT_ONCE:
             yield batch
             batch, count = [], 0
         batch.append(firing)

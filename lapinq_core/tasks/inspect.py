@@ -15,7 +15,7 @@ from lapinq_core.tasks.filters import TaskFilter, pick_tasks
 
 _PACKAGE = "lapinq_core.tasks"
 
-MOST_PAGE_BYTES = 8 * 1024 * 1024
+MAX_PAGE_BYTES = 8 * 1024 * 1024
 """The objects on one page together; a single task may be larger."""
 MAX_ATTEMPTS = 200
 """The attempts of one task in one answer. Only snoozes and releases can give a task more than that."""
@@ -82,11 +82,11 @@ async def get_task(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
 
 
 async def list_tasks(
-    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int, most_bytes: int = MOST_PAGE_BYTES
+    conn: psycopg.AsyncConnection, chosen: TaskFilter, limit: int, max_bytes: int = MAX_PAGE_BYTES
 ) -> tuple[list[str], str | None]:
     """The newest matching tasks as JSON objects, and the id to continue from, or None.
 
-    At most `limit`; fewer if together they would exceed `most_bytes`, where the statement is stopped.
+    At most `limit`; fewer if together they would exceed `max_bytes`, where the statement is stopped.
     """
     objects: list[str] = []
     size = 0
@@ -96,7 +96,7 @@ async def list_tasks(
     async with conn.cursor() as cursor, aclosing(_streamed(cursor, query, chosen)) as rows:
         async for task_id, text in rows:
             size += len(text.encode())
-            more = len(objects) == limit or (bool(objects) and size > most_bytes)
+            more = len(objects) == limit or (bool(objects) and size > max_bytes)
             if not more:
                 objects.append(text)
                 last = task_id

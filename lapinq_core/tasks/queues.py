@@ -12,7 +12,7 @@ from lapinq_core.people.audit import Author
 
 _PACKAGE = "lapinq_core.tasks"
 
-MOST_REASON = 1000
+MAX_REASON = 1000
 """Characters in the reason for a pause."""
 
 

@@ -22,7 +22,7 @@ from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.overload.database import Database
-from lapinq_api.state import MOST_PAGE_QUERIES, Connected, State
+from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
 from lapinq_core.db.startup import prepare_schema
@@ -45,8 +45,8 @@ class Stoppable(Protocol):
 
 
 FIRST_ATTEMPT_SECONDS = 15.0
-FIRST_PAUSE_SECONDS = 0.2
-LAST_PAUSE_SECONDS = 2.0
+INITIAL_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 2.0
 RESTART_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def make_lifespan(
                         changes=changes,
                         access_changes=access_changes,
                         default_password=default_password,
-                        page_queries=asyncio.Semaphore(MOST_PAGE_QUERIES),
+                        page_queries=asyncio.Semaphore(MAX_PAGE_QUERIES),
                     )
                 )
                 try:
@@ -160,7 +160,7 @@ class _Schema:
         return self.ready.is_set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        pause, said = FIRST_PAUSE_SECONDS, ""
+        pause, said = INITIAL_PAUSE_SECONDS, ""
         while not stop.is_set():
             try:
                 await asyncio.to_thread(self._prepare)
@@ -177,7 +177,7 @@ class _Schema:
             finally:
                 self._attempted.set()
             await pause_for(pause, stop)
-            pause = min(pause * 2, LAST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
 
 class _ServiceRunner:

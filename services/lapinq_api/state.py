@@ -26,17 +26,17 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 
-MOST_WALKS = 2
+MAX_WALKS = 2
 """Bulk deletions and requeues at the same time."""
-MOST_PREVIEWS = 4
+MAX_PREVIEWS = 4
 """Schedule previews at the same time. They share the threads with other work."""
-MOST_VIEWERS = 500
+MAX_VIEWERS = 500
 """Live connections at the same time."""
-MOST_UNAUTHENTICATED = 200
+MAX_UNAUTHENTICATED = 200
 """Sockets that have not authenticated yet."""
-MOST_UNAUTHENTICATED_EACH = 10
+MAX_UNAUTHENTICATED_PER_ADDRESS = 10
 """Unauthenticated sockets from one address."""
-MOST_PAGE_QUERIES = 2
+MAX_PAGE_QUERIES = 2
 """Queries of live pages at the same time. Other requests need the connections, too."""
 
 
@@ -66,10 +66,10 @@ class State:
         self.metrics = Metrics()
         self.metrics.show(self.counters)
         self.scrapes = Scrapes(self.metrics)
-        self.walks = ConcurrencyLimit(MOST_WALKS)
-        self.previews = ConcurrencyLimit(MOST_PREVIEWS)
-        self.viewers = ConcurrencyLimit(MOST_VIEWERS)
-        self.unauthenticated = SourceLimit(MOST_UNAUTHENTICATED, MOST_UNAUTHENTICATED_EACH)
+        self.walks = ConcurrencyLimit(MAX_WALKS)
+        self.previews = ConcurrencyLimit(MAX_PREVIEWS)
+        self.viewers = ConcurrencyLimit(MAX_VIEWERS)
+        self.unauthenticated = SourceLimit(MAX_UNAUTHENTICATED, MAX_UNAUTHENTICATED_PER_ADDRESS)
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()
         self.refusals = RefusalLimits()

@@ -28,8 +28,8 @@ POLL_SECONDS = 1.0
 """Longest sleep while the listener is disconnected."""
 HELD_POLL_SECONDS = 0.25
 """Longest sleep while a held tick waits for a run to end."""
-FIRST_RETRY_SECONDS = 0.1
-LAST_RETRY_SECONDS = 15.0
+INITIAL_RETRY_SECONDS = 0.1
+MAX_RETRY_SECONDS = 15.0
 """Pauses while a due tick stays unhandled: another process holds it, or this one can't compute it."""
 
 
@@ -106,7 +106,7 @@ class _Cron:
         self._metrics = metrics
         self._longest = longest
         self._pause = 0.0
-        self._retry_pause = FIRST_RETRY_SECONDS
+        self._retry_pause = INITIAL_RETRY_SECONDS
         self._observe = metrics.times.of("fire schedules")
         self._changed = asyncio.Event()
         listener.subscribe(SCHEDULES_CHANNEL, lambda _: self._changed.set())
@@ -145,8 +145,8 @@ class _Cron:
         if outlook.next_in is not None:
             pauses.append(outlook.next_in)
         if not outlook.has_due or dealt:
-            self._retry_pause = FIRST_RETRY_SECONDS
+            self._retry_pause = INITIAL_RETRY_SECONDS
         if outlook.has_due:
             pauses.append(self._retry_pause)
-            self._retry_pause = min(2 * self._retry_pause, LAST_RETRY_SECONDS)
+            self._retry_pause = min(2 * self._retry_pause, MAX_RETRY_SECONDS)
         return min(pauses)

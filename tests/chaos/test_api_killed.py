@@ -20,7 +20,7 @@ CLIENTS = 4
 BATCH = 1000
 TRANSIENT = 200
 """Of each batch so many tasks are fire and forget, which go into a table of their own."""
-MOST_LATER_SECONDS = 0.1
+MAX_DELAY_SECONDS = 0.1
 TASK: dict[str, Any] = {
     "task_name": "aadd",
     "module_path": "tests.support.sample.tasks",
@@ -38,7 +38,7 @@ def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(
         for kill in range(KILLS):
             with ApiProcess(database) as doomed, Batches(f"doomed {kill}", doomed.url, CLIENTS) as cut_off:
                 eventually(lambda cut_off=cut_off: len(cut_off.taken) > CLIENTS, 30, 0)
-                kill_at = time.monotonic() + chance.uniform(0, MOST_LATER_SECONDS)
+                kill_at = time.monotonic() + chance.uniform(0, MAX_DELAY_SECONDS)
                 eventually(lambda kill_at=kill_at: time.monotonic() > kill_at, interval=0.001)
                 doomed.kill()
             assert len(cut_off.unknown) == CLIENTS

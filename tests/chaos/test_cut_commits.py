@@ -12,7 +12,7 @@ from tests.support.database.proxy import Proxy, proxy
 from tests.support.programs.processes import ApiProcess
 
 CUTS = 100
-MOST_REPEATS = 100
+MAX_REPEATS = 100
 
 TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, 1]}
 
@@ -48,5 +48,5 @@ def enqueued(client: httpx.Client, between: Proxy, path: str, key: str, body: An
             assert tried > 1, "nothing was cut"
             return answer
         assert answer.status_code == 503, answer.text
-        assert tried < MOST_REPEATS
+        assert tried < MAX_REPEATS
     raise AssertionError

@@ -13,7 +13,7 @@ from tests.support.rows.factories import new_task
 
 WARM_UP = 40_000
 ALL = 200_000
-MOST_GROWTH_KIB = 12_000
+MAX_GROWTH_KIB = 12_000
 
 
 def memory_of(pid: int) -> int:
@@ -38,4 +38,4 @@ def test_memory_is_flat(database: str, function: str) -> None:
             enqueue_all(database, [new_task(task_name=function, args=[]) for _ in range(WARM_UP)])
             eventually(lambda goal=goal: completed(database) == goal, 120, 0.1)
             sizes.append(memory_of(worker.pid))
-    assert sizes[-1] - sizes[0] < MOST_GROWTH_KIB, sizes
+    assert sizes[-1] - sizes[0] < MAX_GROWTH_KIB, sizes

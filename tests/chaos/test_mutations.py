@@ -13,7 +13,7 @@ from tests.mutation.applying import run_tests
 from tests.mutation.guards import Guard, without
 
 RUNS = 3
-LONGEST_SECONDS = 240.0
+MAX_SECONDS = 240.0
 
 CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING = (
     "tests/integration/tasks/attempts/test_claim.py",
@@ -138,7 +138,7 @@ def runs(
     def run(guard: Guard | None, tests: list[str]) -> tuple[int, str]:
         changes = {} if guard is None else without(guard)
         folder = tmp_path_factory.mktemp("mutation")
-        return run_tests(changes, tests, folder, postgres_url, template_database, LONGEST_SECONDS)
+        return run_tests(changes, tests, folder, postgres_url, template_database, MAX_SECONDS)
 
     wanted = {guard for item in request.session.items for guard in Guard if f"[{guard}]" in item.name}
     everything = {test for tests, _ in NOTICED.values() for test in tests if not test.startswith(OUTAGES)}

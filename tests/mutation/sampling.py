@@ -16,7 +16,7 @@ from tests.mutation.operators import Mutant, mutants_of
 from tests.support.programs.processes import REPOSITORY
 
 SEED = "lapinq"
-LONGEST_SECONDS = 240.0
+MAX_SECONDS = 240.0
 AREAS = {
     "domain": ("lapinq_core/domain/**/*.py",),
     "statements": tuple(
@@ -60,7 +60,7 @@ def fate_of(mutant: Mutant, server: str, template: str) -> tuple[Fate, str]:
                 Path(folder),
                 server,
                 template,
-                LONGEST_SECONDS,
+                MAX_SECONDS,
             )
         except subprocess.TimeoutExpired:
             return Fate.UNKNOWN, ""
@@ -76,7 +76,7 @@ def check_collection(server: str, template: str) -> None:
     """Without a change all tests must be found: what can't be imported would kill every mutant."""
     with TemporaryDirectory(prefix="lapinq-mutant-") as folder:
         options = ["--collect-only", "-q", "tests/unit", "tests/integration"]
-        code, output = run_tests({}, options, Path(folder), server, template, LONGEST_SECONDS)
+        code, output = run_tests({}, options, Path(folder), server, template, MAX_SECONDS)
     assert code == pytest.ExitCode.OK, output
 
 

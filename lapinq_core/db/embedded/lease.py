@@ -19,7 +19,7 @@ from lapinq_core.db.embedded.errors import EmbeddedError, explained
 from lapinq_core.db.embedded.folder import Folder
 from lapinq_core.db.embedded.locks import exclusive, release, take_exclusive, take_shared
 from lapinq_core.db.embedded.postmaster import listener
-from lapinq_core.db.embedded.server import LONGEST_CHANGE_SECONDS, Server
+from lapinq_core.db.embedded.server import MAX_CHANGE_SECONDS, Server
 
 USERS = "users.lock"
 
@@ -92,7 +92,7 @@ class Lease:
 @contextmanager
 def control(folder: Folder) -> Generator[None]:
     """Holds the right to start and stop the server."""
-    with exclusive(folder.open("control.lock"), wait=LONGEST_CHANGE_SECONDS):
+    with exclusive(folder.open("control.lock"), wait=MAX_CHANGE_SECONDS):
         yield
 
 

@@ -18,7 +18,7 @@ from lapinq_core.db.embedded.binaries import Binaries
 from lapinq_core.db.embedded.folder import Folder
 
 PORT = 5432  # part of the socket's name, nothing else
-_LONGEST_PID_FILE = 8192
+_MAX_PID_FILE = 8192
 _CONNECT_SECONDS = 5.0
 
 
@@ -38,7 +38,7 @@ def recorded(pgdata: Path) -> Postmaster | None:
     """The process named in `postmaster.pid`, which may be stale."""
     try:
         with (pgdata / "postmaster.pid").open(encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file.read(_LONGEST_PID_FILE).splitlines()]
+            lines = [line.strip() for line in file.read(_MAX_PID_FILE).splitlines()]
         pid, data_dir, _started, port, socket_dir, _address, _memory, status = (*lines, *[""] * 8)[:8]
         return Postmaster(int(pid), data_dir, int(port or PORT), socket_dir, status)
     except (FileNotFoundError, ValueError):

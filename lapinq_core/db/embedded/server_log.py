@@ -5,7 +5,7 @@ import stat
 
 from lapinq_core.db.embedded.folder import Folder
 
-_MOST_BYTES = 4 * 1024 * 1024
+_MAX_BYTES = 4 * 1024 * 1024
 _QUOTED_LINES = 20
 _QUOTED_BYTES = 8192
 
@@ -14,7 +14,7 @@ def open_log(folder: Folder) -> tuple[int, int]:
     """The open log and its size. A log that has grown large replaces the previous one first."""
     log = folder.open(folder.log.name, os.O_WRONLY | os.O_APPEND)
     size = os.fstat(log).st_size
-    if size <= _MOST_BYTES:
+    if size <= _MAX_BYTES:
         return log, size
     os.close(log)
     folder.log.replace(folder.log.with_name(f"{folder.log.name}.1"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from lapinq_core.db.embedded.folder import Folder
 from lapinq_core.db.embedded.postmaster import socket_name
 
-_LONGEST = 107
+_MAX_PATH_BYTES = 107
 """The kernel's limit for a socket's path, in bytes."""
 _SHORT_PLACE = Path("/tmp")  # noqa: S108  # the directory created in it is private, and checked to be
 
@@ -35,7 +35,7 @@ def remove_short_socket_dir(folder: Folder) -> None:
 
 def _fits(place: Path) -> bool:
     # libpq treats a comma in a host as a separator.
-    return "," not in str(place) and len(os.fsencode(place / socket_name())) <= _LONGEST
+    return "," not in str(place) and len(os.fsencode(place / socket_name())) <= _MAX_PATH_BYTES
 
 
 def _short(folder: Folder) -> Path:

@@ -15,7 +15,7 @@ from lapinq_core.domain.cron.expression import Cron
 from lapinq_core.domain.cron.fields import LAST, Fields
 from lapinq_core.domain.cron.languages import EN, LANGUAGES, Words
 
-_MOST_TIMES = 6  # that are listed rather than told by minutes and hours
+_MAX_TIMES = 6  # that are listed rather than told by minutes and hours
 
 Shape = Literal["all", "one", "every", "range", "spaced", "list"]
 
@@ -33,7 +33,7 @@ def _times(fields: Fields, words: Words) -> str:
     seconds = () if fields.seconds == (0,) else fields.seconds
     shapes: list[Shape] = [_shape(numbers, size) for numbers, size in _sized(fields)]
     every_so_many = shapes[1] == "all" or shapes[2] in ("all", "every")
-    if not every_so_many and len(fields.seconds) * len(fields.minutes) * len(fields.hours) <= _MOST_TIMES:
+    if not every_so_many and len(fields.seconds) * len(fields.minutes) * len(fields.hours) <= _MAX_TIMES:
         return _listed_times(fields, words, bool(seconds))
     if _is_well_said(bool(seconds), shapes):
         return _library_says(fields, words, bool(seconds), shapes)
@@ -61,7 +61,7 @@ def _shape(numbers: tuple[int, ...], size: int) -> Shape:
         return "every"
     if len(numbers) > 2 and step == 1:
         return "range"
-    return "spaced" if len(numbers) > _MOST_TIMES else "list"
+    return "spaced" if len(numbers) > _MAX_TIMES else "list"
 
 
 def _is_well_said(has_seconds: bool, shapes: Sequence[Shape]) -> bool:

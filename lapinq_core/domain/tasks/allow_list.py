@@ -11,7 +11,7 @@ from typing import TypeGuard
 
 from lapinq_core.domain.errors import InvalidValue
 
-_MOST_WRAPPERS = 50
+_MAX_WRAPPERS = 50
 
 
 def is_allowed(module_path: str, allowed: Sequence[str]) -> bool:
@@ -52,7 +52,7 @@ def is_defined_in(found: object, allowed: Sequence[str]) -> bool:
 
 def _layers(found: object) -> Iterator[object]:
     """`found`, then what it is bound to or wraps, down to the innermost function."""
-    for _ in range(_MOST_WRAPPERS):
+    for _ in range(_MAX_WRAPPERS):
         yield found
         try:
             inner = getattr(found, "__func__" if type(found) is MethodType else "__wrapped__", None)

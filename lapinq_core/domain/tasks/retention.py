@@ -9,8 +9,8 @@ from lapinq_core.domain.interval import read_interval
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 AUDIT = "audit"
-LEAST_SECONDS = 60
-MOST_SECONDS = 3652 * 86_400
+MIN_SECONDS = 60
+MAX_SECONDS = 3652 * 86_400
 """Ten years."""
 
 
@@ -52,7 +52,7 @@ def read_keep(entries: Sequence[str]) -> Retention:
         if name in spans:
             raise InvalidValue("keep", f"{entry!r}: this is already set by another entry")
         seconds = _read_span(text)
-        if seconds is None or not LEAST_SECONDS <= seconds <= MOST_SECONDS:
+        if seconds is None or not MIN_SECONDS <= seconds <= MAX_SECONDS:
             raise InvalidValue(
                 "keep", f"{entry!r}: expected a time such as 30m, 12h, 7d, 2w or 1d12h, 1m to ten years"
             )

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from lapinq_core.domain.errors import InvalidValue
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  # the prefix of every secret
-SHORTEST_SECRET = 24
-LONGEST_SECRET = 64
+MIN_SECRET = 24
+MAX_SECRET = 64
 
 
 def read_secret(text: str) -> bytes:
@@ -19,9 +19,9 @@ def read_secret(text: str) -> bytes:
         key = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not text.startswith(SECRET_PREFIX) or not SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
+    if not text.startswith(SECRET_PREFIX) or not MIN_SECRET <= len(key) <= MAX_SECRET:
         raise InvalidValue(
-            "", f"must be {SECRET_PREFIX} and the base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} bytes"
+            "", f"must be {SECRET_PREFIX} and the base64 of {MIN_SECRET} to {MAX_SECRET} bytes"
         ) from None
     return key
 

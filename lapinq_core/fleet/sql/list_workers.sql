@@ -35,7 +35,7 @@ WITH chosen AS MATERIALIZED (
                    'progress', h.progress)
                ORDER BY h.place) AS tasks
       FROM held h
-     WHERE h.place <= %(most_tasks)s
+     WHERE h.place <= %(max_tasks)s
      GROUP BY h.worker_id, h.total
 )
 SELECT o.total,

@@ -5,7 +5,7 @@ import logging
 from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
 
-SHORTEST_KEY = 20
+MIN_KEY = 20
 """Characters of the API key in the settings. A shorter one causes a warning."""
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def warn_of_risky_settings(settings: Settings) -> None:
             "a caller with the API key can make workers call any function they can import:"
             " set LAPINQ_ALLOWED_MODULES"
         )
-    if settings.api_key is not None and len(settings.api_key) < SHORTEST_KEY:
+    if settings.api_key is not None and len(settings.api_key) < MIN_KEY:
         log.warning(
             "LAPINQ_API_KEY is short, and guessing it gives full access: use a long one (openssl rand -hex 32)"
         )

@@ -42,11 +42,11 @@ async def count_login(state: "State", scope: Scope, username: str) -> Tried:
         # Fold as the database does when it looks up the name. Otherwise each spelling would have its own count.
         name = await users.folded(conn, username) if could_be_username(username) else username
         tried = (
-            Counter(f"address:{address}", logins.MOST_BY_ADDRESS),
+            Counter(f"address:{address}", logins.MAX_PER_ADDRESS),
             Counter(
-                f"pair:{_blind(state, f'{address} {name}')}", logins.MOST_BY_NAME_AND_ADDRESS, forgets=True
+                f"pair:{_blind(state, f'{address} {name}')}", logins.MAX_PER_NAME_AND_ADDRESS, forgets=True
             ),
-            Counter(f"name:{_blind(state, name)}", logins.MOST_BY_NAME),
+            Counter(f"name:{_blind(state, name)}", logins.MAX_PER_NAME),
         )
         return tried, await logins.count_try(conn, tried)
 
@@ -58,7 +58,7 @@ async def count_login(state: "State", scope: Scope, username: str) -> Tried:
 
 async def count_guess(state: "State", session: Session) -> Tried:
     """Counts a guess at a logged-in user's current password, by their session only. Raises `TooManyTries`."""
-    tried = (Counter(f"session:{session.id}", logins.MOST_BY_SESSION, forgets=True),)
+    tried = (Counter(f"session:{session.id}", logins.MAX_PER_SESSION, forgets=True),)
     wait = await state.database.run(logins.count_try, tried)
     if wait is not None:
         raise TooManyTries(wait)

@@ -24,18 +24,18 @@ from lapinq_core.tasks.due_notices import announce
 from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, enqueue_once
 from lapinq_core.tasks.intake import Taken, take_in
 
-MOST_AT_ONCE = 500
-MOST_KEYS_AT_ONCE = 100
+MAX_AT_ONCE = 500
+MAX_KEYS_AT_ONCE = 100
 """Each takes one of the database's locks. There are a few thousand for all servers together."""
-MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
-MOST_FLUSHERS = 2
-MOST_WAITING = 10_000
+MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
+MAX_FLUSHERS = 2
+MAX_WAITING = 10_000
 BATCH_BYTES_PER_SECOND = 2 * 1024 * 1024
 """What a slow database stores. A large batch gets that much more time than other writes."""
-FIRST_PAUSE_SECONDS = 0.05
-LAST_PAUSE_SECONDS = 0.4
+INITIAL_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 0.4
 """Before the next try with a held key."""
-LEAST_TRY_SECONDS = 0.3
+MIN_TRY_SECONDS = 0.3
 """With less time left there is no other try: a database that is only slow must not count as down."""
 
 
@@ -64,7 +64,7 @@ class Intake:
         budget of a write, and `DatabaseUnavailable`, after which the task may be stored anyway.
         """
         self._database.check()
-        if len(self._waiting) + self._paused >= MOST_WAITING:
+        if len(self._waiting) + self._paused >= MAX_WAITING:
             raise Overloaded
         entry = _Entry(
             Asked([task], key), size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS
@@ -76,16 +76,16 @@ class Intake:
         """Like `put`, for several tasks: stores all or none."""
         budget = max(BUDGET_SECONDS, size / BATCH_BYTES_PER_SECOND)
         until = self._loop.time() + BUDGET_SECONDS
-        pause = FIRST_PAUSE_SECONDS
+        pause = INITIAL_PAUSE_SECONDS
         while True:
             [answer], taken = await self._database.within(budget, store, [Asked(tasks, key)])
             if not isinstance(answer, KeyHeld):
                 self._notify(taken)
                 return answer
-            if self._loop.time() + pause + LEAST_TRY_SECONDS > until:
+            if self._loop.time() + pause + MIN_TRY_SECONDS > until:
                 raise answer
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LAST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     def _notify(self, taken: Taken) -> None:
         self._notifier.wake(taken.queues)
@@ -93,7 +93,7 @@ class Intake:
 
     def _append(self, entry: "_Entry") -> None:
         self._waiting.append(entry)
-        if self._flushers < MOST_FLUSHERS:
+        if self._flushers < MAX_FLUSHERS:
             self._flushers += 1
             self._group.create_task(self._flush())
 
@@ -107,8 +107,8 @@ class Intake:
     def _next_batch(self) -> list["_Entry"]:
         """Takes the oldest waiting requests that fit into one statement."""
         entries: list[_Entry] = []
-        left, keys = MOST_BYTES_AT_ONCE, MOST_KEYS_AT_ONCE
-        while self._waiting and len(entries) < MOST_AT_ONCE and left > 0 and keys > 0:
+        left, keys = MAX_BYTES_AT_ONCE, MAX_KEYS_AT_ONCE
+        while self._waiting and len(entries) < MAX_AT_ONCE and left > 0 and keys > 0:
             entry = self._waiting.popleft()
             left -= entry.size
             keys -= entry.asked.key is not None
@@ -143,12 +143,12 @@ class Intake:
 
     def _pause(self, entry: "_Entry", held: KeyHeld) -> None:
         """Queues it again after a pause, unless its time will be up by then."""
-        if self._loop.time() + entry.pause + LEAST_TRY_SECONDS > entry.deadline:
+        if self._loop.time() + entry.pause + MIN_TRY_SECONDS > entry.deadline:
             entry.refuse(held)
             return
         self._paused += 1
         self._loop.call_later(entry.pause, self._resume, entry)
-        entry.pause = min(entry.pause * 2, LAST_PAUSE_SECONDS)
+        entry.pause = min(entry.pause * 2, MAX_PAUSE_SECONDS)
 
     def _resume(self, entry: "_Entry") -> None:
         self._paused -= 1
@@ -180,7 +180,7 @@ class _Entry(msgspec.Struct, gc=False):
     size: int
     stored: asyncio.Future[Earlier | None]
     deadline: float
-    pause: float = FIRST_PAUSE_SECONDS
+    pause: float = INITIAL_PAUSE_SECONDS
 
     def accept(self, earlier: Earlier | None) -> None:
         if not self.stored.done():

@@ -21,7 +21,7 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect
 
-MOST_WAITING = 1_000
+MAX_WAITING = 1_000
 POLL_INTERVAL_SECONDS = 0.5
 ANNOUNCE_INTERVAL_SECONDS = 2.0
 RECHECK_SECONDS = (0.01, 0.05)
@@ -58,7 +58,7 @@ class ResultWaits:
         Also returns the state when the application is about to stop, or when `gone` returns. Raises
         `DatabaseUnavailable` when the first lookup fails, and `Overloaded`.
         """
-        if self._count >= MOST_WAITING:
+        if self._count >= MAX_WAITING:
             raise Overloaded
         deadline = self._loop.time() + seconds
         waiter = _Waiter(self._loop.create_future())

@@ -25,8 +25,8 @@ from lapinq_core.people import keys
 from lapinq_core.runtime.loops import run_every
 
 FRESH_SECONDS = 5.0
-MOST_REMEMBERED = 1000
-MOST_ASKED = 1000
+MAX_REMEMBERED = 1000
+MAX_PENDING = 1000
 NOTE_INTERVAL_SECONDS = 60.0
 """How often the last use of a key is written."""
 _WRITE_INTERVAL_SECONDS = 5.0
@@ -96,7 +96,7 @@ class KeyCache:
         answer = self._in_flight.get(digest) or self._pending.get(digest)
         if answer is None:
             self._database.check()
-            if len(self._pending) >= MOST_ASKED:
+            if len(self._pending) >= MAX_PENDING:
                 raise Overloaded
             answer = self._pending[digest] = asyncio.get_running_loop().create_future()
             if not self._is_asking:
@@ -166,7 +166,7 @@ class _Memory:
 
     def put(self, digest: bytes, found: _Found) -> None:
         self._found.pop(digest, None)  # keeps the order by age
-        while len(self._found) >= MOST_REMEMBERED:
+        while len(self._found) >= MAX_REMEMBERED:
             del self._found[next(iter(self._found))]
         self._found[digest] = found
 

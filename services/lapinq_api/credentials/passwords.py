@@ -23,7 +23,7 @@ COST: dict[str, Any] = {
 }
 """One hash: 19 MiB, two passes, one lane. A password hashed at another cost is hashed again at the next login."""
 AT_ONCE = 2
-MOST_WAITING = 32
+MAX_WAITING = 32
 """Besides those being hashed. With two at a time and 30 ms each, the last waits half a second."""
 
 
@@ -68,7 +68,7 @@ class Passwords:
         return PasswordCheck(is_right, new_hash) if can_be and is_right else PasswordCheck(is_right=False)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        if self._waiting >= AT_ONCE + MOST_WAITING:
+        if self._waiting >= AT_ONCE + MAX_WAITING:
             raise Overloaded
         self._waiting += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)

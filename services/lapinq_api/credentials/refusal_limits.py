@@ -11,8 +11,8 @@ from collections.abc import Callable
 import msgspec
 
 WINDOW_SECONDS = 15 * 60.0
-MOST_BY_ONE = 20
-MOST_LOGINS = 200
+MAX_PER_CALLER = 20
+MAX_LOGINS = 200
 
 
 class _Window(msgspec.Struct):

@@ -27,7 +27,7 @@ from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 
 MAX_FORM_BYTES = 16 * 1024
-_MOST_FIELDS = 10
+_MAX_FIELDS = 10
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ async def _read_form(state: State, request: Request) -> tuple[str, str]:
 
     again = Request(request.scope, receive)
     try:
-        form = await again.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=MAX_FORM_BYTES)
+        form = await again.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
     except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
         log.info("could not read a login form: %s", type(error).__name__)
         raise InvalidValue("it", "is malformed") from error

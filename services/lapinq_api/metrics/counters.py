@@ -8,7 +8,7 @@ from prometheus_client.core import Metric
 
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.monitoring import catalogue
-from lapinq_core.monitoring.tallies import MOST_QUEUES, OTHER, Bounded, Histograms
+from lapinq_core.monitoring.tallies import MAX_QUEUES, OTHER, Bounded, Histograms
 
 HTTP_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -18,7 +18,7 @@ class Counters:
 
     def __init__(self) -> None:
         self._requests: Histograms[tuple[str, ...]] = Histograms(HTTP_BOUNDS)
-        self._queues: Bounded[str] = Bounded(MOST_QUEUES, OTHER)
+        self._queues: Bounded[str] = Bounded(MAX_QUEUES, OTHER)
         self._enqueued: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
     def answered(self, method: str, route: str, status: str, seconds: float) -> None:

@@ -20,7 +20,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.lookup.measure import QueueMeasures, measure
 from lapinq_core.monitoring import catalogue
-from lapinq_core.monitoring.tallies import MOST_QUEUES, OTHER
+from lapinq_core.monitoring.tallies import MAX_QUEUES, OTHER
 
 PART = "api"
 SCAN_PART = "api scans"
@@ -62,7 +62,7 @@ class Gauges:
 
     async def _measure(self) -> QueueMeasures | None:
         try:
-            return await self._database.within(MEASURE_SECONDS, measure, MOST_QUEUES)
+            return await self._database.within(MEASURE_SECONDS, measure, MAX_QUEUES)
         except (LapinqError, psycopg.Error) as error:
             log.info("no figures from the database for the metrics: %s", error)
             return None

@@ -12,7 +12,7 @@ from lapinq_core.domain.accounts.account import Actor, ActorKind
 log = logging.getLogger(__name__)
 
 _QUIET = ("/health", "/livez", "/readyz", "/metrics", "/fragments/", "/static/")
-_LONGEST_PATH = 300
+_MAX_PATH = 300
 
 
 def write_line(scope: Scope, status: int, seconds: float) -> None:
@@ -21,7 +21,7 @@ def write_line(scope: Scope, status: int, seconds: float) -> None:
     if not log.isEnabledFor(level):
         return
     # As sent: the decoded path could contain a line break.
-    path = scope.get("raw_path", b"")[:_LONGEST_PATH].decode("latin-1") or ascii(scope["path"])
+    path = scope.get("raw_path", b"")[:_MAX_PATH].decode("latin-1") or ascii(scope["path"])
     extra: dict[str, object] = {"request_id": scope.get(SCOPE_KEY)}
     actor: Actor | None = scope.get(ACTOR_KEY)
     if actor is not None and actor.kind is not ActorKind.ANONYMOUS:

@@ -39,7 +39,7 @@ class ProxyHeaders:
         if len(schemes) == 1 and (scheme := schemes.pop()) in _SCHEMES:
             scope["scheme"] = _SCHEMES[scheme][scope["type"] == "websocket"]
         found = peer
-        for text in reversed(b",".join(forwarded).rsplit(b",", _MOST_PROXIES)):
+        for text in reversed(b",".join(forwarded).rsplit(b",", _MAX_PROXIES)):
             address = _address(_without_port(text.strip().decode("latin-1")))
             if address is None:
                 break  # what precedes it is from an unknown sender
@@ -59,13 +59,13 @@ _SCHEMES = {
     b"ws": ("http", "ws"),
     b"wss": ("https", "wss"),
 }
-_MOST_PROXIES = 50
-_LONGEST = 100
+_MAX_PROXIES = 50
+_MAX_ADDRESS = 100
 
 
 def _address(text: str) -> Address | None:
     """`text` as an address, with IPv4-mapped IPv6 as IPv4; None if it isn't one."""
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_ADDRESS:
         return None
     try:
         address = ipaddress.ip_address(text.partition("%")[0])

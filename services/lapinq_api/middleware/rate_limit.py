@@ -12,7 +12,7 @@ from lapinq_api.wire.path import is_api
 from lapinq_api.wire.sources import source_of
 
 WINDOW_SECONDS = 60.0
-MOST_ADDRESSES = 50_000
+MAX_ADDRESSES = 50_000
 _EVERYBODY_ELSE = ""
 
 
@@ -20,7 +20,7 @@ class RateLimit:
     """Counts requests by address in this minute and the one before. The latter fades as this minute passes.
 
     This sliding window holds the limit in any minute, approximately if requests came unevenly, with two numbers per
-    address. Addresses beyond `MOST_ADDRESSES` share a count. Every response, including errors, carries the figures of
+    address. Addresses beyond `MAX_ADDRESSES` share a count. Every response, including errors, carries the figures of
     its address, so this layer is outside of `ErrorResponses`.
     """
 
@@ -66,7 +66,7 @@ class RateLimit:
         if window != self._window:
             self._last_minute = self._this_minute if window == self._window + 1 else {}
             self._this_minute, self._window = {}, int(window)
-        if source not in self._this_minute and len(self._this_minute) >= MOST_ADDRESSES:
+        if source not in self._this_minute and len(self._this_minute) >= MAX_ADDRESSES:
             source = _EVERYBODY_ELSE
         count = self._this_minute.get(source, 0)
         before = self._last_minute.get(source, 0)

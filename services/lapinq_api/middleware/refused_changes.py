@@ -13,7 +13,7 @@ from lapinq_api.wire.origins import SAFE_METHODS
 from lapinq_api.wire.path import route_path
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 
-_LONGEST_PATH = 300
+_MAX_PATH = 300
 
 
 class RefusedChanges:
@@ -33,7 +33,7 @@ class RefusedChanges:
 
     async def _note(self, scope: Scope, sentence: str) -> None:
         # Without the query, which may contain search terms.
-        target = f"{scope['method']} {route_path(scope)[:_LONGEST_PATH]}".encode(errors="replace").decode()
+        target = f"{scope['method']} {route_path(scope)[:_MAX_PATH]}".encode(errors="replace").decode()
         await record_refused_change(self._state, author_of(Request(scope)), target, sentence)
 
 

@@ -55,7 +55,7 @@ async def read_json(scope: Scope, receive: Receive, limit: int, admission: Admis
             if value.lower() != b"identity":
                 raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must not be compressed")
         elif name == b"content-length":
-            declared = int(value) if value.isdigit() and len(value) <= _LONGEST_NUMBER else 0
+            declared = int(value) if value.isdigit() and len(value) <= _MAX_NUMBER else 0
     if declared > limit:
         raise _too_large(limit)
     return await read_body(scope, receive, limit, admission)
@@ -122,6 +122,6 @@ def _too_large(limit: int) -> Refused:
     )
 
 
-_LONGEST_NUMBER = 18
+_MAX_NUMBER = 18
 _JSON = re.compile(rb"application/(?:json|[\w.-]+\+json)")
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([^\s\";]*)")

@@ -9,7 +9,7 @@ from lapinq_api.wire.query import whole_number
 from lapinq_core.domain.errors import InvalidValue
 
 DEFAULT_LIMIT = 50
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 
 CURSOR_HEADER = "X-Next-Cursor"
 CURSOR_HEADERS = {CURSOR_HEADER: "The `cursor` of the next page, if there is one."}
@@ -17,7 +17,7 @@ CURSOR_HEADERS = {CURSOR_HEADER: "The `cursor` of the next page, if there is one
 LIMIT = Parameter(
     name="limit",
     description="Most to answer.",
-    schema={"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT},
+    schema={"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": DEFAULT_LIMIT},
 )
 
 
@@ -32,7 +32,7 @@ def cursor_parameter(pattern: str) -> Parameter:
 
 def read_limit(query: dict[str, str]) -> int:
     """The page size. Raises `InvalidValue`."""
-    return whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MOST_LISTED)
+    return whole_number("limit", query.get("limit"), DEFAULT_LIMIT, lowest=1, highest=MAX_LISTED)
 
 
 def wrong_cursor() -> InvalidValue:

@@ -23,7 +23,7 @@ SCAN_BUDGET_SECONDS = 5.0
 """For a scan, which may read far if its filter matches little."""
 SCAN_SHARE = 0.3
 """The scans' share of connections."""
-MOST_SCANS_WAITING = 50
+MAX_SCANS_WAITING = 50
 _CLOSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Database:
         self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)
         # Not the pool's own queue: a request that gets no connection there can't tell whether the database is down.
         self._scan_limit = WaitingLimit(
-            scans, MOST_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
+            scans, MAX_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
         )
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False

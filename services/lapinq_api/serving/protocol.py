@@ -23,13 +23,13 @@ from lapinq_api.serving.stall_watch import StallWatch
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, sentence
 
-MOST_CONNECTIONS = 5000
+MAX_CONNECTIONS = 5000
 OTHER_FILES = 256
 """Open files that the process needs for anything but connections."""
-MOST_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Of the request line and headers, and of the overhead in a chunked body."""
-MOST_HEADERS = 200
-MOST_REFUSED_BYTES = 1024 * 1024
+MAX_HEADERS = 200
+MAX_REFUSED_BYTES = 1024 * 1024
 """Of a body that arrive after the response, e.g. to an expired session. With fewer the connection is kept."""
 HEAD_SECONDS = 20.0
 UNREAD_SECONDS = 30.0
@@ -39,7 +39,7 @@ _SPARE = 100
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. Above `MOST_CONNECTIONS` requests are answered 503; slightly above that, connections are
+    """One connection. Above `MAX_CONNECTIONS` requests are answered 503; slightly above that, connections are
     aborted."""
 
     def __init__(
@@ -51,7 +51,7 @@ class HttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._application = self.app
-        self._most = most_connections()
+        self._most = max_connections()
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_watch = StallWatch(self.loop, UNREAD_SECONDS)
         self._is_websocket = False
@@ -78,9 +78,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_websocket or self.transport.is_closing():
             return
         is_answering = self._is_answering()
-        if self._refused > MOST_REFUSED_BYTES:
+        if self._refused > MAX_REFUSED_BYTES:
             self._close()
-        elif self._overhead > MOST_HEAD_BYTES and (self._is_in_head or is_answering):
+        elif self._overhead > MAX_HEAD_BYTES and (self._is_in_head or is_answering):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
         elif not is_answering and self._head_timer is None:
             self._await_head()
@@ -153,7 +153,7 @@ class HttpProtocol(HttpToolsProtocol):
             return _too_many
         is_short = self._last_read <= _SHORT_BYTES and self._overhead <= _SHORT_BYTES
         size = 0 if is_short else len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > MOST_HEAD_BYTES or len(self.headers) > MOST_HEADERS:
+        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             return _too_large
         return self._application
 
@@ -190,12 +190,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._stall_watch.end()
 
 
-def most_connections() -> int:
-    """`MOST_CONNECTIONS`, or fewer if the limit of open files is lower."""
+def max_connections() -> int:
+    """`MAX_CONNECTIONS`, or fewer if the limit of open files is lower."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return MOST_CONNECTIONS
-    return min(MOST_CONNECTIONS, max(soft - OTHER_FILES, soft // 2))
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(soft - OTHER_FILES, soft // 2))
 
 
 async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
@@ -212,4 +212,4 @@ def _closing(status: int, text: str, headers: dict[str, str] | None = None) -> J
     return sentence(status, text, {"Connection": "close", **(headers or {})})
 
 
-_TOO_LARGE = f"the request line and headers must not exceed {MOST_HEAD_BYTES} bytes or {MOST_HEADERS} headers"
+_TOO_LARGE = f"the request line and headers must not exceed {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers"

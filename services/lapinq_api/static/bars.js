@@ -2,7 +2,7 @@
 
 import { now } from "./times.js";
 
-const LEAST = 0.8; // percent of the bar, for a very short step
+const MIN_PERCENT = 0.8; // percent of the bar, for a very short step
 const TICK_MS = 1000;
 
 function draw(bar) {
@@ -12,7 +12,7 @@ function draw(bar) {
     piece.dataset.since ? Math.max(0, now() - Date.parse(piece.dataset.since)) / 1000 : Number(piece.dataset.seconds),
   );
   const total = seconds.reduce((sum, one) => sum + one, 0);
-  const least = Math.min(LEAST, 50 / pieces.length);
+  const least = Math.min(MIN_PERCENT, 50 / pieces.length);
   let x = 0;
   pieces.forEach((piece, index) => {
     const share = total ? seconds[index] / total : 1 / pieces.length;

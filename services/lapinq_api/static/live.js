@@ -9,15 +9,15 @@ import { keepSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
 import { drawTrees } from "./tree.js";
 
-const FIRST_PAUSE_MS = 500;
-const LAST_PAUSE_MS = 15000;
+const INITIAL_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 15000;
 const SESSION_ENDED = 1008;
 
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
 const deferred = new Map(); // part → its update, delayed by a pause, a selection, or the pointer
 let socket, reconnectTimer;
-let pause = FIRST_PAUSE_MS;
+let pause = INITIAL_PAUSE_MS;
 let isPaused = false;
 let connection = "still"; // or live, away (the database is unavailable), stale, reconnecting
 
@@ -108,7 +108,7 @@ function receive(event) {
   if (message.parts) {
     for (const [id, html] of Object.entries(message.parts)) show(id, html);
     showState("live");
-    pause = FIRST_PAUSE_MS;
+    pause = INITIAL_PAUSE_MS;
   } else if (message.away) {
     showState("away");
   } else if (message.error) {
@@ -133,7 +133,7 @@ function connect() {
     showState("reconnecting");
     // With jitter, so that not all viewers reconnect to a restarted server at the same time.
     reconnectTimer = setTimeout(connect, pause * (0.5 + Math.random()));
-    pause = Math.min(pause * 2, LAST_PAUSE_MS);
+    pause = Math.min(pause * 2, MAX_PAUSE_MS);
   };
 }
 

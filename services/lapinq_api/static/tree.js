@@ -8,8 +8,8 @@ import { text } from "./page.js";
 const CHUNK = 50;
 const OPEN_DEPTH = 2;
 const OPEN_ENTRIES = 20;
-const LONGEST_STRING = 300;
-const MOST_MATCHES = 200;
+const MAX_STRING = 300;
+const MAX_MATCHES = 200;
 const PAUSE_MS = 150;
 
 const branches = new WeakMap(); // details element → its content
@@ -48,7 +48,7 @@ function branch(label, className, content) {
 }
 
 function string(value) {
-  if (value.text.length <= LONGEST_STRING) return make("span", "string", value.text);
+  if (value.text.length <= MAX_STRING) return make("span", "string", value.text);
   const details = make("details", "long");
   const summary = make("summary");
   summary.append(make("span", "string", `${value.text.slice(0, 100)}…`), " ", make("span", "brief", value.text.length));
@@ -114,7 +114,7 @@ function mark(element, wanted) {
   const lower = content.toLowerCase();
   const pieces = [];
   let at = 0;
-  for (let next = lower.indexOf(wanted); next >= 0 && pieces.length < MOST_MATCHES; next = lower.indexOf(wanted, at)) {
+  for (let next = lower.indexOf(wanted); next >= 0 && pieces.length < MAX_MATCHES; next = lower.indexOf(wanted, at)) {
     pieces.push(content.slice(at, next), make("mark", "", content.slice(next, next + wanted.length)));
     at = next + wanted.length;
   }
@@ -140,14 +140,14 @@ function search(box) {
     if (!value) continue;
     const list = show(place, value);
     if (!wanted) continue;
-    const found = find(value, wanted, MOST_MATCHES - count);
-    for (const match of found.slice(0, MOST_MATCHES - count)) markMatch(list, match, wanted);
+    const found = find(value, wanted, MAX_MATCHES - count);
+    for (const match of found.slice(0, MAX_MATCHES - count)) markMatch(list, match, wanted);
     count += found.length;
   }
   const said = document.getElementById("json-matches");
   if (!wanted) said.textContent = "";
   else if (!count) said.textContent = text("no_matches");
-  else said.textContent = count > MOST_MATCHES ? text("many_matches", { n: MOST_MATCHES }) : text("matches", { n: count });
+  else said.textContent = count > MAX_MATCHES ? text("many_matches", { n: MAX_MATCHES }) : text("matches", { n: count });
 }
 
 function next(box) {

@@ -11,14 +11,14 @@ from typing import Self
 from lapinq_api.wire.codec import off_loop_if_large
 from lapinq_api.wire.errors import Overloaded, Refused
 
-MOST_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 """More than the largest batch takes, unless it consists mostly of brackets or single characters."""
 
 
 class Admission:
     """Counts the bytes of bodies in memory. Used by one event loop."""
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    def __init__(self, most: int = MAX_BYTES) -> None:
         self._most = most
         self.held = 0
 

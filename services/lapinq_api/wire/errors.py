@@ -15,7 +15,7 @@ from lapinq_core.tasks.idempotency import KeyHeld
 
 RETRY_AFTER_SECONDS = 1
 NOTHING_HERE = "there is nothing at this path"
-_LONGEST_SHOWN = 200
+_MAX_SHOWN = 200
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -100,4 +100,4 @@ def _invalid(error: InvalidValue) -> Json:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from lapinq_core.domain.errors import InvalidValue
 
-_MOST_PARAMETERS = 100
+_MAX_PARAMETERS = 100
 
 
 def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
@@ -19,12 +19,12 @@ def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
         return {}
     try:
         pairs = parse_qsl(
-            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS
         )
     except UnicodeDecodeError as error:
         raise InvalidValue("the query", "must be encoded in UTF-8") from error
     except ValueError as error:
-        raise InvalidValue("the query", f"must have at most {_MOST_PARAMETERS} parameters") from error
+        raise InvalidValue("the query", f"must have at most {_MAX_PARAMETERS} parameters") from error
     query: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpcore
 
-MOST_PIECE = 4 * 1024
+MAX_PIECE = 4 * 1024
 """Bytes per read."""
-MOST_ANSWER = 128 * 1024
+MAX_ANSWER = 128 * 1024
 """Bytes read after a write: a response, with everything before it."""
 
 
@@ -20,18 +20,18 @@ class BoundedStream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self._left = MOST_ANSWER
+        self._left = MAX_ANSWER
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Raises `RemoteProtocolError` when the response exceeds the limit."""
         if self._left <= 0:
             raise httpcore.RemoteProtocolError("the response is too long")
-        piece = await self._stream.read(min(max_bytes, MOST_PIECE), timeout)
+        piece = await self._stream.read(min(max_bytes, MAX_PIECE), timeout)
         self._left -= len(piece)
         return piece
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._left = MOST_ANSWER
+        self._left = MAX_ANSWER
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:

@@ -26,7 +26,7 @@ from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.metrics import DeliveryMetrics
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import WHOLE_SECONDS, Poster
-from lapinq_scheduler.webhooks.receivers import MOST_AT_ONCE, MOST_EACH, Receivers
+from lapinq_scheduler.webhooks.receivers import MAX_AT_ONCE, MAX_PER_HOST, Receivers
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
@@ -47,7 +47,7 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     assert settings.database_url is not None, "the caller resolves the database"
     network = GuardedNetwork(read_allowed(settings.webhook_allow))
     keys = [read_secret(secret) for secret in settings.webhook_secret]
-    poster = Poster(network, keys, most_at_once=MOST_AT_ONCE)
+    poster = Poster(network, keys, max_at_once=MAX_AT_ONCE)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
     own_metrics = DeliveryMetrics()
@@ -131,7 +131,7 @@ class _Deliveries:
                 self._receivers.free_for_any,
                 lease=LEASE_SECONDS,
                 places=self._receivers.places(),
-                places_each=MOST_EACH,
+                places_each=MAX_PER_HOST,
                 after=self._after,
             )
         return taken

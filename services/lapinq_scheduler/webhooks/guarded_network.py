@@ -17,7 +17,7 @@ from lapinq_core.domain.webhooks.target import Allowed
 from lapinq_scheduler.webhooks.bounded_stream import BoundedStream
 from lapinq_scheduler.webhooks.resolver import Lookup, Resolver
 
-_MOST_ADDRESSES = 4
+_MAX_ADDRESSES = 4
 _CONNECT_SECONDS = 5.0
 
 
@@ -66,12 +66,12 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def callable_addresses(self, host: str, port: int, timeout: float) -> list[str]:
-        """The allowed addresses of `host`, up to `_MOST_ADDRESSES`. Raises as `connect_tcp`."""
+        """The allowed addresses of `host`, up to `_MAX_ADDRESSES`. Raises as `connect_tcp`."""
         found = await self._resolver.addresses(host, port, timeout)
         admitted = [address for address in found if self._allowed.admits(host, address)]
         if not admitted:
             raise TargetRefused(f"the address of {host} is private")
-        return admitted[:_MOST_ADDRESSES]
+        return admitted[:_MAX_ADDRESSES]
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 15.0
 """From the start of a delivery to the status line of the response."""
 _LEFTOVERS_SECONDS = 1.0
-MOST_READ = 64 * 1024
+MAX_READ = 64 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 class Poster:
     """Sends events, on one event loop. Signs each with all `keys`."""
 
-    def __init__(self, network: GuardedNetwork, keys: Sequence[bytes], *, most_at_once: int) -> None:
+    def __init__(self, network: GuardedNetwork, keys: Sequence[bytes], *, max_at_once: int) -> None:
         self._keys = keys
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(),
-            max_connections=2 * most_at_once,
-            max_keepalive_connections=most_at_once,
+            max_connections=2 * max_at_once,
+            max_keepalive_connections=max_at_once,
             keepalive_expiry=5.0,
             network_backend=network,
         )
@@ -94,7 +94,7 @@ async def _read_leftovers(response: httpcore.Response) -> None:
         async with asyncio.timeout(_LEFTOVERS_SECONDS):
             async for part in response.aiter_stream():
                 size += len(part)
-                if size > MOST_READ:
+                if size > MAX_READ:
                     return
 
 

@@ -7,11 +7,11 @@ for *known* hosts, which last answered quickly.
 
 from collections import Counter, OrderedDict
 
-MOST_AT_ONCE = 20
-MOST_EACH = 4
-MOST_DOUBTFUL = MOST_AT_ONCE // 2
+MAX_AT_ONCE = 20
+MAX_PER_HOST = 4
+MAX_DOUBTFUL = MAX_AT_ONCE // 2
 QUICK_SECONDS = 5.0
-_MOST_REMEMBERED = 1000
+_MAX_REMEMBERED = 1000
 
 
 class Receivers:
@@ -25,22 +25,22 @@ class Receivers:
     @property
     def free(self) -> int:
         """How many more may be sent."""
-        return MOST_AT_ONCE - self._in_flight.total()
+        return MAX_AT_ONCE - self._in_flight.total()
 
     @property
     def free_for_any(self) -> int:
         """How many of `free` may go to any host, known or not."""
         doubtful = sum(count for host, count in self._in_flight.items() if host not in self._known)
-        return max(0, min(self.free, MOST_DOUBTFUL - doubtful))
+        return max(0, min(self.free, MAX_DOUBTFUL - doubtful))
 
     def known_places(self) -> dict[str, int]:
         """How many more may be sent to each known host."""
-        return {host: max(MOST_EACH - self._in_flight[host], 0) for host in self._known}
+        return {host: max(MAX_PER_HOST - self._in_flight[host], 0) for host in self._known}
 
     def places(self) -> dict[str, int]:
-        """How many more may be sent to each host listed; to any other, `MOST_EACH`."""
-        found = {host: max(MOST_EACH - count, 0) for host, count in self._in_flight.items()}
-        left = MOST_DOUBTFUL - sum(self._in_flight[host] for host in self._failing)
+        """How many more may be sent to each host listed; to any other, `MAX_PER_HOST`."""
+        found = {host: max(MAX_PER_HOST - count, 0) for host, count in self._in_flight.items()}
+        left = MAX_DOUBTFUL - sum(self._in_flight[host] for host in self._failing)
         for host in self._failing:  # the one that failed longest ago comes first
             found[host] = 1 if left > 0 and not self._in_flight[host] else 0
             left -= found[host]
@@ -61,5 +61,5 @@ class Receivers:
             return
         remembered = self._known if answered else self._failing
         remembered[host] = None
-        if len(remembered) > _MOST_REMEMBERED:
+        if len(remembered) > _MAX_REMEMBERED:
             remembered.popitem(last=False)

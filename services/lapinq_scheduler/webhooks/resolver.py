@@ -16,7 +16,7 @@ from lapinq_core.domain.errors import LapinqError
 Lookup = Callable[..., list[Any]]
 """`socket.getaddrinfo`, or a replacement."""
 
-MOST_LOOKUPS = 40
+MAX_LOOKUPS = 40
 """In progress, including abandoned ones."""
 
 
@@ -33,7 +33,7 @@ class Resolver:
 
     async def addresses(self, host: str, port: int, timeout: float) -> list[str]:
         """The addresses of `host` in the system's order of preference, without duplicates. Raises `Unresolved`."""
-        if self._in_progress >= MOST_LOOKUPS:
+        if self._in_progress >= MAX_LOOKUPS:
             raise Unresolved(f"{host} could not be resolved: the resolver does not answer")
         self._in_progress += 1
         loop = asyncio.get_running_loop()

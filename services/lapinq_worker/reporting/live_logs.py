@@ -16,7 +16,7 @@ from lapinq_core.tasks import work
 from lapinq_worker.running.host import LoggingAttempt
 
 INTERVAL_SECONDS = 1.0
-MOST_CHARACTERS = 8_000
+MAX_CHARACTERS = 8_000
 """Of the end of a log."""
 MAX_BATCH = 100
 
@@ -64,6 +64,6 @@ class LiveLogs:
 
 def _latest(text: str) -> str:
     """The whole lines at the end of `text` that fit."""
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text
-    return text[-MOST_CHARACTERS:].partition("\n")[2] or text[-MOST_CHARACTERS:]
+    return text[-MAX_CHARACTERS:].partition("\n")[2] or text[-MAX_CHARACTERS:]

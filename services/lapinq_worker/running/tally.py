@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 from lapinq_core.domain.tasks.outcome import Outcome, Snoozed
 from lapinq_core.monitoring import catalogue
-from lapinq_core.monitoring.tallies import MOST_QUEUES, MOST_TASKS, OTHER, Bounded, Histograms
+from lapinq_core.monitoring.tallies import MAX_QUEUES, MAX_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
 
 Ran = tuple[str, str, float]  # queue, task, seconds
@@ -38,8 +38,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.completions: list[Ran] = []
-        self._queues: Bounded[str] = Bounded(MOST_QUEUES, OTHER)
-        self._pairs: Bounded[_Pair] = Bounded(MOST_TASKS, (OTHER, OTHER))
+        self._queues: Bounded[str] = Bounded(MAX_QUEUES, OTHER)
+        self._pairs: Bounded[_Pair] = Bounded(MAX_TASKS, (OTHER, OTHER))
         self._outcomes: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self._runs: Histograms[tuple[str, ...]] = Histograms(RUN_BOUNDS)
         self._waits: Histograms[tuple[str, ...]] = Histograms(WAIT_BOUNDS)

@@ -50,8 +50,8 @@ MAX_BACKLOG = 20_000
 MAX_BACKLOG_CHARACTERS = 256 * 1024 * 1024
 STATEMENT_DEADLINE_SECONDS = 20.0
 PROGRESS_SECONDS = 2.0
-FIRST_BACKOFF_SECONDS = 0.1
-LAST_BACKOFF_SECONDS = 2.0
+INITIAL_BACKOFF_SECONDS = 0.1
+MAX_BACKOFF_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -198,17 +198,17 @@ class Settler:
 
     async def run(self) -> None:
         """Writes, until cancelled."""
-        backoff = FIRST_BACKOFF_SECONDS
+        backoff = INITIAL_BACKOFF_SECONDS
         try:
             while True:
                 await self._some.wait()
                 try:
                     await self._write_some(STATEMENT_DEADLINE_SECONDS)
-                    backoff = FIRST_BACKOFF_SECONDS
+                    backoff = INITIAL_BACKOFF_SECONDS
                 except Exception as error:  # noqa: BLE001  # a loop's turn: outcomes must be written eventually
                     self._failures.failed(error)
                     await asyncio.sleep(backoff)
-                    backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
+                    backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
         finally:
             await self._disconnect()
 

@@ -99,9 +99,9 @@ def test_what_is_not_due_needs_no_worker_yet(database: str) -> None:
 
 def test_only_the_fullest_queues_are_told(database: str) -> None:
     async def test(conn: Conn) -> None:
-        for number in range(alerts.MOST_QUEUES + 1):
+        for number in range(alerts.MAX_QUEUES + 1):
             await enqueue(conn, 1 if number == 7 else 2, queue_name=f"queue {number:02}")
-        expected = [f"queue {number:02}" for number in range(alerts.MOST_QUEUES + 1) if number != 7]
+        expected = [f"queue {number:02}" for number in range(alerts.MAX_QUEUES + 1) if number != 7]
         assert await unserved(conn) == expected
 
     on_connections(database, test)

@@ -104,7 +104,7 @@ def test_the_living_come_first_and_the_rest_is_counted(
             await add_worker(conn, name=name)
         found = await steering.list_workers(conn)
         assert ([worker.name for worker in found.workers], found.more) == (["b", "c", "d", "a"], 0)
-        monkeypatch.setattr(steering, "MOST_WORKERS", 2)
+        monkeypatch.setattr(steering, "MAX_WORKERS", 2)
         found = await steering.list_workers(conn)
         assert ([worker.name for worker in found.workers], found.more) == (["b", "c"], 2)
 
@@ -122,7 +122,7 @@ def test_the_tasks_held_for_longest_are_shown(database: str) -> None:
             (ids[20],),
         )
         one, two = (await steering.list_workers(conn)).workers
-        assert (one.task_count, len(one.tasks)) == (24, steering.MOST_TASKS)
+        assert (one.task_count, len(one.tasks)) == (24, steering.MAX_TASKS)
         assert [task.id for task in one.tasks] == [ids[20], *ids[:19]]
         longest = one.tasks[0]
         assert (longest.task_name, longest.queue_name, longest.progress) == ("add", "default", 40)
@@ -206,13 +206,13 @@ def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
         await claim(conn, worker, 100)
         await conn.execute("ANALYZE lapinq_running, lapinq_workers")
         for which in (None, worker):
-            params = {"id": which, "limit": steering.MOST_WORKERS, "most_tasks": steering.MOST_TASKS}
+            params = {"id": which, "limit": steering.MAX_WORKERS, "max_tasks": steering.MAX_TASKS}
             found = await plan(plain, "list_workers", params)
             assert set(scanned_whole(found)) <= {"lapinq_running", "lapinq_workers"}
             of_tasks = [
                 node for node in nodes(found) if node.get("Relation Name", "").startswith("lapinq_tasks_")
             ]
-            assert sum(node["Actual Loops"] for node in of_tasks) == steering.MOST_TASKS
+            assert sum(node["Actual Loops"] for node in of_tasks) == steering.MAX_TASKS
             assert blocks(found) < 500
 
     on_connections(database, test, 2)

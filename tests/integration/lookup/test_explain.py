@@ -192,7 +192,7 @@ def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str) -> N
 def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_worker(conn)
-        await crowd(conn, "default", explaining.MOST_AHEAD)
+        await crowd(conn, "default", explaining.MAX_AHEAD)
         made = await enqueue(conn, 2)
         await crowd(conn, "default", 10)
         await conn.execute("ANALYZE lapinq_ready")
@@ -200,7 +200,7 @@ def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
             reason = await explain(conn, task_id)
             assert isinstance(reason, InLine)
             # None is what a busy machine has no time for.
-            assert reason.ahead in (explaining.MOST_AHEAD, None)
+            assert reason.ahead in (explaining.MAX_AHEAD, None)
             assert reason.ahead is None or reason.ahead_is_capped is is_capped
 
     on_connections(database, test)

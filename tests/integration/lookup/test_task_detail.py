@@ -81,8 +81,8 @@ def test_of_many_attempts_the_latest_are_told_and_of_few_what_they_said(database
         attempts, is_cut = await task_detail.get_attempts(conn, task_id)
         assert is_cut
         assert [one.attempt for one in attempts] == list(range(60, 10, -1))
-        assert sum(one.traceback is not None for one in attempts) == task_detail.MOST_TRACEBACKS
-        assert sum(one.logs is not None for one in attempts) == task_detail.MOST_LOGS
+        assert sum(one.traceback is not None for one in attempts) == task_detail.MAX_TRACEBACKS
+        assert sum(one.logs is not None for one in attempts) == task_detail.MAX_LOGS
         assert all(one.has_logs for one in attempts)
         assert attempts[0].traceback == "Traceback …"
 

@@ -53,11 +53,11 @@ def test_a_name_is_given_once_and_the_number_of_keys_is_bounded(database: str) -
         await conn.execute(
             "INSERT INTO lapinq_api_keys (name, key_hash, hint, scopes, created_by, created_at)"
             " SELECT n, sha256(n::text::bytea), 'abcd', '{read}', 'x', now() FROM generate_series(2, %s) n",
-            (keys.MOST_KEYS,),
+            (keys.MAX_KEYS,),
         )
         with pytest.raises(TooManyKeys):
             await make(conn, "one more", OTHER)
-        assert len(await keys.list_all(conn)) == keys.MOST_KEYS
+        assert len(await keys.list_all(conn)) == keys.MAX_KEYS
         assert await actions(conn) == [("key.create", str(made.id), {"name": "ci", "scopes": ["enqueue"]})]
 
     on_connections(database, test)
@@ -68,11 +68,11 @@ def test_of_two_at_once_that_would_be_the_last_one_is_made(database: str) -> Non
         await one.execute(
             "INSERT INTO lapinq_api_keys (name, key_hash, hint, scopes, created_by, created_at)"
             " SELECT n, sha256(n::text::bytea), 'abcd', '{read}', 'x', now() FROM generate_series(2, %s) n",
-            (keys.MOST_KEYS,),
+            (keys.MAX_KEYS,),
         )
         both = await asyncio.gather(make(one), make(two, "other", OTHER), return_exceptions=True)
         assert sum(isinstance(outcome, TooManyKeys) for outcome in both) == 1
-        assert len(await keys.list_all(one)) == keys.MOST_KEYS
+        assert len(await keys.list_all(one)) == keys.MAX_KEYS
 
     on_connections(database, test, 2)
 

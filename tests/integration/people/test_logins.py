@@ -7,18 +7,18 @@ from lapinq_core.people.logins import Counter
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
-MOST = 5
+MAX_TRIES = 5
 
 
 def counters(name: str, address: str) -> list[Counter]:
-    return [Counter(address, 3 * MOST), Counter(name, MOST, forgets=True)]
+    return [Counter(address, 3 * MAX_TRIES), Counter(name, MAX_TRIES, forgets=True)]
 
 
 def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(database: str) -> None:
     async def test(conn: Conn) -> None:
-        waits = [await logins.count_try(conn, counters("lisa", f"address {n}")) for n in range(MOST + 2)]
-        assert waits[:MOST] == [None] * MOST
-        assert all(wait is not None and 890 < wait <= 900 for wait in waits[MOST:])
+        waits = [await logins.count_try(conn, counters("lisa", f"address {n}")) for n in range(MAX_TRIES + 2)]
+        assert waits[:MAX_TRIES] == [None] * MAX_TRIES
+        assert all(wait is not None and 890 < wait <= 900 for wait in waits[MAX_TRIES:])
         assert await logins.count_try(conn, counters("bob", "address 1")) is None
         await conn.execute("UPDATE lapinq_login_tries SET since = since - interval '15 minutes'")
         assert await logins.count_try(conn, counters("lisa", "address 1")) is None
@@ -28,10 +28,10 @@ def test_beyond_the_most_the_rest_wait_for_the_end_of_the_window(database: str) 
 
 def test_what_is_refused_is_neither_written_nor_counted_under_what_follows(database: str) -> None:
     async def test(conn: Conn) -> None:
-        for number in range(3 * MOST):
+        for number in range(3 * MAX_TRIES):
             assert await logins.count_try(conn, counters(f"name {number}", "one")) is None
         before = await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall()
-        for _ in range(2 * MOST):
+        for _ in range(2 * MAX_TRIES):
             assert await logins.count_try(conn, counters("victim", "one")) is not None
         assert await (await conn.execute("SELECT xmin, ctid FROM lapinq_login_tries")).fetchall() == before
         assert await logins.count_try(conn, counters("victim", "other")) is None
@@ -45,18 +45,18 @@ def test_guesses_at_the_same_moment_are_all_counted(database: str) -> None:
             return sum([await logins.count_try(conn, counters("lisa", address)) is None for _ in range(5)])
 
         passed = await asyncio.gather(*(guess(conn, str(n)) for n, conn in enumerate(connections)))
-        assert sum(passed) == MOST
+        assert sum(passed) == MAX_TRIES
 
     on_connections(database, test, 8)
 
 
 def test_a_success_takes_back_its_own_try_or_all_that_it_forgets(database: str) -> None:
     async def test(conn: Conn) -> None:
-        for _ in range(MOST):
+        for _ in range(MAX_TRIES):
             await logins.count_try(conn, counters("lisa", "one"))
         await logins.succeeded(conn, counters("lisa", "one"))
         rows = await (await conn.execute("SELECT key, tries FROM lapinq_login_tries")).fetchall()
-        assert rows == [("one", MOST - 1)]
+        assert rows == [("one", MAX_TRIES - 1)]
         assert await logins.count_try(conn, counters("lisa", "one")) is None
         await logins.succeeded(conn, counters("unknown", "unknown"))
 

@@ -185,9 +185,9 @@ def test_one_user_has_a_hundred_sessions_at_most(database: str) -> None:
     async def test(conn: Conn) -> None:
         lisa, bob = await add_user(conn), await add_user(conn, "bob")
         await begin(conn, bob, "bob's")
-        for number in range(sessions.MOST_SESSIONS + 3):
+        for number in range(sessions.MAX_SESSIONS + 3):
             await begin(conn, lisa, str(number))
-        assert len(await sessions.list_of(conn, lisa.id, hashed("0"))) == sessions.MOST_SESSIONS
+        assert len(await sessions.list_of(conn, lisa.id, hashed("0"))) == sessions.MAX_SESSIONS
         for name, holds in (("0", False), ("2", False), ("3", True), ("102", True), ("bob's", True)):
             assert (await sessions.find(conn, hashed(name)) is not None) is holds, name
 

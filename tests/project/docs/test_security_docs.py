@@ -21,20 +21,20 @@ KIB, MIB = 1024, 1024 * 1024
     ("what", "limit"),
     [
         ("form of a login", f"{login.MAX_FORM_BYTES // KIB} KiB"),
-        ("all bodies together, as they arrive and decoded", f"about {admission.MOST_BYTES // MIB} MiB"),
+        ("all bodies together, as they arrive and decoded", f"about {admission.MAX_BYTES // MIB} MiB"),
         ("time for a body, from when the server reads it", f"{body.BODY_SECONDS:g} s"),
         (
             "request line and headers",
-            f"{protocol.MOST_HEAD_BYTES // KIB} KiB, {protocol.MOST_HEADERS} headers",
+            f"{protocol.MAX_HEAD_BYTES // KIB} KiB, {protocol.MAX_HEADERS} headers",
         ),
         ("time for the request line and headers", f"{protocol.HEAD_SECONDS:g} s;"),
-        ("connections", f"{protocol.MOST_CONNECTIONS}, "),
+        ("connections", f"{protocol.MAX_CONNECTIONS}, "),
         ("a response that the client does not read", f"{protocol.UNREAD_SECONDS:g} s"),
-        ("a message over `/ws`", f"{web_socket.LARGEST_MESSAGE // KIB} KiB"),
+        ("a message over `/ws`", f"{web_socket.MAX_MESSAGE // KIB} KiB"),
         ("a viewer of `/ws` that reads nothing", f"{web_socket.SEND_SECONDS:g} s"),
         (
             "viewers updated from the database at a time",
-            f"{state.MOST_PAGE_QUERIES} of at most {state.MOST_VIEWERS}",
+            f"{state.MAX_PAGE_QUERIES} of at most {state.MAX_VIEWERS}",
         ),
     ],
 )

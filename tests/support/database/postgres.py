@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 from lapinq_core.db.migrate import migrate
 from tests.support.database import state_machine
 
-LEAST_MEMORY_BYTES = 4 * 1024**3
+MIN_MEMORY_BYTES = 4 * 1024**3
 TEMPLATE_VARIABLE = "LAPINQ_TEST_TEMPLATE"
 """Names a migrated database on the given server, for runs inside a run."""
 
@@ -72,7 +72,7 @@ def _roomy_memory() -> str | None:
     """Where a data folder costs no disk; None where there is too little of it, as in most containers."""
     memory = Path("/dev/shm")
     try:
-        is_roomy = shutil.disk_usage(memory).free >= LEAST_MEMORY_BYTES and os.access(memory, os.W_OK)
+        is_roomy = shutil.disk_usage(memory).free >= MIN_MEMORY_BYTES and os.access(memory, os.W_OK)
     except OSError:
         return None
     return str(memory) if is_roomy else None

@@ -137,7 +137,7 @@ class ApiProcess(Program):
 
 
 class TlsServer(Program):
-    """`create_app` under uvicorn with TLS; `url` is its address once it answers. `certificate` holds a key, too."""
+    """`create_app` under uvicorn with TLS; `url` is its address once it answers. `certificate` has a key."""
 
     def __init__(self, database: str, certificate: Path) -> None:
         super().__init__(

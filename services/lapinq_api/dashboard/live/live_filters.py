@@ -13,7 +13,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.filters import TaskFilter, literally
 
 NAMES = ("queue", "id", "status", "task_name", "args", "result", "error")
-LONGEST = 1000
+MAX_TEXT = 1000
 
 
 def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
@@ -24,8 +24,8 @@ def change(filters: dict[str, str], message: dict[str, Any]) -> dict[str, str]:
             raise InvalidValue(name, "is not a known filter")
         if not isinstance(text, str):
             raise InvalidValue(name, "must be a string")
-        if len(text) > LONGEST or "\0" in text or _is_broken(text):
-            raise InvalidValue(name, f"must be text of at most {LONGEST} characters")
+        if len(text) > MAX_TEXT or "\0" in text or _is_broken(text):
+            raise InvalidValue(name, f"must be text of at most {MAX_TEXT} characters")
         if text:
             changed[name] = text
         else:

@@ -41,7 +41,7 @@ AUTH_SECONDS = 5.0
 CHECK_SECONDS = 2.0
 """Between two checks of a session, unless a change is announced."""
 SEND_SECONDS = 10.0
-LARGEST_MESSAGE = 16 * 1024
+MAX_MESSAGE = 16 * 1024
 MESSAGE_BURST = 40
 MESSAGE_SECONDS = 0.1
 """Per message after the burst. Further messages stay unread, finally in the sender's kernel."""
@@ -269,8 +269,8 @@ class _Viewer:
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received["code"], received.get("reason"))
         content: str | bytes = received.get("text") or received.get("bytes") or b""
-        if len(content) > LARGEST_MESSAGE:
-            raise InvalidValue("", f"must not be larger than {LARGEST_MESSAGE} bytes")
+        if len(content) > MAX_MESSAGE:
+            raise InvalidValue("", f"must not be larger than {MAX_MESSAGE} bytes")
         try:
             return _message.decode(content)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -17,7 +17,7 @@ LOCALES = {"en": "English", "es": "Español"}
 """Each language with its own name."""
 COOKIE = "lapinq_language"
 """Set when a user chooses a language. Without it, the browser's languages decide."""
-_LONGEST_HEADER = 1000
+_MAX_HEADER = 1000
 
 
 Text = str | dict[str, str]
@@ -70,7 +70,7 @@ def choose_locale(cookie: str | None, accepted: str) -> str:
     if cookie in LOCALES:
         return cookie
     best, best_weight = DEFAULT, 0.0
-    for part in accepted[:_LONGEST_HEADER].split(","):
+    for part in accepted[:_MAX_HEADER].split(","):
         tag, _, parameter = part.strip().partition(";")
         locale = tag.partition("-")[0].strip().lower()
         weight = _weight(parameter)

@@ -18,8 +18,8 @@ from lapinq_api.wire.path import has_control_character
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
 
-LONGEST_ADDRESS = 4096
-MOST_PARAMETERS = 30
+MAX_ADDRESS = 4096
+MAX_PARAMETERS = 30
 
 
 class PageAddress(msgspec.Struct, frozen=True):
@@ -96,11 +96,11 @@ class Views:
 
     def find(self, url: str) -> tuple[View, PageAddress]:
         """The view at `url`, relative to the dashboard's root. Raises `InvalidValue`."""
-        if len(url) > LONGEST_ADDRESS:
-            raise InvalidValue("page", f"must have at most {LONGEST_ADDRESS} characters")
+        if len(url) > MAX_ADDRESS:
+            raise InvalidValue("page", f"must have at most {MAX_ADDRESS} characters")
         try:
             parts = urlsplit(url)
-            path, query = unquote(parts.path), dict(parse_qsl(parts.query, max_num_fields=MOST_PARAMETERS))
+            path, query = unquote(parts.path), dict(parse_qsl(parts.query, max_num_fields=MAX_PARAMETERS))
         except ValueError as error:
             raise InvalidValue("page", "must be the address of a page") from error
         for pattern, view in self._views:

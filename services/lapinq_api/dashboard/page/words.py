@@ -46,8 +46,8 @@ def browser(user_agent: str | None) -> tuple[str | None, str | None]:
         return None, None
     name = next((name for mark, name in _BROWSERS if mark in user_agent), None)
     if name is None:
-        is_short = len(user_agent) <= _LONGEST_AGENT
-        return (user_agent if is_short else f"{user_agent[:_LONGEST_AGENT]}…"), None
+        is_short = len(user_agent) <= _MAX_AGENT
+        return (user_agent if is_short else f"{user_agent[:_MAX_AGENT]}…"), None
     return name, next((name for mark, name in _SYSTEMS if mark in user_agent), None)
 
 
@@ -91,7 +91,7 @@ FILTERS = {
 }
 """The filters of the templates."""
 
-_LONGEST_AGENT = 60
+_MAX_AGENT = 60
 # Ordered: a browser's header may also contain the marks below its own.
 _BROWSERS = (
     ("Edg/", "Edge"),

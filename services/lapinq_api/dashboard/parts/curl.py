@@ -8,7 +8,7 @@ import msgspec
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.lookup.task_detail import TaskDetail, Value
 
-LONGEST = 100_000
+MAX_BYTES = 100_000
 """Bytes. Linux limits an argument to 128 KiB."""
 _KEY = "X-API-Key: …"
 _DEFAULTS = {"args": "[]", "kwargs": "{}"}
@@ -28,7 +28,7 @@ def enqueue_again(task: TaskDetail, server: str, *, needs_key: bool) -> str | No
         *(f"-H {shlex.quote(one)}" for one in headers),
     ]
     command = " \\\n  ".join([*lines, f"-d {shlex.quote(body)}"])
-    return command if len(command.encode()) <= LONGEST else None
+    return command if len(command.encode()) <= MAX_BYTES else None
 
 
 def _body(task: TaskDetail) -> str | None:

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from markupsafe import Markup, escape
 
-LARGEST = 8_000
+MAX_CHARACTERS = 8_000
 """Characters of JSON text. The script draws larger trees."""
 CHUNK = 50
 """Entries of a list or an object that are open initially."""
 OPEN_DEPTH = 2
 OPEN_ENTRIES = 20
-LONGEST_STRING = 300
+MAX_STRING = 300
 _DEEPEST = 110
 
 
@@ -26,7 +26,7 @@ class _Number(str):
 
 def draw(text: str) -> Markup | None:
     """The tree of a value; None if the text is too long or can't be drawn."""
-    if len(text) > LARGEST:
+    if len(text) > MAX_CHARACTERS:
         return None
     try:
         value = json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
@@ -96,7 +96,7 @@ def _scalar(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    if len(text) <= LONGEST_STRING:
+    if len(text) <= MAX_STRING:
         return f'<span class="string">{escape(text)}</span>'
     return (
         f'<details class="long"><summary><span class="string">{escape(text[:100])}…</span>'

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lapinq_core.domain.errors import InvalidValue
 
-LONGEST = 4000
+MAX_CHARACTERS = 4000
 
 KEYS = {
     "queue": "queue",
@@ -41,8 +41,8 @@ class _Word(NamedTuple):
 
 def parse(text: str) -> dict[str, str]:
     """The parameters in `text`, by name. Raises `InvalidValue`, which names the key."""
-    if len(text) > LONGEST:
-        raise InvalidValue("the search", f"must have at most {LONGEST} characters")
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidValue("the search", f"must have at most {MAX_CHARACTERS} characters")
     found: dict[str, str] = {}
     bare: list[str] = []
     for key, value in _words(text):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from lapinq_api.operations.filters.bulk import check_kind, read_bulk_filter, read_worker_id, with_pattern
-from lapinq_api.operations.filters.task import LONGEST_TEXT, ids_beginning_with
+from lapinq_api.operations.filters.task import MAX_TEXT, ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
@@ -27,8 +27,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
     `worker` must be an id; the caller looks names up in the database.
     """
     for name, text in parameters.items():
-        if len(text) > LONGEST_TEXT or "\0" in text:
-            raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters and no NUL")
+        if len(text) > MAX_TEXT or "\0" in text:
+            raise InvalidValue(name, f"must have at most {MAX_TEXT} characters and no NUL")
     for name in ("queue", "name"):
         if name in parameters:
             check_name(name, parameters[name])
@@ -96,8 +96,8 @@ def seconds_ago(text: str | None) -> int | None:
 
 def check_text(name: str, text: str) -> None:
     """Raises `InvalidValue` if no filter can have this text."""
-    if len(text) > LONGEST_TEXT or "\0" in text:
-        raise InvalidValue(name, f"must have at most {LONGEST_TEXT} characters and no NUL")
+    if len(text) > MAX_TEXT or "\0" in text:
+        raise InvalidValue(name, f"must have at most {MAX_TEXT} characters and no NUL")
 
 
 def _status(text: str | None) -> Status | None:

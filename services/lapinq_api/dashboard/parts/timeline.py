@@ -11,7 +11,7 @@ from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 
 OPEN_SHARE = 50.0
 """Percent of the bar for a step that continues. Its time changes each second, and only a script shows it."""
-LEAST_SHARE = 0.8
+MIN_SHARE = 0.8
 """Percent of the bar for a very short step."""
 
 
@@ -81,7 +81,7 @@ def bar_of(steps: Sequence[Step]) -> list[Piece]:
     known = [step.seconds for step in timed if step.seconds is not None]
     total = sum(known)
     room = 100.0 if len(known) == len(timed) else 100.0 - OPEN_SHARE if known else 0.0
-    least = min(LEAST_SHARE, room / (2 * len(known)) if known else 0.0)
+    least = min(MIN_SHARE, room / (2 * len(known)) if known else 0.0)
     shared = room - least * len(known)
     pieces: list[Piece] = []
     x = 0.0

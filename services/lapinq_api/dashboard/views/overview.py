@@ -11,7 +11,7 @@ from lapinq_core.lookup import measure
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import QueueCounts
 
-MOST_QUEUES = 100
+MAX_QUEUES = 100
 """The fullest queues are shown here. The page of queues lists all."""
 
 _STATUSES = QueueCounts.__struct_fields__[1:]
@@ -21,7 +21,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     window = _window(address.query.get("window", Window.HOUR))
     scan = state.database.scan
     queues = await scan(inspect.count_queues)
-    shown = sorted(queues, key=_fullness)[:MOST_QUEUES]
+    shown = sorted(queues, key=_fullness)[:MAX_QUEUES]
     return {
         "window": window,
         "windows": list(Window),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.queues import MOST_SHOWN
+from lapinq_api.dashboard.views.queues import MAX_SHOWN
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission, Role, Scope
 from lapinq_core.domain.accounts.grants import write_grants
@@ -17,7 +17,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     del address
     scan = state.database.scan
     found, presences = await scan(users.list_all), await scan(sessions.presences)
-    known, _ = await scan(queues.list_queues, "", queues.QueueOrder.NAME, MOST_SHOWN)
+    known, _ = await scan(queues.list_queues, "", queues.QueueOrder.NAME, MAX_SHOWN)
     shown = [
         {"user": user, "permissions": write_grants(user.permissions), "sessions": presences.get(user.id)}
         for user in found

@@ -7,9 +7,9 @@ from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks import queues
-from lapinq_core.tasks.queues import MOST_REASON, QueueOrder
+from lapinq_core.tasks.queues import MAX_REASON, QueueOrder
 
-MOST_SHOWN = 500
+MAX_SHOWN = 500
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -18,14 +18,14 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         check_name("q", part)  # a part of a name
     if order not in set(QueueOrder):
         raise InvalidValue("order", f"must be one of {', '.join(QueueOrder)}")
-    found, count = await state.database.scan(queues.list_queues, part, QueueOrder(order), MOST_SHOWN)
+    found, count = await state.database.scan(queues.list_queues, part, QueueOrder(order), MAX_SHOWN)
     return {
         "queues": found,
         "count": count,
         "q": part,
         "order": order,
         "orders": list(QueueOrder),
-        "most_reason": MOST_REASON,
+        "max_reason": MAX_REASON,
     }
 
 

@@ -20,7 +20,7 @@ from lapinq_core.figures.alerts import LATE_SECONDS
 from lapinq_core.schedules import schedules, ticks
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.schedules.ticks import Tick
-from lapinq_core.tasks.queues import MOST_REASON
+from lapinq_core.tasks.queues import MAX_REASON
 
 RUNS_SHOWN = 5
 
@@ -45,7 +45,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
             schedule.queue_name,
             {field: value_of(getattr(schedule, field)) for field in ("args", "kwargs", "metadata")},
         ),
-        "most_reason": MOST_REASON,
+        "max_reason": MAX_REASON,
     }
 
 

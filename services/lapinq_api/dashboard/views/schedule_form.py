@@ -62,7 +62,7 @@ async def _values(state: State, schedule: Schedule | None) -> dict[str, Any]:
         "timezones": timezones(),
         "misfires": list(Misfire),
         "overlaps": list(Overlap),
-        "most": _MOST,
+        "limits": _LIMITS,
         "may": Permission,
     }
 
@@ -82,7 +82,7 @@ def _is_known(name: str) -> bool:
 
 
 _BLANK = Definition(name="", task_name="", module_path="")
-_MOST = {
+_LIMITS = {
     "name": MAX_NAME,
     "module": MAX_MODULE_PATH,
     "url": MAX_URL,

@@ -16,7 +16,7 @@ from lapinq_core.figures import alerts
 from lapinq_core.schedules import schedules, ticks
 from lapinq_core.schedules.schedules import Schedule, ScheduleFilter
 from lapinq_core.schedules.ticks import Tick
-from lapinq_core.tasks.queues import MOST_REASON
+from lapinq_core.tasks.queues import MAX_REASON
 
 TICKS_SHOWN = 20
 
@@ -37,7 +37,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "states": list(ScheduleState),
         "filters": address.query,
         "links": page_links(address.query, None if last is None else cursor_after_name(last)),
-        "most_reason": MOST_REASON,
+        "max_reason": MAX_REASON,
         "may": Permission,
     }
 

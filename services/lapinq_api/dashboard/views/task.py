@@ -20,7 +20,7 @@ from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter
 
-MOST_WEBHOOKS = 20
+MAX_WEBHOOKS = 20
 
 Group = tuple[bool, list[Frame]]
 """Consecutive frames, and whether they are the user's code."""
@@ -59,7 +59,7 @@ async def _read(
     attempts, is_cut = await task_detail.get_attempts(conn, task_id)
     told: list[str] = []
     if task.webhook_url is not None:
-        told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MOST_WEBHOOKS)
+        told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
     named = _schedule_of(task)
     if named is not None and await schedules.get_schedule(conn, named) is None:

@@ -8,7 +8,7 @@ from lapinq_api.wire.codec import decode
 from lapinq_api.wire.values import doc
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.task import check_json
-from lapinq_core.tasks.queues import MOST_REASON
+from lapinq_core.tasks.queues import MAX_REASON
 
 
 class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -16,8 +16,8 @@ class PauseRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     reason: Annotated[
         str | None,
-        doc(f"Up to {MOST_REASON} characters.", example="the mail provider is down"),
-        msgspec.Meta(extra_json_schema={"maxLength": MOST_REASON}),
+        doc(f"Up to {MAX_REASON} characters.", example="the mail provider is down"),
+        msgspec.Meta(extra_json_schema={"maxLength": MAX_REASON}),
     ] = None
 
 
@@ -25,8 +25,8 @@ def read_reason(body: bytes) -> str | None:
     """The reason in a body that may be empty. Raises `InvalidValue`."""
     reason = decode(_request, body).reason if body else None
     if reason is not None:
-        if len(reason) > MOST_REASON:
-            raise InvalidValue("reason", f"must have at most {MOST_REASON} characters")
+        if len(reason) > MAX_REASON:
+            raise InvalidValue("reason", f"must have at most {MAX_REASON} characters")
         check_json("reason", reason)
     return reason or None
 

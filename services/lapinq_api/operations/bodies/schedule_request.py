@@ -32,7 +32,7 @@ from lapinq_core.domain.schedules.ticks import Misfire, Overlap
 from lapinq_core.domain.tasks.allow_list import check_allowed
 
 MAX_VERSION = 2**31 - 1
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 """The most JSON for each value that a schedule carries: it is stored, listed, and copied with each tick."""
 
 CRON_SCHEMA: dict[str, Any] = {"minLength": 1, "maxLength": MAX_EXPRESSION}
@@ -72,7 +72,7 @@ class ScheduleRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     queue_name: Annotated[Name | None, doc("The queue of its tasks.", default="default")] = None
     args: Annotated[
         list[Any] | None,
-        doc(f"Positional arguments, up to {MOST_BYTES // 1024} KiB. {JSON_LIMITS}", default=[]),
+        doc(f"Positional arguments, up to {MAX_BYTES // 1024} KiB. {JSON_LIMITS}", default=[]),
     ] = None
     kwargs: Annotated[dict[str, Any] | None, doc("Keyword arguments. Same limits as `args`.", default={})] = (
         None
@@ -193,8 +193,8 @@ def _typed(values: dict[str, Any], allowed: Sequence[str]) -> dict[str, Any]:
             found[name] = _choice(name, found[name], choices)
     check_allowed(allowed, module_path=found.get("module_path"), task_name=found.get("task_name"))
     for name in ("args", "kwargs", "metadata"):
-        if name in found and len(msgspec.json.encode(found[name])) > MOST_BYTES:
-            raise InvalidValue(name, f"must have at most {MOST_BYTES // 1024} KiB as JSON")
+        if name in found and len(msgspec.json.encode(found[name])) > MAX_BYTES:
+            raise InvalidValue(name, f"must have at most {MAX_BYTES // 1024} KiB as JSON")
     return found
 
 

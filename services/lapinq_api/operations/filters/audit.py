@@ -8,8 +8,8 @@ from lapinq_api.wire.query import moment
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.people.audit_filters import AuditFilter
 
-_LONGEST_TEXT = 1000
-_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT}
+_MAX_TEXT = 1000
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT}
 _TIME_SCHEMA = {"type": "string", "format": "date-time"}
 
 ACTOR = Parameter(name="actor", description="Only changes by exactly this name.", schema=_TEXT_SCHEMA)
@@ -32,8 +32,8 @@ def read_filter(query: Mapping[str, str]) -> AuditFilter:
 
 
 def _text(name: str, text: str | None) -> str | None:
-    if text is not None and not 1 <= len(text) <= _LONGEST_TEXT:
-        raise InvalidValue(name, f"must have 1 to {_LONGEST_TEXT} characters")
+    if text is not None and not 1 <= len(text) <= _MAX_TEXT:
+        raise InvalidValue(name, f"must have 1 to {_MAX_TEXT} characters")
     if text is not None and "\x00" in text:
         raise InvalidValue(name, "must not contain the character NUL")
     return text

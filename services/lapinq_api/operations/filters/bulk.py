@@ -13,7 +13,7 @@ from lapinq_api.operations.filters.task import (
     ARGS,
     BEGIN_OF_ID,
     ERROR,
-    LONGEST_TEXT,
+    MAX_TEXT,
     QUEUE,
     RESULT,
     TASK_NAME,
@@ -76,8 +76,8 @@ def read_worker_id(text: str) -> str:
 
 def check_kind(text: str) -> None:
     """Raises `InvalidValue` if `text` cannot be a kind of error."""
-    if not 1 <= len(text) <= LONGEST_TEXT or "\0" in text:
-        raise InvalidValue("error_kind", f"must have 1 to {LONGEST_TEXT} characters and no NUL")
+    if not 1 <= len(text) <= MAX_TEXT or "\0" in text:
+        raise InvalidValue("error_kind", f"must have 1 to {MAX_TEXT} characters and no NUL")
 
 
 _ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

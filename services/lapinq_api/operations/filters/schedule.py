@@ -13,8 +13,8 @@ from lapinq_core.domain.schedules.schedule import ScheduleState, check_schedule_
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.schedules.schedules import ScheduleFilter
 
-_LONGEST_TEXT = 1000
-_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT, "pattern": WITHOUT_NUL}
+_MAX_TEXT = 1000
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT, "pattern": WITHOUT_NUL}
 
 QUEUE = Parameter(name="queue", description="Only schedules that enqueue to this queue.", schema=NAME_SCHEMA)
 NAME_PART = Parameter(
@@ -64,8 +64,8 @@ def cursor_after_name(last: str) -> str:
 
 
 def _text(name: str, text: str | None) -> str | None:
-    if text is not None and not 1 <= len(text) <= _LONGEST_TEXT:
-        raise InvalidValue(name, f"must have 1 to {_LONGEST_TEXT} characters")
+    if text is not None and not 1 <= len(text) <= _MAX_TEXT:
+        raise InvalidValue(name, f"must have 1 to {_MAX_TEXT} characters")
     if text is not None and "\0" in text:
         raise InvalidValue(name, "must not contain the character NUL")
     return text

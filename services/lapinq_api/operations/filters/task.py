@@ -12,7 +12,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks.filters import TaskFilter, containing
 
-LONGEST_TEXT = 1000
+MAX_TEXT = 1000
 
 
 def read_filter(query: dict[str, str]) -> TaskFilter:
@@ -53,8 +53,8 @@ def _read_text(name: str, query: dict[str, str]) -> str | None:
     if text is None:
         return None
     # Every text contains the empty one, and nobody means to delete everything by an empty filter.
-    if not 1 <= len(text) <= LONGEST_TEXT:
-        raise InvalidValue(name, f"must have 1 to {LONGEST_TEXT} characters")
+    if not 1 <= len(text) <= MAX_TEXT:
+        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters")
     if "\0" in text:
         raise InvalidValue(name, "must not contain the character NUL")
     return containing(text)
@@ -72,7 +72,7 @@ BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X
 """A pattern for the start of an id."""
 _BEGIN = re.compile(BEGIN_OF_ID)
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
-TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
+TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
 
 QUEUE = Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA)
 STATUS = Parameter(

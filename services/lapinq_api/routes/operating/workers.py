@@ -93,7 +93,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="workers",
         summary="List workers and what they run",
-        description=f"Includes workers that died in the last day; at most {steering.MOST_WORKERS}.",
+        description=f"Includes workers that died in the last day; at most {steering.MAX_WORKERS}.",
         answers={
             200: Answer(
                 description="The workers: live ones first, then by name.",

@@ -25,7 +25,7 @@ from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.people import audit, sessions
-from lapinq_core.people.logins import MOST_BY_SESSION
+from lapinq_core.people.logins import MAX_PER_SESSION
 
 SESSION_ID = Parameter(
     name="id",
@@ -172,7 +172,7 @@ OPERATIONS = (
         tag="account",
         summary="Change your password",
         description=(
-            f"Ends all your other sessions. After {MOST_BY_SESSION} wrong guesses of the current password,"
+            f"Ends all your other sessions. After {MAX_PER_SESSION} wrong guesses of the current password,"
             " the session cannot try again for a while."
         ),
         body=PasswordChange,

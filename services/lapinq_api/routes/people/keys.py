@@ -82,7 +82,7 @@ async def create_key(state: State, request: Request) -> Response:
     except NameTaken as error:
         raise Refused(HTTPStatus.CONFLICT, "a key with this name exists already") from error
     except TooManyKeys as error:
-        raise Refused(HTTPStatus.CONFLICT, f"there are already {keys.MOST_KEYS} keys, the maximum") from error
+        raise Refused(HTTPStatus.CONFLICT, f"there are already {keys.MAX_KEYS} keys, the maximum") from error
     return Json(KeyMade(**msgspec.structs.asdict(made), key=key), HTTPStatus.CREATED)
 
 
@@ -145,7 +145,7 @@ OPERATIONS = (
                 links={"delete_key": {"id": "$response.body#/id"}},
             )
         },
-        errors={409: f"A key with this name exists already, or there are {keys.MOST_KEYS} keys."},
+        errors={409: f"A key with this name exists already, or there are {keys.MAX_KEYS} keys."},
     ),
     Operation(
         method="DELETE",

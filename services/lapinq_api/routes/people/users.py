@@ -54,13 +54,13 @@ Queues = Annotated[
     ),
 ]
 
-_LARGEST_ID = 10**18 - 1
+_MAX_ID = 10**18 - 1
 
 USER_ID = Parameter(
     name="id",
     where="path",
     description="The user's id.",
-    schema={"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
+    schema={"type": "integer", "minimum": 1, "maximum": _MAX_ID},
 )
 
 
@@ -208,7 +208,7 @@ def _shown(user: User) -> UserObject:
 
 def user_id_of(request: Request) -> int:
     """The id in the path. Raises `InvalidValue`."""
-    return whole_number("id", request.path_params["id"], 0, lowest=1, highest=_LARGEST_ID)
+    return whole_number("id", request.path_params["id"], 0, lowest=1, highest=_MAX_ID)
 
 
 def _role(text: str) -> Role:

@@ -28,7 +28,7 @@ from lapinq_core.domain.schedules.schedule import (
 )
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 
-MOST_TIMES = 100
+MAX_TIMES = 100
 _DEFAULT_TIMES = 5
 _DEFAULT_LANGUAGE = "en"
 
@@ -67,7 +67,7 @@ def _read(query: Mapping[str, str], now: datetime) -> _Asked:
     if "name" in query:
         check_schedule_name(name)
     read_timezone(zone)
-    count = whole_number("count", query.get("count"), _DEFAULT_TIMES, lowest=1, highest=MOST_TIMES)
+    count = whole_number("count", query.get("count"), _DEFAULT_TIMES, lowest=1, highest=MAX_TIMES)
     starts, ends = moment("starts_at", query.get("starts_at")), moment("ends_at", query.get("ends_at"))
     if starts is not None and ends is not None and ends < starts:
         raise InvalidValue("ends_at", "must not be before starts_at")
@@ -117,7 +117,7 @@ OPERATIONS = (
             Parameter(
                 name="count",
                 description="How many ticks to return.",
-                schema={"type": "integer", "minimum": 1, "maximum": MOST_TIMES, "default": _DEFAULT_TIMES},
+                schema={"type": "integer", "minimum": 1, "maximum": MAX_TIMES, "default": _DEFAULT_TIMES},
             ),
             _time("starts_at", "No tick before this time; UTC without an offset. Intervals count from it."),
             _time("ends_at", "No tick after this time."),

@@ -91,7 +91,7 @@ async def _history(
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIT = timedelta(microseconds=1)
-_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _UNIT
+_MAX_NUMBER = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _UNIT
 
 
 def _number_of(moment: datetime) -> int:
@@ -101,7 +101,7 @@ def _number_of(moment: datetime) -> int:
 def _read_before(query: Mapping[str, str]) -> datetime | None:
     """The time before which the page starts; any number is a valid time. Raises `InvalidValue`."""
     number = read_number(query)
-    return None if number is None else _EPOCH + min(max(number, 0), _LAST) * _UNIT
+    return None if number is None else _EPOCH + min(max(number, 0), _MAX_NUMBER) * _UNIT
 
 
 async def _read_no_fields(state: State, request: Request) -> None:

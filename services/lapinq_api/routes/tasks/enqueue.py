@@ -43,7 +43,7 @@ from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.allow_list import check_allowed
 from lapinq_core.domain.tasks.task import NewTask, check_task
 
-MOST_IN_BATCH = 1000
+MAX_IN_BATCH = 1000
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -163,8 +163,8 @@ def _read_one(body: bytes, allowed: tuple[str, ...], request_id: str) -> NewTask
 
 def _read_batch(body: bytes, allowed: tuple[str, ...], request_id: str) -> list[NewTask]:
     asked = decode(_batch, body)
-    if len(asked) > MOST_IN_BATCH:
-        raise InvalidValue("", f"must be a list of at most {MOST_IN_BATCH} tasks, not {len(asked)}")
+    if len(asked) > MAX_IN_BATCH:
+        raise InvalidValue("", f"must be a list of at most {MAX_IN_BATCH} tasks, not {len(asked)}")
     now = datetime.now(UTC)
     tasks: list[NewTask] = []
     for index, (one, task_id) in enumerate(zip(asked, new_ids(len(asked)), strict=True)):
@@ -239,7 +239,7 @@ OPERATIONS = (
         needs=Needs.PERMISSION,
         tag="enqueue",
         summary="Enqueue up to 1000 tasks, all or none",
-        body=Annotated[list[EnqueueRequest], msgspec.Meta(extra_json_schema={"maxItems": MOST_IN_BATCH})],
+        body=Annotated[list[EnqueueRequest], msgspec.Meta(extra_json_schema={"maxItems": MAX_IN_BATCH})],
         parameters=(IDEMPOTENCY_KEY,),
         answers={
             201: Answer(

@@ -15,7 +15,7 @@ from lapinq_api.wire.query import seconds
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect
 
-LONGEST_WAIT_SECONDS = 60
+MAX_WAIT_SECONDS = 60
 
 
 class NotFinished(msgspec.Struct):
@@ -27,7 +27,7 @@ class NotFinished(msgspec.Struct):
 
 async def get_result(state: State, request: Request) -> Response:
     which = task_id(request)
-    wait = seconds("wait", query_of(request).get("wait"), highest=LONGEST_WAIT_SECONDS)
+    wait = seconds("wait", query_of(request).get("wait"), highest=MAX_WAIT_SECONDS)
     if wait:
         found = await state.waiting.result(which, wait, lambda: _gone(request))
         await recheck(request.scope)
@@ -60,7 +60,7 @@ OPERATIONS = (
             Parameter(
                 name="wait",
                 description="How many seconds to wait for the task to end.",
-                schema={"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS, "default": 0},
+                schema={"type": "number", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 0},
             ),
         ),
         answers={

@@ -145,7 +145,7 @@ def _claim_seq(request: Request) -> int | None:
     if len(given) > 1:
         raise InvalidValue(CLAIM_HEADER, "must be given once")
     # Before int(), which takes spaces and underscores, and time for very long ones.
-    if not _NUMBER.fullmatch(given[0]) or (number := int(given[0])) > _LARGEST:
+    if not _NUMBER.fullmatch(given[0]) or (number := int(given[0])) > _MAX_CLAIM_SEQ:
         raise InvalidValue(CLAIM_HEADER, "must be the claim_seq of the attempt, a whole number")
     return number
 
@@ -195,4 +195,4 @@ async def _read_no_fields(state: State, request: Request) -> None:
 
 _CLAIM = CLAIM_HEADER.lower().encode()
 _NUMBER = re.compile(rb"[0-9]{1,19}")
-_LARGEST = 2**63 - 1
+_MAX_CLAIM_SEQ = 2**63 - 1

@@ -25,9 +25,9 @@ from lapinq_core.tasks.filters import TaskFilter
 Act = Callable[[psycopg.AsyncConnection, Walk, Batch, int | None], Awaitable[Step | None]]
 """Makes one step, given the audit entry of earlier steps; None if it was interrupted and changed nothing."""
 
-FIRST_SIZE = 500
-SMALLEST_SIZE = 20
-LARGEST_SIZE = 4_000
+INITIAL_SIZE = 500
+MIN_SIZE = 20
+MAX_SIZE = 4_000
 QUICK_SECONDS = 0.1
 SLOW_SECONDS = 0.4
 STEP_BUDGET_SECONDS = BUDGET_SECONDS + bulk.STEP_SECONDS + 1.0
@@ -64,7 +64,7 @@ class _Walker:
         self._state = state
         self._request = request
         self._act = act
-        self._size = FIRST_SIZE
+        self._size = INITIAL_SIZE
         self._entry_id: int | None = None
         self._tally = Tally()
 
@@ -97,9 +97,9 @@ class _Walker:
         took = asyncio.get_running_loop().time() - started
         is_end = step.looked < self._size  # which is that of the last try
         if took > SLOW_SECONDS:
-            self._size = max(self._size // 2, SMALLEST_SIZE)
+            self._size = max(self._size // 2, MIN_SIZE)
         elif took < QUICK_SECONDS:
-            self._size = min(self._size * 2, LARGEST_SIZE)
+            self._size = min(self._size * 2, MAX_SIZE)
         return None if is_end else step.last, step.left
 
     async def _step(self, walk: Walk, batch: Batch) -> Step:
@@ -108,7 +108,7 @@ class _Walker:
                 return step
             await asyncio.sleep(pause)
             if batch.ids is None:
-                self._size = max(batch.size // 4, SMALLEST_SIZE)
+                self._size = max(batch.size // 4, MIN_SIZE)
                 batch = msgspec.structs.replace(batch, size=self._size)
         step = await self._try(walk, batch, is_last=True)
         if step is None:

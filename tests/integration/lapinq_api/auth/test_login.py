@@ -10,7 +10,7 @@ import pytest
 from passlib.context import CryptContext
 
 from lapinq_api.app import build_app
-from lapinq_core.people.logins import MOST_BY_ADDRESS, MOST_BY_NAME, MOST_BY_NAME_AND_ADDRESS, MOST_BY_SESSION
+from lapinq_core.people.logins import MAX_PER_ADDRESS, MAX_PER_NAME, MAX_PER_NAME_AND_ADDRESS, MAX_PER_SESSION
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.http.people import PASSWORD, add_user, browser, log_in
@@ -197,9 +197,9 @@ def test_a_stranger_who_guesses_keeps_nobody_from_logging_in_or_changing_their_p
         log_in(owner, user["username"], PASSWORD)
         form = {"username": user["username"], "password": "wrong"}
         statuses = [
-            stranger.post("/login", data=form).status_code for _ in range(MOST_BY_NAME_AND_ADDRESS + 1)
+            stranger.post("/login", data=form).status_code for _ in range(MAX_PER_NAME_AND_ADDRESS + 1)
         ]
-        assert statuses == [401] * MOST_BY_NAME_AND_ADDRESS + [429]
+        assert statuses == [401] * MAX_PER_NAME_AND_ADDRESS + [429]
         change = {"current_password": PASSWORD, "new_password": "another horse"}
         assert owner.post("/account/password", json=change).status_code == 200
         log_in(owner, user["username"], "another horse")
@@ -210,7 +210,7 @@ def test_tries_are_throttled_by_name_and_address_across_two_servers(api: httpx.C
         user = add_user(admin)
     other = serve()
     wrong = {"username": user["username"].upper(), "password": "wrong"}
-    for number in range(MOST_BY_NAME_AND_ADDRESS):
+    for number in range(MAX_PER_NAME_AND_ADDRESS):
         answer = (api, other)[number % 2].post("/login", data=wrong)
         assert answer.status_code == 401
     for server in (api, other):
@@ -244,7 +244,7 @@ def test_names_that_the_database_takes_for_one_are_counted_as_one(
 def test_tries_are_throttled_by_address_and_the_password_is_not_looked_at(api_database: str) -> None:
     app = build_app(Settings(database_url=api_database))
     with serving(app) as client:
-        for number in range(MOST_BY_ADDRESS):
+        for number in range(MAX_PER_ADDRESS):
             assert client.post("/login", data={"username": f"n{number}", "password": "x"}).status_code == 401
         before = app.state.shared.passwords.checks
         assert client.post("/login", data=RIGHT).status_code == 429
@@ -254,7 +254,7 @@ def test_tries_are_throttled_by_address_and_the_password_is_not_looked_at(api_da
 def test_successes_lock_nobody_out(api: httpx.Client) -> None:
     with browser(api, None) as client:
         client.post("/login", data={**RIGHT, "password": "wrong"})
-        for _ in range(MOST_BY_NAME_AND_ADDRESS + 2):
+        for _ in range(MAX_PER_NAME_AND_ADDRESS + 2):
             log_in(client)
 
 
@@ -267,7 +267,7 @@ def test_guesses_from_many_addresses_end_at_the_cap_of_the_name(serve: Serve, db
         ).status_code
 
     assert guess("203.0.113.1") == 401
-    db.execute("UPDATE lapinq_login_tries SET tries = %s WHERE key LIKE 'name:%%'", (MOST_BY_NAME - 1,))
+    db.execute("UPDATE lapinq_login_tries SET tries = %s WHERE key LIKE 'name:%%'", (MAX_PER_NAME - 1,))
     assert [guess("203.0.113.2"), guess("203.0.113.3")] == [401, 429]
 
 
@@ -284,9 +284,9 @@ def test_guesses_at_the_current_password_are_throttled_by_session(api: httpx.Cli
     with browser(api, user["username"], PASSWORD) as client:
         guess = {"current_password": "wrong", "new_password": "something new"}
         statuses = [
-            client.post("/account/password", json=guess).status_code for _ in range(MOST_BY_SESSION + 1)
+            client.post("/account/password", json=guess).status_code for _ in range(MAX_PER_SESSION + 1)
         ]
-        assert statuses == [403] * MOST_BY_SESSION + [429]
+        assert statuses == [403] * MAX_PER_SESSION + [429]
         right = client.post("/account/password", json={**guess, "current_password": PASSWORD})
         assert right.status_code == 429
         assert int(right.headers["retry-after"]) > 0

@@ -192,8 +192,8 @@ def test_an_answer_that_a_deletion_overtook_is_neither_shared_nor_remembered(dat
 def test_made_up_keys_drive_no_real_one_out_and_are_not_piled_up(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_cache, "MOST_REMEMBERED", 10)
-    monkeypatch.setattr(key_cache, "MOST_ASKED", 20)
+    monkeypatch.setattr(key_cache, "MAX_REMEMBERED", 10)
+    monkeypatch.setattr(key_cache, "MAX_PENDING", 20)
 
     async def test(ring: KeyCache, clock: Clock, conn: Conn) -> None:
         await create(conn)

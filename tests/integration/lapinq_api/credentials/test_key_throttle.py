@@ -10,8 +10,8 @@ from tests.support.http.people import log_in
 
 @pytest.fixture
 def server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
-    monkeypatch.setattr(key_throttle, "MOST_WRONG", 3)
-    monkeypatch.setattr(key_throttle, "MOST_CHECKED", 6)
+    monkeypatch.setattr(key_throttle, "MAX_WRONG_KEYS", 3)
+    monkeypatch.setattr(key_throttle, "MAX_CHECKED_KEYS", 6)
     return serve(api_key="the master's key", session_secret="s", trusted_proxies=("127.0.0.1",))
 
 
@@ -72,5 +72,5 @@ def test_a_name_that_the_server_does_not_know_is_no_way_around_it(server: httpx.
 
 
 def test_where_the_api_is_open_a_wrong_key_is_no_guess(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_throttle, "MOST_WRONG", 0)
+    monkeypatch.setattr(key_throttle, "MAX_WRONG_KEYS", 0)
     assert ask(serve(), "guess").status_code == 200

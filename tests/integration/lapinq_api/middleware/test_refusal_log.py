@@ -12,8 +12,8 @@ from tests.support.http.people import PASSWORD, add_user, browser
 
 @pytest.fixture
 def master(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
-    monkeypatch.setattr(refusal_log, "MOST_BY_ONE", 3)
-    monkeypatch.setattr(refusal_log, "MOST_LOGINS", 4)
+    monkeypatch.setattr(refusal_log, "MAX_PER_CALLER", 3)
+    monkeypatch.setattr(refusal_log, "MAX_LOGINS", 4)
     client = serve(api_key="the master's key", session_secret="s")
     client.headers["X-API-Key"] = "the master's key"
     return client

@@ -26,7 +26,7 @@ def server(
 ) -> tuple[str, str]:
     """The address of a server that is closed and has tasks of every status, and a session of an admin."""
     # It sends a wrong key to each operation in turn, and takes any answer but 401 for a hole.
-    monkeypatch.setattr(key_throttle, "MOST_WRONG", 1_000_000)
+    monkeypatch.setattr(key_throttle, "MAX_WRONG_KEYS", 1_000_000)
     client = serve(api_key=KEY)
     client.headers["X-API-Key"] = KEY
     # Not the first user, whom another run of this module may have taken away.

@@ -19,10 +19,10 @@ from tests.support.database.running import on_connections
 from tests.support.http.hostile import NIL, Case, cases_of, struct_of
 from tests.support.http.people import add_user
 
-FEWEST = 25
+MIN_CASES = 25
 """Cases that an operation without parameters or body gets; any other gets more."""
-FEWEST_IN_ALL = 1000
-LONGEST_SECONDS = 5.0
+MIN_TOTAL = 1000
+MAX_SECONDS = 5.0
 
 # A body for each operation that takes one, by its struct. A new operation with a body needs one here.
 BODIES: dict[str, dict[str, Any]] = {
@@ -66,7 +66,7 @@ def test_an_operation_survives_whatever_is_sent(
     operation: Operation, signed_in: httpx.Client, db: psycopg.Connection, tasks: dict[Status, str]
 ) -> None:
     cases = _cases(operation, _names(operation, signed_in, db, tasks))
-    assert len(cases) >= FEWEST
+    assert len(cases) >= MIN_CASES
     wrong: list[str] = []
     before, written = _stored(db), _written(db)
     for case in cases:
@@ -106,7 +106,7 @@ def test_a_stranger_gets_no_further_by_it(
 
 def test_there_are_many() -> None:
     names = {"id": "1"} | {"name": "1"}
-    assert sum(len(_cases(operation, names)) for operation in OPERATIONS) >= FEWEST_IN_ALL
+    assert sum(len(_cases(operation, names)) for operation in OPERATIONS) >= MIN_TOTAL
 
 
 @pytest.mark.parametrize("name", ["task_name", "args"])
@@ -226,7 +226,7 @@ def _send(client: httpx.Client, case: Case) -> httpx.Response:
 
 def _problem(case: Case, answer: httpx.Response, took: float) -> str | None:
     """What is wrong with `answer`, if anything."""
-    if took > LONGEST_SECONDS:
+    if took > MAX_SECONDS:
         return f"it took {took:.1f} seconds"
     if case.statuses and answer.status_code not in case.statuses:
         return f"it should be one of {case.statuses}"

@@ -23,7 +23,7 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /api/v1/queues HTTP/1.1\r\nHost: localhost\r\n"
 TASK = b'{"task_name":"send","module_path":"app.mail"}'
 
-MOST_TAKEN = 24 * 1024 * 1024
+MAX_TAKEN = 24 * 1024 * 1024
 """Of a body without end: what the server takes, and what lies in the buffers of both kernels."""
 
 # What is sent, and the statuses that may come back, each of the whole conversation in order.
@@ -208,10 +208,10 @@ def test_a_body_without_end_is_cut_off_at_once_though_nobody_reads_the_answer(
         connection.sendall(CHUNKED)
         taken = 0
         with suppress(ConnectionError):
-            while taken < MOST_TAKEN:
+            while taken < MAX_TAKEN:
                 connection.sendall(chunk)
                 taken += len(chunk)
-        assert taken < MOST_TAKEN
+        assert taken < MAX_TAKEN
         assert _statuses(_rest(connection)) == [status]
 
 
@@ -233,7 +233,7 @@ def test_a_client_that_takes_nothing_is_cut_off(serve: Serve, db: psycopg.Connec
 def test_beyond_the_bound_of_connections_requests_are_told_so(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
     client = serve()
     with _connected(client) as one, _connected(client) as two:
         for connection in (one, two):
@@ -247,7 +247,7 @@ def test_beyond_the_bound_of_connections_requests_are_told_so(
 
 
 def test_far_beyond_the_bound_nobody_is_heard(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 1)
     monkeypatch.setattr(protocol, "_SPARE", 0)
     client = serve()
     with _connected(client) as one:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from lapinq_core.tasks import inspect, work
-from lapinq_worker.reporting.live_logs import MOST_CHARACTERS
+from lapinq_worker.reporting.live_logs import MAX_CHARACTERS
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
@@ -58,7 +58,7 @@ def test_of_a_long_log_the_latest_lines_are_sent(database: str, tmp_path: Path) 
             task = await desk.hand_in(logging_tasks.asay_and_wait, words, str(gate))
             await desk.until(LIVE, "%", task)
             logs = await desk.value("SELECT logs FROM lapinq_running WHERE id = %s", task)
-            assert len(logs) <= MOST_CHARACTERS
+            assert len(logs) <= MAX_CHARACTERS
             assert logs.startswith("line ") or "…" in logs
             gate.touch()
             await desk.ended(task)

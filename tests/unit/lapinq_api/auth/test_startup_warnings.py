@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_api.auth.startup_warnings import SHORTEST_KEY
+from lapinq_api.auth.startup_warnings import MIN_KEY
 from lapinq_core.runtime.settings import Settings
 
 OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")
 ANY_MODULE = ("LAPINQ_ALLOWED_MODULES",)
-KEY = "k" * SHORTEST_KEY
+KEY = "k" * MIN_KEY
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_hash_of_another_cost_is_right_and_comes_back_at_todays() -> None:
 
 
 def test_more_than_can_wait_are_turned_away_and_room_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "MOST_WAITING", 1)
+    monkeypatch.setattr(passwords, "MAX_WAITING", 1)
 
     async def test() -> None:
         checker = Passwords()

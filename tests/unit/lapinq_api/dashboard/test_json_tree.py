@@ -53,7 +53,7 @@ def test_a_hundred_levels_are_drawn() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 200 + "]" * 200, "[" * 4000, "{", "", f'"{"x" * json_tree.LARGEST}"', "\x00"],
+    ["[" * 200 + "]" * 200, "[" * 4000, "{", "", f'"{"x" * json_tree.MAX_CHARACTERS}"', "\x00"],
     ids=["deep", "endless", "broken", "empty", "large", "nul"],
 )
 def test_what_can_not_be_drawn_is_left_to_the_text(text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.parts.search_syntax import KEYS, LONGEST, parse, write
+from lapinq_api.dashboard.parts.search_syntax import KEYS, MAX_CHARACTERS, parse, write
 from lapinq_core.domain.errors import InvalidValue
 
 PARAMETERS = st.dictionaries(st.sampled_from(list(KEYS.values())), st.text(min_size=1, max_size=30))
@@ -73,7 +73,7 @@ def test_quotes_hold_what_has_spaces(text: str, value: str) -> None:
         ('error:"no', "error"),
         ('"no', "the search"),
         ('error:"no"way', "error"),
-        ("x" * (LONGEST + 1), "the search"),
+        ("x" * (MAX_CHARACTERS + 1), "the search"),
     ],
 )
 def test_what_is_wrong_is_refused_by_its_key(text: str, loc: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lapinq_api.dashboard.page.view import LONGEST_ADDRESS, MOST_PARAMETERS, PageAddress, View, Views
+from lapinq_api.dashboard.page.view import MAX_ADDRESS, MAX_PARAMETERS, PageAddress, View, Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.state import State
 from lapinq_core.domain.errors import InvalidValue
@@ -66,9 +66,9 @@ def test_an_address_leads_to_a_page(
         "/tasks/a%2Fb",
         "http://[",
         "//[::1/",
-        "/tasks?" + "&".join(f"a{n}=1" for n in range(MOST_PARAMETERS + 1)),
-        "/tasks?" + "x" * LONGEST_ADDRESS,
-        "/" * LONGEST_ADDRESS,
+        "/tasks?" + "&".join(f"a{n}=1" for n in range(MAX_PARAMETERS + 1)),
+        "/tasks?" + "x" * MAX_ADDRESS,
+        "/" * MAX_ADDRESS,
     ],
 )
 def test_any_other_is_refused_by_name(address: str) -> None:

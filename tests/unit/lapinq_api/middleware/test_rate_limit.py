@@ -108,7 +108,7 @@ def test_a_quiet_time_forgets() -> None:
 
 
 def test_addresses_beyond_those_remembered_share_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_ADDRESSES", 3)
+    monkeypatch.setattr(rate_limit, "MAX_ADDRESSES", 3)
     caller = Caller(2)
     statuses: list[Any] = [caller.status(f"192.0.2.{n}") for n in range(8)]
     assert statuses == [200, 200, 200, 200, 200, 429, 429, 429]

@@ -5,12 +5,12 @@ import resource
 import pytest
 
 from lapinq_api.serving import protocol
-from lapinq_api.serving.protocol import MOST_CONNECTIONS, most_connections
+from lapinq_api.serving.protocol import MAX_CONNECTIONS, max_connections
 
 
 @pytest.mark.parametrize(
     ("files", "connections"),
-    [(resource.RLIM_INFINITY, MOST_CONNECTIONS), (1_048_576, MOST_CONNECTIONS), (1024, 768), (400, 200)],
+    [(resource.RLIM_INFINITY, MAX_CONNECTIONS), (1_048_576, MAX_CONNECTIONS), (1024, 768), (400, 200)],
 )
 def test_connections_leave_files_for_the_rest(
     monkeypatch: pytest.MonkeyPatch, files: int, connections: int
@@ -19,4 +19,4 @@ def test_connections_leave_files_for_the_rest(
         return files, files
 
     monkeypatch.setattr(protocol.resource, "getrlimit", limits)
-    assert most_connections() == connections
+    assert max_connections() == connections

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lapinq_core.monitoring.metrics import Metrics
-from lapinq_core.monitoring.metrics_server import MOST_AT_ONCE, CannotServeMetrics, serving_metrics
+from lapinq_core.monitoring.metrics_server import MAX_AT_ONCE, CannotServeMetrics, serving_metrics
 from lapinq_core.monitoring.probes import Probes
 from lapinq_core.runtime.settings import Settings
 from tests.support.deployment.scraping import Scraped
@@ -70,7 +70,7 @@ def test_openmetrics_is_given_to_whoever_asks_for_it(url: str) -> None:
 
 
 def test_beyond_a_few_at_once_a_connection_is_closed_unanswered(url: str) -> None:
-    silent = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(MOST_AT_ONCE)]
+    silent = [socket.create_connection(("127.0.0.1", port_of(url))) for _ in range(MAX_AT_ONCE)]
     try:
 
         def is_closed() -> bool:

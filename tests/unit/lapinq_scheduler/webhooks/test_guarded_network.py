@@ -119,7 +119,7 @@ def test_an_unknown_name_has_no_address() -> None:
 def test_a_resolver_that_hangs_is_left_behind_and_asked_so_often_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(resolver, "MOST_LOOKUPS", 2)
+    monkeypatch.setattr(resolver, "MAX_LOOKUPS", 2)
     hanging = threading.Event()
 
     def hang(*_: Any, **__: Any) -> list[Any]:

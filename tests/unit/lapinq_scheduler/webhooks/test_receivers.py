@@ -1,7 +1,7 @@
 from lapinq_scheduler.webhooks.receivers import (
-    MOST_AT_ONCE,
-    MOST_DOUBTFUL,
-    MOST_EACH,
+    MAX_AT_ONCE,
+    MAX_DOUBTFUL,
+    MAX_PER_HOST,
     QUICK_SECONDS,
     Receivers,
 )
@@ -9,17 +9,17 @@ from lapinq_scheduler.webhooks.receivers import (
 
 def test_one_host_gets_a_few_at_once() -> None:
     receivers = Receivers()
-    for left in range(MOST_EACH - 1, -1, -1):
+    for left in range(MAX_PER_HOST - 1, -1, -1):
         receivers.started("a")
         assert receivers.places() == {"a": left}
-    assert receivers.free == MOST_AT_ONCE - MOST_EACH
+    assert receivers.free == MAX_AT_ONCE - MAX_PER_HOST
 
 
 def test_an_end_gives_the_place_back() -> None:
     receivers = Receivers()
     receivers.started("a")
     receivers.ended("a", answered=True)
-    assert receivers.free == MOST_AT_ONCE
+    assert receivers.free == MAX_AT_ONCE
     assert receivers.places() == {}
 
 
@@ -40,11 +40,11 @@ def test_those_in_trouble_never_take_more_than_half_of_the_places() -> None:
         receivers.started(f"{number}")
         receivers.ended(f"{number}", answered=False)
     places = receivers.places()
-    assert sum(places.values()) == MOST_DOUBTFUL
+    assert sum(places.values()) == MAX_DOUBTFUL
     assert places["0"] == 1
     assert places["49"] == 0
     receivers.started("0")
-    assert sum(receivers.places().values()) == MOST_DOUBTFUL - 1
+    assert sum(receivers.places().values()) == MAX_DOUBTFUL - 1
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -59,18 +59,18 @@ def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
     receivers = Receivers()
     receivers.started("known")
     receivers.ended("known", answered=True)
-    for number in range(MOST_DOUBTFUL):
-        assert receivers.free_for_any == MOST_DOUBTFUL - number
+    for number in range(MAX_DOUBTFUL):
+        assert receivers.free_for_any == MAX_DOUBTFUL - number
         receivers.started(f"new {number}")
     assert receivers.free_for_any == 0
-    assert receivers.free == MOST_AT_ONCE - MOST_DOUBTFUL
+    assert receivers.free == MAX_AT_ONCE - MAX_DOUBTFUL
     receivers.started("known")
-    assert receivers.known_places() == {"known": MOST_EACH - 1}
+    assert receivers.known_places() == {"known": MAX_PER_HOST - 1}
     receivers.ended("known", answered=False)
     assert receivers.known_places() == {}
     assert receivers.free_for_any == 0
     receivers.ended("new 0", answered=True)
-    assert receivers.known_places() == {"new 0": MOST_EACH}
+    assert receivers.known_places() == {"new 0": MAX_PER_HOST}
     assert receivers.free_for_any == 1
 
 
@@ -81,4 +81,4 @@ def test_one_that_answers_late_gets_a_few_at_once_but_no_place_of_the_known() ->
     assert receivers.places() == {}
     assert receivers.known_places() == {}
     receivers.started("late")
-    assert receivers.free_for_any == MOST_DOUBTFUL - 1
+    assert receivers.free_for_any == MAX_DOUBTFUL - 1

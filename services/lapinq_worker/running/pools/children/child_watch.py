@@ -9,7 +9,7 @@ from lapinq_worker.running.pools.children.memory import in_mebibytes, resident_b
 from lapinq_worker.running.pools.children.stop_request import StopRequest
 
 LOOK_SECONDS = 0.1
-LEAST_SECONDS = 0.01
+MIN_SECONDS = 0.01
 BEGIN_SECONDS = 30.0  # a child that has not begun its job by then is stuck
 
 
@@ -49,7 +49,7 @@ def check(child: ChildProcess, limits: Limits, now: float) -> float:
         child.tell_cancelled(job)  # it may have begun just when it was cancelled
     if now >= request.kill_at:
         child.kill(request.outcome)
-    return max(LEAST_SECONDS, min(LOOK_SECONDS, request.kill_at - now))
+    return max(MIN_SECONDS, min(LOOK_SECONDS, request.kill_at - now))
 
 
 def is_worn_out(child: ChildProcess, limits: Limits) -> bool:

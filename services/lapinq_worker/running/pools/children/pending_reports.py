@@ -20,7 +20,7 @@ from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
 
 END_SECONDS = 1.0
-FIRST_SIZE = 1024 * 1024  # more than a socket holds, unless somebody made them larger
+INITIAL_SIZE = 1024 * 1024  # more than a socket holds, unless somebody made them larger
 PAUSE_SECONDS = 0.005
 
 _messages = msgspec.msgpack.Decoder(Report | Line)
@@ -78,7 +78,7 @@ def _pending_reports(child: ChildProcess, give_up: float) -> dict[Job, Report]:
 def _peek(transport: asyncio.BaseTransport) -> bytes:
     # On a descriptor of our own, which nobody closes and opens as something else meanwhile.
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as ours:
-        size = FIRST_SIZE
+        size = INITIAL_SIZE
         while True:
             try:
                 data = ours.recv(size, socket.MSG_PEEK | socket.MSG_DONTWAIT)

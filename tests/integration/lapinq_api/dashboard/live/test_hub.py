@@ -58,7 +58,7 @@ class Looks:
 @pytest.fixture(autouse=True)
 def _only_when_something_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "INTERVAL_SECONDS", 3600.0)
-    monkeypatch.setattr(hub, "LEAST_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(hub, "MIN_INTERVAL_SECONDS", 0.01)
 
 
 def with_state(url: str, test: Callable[[State, Looks], Awaitable[None]]) -> None:

@@ -55,7 +55,7 @@ def test_who_reads_nothing_is_cut_off(
     api: httpx.Client, lost: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(hub, "INTERVAL_SECONDS", 0.0)
-    monkeypatch.setattr(hub, "LEAST_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(hub, "MIN_INTERVAL_SECONDS", 0.0)
     for number in range(30):
         body = {"task_name": "x" * 250, "module_path": "math", "queue_name": f"{number} {'y' * 200}"}
         assert api.post("/api/v1/enqueue", json=body).status_code == 201

@@ -37,9 +37,9 @@ def code_of(socket: ClientConnection) -> int | None:
 def test_strangers_have_places_of_their_own_and_few_an_address(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "MOST_VIEWERS", 1)
-    monkeypatch.setattr(state, "MOST_UNAUTHENTICATED", 4)
-    monkeypatch.setattr(state, "MOST_UNAUTHENTICATED_EACH", 2)
+    monkeypatch.setattr(state, "MAX_VIEWERS", 1)
+    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED", 4)
+    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 2)
     server = serve(trusted_proxies=("127.0.0.1",))
     token = log_in(server)
     with ExitStack() as stack:
@@ -61,7 +61,7 @@ def test_strangers_have_places_of_their_own_and_few_an_address(
 def test_a_stranger_is_let_go_soon_and_the_place_is_free(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state, "MOST_UNAUTHENTICATED_EACH", 1)
+    monkeypatch.setattr(state, "MAX_UNAUTHENTICATED_PER_ADDRESS", 1)
     monkeypatch.setattr(web_socket, "AUTH_SECONDS", 0.3)
     server = serve()
     token = log_in(server)

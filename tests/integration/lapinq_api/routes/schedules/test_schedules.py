@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from lapinq_api.operations.bodies.schedule_object import ScheduleObject
-from lapinq_api.operations.bodies.schedule_request import MOST_BYTES
+from lapinq_api.operations.bodies.schedule_request import MAX_BYTES
 from lapinq_core.domain.schedules.schedule import Definition
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.http.schedules_over_http import MINIMAL, PATH, WHOLE, create, pages, path
@@ -154,11 +154,11 @@ def test_modules_are_those_that_the_server_allows(serve: Serve, name: str) -> No
 
 
 def test_what_a_schedule_carries_is_bounded(api: httpx.Client, name: str) -> None:
-    create(api, name, args=["x" * (MOST_BYTES - 4)])
+    create(api, name, args=["x" * (MAX_BYTES - 4)])
     values = {
-        "args": ["x" * MOST_BYTES],
-        "kwargs": {"a": "x" * MOST_BYTES},
-        "metadata": {"a": [1] * MOST_BYTES},
+        "args": ["x" * MAX_BYTES],
+        "kwargs": {"a": "x" * MAX_BYTES},
+        "metadata": {"a": [1] * MAX_BYTES},
     }
     for field, value in values.items():
         for refused in (

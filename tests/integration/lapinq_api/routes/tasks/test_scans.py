@@ -47,7 +47,7 @@ def test_scans_beyond_their_places_are_told_to_come_again_and_the_database_is_no
 
 
 def test_a_page_says_so_too(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "MOST_SCANS_WAITING", 0)
+    monkeypatch.setattr(database, "MAX_SCANS_WAITING", 0)
     monkeypatch.setattr(database, "SCAN_BUDGET_SECONDS", 1.0)
     server = serve(pool_size=1)
     log_in(server)

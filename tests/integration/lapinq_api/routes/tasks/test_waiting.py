@@ -175,7 +175,7 @@ def test_head_waits_likewise(api: httpx.Client, held: Claim) -> None:
 
 
 def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MOST_WAITING", 3)
+    monkeypatch.setattr(waiting, "MAX_WAITING", 3)
     client = serve()
     ids = [_enqueue(client, "add", 1, 1) for _ in range(3)]
     with ExitStack() as stack:
@@ -191,7 +191,7 @@ def test_no_more_wait_than_may(serve: Serve, api_database: str, monkeypatch: pyt
 def test_a_client_that_is_gone_frees_its_place_at_once(
     serve: Serve, api_database: str, held: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "MOST_WAITING", 1)
+    monkeypatch.setattr(waiting, "MAX_WAITING", 1)
     client = serve()
     url = client.base_url
     with (

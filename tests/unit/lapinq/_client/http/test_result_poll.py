@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from lapinq._client.http.result_poll import FIRST_PAUSE_SECONDS, MAX_WAIT_SECONDS, ResultPoll
+from lapinq._client.http.result_poll import INITIAL_PAUSE_SECONDS, MAX_WAIT_SECONDS, ResultPoll
 from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
 
 NOT_FINISHED = {"error": "task not finished", "status": "running"}
@@ -42,7 +42,7 @@ def test_a_lasting_refusal_is_raised(status_code: int) -> None:
 def test_pauses_start_short_and_grow_to_the_interval() -> None:
     poll = poll_for(poll_interval=0.5)
     pauses = [poll.pause(100.0) for _ in range(20)]
-    assert pauses[0] == FIRST_PAUSE_SECONDS
+    assert pauses[0] == INITIAL_PAUSE_SECONDS
     assert pauses == sorted(pauses)
     assert pauses[-1] == 0.5
 
@@ -103,7 +103,7 @@ def test_retry_after_is_respected_within_the_time() -> None:
 def test_a_retry_after_that_is_no_number_of_seconds_is_passed_over(header: str) -> None:
     poll = poll_for()
     poll.read(httpx.Response(503, headers=[(b"Retry-After", header.encode())]))
-    assert poll.pause(100.0) == FIRST_PAUSE_SECONDS
+    assert poll.pause(100.0) == INITIAL_PAUSE_SECONDS
 
 
 def test_a_request_gets_what_is_left_but_enough_for_a_try() -> None:
@@ -137,7 +137,7 @@ def test_a_server_that_answers_at_once_is_polled_with_pauses() -> None:
         poll.wait_seconds(30, 100.0, has_slot=True)
         assert poll.read(httpx.Response(200, json=NOT_FINISHED)) is None
         pauses.append(poll.pause(100.01))
-    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_SECONDS, 0.5)
+    assert (pauses[0], pauses[-1]) == (INITIAL_PAUSE_SECONDS, 0.5)
 
 
 def test_when_time_is_up_after_a_long_poll_it_says_so() -> None:

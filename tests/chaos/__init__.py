@@ -1,4 +1,6 @@
-"""Faults, with real processes on a real PostgreSQL. Which test stands for which of the promised ones:
+"""Faults, with real processes on a real PostgreSQL, by what they hit: a process, the database, a task or a clock.
+
+Which test stands for which of the promised ones:
 
 1. Claim under forced plans, limit 1:
    integration/tasks/attempts/test_claim.py::test_limit_one_takes_one_under_any_plan_and_leaves_none_unreturned
@@ -13,35 +15,35 @@
    integration/tasks/attempts/test_settle.py::test_of_each_completion_that_races_with_a_rescue_one_wins
    integration/tasks/attempts/test_settle.py::test_completion_and_rescue_race_to_one_winner
 5. kill -9 of a worker with 20 running:
-   chaos/test_worker_killed.py::test_only_a_killed_workers_tasks_run_again_and_within_the_lease
+   chaos/processes/test_worker_killed.py::test_only_a_killed_workers_tasks_run_again_and_within_the_lease
 6. kill -9 at each step between claim and commit:
-   chaos/test_steps.py::test_whatever_the_step_at_which_a_worker_dies_starts_are_counted_as_promised
+   chaos/processes/test_steps.py::test_whatever_the_step_at_which_a_worker_dies_starts_are_counted_as_promised
 7. SIGSTOP for three leases, then SIGCONT:
-   chaos/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
+   chaos/database/test_outages.py::test_a_paused_worker_loses_its_tasks_and_is_useful_again
 8. A task that ignores its time limit or its cancellation, in C code too, in children and on the event loop:
-   chaos/test_time_limits.py, all of it
+   chaos/tasks/test_time_limits.py, all of it
 9. A poison task among 200 others:
-   chaos/test_poison.py::test_a_poison_task_among_two_hundred_harms_itself_alone
-   chaos/test_poison.py::test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time
+   chaos/tasks/test_poison.py::test_a_poison_task_among_two_hundred_harms_itself_alone
+   chaos/tasks/test_poison.py::test_a_coroutine_that_takes_its_worker_down_is_isolated_the_next_time
 10. A task that eats memory past the limit:
-    chaos/test_poison.py::test_a_task_that_eats_memory_fails_with_that_reason
+    chaos/tasks/test_poison.py::test_a_task_that_eats_memory_fails_with_that_reason
 11. SIGTERM longer than the grace time:
-    chaos/test_stops.py::test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere
+    chaos/processes/test_stops.py::test_what_outlasts_the_grace_time_is_handed_back_and_restarted_elsewhere
 12. Crash of PostgreSQL under load:
-    chaos/test_outages.py::test_a_crash_of_the_database_under_load_loses_nothing
+    chaos/database/test_outages.py::test_a_crash_of_the_database_under_load_loses_nothing
 14. Database away for three leases, and a worker that comes up right after:
-    chaos/test_outages.py::test_an_outage_of_three_leases_causes_no_second_run
-    chaos/test_outages.py::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease
+    chaos/database/test_outages.py::test_an_outage_of_three_leases_causes_no_second_run
+    chaos/database/test_outages.py::test_a_worker_that_comes_up_after_an_outage_judges_nobody_for_a_lease
 19. Connection cut right after the enqueue commit, 200 times:
-    chaos/test_cut_commits.py::test_a_request_that_is_repeated_with_its_key_is_stored_once
+    chaos/database/test_cut_commits.py::test_a_request_that_is_repeated_with_its_key_is_stored_once
 21. 300 enqueues a second with the database away:
-    chaos/test_shedding.py::test_three_hundred_enqueues_a_second_are_all_refused_in_time
+    chaos/database/test_shedding.py::test_three_hundred_enqueues_a_second_are_all_refused_in_time
 28. Two API processes, one killed during batches of 1000:
-    chaos/test_api_killed.py::test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all
+    chaos/processes/test_api_killed.py::test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all
 30. kill -9 of everything, then start:
-    chaos/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
+    chaos/processes/test_everything_killed.py::test_what_was_acknowledged_before_everything_was_killed_comes_to_its_end
 33. A strict isolation by default, for the role or the database:
-    chaos/test_strict_isolation.py::test_no_session_of_ours_fails_for_it_and_nothing_is_lost
+    chaos/database/test_strict_isolation.py::test_no_session_of_ours_fails_for_it_and_nothing_is_lost
     integration/upkeep/test_retention.py::test_a_week_stays_whose_task_is_requeued_at_its_end
 35. Three million rows in the default partition:
     integration/upkeep/test_partitions.py::test_no_claim_waits_for_three_million_rows_in_the_default_partition

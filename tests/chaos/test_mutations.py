@@ -26,7 +26,7 @@ FIRING, OVERLAPPING, SETTLER, OUTAGES = (
     "tests/integration/schedules/test_firing.py",
     "tests/integration/schedules/test_overlapping.py",
     "tests/integration/lapinq_worker/settling/test_settler.py",
-    "tests/chaos/test_outages.py",
+    "tests/chaos/database/test_outages.py",
 )
 TRUST, MEMBERSHIP, RESCUER, KEYS = (
     "tests/unit/lapinq_worker/liveness/test_lease_trust.py",

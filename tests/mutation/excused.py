@@ -5,6 +5,6 @@ EXCUSED = {
         "Changes nothing that is promised: two ids are left unused, and the next is greater still."
     ),
     "services/lapinq_worker/cli.py: not drain → (drain)": (
-        "Noticed by tests/chaos/test_time_limits.py, which is too long for the sample."
+        "Noticed by tests/chaos/tasks/test_time_limits.py, which is too long for the sample."
     ),
 }

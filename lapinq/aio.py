@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.http.connection import AsyncConnection
-from lapinq._client.http.responses import log_refusal
+from lapinq._client.calling.answer import log_refusal
+from lapinq._client.transports import open_transport
 from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.middleware import Entries, Middleware
 
 
-class AsyncTaskQueue(QueueBase[AsyncConnection]):
+class AsyncTaskQueue(QueueBase):
     """Enqueues tasks over HTTP from coroutines. Any number of event loops may share it.
 
     The first request of each loop opens connections. `close` or the end of an `async with` block closes those of the
@@ -36,7 +36,13 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
     ) -> None:
         """`timeout` is in seconds, for each of connecting, sending and receiving."""
         super().__init__(
-            AsyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
+            open_transport(server_url, is_async=True),
+            server_url,
+            queue_name,
+            timeout,
+            api_key,
+            default_ttl_seconds,
+            middleware,
         )
 
     async def batch_enqueue(
@@ -53,7 +59,7 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
         return await apass_through(self.middleware, editable_copies(self, tasks), send)
 
     async def close(self) -> None:
-        await self._connection.aclose()
+        await self._transport.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,6 +70,7 @@ class AsyncTaskQueue(QueueBase[AsyncConnection]):
     async def _send_batch(
         self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
     ) -> httpx.Response:
-        response = await self._connection.asend(self._batch_request(entries, idempotency_key))
-        log_refusal(response, "the batch was not enqueued")
-        return response
+        call = self._batch(entries, idempotency_key)
+        answer = await self._transport.asend(call, self, self.timeout)
+        log_refusal(answer, "the batch was not enqueued")
+        return answer.as_response()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.http.connection import SyncConnection
-from lapinq._client.http.responses import log_refusal
+from lapinq._client.calling.answer import log_refusal
+from lapinq._client.transports import open_transport
 from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.middleware import Middleware
 
 
-class TaskQueue(QueueBase[SyncConnection]):
+class TaskQueue(QueueBase):
     """Enqueues tasks over HTTP. Any number of threads may share it, and it survives a fork.
 
     The first request opens connections. `close`, the end of a `with` block or the end of the process closes them. A
@@ -36,7 +36,13 @@ class TaskQueue(QueueBase[SyncConnection]):
     ) -> None:
         """`timeout` is in seconds, for each of connecting, sending and receiving."""
         super().__init__(
-            SyncConnection(), server_url, queue_name, timeout, api_key, default_ttl_seconds, middleware
+            open_transport(server_url),
+            server_url,
+            queue_name,
+            timeout,
+            api_key,
+            default_ttl_seconds,
+            middleware,
         )
 
     def batch_enqueue(
@@ -59,7 +65,7 @@ class TaskQueue(QueueBase[SyncConnection]):
         )
 
     def close(self) -> None:
-        self._connection.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -70,6 +76,7 @@ class TaskQueue(QueueBase[SyncConnection]):
     def _send_batch(
         self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
     ) -> httpx.Response:
-        response = self._connection.send(self._batch_request(entries, idempotency_key))
-        log_refusal(response, "the batch was not enqueued")
-        return response
+        call = self._batch(entries, idempotency_key)
+        answer = self._transport.send(call, self, self.timeout)
+        log_refusal(answer, "the batch was not enqueued")
+        return answer.as_response()

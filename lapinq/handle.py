@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lapinq._client.http import requests
-from lapinq._client.http.connection import Connection, SyncConnection
-from lapinq._client.http.responses import read_object, refusal
-from lapinq._client.http.result_poll import ResultPoll
+from lapinq._client.calling.answer import Answer, answer_of, read_object, refusal
+from lapinq._client.calling.calls import ReadResult, ReadStatus
+from lapinq._client.calling.result_poll import ResultPoll
+from lapinq._client.transports import open_transport
 from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
     from typing import Self
 
     import httpx
+
+    from lapinq._client.calling.transport import Transport
 
 
 class TaskRef:
@@ -27,34 +29,38 @@ class TaskRef:
 
     def __init__(
         self,
-        response: httpx.Response,
+        response: httpx.Response | Answer,
         server_url: str,
         api_key: str | None,
         is_async: bool = False,
         *,
         timeout: float = 30.0,
-        connection: Connection | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        """`timeout` is for each request. The caller keeps `connection` and closes it."""
-        self.response = response
+        """`timeout` is for each request. The caller keeps `transport` and closes it."""
+        self._answer = response if isinstance(response, Answer) else answer_of(response)
         self.server_url = server_url
         self.api_key = api_key
         self.is_async = is_async
         self.timeout = timeout
-        self._connection = connection or SyncConnection()
+        self._transport = transport or open_transport(server_url)
+
+    @property
+    def response(self) -> httpx.Response:
+        return self._answer.as_response()
 
     @property
     def status_code(self) -> int:
-        return self.response.status_code
+        return self._answer.status_code
 
     @property
     def task_id(self) -> str | None:
         """None for a task with `ttl_seconds` 0. Raises `RequestRefused` if the task was not enqueued."""
         self.raise_for_status()
-        body = read_object(self.response)
+        body = read_object(self._answer)
         if "task_id" not in body:
             raise RequestRefused(
-                f"no lapinq server answered at {self.response.url}: {self.response.text[:200]!r}",
+                f"no lapinq server answered at {self._answer.url}: {self._answer.text[:200]!r}",
                 status_code=self.status_code,
             )
         return body["task_id"]
@@ -65,7 +71,7 @@ class TaskRef:
 
     def raise_for_status(self) -> Self:
         """The ref itself, for chaining. Raises `RequestRefused` if the task was not enqueued."""
-        error = refusal(self.response, "the server did not take the task")
+        error = refusal(self._answer, "the server did not take the task")
         if error is not None:
             raise error
         return self
@@ -75,14 +81,14 @@ class TaskRef:
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, self._connection.send(requests.task_details(self, task_id)))
+        return _read_status(task_id, self._transport.send(ReadStatus(task_id), self, self.timeout))
 
     async def astatus(self) -> str | None:
         """Like `status`, for coroutines."""
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, await self._connection.asend(requests.task_details(self, task_id)))
+        return _read_status(task_id, await self._transport.asend(ReadStatus(task_id), self, self.timeout))
 
     def wait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
         """The finished task: `id`, `status`, `result` (the value as JSON text), `error`, `completed_at`.
@@ -93,13 +99,12 @@ class TaskRef:
         """
         poll = self._poll(timeout, poll_interval)
         while True:
-            with self._connection.long_polls.take() as has_slot:
-                try:
-                    finished = poll.read(self._connection.send(self._result_request(poll, has_slot=has_slot)))
-                    if finished is not None:
-                        return finished
-                except ServerUnavailable as error:
-                    poll.record_no_answer(error)
+            try:
+                finished = poll.read(self._transport.send(*self._result_call(poll)))
+                if finished is not None:
+                    return finished
+            except ServerUnavailable as error:
+                poll.record_no_answer(error)
             time.sleep(poll.pause(time.monotonic()))
 
     async def awaitait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
@@ -108,14 +113,12 @@ class TaskRef:
 
         poll = self._poll(timeout, poll_interval)
         while True:
-            with self._connection.async_long_polls.take() as has_slot:
-                try:
-                    response = await self._connection.asend(self._result_request(poll, has_slot=has_slot))
-                    finished = poll.read(response)
-                    if finished is not None:
-                        return finished
-                except ServerUnavailable as error:
-                    poll.record_no_answer(error)
+            try:
+                finished = poll.read(await self._transport.asend(*self._result_call(poll)))
+                if finished is not None:
+                    return finished
+            except ServerUnavailable as error:
+                poll.record_no_answer(error)
             await asyncio.sleep(poll.pause(time.monotonic()))
 
     def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
@@ -130,7 +133,7 @@ class TaskRef:
         return _value(await self.awaitait(timeout, poll_interval))
 
     def __repr__(self) -> str:
-        answer = read_object(self.response)
+        answer = read_object(self._answer)
         return f"<TaskRef {answer.get('task_id', self.status_code)}>"
 
     def _poll(self, timeout: float | None, poll_interval: float) -> ResultPoll:
@@ -139,11 +142,10 @@ class TaskRef:
             raise NotPersisted
         return ResultPoll(task_id, timeout, poll_interval, time.monotonic())
 
-    def _result_request(self, poll: ResultPoll, *, has_slot: bool) -> requests.Request:
+    def _result_call(self, poll: ResultPoll) -> tuple[ReadResult, Self, float]:
         now = time.monotonic()
-        wait = poll.wait_seconds(self.timeout, now, has_slot=has_slot)
-        request = requests.task_result(self, poll.task_id, wait)
-        return msgspec.structs.replace(request, timeout=poll.request_timeout(self.timeout, now))
+        call = ReadResult(poll.task_id, poll.wait_seconds(self.timeout, now))
+        return call, self, poll.request_timeout(self.timeout, now)
 
 
 def _value(finished: dict[str, Any]) -> Any:
@@ -156,10 +158,10 @@ def _value(finished: dict[str, Any]) -> Any:
     return msgspec.json.decode(finished["result"])
 
 
-def _read_status(task_id: str, response: httpx.Response) -> str | None:
-    if response.status_code == 404:
+def _read_status(task_id: str, answer: Answer) -> str | None:
+    if answer.status_code == 404:
         return None
-    error = refusal(response, f"no status of task {task_id}")
+    error = refusal(answer, f"no status of task {task_id}")
     if error is not None:
         raise error
-    return read_object(response).get("status")
+    return read_object(answer).get("status")

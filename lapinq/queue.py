@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.declaring.handling import check_retry_options, make_handling
 from lapinq._client.declaring.options import check_timeout
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
-from lapinq._client.http import requests
-from lapinq._client.http.connection import Connection
 from lapinq.task import ScheduleDecorator, Task, TaskDecorator
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Unpack
 
+    from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-C = TypeVar("C", bound=Connection)
 
 
-class QueueBase(Generic[C]):
+class QueueBase:
     """Settings are plain attributes. A change applies from the next request on. `middleware` can't change, because each
     task takes it along to the worker."""
 
     def __init__(
         self,
-        connection: C,
+        transport: Transport,
         server_url: str,
         queue_name: str,
         timeout: float,
@@ -42,14 +41,12 @@ class QueueBase(Generic[C]):
         default_ttl_seconds: float | None,
         middleware: Iterable[Middleware] | None,
     ) -> None:
-        if not server_url.startswith(("http://", "https://")):
-            raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
         self.server_url = server_url
         self.queue_name = queue_name
         self.timeout = timeout
         self.api_key = api_key
         self.default_ttl_seconds = default_ttl_seconds
-        self._connection = connection
+        self._transport = transport
         self._middleware = _checked_middleware(middleware)
 
     @property
@@ -122,8 +119,8 @@ class QueueBase(Generic[C]):
         check_retry_options(handling, options)
         check_timeout(options)
         if name is None or isinstance(name, str):
-            return TaskDecorator(self, self._connection, name, options, handling)
-        return Task(name, self, self._connection, options=options, handling=handling)
+            return TaskDecorator(self, self._transport, name, options, handling)
+        return Task(name, self, self._transport, options=options, handling=handling)
 
     def cron(self, expression: str, tz: str = "UTC", **options: Unpack[ScheduleOptions]) -> ScheduleDecorator:
         """Enqueue a task at the times of a cron expression in the time zone `tz`.
@@ -146,16 +143,14 @@ class QueueBase(Generic[C]):
 
         return ScheduleDecorator(self.task(), make_plan({"every": interval}, options))
 
-    def _batch_request(
-        self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
-    ) -> requests.Request:
+    def _batch(self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None) -> EnqueueBatch:
         """Raises TypeError or ValueError naming the entry and the value that cannot be sent."""
         check_idempotency_key(idempotency_key)
         encoded = [
             encode_entry(with_defaults(self, entry), f"tasks[{number}].")
             for number, entry in enumerate(entries)
         ]
-        return requests.enqueue_batch(self, encoded, idempotency_key)
+        return EnqueueBatch(encoded, idempotency_key)
 
 
 def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middleware, ...]:

@@ -6,6 +6,8 @@ import functools
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
+from lapinq._client.calling.answer import log_refusal
+from lapinq._client.calling.calls import Enqueue
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name
@@ -13,18 +15,15 @@ from lapinq._client.declaring.options import TaskOptions, check_timeout
 from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
-from lapinq._client.http import requests
-from lapinq._client.http.responses import log_refusal
 from lapinq.handle import TaskRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self, Unpack
 
-    import httpx
-
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.schedules import DeclaredSchedule, Plan
-    from lapinq._client.http.connection import Connection
     from lapinq._client.settings import QueueSettings
     from lapinq_core.domain.tasks.handling import Handling
     from lapinq_core.domain.tasks.middleware import Entries
@@ -57,14 +56,14 @@ class Task(Generic[P, R]):
         self,
         function: Callable[P, R],
         queue: QueueSettings,
-        connection: Connection,
+        transport: Transport,
         *,
         name: str | None = None,
         options: TaskOptions | None = None,
         handling: Handling | None = None,
         plans: tuple[Plan, ...] | None = None,
     ) -> None:
-        """The queue owns `connection`. `plans` defaults to those of `function`, if that is a task itself.
+        """The queue owns `transport`. `plans` defaults to those of `function`, if that is a task itself.
 
         Raises TypeError if `function` is none.
         """
@@ -76,7 +75,7 @@ class Task(Generic[P, R]):
         self.__wrapped__ = plain
         self.task_name = self.__lapinq_task__ = name if name is not None else default_name(plain)
         self._queue = queue
-        self._connection = connection
+        self._transport = transport
         self._options: TaskOptions = options or {}
         self._arguments = Arguments(plain, self.task_name)
         self._module: str | None = None
@@ -169,7 +168,7 @@ class Task(Generic[P, R]):
         return Task(
             self.__wrapped__,
             self._queue,
-            self._connection,
+            self._transport,
             name=self.task_name,
             options=options,
             handling=self._handling,
@@ -177,25 +176,27 @@ class Task(Generic[P, R]):
         )
 
     def _send(self, entry: dict[str, Any]) -> TaskRef:
-        return self._ref(self._connection.send(self._request(entry)), is_async=False)
+        answer = self._transport.send(self._call(entry), self._queue, self._queue.timeout)
+        return self._ref(answer, is_async=False)
 
     async def _asend(self, entry: dict[str, Any]) -> TaskRef:
-        return self._ref(await self._connection.asend(self._request(entry)), is_async=True)
+        answer = await self._transport.asend(self._call(entry), self._queue, self._queue.timeout)
+        return self._ref(answer, is_async=True)
 
-    def _request(self, entry: dict[str, Any]) -> requests.Request:
+    def _call(self, entry: dict[str, Any]) -> Enqueue:
         encoded = encode_entry(with_defaults(self._queue, self._arguments.encode(entry)))
-        return requests.enqueue(self._queue, encoded, self._options.get("idempotency_key"))
+        return Enqueue(encoded, self._options.get("idempotency_key"))
 
-    def _ref(self, response: httpx.Response, *, is_async: bool) -> TaskRef:
-        log_refusal(response, f"task {self.task_name} was not enqueued")
+    def _ref(self, answer: Answer, *, is_async: bool) -> TaskRef:
+        log_refusal(answer, f"task {self.task_name} was not enqueued")
         queue = self._queue
         return TaskRef(
-            response,
+            answer,
             queue.server_url,
             queue.api_key,
             is_async,
             timeout=queue.timeout,
-            connection=self._connection,
+            transport=self._transport,
         )
 
     def _scheduled_entry(
@@ -235,13 +236,13 @@ class TaskDecorator:
     def __init__(
         self,
         queue: QueueSettings,
-        connection: Connection,
+        transport: Transport,
         name: str | None,
         options: TaskOptions,
         handling: Handling | None,
     ) -> None:
         self._queue = queue
-        self._connection = connection
+        self._transport = transport
         self._name = name
         self._options: TaskOptions = options
         self._handling = handling
@@ -250,7 +251,7 @@ class TaskDecorator:
         return Task(
             function,
             self._queue,
-            self._connection,
+            self._transport,
             name=self._name,
             options=self._options,
             handling=self._handling,

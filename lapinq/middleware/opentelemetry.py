@@ -6,7 +6,7 @@ exporter.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq._client.outcome import is_failure, outcome_of, type_name
@@ -147,17 +147,16 @@ def _record_answer(span: Span, answer: Any) -> None:
     """The task's id, or the refusal. Another middleware may have answered anything."""
     from opentelemetry.trace import StatusCode
 
-    from lapinq._client.http.responses import read_object
+    from lapinq.errors import RequestRefused
     from lapinq.handle import TaskRef
 
-    response = answer.response if isinstance(answer, TaskRef) else answer
-    status: Any = getattr(response, "status_code", None)
+    status: Any = getattr(answer, "status_code", None)
     if not isinstance(status, int):
         return
     if status >= 400:
         span.set_attribute("error.type", str(status))
         span.set_status(StatusCode.ERROR, f"the server answered {status}")
-    elif isinstance(answer, TaskRef) and isinstance(
-        task_id := read_object(answer.response).get("task_id"), str
-    ):
-        span.set_attribute("messaging.message.id", task_id)
+    elif isinstance(answer, TaskRef):
+        with suppress(RequestRefused):  # something else than lapinq answered
+            if (task_id := answer.task_id) is not None:
+                span.set_attribute("messaging.message.id", task_id)

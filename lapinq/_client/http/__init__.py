@@ -1,1 +1,1 @@
-"""How entries get to a server and results come back: requests, responses, connections, long polls."""
+"""Calls over HTTP: requests, pooled connections, a limit on long polls."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from lapinq import TaskQueue, TaskRef
-from lapinq._client.http.connection import SyncConnection
 from lapinq._client.http.slots import Slots
+from lapinq._client.http.transport import SyncHttp
 from lapinq.errors import RequestRefused, TaskFailed
 
 from .conftest import TASK_ID, Script, finished
@@ -44,17 +44,17 @@ def test_a_lasting_refusal_is_raised_although_the_server_was_to_wait(server: Scr
 
 
 def test_without_a_free_slot_there_is_no_long_poll(server: Script) -> None:
-    connection = SyncConnection()
-    connection.long_polls = Slots(1)
-    ref = TaskRef(add.queue(1, 2).response, server.url, None, connection=connection)
+    http = SyncHttp()
+    http.long_polls = Slots(1)
+    ref = TaskRef(add.queue(1, 2).response, server.url, None, transport=http)
     for _ in range(2):
         server.answer_result("3")
-    with connection.long_polls.take() as is_first:
+    with http.long_polls.take() as is_first:
         assert is_first
         ref.wait()
     ref.wait()
     assert ["?wait=" in request.path for request in server.requests[1:]] == [False, True]
-    connection.close()
+    http.close()
 
 
 def test_result_is_the_decoded_value(server: Script) -> None:

@@ -4,11 +4,12 @@ import httpx
 import pytest
 
 from lapinq import TaskQueue, __version__
-from lapinq._client.http import requests
+from lapinq._client.calling.calls import Enqueue, ReadResult, ReadStatus
+from lapinq._client.http.requests import request_of
 
 
 def test_enqueue_posts_the_entry() -> None:
-    request = requests.enqueue(TaskQueue(), {"task_name": "add", "args": [1]})
+    request = request_of(Enqueue({"task_name": "add", "args": [1]}), TaskQueue())
     assert (request.method, request.url) == ("POST", "http://127.0.0.1:8001/api/v1/enqueue")
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["User-Agent"] == f"lapinq/{__version__}"
@@ -18,27 +19,23 @@ def test_enqueue_posts_the_entry() -> None:
 
 def test_the_key_is_sent_only_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAPINQ_API_KEY", "of the environment")
-    assert "X-API-Key" not in requests.enqueue(TaskQueue(), {}).headers
-    assert requests.task_result(TaskQueue(api_key="secret"), "1").headers["X-API-Key"] == "secret"
+    assert "X-API-Key" not in request_of(Enqueue({}), TaskQueue()).headers
+    assert request_of(ReadResult("1"), TaskQueue(api_key="secret")).headers["X-API-Key"] == "secret"
 
 
 def test_a_server_under_a_path_keeps_it() -> None:
-    request = requests.task_details(TaskQueue("https://example.org/tasks/", timeout=5), "7")
-    assert (request.method, request.url, request.timeout) == (
-        "GET",
-        "https://example.org/tasks/api/v1/tasks/7",
-        5,
-    )
+    request = request_of(ReadStatus("7"), TaskQueue("https://example.org/tasks/"))
+    assert (request.method, request.url) == ("GET", "https://example.org/tasks/api/v1/tasks/7")
 
 
 def test_settings_can_be_changed_after_the_queue_was_made() -> None:
     queue = TaskQueue()
     queue.server_url = "http://other:1"
     queue.api_key = "late"
-    request = requests.enqueue(queue, {})
+    request = request_of(Enqueue({}), queue)
     assert (request.url, request.headers["X-API-Key"]) == ("http://other:1/api/v1/enqueue", "late")
 
 
 def test_an_id_leads_nowhere_else() -> None:
-    request = requests.task_result(TaskQueue("https://example.org"), "../queues/mail?x=#1")
+    request = request_of(ReadResult("../queues/mail?x=#1"), TaskQueue("https://example.org"))
     assert httpx.URL(request.url).raw_path == b"/api/v1/tasks/..%2Fqueues%2Fmail%3Fx%3D%231/result"

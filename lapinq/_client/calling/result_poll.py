@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.http.responses import read_object, refusal
+from lapinq._client.calling.answer import read_object, refusal
 from lapinq.errors import ResultTimeout
 
 if TYPE_CHECKING:
-    import httpx
-
+    from lapinq._client.calling.answer import Answer
     from lapinq.errors import ServerUnavailable
 
 MAX_WAIT_SECONDS = 20.0
@@ -48,13 +47,13 @@ class ResultPoll:
         self._wait = 0.0
         self._asked_at = now
 
-    def wait_seconds(self, max_timeout: float, now: float, *, has_slot: bool) -> float:
+    def wait_seconds(self, max_timeout: float, now: float) -> float:
         """How long the server may take to answer the next request. 0 asks it to answer at once.
 
         `max_timeout` is the timeout of a request.
         """
         wanted = min(MAX_WAIT_SECONDS, self._deadline - now, max_timeout * _WAIT_SHARE_OF_TIMEOUT)
-        may_wait = has_slot and self._is_wait_supported and not self._is_next_plain
+        may_wait = self._is_wait_supported and not self._is_next_plain
         self._wait = wanted if may_wait and wanted >= _MIN_WAIT_SECONDS else 0.0
         self._asked_at = now
         self._is_next_plain = False
@@ -64,13 +63,13 @@ class ResultPoll:
         """For the next request: the time left, but enough for one try, and never over `max_timeout`."""
         return min(max_timeout, max(self._deadline - now, self._wait + _MIN_REQUEST_SECONDS))
 
-    def read(self, response: httpx.Response) -> dict[str, Any] | None:
+    def read(self, answer: Answer) -> dict[str, Any] | None:
         """The result object of the finished task. None if it has not finished.
 
         Raises `RequestRefused` for an error that will not go away.
         """
-        body = read_object(response)
-        if response.is_success and "id" in body:
+        body = read_object(answer)
+        if answer.is_success and "id" in body:
             return body
         self._error = None
         self._retry_after = 0.0
@@ -78,17 +77,17 @@ class ResultPoll:
         if isinstance(status, str):
             self._status = status
             return None
-        if self._wait and response.status_code in _WAIT_NOT_SUPPORTED:
+        if self._wait and answer.status_code in _WAIT_NOT_SUPPORTED:
             # An older server. If the error has another cause, a plain request gets it too.
             self._is_wait_supported = False
             return None
         # A server with too many long polls, or a proxy that allows none, may still answer a plain request.
         self._is_next_plain = bool(self._wait)
-        error = refusal(response, f"no result of task {self.task_id}")
-        if error is not None and response.status_code not in _TEMPORARY:
+        error = refusal(answer, f"no result of task {self.task_id}")
+        if error is not None and answer.status_code not in _TEMPORARY:
             raise error
         self._error = error
-        self._retry_after = _seconds(response.headers.get("retry-after", ""))
+        self._retry_after = _seconds(answer.headers.get("retry-after", ""))
         return None
 
     def record_no_answer(self, error: ServerUnavailable) -> None:

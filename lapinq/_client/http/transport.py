@@ -1,8 +1,6 @@
-"""Sending requests over pooled HTTP connections: a pool for threads, and one for each event loop.
+"""Sending calls over pooled HTTP connections: a pool for threads, and one for each event loop.
 
-Each kind of connection offers `send` for plain code and `asend` for coroutines, so that a task can be enqueued from
-either, whichever queue it belongs to. httpx is imported and a connection opened by the first request. A closed
-connection opens again with the next request.
+httpx is imported by the first call.
 """
 
 from __future__ import annotations
@@ -10,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from lapinq._client.calling.answer import answer_of
+from lapinq._client.calling.calls import ReadResult
+from lapinq._client.http.requests import request_of
 from lapinq._client.http.slots import Slots
 from lapinq.errors import ServerUnavailable
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
     from lapinq._client.http.requests import Request
+    from lapinq._client.settings import ServerSettings
 
 # Below the 5 s after which uvicorn drops an idle connection: a request must not be in flight when that happens.
 KEEPALIVE_SECONDS = 3.0
@@ -30,21 +34,7 @@ MAX_LONG_POLLS = 50
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-class Connection(Protocol):
-    """Sends a request. Raises `ServerUnavailable` if there is no response.
-
-    A long poll takes a slot of `long_polls`, or of `async_long_polls` in a coroutine.
-    """
-
-    long_polls: Slots
-    async_long_polls: Slots
-
-    def send(self, request: Request) -> httpx.Response: ...
-
-    async def asend(self, request: Request) -> httpx.Response: ...
-
-
-class SyncConnection:
+class SyncHttp:
     """For any number of threads. A coroutine sends through a thread, so it makes no long polls: each would block one.
 
     A forked child gets its own pool and leaves the inherited one alone: closing it could wait for a lock that a thread
@@ -53,28 +43,36 @@ class SyncConnection:
 
     def __init__(self) -> None:
         self.long_polls = Slots(MAX_LONG_POLLS)
-        self.async_long_polls = Slots(0)
         self._clients: dict[int, httpx.Client] = {}  # by process id
 
-    def send(self, request: Request) -> httpx.Response:
-        with _translated_errors(request):
-            return self._client().request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=request.content,
-                timeout=request.timeout,
-            )
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        with _allowed(call, self.long_polls) as allowed:
+            return self._send(request_of(allowed, server), timeout)
 
-    async def asend(self, request: Request) -> httpx.Response:
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         import asyncio
 
-        return await asyncio.to_thread(self.send, request)
+        return await asyncio.to_thread(self._send, request_of(_without_wait(call), server), timeout)
 
     def close(self) -> None:
         client = self._clients.pop(os.getpid(), None)
         if client is not None:
             client.close()
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def _send(self, request: Request, timeout: float) -> Answer:
+        with _translated_errors(request):
+            return answer_of(
+                self._client().request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    content=request.content,
+                    timeout=timeout,
+                )
+            )
 
     def _client(self) -> httpx.Client:
         pid = os.getpid()
@@ -92,27 +90,34 @@ class SyncConnection:
         return client
 
 
-class AsyncConnection:
+class AsyncHttp:
     """For coroutines: one pool for each event loop. Plain code uses a pool for threads beside it."""
 
     def __init__(self) -> None:
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
-        self._sync = SyncConnection()
-        self.long_polls = self._sync.long_polls
-        self.async_long_polls = Slots(MAX_LONG_POLLS)
+        self._sync = SyncHttp()
+        self.long_polls = Slots(MAX_LONG_POLLS)
 
-    def send(self, request: Request) -> httpx.Response:
-        return self._sync.send(request)
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        return self._sync.send(call, server, timeout)
 
-    async def asend(self, request: Request) -> httpx.Response:
-        with _translated_errors(request):
-            return await self._client().request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                content=request.content,
-                timeout=request.timeout,
-            )
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        with _allowed(call, self.long_polls) as allowed:
+            request = request_of(allowed, server)
+            with _translated_errors(request):
+                return answer_of(
+                    await self._client().request(
+                        request.method,
+                        request.url,
+                        headers=request.headers,
+                        content=request.content,
+                        timeout=timeout,
+                    )
+                )
+
+    def close(self) -> None:
+        """Close the pool of plain code."""
+        self._sync.close()
 
     async def aclose(self) -> None:
         """Close the pools of the running loop and of plain code. The pools of other loops stay open."""
@@ -135,6 +140,20 @@ class AsyncConnection:
                 self._clients.pop(closed, None)
             client = self._clients[loop] = httpx.AsyncClient(**_pool_options())
         return client
+
+
+@contextlib.contextmanager
+def _allowed(call: Call, long_polls: Slots) -> Generator[Call]:
+    """The call, without its wait if no slot is free."""
+    if not isinstance(call, ReadResult) or not call.wait:
+        yield call
+        return
+    with long_polls.take() as has_slot:
+        yield call if has_slot else _without_wait(call)
+
+
+def _without_wait(call: Call) -> Call:
+    return ReadResult(call.task_id) if isinstance(call, ReadResult) else call
 
 
 def _pool_options() -> dict[str, Any]:

@@ -1,10 +1,17 @@
+from typing import Any
+
 import httpx
 import pytest
 
-from lapinq._client.http.result_poll import INITIAL_PAUSE_SECONDS, MAX_WAIT_SECONDS, ResultPoll
+from lapinq._client.calling.answer import Answer, answer_of
+from lapinq._client.calling.result_poll import INITIAL_PAUSE_SECONDS, MAX_WAIT_SECONDS, ResultPoll
 from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
 
 NOT_FINISHED = {"error": "task not finished", "status": "running"}
+
+
+def answer(status_code: int, **contents: Any) -> Answer:
+    return answer_of(httpx.Response(status_code, **contents))
 
 
 def poll_for(timeout: float | None = 30, poll_interval: float = 0.5) -> ResultPoll:
@@ -19,23 +26,23 @@ def test_a_finished_task_is_its_result_object() -> None:
         "error": "boom",
         "completed_at": "2026-01-01T00:00:00Z",
     }
-    assert poll_for().read(httpx.Response(200, json=result)) == result
+    assert poll_for().read(answer(200, json=result)) == result
 
 
 @pytest.mark.parametrize("status_code", [200, 202, 404, 409])
 def test_not_finished_is_known_by_the_body_whatever_the_code(status_code: int) -> None:
-    assert poll_for().read(httpx.Response(status_code, json=NOT_FINISHED)) is None
+    assert poll_for().read(answer(status_code, json=NOT_FINISHED)) is None
 
 
 @pytest.mark.parametrize("status_code", [429, 502, 503, 504])
 def test_a_server_that_is_away_or_overloaded_is_asked_again(status_code: int) -> None:
-    assert poll_for().read(httpx.Response(status_code, json={"error": "later"})) is None
+    assert poll_for().read(answer(status_code, json={"error": "later"})) is None
 
 
 @pytest.mark.parametrize("status_code", [400, 401, 403, 404, 500])
 def test_a_lasting_refusal_is_raised(status_code: int) -> None:
     with pytest.raises(RequestRefused, match=f"^no result of task 7: {status_code}: no") as raised:
-        poll_for().read(httpx.Response(status_code, json={"error": "no"}))
+        poll_for().read(answer(status_code, json={"error": "no"}))
     assert raised.value.status_code == status_code
 
 
@@ -65,7 +72,7 @@ def test_the_last_pause_ends_with_the_time() -> None:
 
 def test_when_time_is_up_it_says_what_was_seen() -> None:
     poll = poll_for(timeout=2)
-    poll.read(httpx.Response(200, json=NOT_FINISHED))
+    poll.read(answer(200, json=NOT_FINISHED))
     with pytest.raises(
         ResultTimeout, match=r"^task 7 had not finished after 2 s \(last seen as running\)"
     ) as raised:
@@ -86,7 +93,7 @@ def test_when_time_is_up_and_the_server_is_away_that_is_the_cause() -> None:
 def test_an_error_that_has_passed_is_not_reported() -> None:
     poll = poll_for(timeout=2)
     poll.record_no_answer(ServerUnavailable())
-    poll.read(httpx.Response(200, json=NOT_FINISHED))
+    poll.read(answer(200, json=NOT_FINISHED))
     with pytest.raises(ResultTimeout, match="last seen as running") as raised:
         poll.pause(102.0)
     assert raised.value.__cause__ is None
@@ -94,7 +101,7 @@ def test_an_error_that_has_passed_is_not_reported() -> None:
 
 def test_retry_after_is_respected_within_the_time() -> None:
     poll = poll_for(timeout=10)
-    poll.read(httpx.Response(429, json={"error": "slow down"}, headers={"Retry-After": "4"}))
+    poll.read(answer(429, json={"error": "slow down"}, headers={"Retry-After": "4"}))
     assert poll.pause(100.0) == 4
     assert poll.pause(108.0) == 2
 
@@ -102,7 +109,7 @@ def test_retry_after_is_respected_within_the_time() -> None:
 @pytest.mark.parametrize("header", ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "²", ""])
 def test_a_retry_after_that_is_no_number_of_seconds_is_passed_over(header: str) -> None:
     poll = poll_for()
-    poll.read(httpx.Response(503, headers=[(b"Retry-After", header.encode())]))
+    poll.read(answer(503, headers=[(b"Retry-After", header.encode())]))
     assert poll.pause(100.0) == INITIAL_PAUSE_SECONDS
 
 
@@ -115,18 +122,17 @@ def test_a_request_gets_what_is_left_but_enough_for_a_try() -> None:
 
 def test_the_server_waits_for_the_time_left_within_bounds() -> None:
     poll = poll_for(timeout=10)
-    assert poll.wait_seconds(30, 102.0, has_slot=True) == 8
+    assert poll.wait_seconds(30, 102.0) == 8
     assert poll.request_timeout(30, now=102.0) == 9
-    assert poll_for(timeout=None).wait_seconds(30, 100.0, has_slot=True) == MAX_WAIT_SECONDS
-    assert poll_for().wait_seconds(5, 100.0, has_slot=True) == 4
-    assert poll_for().wait_seconds(30, 100.0, has_slot=False) == 0
-    assert poll_for(timeout=0).wait_seconds(30, 100.0, has_slot=True) == 0
+    assert poll_for(timeout=None).wait_seconds(30, 100.0) == MAX_WAIT_SECONDS
+    assert poll_for().wait_seconds(5, 100.0) == 4
+    assert poll_for(timeout=0).wait_seconds(30, 100.0) == 0
 
 
 def test_after_a_long_poll_it_asks_again_at_once() -> None:
     poll = poll_for(timeout=60)
-    assert poll.wait_seconds(30, 100.0, has_slot=True) == 20
-    assert poll.read(httpx.Response(200, json=NOT_FINISHED)) is None
+    assert poll.wait_seconds(30, 100.0) == 20
+    assert poll.read(answer(200, json=NOT_FINISHED)) is None
     assert poll.pause(120.0) == 0
 
 
@@ -134,16 +140,16 @@ def test_a_server_that_answers_at_once_is_polled_with_pauses() -> None:
     poll = poll_for(timeout=60)
     pauses: list[float] = []
     for _ in range(20):
-        poll.wait_seconds(30, 100.0, has_slot=True)
-        assert poll.read(httpx.Response(200, json=NOT_FINISHED)) is None
+        poll.wait_seconds(30, 100.0)
+        assert poll.read(answer(200, json=NOT_FINISHED)) is None
         pauses.append(poll.pause(100.01))
     assert (pauses[0], pauses[-1]) == (INITIAL_PAUSE_SECONDS, 0.5)
 
 
 def test_when_time_is_up_after_a_long_poll_it_says_so() -> None:
     poll = poll_for(timeout=5)
-    poll.wait_seconds(30, 100.0, has_slot=True)
-    poll.read(httpx.Response(200, json=NOT_FINISHED))
+    poll.wait_seconds(30, 100.0)
+    poll.read(answer(200, json=NOT_FINISHED))
     with pytest.raises(ResultTimeout, match="last seen as running"):
         poll.pause(105.0)
 

@@ -1,0 +1,112 @@
+"""What lapinq answers: its JSON object, or why it refused the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from lapinq.errors import RequestRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to a call, with the status code and the body that the HTTP API gives.
+
+    The names of `headers` are in lower case. `url` says what answered. `response` is an `httpx.Response` if there was
+    one; it is not typed so that no httpx is needed.
+    """
+
+    status_code: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+    url: str = ""
+    response: Any = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status_code < 300
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+    def as_response(self) -> httpx.Response:
+        """As the published client gives it."""
+        if self.response is not None:
+            return cast("httpx.Response", self.response)
+        import httpx
+
+        return httpx.Response(
+            self.status_code,
+            headers=dict(self.headers),
+            content=self.body,
+            request=httpx.Request("POST", self.url),
+        )
+
+
+def answer_of(response: httpx.Response) -> Answer:
+    try:
+        url = str(response.url)
+    except RuntimeError:  # made by hand, without a request
+        url = ""
+    return Answer(response.status_code, response.content, response.headers, url, response)
+
+
+def read_object(answer: Answer) -> dict[str, Any]:
+    """The JSON object in an answer. Empty if the body is something else, such as a proxy's error page."""
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+
+
+def refusal(answer: Answer, what: str) -> RequestRefused | None:
+    """The error for an answer that is not a success. `what` begins its message."""
+    if answer.is_success:
+        return None
+    body = read_object(answer)
+    error, details = body.get("error"), _details(body.get("details"))
+    sentence = error if isinstance(error, str) else answer.text[:200].strip() or _phrase(answer.status_code)
+    where = "; ".join(f"{detail.loc}: {detail.msg}" for detail in details)
+    return RequestRefused(
+        f"{what}: {answer.status_code}: {sentence}" + (f" ({where})" if where else ""),
+        status_code=answer.status_code,
+        error=sentence,
+        details=[msgspec.structs.asdict(detail) for detail in details],
+        request_id=answer.headers.get("x-request-id"),
+    )
+
+
+def log_refusal(answer: Answer, what: str) -> None:
+    """Warn about a refusal through the logger `lapinq`: it leaves a trace even if nobody checks the answer."""
+    error = refusal(answer, what)
+    if error is not None:
+        import logging
+
+        logging.getLogger("lapinq").warning("%s", error)
+
+
+class _Detail(msgspec.Struct):
+    loc: str
+    msg: str
+
+
+def _details(value: Any) -> list[_Detail]:
+    try:
+        return msgspec.convert(value, list[_Detail])
+    except msgspec.ValidationError:  # none, or not from a lapinq server
+        return []
+
+
+def _phrase(status_code: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,42 @@
+"""What the client asks of lapinq, as data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Enqueue(msgspec.Struct, frozen=True):
+    """`entry` has the fields of a task by their names in the API. Its values are JSON already (`encode_entry`)."""
+
+    entry: Mapping[str, Any]
+    idempotency_key: str | None = None
+
+
+class EnqueueBatch(msgspec.Struct, frozen=True):
+    """All entries or none."""
+
+    entries: Sequence[Mapping[str, Any]]
+    idempotency_key: str | None = None
+
+
+class ReadStatus(msgspec.Struct, frozen=True):
+    task_id: str
+
+
+class ReadResult(msgspec.Struct, frozen=True):
+    """`wait` is how many seconds the answer may wait for the task to end. It may come earlier."""
+
+    task_id: str
+    wait: float = 0.0
+
+
+class CancelTask(msgspec.Struct, frozen=True):
+    task_id: str
+
+
+Call = Enqueue | EnqueueBatch | ReadStatus | ReadResult | CancelTask

@@ -1,0 +1,28 @@
+"""What carries calls to lapinq and brings the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.settings import ServerSettings
+
+
+class Transport(Protocol):
+    """Makes a call once: whether to repeat it is decided above. Raises `ServerUnavailable` if there is no answer.
+
+    `send` is for plain code and `asend` for coroutines, so that a task can be enqueued from either, whichever queue it
+    belongs to. `timeout` is in seconds. Connections open with the first call, and again with a call after the close.
+    """
+
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer: ...
+
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer: ...
+
+    def close(self) -> None: ...
+
+    async def aclose(self) -> None:
+        """Close what the running event loop uses, and what plain code uses."""
+        ...

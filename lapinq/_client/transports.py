@@ -1,0 +1,17 @@
+"""Which transport a server's URL needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lapinq._client.calling.transport import Transport
+
+
+def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
+    """`is_async` chooses what suits coroutines; either serves both. Opens no connection yet. Raises ValueError."""
+    if not server_url.startswith(("http://", "https://")):
+        raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
+    from lapinq._client.http.transport import AsyncHttp, SyncHttp
+
+    return AsyncHttp() if is_async else SyncHttp()

@@ -9,7 +9,7 @@ import msgspec
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.wire.errors import ErrorBody
-from lapinq_api.wire.values import DEFAULT_KEY
+from lapinq_core.domain.requests.values import DEFAULT_KEY
 from lapinq_core.domain.version import __version__
 
 Schema = dict[str, Any]

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope
 
 from lapinq_api.credentials.caller import recheck
 from lapinq_api.wire.admission import Admission
-from lapinq_api.wire.codec import decode
 from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.requests.decoding import decode
 
 BODY_SECONDS = 20.0
 """How long a body may take to arrive, from when it is first read."""

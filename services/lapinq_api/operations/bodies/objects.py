@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from lapinq_api.wire.values import Id, doc
+from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.webhooks.webhook import WebhookState
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import msgspec
 
-from lapinq_api.wire.codec import decode
-from lapinq_api.wire.values import doc
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import doc
 from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.tasks.queues import MAX_REASON
 

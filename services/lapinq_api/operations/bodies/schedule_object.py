@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.wire.values import doc
+from lapinq_core.domain.requests.values import doc
 from lapinq_core.domain.schedules.schedule import ScheduleState
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap

@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from lapinq_api.wire.codec import decode
-from lapinq_api.wire.values import (
+from lapinq_core.domain.cron.fields import MAX_EXPRESSION
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
     ModulePath,
     MoreSeconds,
@@ -25,8 +27,6 @@ from lapinq_api.wire.values import (
     WebhookUrl,
     doc,
 )
-from lapinq_core.domain.cron.fields import MAX_EXPRESSION
-from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedules.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap
 from lapinq_core.domain.tasks.allow_list import check_allowed

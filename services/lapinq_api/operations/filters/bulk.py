@@ -22,8 +22,8 @@ from lapinq_api.operations.filters.task import (
     read_filter,
 )
 from lapinq_api.wire.query import moment
-from lapinq_api.wire.values import NAME_SCHEMA
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.lookup.search import Search, as_filter
 from lapinq_core.tasks.filters import TaskFilter, pattern_of

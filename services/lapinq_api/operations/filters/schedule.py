@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.operations.paging import cursor_parameter, wrong_cursor
-from lapinq_api.wire.values import NAME_SCHEMA, WITHOUT_NUL
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import NAME_SCHEMA, WITHOUT_NUL
 from lapinq_core.domain.schedules.schedule import ScheduleState, check_schedule_name
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.schedules.schedules import ScheduleFilter

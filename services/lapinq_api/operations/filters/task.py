@@ -6,8 +6,8 @@ from uuid import UUID
 
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.operations.paging import cursor_parameter, wrong_cursor
-from lapinq_api.wire.values import NAME_SCHEMA
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks.filters import TaskFilter, containing

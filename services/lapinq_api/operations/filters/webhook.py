@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.operations.paging import read_number
 from lapinq_api.operations.task_path import read_id
-from lapinq_api.wire.values import NAME_SCHEMA
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.webhooks.deliveries import WebhookFilter

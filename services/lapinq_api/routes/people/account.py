@@ -17,13 +17,14 @@ from lapinq_api.credentials.caller import audit_entry
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.values import WITHOUT_NUL
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MIN_PASSWORD
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import WITHOUT_NUL
 from lapinq_core.people import audit, sessions
 from lapinq_core.people.logins import MAX_PER_SESSION
 

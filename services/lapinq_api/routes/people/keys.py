@@ -15,12 +15,13 @@ from lapinq_api.credentials.caller import author_of
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.values import Name, doc
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import Name, doc
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord, NameTaken, TooManyKeys

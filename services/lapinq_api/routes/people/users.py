@@ -16,10 +16,9 @@ from lapinq_api.dashboard.views import people
 from lapinq_api.operations.body import read_json, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
-from lapinq_api.wire.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
 from lapinq_core.domain.accounts.account import Permission, Role
 from lapinq_core.domain.accounts.grants import MAX_QUEUES, check_grants, write_grants
 from lapinq_core.domain.accounts.passwords import (
@@ -30,6 +29,8 @@ from lapinq_core.domain.accounts.passwords import (
     check_username,
 )
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
 from lapinq_core.people import audit, users
 from lapinq_core.people.users import Changed, User
 

@@ -16,8 +16,8 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.values import NAME_SCHEMA
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks import inspect, queues
 from lapinq_core.tasks.inspect import QueueCounts

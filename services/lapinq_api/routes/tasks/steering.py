@@ -14,12 +14,13 @@ from lapinq_api.operations.endpoint import Parameter, query_of
 from lapinq_api.operations.task_path import task_id, unknown_task
 from lapinq_api.operations.task_permission import require_for_task
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, decode
+from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Refused
 from lapinq_api.wire.query import flag
-from lapinq_api.wire.values import Id, Message, Percent, doc
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.values import Id, Message, Percent, doc
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.domain.tasks.task import check_json

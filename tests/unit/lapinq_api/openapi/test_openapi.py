@@ -18,9 +18,9 @@ from lapinq_api.openapi.document import TAGS, describe, shared_errors
 from lapinq_api.openapi.reference import reference
 from lapinq_api.operations.endpoint import Needs
 from lapinq_api.routes import OPERATIONS
-from lapinq_api.wire.values import DOTTED, NAME_SCHEMA, SCHEDULE_NAME_SCHEMA, TRIMMED
 from lapinq_core.domain.accounts.passwords import check_username
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import DOTTED, NAME_SCHEMA, SCHEDULE_NAME_SCHEMA, TRIMMED
 from lapinq_core.domain.schedules.schedule import check_schedule_name
 from lapinq_core.domain.tasks.task import NewTask, check_module_path, check_name, check_task
 

@@ -9,8 +9,8 @@ from lapinq_api.app import build_app
 from lapinq_api.operations.bodies.pause_request import PauseRequest
 from lapinq_api.operations.bodies.schedule_request import ScheduleChange, ScheduleRequest
 from lapinq_api.routes.people.keys import KeyRequest
-from lapinq_api.routes.tasks.enqueue import EnqueueRequest
 from lapinq_api.routes.tasks.steering import ProgressRequest
+from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.runtime.settings import Settings
 
 PAGES = Path(__file__).parents[4] / "docs/reference"

@@ -6,8 +6,8 @@ from lapinq.commands.console import ids
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.domain.worker import WorkerRequest
-from lapinq_core.fleet import steering as workers
-from lapinq_core.fleet.steering import WorkerDetails
+from lapinq_core.fleet import operators as workers
+from lapinq_core.fleet.operators import WorkerDetails
 
 
 @click.group()

@@ -12,9 +12,9 @@ from lapinq.commands.console.task_text import attempts_text, task_text
 from lapinq.commands.console.terminal import json_text
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.tasks import inspect, steering
+from lapinq_core.tasks import audited_actions, inspect
+from lapinq_core.tasks.audited_actions import Stop
 from lapinq_core.tasks.filters import TaskFilter
-from lapinq_core.tasks.steering import Stop
 
 _MAX_LIMIT = 1000
 
@@ -83,7 +83,9 @@ def get(task_id: str, as_json: bool, **given: object) -> None:
 @database_flags
 def cancel(task_id: str, running: bool, **given: object) -> None:
     """Cancel a pending task; with --running, also stop a running one."""
-    outcome, status = run(given, lambda conn: steering.stop(conn, task_id, also_running=running, by=author()))
+    outcome, status = run(
+        given, lambda conn: audited_actions.stop(conn, task_id, also_running=running, by=author())
+    )
     match outcome:
         case Stop.CANCELLED:
             click.echo(f"cancelled {task_id}")
@@ -100,7 +102,7 @@ def requeue(task_id: str, **given: object) -> None:
     """Make a failed task pending again, with all its retries."""
 
     async def verb(conn: psycopg.AsyncConnection) -> tuple[str | None, Status | None]:
-        queue, status = await steering.requeue(conn, task_id, by=author())
+        queue, status = await audited_actions.requeue(conn, task_id, by=author())
         if queue is not None:
             await notify(conn, [queue])
         return queue, status

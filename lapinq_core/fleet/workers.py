@@ -1,4 +1,4 @@
-"""The fleet: a row for each boot of a worker, kept alive by its heartbeats. What operators see is in `steering`."""
+"""The fleet: a row for each boot of a worker, kept alive by its heartbeats. What operators see is in `operators`."""
 
 import os
 import socket

@@ -26,7 +26,7 @@ from lapinq_core.people.audit import Author
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.overlaps import Tick, resolve_overlaps, slots
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule, as_schedule
-from lapinq_core.tasks import intake
+from lapinq_core.tasks import enqueueing
 
 _PACKAGE = "lapinq_core.schedules"
 
@@ -120,7 +120,7 @@ async def release_held(conn: psycopg.AsyncConnection) -> set[str]:
             sql(_PACKAGE, "take_slots"), {"ids": going, "tasks": [task_ids[one] for one in going]}
         )
         tasks = [task_at(held[one][1], held[one][0], task_ids[one]) for one in going]
-        return await intake.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set()
+        return await enqueueing.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set()
 
 
 async def look_ahead(conn: psycopg.AsyncConnection) -> Outlook:
@@ -251,7 +251,7 @@ async def _handle(conn: psycopg.AsyncConnection, firings: Sequence[_Firing]) -> 
         for tick in ticks
         if tick.outcome is TickOutcome.ENQUEUED and tick.task_id is not None
     ]
-    queues = await intake.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set[str]()
+    queues = await enqueueing.enqueue(conn, sorted(tasks, key=lambda task: task.id)) if tasks else set[str]()
     return ticks, queues
 
 

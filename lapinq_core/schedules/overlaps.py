@@ -14,7 +14,7 @@ import psycopg
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.schedules.ticks import Overlap, TickOutcome, outcomes
 from lapinq_core.schedules.schedules import Schedule
-from lapinq_core.tasks import control
+from lapinq_core.tasks import actions
 
 _PACKAGE = "lapinq_core.schedules"
 
@@ -86,8 +86,8 @@ async def resolve_overlaps(conn: psycopg.AsyncConnection, ticks: Sequence[Tick])
     params = {"ids": [tick.schedule.id for tick in running], "tasks": [tick.task_id for tick in running]}
     await conn.execute(sql(_PACKAGE, "take_slots"), params)
     for task_id in sorted(cancelled):
-        if not await control.cancel(conn, task_id):
-            await control.request_cancel(conn, task_id)
+        if not await actions.cancel(conn, task_id):
+            await actions.request_cancel(conn, task_id)
 
 
 async def slots(conn: psycopg.AsyncConnection, ids: Sequence[int]) -> list[Slot]:

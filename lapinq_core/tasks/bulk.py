@@ -112,7 +112,7 @@ async def delete_tasks(
 async def requeue_tasks(
     conn: psycopg.AsyncConnection, walk: Walk, batch: Batch, entry: Entry, entry_id: int | None = None
 ) -> Step | None:
-    """Requeues matching tasks, as `control.requeue` does; None when it gave way and changed nothing.
+    """Requeues matching tasks, as `actions.requeue` does; None when it gave way and changed nothing.
 
     The walk must look for failed tasks. `entry` as in `delete_tasks`, with the number `requeued`.
     """

@@ -16,7 +16,7 @@ from psycopg import sql as psql
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.intake import Taken, take_in
+from lapinq_core.tasks.enqueueing import Taken, take_in
 
 _PACKAGE = "lapinq_core.tasks"
 

@@ -19,7 +19,7 @@ from lapinq_core.runtime.loops import run_every
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
-from lapinq_core.upkeep import passes
+from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
 from lapinq_core.webhooks import deliveries
 
@@ -77,8 +77,8 @@ async def run_maintenance(
                 PROMOTE_INTERVAL_SECONDS,
                 due_timer.fired if due_timer else None,
             )
-            start("expire", lambda: _until_short(pool, passes.expire), EXPIRE_INTERVAL_SECONDS)
-            start("fold counts", lambda: _once(pool, passes.fold_counts), FOLD_INTERVAL_SECONDS)
+            start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
+            start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
             start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
             start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
             start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)
@@ -89,7 +89,7 @@ async def run_maintenance(
             start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
             start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
             if cleanup_interval:
-                start("clean up", lambda: _until_short(pool, passes.cleanup), cleanup_interval)
+                start("clean up", lambda: _until_short(pool, maintenance_jobs.cleanup), cleanup_interval)
             if keep != FOR_EVER:
                 start("retain", RetentionRounds(pool, keep).turn, ROUND_INTERVAL_SECONDS)
     finally:
@@ -98,9 +98,9 @@ async def run_maintenance(
 
 async def _promote(pool: Pool, notifier: Notifier) -> float:
     async with pool.connection() as conn:
-        moved, queues, next_due = await passes.promote(conn)
+        moved, queues, next_due = await maintenance_jobs.promote(conn)
     notifier.wake(queues)
-    if moved == passes.PASS_LIMIT:
+    if moved == maintenance_jobs.PASS_LIMIT:
         return 0.0
     return (
         PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
@@ -109,7 +109,7 @@ async def _promote(pool: Pool, notifier: Notifier) -> float:
 
 async def _make_partitions(pool: Pool) -> None:
     async with pool.connection() as conn:
-        await passes.ensure_partitions(conn)
+        await maintenance_jobs.ensure_partitions(conn)
         if missing := await alerts.missing_partition(conn):
             log.warning(
                 "the week of %s has no partition, and its tasks are in the default one with %.0f MB: in a quiet hour"
@@ -131,7 +131,7 @@ async def _fold_figures(pool: Pool) -> float | None:
 
 async def _until_short(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> float | None:
     async with pool.connection() as conn:
-        return 0.0 if await verb(conn) >= passes.PASS_LIMIT else None
+        return 0.0 if await verb(conn) >= maintenance_jobs.PASS_LIMIT else None
 
 
 async def _once(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> None:

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.batching.changes import Changes
-from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
@@ -105,7 +105,7 @@ def make_lifespan(
                 state.connect(
                     Connected(
                         database=database,
-                        intake=Intake(database, notifier, delayed, group),
+                        enqueue_batcher=EnqueueBatcher(database, notifier, delayed, group),
                         notifier=notifier,
                         listener=listener,
                         waiting=waiting,

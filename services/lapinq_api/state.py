@@ -6,7 +6,7 @@ import secrets
 import msgspec
 
 from lapinq_api.batching.changes import Changes
-from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
@@ -44,7 +44,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     """What exists while the lifespan lasts. `listener` accepts subscribers until it runs."""
 
     database: Database
-    intake: Intake
+    enqueue_batcher: EnqueueBatcher
     notifier: Notifier
     listener: Listener
     waiting: ResultWaits
@@ -94,9 +94,9 @@ class State:
         return self._open().database
 
     @property
-    def intake(self) -> Intake:
+    def enqueue_batcher(self) -> EnqueueBatcher:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
-        return self._open().intake
+        return self._open().enqueue_batcher
 
     @property
     def notifier(self) -> Notifier:

@@ -12,7 +12,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome
 from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.reporting.recorder import Recorder
@@ -76,8 +76,8 @@ class Shutdown:
             async with self._pool.connection() as conn:
                 # A claim whose connection broke may have taken tasks.
                 for token in self._fetcher.unanswered:
-                    claims.extend(await work.reclaim(conn, worker=self._membership.id, token=token))
-                self._notifier.wake(await work.release(conn, claims))
+                    claims.extend(await worker_verbs.reclaim(conn, worker=self._membership.id, token=token))
+                self._notifier.wake(await worker_verbs.release(conn, claims))
 
         if claims or self._fetcher.unanswered:
             await _insist(f"release {len(claims)} tasks", release)

@@ -16,7 +16,7 @@ from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks.control import CANCEL_CHANNEL
+from lapinq_core.tasks.actions import CANCEL_CHANNEL
 from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.blocked_loop.guard import make_guard

@@ -20,7 +20,7 @@ import pytest
 import lapinq_migrations
 from lapinq import TaskQueue
 from lapinq_core.db.migrate import current_revision, head_revision, migrate
-from lapinq_core.upkeep import passes
+from lapinq_core.upkeep import rescuing
 from tests.support.database import postgres, state_machine
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
@@ -272,7 +272,7 @@ def test_the_new_release_rescues_what_the_previous_one_runs(fleet: Fleet, tmp_pa
         # In one transaction, or the previous release may be quicker.
         async with conn.transaction():
             await overdue(conn, task)
-            assert await passes.rescue(conn, ANY_TIME, 0.5) == {task: PREVIOUS}
+            assert await rescuing.rescue(conn, ANY_TIME, 0.5) == {task: PREVIOUS}
 
     on_connections(fleet.database, rescue)
     eventually(lambda: fleet.task(NEW, task)["attempts"] == 2)

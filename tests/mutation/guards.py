@@ -102,7 +102,7 @@ _REMOVED = {
     ),
     Guard.SECOND_PASS: (
         f"{WORKER}/liveness/rescuer.py",
-        r"0\.0 if len\(rescued\) == passes\.PASS_LIMIT else None",
+        r"0\.0 if len\(rescued\) == rescuing\.PASS_LIMIT else None",
         "None",
     ),
 }

@@ -2,7 +2,7 @@
 
 from lapinq_api.routes.operating import description, health, metrics, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
-from lapinq_api.routes.schedules import preview, schedules, steering
+from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, results, tasks
 
 _DESCRIBED = (
@@ -14,7 +14,7 @@ _DESCRIBED = (
     *queues.OPERATIONS,
     *schedules.OPERATIONS,
     *preview.OPERATIONS,
-    *steering.OPERATIONS,
+    *actions.OPERATIONS,
     *workers.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,

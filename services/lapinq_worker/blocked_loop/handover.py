@@ -18,7 +18,7 @@ from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Unstarted
 from lapinq_core.fleet import workers
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.running.dispatcher import Dispatcher
@@ -116,8 +116,8 @@ class Handover:
         claims += self._fetcher.unstarted()
         for token in self._fetcher.unanswered:
             # A claim was in flight, and its answer waits in the loop.
-            claims += await work.reclaim(conn, worker=outcomes.worker, token=token)
-        outcomes.queues.update(await work.release(conn, claims))
+            claims += await worker_verbs.reclaim(conn, worker=outcomes.worker, token=token)
+        outcomes.queues.update(await worker_verbs.release(conn, claims))
 
 
 class _Outcomes:

@@ -19,7 +19,7 @@ from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.claiming.full_scans import FullScans
@@ -44,11 +44,11 @@ class Fetcher:
     """One event loop owns it. A turn::
 
         UnansweredClaims.ask      what claims took whose answer was lost
-        work.release              tasks that can't start here
+        worker_verbs.release      tasks that can't start here
         Prefetch.bounded          how many tasks are wanted
         FullScans.scan            when due, or when no queue seems to have work
         QueueChoice.next          which queue, and from which mark
-        work.claim                ──▸ Arrivals.take_in ──▸ Dispatcher.offer
+        worker_verbs.claim        ──▸ Arrivals.take_in ──▸ Dispatcher.offer
         FireAndForget.claim       ──▸ the same
         sleep                     until `heard`, `wake` or `poll_interval`
 
@@ -131,7 +131,7 @@ class Fetcher:
 
     @property
     def unanswered(self) -> list[str]:
-        """The tokens of unanswered claims. `work.reclaim` tells what they took."""
+        """The tokens of unanswered claims. `worker_verbs.reclaim` tells what they took."""
         return self._unanswered.tokens
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -219,7 +219,7 @@ class Fetcher:
         worker = self._worker_id()
         token = str(uuid.uuid4())
         self._unanswered.sent(token)
-        claims = await work.claim(
+        claims = await worker_verbs.claim(
             connection,
             turn.queue,
             turn.limit,
@@ -236,7 +236,7 @@ class Fetcher:
         self._hand_over(claims, time.perf_counter() - started)
         self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
         if peek := self._choice.peek_after(turn):
-            self._choice.peeked(await work.heads(connection, peek))
+            self._choice.peeked(await worker_verbs.heads(connection, peek))
         return len(claims)
 
     async def _reclaim_unanswered(self, connection: PinnedConnection) -> None:
@@ -251,7 +251,7 @@ class Fetcher:
         if time.monotonic() >= self._full_scans.due_at:
             await self._full_scans.scan(connection)
         elif self._full_scans.has_failed and (marks := self._choice.marks):
-            self._choice.peeked(await work.heads(connection, marks))
+            self._choice.peeked(await worker_verbs.heads(connection, marks))
 
     async def _claim_transient(
         self, connection: PinnedConnection, queues: list[str] | None, wanted: int
@@ -292,7 +292,7 @@ class Fetcher:
     async def _release(self, connection: PinnedConnection) -> None:
         # Again until it succeeds: what neither runs nor is released would wait for its deadline.
         claims = self._to_release[:]
-        await work.release(connection, claims)
+        await worker_verbs.release(connection, claims)
         del self._to_release[: len(claims)]
 
     async def _connect(self) -> PinnedConnection:

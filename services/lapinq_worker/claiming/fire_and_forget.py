@@ -4,7 +4,7 @@ import time
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 
 
 class FireAndForget:
@@ -31,7 +31,7 @@ class FireAndForget:
         if any(now < until for held, until in self._none_until.items() if held >= count):
             return None
         heard_count = self._heard_count
-        claims = await work.claim_transient(connection, queues, limit, in_order=self._in_order)
+        claims = await worker_verbs.claim_transient(connection, queues, limit, in_order=self._in_order)
         if not claims and heard_count == self._heard_count:
             self._none_until[count] = now + self._poll_interval
         return claims

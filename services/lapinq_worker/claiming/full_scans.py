@@ -14,7 +14,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.tasks import backlog, work
+from lapinq_core.tasks import backlog, worker_verbs
 from lapinq_worker.claiming.queue_choice import QueueChoice
 
 SCAN_DEADLINE_SECONDS = 5.0
@@ -62,7 +62,9 @@ class FullScans:
 
     async def _heads(self, connection: PinnedConnection) -> dict[str, int]:
         marks = self._choice.lowest_marks()
-        return await work.heads(connection, marks) if marks else await work.discover(connection)
+        return (
+            await worker_verbs.heads(connection, marks) if marks else await worker_verbs.discover(connection)
+        )
 
 
 def _is_usable(connection: PinnedConnection) -> bool:

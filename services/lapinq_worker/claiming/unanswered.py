@@ -8,7 +8,7 @@ import time
 
 from lapinq_core.db.pool import STATEMENT_TIMEOUT_SECONDS, PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 
 ASK_AGAIN_SECONDS = STATEMENT_TIMEOUT_SECONDS + 5.0
 
@@ -43,7 +43,7 @@ class UnansweredClaims:
     async def ask(self, connection: PinnedConnection, token: str, *, worker: str) -> list[Claim]:
         """What the claim of `worker` with this token took."""
         is_last = self._ask_at[token] > 0.0
-        claims = await work.reclaim(connection, worker=worker, token=token)
+        claims = await worker_verbs.reclaim(connection, worker=worker, token=token)
         if claims or is_last:
             # It took all of them or none. Asking once more would start twice what runs by then.
             del self._ask_at[token]

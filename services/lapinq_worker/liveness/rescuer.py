@@ -14,7 +14,7 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
-from lapinq_core.upkeep import passes
+from lapinq_core.upkeep import rescuing
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class Rescuer:
         async with self._pool.connection() as conn:
             for _, name in await workers.declare_dead(conn, expected):
                 log.warning("worker %s is lost: rescuing its tasks", name)
-            rescued = await passes.rescue(conn, expected, random.random())  # noqa: S311  # jitter
+            rescued = await rescuing.rescue(conn, expected, random.random())  # noqa: S311  # jitter
         if rescued:
             self.rescued_count += len(rescued)
             log.warning("rescued %d tasks of lost workers or past their deadline", len(rescued))
             self._on_ready({queue for queue in rescued.values() if queue})
-        return 0.0 if len(rescued) == passes.PASS_LIMIT else None
+        return 0.0 if len(rescued) == rescuing.PASS_LIMIT else None

@@ -12,7 +12,7 @@ from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.running.host import LoggingAttempt
 
 INTERVAL_SECONDS = 1.0
@@ -43,7 +43,7 @@ class LiveLogs:
                 due = self._take_due()
                 for start in range(0, len(due), MAX_BATCH):
                     async with self._pool.connection() as conn:
-                        await work.report_logs(conn, due[start : start + MAX_BATCH])
+                        await worker_verbs.report_logs(conn, due[start : start + MAX_BATCH])
             except Exception as error:  # noqa: BLE001  # a loop's turn: the next lines come anyway
                 self._failures.failed(error)
 

@@ -10,7 +10,7 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 
 INTERVAL_SECONDS = 0.25
 MAX_BATCH = 1_000
@@ -64,7 +64,7 @@ class ProgressReporter:
         self, conn: psycopg.AsyncConnection, reports: list[_Report], unsent: list[_Report]
     ) -> None:
         try:
-            await work.report_progress(conn, reports)
+            await worker_verbs.report_progress(conn, reports)
         except BaseException as error:
             if isinstance(error, Exception) and not is_away(error):
                 self._failures.failed(error)

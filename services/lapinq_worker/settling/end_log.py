@@ -3,7 +3,7 @@
 import logging
 
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks.worker_verbs import Ended
 
 log = logging.getLogger("lapinq_worker.settling.settler")
 

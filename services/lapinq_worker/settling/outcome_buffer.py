@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import Generic, TypeVar
 
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks.worker_verbs import Ended
 
 MAX_BATCH = 1_000
 MAX_BATCH_CHARACTERS = 16 * 1024 * 1024

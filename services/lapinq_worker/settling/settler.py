@@ -37,9 +37,8 @@ from lapinq_core.domain.tasks.decide import (
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended, ended_as
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
@@ -67,7 +66,7 @@ class Settler:
     """One event loop owns it. The way of an outcome::
 
         add ──▸ decide ──▸ OutcomeBuffer, one for completions and one for the rest
-        run ──▸ before_write ──▸ work.complete or work.settle ──▸ notices, on_ready
+        run ──▸ before_write ──▸ complete or settle ──▸ notices, on_ready
 
     It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
     after which another one is due. It awaits `before_write` with the connection before it writes anything there; that
@@ -258,7 +257,7 @@ class Settler:
         if not any(logs):
             logs = ()
         try:
-            ours = await work.complete(connection, ids, tokens, results, seconds, logs)
+            ours = await worker_verbs.complete(connection, ids, tokens, results, seconds, logs)
         except REFUSED as error:
             if len(done) > 1:
                 raise
@@ -273,7 +272,7 @@ class Settler:
     async def _settle(self, connection: PinnedConnection, ended: list[Ended]) -> Iterable[str]:
         ended = sorted(ended, key=lambda end: end.id)
         try:
-            ours = await work.settle(connection, ended)
+            ours = await worker_verbs.settle(connection, ended)
         except REFUSED as error:
             plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
             if len(ended) > 1 or ended[0] == plain:
@@ -291,7 +290,7 @@ class Settler:
         self, connection: PinnedConnection, ids: Iterable[str], tokens: Iterable[str]
     ) -> None:
         ids = list(ids)
-        own = await work.find_own_attempts(connection, ids, list(tokens))
+        own = await worker_verbs.find_own_attempts(connection, ids, list(tokens))
         lost = [task_id for task_id in ids if task_id not in own]
         self.lost_count += len(lost)
         for task_id in lost[:10]:

@@ -19,7 +19,7 @@ from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import intake
+from lapinq_core.tasks import enqueueing
 from tests.bench.contenders import pacing
 
 MODULE = "tests.bench.contenders.lapinq_tasks"
@@ -29,7 +29,7 @@ async def _bulk(url: str, function: str, tasks: float, size: float) -> None:
     async with await connect(url, "bench") as conn:
 
         async def put(count: int) -> None:
-            await notify(conn, await intake.enqueue(conn, _tasks(function, count)))
+            await notify(conn, await enqueueing.enqueue(conn, _tasks(function, count)))
 
         await pacing.in_batches(int(tasks), int(size), put)
 
@@ -42,7 +42,7 @@ async def _single(url: str, function: str, seconds: float, in_flight: float) -> 
         notifying = asyncio.create_task(notifier.run())
 
         async def put(conn: psycopg.AsyncConnection) -> None:
-            notifier.wake(await intake.enqueue(conn, _tasks(function, 1)))
+            notifier.wake(await enqueueing.enqueue(conn, _tasks(function, 1)))
 
         conns = [await stack.enter_async_context(await connect(url, "bench")) for _ in range(int(in_flight))]
         await pacing.in_flight(seconds, [lambda conn=conn: put(conn) for conn in conns])
@@ -56,7 +56,7 @@ async def _latency(url: str, function: str, count: float) -> None:
 
         async def put(sent_ns: int) -> None:
             task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns])
-            await notify(conn, await intake.enqueue(conn, [task]))
+            await notify(conn, await enqueueing.enqueue(conn, [task]))
 
         await pacing.now_and_then(int(count), put)
 
@@ -76,7 +76,7 @@ async def _delayed(url: str, function: str, count: float) -> None:
 
         async def put(due_ns: int) -> None:
             task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[due_ns])
-            await intake.enqueue(conn, [msgspec.structs.replace(task, scheduled_at=_time(due_ns))])
+            await enqueueing.enqueue(conn, [msgspec.structs.replace(task, scheduled_at=_time(due_ns))])
 
         await pacing.for_later(int(count), put)
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import class_row
 
-from lapinq_core.tasks import control
+from lapinq_core.tasks import actions
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
@@ -294,7 +294,7 @@ def request_cancel(database: str, task: str) -> bool:
 
     async def ask() -> bool:
         async with await Conn.open(database) as conn:
-            return await control.request_cancel(conn, task)
+            return await actions.request_cancel(conn, task)
 
     return asyncio.run(ask())
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
-from lapinq_core.fleet import steering, workers
-from lapinq_core.fleet.steering import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
+from lapinq_core.fleet import operators, workers
+from lapinq_core.fleet.operators import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
 from lapinq_core.fleet.workers import Health
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
@@ -21,7 +21,7 @@ MAX = msgspec.structs.replace(SOMEBODY, actor="max")
 
 
 async def get(conn: Conn, worker: str) -> WorkerDetails:
-    found = await steering.get_worker(conn, worker)
+    found = await operators.get_worker(conn, worker)
     assert found is not None
     return found
 
@@ -61,8 +61,8 @@ def test_a_worker_is_seen_as_it_said_it_is(database: str) -> None:
         assert told.beat_at > new.beat_at
         assert told.beat_at.utcoffset() is not None
         assert (told.task_count, told.tasks) == (0, [])
-        assert (await steering.list_workers(conn)).workers[0].id == worker
-        assert await steering.get_worker(conn, str(uuid.uuid4())) is None
+        assert (await operators.list_workers(conn)).workers[0].id == worker
+        assert await operators.get_worker(conn, str(uuid.uuid4())) is None
 
     on_connections(database, test)
 
@@ -74,11 +74,11 @@ def test_its_state_is_what_matters_most(database: str) -> None:
         async def state() -> WorkerState:
             return (await get(conn, worker)).state
 
-        await steering.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+        await operators.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
         assert await state() is WorkerState.ALIVE, "it has not heard of it"
         await beat(conn, worker, is_quiet=True)
         assert await state() is WorkerState.QUIET
-        await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        await operators.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await state() is WorkerState.STOPPING
         await age(conn, worker, 14)
         assert await state() is WorkerState.STOPPING
@@ -96,16 +96,16 @@ def test_the_living_come_first_and_the_rest_is_counted(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(conn: Conn) -> None:
-        assert await steering.list_workers(conn) == steering.Fleet([], 0)
+        assert await operators.list_workers(conn) == operators.Fleet([], 0)
         dead = await add_worker(conn, name="a")
         await make_late(conn, dead)
         await workers.declare_dead(conn, ANY_TIME)
         for name in ("c", "b", "d"):
             await add_worker(conn, name=name)
-        found = await steering.list_workers(conn)
+        found = await operators.list_workers(conn)
         assert ([worker.name for worker in found.workers], found.more) == (["b", "c", "d", "a"], 0)
-        monkeypatch.setattr(steering, "MAX_WORKERS", 2)
-        found = await steering.list_workers(conn)
+        monkeypatch.setattr(operators, "MAX_WORKERS", 2)
+        found = await operators.list_workers(conn)
         assert ([worker.name for worker in found.workers], found.more) == (["b", "c"], 2)
 
     on_connections(database, test)
@@ -121,8 +121,8 @@ def test_the_tasks_held_for_longest_are_shown(database: str) -> None:
             "UPDATE lapinq_running SET claimed_at = claimed_at - interval '1 hour', progress = 40 WHERE id = %s",
             (ids[20],),
         )
-        one, two = (await steering.list_workers(conn)).workers
-        assert (one.task_count, len(one.tasks)) == (24, steering.MAX_TASKS)
+        one, two = (await operators.list_workers(conn)).workers
+        assert (one.task_count, len(one.tasks)) == (24, operators.MAX_TASKS)
         assert [task.id for task in one.tasks] == [ids[20], *ids[:19]]
         longest = one.tasks[0]
         assert (longest.task_name, longest.queue_name, longest.progress) == ("add", "default", 40)
@@ -144,17 +144,17 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
             return told.asked_to, told.asked_by
 
         assert await heard() == (None, None)
-        asked = await steering.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+        asked = await operators.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
         assert (asked.asked_to, asked.asked_by) == (WorkerRequest.QUIET, "lisa")
         assert asked.asked_at is not None
-        again = await steering.request(conn, worker, WorkerRequest.QUIET, by=MAX)
+        again = await operators.request(conn, worker, WorkerRequest.QUIET, by=MAX)
         assert (again.asked_by, again.asked_at) == ("lisa", asked.asked_at)
         assert [await heard(), await heard()] == [("quiet", "lisa")] * 2
         assert await heard(other) == (None, None)
-        assert (await steering.request(conn, worker, None, by=MAX)).asked_by == "max"
+        assert (await operators.request(conn, worker, None, by=MAX)).asked_by == "max"
         assert await heard() == (None, "max")
-        await steering.request(conn, worker, None, by=SOMEBODY)
-        await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        await operators.request(conn, worker, None, by=SOMEBODY)
+        await operators.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         assert await heard() == ("stop", "lisa")
         assert await noted(conn) == [
             ("lisa", "worker.quiet", worker, {"name": "box"}),
@@ -172,9 +172,9 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Worke
         await make_late(conn, worker)
         await workers.declare_dead(conn, ANY_TIME)
         with pytest.raises(DeadWorker):
-            await steering.request(conn, worker, order, by=SOMEBODY)
+            await operators.request(conn, worker, order, by=SOMEBODY)
         with pytest.raises(UnknownWorker):
-            await steering.request(conn, str(uuid.uuid4()), order, by=SOMEBODY)
+            await operators.request(conn, str(uuid.uuid4()), order, by=SOMEBODY)
         assert (await get(conn, worker)).asked_at is None
         assert await noted(conn) == []
 
@@ -185,10 +185,10 @@ def test_who_is_dead_or_unknown_is_asked_for_nothing(database: str, order: Worke
 def test_a_stop_is_not_taken_back(database: str, order: WorkerRequest | None) -> None:
     async def test(conn: Conn) -> None:
         worker = await add_worker(conn)
-        stopped = await steering.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
+        stopped = await operators.request(conn, worker, WorkerRequest.STOP, by=SOMEBODY)
         with pytest.raises(StoppingWorker):
-            await steering.request(conn, worker, order, by=MAX)
-        again = await steering.request(conn, worker, WorkerRequest.STOP, by=MAX)
+            await operators.request(conn, worker, order, by=MAX)
+        again = await operators.request(conn, worker, WorkerRequest.STOP, by=MAX)
         assert (again.asked_to, again.asked_by, again.asked_at) == (
             WorkerRequest.STOP,
             "lisa",
@@ -206,13 +206,13 @@ def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
         await claim(conn, worker, 100)
         await conn.execute("ANALYZE lapinq_running, lapinq_workers")
         for which in (None, worker):
-            params = {"id": which, "limit": steering.MAX_WORKERS, "max_tasks": steering.MAX_TASKS}
+            params = {"id": which, "limit": operators.MAX_WORKERS, "max_tasks": operators.MAX_TASKS}
             found = await plan(plain, "list_workers", params)
             assert set(scanned_whole(found)) <= {"lapinq_running", "lapinq_workers"}
             of_tasks = [
                 node for node in nodes(found) if node.get("Relation Name", "").startswith("lapinq_tasks_")
             ]
-            assert sum(node["Actual Loops"] for node in of_tasks) == steering.MAX_TASKS
+            assert sum(node["Actual Loops"] for node in of_tasks) == operators.MAX_TASKS
             assert blocks(found) < 500
 
     on_connections(database, test, 2)

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import intake
+from lapinq_core.tasks import enqueueing
 from lapinq_worker.worker import Worker
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, new_task
@@ -71,7 +71,7 @@ class Desk:
 
     async def hand_in_many(self, tasks: list[NewTask]) -> list[str]:
         """Stores `tasks` in one statement, without waking anybody."""
-        await intake.enqueue(self.conn, tasks)
+        await enqueueing.enqueue(self.conn, tasks)
         return [task.id for task in tasks]
 
     async def ended(self, *ids: str, timeout: float = DEADLINE_SECONDS) -> list[Ended]:

@@ -12,7 +12,7 @@ from psycopg import sql as psql
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import failures
 from lapinq_core.lookup.failures import FailedGroups, as_filter
-from lapinq_core.tasks import bulk, control
+from lapinq_core.tasks import actions, bulk
 from lapinq_core.tasks.filters import FIRST_LINE, OF_THE_END, containing, kind_of, pattern_of
 from tests.integration.tasks.steering.test_bulk import fail
 from tests.integration.tasks.test_inspect import one_of_each
@@ -138,7 +138,7 @@ def test_a_requeue_of_a_group_takes_its_tasks_and_no_others(database: str) -> No
             *await fail(conn, 1, "TimeoutError: timeout after 7 s", queue_name="other"),
         ]
         (ended,) = await fail(conn, 1, "TimeoutError: timeout after 8 s")
-        assert await control.requeue(conn, ended)
+        assert await actions.requeue(conn, ended)
         group = (await grouped(conn)).groups[0]
         assert group.count == 3
         chosen = as_filter(group.queue_name, group.task_name, group.kind)

@@ -11,7 +11,7 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.lookup import search
 from lapinq_core.lookup.backward_scan import BackwardScan
 from lapinq_core.lookup.search import Count, Found, Search, TaskOrder
-from lapinq_core.tasks import control, inspect, work
+from lapinq_core.tasks import actions, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
@@ -290,8 +290,8 @@ def test_a_line_tells_what_a_table_shows(database: str) -> None:
         worker = await add_worker(conn)
         await enqueue(conn, max_retries=7, priority=4)
         (held,) = await claim(conn, worker)
-        await work.report_progress(conn, [(held.id, held.token, 40, "half")])
-        assert await control.request_cancel(conn, held.id)
+        await worker_verbs.report_progress(conn, [(held.id, held.token, 40, "half")])
+        assert await actions.request_cancel(conn, held.id)
         (line,) = (await find(conn)).tasks
         assert (line.status, line.attempts, line.max_retries, line.priority) == (Status.RUNNING, 1, 7, 4)
         assert (line.progress, line.worker_id, line.worker, line.cancel_requested) == (

@@ -122,7 +122,7 @@ def test_grouping_explaining_and_the_longest_running_go_by_keys(history: str) ->
         found = await plan(conn, errors, {"before": last, "queue": "rare", "task_name": NOTHING})
         assert scanned_whole(found) == []
         assert touched(found) <= 2 * WINDOW + PARTITIONS
-        found = await plan(conn, statement("explain"), {"id": waiting})
+        found = await plan(conn, statement("find_reason"), {"id": waiting})
         assert scanned_whole(found) == []
         assert touched(found) <= 5
         params = {"queue": "queue-03", "rank": 0, "seq": 2**60, "most": 101}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import plan, scanned_whole, wear_out
 from tests.support.database.running import on_connections
@@ -41,7 +41,9 @@ def test_when_it_was_wanted_and_what_it_waits_for_are_told_apart(database: str) 
         assert task.scheduled_at == task.due_at == soon
         [again] = await enqueue(conn)
         [held] = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")])
+        await worker_verbs.settle(
+            conn, [Ended(held.id, held.token, final=False, counts=True, delay=60, error="no")]
+        )
         task = await task_detail.get(conn, again)
         assert task is not None
         assert task.scheduled_at is None
@@ -77,7 +79,7 @@ def test_of_many_attempts_the_latest_are_told_and_of_few_what_they_said(database
         for _ in range(60):
             [held] = await claim(conn, worker)
             ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
-            await work.settle(conn, [ended])
+            await worker_verbs.settle(conn, [ended])
         attempts, is_cut = await task_detail.get_attempts(conn, task_id)
         assert is_cut
         assert [one.attempt for one in attempts] == list(range(60, 10, -1))

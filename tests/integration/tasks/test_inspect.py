@@ -6,11 +6,11 @@ import msgspec
 from psycopg import sql as psql
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import control, inspect, intake, work
+from lapinq_core.tasks import actions, enqueueing, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
@@ -30,14 +30,16 @@ async def one_of_each(conn: Conn, queue: str = "default") -> dict[Status, str]:
     await conn.execute(
         "UPDATE lapinq_ready SET expires_at = now() - interval '1 s' WHERE id = %s", (made[Status.EXPIRED],)
     )
-    assert await passes.expire(conn) == 1
-    assert await control.cancel(conn, made[Status.CANCELLED])
+    assert await maintenance_jobs.expire(conn) == 1
+    assert await actions.cancel(conn, made[Status.CANCELLED])
     worker = await add_worker(conn)
     held = {one.id: one for one in await claim(conn, worker, 4, queue)}
     await complete(conn, [held[made[Status.COMPLETED]]], '"done"')
     failed, waiting = held[made[Status.FAILED]], held[made[Status.PENDING]]
-    await work.settle(conn, [Ended(failed.id, failed.token, True, True, 0, "ValueError: no", "Traceback …")])
-    await work.release(conn, [waiting])
+    await worker_verbs.settle(
+        conn, [Ended(failed.id, failed.token, True, True, 0, "ValueError: no", "Traceback …")]
+    )
+    await worker_verbs.release(conn, [waiting])
     return made
 
 
@@ -76,7 +78,7 @@ def test_a_task_object_has_the_published_fields_in_their_order(database: str) ->
             webhook_url="https://x/",
             request_id="r-7",
         )
-        await intake.enqueue(conn, [task])
+        await enqueueing.enqueue(conn, [task])
         shown = await get(conn, task.id)
         assert list(shown) == FIELDS
         assert shown.pop("created_at").endswith("+00:00")
@@ -281,7 +283,7 @@ def test_counts_follow_every_move_and_leave_out_queues_without_tasks(database: s
         assert await inspect.count_queues(conn) == expected
         for _ in range(101):
             await enqueue(conn, queue_name="a")
-        await passes.fold_counts(conn)
+        await maintenance_jobs.fold_counts(conn)
         assert await inspect.count_queues(conn) == [QueueCounts("a", 104, 0, 0, 0, 0, 0), expected[1]]
 
     on_connections(database, test)

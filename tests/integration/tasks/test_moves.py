@@ -15,9 +15,9 @@ import pytest
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Fail, Isolation, Next, Release, Retry
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import bulk, control, work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, bulk, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs, rescuing
 from tests.support.rows.factories import Conn, add_worker, claim, complete, counts, enqueue, make_late
 from tests.support.rows.rescue import ANY_TIME, rescue_all
 from tests.support.rows.walks import one_step
@@ -48,7 +48,7 @@ Verb = Callable[[Conn, Task], Awaitable[object]]
 def ends_in(following: Next) -> Verb:
     async def verb(conn: Conn, task: Task) -> None:
         assert task.held is not None
-        await work.settle(conn, [ended_as(task.id, task.held.token, following)])
+        await worker_verbs.settle(conn, [ended_as(task.id, task.held.token, following)])
 
     return verb
 
@@ -62,7 +62,7 @@ async def is_claimed(conn: Conn, task: Task) -> None:
 
 
 async def is_asked_to_stop(conn: Conn, task: Task) -> None:
-    assert await control.request_cancel(conn, task.id)
+    assert await actions.request_cancel(conn, task.id)
 
 
 async def is_completed(conn: Conn, task: Task) -> None:
@@ -72,24 +72,24 @@ async def is_completed(conn: Conn, task: Task) -> None:
 
 async def is_released(conn: Conn, task: Task) -> None:
     assert task.held is not None
-    await work.release(conn, [task.held])
+    await worker_verbs.release(conn, [task.held])
 
 
 async def is_run_now(conn: Conn, task: Task) -> None:
-    await control.run_now(conn, task.id)
+    await actions.run_now(conn, task.id)
 
 
 async def is_cancelled(conn: Conn, task: Task) -> None:
-    await control.cancel(conn, task.id)
+    await actions.cancel(conn, task.id)
 
 
 async def is_requeued(conn: Conn, task: Task) -> None:
-    await control.requeue(conn, task.id)
+    await actions.requeue(conn, task.id)
 
 
 async def is_due(conn: Conn, task: Task) -> None:
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-    await passes.promote(conn)
+    await maintenance_jobs.promote(conn)
 
 
 async def is_past_its_time(conn: Conn, task: Task) -> None:
@@ -97,7 +97,7 @@ async def is_past_its_time(conn: Conn, task: Task) -> None:
         await conn.execute(
             f"UPDATE {table} SET expires_at = lapinq_now() - interval '1 second' WHERE id = '{task.id}'".encode()
         )
-    await passes.expire(conn)
+    await maintenance_jobs.expire(conn)
 
 
 async def loses_its_worker(conn: Conn, task: Task) -> None:
@@ -107,7 +107,7 @@ async def loses_its_worker(conn: Conn, task: Task) -> None:
 
 async def is_overdue(conn: Conn, task: Task) -> None:
     await conn.execute("UPDATE lapinq_running SET deadline_at = lapinq_now() - interval '1 second'")
-    await passes.rescue(conn, ANY_TIME, 0.5)
+    await rescuing.rescue(conn, ANY_TIME, 0.5)
 
 
 def after(first: Verb, second: Verb) -> Verb:

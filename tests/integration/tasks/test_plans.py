@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -284,11 +284,11 @@ def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(dat
             "token": str(uuid.uuid4()),
             "lease": 310.0,
             "margin": 10.0,
-            "mark_rank": work.LOWEST_MARK[0],
+            "mark_rank": worker_verbs.LOWEST_MARK[0],
             "mark_seq": 0,
             "max_rank": 2**40,
         }
-        heads = {"queues": ["busy", "other"], "ranks": [work.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
+        heads = {"queues": ["busy", "other"], "ranks": [worker_verbs.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
         alone = await plan(conn, "claim", params)
         for crowded in ("busy", "zzz"):  # before and after the other queue in the index
             await crowd(conn, crowded, 50_000)

@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 
 from lapinq_core.figures import alerts
-from lapinq_core.upkeep.passes import ensure_partitions
+from lapinq_core.upkeep.maintenance_jobs import ensure_partitions
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
 from tests.support.rows.weeks import id_of, monday

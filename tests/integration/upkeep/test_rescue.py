@@ -8,9 +8,9 @@ from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, Jump
-from lapinq_core.tasks import control
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import MAX_SUSPECTS
+from lapinq_core.tasks import actions
+from lapinq_core.upkeep import rescuing
+from lapinq_core.upkeep.rescuing import MAX_SUSPECTS
 from tests.support.database.database_clock import clock_moved_by, database_time
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
@@ -168,7 +168,7 @@ def test_what_fails_with_its_worker_is_counted_as_failed(database: str) -> None:
         worker = await add_worker(conn)
         await claim(conn, worker, 10, "video")
         await claim(conn, worker)
-        await control.request_cancel(conn, asked_to_stop)
+        await actions.request_cancel(conn, asked_to_stop)
         await make_late(conn, worker)
         assert len(await rescue_all(conn)) == 7
         assert await status(conn, asked_to_stop) == "cancelled"
@@ -190,7 +190,7 @@ def test_by_a_clock_that_has_just_jumped_nobody_is_late_and_nothing_overdue(
         expected = await database_time(conn)
         await conn.execute(clock_moved_by(hours * HOUR))
         assert await workers.declare_dead(conn, expected) == []
-        assert await passes.rescue(conn, expected, 0.5) == {}
+        assert await rescuing.rescue(conn, expected, 0.5) == {}
 
     on_connections(database, test)
 
@@ -216,8 +216,8 @@ def test_only_what_was_claimed_before_a_jump_is_overdue_later(database: str) -> 
         await claim(conn, worker, lease=0.0)
         await workers.heartbeat(conn, worker, Health(), Jump(at, HOUR))
         await workers.heartbeat(conn, other, Health())
-        assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == set(ids[1:])
+        assert set(await rescuing.rescue(conn, await database_time(conn), 0.5)) == set(ids[1:])
         await conn.execute(clock_moved_by(2 * HOUR))
-        assert set(await passes.rescue(conn, await database_time(conn), 0.5)) == {ids[0]}
+        assert set(await rescuing.rescue(conn, await database_time(conn), 0.5)) == {ids[0]}
 
     on_connections(database, test)

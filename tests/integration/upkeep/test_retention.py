@@ -13,10 +13,10 @@ from lapinq_core.domain.tasks.retention import Retention, read_keep
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import audit
-from lapinq_core.tasks import control, work
-from lapinq_core.upkeep import passes, retention, retention_rounds
+from lapinq_core.tasks import actions, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs, retention, retention_rounds
 from lapinq_core.upkeep.maintenance import run_maintenance
-from lapinq_core.upkeep.passes import ended_as
 from lapinq_core.upkeep.retention import Busy, DeletedBatch, Week, delete_ended, drop_week
 from lapinq_core.upkeep.retention_rounds import STOPPED_SECONDS, RetentionRounds
 from tests.integration.tasks.steering.test_bulk import rows
@@ -41,16 +41,16 @@ async def end(conn: Conn, worker: str, task: str, as_status: Status, days_ago: f
     """Lets a task that waits end, after an attempt that is tried again where it starts, and so long ago."""
     if as_status is Status.EXPIRED:
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", [task])
-        assert await passes.expire(conn) == 1
+        assert await maintenance_jobs.expire(conn) == 1
     else:
         (held,) = await claim(conn, worker)
         assert held.id == task
-        await work.settle(conn, [ended_as(held.id, held.token, Retry(0, "once more"))])
+        await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(0, "once more"))])
         (held,) = await claim(conn, worker)
         if (following := ENDS[as_status]) is None:
             await complete(conn, [held])
         else:
-            await work.settle(conn, [ended_as(held.id, held.token, following)])
+            await worker_verbs.settle(conn, [ended_as(held.id, held.token, following)])
     await age(conn, task, days_ago)
 
 
@@ -136,7 +136,7 @@ def test_a_task_that_is_requeued_meanwhile_stays(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
         async with one.transaction():
-            assert await control.requeue(one, task) == "default"
+            assert await actions.requeue(one, task) == "default"
             deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
 
             async def waits() -> bool:
@@ -154,7 +154,7 @@ def test_a_deletion_that_waits_too_long_changes_nothing(database: str) -> None:
     async def test(one: Conn, two: Conn) -> None:
         task = await ended(one, Status.FAILED, 40)
         async with one.transaction():
-            assert await control.requeue(one, task) == "default"
+            assert await actions.requeue(one, task) == "default"
             assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
         check_invariants(database, [task])
 
@@ -173,7 +173,7 @@ def test_a_week_goes_with_its_partitions_once_all_of_it_is_over(database: str) -
         assert name not in await weeks(conn)
         assert await counts(conn) == {"completed": 1}
         check_invariants(database, [kept])
-        assert await passes.ensure_partitions(conn) == 0
+        assert await maintenance_jobs.ensure_partitions(conn) == 0
 
     on_connections(database, test)
 
@@ -199,7 +199,7 @@ def test_a_week_with_a_living_task_stays(database: str, where: str) -> None:
         if where != "ready":
             (held,) = await claim(conn, await add_worker(conn))
             if where == "delayed":
-                await work.settle(conn, [ended_as(held.id, held.token, Retry(3600, "later"))])
+                await worker_verbs.settle(conn, [ended_as(held.id, held.token, Retry(3600, "later"))])
                 await age(conn, task, 40)
         assert await drop_week(conn, MONTH) is None
         check_invariants(database, [gone, task])
@@ -262,7 +262,7 @@ def test_who_reads_or_writes_a_week_only_delays_its_end(database: str) -> None:
             assert await drop_week(two, MONTH) == Week(name, is_gone=False)
             check_invariants(database, [task])
         async with one.transaction(force_rollback=True):
-            assert await control.requeue(one, task) == "default"
+            assert await actions.requeue(one, task) == "default"
             assert await drop_week(two, MONTH) == Week(name, is_gone=False)
         check_invariants(database, [task])
         assert await drop_week(two, MONTH) == Week(name, is_gone=True)
@@ -284,7 +284,7 @@ def test_a_week_stays_whose_task_is_requeued_at_its_end(database: str, isolation
         )
         async with await Conn.open(database) as two:
             async with one.transaction():
-                assert await control.requeue(one, task) == "default"
+                assert await actions.requeue(one, task) == "default"
                 dropping = asyncio.ensure_future(drop_week(two, MONTH))
 
                 async def waits() -> bool:
@@ -303,7 +303,7 @@ def test_a_requeue_that_comes_while_a_week_is_dropped_finds_nothing(database: st
         task = await ended(looking, Status.FAILED, 40)
         async with one.transaction():
             assert await drop_week(one, MONTH) == Week(name, is_gone=True)
-            requeueing = asyncio.ensure_future(control.requeue(two, task))
+            requeueing = asyncio.ensure_future(actions.requeue(two, task))
 
             async def waits() -> bool:
                 return await is_held_up(looking, two)
@@ -321,8 +321,8 @@ def test_partitions_are_not_made_and_dropped_at_once(database: str) -> None:
         async with one.transaction():
             assert await drop_week(one, MONTH) == Week(name, is_gone=True)
             assert await drop_week(two, MONTH) == Busy()
-            assert await passes.ensure_partitions(two, 9) == 0
-        assert await passes.ensure_partitions(two, 3) == 2
+            assert await maintenance_jobs.ensure_partitions(two, 9) == 0
+        assert await maintenance_jobs.ensure_partitions(two, 3) == 2
 
     on_connections(database, test, 2)
 

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from lapinq_core.domain.tasks.decide import Fail
-from lapinq_core.tasks import control, inspect, work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, inspect, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, status
 
@@ -18,13 +18,13 @@ def test_a_delayed_task_waits_until_it_is_due(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, scheduled_at=later(3600))
         worker = await add_worker(conn)
-        moved, queues, next_due = await passes.promote(conn)
+        moved, queues, next_due = await maintenance_jobs.promote(conn)
         assert (moved, queues) == (0, [])
         assert next_due is not None
         assert 3590 < next_due <= 3600
         assert await claim(conn, worker) == []
         await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-        assert await passes.promote(conn) == (1, ["default"], None)
+        assert await maintenance_jobs.promote(conn) == (1, ["default"], None)
         assert [held.id for held in await claim(conn, worker)] == [task]
 
     on_connections(database, test)
@@ -34,8 +34,8 @@ def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str) -> None:
     async def test(conn: Conn) -> None:
         ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
         await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
-        assert (await passes.promote(conn, 2))[0] == 2
-        assert (await passes.promote(conn))[0] == 3
+        assert (await maintenance_jobs.promote(conn, 2))[0] == 2
+        assert (await maintenance_jobs.promote(conn))[0] == 3
         got = await claim(conn, await add_worker(conn), 10)
         assert [held.id for held in got] == ids[::-1]
 
@@ -59,7 +59,7 @@ def test_waiting_tasks_expire(database: str) -> None:
         (living,) = await enqueue(conn)
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
         await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await passes.expire(conn) == 2
+        assert await maintenance_jobs.expire(conn) == 2
         assert [await status(conn, task) for task in (*ready, *delayed, living)] == [
             "expired",
             "expired",
@@ -78,7 +78,7 @@ def test_clean_up_deletes_what_is_finished_and_past_its_time(database: str) -> N
         worker = await add_worker(conn)
         await complete(conn, [held for held in await claim(conn, worker, 4) if held.id in (finished, kept)])
         await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now() WHERE expires_at IS NOT NULL")
-        assert await passes.cleanup(conn) == 1
+        assert await maintenance_jobs.cleanup(conn) == 1
         assert await status(conn, finished) is None
         assert [await status(conn, task) for task in (running, waiting, kept)] == [
             "running",
@@ -96,10 +96,10 @@ def test_an_expired_task_is_kept_for_an_hour(database: str) -> None:
         (task,) = await enqueue(conn, ttl_seconds=60)
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
         await conn.execute("UPDATE lapinq_tasks SET expires_at = lapinq_now()")
-        await passes.expire(conn)
-        assert await passes.cleanup(conn) == 0
+        await maintenance_jobs.expire(conn)
+        assert await maintenance_jobs.cleanup(conn) == 0
         await conn.execute("UPDATE lapinq_attempts SET finished_at = finished_at - interval '1 hour'")
-        assert await passes.cleanup(conn) == 1
+        assert await maintenance_jobs.cleanup(conn) == 1
         assert await status(conn, task) is None
         assert await inspect.count_queues(conn) == []
 
@@ -116,13 +116,13 @@ def test_folding_changes_no_count(database: str) -> None:
             if n % 2:
                 await complete(conn, [held])
             else:
-                await work.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
+                await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no"))])
         before = await inspect.count_queues(conn)
-        assert await passes.fold_counts(conn) > 100
+        assert await maintenance_jobs.fold_counts(conn) > 100
         assert await inspect.count_queues(conn) == before
         row = await (await conn.execute("SELECT count(*) FROM lapinq_counts")).fetchone()
         assert row == (3,)
-        assert await passes.fold_counts(conn) == 0
+        assert await maintenance_jobs.fold_counts(conn) == 0
 
     on_connections(database, test)
 
@@ -132,8 +132,8 @@ def test_a_pending_task_is_cancelled_wherever_it_waits(database: str) -> None:
         (ready,), (delayed,) = await enqueue(conn), await enqueue(conn, scheduled_at=later(3600))
         (running,) = await enqueue(conn, queue_name="other")
         await claim(conn, await add_worker(conn), 1, "other")
-        assert [await control.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
-        assert await control.cancel(conn, ready) is False
+        assert [await actions.cancel(conn, task) for task in (ready, delayed, running)] == [True, True, False]
+        assert await actions.cancel(conn, ready) is False
         assert [await status(conn, task) for task in (ready, delayed, running)] == [
             "cancelled",
             "cancelled",
@@ -148,11 +148,11 @@ def test_only_a_failed_task_is_requeued(database: str) -> None:
         failed, completed, waiting = await enqueue(conn, 3, max_retries=0)
         worker = await add_worker(conn)
         one, two = await claim(conn, worker, 2)
-        await work.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
+        await worker_verbs.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
         await complete(conn, [two])
-        results = [await control.requeue(conn, task) for task in (failed, completed, waiting)]
+        results = [await actions.requeue(conn, task) for task in (failed, completed, waiting)]
         assert results == ["default", None, None]
-        assert await control.requeue(conn, failed) is None
+        assert await actions.requeue(conn, failed) is None
         assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
         (counts,) = await inspect.count_queues(conn)
         assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)

@@ -12,8 +12,8 @@ from psycopg.rows import dict_row
 from lapinq_core.domain.tasks.decide import Fail
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import work
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_scheduler.webhooks.deliveries import run_deliveries
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -63,7 +63,7 @@ def failed(database: str, url: str) -> str:
     async def run(conn: Conn) -> str:
         (task,) = await enqueue(conn, webhook_url=url)
         (held,) = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [ended_as(task, held.token, Fail("ValueError: no", "Traceback…"))])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("ValueError: no", "Traceback…"))])
         return task
 
     return on_connections(database, run)

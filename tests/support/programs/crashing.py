@@ -16,7 +16,7 @@ import psycopg
 
 from lapinq.cli import main as lapinq
 from lapinq_core.schedules import firing
-from lapinq_core.tasks import intake, work
+from lapinq_core.tasks import enqueueing, worker_verbs
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.settling.settler import Settler
 
@@ -49,26 +49,26 @@ def arm(step: Step) -> None:
     """From now on this process dies at `step`."""
     match step:
         case Step.BEFORE_CLAIM:
-            work.claim = _die
+            worker_verbs.claim = _die
         case Step.CLAIM_SENT:
-            work.claim = _sent(work.claim)
+            worker_verbs.claim = _sent(worker_verbs.claim)
         case Step.CLAIMED:
-            work.claim = _answered(work.claim)
+            worker_verbs.claim = _answered(worker_verbs.claim)
         case Step.BEFORE_FUNCTION:
             # From here on it is the pools' to start.
             Dispatcher.offer = _die
         case Step.FUNCTION_RETURNED:
             Settler.add = _die
         case Step.BEFORE_COMPLETE:
-            work.complete = _die
+            worker_verbs.complete = _die
         case Step.COMPLETE_SENT:
-            work.complete = _sent(work.complete)
+            worker_verbs.complete = _sent(worker_verbs.complete)
         case Step.COMPLETED:
-            work.complete = _answered(work.complete)
+            worker_verbs.complete = _answered(worker_verbs.complete)
         case Step.BEFORE_SETTLE:
-            work.settle = _die
+            worker_verbs.settle = _die
         case Step.SETTLED:
-            work.settle = _answered(work.settle)
+            worker_verbs.settle = _answered(worker_verbs.settle)
         case Step.TICK_SEEN:
             firing.fire = _die
         case Step.TICK_LOCKED:
@@ -76,7 +76,7 @@ def arm(step: Step) -> None:
         case Step.TICK_NOTED:
             firing.resolve_overlaps = _die
         case Step.TICK_STORED:
-            intake.enqueue = _answered(intake.enqueue)
+            enqueueing.enqueue = _answered(enqueueing.enqueue)
         case Step.TICK_COMMITTED:
             firing.fire = _answered(firing.fire, lambda answer: bool(answer[0]))
 

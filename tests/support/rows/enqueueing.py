@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks import intake
+from lapinq_core.tasks import enqueueing
 from tests.support.rows.factories import Conn
 
 
@@ -15,7 +15,7 @@ def enqueue_all(url: str, tasks: Sequence[NewTask]) -> list[str]:
     async def run() -> None:
         async with await Conn.open(url) as conn:
             for start in range(0, len(tasks), 500):
-                await notify(conn, await intake.enqueue(conn, tasks[start : start + 500]))
+                await notify(conn, await enqueueing.enqueue(conn, tasks[start : start + 500]))
 
     asyncio.run(run())
     return [task.id for task in tasks]

@@ -14,8 +14,8 @@ from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, WorkerRecord
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks import inspect, intake, work
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks import enqueueing, inspect, worker_verbs
+from lapinq_core.upkeep import maintenance_jobs
 
 
 class Conn(PinnedConnection, PooledConnection):
@@ -44,7 +44,7 @@ def new_task(**values: Any) -> NewTask:
 async def enqueue(conn: Conn, count: int = 1, **values: Any) -> list[str]:
     """The ids of `count` tasks that wait, in ascending order."""
     tasks = [new_task(**values) for _ in range(count)]
-    await intake.enqueue(conn, tasks)
+    await enqueueing.enqueue(conn, tasks)
     return [task.id for task in tasks]
 
 
@@ -75,13 +75,13 @@ async def claim(
 ) -> list[Claim]:
     """What `worker` gets."""
     defaults: dict[str, Any] = {"worker": worker, "token": str(uuid.uuid4()), "lease": 310.0}
-    return await work.claim(conn, queue, limit, **{**defaults, **values})
+    return await worker_verbs.claim(conn, queue, limit, **{**defaults, **values})
 
 
 async def complete(conn: Conn, claims: Sequence[Claim], result: str = "null") -> int:
     """Completes them all; returns how many were still held."""
     claims = sorted(claims, key=lambda held: held.id)
-    return await work.complete(
+    return await worker_verbs.complete(
         conn,
         [held.id for held in claims],
         [held.token for held in claims],
@@ -100,7 +100,7 @@ async def status(conn: Conn, task_id: str) -> str | None:
 async def make_delayed_ready(conn: Conn) -> None:
     """The one delayed task has come due, and is made ready."""
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-    assert (await passes.promote(conn))[0] == 1
+    assert (await maintenance_jobs.promote(conn))[0] == 1
 
 
 async def make_late(conn: Conn, worker: str) -> None:

@@ -14,8 +14,8 @@ from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
 from lapinq_core.domain.tasks.traceback_text import Frame, Owner, Trace, read_traceback
 from lapinq_core.lookup import task_detail
-from lapinq_core.lookup.explain import Reason, explain
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
+from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter
@@ -64,7 +64,7 @@ async def _read(
     named = _schedule_of(task)
     if named is not None and await schedules.get_schedule(conn, named) is None:
         named = None  # deleted, or it never existed: anyone may write a name into the metadata
-    return task, attempts, is_cut, decoded, await explain(conn, task_id), named
+    return task, attempts, is_cut, decoded, await find_reason(conn, task_id), named
 
 
 def _schedule_of(task: TaskDetail) -> str | None:

@@ -4,12 +4,12 @@ from typing import Any
 
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.state import State
-from lapinq_core.fleet import steering
+from lapinq_core.fleet import operators
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     del address
-    return {"fleet": await state.database.scan(steering.list_workers)}
+    return {"fleet": await state.database.scan(operators.list_workers)}
 
 
 VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))

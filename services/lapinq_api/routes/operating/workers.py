@@ -14,8 +14,8 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.worker import WorkerRequest
-from lapinq_core.fleet import steering
-from lapinq_core.fleet.steering import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
+from lapinq_core.fleet import operators
+from lapinq_core.fleet.operators import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
 
 WORKER_ID = Parameter(
     name="id",
@@ -26,11 +26,11 @@ WORKER_ID = Parameter(
 
 
 async def list_workers(state: State, request: Request) -> Response:
-    return Json(await state.database.scan(steering.list_workers))
+    return Json(await state.database.scan(operators.list_workers))
 
 
 async def get_worker(state: State, request: Request) -> Response:
-    found = await state.database.run(steering.get_worker, _worker_id(request))
+    found = await state.database.run(operators.get_worker, _worker_id(request))
     if found is None:
         raise _unknown()
     return Json(found)
@@ -53,7 +53,7 @@ async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> 
     _check_may_steer(request)
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     try:
-        return Json(await state.database.run(steering.request, worker, wanted, by=author_of(request)))
+        return Json(await state.database.run(operators.request, worker, wanted, by=author_of(request)))
     except UnknownWorker as error:
         raise _unknown() from error
     except DeadWorker as error:
@@ -63,7 +63,7 @@ async def _ask(state: State, request: Request, wanted: WorkerRequest | None) -> 
 
 
 def _check_may_steer(request: Request) -> None:
-    """A worker serves many queues, so steering it takes the permission to pause all of them."""
+    """A worker serves many queues, so a request to it takes the permission to pause all of them."""
     actor = actor_of(request)
     if not actor.may(Permission.PAUSE, None):
         raise refusal_of(
@@ -93,7 +93,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="workers",
         summary="List workers and what they run",
-        description=f"Includes workers that died in the last day; at most {steering.MAX_WORKERS}.",
+        description=f"Includes workers that died in the last day; at most {operators.MAX_WORKERS}.",
         answers={
             200: Answer(
                 description="The workers: live ones first, then by name.",

@@ -1,1 +1,1 @@
-"""Schedules: listing, changing, previewing and steering them."""
+"""Schedules: listing, changing, previewing, pausing and running them."""

@@ -54,7 +54,7 @@ async def enqueue(state: State, request: Request) -> Response:
         task = await off_loop_if_large(body, read_task, body, state.settings.allowed_modules, _id_of(request))
         require(request, Permission.ENQUEUE, task.queue_name)
         key = None if name is None else await off_loop_if_large(body, key_of, name, _ONE, body)
-        earlier = await state.intake.put(task, len(body), key)
+        earlier = await state.enqueue_batcher.put(task, len(body), key)
     if earlier is not None:
         [task_id] = ids_of(earlier)
         return Json(
@@ -75,7 +75,7 @@ async def enqueue_batch(state: State, request: Request) -> Response:
         for queue in {task.queue_name for task in tasks}:
             require(request, Permission.ENQUEUE, queue)
         key = None if name is None else await off_loop_if_large(body, key_of, name, _MANY, body)
-        earlier = await state.intake.put_all(tasks, len(body), key) if tasks or key else None
+        earlier = await state.enqueue_batcher.put_all(tasks, len(body), key) if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
     state.counters.enqueued(tasks, "batch")

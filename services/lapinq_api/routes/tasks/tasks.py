@@ -8,7 +8,7 @@ from lapinq_api.operations.bodies.objects import AttemptObject, TaskObject
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.operations.shown_payloads import about_task
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
-from lapinq_api.routes.tasks.steering import (
+from lapinq_api.routes.tasks.actions import (
     CLAIM,
     Moved,
     Progress,

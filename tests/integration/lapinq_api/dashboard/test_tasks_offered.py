@@ -13,8 +13,8 @@ from websockets.sync.client import connect
 from lapinq_api.app import build_app
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown, unhurried
 from tests.integration.tasks.steering.test_bulk import fail
@@ -121,7 +121,7 @@ def test_a_task_that_waits_for_a_retry_can_be_run_now(
     async def run(conn: Conn) -> str:
         [task_id] = await enqueue(conn, queue_name=queue)
         [held] = await claim(conn, await add_worker(conn), queue=queue)
-        await work.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
+        await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
         return task_id
 
     task_id = on_connections(api_database, run)

@@ -18,8 +18,8 @@ from lapinq_api.routes.tasks.results import NotFinished
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
 from tests.support.http.serving import serving
@@ -79,7 +79,9 @@ def test_attempts_of_every_outcome_are_as_described(
     api: httpx.Client, api_database: str, made: dict[Status, str], held: Claim
 ) -> None:
     async def snooze(conn: Conn) -> None:
-        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)])
+        await worker_verbs.settle(
+            conn, [Ended(held.id, held.token, final=False, counts=False, delay=60, error=None)]
+        )
 
     on_connections(api_database, snooze)
     seen: set[str] = set()

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.upkeep import passes
+from lapinq_core.upkeep import maintenance_jobs
 from lapinq_worker.claiming.full_scans import FullScans
 from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.drain import Draining
@@ -134,7 +134,7 @@ def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(database: str
         async def scan(self, connection: PinnedConnection) -> Mapping[str, int] | None:
             found = await super().scan(connection)
             async with await Conn.open(database) as other:
-                await passes.promote(other)
+                await maintenance_jobs.promote(other)
             return found
 
     async def test() -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import unanswered
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
@@ -117,7 +117,9 @@ def test_a_claim_whose_answer_was_lost_is_asked_for_and_started_once(
             )
             # In one transaction, so that the worker can't be quicker.
             token = str(uuid.uuid4())
-            await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
+            await worker_verbs.claim(
+                desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0
+            )
             worker._fetcher._unanswered.sent(token)
             ended = await desk.ended(*ids)
         assert {task.status for task in ended} == {"completed"}
@@ -138,7 +140,7 @@ def test_a_claim_that_commits_late_is_found_by_asking_again(
             (task,) = await desk.hand_in_many([task_of(tasks.amark, str(tmp_path), "x", 0.6)])
             token = str(uuid.uuid4())
             async with desk.conn.transaction():
-                await work.claim(
+                await worker_verbs.claim(
                     desk.conn, "default", 1, worker=worker._membership.id, token=token, lease=300.0
                 )
                 worker._fetcher._unanswered.sent(token)
@@ -178,7 +180,7 @@ def test_handing_back_is_repeated_until_it_succeeds(database: str, gate: Gate) -
             await gate.begun()
             # What a claim brought that was made when the tasks were quick.
             waiting = await desk.hand_in_many([task_of(tasks.aadd, 1, 1, max_retries=0) for _ in range(10)])
-            claims = await work.claim(
+            claims = await worker_verbs.claim(
                 desk.conn, "default", 10, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
             )
             worker._fetcher._hand_over(claims, 0.01)
@@ -203,7 +205,7 @@ def test_a_task_that_expires_behind_a_slow_one_never_starts(
             await gate.begun()
             late = await desk.hand_in(tasks.amark, str(tmp_path), "late", ttl_seconds=0.3)
             began = time.perf_counter()
-            claims = await work.claim(
+            claims = await worker_verbs.claim(
                 desk.conn, "default", 1, worker=worker._membership.id, token=str(uuid.uuid4()), lease=300.0
             )
             worker._fetcher._hand_over(claims, time.perf_counter() - began)
@@ -224,7 +226,7 @@ def test_fire_and_forget_behind_slow_tasks_is_kept(database: str, tmp_path: Path
             await desk.hand_in(tasks.await_at, gate.path)
             await gate.begun()
             await desk.hand_in(tasks.amark, str(tmp_path), "x", ttl_seconds=0)
-            worker._fetcher._hand_over(await work.claim_transient(desk.conn, None, 1), 0.01)
+            worker._fetcher._hand_over(await worker_verbs.claim_transient(desk.conn, None, 1), 0.01)
             await asyncio.sleep(1.3)
             gate.open()
             await until(lambda: starts(tmp_path) == {"x": 1})

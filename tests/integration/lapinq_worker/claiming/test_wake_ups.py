@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from lapinq_core.db.notifier import READY_CHANNEL, notify
-from lapinq_core.tasks import intake
+from lapinq_core.tasks import enqueueing
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.worker import Worker
@@ -75,7 +75,7 @@ def test_a_task_that_commits_after_a_later_one_is_found_as_soon_as_a_full_scan_m
             await is_asleep(worker)
             late = task_of(tasks.aadd, 1, 1)
             async with await Conn.open(database) as other, other.transaction():
-                await intake.enqueue(other, [late])
+                await enqueueing.enqueue(other, [late])
                 await desk.hand_in(tasks.aadd, 1, 1)
                 (later,) = await desk.hand_in_many([task_of(tasks.aadd, 1, 1)])
                 await notify(desk.conn, ["default"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_core.upkeep import passes
+from lapinq_core.upkeep import rescuing
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
 from tests.support.database.invariants import check_invariants
@@ -25,7 +25,7 @@ async def declare_dead(desk: Desk) -> None:
     """What a worker that is calm does when this one has been silent for a lease; before it hears of that itself."""
     async with desk.conn.transaction():
         await desk.conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE dead_at IS NULL")
-        await passes.rescue(desk.conn, ANY_TIME, 0.5)
+        await rescuing.rescue(desk.conn, ANY_TIME, 0.5)
 
 
 def test_it_says_who_it_is_and_beats(database: str) -> None:
@@ -89,7 +89,7 @@ def test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others(
             await declare_dead(desk)
             await until(lambda: worker._membership.id != before)
             await desk.conn.execute("SELECT pg_advisory_unlock(1)")
-            await eventually_async(lambda: passes.rescue(desk.conn, ANY_TIME, 0.5))
+            await eventually_async(lambda: rescuing.rescue(desk.conn, ANY_TIME, 0.5))
             (ended,) = await desk.ended(task)
         assert (ended.status, ended.attempts) == ("completed", 2)
         assert starts(tmp_path) == {"x": 1}

@@ -11,9 +11,9 @@ import pytest
 
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
-from lapinq_core.fleet import steering
-from lapinq_core.fleet.steering import WorkerDetails
-from lapinq_core.tasks import work
+from lapinq_core.fleet import operators
+from lapinq_core.fleet.operators import WorkerDetails
+from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import fetcher as fetcher_module
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, settings, task_of, until, working
@@ -27,7 +27,7 @@ ENDLESS_SECONDS = 60.0
 
 
 async def seen(desk: Desk, worker: Worker) -> WorkerDetails | None:
-    return await steering.get_worker(desk.conn, worker._membership.id)
+    return await operators.get_worker(desk.conn, worker._membership.id)
 
 
 async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails:
@@ -44,7 +44,7 @@ async def is_in(desk: Desk, worker: Worker, state: WorkerState) -> WorkerDetails
 
 async def ask(desk: Desk, worker: Worker, request: WorkerRequest | None) -> None:
     await until(lambda: worker._membership.is_member)
-    await steering.request(desk.conn, worker._membership.id, request, by=SOMEBODY)
+    await operators.request(desk.conn, worker._membership.id, request, by=SOMEBODY)
 
 
 async def quieted(desk: Desk, worker: Worker) -> None:
@@ -125,7 +125,9 @@ def test_quiet_it_hands_back_what_it_claimed_ahead(
             await gate.begun()
             ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
             token = str(uuid.uuid4())
-            await work.claim(desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0)
+            await worker_verbs.claim(
+                desk.conn, "default", 3, worker=worker._membership.id, token=token, lease=300.0
+            )
             worker._fetcher._unanswered.sent(token)
             worker._fetcher.heard("")
             await until(lambda: len(worker._dispatcher.waiting) == 3)

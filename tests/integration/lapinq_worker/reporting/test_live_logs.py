@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from lapinq_core.tasks import inspect, work
+from lapinq_core.tasks import inspect, worker_verbs
 from lapinq_worker.reporting.live_logs import MAX_CHARACTERS
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, working
 from tests.support.database.running import on_connections
@@ -68,13 +68,13 @@ def test_of_a_long_log_the_latest_lines_are_sent(database: str, tmp_path: Path) 
 
 def test_quick_attempts_send_nothing_before_their_end(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[object] = []
-    report = work.report_logs
+    report = worker_verbs.report_logs
 
     async def counted(conn: psycopg.AsyncConnection, logs: Any) -> set[str]:
         sent.append(logs)
         return await report(conn, logs)
 
-    monkeypatch.setattr(work, "report_logs", counted)
+    monkeypatch.setattr(worker_verbs, "report_logs", counted)
 
     async def test(desk: Desk) -> None:
         async with working(database) as worker:
@@ -94,7 +94,7 @@ def test_lines_of_an_outdated_claim_change_nothing(database: str) -> None:
         await enqueue(conn, 2)
         ours, theirs = await claim(conn, worker, limit=2)
         reports = sorted([(ours.id, ours.token, "mine"), (theirs.id, str(uuid4()), "not mine")])
-        assert await work.report_logs(conn, reports) == {ours.id}
+        assert await worker_verbs.report_logs(conn, reports) == {ours.id}
         rows = await (await conn.execute("SELECT id::text, logs FROM lapinq_running")).fetchall()
         assert dict(rows) == {ours.id: "mine", theirs.id: None}
 

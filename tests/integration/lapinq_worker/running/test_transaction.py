@@ -11,8 +11,8 @@ import pytest
 
 from lapinq_core.domain.errors import LeaseLost, NoTask
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks import control
-from lapinq_core.upkeep.passes import rescue
+from lapinq_core.tasks import actions
+from lapinq_core.upkeep.rescuing import rescue
 from lapinq_worker.running.transaction import AttemptTransaction
 from tests.integration.lapinq_worker.desk import Desk, at_desk, working
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, status
@@ -151,7 +151,7 @@ def test_a_stricter_isolation_of_the_users_choice_completes_or_writes_nothing(
                     await own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                     await own.execute("INSERT INTO orders VALUES (1)")
                     if is_changed:
-                        assert await control.request_cancel(conn, one.id)
+                        assert await actions.request_cancel(conn, one.id)
 
             with pytest.raises(psycopg.errors.SerializationFailure) if is_changed else nullcontext():
                 await use()
@@ -168,7 +168,7 @@ def test_a_request_to_stop_that_comes_too_late_changes_nothing(database: str) ->
             made, _ = transaction(database, one)
             with made as own:
                 own.execute("INSERT INTO orders VALUES (1)")
-                assert await control.request_cancel(conn, one.id)
+                assert await actions.request_cancel(conn, one.id)
             assert await status(conn, one.id) == "completed"
 
     asyncio.run(test())

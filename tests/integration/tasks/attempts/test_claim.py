@@ -5,8 +5,8 @@ import uuid
 
 import pytest
 
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import LOWEST_MARK
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import LOWEST_MARK
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, make_late, status
 
@@ -163,9 +163,9 @@ def test_a_lost_answer_can_be_asked_for(database: str) -> None:
         worker = await add_worker(conn)
         token = str(uuid.uuid4())
         await claim(conn, worker, 2, token=token)
-        again = await work.reclaim(conn, worker=worker, token=token)
+        again = await worker_verbs.reclaim(conn, worker=worker, token=token)
         assert [held.id for held in again] == ids[:2]
-        assert await work.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
+        assert await worker_verbs.reclaim(conn, worker=str(uuid.uuid4()), token=token) == []
 
     on_connections(database, test)
 
@@ -176,9 +176,9 @@ def test_heads_and_discovery_name_the_first_rank_of_each_queue(database: str) ->
         await enqueue(conn, queue_name="b", priority=3)
         await enqueue(conn, queue_name="b")
         await enqueue(conn, queue_name="zü")
-        assert await work.discover(conn) == {"a": 0, "b": -3, "zü": 0}
+        assert await worker_verbs.discover(conn) == {"a": 0, "b": -3, "zü": 0}
         marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
-        assert await work.heads(conn, marks) == {"a": 0, "b": 0}
+        assert await worker_verbs.heads(conn, marks) == {"a": 0, "b": 0}
 
     on_connections(database, test)
 
@@ -188,7 +188,7 @@ def test_handing_back_keeps_the_place_and_the_start(database: str) -> None:
         ids = await enqueue(conn, 4)
         worker = await add_worker(conn)
         claims = await claim(conn, worker, 2)
-        assert await work.release(conn, claims) == {"default"}
+        assert await worker_verbs.release(conn, claims) == {"default"}
         again = await claim(conn, worker, 4)
         assert [held.id for held in again] == ids
         assert {held.attempt for held in again} == {1}
@@ -200,11 +200,11 @@ def test_fire_and_forget_leaves_nothing(database: str) -> None:
     async def test(conn: Conn) -> None:
         (gone,) = await enqueue(conn, ttl_seconds=0, args=[4, 5])
         assert await status(conn, gone) is None
-        assert await work.claim_transient(conn, ["other"], 5) == []
-        (held,) = await work.claim_transient(conn, None, 5)
+        assert await worker_verbs.claim_transient(conn, ["other"], 5) == []
+        (held,) = await worker_verbs.claim_transient(conn, None, 5)
         assert held.is_transient
         assert bytes(held.args) == b"[4,5]"
-        assert await work.claim_transient(conn, None, 5) == []
+        assert await worker_verbs.claim_transient(conn, None, 5) == []
 
     on_connections(database, test)
 

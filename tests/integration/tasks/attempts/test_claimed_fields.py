@@ -9,8 +9,8 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Isolation, Release, Retry
-from lapinq_core.tasks import work
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,
@@ -87,7 +87,9 @@ def test_a_lost_answer_asked_for_again_is_the_same(database: str) -> None:
             await enqueue(conn, 2, queue_name="video", **given)
         worker, token = await add_worker(conn), str(uuid.uuid4())
         told = {held.id: fields(held) for held in await claim(conn, worker, 5, "video", token=token)}
-        again = {held.id: fields(held) for held in await work.reclaim(conn, worker=worker, token=token)}
+        again = {
+            held.id: fields(held) for held in await worker_verbs.reclaim(conn, worker=worker, token=token)
+        }
         # The place in the queue is not kept with the lease.
         assert again == {task: {**held, "seq": 0} for task, held in told.items()}
         assert len(again) == 4
@@ -105,7 +107,7 @@ def test_each_claim_has_a_greater_number_than_all_before(database: str) -> None:
             seen.append(held.claim_seq)
             row = await (await conn.execute("SELECT seq FROM lapinq_running")).fetchone()
             assert row == (held.claim_seq,)
-            await work.settle(conn, [ended_as(task, held.token, Retry(0.0, "again"))])
+            await worker_verbs.settle(conn, [ended_as(task, held.token, Retry(0.0, "again"))])
         assert seen == sorted(set(seen))
         assert seen[0] > 0
 
@@ -150,30 +152,30 @@ def test_isolation_goes_with_the_task_and_only_grows(database: str) -> None:
             assert await waiting_isolation(conn, task) == expected
             (held,) = await claim(conn, worker)
             assert held.isolation == expected
-            (again,) = await work.reclaim(conn, worker=worker, token=held.token)
+            (again,) = await worker_verbs.reclaim(conn, worker=worker, token=held.token)
             assert again.isolation == expected
             return held
 
         held = await next_claim(Isolation.NONE)
-        await work.settle(
+        await worker_verbs.settle(
             conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.SUSPECTED))]
         )
         held = await next_claim(Isolation.SUSPECTED)
-        await work.release(conn, [held])
+        await worker_verbs.release(conn, [held])
         held = await next_claim(Isolation.SUSPECTED)
-        await work.settle(
+        await worker_verbs.settle(
             conn, [ended_as(task, held.token, Retry(3600.0, "died", isolation=Isolation.ISOLATED))]
         )
         await make_delayed_ready(conn)
         held = await next_claim(Isolation.ISOLATED)
         # Neither a mere failure, nor a lost worker, nor a snooze takes any of it back.
-        await work.settle(conn, [ended_as(task, held.token, Retry(0.0, "no"))])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Retry(0.0, "no"))])
         held = await next_claim(Isolation.ISOLATED)
-        await work.settle(
+        await worker_verbs.settle(
             conn, [ended_as(task, held.token, Retry(0.0, "lost", isolation=Isolation.SUSPECTED))]
         )
         held = await next_claim(Isolation.ISOLATED)
-        await work.settle(conn, [ended_as(task, held.token, Release("snoozed for 60 s", 60.0))])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed for 60 s", 60.0))])
         await make_delayed_ready(conn)
         await next_claim(Isolation.ISOLATED)
 
@@ -197,7 +199,7 @@ def test_fire_and_forget_brings_its_limit_its_metadata_and_its_queue(database: s
     async def test(conn: Conn) -> None:
         await enqueue(conn, queue_name="video", ttl_seconds=0, timeout_seconds=2.5, metadata={"a": 1})
         await enqueue(conn, queue_name="mail", ttl_seconds=0)
-        held = {one.queue_name: one for one in await work.claim_transient(conn, None, 5)}
+        held = {one.queue_name: one for one in await worker_verbs.claim_transient(conn, None, 5)}
         assert set(held) == {"video", "mail"}
         assert (held["video"].timeout, held["mail"].timeout) == (2.5, None)
         assert msgspec.json.decode(held["video"].metadata) == {"a": 1}

@@ -7,8 +7,8 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.tasks import completion, control, work
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, completion, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
@@ -31,7 +31,7 @@ def test_the_end_and_what_else_is_written_commit_together(database: str) -> None
         assert await status(conn, task) == "completed"
         (shown,) = await attempts(conn, task)
         assert (shown["result"], shown["run_seconds"]) == ('"done"', 0.5)
-        assert await work.find_own_attempts(conn, [task], [held.token]) == {task}
+        assert await worker_verbs.find_own_attempts(conn, [task], [held.token]) == {task}
         assert await complete(conn, [held]) == 0
         check_invariants(database, [task])
 
@@ -69,7 +69,7 @@ def test_an_attempt_that_was_given_to_another_worker_is_not_ended(database: str)
         (task,) = await enqueue(conn)
         worker = await add_worker(conn)
         (old,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
         await claim(conn, worker)
         assert not await completion.acomplete_one(conn, end(task, old, "1"))
         assert await status(conn, task) == "running"
@@ -83,7 +83,7 @@ def test_a_request_to_stop_does_not_undo_what_is_about_to_commit(database: str) 
         (held,) = await claim(conn, await add_worker(conn))
         async with conn.transaction():
             assert await completion.acomplete_one(conn, end(task, held, "1"))
-            request = asyncio.ensure_future(control.request_cancel(asking, task))
+            request = asyncio.ensure_future(actions.request_cancel(asking, task))
             await eventually_async(lambda: is_held_up(looking, asking))
         assert await request is False
         assert await counts(looking) == {"completed": 1}

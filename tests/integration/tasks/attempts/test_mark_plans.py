@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from tests.integration.tasks.test_plans import blocks, nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue
@@ -71,7 +71,7 @@ def test_what_goes_on_from_a_place_walks_no_dead_entries_before_or_after_it(data
             "margin": 10.0,
             "mark_rank": LIVING,
             "mark_seq": first,
-            "max_rank": work.HIGHEST_RANK,
+            "max_rank": worker_verbs.HIGHEST_RANK,
         }
         asked: list[tuple[str, dict[str, Any]]] = [
             ("claim", claim),

@@ -13,10 +13,10 @@ from lapinq_core.db.statements import sql
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Release, Retry
-from lapinq_core.tasks import control, inspect, work
-from lapinq_core.tasks.control import ProgressNoted
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, inspect, worker_verbs
+from lapinq_core.tasks.actions import ProgressNoted
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
@@ -55,11 +55,11 @@ def test_an_attempt_reports_its_own_progress_and_no_others(database: str) -> Non
             (ids[1], claims[1].token, 20, "zwanzig, 'quoted' {and} \\ \"so\""),
             (ids[2], new_id(), 30, "a stranger's"),
         ]
-        assert await work.report_progress(conn, reports) == set(ids[:2])
+        assert await worker_verbs.report_progress(conn, reports) == set(ids[:2])
         assert await progress(conn, ids[0]) == (10, None)
         assert await progress(conn, ids[1]) == (20, reports[1][3])
         assert await progress(conn, ids[2]) == (None, None)
-        assert await work.report_progress(conn, [(ids[0], claims[0].token, 0, "anew")]) == {ids[0]}
+        assert await worker_verbs.report_progress(conn, [(ids[0], claims[0].token, 0, "anew")]) == {ids[0]}
         assert await progress(conn, ids[0]) == (0, "anew")
 
     on_connections(database, test)
@@ -70,15 +70,15 @@ def test_a_stale_report_does_not_reach_the_later_claim(database: str) -> None:
         (task,) = await enqueue(conn)
         worker = await add_worker(conn)
         (old,) = await claim(conn, worker)
-        await work.report_progress(conn, [(task, old.token, 90, "nearly")])
-        await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
-        assert await work.report_progress(conn, [(task, old.token, 95, None)]) == set()
+        await worker_verbs.report_progress(conn, [(task, old.token, 90, "nearly")])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+        assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
         (new,) = await claim(conn, worker)
-        assert await work.report_progress(conn, [(task, old.token, 95, None)]) == set()
+        assert await worker_verbs.report_progress(conn, [(task, old.token, 95, None)]) == set()
         assert await progress(conn, task) == (None, None)
         # Both in one batch, as when a worker gets back what it was taken for dead with.
         both = sorted([(task, old.token, 99, None), (task, new.token, 5, None)])
-        assert await work.report_progress(conn, both) == {task}
+        assert await worker_verbs.report_progress(conn, both) == {task}
         assert await progress(conn, task) == (5, None)
 
     on_connections(database, test)
@@ -86,7 +86,7 @@ def test_a_stale_report_does_not_reach_the_later_claim(database: str) -> None:
 
 def test_no_report_is_a_report_too(database: str) -> None:
     async def test(conn: Conn) -> None:
-        assert await work.report_progress(conn, []) == set()
+        assert await worker_verbs.report_progress(conn, []) == set()
 
     on_connections(database, test)
 
@@ -95,22 +95,22 @@ def test_progress_can_be_told_from_outside_for_a_claim_or_for_any(database: str)
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn)
         worker = await add_worker(conn)
-        assert await control.set_progress(conn, new_id(), 5, None) is ProgressNoted.UNKNOWN
-        assert await control.set_progress(conn, task, 5, None) is ProgressNoted.NOT_RUNNING
-        assert await control.set_progress(conn, task, 5, None, 1) is ProgressNoted.NOT_RUNNING
+        assert await actions.set_progress(conn, new_id(), 5, None) is ProgressNoted.UNKNOWN
+        assert await actions.set_progress(conn, task, 5, None) is ProgressNoted.NOT_RUNNING
+        assert await actions.set_progress(conn, task, 5, None, 1) is ProgressNoted.NOT_RUNNING
         (old,) = await claim(conn, worker)
-        assert await control.set_progress(conn, task, 5, "first") is ProgressNoted.NOTED
+        assert await actions.set_progress(conn, task, 5, "first") is ProgressNoted.NOTED
         assert await progress(conn, task) == (5, "first")
-        assert await control.set_progress(conn, task, 100, None, old.claim_seq) is ProgressNoted.NOTED
+        assert await actions.set_progress(conn, task, 100, None, old.claim_seq) is ProgressNoted.NOTED
         assert await progress(conn, task) == (100, None)
 
-        await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
         (new,) = await claim(conn, worker)
-        assert await control.set_progress(conn, task, 7, None, old.claim_seq) is ProgressNoted.OTHER_CLAIM
+        assert await actions.set_progress(conn, task, 7, None, old.claim_seq) is ProgressNoted.OTHER_CLAIM
         assert await progress(conn, task) == (None, None)
-        assert await control.set_progress(conn, task, 8, None, new.claim_seq) is ProgressNoted.NOTED
+        assert await actions.set_progress(conn, task, 8, None, new.claim_seq) is ProgressNoted.NOTED
         await complete(conn, [new])
-        assert await control.set_progress(conn, task, 9, None, new.claim_seq) is ProgressNoted.NOT_RUNNING
+        assert await actions.set_progress(conn, task, 9, None, new.claim_seq) is ProgressNoted.NOT_RUNNING
         assert await progress(conn, task) == (8, None), "what it had come to stays with the attempt"
 
     on_connections(database, test)
@@ -139,7 +139,7 @@ def test_a_start_between_its_two_statements_is_no_other_claim(database: str) -> 
         async with await Interrupted.connect(database, autocommit=True) as interrupted:
             interrupted.before_try = lambda: asyncio.sleep(0)
             interrupted.before_look = lambda: claim(conn, worker)
-            assert await control.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
+            assert await actions.set_progress(interrupted, task, 5, "at last") is ProgressNoted.NOTED
         assert await progress(conn, task) == (5, "at last")
 
     on_connections(database, test)
@@ -161,10 +161,10 @@ def test_a_task_that_starts_anew_at_every_look_is_not_looked_at_for_ever(databas
 
             async def end() -> None:
                 while held:
-                    await work.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
+                    await worker_verbs.settle(other, [ended_as(task, held.pop(), Retry(0.0, "again"))])
 
             interrupted.before_try, interrupted.before_look = end, start
-            assert await control.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
+            assert await actions.set_progress(interrupted, task, 5, None) is ProgressNoted.NOT_RUNNING
             assert 1 < interrupted.looks < 10
 
     on_connections(database, test)
@@ -176,7 +176,7 @@ def test_the_table_takes_percentages_only(database: str, percent: int) -> None:
         (task,) = await enqueue(conn)
         await claim(conn, await add_worker(conn))
         with pytest.raises(psycopg.errors.CheckViolation):
-            await control.set_progress(conn, task, percent, None)
+            await actions.set_progress(conn, task, percent, None)
 
     on_connections(database, test)
 
@@ -188,20 +188,20 @@ def test_the_history_has_every_attempt_with_what_it_said(database: str) -> None:
         assert await attempts(conn, task) == []
 
         (held,) = await claim(conn, worker)
-        await work.report_progress(conn, [(task, held.token, 40, "at forty")])
+        await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
         failed = ended_as(task, held.token, Retry(0.0, "ValueError: no", "Traceback …"), 0.25)
-        await work.settle(conn, [msgspec.structs.replace(failed, logs="one\ntwo")])
+        await worker_verbs.settle(conn, [msgspec.structs.replace(failed, logs="one\ntwo")])
 
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, Release("stopping"), 0.5)])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Release("stopping"), 0.5)])
 
         (held,) = await claim(conn, worker)
-        await work.report_progress(conn, [(task, held.token, 60, None)])
+        await worker_verbs.report_progress(conn, [(task, held.token, 60, None)])
         shown = await attempts(conn, task)
         assert [each["outcome"] for each in shown] == ["failed", "released", "running"]
         assert shown[2]["progress"] == 60
         assert (shown[2]["finished_at"], shown[2]["final"], shown[2]["worker_id"]) == (None, False, worker)
-        assert await work.complete(conn, [task], [held.token], ['"done"'], [0.75], ["three"]) == 1
+        assert await worker_verbs.complete(conn, [task], [held.token], ['"done"'], [0.75], ["three"]) == 1
 
         shown = await attempts(conn, task)
         assert all(list(each) == FIELDS for each in shown)
@@ -229,7 +229,7 @@ def test_logs_may_be_those_of_some_only(database: str) -> None:
         tokens = [held.token for held in claims]
         results = ["1", "2", "3", "4"]
         logs = [None, "of the second\n{}\"'\\"]
-        assert await work.complete(conn, ids, tokens, results, [0.1] * 4, logs) == 4
+        assert await worker_verbs.complete(conn, ids, tokens, results, [0.1] * 4, logs) == 4
         assert [(await attempts(conn, task))[0]["logs"] for task in ids] == [None, logs[1], None, None]
         assert [(await attempts(conn, task))[0]["result"] for task in ids] == results
 
@@ -241,7 +241,7 @@ def test_what_a_lost_worker_had_come_to_is_kept(database: str) -> None:
         (task,) = await enqueue(conn)
         worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
-        await work.report_progress(conn, [(task, held.token, 40, "at forty")])
+        await worker_verbs.report_progress(conn, [(task, held.token, 40, "at forty")])
         await make_late(conn, worker)
         await rescue_all(conn)
         (shown,) = await attempts(conn, task)
@@ -256,8 +256,8 @@ def test_a_task_without_a_start_has_its_end_alone(database: str) -> None:
         (cancelled,) = await enqueue(conn)
         (expired,) = await enqueue(conn, ttl_seconds=100)
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now() WHERE id = %s", (expired,))
-        await passes.expire(conn)
-        await control.cancel(conn, cancelled)
+        await maintenance_jobs.expire(conn)
+        await actions.cancel(conn, cancelled)
         for task, outcome in ((cancelled, "cancelled"), (expired, "expired")):
             (shown,) = await attempts(conn, task)
             assert (shown["outcome"], shown["attempt"], shown["started_at"]) == (outcome, 0, None)
@@ -271,8 +271,8 @@ def test_earlier_attempts_stay_through_a_requeue(database: str) -> None:
         (task,) = await enqueue(conn, max_retries=0)
         worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await control.requeue(conn, task)
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
+        await actions.requeue(conn, task)
         (again,) = await claim(conn, worker)
         await complete(conn, [again])
         shown = await attempts(conn, task)
@@ -310,14 +310,14 @@ def test_of_a_task_that_snoozes_without_end_the_latest_are_shown(database: str) 
 
 
 async def report_progress(conn: Conn, claims: list[Claim]) -> object:
-    return await work.report_progress(conn, [(held.id, held.token, 5, None) for held in claims])
+    return await worker_verbs.report_progress(conn, [(held.id, held.token, 5, None) for held in claims])
 
 
 async def report_logs(conn: Conn, claims: list[Claim]) -> object:
-    return await work.report_logs(conn, [(held.id, held.token, "a line") for held in claims])
+    return await worker_verbs.report_logs(conn, [(held.id, held.token, "a line") for held in claims])
 
 
-@pytest.mark.parametrize("write", [report_progress, report_logs, work.release])
+@pytest.mark.parametrize("write", [report_progress, report_logs, worker_verbs.release])
 def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids(
     database: str, write: Callable[[Conn, list[Claim]], Awaitable[object]]
 ) -> None:
@@ -331,7 +331,7 @@ def test_whoever_writes_to_several_attempts_locks_them_in_the_order_of_their_ids
         last, *_, lowest = taken
         assert (lowest.id, last.id) == (ids[0], ids[-1])
         async with first.transaction():
-            assert await control.request_cancel(first, lowest.id)
+            assert await actions.request_cancel(first, lowest.id)
             writing = asyncio.ensure_future(write(writer, [lowest, last]))
 
             async def waits() -> bool:

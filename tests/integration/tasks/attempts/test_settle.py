@@ -8,9 +8,9 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Release, Retry
-from lapinq_core.tasks import control, work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import rescuing
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
@@ -53,9 +53,9 @@ def test_a_stale_workers_result_changes_nothing(database: str) -> None:
         new = await claim(living, await add_worker(living))
 
         assert await complete(stale, old, '"stale"') == 0
-        assert await work.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == {}
-        assert await work.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == {}
-        assert await work.release(stale, old) == set()
+        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == {}
+        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == {}
+        assert await worker_verbs.release(stale, old) == set()
         beat_at = await beats(living, old_worker)
         await beat(stale, old_worker)
         assert await beats(living, old_worker) == beat_at
@@ -74,8 +74,8 @@ def test_a_result_from_before_a_requeue_is_refused(database: str) -> None:
         (task,) = await enqueue(conn, max_retries=0)
         worker = await add_worker(conn)
         old = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, old[0].token, Fail("time"))])
-        assert await control.requeue(conn, task) == "default"
+        await worker_verbs.settle(conn, [ended_as(task, old[0].token, Fail("time"))])
+        assert await actions.requeue(conn, task) == "default"
         new = await claim(conn, worker)
         assert new[0].attempt == 1
         assert await complete(conn, old, '"old"') == 0
@@ -92,7 +92,7 @@ def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(database: str) -
         await make_late(living, old_worker)
         await rescue_all(living)
         assert await status(living, task) == "failed"
-        assert await control.requeue(living, task) == "default"
+        assert await actions.requeue(living, task) == "default"
         assert await complete(stale, old, '"old"') == 0
         assert await status(living, task) == "pending"
         new = await claim(living, await add_worker(living))
@@ -108,9 +108,11 @@ def test_old_and_new_claims_of_one_task_in_one_batch_are_told_apart(database: st
         (task,) = await enqueue(conn)
         worker = await add_worker(conn)
         (old,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "again"))])
         (new,) = await claim(conn, worker)
-        done = await work.complete(conn, [task, task], [old.token, new.token], ['"old"', '"new"'], [0.1, 0.2])
+        done = await worker_verbs.complete(
+            conn, [task, task], [old.token, new.token], ['"old"', '"new"'], [0.1, 0.2]
+        )
         assert done == 1
         assert (await attempts(conn, task))[-1] == (2, True, "completed", '"new"', None)
 
@@ -123,11 +125,11 @@ def test_a_repeated_commit_is_known_as_our_own(database: str) -> None:
         worker = await add_worker(conn)
         claims = await claim(conn, worker, 3)
         await complete(conn, claims[:2])
-        await work.settle(conn, [ended_as(ids[2], claims[2].token, Retry(60.0, "later"))])
+        await worker_verbs.settle(conn, [ended_as(ids[2], claims[2].token, Retry(60.0, "later"))])
         assert await complete(conn, claims[:2]) == 0
         tokens = [held.token for held in claims]
-        assert await work.find_own_attempts(conn, ids, tokens) == set(ids)
-        assert await work.find_own_attempts(conn, ids, [worker] * 3) == set()
+        assert await worker_verbs.find_own_attempts(conn, ids, tokens) == set(ids)
+        assert await worker_verbs.find_own_attempts(conn, ids, [worker] * 3) == set()
 
     on_connections(database, test)
 
@@ -147,7 +149,7 @@ def test_other_ends_leave_the_task_where_they_should(
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
-        ours = await work.settle(conn, [ended_as(task, held.token, following, 0.5)])
+        ours = await worker_verbs.settle(conn, [ended_as(task, held.token, following, 0.5)])
         at_once = isinstance(following, Release) or (isinstance(following, Retry) and following.delay == 0)
         assert ours == {task: "default" if at_once else None}
         assert await status(conn, task) == expected
@@ -205,7 +207,7 @@ def test_of_each_completion_that_races_with_a_rescue_one_wins(database: str) -> 
             )
             # The rescue takes a few round trips, so the completion comes before, within and after it.
             done, rescued = await asyncio.gather(
-                finish(held, number % 5), passes.rescue(rescuer_side, ANY_TIME, 0.5)
+                finish(held, number % 5), rescuing.rescue(rescuer_side, ANY_TIME, 0.5)
             )
             assert (done, list(rescued)) in [(1, []), (0, [held.id])]
             winners["completion" if done else "rescue"] += 1

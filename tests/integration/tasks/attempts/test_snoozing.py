@@ -3,9 +3,9 @@
 import pytest
 
 from lapinq_core.domain.tasks.decide import Fail, Release
-from lapinq_core.tasks import work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
@@ -28,7 +28,7 @@ def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_ret
             (held,) = await claim(conn, worker)
             assert held.attempt == 1
             snooze = Release("snoozed for 3600 s", 3600.0)
-            assert await work.settle(conn, [ended_as(task, held.token, snooze)]) == {task: None}
+            assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == {task: None}
             assert await status(conn, task) == "pending"
             assert await claim(conn, worker) == []
             row = await (
@@ -41,7 +41,7 @@ def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_ret
             assert row[1] == 0
             await make_delayed_ready(conn)
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, Fail("no"))])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
         shown = await attempts(conn, task)
         assert [each["outcome"] for each in shown] == ["released"] * 3 + ["failed"]
         assert {each["attempt"] for each in shown} == {1}
@@ -54,9 +54,9 @@ def test_a_snoozed_task_still_expires(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, ttl_seconds=1000)
         (held,) = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Release("snoozed", 3600.0))])
         await conn.execute("UPDATE lapinq_delayed SET expires_at = lapinq_now()")
-        assert await passes.expire(conn) == 1
+        assert await maintenance_jobs.expire(conn) == 1
         assert await status(conn, task) == "expired"
         check_invariants(database, [task])
 

@@ -8,9 +8,9 @@ from psycopg.rows import dict_row
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.decide import Drop, Fail, Release, Retry
-from lapinq_core.tasks import completion, control, work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, completion, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs, rescuing
 from tests.integration.tasks.test_plans import nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
@@ -54,7 +54,7 @@ def test_a_failed_task_leaves_its_error_and_a_retry_leaves_nothing(database: str
         for ending in (Retry(0.0, "first"), Release("stopped"), Fail("ValueError: last", "Traceback…")):
             assert await outbox(conn) == []
             (held,) = await claim(conn, worker)
-            await work.settle(conn, [ended_as(task, held.token, ending)])
+            await worker_verbs.settle(conn, [ended_as(task, held.token, ending)])
         (row,) = await outbox(conn)
         assert (row["status"], row["result"], row["error"], row["attempt"]) == (
             "failed",
@@ -71,7 +71,7 @@ def test_a_task_without_a_webhook_leaves_nothing(database: str) -> None:
         await enqueue(conn, 2)
         one, other = await claim(conn, await add_worker(conn), 2)
         await complete(conn, [one])
-        await work.settle(conn, [ended_as(other.id, other.token, Fail("no"))])
+        await worker_verbs.settle(conn, [ended_as(other.id, other.token, Fail("no"))])
         assert await outbox(conn) == []
 
     on_connections(database, test)
@@ -82,14 +82,14 @@ def test_a_cancelled_or_expired_task_leaves_nothing(database: str) -> None:
         worker = await add_worker(conn)
         dropped, stopped = await enqueue(conn, 2, webhook_url=URL)
         one, other = await claim(conn, worker, 2)
-        await work.settle(conn, [ended_as(dropped, one.token, Drop("enough"))])
-        await control.request_cancel(conn, stopped)
-        await work.settle(conn, [ended_as(stopped, other.token, Fail("told to"))])
+        await worker_verbs.settle(conn, [ended_as(dropped, one.token, Drop("enough"))])
+        await actions.request_cancel(conn, stopped)
+        await worker_verbs.settle(conn, [ended_as(stopped, other.token, Fail("told to"))])
         (waiting,) = await enqueue(conn, webhook_url=URL)
-        await control.cancel(conn, waiting)
+        await actions.cancel(conn, waiting)
         (late,) = await enqueue(conn, webhook_url=URL, ttl_seconds=60)
         await conn.execute("UPDATE lapinq_ready SET expires_at = lapinq_now()")
-        await passes.expire(conn)
+        await maintenance_jobs.expire(conn)
         ends = [await status(conn, task) for task in (dropped, stopped, waiting, late)]
         assert ends == ["cancelled", "cancelled", "cancelled", "expired"]
         assert await outbox(conn) == []
@@ -107,7 +107,7 @@ def test_the_last_loss_of_a_worker_is_told(database: str) -> None:
         await claim(conn, worker, 2)
         await make_late(conn, worker)
         await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now()")
-        assert set(await passes.rescue(conn, ANY_TIME, 0.5)) == {*once, *again}
+        assert set(await rescuing.rescue(conn, ANY_TIME, 0.5)) == {*once, *again}
         assert await told(conn) == [(once[0], "failed")]
 
     on_connections(database, test)
@@ -133,8 +133,8 @@ def test_a_requeued_task_that_ends_again_is_another_event(database: str) -> None
         (task,) = await enqueue(conn, webhook_url=URL)
         worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await control.requeue(conn, task)
+        await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
+        await actions.requeue(conn, task)
         await complete(conn, await claim(conn, worker))
         first, second = await outbox(conn)
         assert (first["status"], second["status"]) == ("failed", "completed")
@@ -148,10 +148,10 @@ def test_a_stale_worker_tells_nothing(database: str) -> None:
         (task,) = await enqueue(conn, webhook_url=URL)
         worker = await add_worker(conn)
         (old,) = await claim(conn, worker)
-        await work.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Retry(0.0, "lost"))])
         await claim(conn, worker)
         assert await complete(conn, [old]) == 0
-        await work.settle(conn, [ended_as(task, old.token, Fail("late"))])
+        await worker_verbs.settle(conn, [ended_as(task, old.token, Fail("late"))])
         assert await outbox(conn) == []
 
     on_connections(database, test)
@@ -166,7 +166,7 @@ def test_what_the_release_before_claimed_is_told_too(database: str, ending: str)
         if ending == "completes":
             await complete(conn, claims)
         else:
-            await work.settle(conn, [ended_as(held.id, held.token, Fail("no")) for held in claims])
+            await worker_verbs.settle(conn, [ended_as(held.id, held.token, Fail("no")) for held in claims])
         assert [task for task, _ in await told(conn)] == told_of
         assert silent
 

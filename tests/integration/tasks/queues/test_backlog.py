@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lapinq_core.tasks import backlog, work
+from lapinq_core.tasks import backlog, worker_verbs
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, enqueue, pause, resume
 
@@ -61,8 +61,8 @@ def test_fire_and_forget_is_taken_in_the_order_of_the_queues_where_that_is_asked
         for queue, priority in (("c", 9), ("a", 0), ("b", 5), ("a", 3)):
             await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
         queues = ["b", "a", "c"]
-        (first,) = await work.claim_transient(conn, queues, 1, in_order=True)
-        rest = await work.claim_transient(conn, queues, 5, in_order=True)
+        (first,) = await worker_verbs.claim_transient(conn, queues, 1, in_order=True)
+        rest = await worker_verbs.claim_transient(conn, queues, 5, in_order=True)
         held = [(claim.queue_name, -claim.rank) for claim in (first, *rest)]
         assert held == [("b", 5), ("a", 3), ("a", 0), ("c", 9)]
 
@@ -73,7 +73,7 @@ def test_otherwise_it_is_taken_by_priority(database: str) -> None:
     async def test(conn: Conn) -> None:
         for queue, priority in (("a", 0), ("c", 9), ("b", 5)):
             await enqueue(conn, ttl_seconds=0, queue_name=queue, priority=priority)
-        held = await work.claim_transient(conn, ["a", "b", "c"], 5)
+        held = await worker_verbs.claim_transient(conn, ["a", "b", "c"], 5)
         assert [claim.queue_name for claim in held] == ["c", "b", "a"]
 
     on_connections(database, test)

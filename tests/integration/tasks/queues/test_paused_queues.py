@@ -3,9 +3,8 @@
 import pytest
 
 from lapinq_core.domain.tasks.decide import Retry
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import LOWEST_MARK
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import LOWEST_MARK, ended_as
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import (
     Conn,
@@ -26,14 +25,14 @@ def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: str) ->
         marks: dict[str, tuple[int, int]] = {"paused": LOWEST_MARK, "other": LOWEST_MARK}
         await pause(conn, "paused")
         assert await claim(conn, worker, 5, "paused") == []
-        assert await work.discover(conn) == {"other": 0}
-        assert await work.heads(conn, marks) == {"other": 0}
+        assert await worker_verbs.discover(conn) == {"other": 0}
+        assert await worker_verbs.heads(conn, marks) == {"other": 0}
         assert len(await claim(conn, worker, 5, "other")) == 1
         assert [await status(conn, task) for task in paused] == ["pending"] * 2
 
         await resume(conn, "paused")
-        assert await work.discover(conn) == {"paused": 0}
-        assert await work.heads(conn, marks) == {"paused": 0}
+        assert await worker_verbs.discover(conn) == {"paused": 0}
+        assert await worker_verbs.heads(conn, marks) == {"paused": 0}
         assert [held.id for held in await claim(conn, worker, 5, "paused")] == paused
 
     on_connections(database, test)
@@ -45,8 +44,8 @@ def test_what_runs_of_a_queue_that_is_paused_meanwhile_ends_as_usual(database: s
         worker = await add_worker(conn)
         one, other = await claim(conn, worker, 2)
         await pause(conn, "default")
-        await work.settle(conn, [ended_as(one.id, one.token, Retry(0.0, "again"))])
-        await work.release(conn, [other])
+        await worker_verbs.settle(conn, [ended_as(one.id, one.token, Retry(0.0, "again"))])
+        await worker_verbs.release(conn, [other])
         assert await claim(conn, worker, 2) == []
         await resume(conn, "default")
         assert sorted(held.id for held in await claim(conn, worker, 2)) == ids
@@ -60,9 +59,9 @@ def test_fire_and_forget_waits_in_a_paused_queue_too(database: str, queues: list
         for queue in ("paused", "other"):
             await enqueue(conn, queue_name=queue, ttl_seconds=0)
         await pause(conn, "paused")
-        assert [held.queue_name for held in await work.claim_transient(conn, queues, 5)] == ["other"]
-        assert await work.claim_transient(conn, queues, 5) == []
+        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["other"]
+        assert await worker_verbs.claim_transient(conn, queues, 5) == []
         await resume(conn, "paused")
-        assert [held.queue_name for held in await work.claim_transient(conn, queues, 5)] == ["paused"]
+        assert [held.queue_name for held in await worker_verbs.claim_transient(conn, queues, 5)] == ["paused"]
 
     on_connections(database, test)

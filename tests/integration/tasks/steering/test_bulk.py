@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import bulk, inspect, work
+from lapinq_core.tasks import bulk, inspect, worker_verbs
 from lapinq_core.tasks.bulk import Batch
 from lapinq_core.tasks.filters import TaskFilter, containing
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
@@ -27,7 +27,7 @@ async def fail(conn: Conn, count: int, error: str = "ValueError: no", **values: 
             await claim(conn, worker, count, values.get("queue_name", "default")), key=lambda one: one.id
         )
         assert [one.id for one in held] == ids
-        await work.settle(conn, [Ended(one.id, one.token, final, True, 0, error) for one in held])
+        await worker_verbs.settle(conn, [Ended(one.id, one.token, final, True, 0, error) for one in held])
     return ids
 
 
@@ -244,7 +244,7 @@ def test_upkeep_of_what_is_left_goes_on(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, 120)
         await steps(conn, bulk.delete_tasks, 1)
-        assert await passes.fold_counts(conn) > 100
+        assert await maintenance_jobs.fold_counts(conn) > 100
         assert await counts(conn) == {}
         check_invariants(database, [])
 
@@ -269,7 +269,7 @@ def test_what_is_cancelled_ends_with_the_attempts_it_had(database: str) -> None:
     async def test(conn: Conn) -> None:
         [task_id] = await enqueue(conn)
         [held] = await claim(conn, await add_worker(conn))
-        await work.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
+        await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 60, "ValueError: no")])
         step = await one_step(conn, bulk.cancel_tasks, status=Status.PENDING)
         assert (step.done, step.running, step.left, step.queues) == (1, 0, [], [])
         assert [line["outcome"] for line in await attempts(conn, task_id)][-1] == "cancelled"

@@ -8,10 +8,10 @@ import pytest
 
 from lapinq_core.domain.tasks.decide import Retry
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import bulk, control, work
+from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Change, Step
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.steering.test_bulk import fail, rows
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
@@ -93,7 +93,7 @@ def test_a_task_requeued_from_under_a_deletion_is_looked_at_again(
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, other = await fail(looking, 2)
         queue, step = await beside(
-            one, two, looking, lambda: control.requeue(one, task), delete(two, **chosen)
+            one, two, looking, lambda: actions.requeue(one, task), delete(two, **chosen)
         )
         assert (queue, step.done, step.left) == ("default", 1, [task])
         again = await look_again(two, bulk.delete_tasks, step.left, **chosen)
@@ -113,7 +113,7 @@ def test_a_task_requeued_from_under_a_deletion_is_looked_at_again(
 def test_a_task_deleted_from_under_a_requeue_is_not_requeued(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, _ = await fail(looking, 2)
-        step, queue = await beside(one, two, looking, delete(one), lambda: control.requeue(two, task))
+        step, queue = await beside(one, two, looking, delete(one), lambda: actions.requeue(two, task))
         assert (step.done, queue) == (2, None)
         assert await counts(looking) == {}
         check_invariants(database, [])
@@ -131,7 +131,7 @@ async def make_due(conn: Conn) -> list[str]:
 def test_a_task_promoted_from_under_a_deletion_is_had_at_the_next_look(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         ids = await make_due(looking)
-        moved, step = await beside(one, two, looking, lambda: passes.promote(one), delete(two))
+        moved, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), delete(two))
         assert (moved[0], step.done, sorted(step.left)) == (2, 0, ids)
         again = await look_again(two, bulk.delete_tasks, step.left, status=Status.PENDING)
         assert (again.done, again.left) == (2, [])
@@ -171,7 +171,7 @@ def test_a_task_cancelled_from_under_a_claim_does_not_run(database: str) -> None
 def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         ids = await make_due(looking)
-        moved, step = await beside(one, two, looking, lambda: passes.promote(one), cancel(two))
+        moved, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), cancel(two))
         assert (moved[0], step.done, sorted(step.left)) == (2, 0, ids)
         again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
         assert (again.done, again.left) == (2, [])
@@ -183,7 +183,7 @@ def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(databas
 def test_a_task_deleted_from_under_a_promotion_is_gone(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         await make_due(looking)
-        step, moved = await beside(one, two, looking, delete(one), lambda: passes.promote(two))
+        step, moved = await beside(one, two, looking, delete(one), lambda: maintenance_jobs.promote(two))
         assert (step.done, moved[0]) == (2, 0)
         check_invariants(database, [])
 
@@ -202,7 +202,7 @@ def test_what_the_clean_up_deletes_is_not_counted_by_others(database: str, kind:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         ids = await fail_late(looking)
         act, change = (delete, bulk.delete_tasks) if kind == "delete" else (requeue, bulk.requeue_tasks)
-        cleaned, step = await beside(one, two, looking, lambda: passes.cleanup(one), act(two))
+        cleaned, step = await beside(one, two, looking, lambda: maintenance_jobs.cleanup(one), act(two))
         assert (cleaned, step.done, sorted(step.left)) == (2, 0, ids)
         await enqueue(looking)
         again = await look_again(two, change, step.left, status=Status.FAILED)
@@ -218,7 +218,7 @@ def test_the_clean_up_leaves_alone_what_others_have(database: str, kind: str) ->
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         await fail_late(looking)
         act = (delete if kind == "delete" else requeue)(one)
-        step, cleaned = await beside(one, two, looking, act, lambda: passes.cleanup(two))
+        step, cleaned = await beside(one, two, looking, act, lambda: maintenance_jobs.cleanup(two))
         assert (step.done, cleaned) == (2, 0)
         assert await counts(looking) == ({} if kind == "delete" else {"pending": 2})
         check_invariants(database, [])
@@ -230,7 +230,7 @@ def test_a_single_requeue_and_the_clean_up_agree(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, _ = await fail_late(looking)
         _, cleaned = await beside(
-            one, two, looking, lambda: control.requeue(one, task), lambda: passes.cleanup(two)
+            one, two, looking, lambda: actions.requeue(one, task), lambda: maintenance_jobs.cleanup(two)
         )
         assert cleaned == 1
         assert await counts(looking) == {"pending": 1}
@@ -285,7 +285,7 @@ def test_what_ends_while_a_deletion_looks_was_running_for_it(database: str, end:
         async def finish() -> Any:
             if end == "complete":
                 return await complete(one, held)
-            return await work.settle(one, [ended_as(task, held[0].token, Retry(0.0, "later"))])
+            return await worker_verbs.settle(one, [ended_as(task, held[0].token, Retry(0.0, "later"))])
 
         _, step = await beside(one, two, looking, finish, delete(two))
         assert (step.done, step.running, step.left) == (0, 1, [])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import bulk, control, work
+from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Batch, Change
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -47,14 +47,14 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
                 await complete(conn, held)
             else:
                 ended = [Ended(one.id, one.token, rand.random() < 0.6, True, 0, "no") for one in held]
-                await work.settle(conn, ended)
+                await worker_verbs.settle(conn, ended)
 
         async def requeue_one(conn: Conn) -> None:
             cursor = await conn.execute(
                 "SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 3"
             )
             for (task_id,) in await cursor.fetchall():
-                await control.requeue(conn, str(task_id))
+                await actions.requeue(conn, str(task_id))
 
         async def change(conn: Conn, verb: Change, **chosen: Any) -> None:
             walk = await bulk.begin(conn, bulk.TaskFilter(**chosen))
@@ -67,9 +67,11 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
         turns: list[Callable[[Conn], Awaitable[Any]]] = [
             work_on,
             work_on,
-            passes.promote,
-            passes.expire,
-            lambda conn: (passes.cleanup if rand.random() < 0.5 else passes.fold_counts)(conn),
+            maintenance_jobs.promote,
+            maintenance_jobs.expire,
+            lambda conn: (maintenance_jobs.cleanup if rand.random() < 0.5 else maintenance_jobs.fold_counts)(
+                conn
+            ),
             requeue_one,
             lambda conn: change(conn, bulk.requeue_tasks, status=Status.FAILED),
             lambda conn: change(conn, bulk.delete_tasks, status=rand.choice([None, *Status])),

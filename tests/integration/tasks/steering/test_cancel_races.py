@@ -10,9 +10,8 @@ import pytest
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Fail, Next, Release, Retry
 from lapinq_core.fleet import workers
-from lapinq_core.tasks import control, work
-from lapinq_core.upkeep import passes
-from lapinq_core.upkeep.passes import ended_as
+from lapinq_core.tasks import actions, worker_verbs
+from lapinq_core.tasks.worker_verbs import ended_as
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
@@ -35,7 +34,7 @@ async def while_a_request_is_under_way(
 ) -> Any:
     """What `end`, on the connection `other`, gives when it comes upon a request that commits only then."""
     async with asking.transaction():
-        assert await control.request_cancel(asking, task)
+        assert await actions.request_cancel(asking, task)
         ending = asyncio.ensure_future(end())
         await eventually_async(lambda: is_held_up(looking, other))
     return await ending
@@ -48,7 +47,7 @@ def test_an_end_that_waits_for_a_request_under_way_heeds_it(database: str, follo
         (held,) = await claim(worker_side, await add_worker(worker_side))
         end = [ended_as(task, held.token, following)]
         ours = await while_a_request_is_under_way(
-            asking, worker_side, looking, task, lambda: work.settle(worker_side, end)
+            asking, worker_side, looking, task, lambda: worker_verbs.settle(worker_side, end)
         )
         assert ours == {task: None}
         assert await counts(looking) == {"cancelled": 1}
@@ -62,7 +61,7 @@ def test_a_hand_back_that_waits_for_a_request_under_way_heeds_it(database: str) 
         (task,) = await enqueue(worker_side)
         claims = await claim(worker_side, await add_worker(worker_side))
         await while_a_request_is_under_way(
-            asking, worker_side, looking, task, lambda: work.release(worker_side, claims)
+            asking, worker_side, looking, task, lambda: worker_verbs.release(worker_side, claims)
         )
         assert await counts(looking) == {"cancelled": 1}
         check_invariants(database, [task])
@@ -92,9 +91,9 @@ def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(database: str) -> 
         await make_late(rescuing, worker)
         await workers.declare_dead(rescuing, ANY_TIME)
         async with asking.transaction():
-            assert await control.request_cancel(asking, task)
-            assert await passes.rescue(rescuing, ANY_TIME, 0.5) == {}
-        assert await passes.rescue(rescuing, ANY_TIME, 0.5) == {task: None}
+            assert await actions.request_cancel(asking, task)
+            assert await rescuing.rescue(rescuing, ANY_TIME, 0.5) == {}
+        assert await rescuing.rescue(rescuing, ANY_TIME, 0.5) == {task: None}
         assert await counts(rescuing) == {"cancelled": 1}
         check_invariants(database, [task])
 
@@ -112,12 +111,14 @@ def test_of_a_request_and_an_end_that_race_the_answers_agree_with_the_outcome(
         async def end(held: Claim) -> object:
             if kind == "complete":
                 return await complete(worker_side, [held])
-            return await work.settle(worker_side, [ended_as(held.id, held.token, Retry(3600.0, "later"))])
+            return await worker_verbs.settle(
+                worker_side, [ended_as(held.id, held.token, Retry(3600.0, "later"))]
+            )
 
         async def ask(held: Claim, round_trips: int) -> bool:
             for _ in range(round_trips):
                 await asking.execute("SELECT 1")
-            return await control.request_cancel(asking, held.id)
+            return await actions.request_cancel(asking, held.id)
 
         seen: Counter[tuple[bool, str | None]] = Counter()
         for number, held in enumerate(claims):

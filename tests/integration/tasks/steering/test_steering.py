@@ -12,10 +12,10 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.people import audit
 from lapinq_core.people.audit import RecordedActor
 from lapinq_core.people.audit_filters import AuditFilter
-from lapinq_core.tasks import steering, work
-from lapinq_core.tasks.steering import Stop
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks import audited_actions, worker_verbs
+from lapinq_core.tasks.audited_actions import Stop
+from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
@@ -28,22 +28,25 @@ def test_what_is_done_to_a_task_goes_by_its_status(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await one_of_each(conn)
         for also_running in (False, True):
-            answer = await steering.stop(conn, new_id(), also_running=also_running, by=SOMEBODY)
+            answer = await audited_actions.stop(conn, new_id(), also_running=also_running, by=SOMEBODY)
             assert answer == (Stop.REFUSED, None)
             for found in FINAL:
-                answer = await steering.stop(conn, made[found], also_running=also_running, by=SOMEBODY)
+                answer = await audited_actions.stop(conn, made[found], also_running=also_running, by=SOMEBODY)
                 assert answer == (Stop.REFUSED, found)
         running = made[Status.RUNNING]
-        answer = await steering.stop(conn, running, also_running=False, by=SOMEBODY)
+        answer = await audited_actions.stop(conn, running, also_running=False, by=SOMEBODY)
         assert answer == (Stop.REFUSED, Status.RUNNING)
-        answer = await steering.stop(conn, running, also_running=True, by=SOMEBODY)
+        answer = await audited_actions.stop(conn, running, also_running=True, by=SOMEBODY)
         assert answer == (Stop.ASKED, Status.RUNNING)
         for found in set(Status) - {Status.FAILED}:
-            assert await steering.requeue(conn, made[found], by=SOMEBODY) == (None, found)
-        assert await steering.requeue(conn, new_id(), by=SOMEBODY) == (None, None)
-        assert await steering.requeue(conn, made[Status.FAILED], by=SOMEBODY) == ("default", Status.PENDING)
+            assert await audited_actions.requeue(conn, made[found], by=SOMEBODY) == (None, found)
+        assert await audited_actions.requeue(conn, new_id(), by=SOMEBODY) == (None, None)
+        assert await audited_actions.requeue(conn, made[Status.FAILED], by=SOMEBODY) == (
+            "default",
+            Status.PENDING,
+        )
         pending = made[Status.PENDING]
-        answer = await steering.stop(conn, pending, also_running=False, by=SOMEBODY)
+        answer = await audited_actions.stop(conn, pending, also_running=False, by=SOMEBODY)
         assert answer == (Stop.CANCELLED, Status.CANCELLED)
 
     on_connections(database, test)
@@ -54,8 +57,8 @@ def test_what_was_done_is_noted_and_what_was_not_is_not(database: str) -> None:
         made = await one_of_each(conn, "mail")
         for task_id in (*made.values(), new_id()):
             for also_running in (False, True):
-                await steering.stop(conn, task_id, also_running=also_running, by=SOMEBODY)
-            await steering.requeue(conn, task_id, by=SOMEBODY)
+                await audited_actions.stop(conn, task_id, also_running=also_running, by=SOMEBODY)
+            await audited_actions.requeue(conn, task_id, by=SOMEBODY)
         entries, _ = await audit.list_entries(conn, AuditFilter(), 50)
         assert [(entry.action, entry.target) for entry in reversed(entries)] == [
             ("task.cancel", made[Status.PENDING]),
@@ -77,9 +80,9 @@ def test_what_can_not_be_noted_is_not_done(database: str) -> None:
         await conn.execute("ALTER TABLE lapinq_audit ADD CONSTRAINT full_up CHECK (false)")
         for found in (Status.PENDING, Status.RUNNING):
             with pytest.raises(psycopg.errors.CheckViolation):
-                await steering.stop(conn, made[found], also_running=True, by=SOMEBODY)
+                await audited_actions.stop(conn, made[found], also_running=True, by=SOMEBODY)
         with pytest.raises(psycopg.errors.CheckViolation):
-            await steering.requeue(conn, made[Status.FAILED], by=SOMEBODY)
+            await audited_actions.requeue(conn, made[Status.FAILED], by=SOMEBODY)
         assert {found: await status(conn, task_id) for found, task_id in made.items()} == {
             found: found.value for found in made
         }
@@ -98,7 +101,9 @@ def test_a_stop_that_meets_the_claim_of_the_task_reaches_it_all_the_same(databas
         worker = await add_worker(conn)
         async with worker_conn.transaction():
             [held] = await claim(worker_conn, worker)
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
+            stopping = asyncio.create_task(
+                audited_actions.stop(conn, task_id, also_running=True, by=SOMEBODY)
+            )
             await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.ASKED, Status.RUNNING)
         assert await complete(conn, [held]) == 1
@@ -114,7 +119,9 @@ def test_a_stop_that_meets_the_end_of_the_task_says_how_it_ended(database: str) 
         held = await claim(conn, await add_worker(conn))
         async with worker_conn.transaction():
             assert await complete(worker_conn, held) == 1
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
+            stopping = asyncio.create_task(
+                audited_actions.stop(conn, task_id, also_running=True, by=SOMEBODY)
+            )
             await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.REFUSED, Status.COMPLETED)
 
@@ -130,8 +137,10 @@ def test_a_stop_that_meets_a_retry_of_the_task_cancels_it(database: str) -> None
         [held] = await claim(conn, await add_worker(conn))
         async with worker_conn.transaction():
             ended = Ended(held.id, held.token, final=False, counts=True, delay=0, error="no")
-            assert await work.settle(worker_conn, [ended]) == {task_id: "default"}
-            stopping = asyncio.create_task(steering.stop(conn, task_id, also_running=True, by=SOMEBODY))
+            assert await worker_verbs.settle(worker_conn, [ended]) == {task_id: "default"}
+            stopping = asyncio.create_task(
+                audited_actions.stop(conn, task_id, also_running=True, by=SOMEBODY)
+            )
             await eventually_async(lambda: is_held_up(watcher, conn))
         assert await stopping == (Stop.CANCELLED, Status.CANCELLED)
         assert await status(conn, task_id) == "cancelled"
@@ -147,8 +156,8 @@ def test_what_waits_for_its_time_starts_in_the_order_in_which_it_was_run_now(dat
         [ready] = await enqueue(conn)
         [urgent] = await enqueue(conn, priority=3, scheduled_at=soon)
         for task_id in (second, first, urgent):
-            assert await steering.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
-        assert await steering.run_now(conn, first, by=SOMEBODY) == (None, Status.PENDING)
+            assert await audited_actions.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
+        assert await audited_actions.run_now(conn, first, by=SOMEBODY) == (None, Status.PENDING)
         taken = await claim(conn, await add_worker(conn), 10)
         assert [one.id for one in taken] == [urgent, ready, second, first]
         assert [one.attempt for one in taken] == [1, 1, 1, 1]
@@ -162,8 +171,10 @@ def test_a_retry_that_is_run_now_goes_on_counting(database: str) -> None:
         [task_id] = await enqueue(conn)
         worker = await add_worker(conn)
         [held] = await claim(conn, worker)
-        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=True, delay=600, error="no")])
-        assert await steering.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
+        await worker_verbs.settle(
+            conn, [Ended(held.id, held.token, final=False, counts=True, delay=600, error="no")]
+        )
+        assert await audited_actions.run_now(conn, task_id, by=SOMEBODY) == ("default", Status.PENDING)
         [again] = await claim(conn, worker)
         assert (again.id, again.attempt) == (task_id, 2)
         entries, _ = await audit.list_entries(conn, AuditFilter(target=task_id), 5)
@@ -179,8 +190,8 @@ def test_what_waits_for_no_time_is_not_run_now(database: str) -> None:
     async def test(conn: Conn) -> None:
         made = await one_of_each(conn)
         for found, task_id in made.items():
-            assert await steering.run_now(conn, task_id, by=SOMEBODY) == (None, found)
-        assert await steering.run_now(conn, new_id(), by=SOMEBODY) == (None, None)
+            assert await audited_actions.run_now(conn, task_id, by=SOMEBODY) == (None, found)
+        assert await audited_actions.run_now(conn, new_id(), by=SOMEBODY) == (None, None)
         assert await audit.list_entries(conn, AuditFilter(action="task.run_now"), 5) == ([], None)
 
     on_connections(database, test)
@@ -194,8 +205,8 @@ def test_a_task_that_falls_due_while_it_is_run_now_waits_once(database: str) -> 
         [task_id] = await enqueue(conn, scheduled_at=datetime.now(UTC) + timedelta(hours=1))
         await conn.execute("UPDATE lapinq_delayed SET due_at = now() - interval '1 s'")
         async with scheduler.transaction():
-            await passes.promote(scheduler)
-            running = asyncio.create_task(steering.run_now(conn, task_id, by=SOMEBODY))
+            await maintenance_jobs.promote(scheduler)
+            running = asyncio.create_task(audited_actions.run_now(conn, task_id, by=SOMEBODY))
             await eventually_async(lambda: is_held_up(watcher, conn))
         assert await running == (None, Status.PENDING)
         assert [one.id for one in await claim(conn, await add_worker(conn), 5)] == [task_id]

@@ -9,7 +9,7 @@ import pytest
 from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import fragment
 from lapinq_core.domain.tasks.decide import Isolation
-from lapinq_core.lookup.explain import (
+from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,

@@ -9,7 +9,7 @@ from lapinq_api.app import build_app
 from lapinq_api.operations.bodies.pause_request import PauseRequest
 from lapinq_api.operations.bodies.schedule_request import ScheduleChange, ScheduleRequest
 from lapinq_api.routes.people.keys import KeyRequest
-from lapinq_api.routes.tasks.steering import ProgressRequest
+from lapinq_api.routes.tasks.actions import ProgressRequest
 from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.runtime.settings import Settings
 

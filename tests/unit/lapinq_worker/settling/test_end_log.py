@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_worker.settling.end_log import log_end
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_job

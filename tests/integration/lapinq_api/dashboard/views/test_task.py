@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
@@ -50,7 +50,7 @@ def ended_of(database: str, queue: str, result: str | None, **fields: Any) -> st
             await complete(conn, [held], result)
         else:
             ended = Ended(held.id, held.token, True, True, 0, HOSTILE, TRACEBACK, logs=f"a line\n{HOSTILE}")
-            await work.settle(conn, [ended])
+            await worker_verbs.settle(conn, [ended])
         return task_id
 
     return on_connections(database, make)

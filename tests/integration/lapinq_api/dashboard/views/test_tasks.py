@@ -15,7 +15,7 @@ from lapinq_api.dashboard.views.tasks import TASKS_SHOWN
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.search import Found
-from lapinq_core.tasks import work
+from lapinq_core.tasks import worker_verbs
 from tests.integration.tasks.steering.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
@@ -158,7 +158,7 @@ def test_a_row_tells_how_its_task_is(signed_in: httpx.Client, queue: str, api_da
         }
         worker = await add_worker(conn, name="<i>worker</i>")
         [held] = await claim(conn, worker, queue=queue)
-        await work.report_progress(conn, [(held.id, held.token, 40, None)])
+        await worker_verbs.report_progress(conn, [(held.id, held.token, 40, None)])
         return ids
 
     ids = on_connections(api_database, run)

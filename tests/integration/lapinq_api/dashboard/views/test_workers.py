@@ -4,7 +4,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.fleet import steering
+from lapinq_core.fleet import operators
 from tests.support.database.running import on_connections
 from tests.support.http.people import add_user, browser
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
@@ -65,10 +65,10 @@ def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(
 def test_without_workers_it_says_how_to_start_one(
     signed_in: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody(_conn: psycopg.AsyncConnection) -> steering.Fleet:
-        return steering.Fleet([], 0)
+    async def nobody(_conn: psycopg.AsyncConnection) -> operators.Fleet:
+        return operators.Fleet([], 0)
 
-    monkeypatch.setattr(steering, "list_workers", nobody)
+    monkeypatch.setattr(operators, "list_workers", nobody)
     html = signed_in.get("/workers").text
     assert "No workers" in html
     assert "lapinq worker --concurrency 4" in html

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.overload.database import Database
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import READY_CHANNEL, Notifier
@@ -225,12 +225,12 @@ def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(
         await pool.open()
         try:
             async with asyncio.TaskGroup() as group:
-                intake = Intake(pool, Notifier(pool.pool), Notifier(pool.pool), group)
+                batcher = EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
                 tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(50)]
                 for bad in (3, 4, 31):
                     tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
                 return await asyncio.gather(
-                    *(intake.put(task, 100) for task in tasks), return_exceptions=True
+                    *(batcher.put(task, 100) for task in tasks), return_exceptions=True
                 )
         finally:
             await pool.close()

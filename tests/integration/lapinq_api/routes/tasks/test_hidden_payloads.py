@@ -16,8 +16,8 @@ from lapinq_api.app import build_app
 from lapinq_api.dashboard.live import hub
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, log_in
@@ -59,7 +59,7 @@ async def tasks_of(conn: Conn, queue: str) -> dict[str, str]:
     completed, failed, waiting = await enqueue(conn, 3, queue_name=queue, **CARRIED)
     held = {one.id: one for one in await claim(conn, await add_worker(conn), 2, queue)}
     await complete(conn, [held[completed]], RESULT)
-    await work.settle(
+    await worker_verbs.settle(
         conn, [Ended(failed, held[failed].token, True, True, 0, "ValueError: no", "Traceback …")]
     )
     return {"completed": completed, "failed": failed, "waiting": waiting}

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_api.batching.intake import Intake
+from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.overload.database import Database
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
@@ -212,13 +212,13 @@ def test_with_and_without_keys_they_share_statements_and_a_bad_one_harms_itself_
         await pool.open()
         try:
             async with asyncio.TaskGroup() as group:
-                intake = Intake(pool, Notifier(pool.pool), Notifier(pool.pool), group)
+                batcher = EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
                 tasks = [NewTask(id=new_id(), task_name=f"t{n}", module_path="app") for n in range(60)]
                 for bad in (3, 4, 30):
                     tasks[bad].metadata = {"nul": "\x00"}  # the domain would have refused it
                 return await asyncio.gather(
                     *(
-                        intake.put(task, 100, Key(f"{n % 30}", b"same") if n % 2 else None)
+                        batcher.put(task, 100, Key(f"{n % 30}", b"same") if n % 2 else None)
                         for n, task in enumerate(tasks)
                     ),
                     return_exceptions=True,

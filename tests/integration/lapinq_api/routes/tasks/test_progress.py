@@ -6,8 +6,8 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.tasks import work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim
 
@@ -65,7 +65,9 @@ def test_a_straggler_of_an_earlier_claim_changes_nothing(
     earlier = str(claim_seq(db, held.id))
 
     async def lose(conn: Conn) -> None:
-        await work.settle(conn, [Ended(held.id, held.token, final=False, counts=True, delay=0, error="lost")])
+        await worker_verbs.settle(
+            conn, [Ended(held.id, held.token, final=False, counts=True, delay=0, error="lost")]
+        )
 
     on_connections(api_database, lose)
     assert api.patch(path, json={"progress": 1}, headers={"X-Lapinq-Claim": earlier}).status_code == 409
@@ -166,7 +168,7 @@ def test_attempts_are_listed_in_their_order_with_what_they_said(
             run_seconds=0.5,
             logs="one\ntwo",
         )
-        await work.settle(conn, [ended])
+        await worker_verbs.settle(conn, [ended])
 
     on_connections(api_database, fail)
     assert api.post(f"{path}/requeue").status_code == 200

@@ -6,7 +6,7 @@ import psycopg
 from lapinq_core.db.notifier import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
-from tests.integration.lapinq_api.routes.tasks.test_steering import NIL, UNKNOWN, assert_untouched
+from tests.integration.lapinq_api.routes.tasks.test_actions import NIL, UNKNOWN, assert_untouched
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim

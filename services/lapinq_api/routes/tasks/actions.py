@@ -24,9 +24,9 @@ from lapinq_core.domain.requests.values import Id, Message, Percent, doc
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.domain.tasks.task import check_json
-from lapinq_core.tasks import control, steering
-from lapinq_core.tasks.control import ProgressNoted
-from lapinq_core.tasks.steering import Stop
+from lapinq_core.tasks import actions, audited_actions
+from lapinq_core.tasks.actions import ProgressNoted
+from lapinq_core.tasks.audited_actions import Stop
 
 CLAIM_HEADER = "X-Lapinq-Claim"
 CLAIM = Parameter(
@@ -66,7 +66,7 @@ async def cancel_task(state: State, request: Request) -> Response:
     await require_for_task(state, request, Permission.CANCEL, which)
     await _read_no_fields(state, request)
     outcome, status = await state.database.run(
-        steering.stop, which, also_running=also_running, by=author_of(request)
+        audited_actions.stop, which, also_running=also_running, by=author_of(request)
     )
     match outcome:
         case Stop.CANCELLED:
@@ -81,7 +81,7 @@ async def requeue_task(state: State, request: Request) -> Response:
     which = task_id(request)
     await require_for_task(state, request, Permission.REQUEUE, which)
     await _read_no_fields(state, request)
-    queue, status = await state.database.run(steering.requeue, which, by=author_of(request))
+    queue, status = await state.database.run(audited_actions.requeue, which, by=author_of(request))
     if queue is None:
         raise _not_requeued(status)
     state.notifier.wake([queue])
@@ -92,7 +92,7 @@ async def run_task(state: State, request: Request) -> Response:
     which = task_id(request)
     await require_for_task(state, request, Permission.REQUEUE, which)
     await _read_no_fields(state, request)
-    queue, status = await state.database.run(steering.run_now, which, by=author_of(request))
+    queue, status = await state.database.run(audited_actions.run_now, which, by=author_of(request))
     if queue is None:
         raise _not_run(status)
     state.notifier.wake([queue])
@@ -108,7 +108,7 @@ async def set_progress(state: State, request: Request) -> Response:
     with state.admission.hold(len(body)):
         told = _read_progress(body)
         noted = await state.database.run(
-            control.set_progress, which, told.progress, told.message, claim_seq=claim_seq
+            actions.set_progress, which, told.progress, told.message, claim_seq=claim_seq
         )
     match noted:
         case ProgressNoted.NOTED:

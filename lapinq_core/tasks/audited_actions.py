@@ -14,7 +14,7 @@ import psycopg
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
-from lapinq_core.tasks import control, inspect
+from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.inspect import TaskNames
 
 _LOOKS = 3
@@ -44,9 +44,9 @@ async def stop(
     steps = _Steps(conn, task_id, names, by)
     status = None
     for _ in range(_LOOKS):
-        if await steps.take(control.cancel, "task.cancel"):
+        if await steps.take(actions.cancel, "task.cancel"):
             return Stop.CANCELLED, Status.CANCELLED
-        if also_running and await steps.take(control.request_cancel, "task.cancel_request"):
+        if also_running and await steps.take(actions.request_cancel, "task.cancel_request"):
             return Stop.ASKED, Status.RUNNING
         status = await _status(conn, task_id)
         if status is None or status in FINAL or (status is Status.RUNNING and not also_running):
@@ -67,7 +67,7 @@ async def requeue(
     steps = _Steps(conn, task_id, names, by)
     status = None
     for _ in range(_LOOKS):
-        queue = await steps.take(control.requeue, "task.requeue")
+        queue = await steps.take(actions.requeue, "task.requeue")
         if queue is not None:
             return queue, Status.PENDING
         status = await _status(conn, task_id)
@@ -87,7 +87,7 @@ async def run_now(
     names = await inspect.get_names(conn, task_id)
     if names is None:
         return None, None
-    queue = await _Steps(conn, task_id, names, by).take(control.run_now, "task.run_now")
+    queue = await _Steps(conn, task_id, names, by).take(actions.run_now, "task.run_now")
     if queue is not None:
         return queue, Status.PENDING
     return None, await _status(conn, task_id)

@@ -21,8 +21,8 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.due_notices import announce
+from lapinq_core.tasks.enqueueing import Taken, take_in
 from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, enqueue_once
-from lapinq_core.tasks.intake import Taken, take_in
 
 MAX_AT_ONCE = 500
 MAX_KEYS_AT_ONCE = 100
@@ -39,7 +39,7 @@ MIN_TRY_SECONDS = 0.3
 """With less time left there is no other try: a database that is only slow must not count as down."""
 
 
-class Intake:
+class EnqueueBatcher:
     """Stores tasks while `group` lasts. Used by one event loop.
 
     `notifier` wakes workers; `delayed` wakes the processes that promote delayed tasks.

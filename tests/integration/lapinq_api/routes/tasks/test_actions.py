@@ -12,10 +12,10 @@ import pytest
 from lapinq_core.db.notifier import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.tasks import work
-from lapinq_core.tasks.control import CANCEL_CHANNEL
-from lapinq_core.tasks.work import Ended
-from lapinq_core.upkeep import passes
+from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.actions import CANCEL_CHANNEL
+from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -96,7 +96,7 @@ def test_a_running_task_is_asked_to_stop_and_its_worker_is_told(
     assert status(api, held.id) == "running"
 
     async def retry(conn: Conn) -> None:
-        await work.settle(
+        await worker_verbs.settle(
             conn, [Ended(held.id, held.token, final=False, counts=True, delay=0, error="stopped")]
         )
 
@@ -157,7 +157,7 @@ def test_tasks_that_workers_take_at_the_same_moment_are_stopped_one_way_or_the_o
             Ended(one.id, one.token, final=False, counts=True, delay=0, error="stopped")
             for one in sorted(taken.values(), key=lambda one: one.id)
         ]
-        await work.settle(conn, ended)
+        await worker_verbs.settle(conn, ended)
 
     if taken:
         on_connections(api_database, retry)
@@ -318,5 +318,5 @@ def test_a_requeued_task_past_its_time_to_live_expires(
     task_id = made[Status.FAILED]
     db.execute("UPDATE lapinq_tasks SET expires_at = now() - interval '1 s' WHERE id = %s", (task_id,))
     assert api.post(f"/api/v1/tasks/{task_id}/requeue").status_code == 200
-    on_connections(api_database, passes.expire)
+    on_connections(api_database, maintenance_jobs.expire)
     assert status(api, task_id) == "expired"

@@ -142,7 +142,7 @@ Reason = (
 )
 
 
-async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
+async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
     """Why the task waits, or what is wrong with its attempt; None if nothing is. See above.
 
     `conn` is in no transaction.
@@ -150,7 +150,9 @@ async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Reason | None:
     async with conn.transaction():
         await conn.execute(SETTINGS)
         await set_limit(conn, _STATEMENT_SECONDS)
-        row = await (await conn.execute(sql(_PACKAGE, "explain"), {"id": task_id}, prepare=False)).fetchone()
+        row = await (
+            await conn.execute(sql(_PACKAGE, "find_reason"), {"id": task_id}, prepare=False)
+        ).fetchone()
         if row is None:
             return None
         facts = _Facts(*row)

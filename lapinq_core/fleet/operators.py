@@ -1,4 +1,4 @@
-"""Lists workers for operators, and passes on their requests. The workers' own calls are in `workers`."""
+"""What operators see of workers, and what they request of them. The workers' own calls are in `workers`."""
 
 from datetime import datetime
 from typing import Any

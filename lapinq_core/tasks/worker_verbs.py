@@ -12,6 +12,7 @@ import psycopg
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 
 _PACKAGE = "lapinq_core.tasks"
 _claims = msgspec.json.Decoder(list[Claim])
@@ -41,6 +42,23 @@ class Ended(msgspec.Struct, frozen=True):
     cancelled: bool = False
     isolation: int = 0
     logs: str | None = None
+
+
+def ended_as(task_id: str, token: str, following: Next, run_seconds: float | None = None) -> Ended:
+    """The row for `settle`. Raises ValueError for a completion, and if there is nothing to write."""
+    match following:
+        case Fail(error=error, traceback=traceback):
+            return Ended(task_id, token, True, True, 0.0, error, traceback, run_seconds)
+        case Retry(delay=delay, error=error, traceback=traceback, isolation=isolation):
+            return Ended(
+                task_id, token, False, True, delay, error, traceback, run_seconds, isolation=isolation
+            )
+        case Release(error=error, delay=delay):
+            return Ended(task_id, token, False, False, delay, error, None, run_seconds)
+        case Drop(reason=reason):
+            return Ended(task_id, token, True, True, 0.0, reason, None, run_seconds, cancelled=True)
+        case Complete() | Nothing():
+            raise ValueError("a completion goes through complete")
 
 
 async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:

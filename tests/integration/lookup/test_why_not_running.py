@@ -8,8 +8,8 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.domain.tasks.state import FINAL
 from lapinq_core.fleet import workers
-from lapinq_core.lookup import explain as explaining
-from lapinq_core.lookup.explain import (
+from lapinq_core.lookup import why_not_running
+from lapinq_core.lookup.why_not_running import (
     AllBusy,
     AllQuiet,
     CancelRequested,
@@ -22,10 +22,10 @@ from lapinq_core.lookup.explain import (
     QueuePaused,
     WorkerDead,
     WorkerLate,
-    explain,
+    find_reason,
 )
-from lapinq_core.tasks import control, work
-from lapinq_core.tasks.work import Ended
+from lapinq_core.tasks import actions, worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import crowd
 from tests.support.database.running import on_connections
@@ -39,7 +39,7 @@ async def fail_once(conn: Conn, error: str, delay: float = 60.0, **values: Any) 
     worker = await add_worker(conn)
     (task_id,) = await enqueue(conn, **values)
     (held,) = await claim(conn, worker, queue=values.get("queue_name", "default"))
-    await work.settle(conn, [Ended(held.id, held.token, False, True, delay, error)])
+    await worker_verbs.settle(conn, [Ended(held.id, held.token, False, True, delay, error)])
     await workers.deregister(conn, worker)
     return task_id
 
@@ -61,58 +61,60 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
         task_id = await fail_once(conn, IMPORT_ERROR)
         await conn.execute("UPDATE lapinq_delayed SET expires_at = now() + '1 s', isolation = 3")
         await pause(conn, "default")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, Expiring)
         assert reason.due_at is not None
         assert reason.expires_at < reason.due_at
 
         await conn.execute("UPDATE lapinq_delayed SET expires_at = NULL")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, CannotImport)
         assert (reason.module, reason.last_error) == ("tests.support.sample.tasks", IMPORT_ERROR)
         assert reason.due_at is not None
 
         await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, NotDue)
         assert (reason.is_retry, reason.last_error) == (True, "ValueError: no")
 
         await conn.execute("UPDATE lapinq_attempts SET error = %s", (IMPORT_ERROR,))
         await be_due(conn, task_id)
         await conn.execute("UPDATE lapinq_queues SET paused_by = 'lisa', pause_reason = 'new release'")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, QueuePaused)
         assert (reason.by, reason.reason) == ("lisa", "new release")
 
         await resume(conn, "default")
-        assert await explain(conn, task_id) == NoWorker("default")
+        assert await find_reason(conn, task_id) == NoWorker("default")
 
         for queues in (None, ["default"]):
             worker = await add_worker(conn, queues=queues, concurrency=2)
             await conn.execute("UPDATE lapinq_workers SET is_quiet = true WHERE id = %s", (worker,))
-        assert await explain(conn, task_id) == AllQuiet("default", 2)
+        assert await find_reason(conn, task_id) == AllQuiet("default", 2)
 
         await conn.execute("UPDATE lapinq_workers SET is_quiet = false WHERE id = %s", (worker,))
-        assert await explain(conn, task_id) == CannotImport("tests.support.sample.tasks", IMPORT_ERROR, None)
+        assert await find_reason(conn, task_id) == CannotImport(
+            "tests.support.sample.tasks", IMPORT_ERROR, None
+        )
 
         await conn.execute("UPDATE lapinq_attempts SET error = 'ValueError: no'")
         await enqueue(conn, 2, queue_name="elsewhere")
         busy = await claim(conn, worker, 2, "elsewhere")
         (before,) = await enqueue(conn, priority=1)
-        assert await explain(conn, task_id) == AllBusy(2, 2, 1, False)
+        assert await find_reason(conn, task_id) == AllBusy(2, 2, 1, False)
         await conn.execute("UPDATE lapinq_workers SET running = 1 WHERE id = %s", (worker,))
-        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
         await conn.execute("UPDATE lapinq_workers SET running = NULL")
-        await work.release(conn, busy[:1])
-        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        await worker_verbs.release(conn, busy[:1])
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 2")
-        assert await explain(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
+        assert await find_reason(conn, task_id) == Isolated(Isolation.ISOLATED, 1, False)
 
         await conn.execute("UPDATE lapinq_ready SET isolation = 1")
-        assert await explain(conn, task_id) == InLine(1, False)
-        assert await control.cancel(conn, before)
-        assert await explain(conn, task_id) == InLine(0, False)
+        assert await find_reason(conn, task_id) == InLine(1, False)
+        assert await actions.cancel(conn, before)
+        assert await find_reason(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -120,11 +122,11 @@ def test_each_reason_gives_way_to_the_next(database: str) -> None:
 def test_a_task_past_its_time_to_live_never_starts(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task_id,) = await enqueue(conn, ttl_seconds=0.001)
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, Expiring)
         assert reason.due_at is None
         (task_id,) = await enqueue(conn, ttl_seconds=3600)
-        assert await explain(conn, task_id) == NoWorker("default")
+        assert await find_reason(conn, task_id) == NoWorker("default")
 
     on_connections(database, test)
 
@@ -137,9 +139,9 @@ def test_workers_that_do_not_count(database: str, queues: list[str]) -> None:
         await make_late(conn, await add_worker(conn))
         dead = await add_worker(conn)
         await conn.execute("UPDATE lapinq_workers SET dead_at = now() WHERE id = %s", (dead,))
-        assert await explain(conn, task_id) == NoWorker("default")
+        assert await find_reason(conn, task_id) == NoWorker("default")
         await add_worker(conn, queues=["other", "default"])
-        assert await explain(conn, task_id) == InLine(0, False)
+        assert await find_reason(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -158,7 +160,7 @@ def test_errors_of_importing_are_known_by_how_they_are_worded(
     database: str, error: str, is_one: bool
 ) -> None:
     async def test(conn: Conn) -> None:
-        reason = await explain(conn, await fail_once(conn, error))
+        reason = await find_reason(conn, await fail_once(conn, error))
         assert isinstance(reason, CannotImport if is_one else NotDue)
 
     on_connections(database, test)
@@ -169,9 +171,9 @@ def test_what_was_before_a_requeue_does_not_count(database: str) -> None:
         worker = await add_worker(conn)
         (task_id,) = await enqueue(conn)
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
-        assert await control.requeue(conn, task_id)
-        assert await explain(conn, task_id) == InLine(0, False)
+        await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
+        assert await actions.requeue(conn, task_id)
+        assert await find_reason(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)
 
@@ -181,8 +183,8 @@ def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str) -> N
         worker = await add_worker(conn)
         (task_id,) = await enqueue(conn)
         (held,) = await claim(conn, worker)
-        await work.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
-        reason = await explain(conn, task_id)
+        await worker_verbs.settle(conn, [Ended(held.id, held.token, False, False, 60, "snoozed for 60 s")])
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, NotDue)
         assert (reason.is_retry, reason.last_error) == (False, "snoozed for 60 s")
 
@@ -192,15 +194,15 @@ def test_a_task_that_snoozes_or_was_scheduled_is_not_retried(database: str) -> N
 def test_what_is_ahead_is_counted_up_to_a_cap(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_worker(conn)
-        await crowd(conn, "default", explaining.MAX_AHEAD)
+        await crowd(conn, "default", why_not_running.MAX_AHEAD)
         made = await enqueue(conn, 2)
         await crowd(conn, "default", 10)
         await conn.execute("ANALYZE lapinq_ready")
         for task_id, is_capped in zip(made, (False, True), strict=True):
-            reason = await explain(conn, task_id)
+            reason = await find_reason(conn, task_id)
             assert isinstance(reason, InLine)
             # None is what a busy machine has no time for.
-            assert reason.ahead in (explaining.MAX_AHEAD, None)
+            assert reason.ahead in (why_not_running.MAX_AHEAD, None)
             assert reason.ahead is None or reason.ahead_is_capped is is_capped
 
     on_connections(database, test)
@@ -211,20 +213,20 @@ def test_a_running_task_tells_of_its_worker_and_what_it_was_asked(database: str)
         worker = await add_worker(conn)
         (task_id,) = await enqueue(conn)
         await claim(conn, worker)
-        assert await explain(conn, task_id) is None
-        assert await control.request_cancel(conn, task_id)
-        assert isinstance(await explain(conn, task_id), CancelRequested)
+        assert await find_reason(conn, task_id) is None
+        assert await actions.request_cancel(conn, task_id)
+        assert isinstance(await find_reason(conn, task_id), CancelRequested)
         await conn.execute("UPDATE lapinq_workers SET beat_at = now() - '20 s'::interval")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, WorkerLate)
         assert (reason.worker_id, reason.name) == (worker, "tester")
         assert (reason.dead_after - reason.beat_at).total_seconds() == 30
         await conn.execute("UPDATE lapinq_workers SET dead_at = now()")
-        reason = await explain(conn, task_id)
+        reason = await find_reason(conn, task_id)
         assert isinstance(reason, WorkerDead)
         assert (reason.worker_id, reason.name) == (worker, "tester")
         await conn.execute("DELETE FROM lapinq_workers")
-        assert await explain(conn, task_id) == WorkerDead(worker, None, None)
+        assert await find_reason(conn, task_id) == WorkerDead(worker, None, None)
 
     on_connections(database, test)
 
@@ -233,7 +235,7 @@ def test_of_what_has_ended_or_is_unknown_there_is_nothing_to_say(database: str) 
     async def test(conn: Conn) -> None:
         made = await one_of_each(conn)
         for status in FINAL:
-            assert await explain(conn, made[status]) is None
-        assert await explain(conn, new_id()) is None
+            assert await find_reason(conn, made[status]) is None
+        assert await find_reason(conn, new_id()) is None
 
     on_connections(database, test)

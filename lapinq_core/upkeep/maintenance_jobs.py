@@ -1,0 +1,54 @@
+"""The maintenance jobs, a pass of each. A pass is bounded, and safe to run twice and from anywhere."""
+
+from psycopg import sql as psql
+
+from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.statements import sql
+
+_PACKAGE = "lapinq_core.upkeep"
+
+PASS_LIMIT = 500
+PARTITION_WEEKS_AHEAD = 2
+
+
+async def promote(conn: PooledConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
+    """Makes due delayed tasks ready.
+
+    Returns how many, their queues, and the seconds until the next one is due (None: there is none).
+    """
+    row = await (await conn.execute(sql(_PACKAGE, "promote"), {"limit": limit}, prepare=True)).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
+    """Expires pending tasks past their time to live; returns how many."""
+    return await _count(conn, "expire", limit)
+
+
+async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
+    """Deletes ended tasks past their time to live; returns how many."""
+    return await _count(conn, "cleanup", limit)
+
+
+async def fold_counts(conn: PooledConnection) -> int:
+    """Folds the deltas of the counts once there are many; returns how many it folded."""
+    return await _count(conn, "fold_counts")
+
+
+async def ensure_partitions(conn: PooledConnection, weeks_ahead: int = PARTITION_WEEKS_AHEAD) -> int:
+    """Creates the partitions of the coming weeks; returns how many.
+
+    It waits at most half a second for a lock, so that nobody queues up behind one long query, and is called again
+    later. It skips a week that has too many rows in the default partition (`alerts.missing_partition`).
+    """
+    async with conn.transaction():
+        await conn.execute(psql.SQL("SET LOCAL lock_timeout = '500ms'"))
+        cursor = await conn.execute(sql(_PACKAGE, "ensure_partitions"), {"weeks_ahead": weeks_ahead})
+        row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def _count(conn: PooledConnection, verb: str, limit: int | None = None) -> int:
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"limit": limit}, prepare=True)).fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,75 @@
+"""Rescues the tasks of lost workers and those past their deadline. Bounded, and safe to run twice and from anywhere."""
+
+from collections import Counter, defaultdict
+
+import msgspec
+
+from lapinq_core.db.pool import PooledConnection
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.figures import Figures
+from lapinq_core.domain.tasks.decide import Fail, Isolation, decide
+from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
+from lapinq_core.domain.tasks.retry import RetryPolicy
+from lapinq_core.figures import rollups
+from lapinq_core.tasks import worker_verbs
+
+_PACKAGE = "lapinq_core.upkeep"
+
+PASS_LIMIT = 500
+MAX_SUSPECTS = 16
+"""If a worker is lost with up to this many tasks, all of them are isolated; of more, only those lost before."""
+_WORKER_ID = 9  # among the columns of find_lost.sql
+
+
+async def rescue(
+    conn: PooledConnection, expected: float, rand: float, limit: int = PASS_LIMIT
+) -> dict[str, str | None]:
+    """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
+
+    `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
+    jumped nothing is overdue. Answers the ids rescued, each with the queue in which it may start at once, or None.
+    Declaring workers dead comes before (`lapinq_core.fleet.workers.declare_dead`); when to call this at all is the
+    rescuer's protocol. What fails for good is counted in the figures over time here, for nobody else sees its end.
+    """
+    async with conn.transaction():
+        cursor = await conn.execute(
+            sql(_PACKAGE, "find_lost"), {"limit": limit, "expected": expected}, prepare=True
+        )
+        rows = await cursor.fetchall()
+        lost_with = Counter(row[_WORKER_ID] for row in rows)
+        ended: list[worker_verbs.Ended] = []
+        failed: defaultdict[str, Figures] = defaultdict(Figures)
+        for (
+            task_id,
+            token,
+            attempt,
+            max_retries,
+            retry_delay,
+            retry_backoff,
+            worker,
+            timed_out,
+            limit_seconds,
+            worker_id,
+            isolation,
+            queue,
+            is_asked_to_stop,
+        ) in rows:
+            policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
+            outcome = (
+                TimedOut(limit_seconds)
+                if timed_out
+                else WorkerLost(
+                    worker,
+                    is_suspect=lost_with[worker_id] <= MAX_SUSPECTS or isolation >= Isolation.SUSPECTED,
+                )
+            )
+            following = decide(policy, attempt, outcome, rand)
+            ended.append(
+                msgspec.structs.replace(worker_verbs.ended_as(task_id, token, following), rescued=True)
+            )
+            if isinstance(following, Fail) and not is_asked_to_stop:
+                failed[queue].failed += 1
+        if not ended:
+            return {}
+        await rollups.record(conn, failed)
+        return await worker_verbs.settle(conn, ended)

@@ -1,6 +1,7 @@
 """`scripts/browser.sh` gets a browser where it can, says what it does, and stops nobody who can do without."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -48,18 +49,29 @@ def test_root_gets_one(machine: Path) -> None:
     done = want(machine)
     assert done.returncode == 0
     said = done.stderr.splitlines()
-    assert said[0] == "test: installing the Debian package chromium, for the browser tests"
+    assert said[0] == "test: installing the Debian package chromium-headless-shell, for the browser tests"
     assert "apt-get update" in said
-    assert any(line.startswith("apt-get install --yes") and "chromium" in line for line in said)
+    assert any(
+        line.startswith("apt-get install --yes") and "chromium-headless-shell" in line for line in said
+    )
     assert done.stdout == "and the tests run\n"
     assert want(machine).stderr == ""
+
+
+def test_where_there_is_none_without_windows_one_with_windows_is_taken(machine: Path) -> None:
+    with (machine / "apt-get").open("a") as script:
+        script.write('case "$*" in *headless*) rm "$(dirname "$0")/../browser"; exit 100;; esac\n')
+    done = want(machine)
+    assert done.returncode == 0
+    assert any(re.match(r"apt-get install .* chromium ", line) for line in done.stderr.splitlines())
+    assert done.stdout == "and the tests run\n"
 
 
 def test_others_are_told_how_to_get_one(machine: Path) -> None:
     program(machine / "id", "echo 1000")
     done = want(machine)
     assert done.returncode == 0
-    assert "apt-get install chromium" in done.stderr
+    assert "apt-get install chromium-headless-shell" in done.stderr
     assert "left out" in done.stderr
     assert done.stdout == "and the tests run\n"
 
@@ -78,7 +90,7 @@ def test_an_installation_that_fails_is_told_and_matters_where_it_is_demanded(
     done = want(machine)
     assert done.returncode == 0
     assert "no network" in done.stderr
-    assert "could not install the Debian package chromium" in done.stderr
+    assert "could not install a Chromium of Debian" in done.stderr
     demanded = want(machine, CI="true")
     assert demanded.returncode == 1
     assert demanded.stdout == ""

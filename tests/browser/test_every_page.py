@@ -40,7 +40,8 @@ ONE_OF_EACH = """() => {
         kept.add(kind);
     }
 }"""
-"""Leaves one article of each kind: /docs has a hundred from the same template, whose contrast takes 8 s a look."""
+"""Leaves one article of each kind: /docs has a hundred from the same template, whose contrast takes 20 s a look."""
+MANY = 50
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
 TOLD = {"webhook_url": "https://nowhere.invalid/a/rather/long/path/of/a/webhook/that/is/shown/in/a/list"}
 
@@ -99,8 +100,10 @@ def test_it_keeps_nobody_out(
     page.goto(address)
     expect(page.locator("main")).to_be_visible()
     assert page.locator("h1").count() == 1
+    if page.locator("article").count() > MANY:
+        axe(page, "color-contrast")
+        page.evaluate(ONE_OF_EACH)
     axe(page)
-    page.evaluate(ONE_OF_EACH)
     page.emulate_media(color_scheme=narrow)
     page.set_viewport_size({"width": 390, "height": 844})
     axe(page)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from lapinq_core.fleet.workers import Health
 from lapinq_worker.running.dispatcher import Dispatcher
-from lapinq_worker.running.pools.children.memory import resident_bytes
+from lapinq_worker.running.pools.parent_side.memory import resident_bytes
 
 
 class HealthMeter:

@@ -22,7 +22,7 @@ from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
-from lapinq_worker.running.pools.child.calling import call
+from lapinq_worker.running.pools.calling import call
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
 

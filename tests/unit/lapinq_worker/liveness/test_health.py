@@ -10,7 +10,7 @@ import pytest
 from lapinq_worker.liveness import health as meter_module
 from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.running.dispatcher import Dispatcher
-from lapinq_worker.running.pools.children.memory import resident_bytes
+from lapinq_worker.running.pools.parent_side.memory import resident_bytes
 
 
 def idle() -> Dispatcher:

@@ -245,7 +245,7 @@ def test_long_texts_keep_their_beginning_and_end() -> None:
 
 def test_the_traceback_begins_at_the_users_frame() -> None:
     # The frames of the worker stand above it; see `calling.call`.
-    from lapinq_worker.running.pools.child.calling import call
+    from lapinq_worker.running.pools.calling import call
     from tests.support.sample.tasks import fail
 
     outcome = call(fail, b'["no good"]', b"{}")
@@ -381,7 +381,7 @@ def test_a_type_that_cannot_be_asked_for_its_instances_is_passed_over() -> None:
 
 def misfit(function: Callable[..., Any], args: bytes, *middleware: Middleware) -> Raised:
     """The outcome of `function` with arguments that do not fit."""
-    from lapinq_worker.running.pools.child import calling
+    from lapinq_worker.running.pools import calling
 
     target = make_target(function, None, middleware)
     try:
@@ -430,7 +430,11 @@ def test_a_type_error_of_the_functions_own_shows_no_signature() -> None:
 def test_looking_at_outcomes_imports_no_user_code() -> None:
     # What a child process loads before its first call; each import here is paid by every child.
     loaded = subprocess.check_output(
-        [sys.executable, "-c", "import sys, lapinq_worker.running.pools.child.main; print(*sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, lapinq_worker.running.pools.child_side.main; print(*sys.modules)",
+        ],
         text=True,
     ).split()
     assert not {"psycopg", "sqlalchemy", "alembic", "uvloop", "click", "httpx", "starlette"} & set(loaded)

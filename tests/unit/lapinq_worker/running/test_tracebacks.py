@@ -47,7 +47,7 @@ def frames_of(outcome: Outcome) -> list[str]:
 
 def failed_in(function: Callable[..., Any], *middleware: Middleware) -> Outcome:
     """The outcome of `function` in the way of a child process."""
-    from lapinq_worker.running.pools.child import calling
+    from lapinq_worker.running.pools import calling
 
     target = make_target(function, None, middleware)
     job = Job(make_claim(), target, Host(Limits()))

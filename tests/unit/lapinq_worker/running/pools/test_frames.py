@@ -21,7 +21,7 @@ from lapinq_core.domain.tasks.outcome import (
     Unstorable,
     WorkerLost,
 )
-from lapinq_worker.running.pools.child.frames import (
+from lapinq_worker.running.pools.child_side.frames import (
     Call,
     Details,
     Frames,

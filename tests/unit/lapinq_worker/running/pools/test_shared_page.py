@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_worker.running.pools.child.shared_page import SharedPage, make_page_file
+from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
 
 
 def make_pages() -> tuple[SharedPage, SharedPage]:

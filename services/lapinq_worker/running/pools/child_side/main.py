@@ -1,4 +1,4 @@
-"""The program of a child process: `python -m lapinq_worker.running.pools.child.main SOCKET PARENT PAGE`.
+"""The program of a child process: `python -m lapinq_worker.running.pools.child_side.main SOCKET PARENT PAGE`.
 
 It calls functions, one at a time, and uses no database unless a function asks for a transaction. It ends when the
 worker closes the socket. The kernel kills it when the worker dies, so that no code goes on whose outcome nobody waits
@@ -25,13 +25,13 @@ from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.running.job import Target
 from lapinq_worker.running.outcomes import raised
-from lapinq_worker.running.pools.child.attempt import ChildAttempt, WorkerLink
-from lapinq_worker.running.pools.child.calling import AROUND_THE_FUNCTION, call
-from lapinq_worker.running.pools.child.channel import SENDING, Channel
-from lapinq_worker.running.pools.child.frames import Call, Frames, Greeting, Ready, Report, reportable
-from lapinq_worker.running.pools.child.shared_page import SharedPage
-from lapinq_worker.running.pools.child.stop_signals import FORK_HOOKS, leave_stopping_to_parent
-from lapinq_worker.running.pools.child.time_limit_signal import TimeLimitSignal
+from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
+from lapinq_worker.running.pools.child_side.attempt import ChildAttempt, WorkerLink
+from lapinq_worker.running.pools.child_side.channel import SENDING, Channel
+from lapinq_worker.running.pools.child_side.frames import Call, Frames, Greeting, Ready, Report, reportable
+from lapinq_worker.running.pools.child_side.shared_page import SharedPage
+from lapinq_worker.running.pools.child_side.stop_signals import FORK_HOOKS, leave_stopping_to_parent
+from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
 from lapinq_worker.running.targets import load_target
 
 _PR_SET_PDEATHSIG = 1

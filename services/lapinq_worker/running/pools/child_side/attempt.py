@@ -8,10 +8,10 @@ from typing import Any
 from lapinq_core.domain.tasks.context import Transaction
 from lapinq_worker.running.attempt_log import MAX_LINE, AttemptLog
 from lapinq_worker.running.job import decode_metadata
-from lapinq_worker.running.pools.child.channel import Channel
-from lapinq_worker.running.pools.child.frames import Call, Line
-from lapinq_worker.running.pools.child.shared_page import SharedPage
-from lapinq_worker.running.pools.child.time_limit_signal import TimeLimitSignal
+from lapinq_worker.running.pools.child_side.channel import Channel
+from lapinq_worker.running.pools.child_side.frames import Call, Line
+from lapinq_worker.running.pools.child_side.shared_page import SharedPage
+from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
 
 
 class WorkerLink:

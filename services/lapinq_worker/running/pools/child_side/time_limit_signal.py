@@ -12,7 +12,7 @@ import threading
 from types import CodeType, FrameType
 
 from lapinq_core.domain.errors import TimeLimit
-from lapinq_worker.running.pools.child.shared_page import SharedPage
+from lapinq_worker.running.pools.child_side.shared_page import SharedPage
 
 TIME_LIMIT_SIGNAL = signal.SIGUSR2
 

@@ -19,12 +19,12 @@ from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
-from lapinq_worker.running.pools.child.frames import Frames, Line, Report, frame
-from lapinq_worker.running.pools.child.shared_page import SharedPage, make_page_file
-from lapinq_worker.running.pools.child.time_limit_signal import TIME_LIMIT_SIGNAL
-from lapinq_worker.running.pools.children.calls import call_of
-from lapinq_worker.running.pools.children.process_group import ProcessGroup
-from lapinq_worker.running.pools.children.stop_request import StopRequest
+from lapinq_worker.running.pools.child_side.frames import Frames, Line, Report, frame
+from lapinq_worker.running.pools.child_side.shared_page import SharedPage, make_page_file
+from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
+from lapinq_worker.running.pools.parent_side.calls import call_of
+from lapinq_worker.running.pools.parent_side.process_group import ProcessGroup
+from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
 
 DRAIN_SECONDS = 1.0
 
@@ -77,7 +77,7 @@ class ChildProcess(asyncio.Protocol):
                 self._page = SharedPage(page)
                 self._process = ProcessGroup(
                     [
-                        *(sys.executable, "-P", "-m", "lapinq_worker.running.pools.child.main"),
+                        *(sys.executable, "-P", "-m", "lapinq_worker.running.pools.child_side.main"),
                         *(str(theirs.fileno()), str(os.getpid()), str(page)),
                     ],
                     (theirs.fileno(), page),

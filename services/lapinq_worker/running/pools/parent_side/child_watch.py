@@ -4,9 +4,9 @@ import logging
 
 from lapinq_core.domain.tasks.outcome import Died, Interrupted, TimedOut
 from lapinq_worker.running.limits import Limits
-from lapinq_worker.running.pools.children.child_process import ChildProcess
-from lapinq_worker.running.pools.children.memory import in_mebibytes, resident_bytes
-from lapinq_worker.running.pools.children.stop_request import StopRequest
+from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
+from lapinq_worker.running.pools.parent_side.memory import in_mebibytes, resident_bytes
+from lapinq_worker.running.pools.parent_side.stop_request import StopRequest
 
 LOOK_SECONDS = 0.1
 MIN_SECONDS = 0.01

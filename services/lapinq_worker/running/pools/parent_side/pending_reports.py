@@ -14,8 +14,8 @@ import msgspec
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Unstarted
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.child.frames import Line, Report
-from lapinq_worker.running.pools.children.child_process import ChildProcess
+from lapinq_worker.running.pools.child_side.frames import Line, Report
+from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
 from lapinq_worker.running.pools.verdict import verdict
 from lapinq_worker.running.unsettled import Unsettled
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from lapinq_worker.running.pools.child.time_limit_signal import TIME_LIMIT_SIGNAL
+from lapinq_worker.running.pools.child_side.time_limit_signal import TIME_LIMIT_SIGNAL
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BLOCKED_SIGNALS = (*_STOP_SIGNALS, TIME_LIMIT_SIGNAL)

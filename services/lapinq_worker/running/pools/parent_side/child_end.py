@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lapinq_core.domain.tasks.outcome import Died, Interrupted, Outcome
 from lapinq_worker.running.job import Job
-from lapinq_worker.running.pools.children.child_process import ChildProcess
+from lapinq_worker.running.pools.parent_side.child_process import ChildProcess
 
 EXIT_GRACE_SECONDS = 1.0
 

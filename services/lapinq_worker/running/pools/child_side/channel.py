@@ -4,7 +4,7 @@ import socket
 import threading
 
 from lapinq_core.runtime.threads import any_thread
-from lapinq_worker.running.pools.child.frames import Line, Ready, Report, frame
+from lapinq_worker.running.pools.child_side.frames import Line, Ready, Report, frame
 
 _RECEIVE_BYTES = 256 * 1024
 

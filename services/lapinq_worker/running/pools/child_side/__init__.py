@@ -1,0 +1,1 @@
+"""What runs inside a child process, and the messages and memory that it shares with its worker."""

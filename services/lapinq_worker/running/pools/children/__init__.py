@@ -1,1 +1,0 @@
-"""Child processes, from the worker's side."""

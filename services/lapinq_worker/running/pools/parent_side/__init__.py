@@ -1,0 +1,1 @@
+"""Child processes as their worker handles them: starting, calling, watching and ending them."""

@@ -1,4 +1,4 @@
-"""The plans of statements that go on from a place in a queue, beside hundreds of thousands of dead entries.
+"""The plans of statements that go on from a place in a queue, beside thousands of dead entries.
 
 The entries of tasks that were claimed stay in the index while somebody holds a snapshot older than the claims. A scan
 that starts at the end of the queue instead of at the mark walks all of them.
@@ -13,7 +13,7 @@ from tests.integration.tasks.test_plans import blocks, nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue
 
-DEAD = 400_000
+DEAD = 100_000
 LIVE = 200
 AHEAD, LIVING, BEHIND = 1, 2, 3
 """Ranks: the dead entries come before and after the live ones."""
@@ -39,7 +39,7 @@ async def wear_out(conn: Conn, holder: Conn) -> int:
     await add_dead(conn, AHEAD, DEAD)
     for queue in ("a", "b", "c"):
         await enqueue(conn, LIVE, queue_name=queue, priority=-LIVING)
-    await add_dead(conn, BEHIND, DEAD // 4)
+    await add_dead(conn, BEHIND, DEAD)
     await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM lapinq_ready")
     async with conn.transaction():
         await conn.execute("SET LOCAL session_replication_role = replica")

@@ -65,7 +65,8 @@ def empty(postgres_url: str) -> Generator[str]:
 
 def install(place: Path, *arguments: str) -> None:
     pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python")]
-    run(*pip, "install", "--quiet", "--disable-pip-version-check", *arguments)
+    # Python compiles the few modules that it imports; pip would compile every one.
+    run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments)
 
 
 def index_answers() -> bool:

@@ -68,7 +68,9 @@ def test_a_change_takes_effect(database: str, worker: WorkerProcess, tmp_path: P
     assert worker.output.count(": stopped") >= 3
 
 
-def test_only_python_files_count(worker: WorkerProcess, tmp_path: Path) -> None:
+def test_only_python_files_count_and_the_whole_group_may_get_the_signal(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
     worker.said("reloads when")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / ".venv").mkdir()
@@ -79,6 +81,10 @@ def test_only_python_files_count(worker: WorkerProcess, tmp_path: Path) -> None:
     eventually(lambda: boots(worker) == 2, 20)
     assert "notes.txt" not in worker.output
     assert "library.py" not in worker.output
+    # As Ctrl-C on a terminal does.
+    os.killpg(worker.pid, signal.SIGINT)
+    assert worker.wait(20) == 0
+    assert "releasing" not in worker.output
 
 
 def test_a_syntax_error_does_not_end_it(database: str, worker: WorkerProcess, tmp_path: Path) -> None:
@@ -97,21 +103,14 @@ def test_it_ends_while_no_worker_runs(worker: WorkerProcess, tmp_path: Path) -> 
     assert worker.wait(20) == 0
 
 
-def test_changes_during_a_restart_are_not_lost(database: str, worker: WorkerProcess, tmp_path: Path) -> None:
+def test_changes_during_a_restart_are_not_lost_and_no_worker_outlives_its_parent(
+    database: str, worker: WorkerProcess, tmp_path: Path
+) -> None:
     for value in range(5, 25):
         write(tmp_path, code(value))
     answers(database, "24")
-
-
-def test_the_whole_group_may_get_the_signal(worker: WorkerProcess) -> None:
-    """As Ctrl-C on a terminal does."""
-    os.killpg(worker.pid, signal.SIGINT)
-    assert worker.wait(20) == 0
-    assert "releasing" not in worker.output
-
-
-def test_a_worker_does_not_outlive_it(worker: WorkerProcess) -> None:
-    (child,) = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+    (child,) = eventually(lambda: children.read_text().split())  # none between two
     worker.kill()
     eventually(
         lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text(), 20

@@ -12,6 +12,7 @@ from lapinq_core.domain.tasks.decide import Fail, Next, Release, Retry
 from lapinq_core.fleet import workers
 from lapinq_core.tasks import actions, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
+from lapinq_core.upkeep import rescuing
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
@@ -84,17 +85,17 @@ def test_a_completion_that_waits_for_a_request_under_way_completes(database: str
 
 
 def test_a_rescue_leaves_a_request_under_way_to_the_next_pass(database: str) -> None:
-    async def test(asking: Conn, rescuing: Conn) -> None:
-        (task,) = await enqueue(rescuing)
-        worker = await add_worker(rescuing)
-        await claim(rescuing, worker)
-        await make_late(rescuing, worker)
-        await workers.declare_dead(rescuing, ANY_TIME)
+    async def test(asking: Conn, rescuer: Conn) -> None:
+        (task,) = await enqueue(rescuer)
+        worker = await add_worker(rescuer)
+        await claim(rescuer, worker)
+        await make_late(rescuer, worker)
+        await workers.declare_dead(rescuer, ANY_TIME)
         async with asking.transaction():
             assert await actions.request_cancel(asking, task)
-            assert await rescuing.rescue(rescuing, ANY_TIME, 0.5) == {}
-        assert await rescuing.rescue(rescuing, ANY_TIME, 0.5) == {task: None}
-        assert await counts(rescuing) == {"cancelled": 1}
+            assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {}
+        assert await rescuing.rescue(rescuer, ANY_TIME, 0.5) == {task: None}
+        assert await counts(rescuer) == {"cancelled": 1}
         check_invariants(database, [task])
 
     on_connections(database, test, 2)

@@ -1,4 +1,4 @@
-"""The audit log over HTTP: what is noted of the steering of tasks and queues, and how it is read."""
+"""The audit log over HTTP: what is noted of actions on tasks and queues, and how it is read."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,11 +1,13 @@
 """What figures over time touch in a table that is full: the rows of the window that is asked for, by their index."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lapinq_core.domain.figures import SPANS, Window
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
+from tests.support.database import postgres
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
@@ -28,15 +30,22 @@ async def fill(conn: Conn) -> None:
     await conn.execute("ANALYZE lapinq_rollups")
 
 
+@pytest.fixture(scope="module")
+def filled(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a database after `fill`."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        on_connections(url, fill)
+        yield url
+
+
 def spans_read(window: Window) -> int:
     """Of the window's own rows, and of those of 10 s in place of the one that is not over yet."""
     return window.points * window.width // window.span + (0 if window.span == 10 else window.span // 10)
 
 
 @pytest.mark.parametrize("plan_mode", ["force_custom_plan", "force_generic_plan"])
-def test_readers_touch_the_rows_of_their_window(database: str, plan_mode: str) -> None:
+def test_readers_touch_the_rows_of_their_window(filled: str, plan_mode: str) -> None:
     async def test(conn: Conn) -> None:
-        await fill(conn)
         await conn.execute(f"SET plan_cache_mode = {plan_mode}".encode())
         for window in Window:
             shape = {"span": window.span, "width": window.width}
@@ -59,16 +68,15 @@ def test_readers_touch_the_rows_of_their_window(database: str, plan_mode: str) -
                 }
                 assert touched(found) <= (spans_read(window) + 2) * (QUEUES + 1), (verb, window)
 
-    on_connections(database, test)
+    on_connections(filled, test)
 
 
-def test_rates_and_upkeep_touch_what_is_new_or_too_old(database: str) -> None:
+def test_rates_and_upkeep_touch_what_is_new_or_too_old(filled: str) -> None:
     async def test(conn: Conn) -> None:
-        await fill(conn)
         spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
         for verb, most in (("rates", 7), ("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
             found = await plan(conn, verb, spans)
             assert scanned_whole(found) == [], verb
             assert touched(found) <= most * (QUEUES + 1), verb
 
-    on_connections(database, test)
+    on_connections(filled, test)

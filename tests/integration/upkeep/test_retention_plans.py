@@ -1,22 +1,32 @@
 """What a pass of the deletion of what is kept no longer touches: its batch, by keys, in tables however full."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS
 from tests.integration.tasks.steering.test_bulk_plans import BATCH, COUNT, fill
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
+from tests.support.database import postgres
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.version
 
 
+@pytest.fixture(scope="module")
+def filled(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a database after `fill`."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        on_connections(url, fill)
+        yield url
+
+
 @pytest.mark.parametrize("keep", [0, 60], ids=["all deleted", "all kept"])
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
-def test_a_pass_touches_its_window_alone(database: str, status: Status, keep: int) -> None:
+def test_a_pass_touches_its_window_alone(filled: str, status: Status, keep: int) -> None:
     async def test(conn: Conn) -> None:
-        await fill(conn)
         async with conn.transaction(force_rollback=True):
             await conn.execute(STEP_SETTINGS)
             params = {"status": status.value, "keep": keep, "after": FIRST, "limit": BATCH}
@@ -25,12 +35,11 @@ def test_a_pass_touches_its_window_alone(database: str, status: Status, keep: in
         # Each is looked for, found again with its task, and deleted with an attempt before it.
         assert BATCH <= touched(found) <= 7 * BATCH
 
-    on_connections(database, test)
+    on_connections(filled, test)
 
 
-def test_ends_of_another_kind_are_passed_over_in_the_index(database: str) -> None:
+def test_ends_of_another_kind_are_passed_over_in_the_index(filled: str) -> None:
     async def test(conn: Conn) -> None:
-        await fill(conn)
         await conn.execute("VACUUM lapinq_attempts_default")
         async with conn.transaction(force_rollback=True):
             await conn.execute(STEP_SETTINGS)
@@ -44,4 +53,4 @@ def test_ends_of_another_kind_are_passed_over_in_the_index(database: str) -> Non
         ]
         assert scan["Heap Fetches"] == 0
 
-    on_connections(database, test)
+    on_connections(filled, test)

@@ -22,7 +22,6 @@ _HOLDER = """
 import signal
 import sys
 from pathlib import Path
-import pytest
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

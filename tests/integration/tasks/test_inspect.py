@@ -11,6 +11,7 @@ from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
 from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import maintenance_jobs
+from tests.integration.tasks.test_plans import past_the_trigger
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
@@ -58,10 +59,11 @@ async def fill(conn: Conn) -> dict[Status, str]:
     """Thousands of completed tasks, thousands that wait above them, and one of each status at the very bottom."""
     made = await one_of_each(conn)
     worker = await add_worker(conn)
-    for _ in range(8):
-        await enqueue(conn, 500)
-        await complete(conn, await claim(conn, worker, 501))
-    await enqueue(conn, 3000)
+    async with past_the_trigger(conn):
+        for _ in range(8):
+            await enqueue(conn, 500)
+            await complete(conn, await claim(conn, worker, 501))
+        await enqueue(conn, 3000)
     await conn.execute("ANALYZE")
     return made
 

@@ -191,8 +191,8 @@ def test_completion_and_rescue_race_to_one_winner(database: str) -> None:
 
 def test_of_each_completion_that_races_with_a_rescue_one_wins(database: str) -> None:
     async def test(worker_side: Conn, rescuer_side: Conn) -> None:
-        ids = await enqueue(worker_side, 1000)
-        claims = await claim(worker_side, await add_worker(worker_side), 1000)
+        ids = await enqueue(worker_side, 500)
+        claims = await claim(worker_side, await add_worker(worker_side), 500)
 
         async def finish(held: Claim, round_trips: int) -> int:
             for _ in range(round_trips):

@@ -11,16 +11,11 @@ from collections.abc import Callable, Iterable
 
 import psycopg
 
+from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 
-READY_CHANNEL = "lapinq_ready"
-"""Queues that got work; workers listen."""
-WAIT_CHANNEL = "lapinq_wait"
-"""Ids of tasks whose end somebody awaits, separated by spaces; workers listen."""
-DONE_CHANNEL = "lapinq_done"
-"""Ids of such tasks that have ended, separated by spaces; servers listen."""
 MIN_INTERVAL_SECONDS = 0.02
 DONE_INTERVAL_SECONDS = 0.005
 """Between two sends for `DONE_CHANNEL`. Somebody waits for each, and without waiters nothing is sent."""

@@ -9,12 +9,9 @@ import asyncio
 import time
 from collections.abc import Iterable
 
+from lapinq_core.db.channels import DELAYED_CHANNEL, SOON_SECONDS
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
-
-DELAYED_CHANNEL = "lapinq_delayed"
-"""The seconds until a delayed task is due; workers and schedulers listen."""
-SOON_SECONDS = 1.0
 
 
 class DueTimer:

@@ -23,8 +23,9 @@ from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.overload.database import Database
 from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
+from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
 from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, Notifier, joined
+from lapinq_core.db.notifier import Notifier, joined
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.monitoring.metrics import Metrics, Source

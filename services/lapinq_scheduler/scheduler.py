@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from lapinq_core.db.channels import DELAYED_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
+from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.metrics import SchedulerMetrics
 

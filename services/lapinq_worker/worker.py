@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
 from lapinq_core.db.listener import Listener
-from lapinq_core.db.notifier import READY_CHANNEL, WAIT_CHANNEL, Notifier, done_notifier
+from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks.actions import CANCEL_CHANNEL
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL, DueTimer
+from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.blocked_loop.guard import make_guard
 from lapinq_worker.blocked_loop.handover import Handover

@@ -8,7 +8,7 @@ from typing import Any, Union, assert_never, get_args, get_origin
 import msgspec
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.wire.errors import ErrorBody
+from lapinq_core.domain.requests.refusals import ErrorBody
 from lapinq_core.domain.requests.values import DEFAULT_KEY
 from lapinq_core.domain.version import __version__
 

@@ -11,6 +11,7 @@ from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.refusals import KEY_REUSED
 from lapinq_core.tasks.idempotency import Earlier, Ids, Key
 
 HEADER = "Idempotency-Key"
@@ -56,7 +57,7 @@ def key_of(name: str, operation: str, body: bytes) -> Key:
 def ids_of(earlier: Earlier) -> Ids:
     """The ids of the earlier answer. Raises `Refused` (409) if that was a different request."""
     if not earlier.is_same:
-        raise Refused(HTTPStatus.CONFLICT, f"the {HEADER} was used for a different request within 24 hours")
+        raise Refused(HTTPStatus.CONFLICT, KEY_REUSED)
     return earlier.task_ids
 
 

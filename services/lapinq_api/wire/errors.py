@@ -3,33 +3,18 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-import msgspec
 from starlette.exceptions import HTTPException
 
 from lapinq_api.wire.codec import Json
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
+from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
 from lapinq_core.tasks.idempotency import KeyHeld
 
 RETRY_AFTER_SECONDS = 1
 NOTHING_HERE = "there is nothing at this path"
-_MAX_SHOWN = 200
-
-
-class Detail(msgspec.Struct, frozen=True):
-    """An invalid value: its location and what is wrong with it."""
-
-    loc: str
-    msg: str
-
-
-class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every error response."""
-
-    error: str
-    details: list[Detail] = []
 
 
 class Refused(LapinqError):
@@ -56,7 +41,7 @@ def answer(error: Exception) -> Json | None:
     """The response for `error`; None for an unexpected one."""
     match error:
         case InvalidValue():
-            return _invalid(error)
+            return Json(invalid_value(error), HTTPStatus.BAD_REQUEST)
         case Refused():
             return sentence(error.status, str(error), error.headers)
         case ValueRefused():
@@ -68,7 +53,7 @@ def answer(error: Exception) -> Json | None:
         case Overloaded():
             return _later("the server is overloaded")
         case KeyHeld():
-            return _later("another request with the same Idempotency-Key is in progress")
+            return _later(KEY_IN_PROGRESS)
         case UnknownSchedule():
             return sentence(HTTPStatus.NOT_FOUND, "there is no schedule of this name")
         case ScheduleExists():
@@ -92,12 +77,3 @@ def sentence(status: int, text: str, headers: Mapping[str, str] | None = None) -
 
 def _later(text: str) -> Json:
     return sentence(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-
-def _invalid(error: InvalidValue) -> Json:
-    loc, msg = _short(error.loc), _short(error.msg)
-    return Json(ErrorBody(f"{loc or 'the body'} {msg}", [Detail(loc, msg)]), HTTPStatus.BAD_REQUEST)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"

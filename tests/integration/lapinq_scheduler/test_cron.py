@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
 from lapinq_core.schedules import firing, schedules

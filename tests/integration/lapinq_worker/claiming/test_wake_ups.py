@@ -9,7 +9,8 @@ import asyncio
 
 import pytest
 
-from lapinq_core.db.notifier import READY_CHANNEL, notify
+from lapinq_core.db.channels import READY_CHANNEL
+from lapinq_core.db.notifier import notify
 from lapinq_core.tasks import enqueueing
 from lapinq_worker.claiming import full_scans
 from lapinq_worker.claiming.fire_and_forget import FireAndForget

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_core.schedules.ticks import Tick

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import worker_verbs

@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.steering.test_bulk import fail
 from tests.integration.tasks.test_inspect import FIELDS

@@ -11,11 +11,11 @@ from psycopg.rows import dict_row
 
 from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.overload.database import Database
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import ValueRefused
-from lapinq_core.db.notifier import READY_CHANNEL, Notifier
+from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.due_notices import DELAYED_CHANNEL
 
 Serve = Callable[..., httpx.Client]
 

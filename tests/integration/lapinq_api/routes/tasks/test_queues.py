@@ -7,7 +7,7 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim

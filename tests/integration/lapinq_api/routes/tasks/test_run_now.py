@@ -3,7 +3,7 @@
 import httpx
 import psycopg
 
-from lapinq_core.db.notifier import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.lapinq_api.routes.tasks.test_actions import NIL, UNKNOWN, assert_untouched

@@ -75,17 +75,19 @@ def test_results_of_a_time_when_the_database_was_read_only_are_stored(database: 
 @pytest.mark.parametrize("crashes", [3, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_crash_of_the_database_under_load_loses_nothing(crashes: int) -> None:
     with fragile_server() as server:
-        tasks = [new_task(task_name="asleep", args=[0.01], max_retries=10) for _ in range(3000)]
+        goals = range(300, 300 + crashes * 400, 400)
+        count = goals.stop + 100
+        tasks = [new_task(task_name="asleep", args=[0.01], max_retries=10) for _ in range(count)]
         ids = enqueue_all(server.url, tasks)
         with (
             WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE) as one,
             WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE),
         ):
-            for goal in range(300, 300 + crashes * 400, 400):
+            for goal in goals:
                 eventually(lambda goal=goal: statuses(server.url).get("completed", 0) >= goal, 60)
                 server.crash()
                 server.start()
-            eventually(lambda: statuses(server.url) == {"completed": 3000}, 60, 0.2)
+            eventually(lambda: statuses(server.url) == {"completed": count}, 60, 0.2)
             assert one.process is not None
             assert one.process.poll() is None, one.output
         check_invariants(server.url, ids)

@@ -50,7 +50,7 @@ def test_no_session_of_ours_fails_for_it_and_nothing_is_lost(tmp_path: Path, set
         api = ApiProcess(server.url)
         programs = [
             api,
-            *(WorkerProcess(server.url, "--concurrency", "10", env=QUICK_LEASE) for _ in range(3)),
+            *(WorkerProcess(server.url, "--concurrency", "5", env=QUICK_LEASE) for _ in range(3)),
             Program("scheduler", "--database-url", server.url, "--keep", "30d"),
         ]
         for program in programs:

@@ -71,12 +71,12 @@ def test_nothing_is_lost_or_completed_twice_when_one_of_three_workers_is_killed(
 
     tasks = [
         new_task(task_name=name, args=args, max_retries=5, retry_delay=0.2, retry_backoff=False)
-        for name, args in (some_task() for _ in range(2000))
+        for name, args in (some_task() for _ in range(1000))
     ]
     failing = sum(task.task_name in ("fail", "afail") for task in tasks)
     ids = [task.id for task in tasks]
 
-    arguments = (database, "--concurrency", "10")
+    arguments = (database, "--concurrency", "5")
     with (
         WorkerProcess(*arguments, env=QUICK_LEASE) as doomed,
         WorkerProcess(*arguments, env=QUICK_LEASE),
@@ -86,5 +86,7 @@ def test_nothing_is_lost_or_completed_twice_when_one_of_three_workers_is_killed(
         enqueue_all(database, tasks)
         eventually(lambda: statuses(database).get("completed", 0) > 300, 30)
         doomed.kill()
-        eventually(lambda: statuses(database) == {"completed": 2000 - failing, "failed": failing}, 60, 0.2)
+        eventually(
+            lambda: statuses(database) == {"completed": len(tasks) - failing, "failed": failing}, 60, 0.2
+        )
     check_invariants(database, ids)

@@ -282,7 +282,7 @@ def test_many_tasks_of_all_kinds_end_as_they_should(database: str) -> None:
         ]
         for task, task_id in zip(batch, new_ids(len(batch)), strict=True):
             task.id = task_id
-        async with working(database, worker_concurrency=20):
+        async with working(database, worker_concurrency=8):
             ids = await desk.hand_in_many(batch)
             ended = await desk.ended(*ids)
         assert Counter(task.status for task in ended) == {"completed": 660, "failed": 60}

@@ -12,6 +12,7 @@ from lapinq_core.fleet.operators import DeadWorker, StoppingWorker, UnknownWorke
 from lapinq_core.fleet.workers import Health
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
+from lapinq_core.tasks import actions
 from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, wear_out
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue, make_late
@@ -161,6 +162,20 @@ def test_a_worker_hears_what_it_is_asked_and_by_whom(database: str) -> None:
             ("max", "worker.resume", worker, {"name": "box"}),
             ("lisa", "worker.stop", worker, {"name": "box"}),
         ]
+
+    on_connections(database, test)
+
+
+def test_a_worker_hears_only_which_of_its_own_tasks_to_cancel(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker, other = await add_worker(conn), await add_worker(conn)
+        await enqueue(conn, 3)
+        [stopped, _] = await claim(conn, worker, 2)
+        [others] = await claim(conn, other)
+        for which in (stopped, others):
+            assert await actions.request_cancel(conn, which.id)
+        assert await beat(conn, worker) == [(stopped.id, stopped.token)]
+        assert await beat(conn, other) == [(others.id, others.token)]
 
     on_connections(database, test)
 

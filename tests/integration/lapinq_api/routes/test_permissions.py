@@ -370,8 +370,10 @@ def test_a_permission_on_a_queue_is_none_on_all_of_them(stage: Stage) -> None:
         ("user who may requeue here", "POST", "/api/v1/tasks/requeue"),
         ("user who may cancel here", "POST", "/api/v1/tasks/cancel"),
     ):
-        for query in ("?dry_run=true", "?dry_run=true&queue=video"):
-            assert stage.call(name, method, path + query).status_code == 403
+        for query, where in (("", "all queues"), ("&queue=video", "the queue video")):
+            refused = stage.call(name, method, f"{path}?dry_run=true{query}")
+            assert refused.status_code == 403
+            assert refused.json()["error"] == f"{name} may not {name.split()[3]} on {where}"
     batch = [TASK, {**TASK, "queue_name": OTHER_QUEUE}]
     refused = stage.call("user who may enqueue here", "POST", "/api/v1/enqueue/batch", batch)
     assert refused.status_code == 403

@@ -5,20 +5,25 @@ import threading
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.worker import WorkerRequest
+from lapinq_core.fleet import operators
+from lapinq_core.fleet.workers import Health
 from lapinq_worker.liveness.heartbeat import Heartbeat
 from lapinq_worker.running.clocks import moment
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
 from tests.support.database.database_clock import move_clock
 from tests.support.database.invariants import check_invariants
 from tests.support.database.proxy import proxy
+from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue
 from tests.support.sample import tasks
 
 
@@ -100,6 +105,37 @@ def test_before_it_begins_there_is_no_lease(database: str) -> None:
     )
     assert not heartbeat.is_current
     assert heartbeat.judging_time is None
+
+
+def test_the_effect_of_a_request_is_reported_before_the_next_interval(database: str) -> None:
+    worker = register(database)
+    on_connections(database, partial(ask_to_be_quiet, worker=worker))
+    asked = list[str | None]()
+
+    def hear(request: str | None, _by: str | None) -> None:
+        asked.append(request)
+
+    with beating(
+        database,
+        worker,
+        interval=60.0,
+        lease=180.0,
+        on_request=hear,
+        health=lambda: Health(is_quiet=bool(asked)),
+    ):
+        eventually(lambda: is_quiet(database))
+    assert asked == [WorkerRequest.QUIET]
+
+
+async def ask_to_be_quiet(conn: Conn, worker: str) -> None:
+    await operators.request(conn, worker, WorkerRequest.QUIET, by=SOMEBODY)
+
+
+def is_quiet(url: str) -> bool | None:
+    with psycopg.connect(url) as conn:
+        row = conn.execute("SELECT is_quiet FROM lapinq_workers").fetchone()
+    assert row is not None
+    return row[0]
 
 
 def test_a_loop_that_is_stuck_gets_no_beats(database: str, caplog: pytest.LogCaptureFixture) -> None:

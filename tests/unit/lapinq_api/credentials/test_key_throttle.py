@@ -20,11 +20,13 @@ class Clock:
         return self.now
 
 
-def test_the_count_ends_with_the_minute_that_began_with_the_first() -> None:
+def test_the_count_ends_with_the_minute_that_began_with_the_first(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     kept = KeyThrottle(clock)
     waits = [kept.record_wrong("one") for _ in range(MAX_WRONG_KEYS + 1)]
     assert waits == [None] * MAX_WRONG_KEYS + [WINDOW_SECONDS]
+    kept.record_wrong("one")
+    assert caplog.messages == [f"one sends more than {MAX_WRONG_KEYS} wrong API keys a minute"]
     assert kept.record_wrong("other") is None
     clock.now += 20
     assert kept.record_wrong("one") == WINDOW_SECONDS - 20

@@ -5,6 +5,9 @@ it; the other is told that the key is held until that transaction ends. Then it 
 writes it itself. Nobody waits in the database: that could last until a cut-off server is noticed, and would block a
 connection and the requests stored with it. A key that is found stays locked until the transaction ends, so that it can
 be read. A key lasts a day by the database's clock; an older one is overwritten.
+
+A request whose client chose the task's id needs no key (`domain.tasks.chosen_id`): storing that id again fails, and
+only then does anybody look what is there already.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import psycopg
 from psycopg import sql as psql
+from psycopg.errors import UniqueViolation
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
@@ -61,6 +65,32 @@ class KeyHeld(LapinqError):
     """Another request with the same idempotency key is in flight."""
 
 
+async def store(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
+    """Stores the tasks of all requests or of none, except those that were stored before.
+
+    Returns what `enqueue_once` does. A task is the same as an earlier one with its id: the client chose it.
+    """
+    try:
+        return await _store(conn, requests)
+    except UniqueViolation:
+        repeated = await _repeated(conn, requests)
+        if not repeated:
+            raise
+    # Each turn finds at least one more that another transaction has stored since.
+    rest = [n for n in range(len(requests)) if n not in repeated]
+    answers: dict[int, Earlier | KeyHeld | None] = {}
+    taken = Taken()
+    if rest:
+        found, taken = await store(conn, [requests[n] for n in rest])
+        answers.update(zip(rest, found, strict=True))
+    for n, first in repeated.items():
+        before = answers.get(first)
+        answers[n] = before if isinstance(before, KeyHeld) else Earlier(requests[n].ids, is_same=True)
+    return [answers[n] for n in range(len(requests))], taken
+
+
 async def enqueue_once(
     conn: psycopg.AsyncConnection, requests: Sequence[Asked]
 ) -> tuple[list[Earlier | KeyHeld | None], Taken]:
@@ -89,6 +119,33 @@ async def forget_keys(conn: psycopg.AsyncConnection, limit: int = FORGET_LIMIT) 
     """Deletes expired keys; returns how many."""
     row = await (await conn.execute(sql(_PACKAGE, "forget_keys"), {"limit": limit}, prepare=True)).fetchone()
     return row[0] if row else 0
+
+
+async def _store(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
+    if any(one.key for one in requests):
+        return await enqueue_once(conn, requests)
+    tasks = sorted((task for one in requests for task in one.tasks), key=lambda task: task.id)
+    stored = [None] * len(requests)
+    if len({task.is_transient for task in tasks}) == 1:
+        return stored, await take_in(conn, tasks)  # one statement is a transaction
+    async with conn.transaction():
+        return stored, await take_in(conn, tasks)
+
+
+async def _repeated(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> dict[int, int]:
+    """The requests whose task is stored, or is that of a request before; with the number of the first of them."""
+    ids = [task.id for one in requests for task in one.tasks]
+    cursor = await conn.execute(sql(_PACKAGE, "stored_ids"), {"ids": ids})
+    stored = {row[0] for row in await cursor.fetchall()}
+    first: dict[str, int] = {}
+    return {
+        n: before
+        for n, one in enumerate(requests)
+        for task in one.tasks
+        if (before := first.setdefault(task.id, n)) != n or task.id in stored
+    }
 
 
 async def _chosen(

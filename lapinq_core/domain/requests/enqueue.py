@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.ids import new_ids
+from lapinq_core.domain.ids import new_id, new_ids
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
@@ -71,12 +71,14 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
-def read_task(body: bytes, allowed: Sequence[str] = (), request_id: str | None = None) -> NewTask:
-    """The task that an `EnqueueRequest` in JSON asks for, with a new id.
+def read_task(
+    body: bytes, allowed: Sequence[str] = (), request_id: str | None = None, task_id: str | None = None
+) -> NewTask:
+    """The task that an `EnqueueRequest` in JSON asks for, with a new id unless the client chose one.
 
     `allowed` are patterns of modules, as in `LAPINQ_ALLOWED_MODULES`. Raises `InvalidValue`.
     """
-    return _new_task(decode(_one, body), new_ids(1)[0], datetime.now(UTC), allowed, request_id)
+    return _new_task(decode(_one, body), task_id or new_id(), datetime.now(UTC), allowed, request_id)
 
 
 def read_batch(body: bytes, allowed: Sequence[str] = (), request_id: str | None = None) -> list[NewTask]:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Sequence
 
 import msgspec
-import psycopg
 
 from lapinq_api.overload.database import BUDGET_SECONDS, Database
 from lapinq_api.wire.errors import Overloaded
@@ -21,8 +20,8 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.due_notices import announce
-from lapinq_core.tasks.enqueueing import Taken, take_in
-from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, enqueue_once
+from lapinq_core.tasks.enqueueing import Taken
+from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, store
 
 MAX_AT_ONCE = 500
 MAX_KEYS_AT_ONCE = 100
@@ -58,7 +57,8 @@ class EnqueueBatcher:
         self._paused = 0  # requests that wait for a held key
 
     async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | None:
-        """Returns when `task`, `size` bytes as received, is stored: None, or what an earlier request with `key` got.
+        """Returns when `task`, `size` bytes as received, is stored: None, or what an earlier request got
+        with the same `key` or the same id of the task.
 
         Raises `ValueRefused`, `Overloaded`, `KeyHeld` when another request with the same key has not ended within the
         budget of a write, and `DatabaseUnavailable`, after which the task may be stored anyway.
@@ -154,23 +154,6 @@ class EnqueueBatcher:
         self._paused -= 1
         if not entry.stored.done():  # else its client has disconnected
             self._append(entry)
-
-
-async def store(
-    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
-) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
-    """Stores the tasks of all requests or of none, except those whose key was used before or is held.
-
-    Returns what `enqueue_once` does.
-    """
-    if any(one.key for one in requests):
-        return await enqueue_once(conn, requests)
-    tasks = [task for one in requests for task in one.tasks]
-    stored = [None] * len(requests)
-    if len({task.is_transient for task in tasks}) == 1:
-        return stored, await take_in(conn, tasks)  # one statement is a transaction
-    async with conn.transaction():
-        return stored, await take_in(conn, tasks)
 
 
 class _Entry(msgspec.Struct, gc=False):

@@ -24,7 +24,8 @@ IDEMPOTENCY_KEY = Parameter(
     description=(
         "Makes this request safe to repeat: send the same key again if no answer arrived. The same"
         " request with the same key returns what was stored the first time and stores nothing. Kept for"
-        " 24 hours, separately for each caller."
+        " 24 hours, separately for each caller. A key of the form `task-` and a UUIDv7 of the present time"
+        " becomes the task's id; the client may repeat that request for ten minutes."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 )
@@ -35,8 +36,8 @@ HEADERS = {
 }
 
 
-def key_name(request: Request) -> str | None:
-    """The key with its caller as a prefix; None without the header. Raises `InvalidValue`."""
+def given_key(request: Request) -> str | None:
+    """The key as the client sent it; None without the header. Raises `InvalidValue`."""
     given = [value for name, value in request.scope["headers"] if name == _RAW]
     if not given:
         return None
@@ -44,14 +45,14 @@ def key_name(request: Request) -> str | None:
         raise InvalidValue(HEADER, "must be given once")
     if not _PRINTABLE.fullmatch(given[0]):
         raise InvalidValue(HEADER, f"must have 1 to {MAX_KEY} printable ASCII characters")
-    return f"{_whose(actor_of(request))}\n{given[0].decode()}"
+    return given[0].decode()
 
 
-def key_of(name: str, operation: str, body: bytes) -> Key:
-    """The key called `name` for this exact request. `operation` is its method and path."""
+def stored_key(request: Request, given: str, operation: str, body: bytes) -> Key:
+    """The key of this caller for this exact request. `operation` is its method and path."""
     digest = hashlib.sha256(f"{operation}\n".encode())
     digest.update(body)
-    return Key(name, digest.digest())
+    return Key(f"{_whose(actor_of(request))}\n{given}", digest.digest())
 
 
 def ids_of(earlier: Earlier) -> Ids:

@@ -15,10 +15,12 @@ from lapinq_core.tasks.idempotency import (
     KeyHeld,
     enqueue_once,
     forget_keys,
+    store,
 )
 from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, counts, new_task
 
 
@@ -147,3 +149,39 @@ def test_keys_are_found_and_forgotten_by_their_indexes(database: str) -> None:
         assert "lapinq_idempotency_keys_created_at" in {node.get("Index Name") for node in nodes(forgotten)}
 
     on_connections(database, test)
+
+
+def test_an_id_is_stored_once_and_those_beside_it_are_stored(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        first, keyed = asked(None), asked("k")
+        assert (await store(conn, [first, keyed]))[0] == [None, None]
+        beside, twice = [asked(None, ttl_seconds=0), asked("other"), asked(None)], asked(None)
+        answers, taken = await store(conn, [beside[0], first, keyed, twice, beside[1], twice, beside[2]])
+        repeated = [Earlier(one.ids, True) for one in (first, keyed, twice)]
+        assert answers == [None, repeated[0], repeated[1], None, None, repeated[2], None]
+        assert taken.queues == {"default"}
+        assert await counts(conn) == {"pending": 5}
+        check_invariants(database, [one.tasks[0].id for one in (first, keyed, twice, *beside[1:])])
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_an_id_that_is_being_stored_is_waited_for(database: str, commits: bool) -> None:
+    async def test(one: Conn, two: Conn, third: Conn) -> None:
+        async def is_blocked() -> bool:
+            cursor = await third.execute(
+                "SELECT %s = ANY (pg_blocking_pids(%s))", (one.info.backend_pid, two.info.backend_pid)
+            )
+            return (await cursor.fetchone()) == (True,)
+
+        await one.execute("BEGIN")
+        first, beside = asked(None), asked(None)
+        assert (await store(one, [first]))[0] == [None]
+        repetition = asyncio.create_task(store(two, [first, beside]))
+        assert await eventually_async(is_blocked)
+        await one.execute("COMMIT" if commits else "ROLLBACK")
+        assert (await repetition)[0] == [Earlier(first.ids, True) if commits else None, None]
+        assert await counts(two) == {"pending": 2}
+
+    on_connections(database, test, 3)

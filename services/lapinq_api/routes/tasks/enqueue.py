@@ -1,5 +1,6 @@
 """Enqueues tasks, one by one and in batches."""
 
+import time
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,9 +16,9 @@ from lapinq_api.operations.idempotency import (
     HEADERS,
     IDEMPOTENCY_KEY,
     REPLAYED,
+    given_key,
     ids_of,
-    key_name,
-    key_of,
+    stored_key,
 )
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
@@ -26,6 +27,7 @@ from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.enqueue import MAX_IN_BATCH, EnqueueRequest, read_batch, read_task
 from lapinq_core.domain.requests.values import Id
+from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
 
 
 class Enqueued(msgspec.Struct):
@@ -48,12 +50,19 @@ class EnqueuedBatch(msgspec.Struct):
 
 
 async def enqueue(state: State, request: Request) -> Response:
-    name = key_name(request)
+    given = given_key(request)
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     with await state.admission.decoding(body):
-        task = await off_loop_if_large(body, read_task, body, state.settings.allowed_modules, _id_of(request))
+        now = time.time()
+        task_id = None if given is None else chosen_id(given, now)
+        task = await off_loop_if_large(
+            body, read_task, body, state.settings.allowed_modules, _id_of(request), task_id
+        )
         require(request, Permission.ENQUEUE, task.queue_name)
-        key = None if name is None else await off_loop_if_large(body, key_of, name, _ONE, body)
+        if given is None or (task_id is not None and not needs_key(task, now)):
+            key = None
+        else:
+            key = await off_loop_if_large(body, stored_key, request, given, _ONE, body)
         earlier = await state.enqueue_batcher.put(task, len(body), key)
     if earlier is not None:
         [task_id] = ids_of(earlier)
@@ -65,7 +74,7 @@ async def enqueue(state: State, request: Request) -> Response:
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
-    name = key_name(request)
+    given = given_key(request)
     limit = state.settings.max_batch_payload_size
     body = await read_json(request.scope, request.receive, limit, state.admission)
     with await state.admission.decoding(body):
@@ -74,7 +83,10 @@ async def enqueue_batch(state: State, request: Request) -> Response:
         )
         for queue in {task.queue_name for task in tasks}:
             require(request, Permission.ENQUEUE, queue)
-        key = None if name is None else await off_loop_if_large(body, key_of, name, _MANY, body)
+        if given is None:
+            key = None
+        else:
+            key = await off_loop_if_large(body, stored_key, request, given, _MANY, body)
         earlier = await state.enqueue_batcher.put_all(tasks, len(body), key) if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)

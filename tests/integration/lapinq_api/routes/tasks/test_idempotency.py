@@ -179,6 +179,35 @@ def test_a_key_is_free_again_after_a_day(api: httpx.Client, db: psycopg.Connecti
     assert _stored(db, queue) == 2
 
 
+def test_a_key_that_names_an_id_stores_the_task_under_it_and_no_key(
+    api: httpx.Client, serve: Serve, db: psycopg.Connection
+) -> None:
+    task_id = new_id()
+    key, queue = f"task-{task_id}", task_id
+    first = _post(api, "/api/v1/enqueue", key, _task(queue_name=queue))
+    assert (first.status_code, first.json()) == (201, {"task_id": task_id})
+    assert "idempotency-replayed" not in first.headers
+    for server in (api, serve()):
+        again = _post(server, "/api/v1/enqueue", key, _task(queue_name=queue))
+        assert (again.status_code, again.json()) == (201, {"task_id": task_id})
+        assert again.headers["idempotency-replayed"] == "true"
+    assert (_stored(db, queue), _is_known(db, key)) == (1, False)
+
+
+def test_the_key_is_stored_where_the_id_cannot_tell_a_repetition(
+    api: httpx.Client, db: psycopg.Connection
+) -> None:
+    long_ago = "task-0198f3c2-7a10-7000-8000-000000000001"
+    brief, transient = f"task-{new_id()}", f"task-{new_id()}"
+    for key, ttl in ((long_ago, None), (brief, 5), (transient, 0)):
+        body = _task(queue_name=key, ttl_seconds=ttl)
+        answers = [_post(api, "/api/v1/enqueue", key, body) for _ in range(2)]
+        assert answers[0].json() == answers[1].json()
+        assert answers[1].headers["idempotency-replayed"] == "true"
+        assert _is_known(db, key)
+        assert (f"task-{answers[0].json()['task_id']}" == key) is (key == brief)
+
+
 def _make_older(db: psycopg.Connection, key: str, interval: str) -> None:
     db.execute(
         "UPDATE lapinq_idempotency_keys SET created_at = created_at - %s::interval WHERE key = %s",

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.database.invariants import statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import Program, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
@@ -101,6 +102,27 @@ def test_it_ends_while_no_worker_runs(worker: WorkerProcess, tmp_path: Path) -> 
     worker.said("the worker ended with 9")
     worker.signal(signal.SIGINT)
     assert worker.wait(20) == 0
+
+
+def test_a_second_signal_stops_it_without_waiting_for_its_tasks(
+    database: str, worker: WorkerProcess, tmp_path: Path
+) -> None:
+    worker.said("reloads when")
+    write(tmp_path, "import asyncio\n\nasync def answer():\n    await asyncio.sleep(100)\n")
+    eventually(lambda: boots(worker) == 2, 20)
+    enqueue_all(database, [new_task(module_path=MODULE, task_name="answer", args=[])])
+    eventually(lambda: statuses(database) == {"running": 1}, 20)
+    worker.signal(signal.SIGINT)
+    worker.said("for 1 running task")
+
+    def insist() -> bool:  # again, for two within moments count as one
+        if "releasing" not in worker.output:
+            worker.signal(signal.SIGINT)
+        return "releasing" in worker.output
+
+    eventually(insist, 20, interval=0.5)
+    assert worker.wait() == 0
+    assert statuses(database) == {"pending": 1}
 
 
 def test_changes_during_a_restart_are_not_lost_and_no_worker_outlives_its_parent(

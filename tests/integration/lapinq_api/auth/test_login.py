@@ -10,6 +10,7 @@ import pytest
 from passlib.context import CryptContext
 
 from lapinq_api.app import build_app
+from lapinq_api.auth import first_user
 from lapinq_core.people.logins import MAX_PER_ADDRESS, MAX_PER_NAME, MAX_PER_NAME_AND_ADDRESS, MAX_PER_SESSION
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
@@ -61,7 +62,10 @@ def test_the_default_password_is_warned_of_until_it_is_changed(
     assert not any("default password" in record.getMessage() for record in caplog.records)
 
 
-def test_the_settings_name_the_first_user_and_change_no_later_one(database: str) -> None:
+def test_the_settings_name_the_first_user_and_change_no_later_one(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_user, "FIRST_ATTEMPT_SECONDS", 60.0)  # the server starts once the user is there
     chosen = Settings(database_url=database, admin_username="Ada", admin_password=PASSWORD)
     with serving(build_app(chosen)) as client:
         assert client.post("/login", data=RIGHT).status_code == 401

@@ -38,13 +38,16 @@ def test_a_flush_sends_what_waits_and_not_what_comes_meanwhile(database: str) ->
         await reporter.flush(conn)
         rows = await (await conn.execute("SELECT progress, progress_message FROM lapinq_running")).fetchall()
         assert sorted(rows, key=str) == [(20, "latest"), (None, None)]
-        reporter.note(two, 30, None)
+        reporter.note(one, 40, None)
+        reporter.note(two, 50, None)
         async with await Conn.open(database) as broken:
             await broken.close()
             with pytest.raises(psycopg.OperationalError):
                 await reporter.flush(broken)
+        reporter.note(one, 30, None)
+        reporter.note(two, 60, None)
         await reporter.flush(conn)
         rows = await (await conn.execute("SELECT progress FROM lapinq_running ORDER BY id")).fetchall()
-        assert rows == [(20,), (30,)]
+        assert rows == [(30,), (60,)]
 
     on_connections(database, test)

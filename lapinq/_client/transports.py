@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lapinq._client.calling.replacing import Replaceable
+
 if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
 
@@ -14,4 +16,4 @@ def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
         raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
     from lapinq._client.http.transport import AsyncHttp, SyncHttp
 
-    return AsyncHttp() if is_async else SyncHttp()
+    return Replaceable(AsyncHttp() if is_async else SyncHttp())

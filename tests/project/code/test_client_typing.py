@@ -22,6 +22,7 @@ from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, curr
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
 from lapinq.middleware.sentry import Sentry
+from lapinq.testing import EnqueuedTask, EnqueuedTasks, InlineTasks, captured, inline, running_as, travel
 
 queue = TaskQueue("http://127.0.0.1:8001", "video", timeout=5, api_key=None, default_ttl_seconds=60)
 async_queue = AsyncTaskQueue(default_ttl_seconds=0.5)
@@ -137,6 +138,22 @@ async def main() -> None:
 
 def retry() -> LapinqError:
     return RetryError(countdown=0.5, message="later")
+
+
+def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> None:
+    found: list[EnqueuedTask] = lapinq_captured.assert_enqueued(add, args=[1], queue="video", times=1)
+    failed: list[EnqueuedTask] = lapinq_inline.failed + [one for one in lapinq_inline] + found
+    failed[0].attempts[0].progress.append((50, "half"))
+    with captured() as tasks, inline(raise_failures=True) as ran, running_as(attempt=2) as task:
+        tasks.assert_enqueued("add", kwargs={"a": 1})
+        ran.raise_failures = False
+        task.cancel()
+        reported: list[tuple[int, str | None]] = task.reported
+        print(reported)
+        travel(5.5)
+        tasks.assert_enqueued(5)  # error: reportArgumentType
+        running_as(attempts=2)  # error: reportCallIssue
+        travel()  # error: reportCallIssue
 
 
 # What the function refuses, the task refuses.

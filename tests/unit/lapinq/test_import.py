@@ -57,6 +57,15 @@ def test_the_command_line_starts_without_the_client() -> None:
     assert done.stdout.strip() == "False False"
 
 
+def test_pytest_starts_without_what_the_fixtures_need() -> None:
+    code = (
+        "import sys, pytest; before = set(sys.modules); import lapinq.testing.plugin\n"
+        "print(sorted(name for name in set(sys.modules) - before if 'lapinq' not in name or name.count('.') > 1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['lapinq.testing.plugin']"
+
+
 def test_declaring_tasks_loads_nothing_heavy_either() -> None:
     code = (
         "import sys, lapinq\nqueue = lapinq.TaskQueue()\n@queue.task(timeout=5)\ndef f(): ...\n"

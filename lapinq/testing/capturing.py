@@ -1,0 +1,56 @@
+"""`captured`: records what is enqueued, and runs nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from lapinq._client.calling.calls import Enqueue, EnqueueBatch, ReadResult
+from lapinq._client.calling.replacing import replaced_by
+from lapinq.errors import LapinqError
+from lapinq.testing.enqueued import EnqueuedTasks
+from lapinq.testing.intake import Intake
+from lapinq_core.domain.tasks.state import FINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.settings import ServerSettings
+
+
+@contextlib.contextmanager
+def captured() -> Generator[EnqueuedTasks]:
+    """Records what any queue enqueues while the context lasts. Tasks stay pending: nothing is sent, nothing runs."""
+    tasks = EnqueuedTasks()
+    with replaced_by(_Capturing(Intake(tasks))):
+        yield tasks
+
+
+class _Capturing:
+    """A transport that leads nowhere."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        if isinstance(call, Enqueue | EnqueueBatch):
+            return self._intake.take(call).answer
+        if isinstance(call, ReadResult) and call.wait:
+            task = self._intake.find(call.task_id)
+            if task is not None and task.status not in FINAL:
+                raise LapinqError(
+                    f"nothing runs {task}: it was captured. To wait for results, run tasks with inline() or the"
+                    " fixture lapinq_inline"
+                )
+        return self._intake.tell(call)
+
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        return self.send(call, server, timeout)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,203 @@
+"""`inline`: tasks run as soon as they are enqueued, in this process, and end as they would in a worker.
+
+A task that a running task enqueues runs after it, unless somebody waits for its result. So tasks that enqueue each
+other run in a row, not inside each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus
+from lapinq._client.calling.replacing import replaced_by
+from lapinq.errors import LapinqError, TaskFailed
+from lapinq.testing.clock import travelling
+from lapinq.testing.enqueued import EnqueuedTasks
+from lapinq.testing.intake import Intake
+from lapinq.testing.runs import Run
+from lapinq_core.domain.tasks.state import Status
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.pools.inline import Ended, arun_inline, run_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+    from typing import TypeAlias, TypeVar
+
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.settings import ServerSettings
+    from lapinq.testing.enqueued import EnqueuedTask
+
+    R = TypeVar("R")
+    # Runs the attempts that it yields, and is sent how they ended.
+    Steps: TypeAlias = Generator[Job, Ended, R]
+
+MAX_IN_A_ROW = 10_000
+MAX_JUMPS = 100
+
+_row_of_this_context: ContextVar[deque[Run] | None] = ContextVar("lapinq_inline_row", default=None)
+
+log = logging.getLogger("lapinq.testing")
+
+
+class InlineTasks(EnqueuedTasks):
+    """Each task has its status, its result or error, and its attempts.
+
+    With `raise_failures`, enqueueing a task that fails raises `TaskFailed` from what its function raised.
+    """
+
+    raise_failures = False
+
+    @property
+    def failed(self) -> list[EnqueuedTask]:
+        return [task for task in self if task.status is Status.FAILED]
+
+
+@contextlib.contextmanager
+def inline(*, raise_failures: bool = False) -> Generator[InlineTasks]:
+    """Runs what any queue enqueues while the context lasts.
+
+    Retries run at once. A scheduled or snoozed task runs when `travel` reaches its time, or when somebody waits for its
+    result.
+    """
+    tasks = InlineTasks()
+    tasks.raise_failures = raise_failures
+    runner = _Inline(tasks)
+    with replaced_by(runner), travelling(runner.travel):
+        yield tasks
+
+
+class _Inline:
+    """A transport that runs the tasks it is given."""
+
+    def __init__(self, tasks: InlineTasks) -> None:
+        self._tasks = tasks
+        self._intake = Intake(tasks)
+        self._runs: dict[str, Run] = {}
+        self._delayed: list[Run] = []
+        self._travelled = timedelta()
+        self._claims = 0
+
+    def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        return _drive(self._carry_out(call))
+
+    async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
+        steps = self._carry_out(call)
+        try:
+            job = next(steps)
+            while True:
+                job = steps.send(await arun_inline(job))
+        except StopIteration as stop:
+            return stop.value
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""
+
+    def travel(self, seconds: float) -> None:
+        _drive(self._travel(self._now() + timedelta(seconds=seconds)))
+
+    def _carry_out(self, call: Call) -> Steps[Answer]:
+        match call:
+            case Enqueue() | EnqueueBatch():
+                answer, tasks = self._intake.take(call)
+                runs = [Run(task, self._now()) for task in tasks]
+                self._runs.update((run.task.id, run) for run in runs)
+                yield from self._run_in_a_row(sorted(runs, key=lambda run: -run.task.priority))
+                return answer
+            case ReadResult(wait=wait):
+                if wait and call.task_id in self._runs:
+                    yield from self._finish(self._runs[call.task_id])
+                return self._intake.tell(call)
+            case ReadStatus() | CancelTask():
+                return self._intake.tell(call)
+
+    def _run_in_a_row(self, runs: Iterable[Run]) -> Steps[None]:
+        row = _row_of_this_context.get()
+        if row is not None:  # inside a task
+            row.extend(runs)
+            return
+        row = deque(runs)
+        failures: list[Run] = []
+        token = _row_of_this_context.set(row)
+        try:
+            for _ in range(MAX_IN_A_ROW):
+                if not row:
+                    break
+                run = row.popleft()
+                yield from self._run(run)
+                if run.has_failed:
+                    failures.append(run)
+            else:
+                raise LapinqError(f"tasks enqueued more than {MAX_IN_A_ROW} others in a row")
+        finally:
+            _row_of_this_context.reset(token)
+        if failures and self._tasks.raise_failures:
+            raise _failure(failures[0]) from failures[0].failure
+
+    def _run(self, run: Run) -> Steps[None]:
+        while run.task.status is Status.PENDING:
+            if run.due > self._now():
+                if run not in self._delayed:
+                    self._delayed.append(run)
+                return
+            self._claims += 1
+            started = run.start(self._claims, self._now())
+            if started is None:
+                return
+            if isinstance(started, Job):
+                run.end(started, (yield started), self._now())
+            else:
+                run.end(None, started, self._now())
+            if run.has_failed:
+                log.error("%s failed: %s", run.task, run.task.attempts[-1].traceback or run.task.error)
+
+    def _finish(self, run: Run) -> Steps[None]:
+        """Runs it as often as it takes, at the times for which it asks."""
+        for _ in range(MAX_JUMPS):
+            if run.task.status is not Status.PENDING:
+                return
+            self._move_to(run.due)
+            if _row_of_this_context.get() is None:
+                yield from self._run_in_a_row([run])
+            else:
+                yield from self._run(run)
+        raise LapinqError(f"{run.task} was snoozed {MAX_JUMPS} times while somebody waited for its result")
+
+    def _travel(self, until: datetime) -> Steps[None]:
+        for _ in range(MAX_IN_A_ROW):
+            run = min(self._delayed, key=lambda run: run.due, default=None)
+            if run is None or run.due > until:
+                self._move_to(until)
+                return
+            self._delayed.remove(run)
+            self._move_to(run.due)
+            yield from self._run_in_a_row([run])
+        raise LapinqError(f"more than {MAX_IN_A_ROW} tasks fell due")
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self._travelled
+
+    def _move_to(self, at: datetime) -> None:
+        self._travelled = max(self._travelled, at - datetime.now(UTC))
+
+
+def _drive(steps: Steps[R]) -> R:
+    try:
+        job = next(steps)
+        while True:
+            job = steps.send(run_inline(job))
+    except StopIteration as stop:
+        return stop.value
+
+
+def _failure(run: Run) -> TaskFailed:
+    task = run.task
+    return TaskFailed(f"{task} failed: {task.error}", task_id=task.id, status=task.status, error=task.error)

@@ -1,0 +1,134 @@
+"""One task that runs inline, from attempt to attempt."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+import msgspec
+
+from lapinq.errors import LapinqError
+from lapinq.testing.enqueued import Attempt
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Nothing, Release, Retry, decide
+from lapinq_core.domain.tasks.state import Status
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.outcomes import raised
+from lapinq_worker.running.pools.inline import Ended
+from lapinq_worker.running.targets import load_target
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lapinq.testing.enqueued import EnqueuedTask
+    from lapinq_core.domain.tasks.decide import Next
+
+MAX_RUNS = 1000
+# The middle: a random delay is neither lengthened nor shortened.
+_RAND = 0.5
+
+
+class Run:
+    """`due` is the time of the next attempt. `failure` is what the function raised in the last attempt of a task that
+    failed."""
+
+    def __init__(self, task: EnqueuedTask, now: datetime) -> None:
+        self.task = task
+        self.due = now if task.scheduled_at is None else max(now, task.scheduled_at)
+        self.failure: BaseException | None = None
+        self._enqueued_at = now
+        self._starts = 0
+
+    @property
+    def has_failed(self) -> bool:
+        return self.task.status is Status.FAILED
+
+    def start(self, claim_seq: int, now: datetime) -> Job | Ended | None:
+        """The next attempt as a worker would claim it; how it ended if its function can't be found. None if the task
+        has expired."""
+        task = self.task
+        if task.ttl_seconds and now > self._enqueued_at + timedelta(seconds=task.ttl_seconds):
+            task.status = Status.EXPIRED
+            return None
+        if len(task.attempts) >= MAX_RUNS:
+            raise LapinqError(f"{task} ran {MAX_RUNS} times and asks to run again")
+        self._starts += 1
+        attempt = Attempt(number=self._starts)
+        task.attempts = [*task.attempts, attempt]
+        task.status = Status.RUNNING
+        try:
+            target = load_target(task.module_path, task.task_name)
+        except Exception as error:  # noqa: BLE001  # user code: importing a module runs it
+            return Ended(raised(error), error)
+        host = Host(
+            Limits(),
+            note_progress=lambda _claim, percent, message: attempt.progress.append((percent, message)),
+        )
+        return Job(self._claim(claim_seq), target, host)
+
+    def end(self, job: Job | None, ended: Ended, now: datetime) -> None:
+        """Decides what follows the attempt. `job` is None if it had no function."""
+        task = self.task
+        attempt = task.attempts[-1]
+        attempt.log = (job.log_text() if job is not None else None) or ""
+        policy = job.policy if job is not None else self._claim(0).policy
+        if task.is_transient:
+            policy = msgspec.structs.replace(policy, max_retries=0)
+        step = decide(policy, self._starts, ended.outcome, _RAND)
+        self._settle(step, attempt, now)
+        if self.has_failed:
+            self.failure = ended.error
+
+    def _settle(self, step: Next, attempt: Attempt, now: datetime) -> None:
+        task = self.task
+        match step:
+            case Complete(result=result):
+                task.status, task.result = Status.COMPLETED, result
+            case Fail(error=error, traceback=traceback):
+                task.status = Status.FAILED
+                task.error = attempt.error = error
+                attempt.traceback = traceback
+            case Retry(delay=delay, error=error, traceback=traceback):
+                task.status, self.due = Status.PENDING, now
+                attempt.error, attempt.traceback, attempt.delay = error, traceback, delay
+            case Release(error=error, delay=delay):
+                task.status, self.due = Status.PENDING, now + timedelta(seconds=delay)
+                attempt.error, attempt.delay = error, delay
+                self._starts -= 1
+            case Drop(reason=reason):
+                task.status = Status.CANCELLED
+                task.error = attempt.error = reason
+            case Nothing():  # it would take a database to end in a transaction
+                raise AssertionError(step)
+            case _:
+                assert_never(step)
+
+    def _claim(self, claim_seq: int) -> Claim:
+        task = self.task
+        return Claim(
+            "" if task.is_transient else task.id,
+            task.task_name,
+            task.module_path,
+            _json(task.args),
+            _json(task.kwargs),
+            self._starts,
+            task.max_retries,
+            task.retry_delay,
+            task.retry_backoff,
+            -task.priority,
+            claim_seq,
+            timeout=task.timeout_seconds,
+            claim_seq=claim_seq,
+            enqueued_at=None if task.is_transient else self._enqueued_at.timestamp(),
+            metadata=_json(task.metadata),
+            request_id=task.request_id,
+            queue_name=task.queue_name,
+            token=str(uuid.uuid4()),
+        )
+
+
+def _json(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))

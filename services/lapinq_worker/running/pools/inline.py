@@ -1,0 +1,99 @@
+"""Runs one attempt where it is called, in plain code or on the running event loop. For tests of the user's code.
+
+Nothing enforces a time limit, and nothing can stop the function.
+"""
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, cast
+
+from lapinq_core.domain.errors import TimeLimit
+from lapinq_core.domain.tasks.context import running
+from lapinq_core.domain.tasks.outcome import Outcome
+from lapinq_worker.running.job import Job, decode_arguments
+from lapinq_worker.running.outcomes import raised, returned
+
+
+class Ended(NamedTuple):
+    """How an attempt ended, and what its function raised."""
+
+    outcome: Outcome
+    error: BaseException | None = None
+
+
+# Others, such as KeyboardInterrupt and what pytest.fail() raises, are meant for the test run.
+_THE_TASKS_OWN = (Exception, SystemExit, TimeLimit, asyncio.CancelledError)
+
+
+def run_inline(job: Job) -> Ended:
+    """Runs a coroutine on an event loop of its own, in another thread if one runs here."""
+    job.started = time.perf_counter()
+    try:
+        value = contextvars.copy_context().run(_call, job)
+    except _THE_TASKS_OWN as error:
+        return _raised(job, error)
+    return Ended(returned(value, job.host.limits.max_result_size))
+
+
+async def arun_inline(job: Job) -> Ended:
+    """Runs a coroutine on the running event loop, and a plain function in a thread, so that it blocks nothing."""
+    if not job.target.is_coroutine:
+        return await asyncio.to_thread(run_inline, job)
+    job.started = time.perf_counter()
+    try:
+        value = await asyncio.create_task(_acall(job))
+    except _THE_TASKS_OWN as error:
+        caller = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and caller is not None and caller.cancelling():
+            raise
+        return _raised(job, error)
+    return Ended(returned(value, job.host.limits.max_result_size))
+
+
+def _call(job: Job) -> Any:
+    running.set(job)
+    args, kwargs = decode_arguments(job.claim.args, job.claim.kwargs)
+    value = job.target.function(*args, **kwargs)
+    if value is not None and isinstance(value, Coroutine):
+        return _run_coroutine(cast("Coroutine[Any, Any, Any]", value))
+    return value
+
+
+async def _acall(job: Job) -> Any:
+    running.set(job)
+    args, kwargs = decode_arguments(job.claim.args, job.claim.kwargs)
+    return await job.target.function(*args, **kwargs)
+
+
+def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    return _in_thread(lambda: asyncio.run(coroutine))
+
+
+def _in_thread(work: Callable[[], Any]) -> Any:
+    values: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            values.append(work())
+        except BaseException as error:  # noqa: BLE001  # raised again by the caller
+            errors.append(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(run,), name="lapinq inline")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return values[0]
+
+
+def _raised(job: Job, error: BaseException) -> Ended:
+    return Ended(raised(error, job.target.handling, job.target.function), error)

@@ -1,0 +1,133 @@
+"""What `captured` takes in, and what its assertions say."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from lapinq import AsyncTaskQueue, LapinqError, TaskQueue, TaskRef
+from lapinq.errors import RequestRefused
+from lapinq.testing import EnqueuedTasks, captured, inline
+
+queue = TaskQueue("http://192.0.2.1", "mail")
+async_queue = AsyncTaskQueue("http://192.0.2.1")
+
+
+@queue.task
+def confirm(order: int, language: str = "en", *, day: date | None = None) -> None: ...
+
+
+@queue.task(priority=3, metadata={"by": "test"})
+def remind(*orders: int) -> None: ...
+
+
+@async_queue.task
+async def pack(order: int) -> None: ...
+
+
+def test_it_takes_the_tasks_of_all_queues_and_sends_nothing(lapinq_captured: EnqueuedTasks) -> None:
+    ref = confirm.queue(1)
+    remind.options(queue_name="slow", ttl_seconds=0).queue(1, 2)
+    answer = queue.batch_enqueue([confirm.entry(2), {"module_path": "elsewhere", "task_name": "audit"}])
+    assert [str(task) for task in lapinq_captured] == [
+        f"{__name__}.confirm(1) in queue 'mail'",
+        f"{__name__}.remind(1, 2) in queue 'slow'",
+        f"{__name__}.confirm(2) in queue 'mail'",
+        "elsewhere.audit() in queue 'mail'",
+    ]
+    assert (ref.status_code, ref.task_id, ref.status()) == (201, lapinq_captured[0].id, "pending")
+    assert answer.json() == {"task_ids": [task.id for task in lapinq_captured][2:]}
+    assert (lapinq_captured[1].priority, lapinq_captured[1].metadata) == (3, {"by": "test"})
+    assert TaskRef(answer, queue.server_url, None).status_code == 201
+
+
+async def _enqueue(order: int) -> TaskRef:
+    return await pack.aqueue(order)
+
+
+def test_it_takes_those_of_coroutines(lapinq_captured: EnqueuedTasks) -> None:
+    import asyncio
+
+    ref = asyncio.run(_enqueue(3))
+    [task] = lapinq_captured.assert_enqueued(pack, args=[3])
+    assert task.id == ref.task_id
+
+
+def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> None:
+    with pytest.raises(RequestRefused, match="max_retries") as caught:
+        confirm.options(max_retries=1000).queue(1).raise_for_status()
+    assert caught.value.details[0]["loc"] == "max_retries"
+    assert (
+        queue.batch_enqueue([confirm.entry(1), confirm.options(priority=2**40).entry(1)]).status_code == 400
+    )
+    assert len(lapinq_captured) == 0
+
+
+def test_a_repeated_idempotency_key_enqueues_nothing(lapinq_captured: EnqueuedTasks) -> None:
+    once = confirm.options(idempotency_key="order 1")
+    assert once.queue(1).task_id == once.queue(1).task_id
+    with pytest.raises(RequestRefused, match="Idempotency-Key"):
+        once.queue(2).raise_for_status()
+    assert len(lapinq_captured) == 1
+
+
+def test_a_wait_for_a_captured_task_says_that_nothing_runs_it(lapinq_captured: EnqueuedTasks) -> None:
+    ref = confirm.queue(1)
+    with pytest.raises(LapinqError, match="lapinq_inline"):
+        ref.result()
+    lapinq_captured.clear()
+    assert (len(lapinq_captured), ref.status()) == (0, "pending")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"task": confirm}, 3),
+        ({"task": "confirm"}, 3),
+        ({"task": remind}, 1),
+        ({"task": confirm, "args": [1]}, 2),
+        ({"task": confirm, "args": (), "kwargs": {"order": 1}}, 2),
+        ({"task": confirm, "kwargs": {"order": 1}, "queue": "mail"}, 1),
+        ({"task": confirm, "args": [2], "kwargs": {"day": date(2026, 1, 2), "language": "es"}}, 1),
+        ({"task": "confirm", "args": [1], "kwargs": {}}, 1),
+        ({"task": remind, "args": [1, 2]}, 1),
+        ({"task": confirm, "args": [3], "times": 0}, 0),
+        ({"task": confirm, "times": 3}, 3),
+    ],
+)
+def test_assert_enqueued_finds_a_task_by_what_is_given(wanted: dict[str, Any], found: int) -> None:
+    with captured() as tasks:
+        confirm.queue(1)
+        confirm.options(queue_name="other").queue(order=1)
+        confirm.queue(2, "es", day=date(2026, 1, 2))
+        remind.queue(1, 2)
+        assert len(tasks.assert_enqueued(**wanted)) == found
+
+
+def test_a_failed_assertion_lists_what_was_enqueued() -> None:
+    with captured() as tasks:
+        with pytest.raises(AssertionError) as caught:
+            tasks.assert_enqueued(confirm, args=[1])
+        assert str(caught.value) == f"{__name__}.confirm(1) was not enqueued.\nNothing was enqueued."
+        confirm.queue(1, language="es")
+        with pytest.raises(AssertionError) as caught:
+            tasks.assert_enqueued(confirm, args=[1], queue="slow")
+        assert str(caught.value) == (
+            f"{__name__}.confirm(1) was not enqueued in queue 'slow'.\n"
+            f"Enqueued, in this order:\n  {__name__}.confirm(1, language='es') in queue 'mail'"
+        )
+        with pytest.raises(AssertionError, match=r"confirm was enqueued once, not 2 times\."):
+            tasks.assert_enqueued(confirm, times=2)
+        for order in range(60):
+            confirm.queue(order)
+        with pytest.raises(AssertionError, match="and 11 more"):
+            tasks.assert_enqueued(remind)
+
+
+def test_the_innermost_context_takes_the_calls() -> None:
+    with captured() as outer, inline() as inner:
+        confirm.queue(1)
+        assert (len(outer), len(inner)) == (0, 1)
+    with captured() as outer:
+        confirm.queue(1)
+        assert len(outer) == 1

@@ -10,7 +10,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
-from lapinq_api.lifespan import EmbeddedService
+from lapinq_api.embedded.service_runner import EmbeddedService
 from lapinq_core.runtime.settings import Settings, load_settings
 
 _DATABASE_URL = "postgresql://localhost:5432/lapinq"

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp
 from lapinq_api import dashboard
 from lapinq_api.auth.startup_warnings import warn_of_risky_settings
 from lapinq_api.dashboard.page import unavailable
-from lapinq_api.lifespan import EmbeddedService, make_lifespan
+from lapinq_api.embedded.service_runner import EmbeddedService
+from lapinq_api.lifespan import make_lifespan
 from lapinq_api.middleware.access_log import write_line
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
@@ -23,6 +24,7 @@ from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.read_only import ReadOnly
 from lapinq_api.middleware.refused_changes import RefusedChanges
 from lapinq_api.middleware.request_id import RequestId
+from lapinq_api.middleware.running import Running
 from lapinq_api.middleware.same_origin import SameOrigin
 from lapinq_api.middleware.security_headers import SecurityHeaders
 from lapinq_api.middleware.timing import Timing
@@ -54,8 +56,7 @@ def build_app(
         middleware.append(Middleware(RateLimit, settings.rate_limit))
     middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counters), write_line)))
     # Errors raised below become responses here, so the layers above add their headers to them, too.
-    middleware.append(Middleware(ErrorResponses))
-    middleware.append(Middleware(HostNames, state))
+    middleware += [Middleware(ErrorResponses), Middleware(Running, state), Middleware(HostNames, state)]
     if settings.read_only:
         middleware.append(Middleware(ReadOnly))
     middleware += [

@@ -9,7 +9,7 @@ import msgspec
 from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
-from lapinq_api.lifespan import EmbeddedService
+from lapinq_api.embedded.service_runner import EmbeddedService
 from lapinq_api.serving.server import listening, serve
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD

@@ -89,6 +89,11 @@ class State:
         self._connected = None
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the application's lifespan runs."""
+        return self._connected is not None
+
+    @property
     def database(self) -> Database:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().database

@@ -7,12 +7,12 @@ same origin as this server, so neither `Origin` nor CORS gives it away. Only the
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from lapinq_api.auth.api_key import actor_by_key, check_key_throttle
 from lapinq_api.state import State
-from lapinq_api.wire.errors import Refused, answer
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.path import route_path
+from lapinq_api.wire.socket_refusal import refuse_socket
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.host_names import is_sure, read_host_names
 
@@ -43,7 +43,7 @@ class HostNames:
         except LapinqError as error:
             if scope["type"] == "http":
                 raise
-            await _deny(WebSocket(scope, receive, send), error)
+            await refuse_socket(scope, receive, send, error)
             return
         await self._app(scope, receive, send)
 
@@ -66,12 +66,3 @@ class HostNames:
             return True
         check_key_throttle(scope)
         return False
-
-
-async def _deny(socket: WebSocket, error: LapinqError) -> None:
-    """Rejects the handshake with the HTTP error, or with 403 if the server can't send that."""
-    refusal = answer(error)
-    if refusal is not None and "websocket.http.response" in socket.scope.get("extensions", {}):
-        await socket.send_denial_response(refusal)
-    else:
-        await socket.close()

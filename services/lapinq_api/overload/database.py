@@ -106,6 +106,10 @@ class Database:
         self.check()
         return await self._finished(budget, self._scan(verb, *args, **kwargs))
 
+    def admit_calls(self) -> None:
+        """The schema has been found."""
+        self.is_ready = True
+
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if trying is pointless."""
         if self.breaker.is_open:

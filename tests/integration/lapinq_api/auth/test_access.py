@@ -1,18 +1,12 @@
 """The API key and the rate limit: what they guard, and what stays open."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from lapinq_api.app import build_app
-from lapinq_core.runtime.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
-from tests.support.http.serving import serving
 
 Serve = Callable[..., httpx.Client]
 
@@ -45,21 +39,6 @@ def test_options_and_health_need_no_key_and_the_dashboard_takes_a_session(serve:
     for headers in ({}, {"X-API-Key": "secret"}):
         page = client.get("/", headers=headers)
         assert (page.status_code, page.headers["location"]) == (303, "/login")
-
-
-def test_the_key_guards_an_application_mounted_below_a_prefix_too(api_database: str) -> None:
-    inner = build_app(Settings(database_url=api_database, api_key="secret"))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with inner.router.lifespan_context(inner):
-            yield
-
-    outer = Starlette(routes=[Mount("/tasks/api", inner)], lifespan=lifespan)
-    with serving(outer) as client:
-        assert client.get("/tasks/api/api/v1/queues").status_code == 401
-        assert client.get("/tasks/api/api/v1/queues", headers={"X-API-Key": "secret"}).status_code == 200
-        assert client.get("/tasks/api/health").status_code == 200
 
 
 def test_beyond_the_rate_limit_the_api_answers_429_and_the_rest_goes_on(serve: Serve) -> None:

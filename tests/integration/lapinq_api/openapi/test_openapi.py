@@ -1,28 +1,21 @@
 """The description that a server gives of itself, and whether what the database answers is as described."""
 
 import re
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from lapinq_api.app import build_app
 from lapinq_api.operations.bodies.objects import AttemptObject, AttemptOutcome, ResultObject, TaskObject
 from lapinq_api.routes import OPERATIONS
 from lapinq_api.routes.tasks.results import NotFinished
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
-from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections
-from tests.support.http.serving import serving
 from tests.support.rows.factories import Conn
 
 pytestmark = pytest.mark.http
@@ -95,21 +88,6 @@ def test_attempts_of_every_outcome_are_as_described(
 # The document
 
 
-@pytest.fixture
-def mounted(api_database: str) -> Iterator[httpx.Client]:
-    """A client of a server that has the application below a prefix."""
-    app = build_app(Settings(database_url=api_database))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with app.router.lifespan_context(app):
-            yield
-
-    outer = Starlette(routes=[Mount("/tasks", app)], lifespan=lifespan)
-    with serving(outer) as client:
-        yield client
-
-
 def test_a_server_describes_itself_to_anybody(serve: Serve) -> None:
     closed = serve(api_key="a key")
     response = closed.get("/openapi.json")
@@ -120,11 +98,6 @@ def test_a_server_describes_itself_to_anybody(serve: Serve) -> None:
     assert document["servers"] == [{"url": "/"}]
     assert len([method for path in document["paths"].values() for method in path]) == len(OPERATIONS)
     assert closed.get("/docs").status_code == 200
-
-
-def test_the_document_tells_of_the_prefix_that_a_server_is_mounted_at(mounted: httpx.Client) -> None:
-    assert mounted.get("/tasks/openapi.json").json()["servers"] == [{"url": "/tasks"}]
-    assert mounted.get("/tasks/docs").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

@@ -1,19 +1,12 @@
 """Sessions over HTTP: how long they hold, the list of one's own, and what ends them."""
 
-import re
-from collections.abc import AsyncGenerator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 
 import httpx
 import psycopg
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from lapinq_api.app import build_app
-from lapinq_core.runtime.settings import Settings
 from tests.support.http.people import PASSWORD, add_user, browser, log_in
-from tests.support.http.serving import serving
 
 
 @pytest.fixture
@@ -96,23 +89,3 @@ def test_a_token_is_nowhere_in_the_database(api: httpx.Client, api_database: str
             rows = conn.execute(f"SELECT t::text FROM {table} t").fetchall()  # pyright: ignore[reportArgumentType]
             assert rows
             assert not any(token in row[0] or PASSWORD in row[0] for row in rows)
-
-
-def test_below_a_prefix_the_dashboard_stays_below_it(api_database: str) -> None:
-    inner = build_app(Settings(database_url=api_database))
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with inner.router.lifespan_context(inner):
-            yield
-
-    with serving(Starlette(routes=[Mount("/tasks", inner)], lifespan=lifespan)) as client:
-        assert client.get("/tasks/").headers["location"] == "/tasks/login"
-        answer = client.post("/tasks/login", data={"username": "lapinq", "password": "lapinq"})
-        assert answer.headers["location"] == "/tasks/"
-        assert "Path=/tasks;" in answer.headers["set-cookie"]
-        assert client.get("/tasks/").status_code == 200
-        page = client.get("/tasks/admin/users").text
-        assert re.search(r'href="../static/\w+/dashboard.css"', page)
-        assert client.get("/tasks/logout").headers["location"] == "/tasks/login"
-        assert client.get("/tasks/me").status_code == 401

@@ -158,3 +158,24 @@ def test_only_a_failed_task_is_requeued(database: str) -> None:
         assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)
 
     on_connections(database, test)
+
+
+def test_promotion_and_expiry_wait_for_no_lock(database: str) -> None:
+    async def test(conn: Conn, other: Conn) -> None:
+        expired = await enqueue(conn, 2, ttl_seconds=60.0)
+        later_expired = await enqueue(conn, 2, ttl_seconds=60.0, scheduled_at=later(3600))
+        due = await enqueue(conn, 2, scheduled_at=later(3600))
+        past = "lapinq_now() - interval '1 second'"
+        await conn.execute(f"UPDATE lapinq_ready SET expires_at = {past}")
+        await conn.execute(f"UPDATE lapinq_delayed SET expires_at = {past} WHERE expires_at IS NOT NULL")
+        await conn.execute(f"UPDATE lapinq_delayed SET due_at = {past} WHERE expires_at IS NULL")
+        held = [expired[0], later_expired[0], due[0]]
+        async with other.transaction():
+            for table in ("lapinq_ready", "lapinq_delayed"):
+                await other.execute(f"SELECT FROM {table} WHERE id = ANY(%s) FOR UPDATE", [held])
+            assert await maintenance_jobs.expire(conn) == 2
+            assert (await maintenance_jobs.promote(conn))[0] == 1
+        assert await maintenance_jobs.expire(conn) == 2
+        assert (await maintenance_jobs.promote(conn))[0] == 1
+
+    on_connections(database, test, 2)

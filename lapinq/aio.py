@@ -33,8 +33,10 @@ class AsyncTaskQueue(QueueBase):
         default_ttl_seconds: float | None = None,
         *,
         middleware: Iterable[Middleware] | None = (),
+        typed: bool = True,
     ) -> None:
-        """`timeout` is in seconds, for each of connecting, sending and receiving."""
+        """`timeout` is in seconds, for each of connecting, sending and receiving. Without `typed` arguments arrive as
+        JSON has them, whatever the annotations."""
         super().__init__(
             open_transport(server_url, is_async=True),
             server_url,
@@ -43,6 +45,7 @@ class AsyncTaskQueue(QueueBase):
             api_key,
             default_ttl_seconds,
             middleware,
+            typed=typed,
         )
 
     async def batch_enqueue(

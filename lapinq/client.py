@@ -33,8 +33,10 @@ class TaskQueue(QueueBase):
         default_ttl_seconds: float | None = None,
         *,
         middleware: Iterable[Middleware] | None = (),
+        typed: bool = True,
     ) -> None:
-        """`timeout` is in seconds, for each of connecting, sending and receiving."""
+        """`timeout` is in seconds, for each of connecting, sending and receiving. Without `typed` arguments arrive as
+        JSON has them, whatever the annotations."""
         super().__init__(
             open_transport(server_url),
             server_url,
@@ -43,6 +45,7 @@ class TaskQueue(QueueBase):
             api_key,
             default_ttl_seconds,
             middleware,
+            typed=typed,
         )
 
     def batch_enqueue(

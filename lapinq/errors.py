@@ -9,6 +9,7 @@ from lapinq_core.domain.errors import (
     RetryError,
     Snooze,
     TimeLimit,
+    TypeMismatch,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "TaskFailed",
     "TaskNotImportable",
     "TimeLimit",
+    "TypeMismatch",
 ]
 
 # All arguments have defaults, because unpickling calls the class with the message alone and then sets the attributes.

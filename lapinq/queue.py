@@ -28,8 +28,8 @@ R = TypeVar("R")
 
 
 class QueueBase:
-    """Settings are plain attributes. A change applies from the next request on. `middleware` can't change, because each
-    task takes it along to the worker."""
+    """Settings are plain attributes. A change applies from the next request on. `middleware` and `typed` can't change,
+    because each task takes them along to the worker."""
 
     def __init__(
         self,
@@ -40,6 +40,8 @@ class QueueBase:
         api_key: str | None,
         default_ttl_seconds: float | None,
         middleware: Iterable[Middleware] | None,
+        *,
+        typed: bool = True,
     ) -> None:
         self.server_url = server_url
         self.queue_name = queue_name
@@ -48,11 +50,17 @@ class QueueBase:
         self.default_ttl_seconds = default_ttl_seconds
         self._transport = transport
         self._middleware = _checked_middleware(middleware)
+        self._is_typed = typed
 
     @property
     def middleware(self) -> tuple[Middleware, ...]:
         """Goes around the queue's requests and, in a worker, around its tasks. The first is the outermost."""
         return self._middleware
+
+    @property
+    def typed(self) -> bool:
+        """Whether the arguments of its tasks arrive as annotated."""
+        return self._is_typed
 
     @overload
     def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
@@ -73,6 +81,7 @@ class QueueBase:
         timeout: float | None = None,
         retry: RetrySchedule | Sequence[float] | None = None,
         no_retry_for: NoRetryFor | None = None,
+        typed: bool | None = None,
     ) -> TaskDecorator: ...
     def task(
         self,
@@ -90,6 +99,7 @@ class QueueBase:
         timeout: float | None = None,
         retry: RetrySchedule | Sequence[float] | None = None,
         no_retry_for: NoRetryFor | None = None,
+        typed: bool | None = None,
     ) -> Task[P, R] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
@@ -99,11 +109,12 @@ class QueueBase:
 
         `retry` sets the delay before each retry, instead of `retry_delay` and `retry_backoff`. A list has one delay
         for each retry and so sets their number. An exception listed in `no_retry_for` fails the task without a retry.
-        The worker reads both from the code it runs.
+        The worker reads both from the code it runs, and also `typed`: whether arguments arrive as annotated.
 
         Raises TypeError, ValueError and `lapinq.errors.InvalidValue` for a wrong `timeout`, `retry` or `no_retry_for`.
         """
-        handling = make_handling(retry, no_retry_for, self._middleware)
+        typed = self._is_typed if typed is None else typed
+        handling = make_handling(retry, no_retry_for, self._middleware, typed=typed)
         options: TaskOptions = {
             "queue_name": queue_name,
             "scheduled_at": scheduled_at,

@@ -62,8 +62,10 @@ class Task(Generic[P, R]):
         options: TaskOptions | None = None,
         handling: Handling | None = None,
         plans: tuple[Plan, ...] | None = None,
+        arguments: Arguments | None = None,
     ) -> None:
-        """The queue owns `transport`. `plans` defaults to those of `function`, if that is a task itself.
+        """The queue owns `transport`. `plans` defaults to those of `function`, if that is a task itself. Copies share
+        `arguments`.
 
         Raises TypeError if `function` is none.
         """
@@ -77,7 +79,8 @@ class Task(Generic[P, R]):
         self._queue = queue
         self._transport = transport
         self._options: TaskOptions = options or {}
-        self._arguments = Arguments(plain, self.task_name)
+        is_typed = handling is None or handling.typed
+        self._arguments = arguments or Arguments(plain, self.task_name, typed=is_typed)
         self._module: str | None = None
         # A function that wraps another task has copied these from it.
         for copied in ("__lapinq_handling__", "__lapinq_schedules__"):
@@ -94,6 +97,7 @@ class Task(Generic[P, R]):
             self.__lapinq_schedules__ = declare(
                 plans, self._scheduled_entry, plain.__module__
             )  # for a scheduler
+            self._arguments.forget_annotations()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.__wrapped__(*args, **kwargs)
@@ -101,9 +105,9 @@ class Task(Generic[P, R]):
     def queue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
         """Enqueue a call with these arguments. Blocks until the server has answered.
 
-        Before anything is sent, it raises TypeError if the arguments don't fit the function or have no JSON form,
-        ValueError for NaN and infinities, and `TaskNotImportable`. Raises `ServerUnavailable` if there is no answer. A
-        refusal is logged, and `task_id` of the ref raises it.
+        Before anything is sent, it raises TypeError if the arguments don't fit the function and its annotations or have
+        no JSON form, ValueError for NaN and infinities, and `TaskNotImportable`. Raises `ServerUnavailable` if there is
+        no answer. A refusal is logged, and `task_id` of the ref raises it.
         """
         if not self._queue.middleware:
             return self._send(self._checked_entry(args, kwargs))
@@ -128,6 +132,7 @@ class Task(Generic[P, R]):
         """The entry that `queue` would send with these arguments, for `batch_enqueue`."""
         if self._options.get("idempotency_key") is not None:
             raise TypeError("an entry has no idempotency_key: give it to batch_enqueue")
+        self._arguments.check_types(args, kwargs)
         return self._checked_entry(args, kwargs)
 
     def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
@@ -136,9 +141,9 @@ class Task(Generic[P, R]):
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
         """
         unknown = changes.keys() - TaskOptions.__annotations__.keys()
-        if unknown & {"retry", "no_retry_for"}:
+        if unknown & {"retry", "no_retry_for", "typed"}:
             raise TypeError(
-                "retry and no_retry_for belong in the decorator: the worker reads them from the code"
+                "retry, no_retry_for and typed belong in the decorator: the worker reads them from the code"
             )
         if unknown:
             raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
@@ -173,6 +178,7 @@ class Task(Generic[P, R]):
             options=options,
             handling=self._handling,
             plans=plans,
+            arguments=self._arguments,
         )
 
     def _send(self, entry: dict[str, Any]) -> TaskRef:

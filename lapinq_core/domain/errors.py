@@ -89,3 +89,17 @@ class InvalidValue(LapinqError):
 
     def __reduce__(self) -> tuple[type["InvalidValue"], tuple[str, str]]:
         return type(self), (self.loc, self.msg)
+
+
+class TypeMismatch(LapinqError, TypeError):
+    """A value does not fit its annotation.
+
+    `argument` is the name of the parameter, or the index of an argument beyond them; None for a result.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, task_name: str = "", argument: str | int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.task_name = task_name
+        self.argument = argument

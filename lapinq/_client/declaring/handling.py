@@ -1,4 +1,4 @@
-"""How a worker handles the function: retries and middleware. They stay with the function and are not sent."""
+"""How a worker handles the function: retries, middleware, typing. They stay with the function and are not sent."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def make_handling(
     retry: RetrySchedule | Sequence[float] | None,
     no_retry_for: NoRetryFor | None,
     middleware: tuple[Middleware, ...],
+    *,
+    typed: bool = True,
 ) -> Handling | None:
     """None if all of it is left at the defaults. Raises TypeError and `InvalidValue`."""
-    if retry is None and not no_retry_for and not middleware:
+    if retry is None and not no_retry_for and not middleware and typed:
         return None
     from lapinq_core.domain.tasks.handling import Handling
 
     schedule = None if retry is None else _schedule(retry)
-    return Handling(schedule, _exception_types(no_retry_for or ()), middleware)
+    return Handling(schedule, _exception_types(no_retry_for or ()), middleware, typed)
 
 
 def check_retry_options(handling: Handling | None, options: Mapping[str, Any]) -> None:

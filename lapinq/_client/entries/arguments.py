@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from lapinq._client.entries.encoding import encode
+from lapinq_core.domain.annotations.argument_label import argument_label
 
 if TYPE_CHECKING:
+    import inspect
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import msgspec
+
+    from lapinq_core.domain.annotations.typed_function import TypedParameters
 
 
 class Arguments:
-    """Errors begin with the name of the task and name the parameter."""
+    """Errors begin with the name of the task and name the parameter. `typed`: they must fit the annotations, too."""
 
-    def __init__(self, function: Callable[..., Any], task_name: str) -> None:
+    def __init__(self, function: Callable[..., Any], task_name: str, *, typed: bool = True) -> None:
         self._function = function
         self._task_name = task_name
+        self._is_typed = typed
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Raises TypeError for arguments that the function doesn't accept."""
@@ -28,21 +34,45 @@ class Arguments:
                 raise TypeError(f"{self._task_name}(): {error}") from None
 
     def encode(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of the entry with its arguments as JSON. Raises like `encoding.encode`."""
+        """A copy of the entry with its arguments as JSON.
+
+        Raises like `encoding.encode`, and `TypeMismatch` for an argument that would not fit its annotation in a worker.
+        """
+        args, kwargs = self._encode(entry.get("args") or (), entry.get("kwargs") or {})
+        if self._typed_parameters is not None:
+            self._typed_parameters.check(args, kwargs)
+        return {**entry, "args": args, "kwargs": kwargs}
+
+    def check_types(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Raises like `encode`, if any annotation acts."""
+        if self._typed_parameters is not None:
+            self._typed_parameters.check(*self._encode(args, kwargs))
+
+    def forget_annotations(self) -> None:
+        """Resolve them again when they are next needed: while its module is imported, what is below doesn't exist."""
+        vars(self).pop("_typed_parameters", None)
+
+    def _encode(
+        self, positional: Iterable[Any], named: Mapping[str, Any]
+    ) -> tuple[list[msgspec.Raw], dict[str, msgspec.Raw]]:
         names = self._positional_names()
-        positional: Iterable[Any] = entry.get("args") or ()
-        named: Mapping[str, Any] = entry.get("kwargs") or {}
         args = [encode(value, self._label(next(names, number))) for number, value in enumerate(positional)]
         kwargs = {name: encode(value, self._label(name)) for name, value in named.items()}
-        return {**entry, "args": args, "kwargs": kwargs}
+        return args, kwargs
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature | None:
-        try:
-            # Without following __wrapped__: a decorator in between may supply arguments itself.
-            return inspect.signature(self._function, follow_wrapped=False)
-        except ValueError:  # written in C, without a signature
+        from lapinq_core.domain.annotations.hints import signature_of
+
+        return signature_of(self._function)
+
+    @functools.cached_property
+    def _typed_parameters(self) -> TypedParameters | None:
+        if not self._is_typed:
             return None
+        from lapinq_core.domain.annotations.typed_function import typed_parameters
+
+        return typed_parameters(self._function, self._task_name)
 
     def _positional_names(self) -> Iterator[str]:
         parameters = self._signature.parameters.values() if self._signature is not None else ()
@@ -51,5 +81,4 @@ class Arguments:
         )
 
     def _label(self, argument: str | int) -> str:
-        label = repr(argument) if isinstance(argument, str) else str(argument + 1)
-        return f"{self._task_name}(): argument {label}"
+        return argument_label(self._task_name, argument)

@@ -33,13 +33,19 @@ def encode(value: Any, name: str) -> msgspec.Raw:
 
 
 def _as_basic_type(value: Any) -> Any:
-    """msgspec doesn't encode subclasses of the basic types. They are sent as their base type."""
+    """msgspec doesn't encode subclasses of the basic types, which are sent as their base type, and Pydantic's types."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
         return int.__int__(value)
     if isinstance(value, float):
         return float.__float__(value)
+    from lapinq_core.domain.annotations.kinds import is_pydantic
+
+    if is_pydantic(type(value)):
+        from lapinq_core.domain.annotations.pydantic_types import dump
+
+        return dump(value)
     raise TypeError(f"{object.__repr__(value)} has no JSON form")
 
 

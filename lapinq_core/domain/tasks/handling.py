@@ -12,9 +12,10 @@ HANDLING = "__lapinq_handling__"
 class Handling(msgspec.Struct, frozen=True):
     """`retry` is the schedule of retries; exceptions in `no_retry_for` fail the task immediately.
 
-    `middleware` wraps the function, the first outermost.
+    `middleware` wraps the function, the first outermost. `typed` is whether arguments arrive as annotated.
     """
 
     retry: RetrySchedule | None = None
     no_retry_for: tuple[type[BaseException], ...] = ()
     middleware: tuple[Middleware, ...] = ()
+    typed: bool = True

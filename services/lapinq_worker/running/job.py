@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,14 +22,24 @@ _keywords = msgspec.json.Decoder(dict[str, Any])
 _EMPTY = 2  # the length of "[]" and "{}"
 
 
+Decode = Callable[[bytes | msgspec.Raw, bytes | msgspec.Raw], tuple[Sequence[Any], dict[str, Any]]]
+"""Makes what a function is called with of the JSON text of positional and keyword arguments."""
+
+
 class Target:
-    """A function: whether calling it gives a coroutine, how long it takes, and what its decorator says."""
+    """A function: whether calling it gives a coroutine, how long it takes, and what its decorator says.
 
-    __slots__ = ("function", "handling", "is_coroutine", "run_time")
+    Call it with what `decode` makes of the task's arguments.
+    """
 
-    def __init__(self, function: Callable[..., Any], handling: Handling | None = None) -> None:
+    __slots__ = ("decode", "function", "handling", "is_coroutine", "run_time")
+
+    def __init__(
+        self, function: Callable[..., Any], handling: Handling | None = None, decode: Decode | None = None
+    ) -> None:
         self.function = function
         self.handling = handling
+        self.decode = decode or decode_arguments
         self.is_coroutine = inspect.iscoroutinefunction(function)
         self.run_time = RunTime()
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 import lapinq_core
+from lapinq_core.domain.annotations.json_values import as_json_value
 from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.handling import Handling
@@ -29,13 +30,14 @@ from lapinq_core.domain.tasks.outcome import (
     Unstorable,
 )
 from lapinq_core.importing import TaskNotAllowed, TaskNotFound
+from lapinq_worker.running.annotated import ArgumentsMismatch
 
 MAX_ERROR_CHARACTERS = 2_000
 MAX_TRACEBACK_CHARACTERS = 20_000
 MAX_SIGNATURE_CHARACTERS = 500
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=as_json_value)
 
 
 def _within(folder: Path, *parts: str) -> str:
@@ -58,6 +60,7 @@ _ABOVE_THE_USER = (
 _BETWEEN = (
     str(_CORE / "domain" / "tasks" / "middleware.py"),
     str(_RUNNING / "targets.py"),
+    str(_RUNNING / "annotated.py"),
     _SHIPPED_MIDDLEWARE,
 )
 # Where a function is called: an error that comes from there was raised by the call itself.
@@ -101,6 +104,8 @@ def raised(
         case _:
             pass
     described = f"{name}: {text}" if text else name
+    if isinstance(error, ArgumentsMismatch):
+        return Refused(_storable(text, MAX_ERROR_CHARACTERS))  # they don't fit at a retry either
     if function is not None and isinstance(error, TypeError) and _is_from_the_call(error):
         described = f"{described[:MAX_ERROR_CHARACTERS]}; {_signature(function)}"
     described = _storable(described, MAX_ERROR_CHARACTERS)
@@ -122,7 +127,7 @@ def _unstorable(reason: str) -> Unstorable:
 
 
 def _holds_no_number(value: object) -> bool:
-    todo = [msgspec.to_builtins(value)]
+    todo = [msgspec.to_builtins(value, enc_hook=as_json_value)]
     while todo:
         item = todo.pop()
         if isinstance(item, float):

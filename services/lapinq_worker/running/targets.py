@@ -9,10 +9,12 @@ import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
+from lapinq_core.domain.annotations.typed_function import TypedParameters, typed_parameters
 from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.handling import Handling
 from lapinq_core.domain.tasks.middleware import Middleware, aaround, around
 from lapinq_core.importing import find
+from lapinq_worker.running.annotated import as_annotated, hand_over
 from lapinq_worker.running.job import Target
 
 
@@ -24,24 +26,35 @@ def load_target(
     Raises `TaskNotFound`, and anything the module raises.
     """
     function, handling = find(module_path, task_name, allowed)
-    return make_target(function, handling, middleware)
+    is_typed = handling is None or handling.typed
+    return make_target(
+        function, handling, middleware, typed_parameters(function, task_name) if is_typed else None
+    )
 
 
 def make_target(
-    function: Callable[..., Any], handling: Handling | None = None, middleware: Sequence[Middleware] = ()
+    function: Callable[..., Any],
+    handling: Handling | None = None,
+    middleware: Sequence[Middleware] = (),
+    parameters: TypedParameters | None = None,
 ) -> Target:
-    """A target of `function`, inside the middleware: the worker's is outside the queue's."""
+    """A target of `function`, inside the middleware: the worker's is outside the queue's.
+
+    With `parameters` the function gets its arguments as annotated. The middleware sees if they don't fit.
+    """
     layers = (*middleware, *(handling.middleware if handling is not None else ()))
+    called = function if parameters is None else as_annotated(function, parameters)
+    decode = None if parameters is None else hand_over
     if not layers:
-        return Target(function, handling)
+        return Target(called, handling, decode)
     # The middleware asks for the task when it is called; the caller has set `context.running` by then.
     if inspect.iscoroutinefunction(function):
-        surrounded = aaround(layers, current_task, function)
+        surrounded = aaround(layers, current_task, called)
     else:
-        surrounded = around(layers, current_task, _to_its_end(function))
+        surrounded = around(layers, current_task, _to_its_end(called))
     # Not functools.update_wrapper: attributes of the function might be taken for those of what is around it.
     surrounded.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
-    return Target(surrounded, handling)
+    return Target(surrounded, handling, decode)
 
 
 def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,14 +1,17 @@
 import asyncio
+import dataclasses
 import functools
 import inspect
 import pickle
 import typing
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lapinq import AsyncTaskQueue, Task, TaskQueue
+from lapinq.errors import TypeMismatch
 
 queue = TaskQueue()
 
@@ -61,6 +64,24 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
 @with_session
 def save(session: str, row: int) -> tuple[str, int]:
     return session, row
+
+
+queue_without_typing = TaskQueue(typed=False)
+
+
+def order(key: uuid.UUID) -> None: ...
+
+
+typed = queue.task(order)
+
+
+@queue.every("1h", args=[{"value": 1}])
+def planned(value: "Later") -> None: ...
+
+
+@dataclasses.dataclass
+class Later:
+    value: int
 
 
 def test_a_task_is_called_like_the_function() -> None:
@@ -180,6 +201,38 @@ def test_nan_is_refused_with_the_name_of_the_argument() -> None:
     number: Any = float("nan")
     with pytest.raises(ValueError, match=r"^add\(\): argument 'b' cannot be sent as JSON: it holds NaN"):
         add.queue(1, number)
+
+
+def test_arguments_must_fit_the_annotations_that_a_worker_reads_them_by() -> None:
+    for send in (
+        typed.queue,
+        typed.entry,
+        typed.options(priority=1).queue,
+        AsyncTaskQueue().task(typed).queue,
+    ):
+        with pytest.raises(TypeMismatch, match=r"^order\(\): argument 'key': Invalid UUID$") as error:
+            typing.cast("Any", send)("x")
+        assert (error.value.task_name, error.value.argument) == ("order", "key")
+    key = uuid.UUID(int=1)
+    assert typed.entry(key)["args"] == [key]
+    assert typed.entry(typing.cast("Any", str(key)))["args"] == [str(key)]
+
+
+def test_without_typing_nothing_but_the_signature_is_checked() -> None:
+    off: Any = queue.task(typed=False)(order)
+    assert off.entry("x")["args"] == ["x"]
+    assert not queue_without_typing.typed
+    assert typing.cast("Any", queue_without_typing.task(order)).entry("x")["args"] == ["x"]
+    with pytest.raises(TypeMismatch):
+        typing.cast("Any", queue_without_typing.task(typed=True)(order)).entry("x")
+
+
+def test_a_schedule_checks_the_arguments_by_annotations_that_resolve_later_too() -> None:
+    with pytest.raises(TypeMismatch, match=r"^order\(\): argument 'key': Invalid UUID$"):
+        queue.every("1h", args=["x"])(order)
+    assert planned.entry(Later(1))["args"] == [Later(1)]
+    with pytest.raises(TypeMismatch, match="argument 'value': Expected `object`, got `int`"):
+        planned.entry(typing.cast("Any", 5))
 
 
 def test_in_a_class_a_static_method_is_called_and_enqueued() -> None:

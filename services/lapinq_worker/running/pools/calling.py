@@ -2,15 +2,14 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, cast
 
 import msgspec
 
 from lapinq_core.domain.tasks.context import Attempt, running
-from lapinq_core.domain.tasks.handling import Handling
 from lapinq_core.domain.tasks.outcome import Outcome
-from lapinq_worker.running.job import decode_arguments
+from lapinq_worker.running.job import Target
 from lapinq_worker.running.outcomes import MAX_RESULT_BYTES, raised, returned
 
 
@@ -25,33 +24,33 @@ class _NoGate:
 
 
 def call(
-    function: Callable[..., Any],
+    target: Target,
     args: bytes | msgspec.Raw,
     kwargs: bytes | msgspec.Raw,
     attempt: Attempt | None = None,
-    handling: Handling | None = None,
     max_result_size: int = MAX_RESULT_BYTES,
     gate: Gate | None = None,
 ) -> Outcome:
-    """Calls `function` in its own context, so that context variables do not leak into the next call.
+    """Calls the function in its own context, so that context variables do not leak into the next call.
 
     `current_task()` returns `attempt` there.
     """
     gate = gate or _NoGate()
+    function = target.function
     try:
-        positional, keywords = decode_arguments(args, kwargs)
+        positional, keywords = target.decode(args, kwargs)
         context = contextvars.copy_context()
         gate.is_open = True
         value = context.run(_run, attempt, function, positional, keywords)
         gate.is_open = False
     except BaseException as error:  # noqa: BLE001  # user code
         gate.is_open = False
-        return raised(error, handling, function)
+        return raised(error, target.handling, function)
     return returned(value, max_result_size)
 
 
 def _run(
-    attempt: Attempt | None, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    attempt: Attempt | None, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> object:
     if attempt is not None:
         running.set(attempt)

@@ -27,7 +27,7 @@ from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Raised, TimedOut, WorkerLost
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
-from lapinq_worker.running.job import Job, decode_arguments
+from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.outcomes import raised, returned
 from lapinq_worker.running.pools.verdict import verdict
@@ -176,7 +176,7 @@ class EventLoopPool:
                 if len(claim.args) == len(claim.kwargs) == _EMPTY:
                     coroutine = job.target.function()
                 else:
-                    args, kwargs = decode_arguments(claim.args, claim.kwargs)
+                    args, kwargs = job.target.decode(claim.args, claim.kwargs)
                     coroutine = job.target.function(*args, **kwargs)
                 if coroutine.__class__ is not types.CoroutineType:
                     # A function that is marked as a coroutine function may return any awaitable.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Outcome
-from lapinq_worker.running.job import Job, decode_arguments
+from lapinq_worker.running.job import Job
 from lapinq_worker.running.outcomes import raised, returned
 
 
@@ -55,7 +55,7 @@ async def arun_inline(job: Job) -> Ended:
 
 def _call(job: Job) -> Any:
     running.set(job)
-    args, kwargs = decode_arguments(job.claim.args, job.claim.kwargs)
+    args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
     value = job.target.function(*args, **kwargs)
     if value is not None and isinstance(value, Coroutine):
         return _run_coroutine(cast("Coroutine[Any, Any, Any]", value))
@@ -64,7 +64,7 @@ def _call(job: Job) -> Any:
 
 async def _acall(job: Job) -> Any:
     running.set(job)
-    args, kwargs = decode_arguments(job.claim.args, job.claim.kwargs)
+    args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
     return await job.target.function(*args, **kwargs)
 
 

@@ -179,13 +179,11 @@ class ThreadPool:
                     self._done.extend(Unsettled(job, Unstarted(), 0.0) for job in chunk.jobs)
                 self._waiting.discard(chunk)
             while (job := _begin(thread)) is not None:
-                target, claim = job.target, job.claim
                 outcome = call(
-                    target.function,
-                    claim.args,
-                    claim.kwargs,
+                    job.target,
+                    job.claim.args,
+                    job.claim.kwargs,
                     attempt=job,
-                    handling=target.handling,
                     max_result_size=self._limits.max_result_size,
                 )
                 with thread.lock:

@@ -12,7 +12,7 @@ from lapinq_core.domain.ids import new_ids
 from lapinq_core.upkeep import maintenance
 from tests.integration.lapinq_worker.desk import Desk, at_desk, task_of, until, working
 from tests.support.database.invariants import check_invariants
-from tests.support.sample import tasks
+from tests.support.sample import tasks, typed_tasks
 from tests.support.sample.starts import starts
 
 
@@ -287,6 +287,38 @@ def test_many_tasks_of_all_kinds_end_as_they_should(database: str) -> None:
             ended = await desk.ended(*ids)
         assert Counter(task.status for task in ended) == {"completed": 660, "failed": 60}
         assert Counter(task.attempts for task in ended) == {1: 680, 2: 20, 3: 20}
+        check_invariants(database, ids)
+
+    at_desk(database, test)
+
+
+def test_arguments_arrive_as_annotated_where_the_function_runs(database: str) -> None:
+    line = {"product": "0198f3c2-7a10-7000-8000-000000000001", "colour": "red"}
+    order = {"number": 1, "lines": [line]}
+    noon = "2026-05-01T12:00:00Z"
+
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            ids = [
+                await desk.hand_in(typed_tasks.take, order, line, noon, 5, "", "1", kwargs={"due": None}),
+                await desk.hand_in(typed_tasks.atake, order, kwargs={"due": "2026-05-01"}),
+                await desk.hand_in(typed_tasks.untyped, order, noon),
+                await desk.hand_in(typed_tasks.complete, order),
+                await desk.hand_in(typed_tasks.atake, {**order, "number": 0}, max_retries=3),
+                await desk.hand_in(typed_tasks.take, order, {**line, "colour": "blue"}, max_retries=3),
+            ]
+            ended = await desk.ended(*ids)
+        assert [(task.result or task.error, task.attempts) for task in ended] == [
+            ('["Order","Line","datetime","int","str",["Decimal"],{"data":"bytes"},{"due":"NoneType"}]', 1),
+            ('["Order",["Line"],{"due":"date"}]', 1),
+            ('["dict","str"]', 1),
+            (
+                '{"number":1,"lines":[{"product":"0198f3c2-7a10-7000-8000-000000000001","colour":"red"}]}',
+                1,
+            ),
+            ("atake(): argument 'order': Input should be greater than 0 - at `$.number`", 1),
+            ("take(): argument 'line': Invalid enum value 'blue' - at `$.colour`", 1),
+        ]
         check_invariants(database, ids)
 
     at_desk(database, test)

@@ -248,7 +248,7 @@ def test_the_traceback_begins_at_the_users_frame() -> None:
     from lapinq_worker.running.pools.calling import call
     from tests.support.sample.tasks import fail
 
-    outcome = call(fail, b'["no good"]', b"{}")
+    outcome = call(Target(fail), b'["no good"]', b"{}")
     assert isinstance(outcome, Raised)
     assert outcome.traceback is not None
     first = outcome.traceback.splitlines()[1]

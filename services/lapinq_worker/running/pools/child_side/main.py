@@ -121,11 +121,10 @@ class _Caller:
         if not isinstance(target, Target):
             return target
         return call(
-            target.function,
+            target,
             asked.args,
             asked.kwargs,
             attempt,
-            target.handling,
             self._greeting.max_result_size,
             self._time_limit,
         )

@@ -94,9 +94,9 @@ def test_the_older_options_can_be_taken_back_beside_a_schedule() -> None:
     assert entry(queue.task(retry=FixedDelay(1))(work).options(retry_delay=None)) == {}
 
 
-@pytest.mark.parametrize("option", ["retry", "no_retry_for"])
+@pytest.mark.parametrize("option", ["retry", "no_retry_for", "typed"])
 def test_what_belongs_to_the_decorator_is_no_option_of_a_call(option: str) -> None:
-    with pytest.raises(TypeError, match="retry and no_retry_for belong in the decorator"):
+    with pytest.raises(TypeError, match="retry, no_retry_for and typed belong in the decorator"):
         queue.task(work).options(**{option: [1]})  # pyright: ignore[reportArgumentType]
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pydantic
 import pytest
 
 from lapinq._client.entries.encoding import encode
@@ -40,6 +41,15 @@ class Box(msgspec.Struct):
     share: float
 
 
+class User(pydantic.BaseModel):
+    id: uuid.UUID
+    share: float = 0.5
+
+
+class Login(pydantic.BaseModel):
+    password: pydantic.SecretStr
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -59,6 +69,7 @@ class Box(msgspec.Struct):
         (OrderedDict([("a", 1)]), {"a": 1}),
         ([Label("x"), Count(3), Share(0.5), None], ["x", 3, 0.5, None]),
         (b"\x00\xff", "AP8="),
+        ([User(id=uuid.UUID(int=1))], [{"id": "00000000-0000-0000-0000-000000000001", "share": 0.5}]),
     ],
 )
 def test_values_with_a_json_form_are_encoded(value: Any, expected: Any) -> None:
@@ -81,11 +92,17 @@ def test_a_value_without_a_json_form_is_a_type_error_that_names_it(value: Any) -
         Share("nan"),
         Size(1, float("nan")),  # pyright: ignore[reportArgumentType]
         Box(Size(1), float("inf")),
+        [User(id=uuid.UUID(int=1), share=float("nan"))],
     ],
 )
 def test_nan_and_infinity_are_refused_wherever_they_are(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^size cannot be sent as JSON: it holds NaN or an infinite number"):
         encode(value, "size")
+
+
+def test_a_secret_that_a_model_masks_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^login cannot be sent as JSON: it holds a secret"):
+        encode(Login(password=pydantic.SecretStr("x")), "login")
 
 
 def test_a_list_inside_itself_is_refused() -> None:

@@ -1,0 +1,120 @@
+"""Functions that get their arguments as annotated, as a target's caller sees them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from lapinq_core.domain.annotations.typed_function import typed_parameters
+from lapinq_core.domain.errors import TypeMismatch
+from lapinq_core.domain.tasks.context import CurrentTask
+from lapinq_core.domain.tasks.decide import Fail, decide
+from lapinq_core.domain.tasks.middleware import Middleware
+from lapinq_core.domain.tasks.outcome import Completed, Outcome, Raised, Refused
+from lapinq_core.domain.tasks.retry import RetryPolicy
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.calling import call
+from lapinq_worker.running.targets import load_target, make_target
+from tests.support.sample import typed_tasks
+from tests.unit.lapinq_worker.claims import make_claim
+
+ID = UUID("0198f3c2-7a10-7000-8000-000000000001")
+LINE = {"product": str(ID), "colour": "red"}
+ORDER = {"number": 1, "lines": [LINE]}
+
+
+class Watching(Middleware):
+    """Notes what passes it."""
+
+    def __init__(self) -> None:
+        self.seen = list[Any]()
+
+    def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
+        try:
+            result = call()
+        except Exception as error:
+            self.seen.append(error)
+            raise
+        self.seen.append(result)
+        return result
+
+
+def outcome_of(task_name: str, *args: Any, middleware: tuple[Middleware, ...] = (), **kwargs: Any) -> Outcome:
+    """How a task of `typed_tasks` ends in a thread or a child process."""
+    target = load_target(typed_tasks.__name__, task_name, (), middleware)
+    attempt = Job(make_claim(), target, Host(Limits()))
+    return call(target, msgspec.json.encode(args), msgspec.json.encode(kwargs), attempt)
+
+
+def test_arguments_arrive_as_annotated_inside_the_middleware() -> None:
+    watching = Watching()
+    for middleware in ((), (watching,)):
+        outcome = outcome_of(
+            "take",
+            ORDER,
+            LINE,
+            "2026-05-01T12:00:00",
+            "5",
+            None,
+            "1.5",
+            data="AA==",
+            due="2026-05-01",
+            middleware=middleware,
+        )
+        assert isinstance(outcome, Completed), outcome
+        assert msgspec.json.decode(outcome.result) == [
+            "Order",
+            "Line",
+            "datetime",
+            "str",
+            "NoneType",
+            ["Decimal"],
+            {"data": "bytes"},
+            {"due": "date"},
+        ]
+    assert len(watching.seen) == 1
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_a_misfit_is_refused_names_the_argument_and_passes_the_middleware(is_watched: bool) -> None:
+    watching = Watching()
+    outcome = outcome_of("Shop.close", "noon", middleware=(watching,) if is_watched else ())
+    message = "Shop.close(): argument 'at': Invalid RFC3339 encoded datetime"
+    assert outcome == Refused(message)
+    assert decide(RetryPolicy(max_retries=5), 1, outcome, 0.5) == Fail(message)
+    assert [type(error).__mro__[1] for error in watching.seen] == ([TypeMismatch] if is_watched else [])
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_a_wrong_number_of_arguments_still_shows_the_signature(is_watched: bool) -> None:
+    outcome = outcome_of("Shop.close", middleware=(Watching(),) if is_watched else ())
+    assert isinstance(outcome, Raised)
+    assert outcome.error.endswith("; the signature is close(at: 'datetime') -> 'Order'")
+
+
+def test_a_mismatch_that_the_functions_own_code_raises_may_be_retried() -> None:
+    def enqueue(key: UUID) -> None:
+        raise TypeMismatch(f"other(): argument 'key': {key}")
+
+    target = make_target(enqueue, parameters=typed_parameters(enqueue, "enqueue"))
+    assert isinstance(call(target, msgspec.json.encode([ID]), b"{}"), Raised)
+
+
+def test_switched_off_arguments_arrive_as_json_has_them() -> None:
+    assert outcome_of("untyped", ORDER, "noon") == Completed('["dict","str"]')
+
+
+def test_a_coroutine_gets_them_too() -> None:
+    target = load_target(typed_tasks.__name__, "atake")
+    assert target.is_coroutine
+    args, kwargs = target.decode(msgspec.json.encode([ORDER]), b'{"due":"2026-05-01"}')
+    assert asyncio.run(target.function(*args, **kwargs)) == ["Order", ["Line"], {"due": "date"}]
+
+
+def test_a_model_is_a_result() -> None:
+    assert outcome_of("Shop.close", "2026-05-01T12:00:00") == Completed('{"number":2026,"lines":[]}')

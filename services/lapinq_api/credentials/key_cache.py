@@ -62,14 +62,11 @@ class KeyCache:
             return None
         digest = digest_of(key)
         now = self._clock()
-        found = (
-            self._known.get(digest, now)
-            or self._unknown.get(digest, now)
-            or await self._find_uncached(digest)
-        )
-        if found.actor is not None and found.actor.id is not None:
-            self._uses.add(found.actor.id, now)
-        return found.actor
+        cached = self._known.get(digest, now) or self._unknown.get(digest, now)
+        actor = cached.actor if cached is not None else await self._find_uncached(digest)
+        if actor is not None and actor.id is not None:
+            self._uses.add(actor.id, now)
+        return actor
 
     def on_notify(self, payload: str) -> None:
         """A message on `ACCESS_CHANNEL`: a key was deleted. An empty payload (some may be lost) changes nothing."""
@@ -92,7 +89,7 @@ class KeyCache:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._note(self._uses.all(), self._clock())
 
-    async def _find_uncached(self, digest: bytes) -> "_Found":
+    async def _find_uncached(self, digest: bytes) -> Actor | None:
         answer = self._in_flight.get(digest) or self._pending.get(digest)
         if answer is None:
             self._database.check()
@@ -110,7 +107,7 @@ class KeyCache:
         if isinstance(found, Exception):
             # A new error for each: one raised many times would accumulate tracebacks.
             raise type(found)(*found.args) if isinstance(found, LapinqError) else found
-        return _Found(found, 0.0)
+        return found
 
     async def _look_up(self) -> None:
         try:

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lapinq.testing.capturing import captured
     from lapinq.testing.clock import travel
+    from lapinq.testing.databases import Database, database
     from lapinq.testing.direct_calls import RunningTask, running_as
     from lapinq.testing.enqueued import Attempt, EnqueuedTask, EnqueuedTasks
     from lapinq.testing.runner import InlineTasks, inline
+    from lapinq.testing.workers import DatabaseWorker
 
 __all__ = [
     "Attempt",
+    "Database",
+    "DatabaseWorker",
     "EnqueuedTask",
     "EnqueuedTasks",
     "InlineTasks",
     "RunningTask",
     "captured",
+    "database",
     "inline",
     "running_as",
     "travel",
@@ -26,11 +31,14 @@ __all__ = [
 
 _MODULE_OF = {
     "Attempt": "enqueued",
+    "Database": "databases",
+    "DatabaseWorker": "workers",
     "EnqueuedTask": "enqueued",
     "EnqueuedTasks": "enqueued",
     "InlineTasks": "runner",
     "RunningTask": "direct_calls",
     "captured": "capturing",
+    "database": "databases",
     "inline": "runner",
     "running_as": "direct_calls",
     "travel": "clock",

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lapinq.testing import EnqueuedTasks, InlineTasks
+    from lapinq.testing import Database, DatabaseWorker, EnqueuedTasks, InlineTasks
 
 
 @pytest.fixture
@@ -28,3 +28,20 @@ def lapinq_inline() -> Iterator[InlineTasks]:
 
     with inline() as tasks:
         yield tasks
+
+
+@pytest.fixture
+def lapinq_database() -> Iterator[Database]:
+    """A migrated PostgreSQL database for this test alone."""
+    from lapinq.testing import database
+
+    with database() as found:
+        yield found
+
+
+@pytest.fixture
+def lapinq_worker(lapinq_database: Database) -> DatabaseWorker:
+    """Runs the tasks in `lapinq_database`."""
+    from lapinq.testing import DatabaseWorker
+
+    return DatabaseWorker(lapinq_database)

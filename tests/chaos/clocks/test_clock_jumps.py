@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 
+from lapinq_core.db.moved_clock import move_clock
 from lapinq_core.domain.tasks.task import NewTask
-from tests.support.database.database_clock import move_clock
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
 from tests.support.programs.processes import QUICK_LEASE, WorkerProcess

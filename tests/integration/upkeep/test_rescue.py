@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from lapinq_core.db.moved_clock import clock_moved_by
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
 from lapinq_core.fleet import workers
@@ -11,7 +12,7 @@ from lapinq_core.fleet.workers import Health, Jump
 from lapinq_core.tasks import actions
 from lapinq_core.upkeep import rescuing
 from lapinq_core.upkeep.rescuing import MAX_SUSPECTS
-from tests.support.database.database_clock import clock_moved_by, database_time
+from tests.support.database.database_clock import database_time
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, beat, claim, complete, enqueue, make_late, status
 from tests.support.rows.figures import sums

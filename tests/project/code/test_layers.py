@@ -122,8 +122,11 @@ def test_only_the_settings_read_the_environment() -> None:
         for path in sources(*PACKAGES)
         if re.search(r"(?<!load_settings\()os\.environ|os\.getenv", path.read_text())
     }
-    # The one asks where the system keeps a user's data, the other hands its environment on to psql.
-    assert readers == {"lapinq_core/db/embedded/folder.py", "lapinq/commands/db.py"}
+    assert readers == {
+        "lapinq_core/db/embedded/folder.py",  # where the system keeps a user's data
+        "lapinq/commands/db.py",  # hands its environment on to psql
+        "lapinq/testing/databases.py",  # tests have no settings but this one
+    }
 
 
 def test_nothing_has_a_name_that_says_nothing() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from lapinq_core.db.moved_clock import move_clock
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import operators
@@ -18,7 +19,6 @@ from lapinq_core.fleet.workers import Health
 from lapinq_worker.liveness.heartbeat import Heartbeat
 from lapinq_worker.running.clocks import moment
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
-from tests.support.database.database_clock import move_clock
 from tests.support.database.invariants import check_invariants
 from tests.support.database.proxy import proxy
 from tests.support.database.running import on_connections

@@ -5,8 +5,10 @@ import json
 import threading
 import time
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -91,6 +93,18 @@ def reports() -> dict[str, Any]:
     }
 
 
+@dataclass
+class Parcel:
+    id: UUID
+    due: date
+
+
+@queue.task
+def ship(parcel: Parcel, *, extras: set[str]) -> Parcel:
+    log.append((type(parcel), parcel.due, extras))
+    return parcel
+
+
 @layered.task
 def wrapped() -> None:
     log.append("in")
@@ -136,6 +150,18 @@ def test_a_task_has_run_when_it_is_enqueued(lapinq_inline: InlineTasks) -> None:
     assert add.options(ttl_seconds=0).queue("a", "b").task_id is None
     assert [task.result for task in lapinq_inline] == ["3", "[1,2]", '"ab"']
     lapinq_inline.assert_enqueued(add, args=[1, 2], times=1)
+
+
+def test_arguments_arrive_as_annotated_or_fail_the_task(lapinq_inline: InlineTasks) -> None:
+    parcel = Parcel(UUID(int=7), date(2026, 1, 2))
+    ship.queue(parcel, extras={"gift"})
+    assert log == [(Parcel, parcel.due, {"gift"})]
+    lapinq_inline.assert_enqueued(ship, args=[parcel], kwargs={"extras": {"gift"}})
+    entry = {**ship.entry(parcel, extras=set()), "args": [{"id": "7", "due": "tomorrow"}]}
+    queue.batch_enqueue([entry])
+    [failed] = lapinq_inline.failed
+    assert "argument 'parcel'" in (failed.error or "")
+    assert len(failed.attempts) == 1
 
 
 def test_an_attempt_that_fails_is_retried_at_once(lapinq_inline: InlineTasks) -> None:

@@ -85,7 +85,7 @@ def children_of(pid: int) -> set[int]:
     """Those that run tasks, dead ones too until they are waited for. A test run has other children besides."""
     found = Path(f"/proc/{pid}/task").glob("*/children")
     children = {int(child) for path in found for child in path.read_text().split()}
-    return {child for child in children if b"/keeper.py" not in command_of(child)}
+    return {child for child in children if b"embedded.keeper" not in command_of(child)}
 
 
 def command_of(pid: int) -> bytes:

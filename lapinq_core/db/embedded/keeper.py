@@ -1,7 +1,7 @@
-"""Keeps a PostgreSQL for as long as somebody holds its standard input: a program of its own, which no signal to a test
-run reaches. When the run ends, in whichever way, it stops the server and removes the folder.
+"""Keeps a temporary server for as long as somebody holds its standard input: a program of its own, which no signal to a
+test run reaches. When the run ends, in whichever way, it stops the server and removes the folder.
 
-Arguments: the folder, and the programs to run if they are not to be sought.
+Arguments: the folder, and the directory of PostgreSQL's programs if they are not to be searched for.
 """
 
 import shutil
@@ -17,7 +17,8 @@ def keep(directory: Path, pg_bin: Path | None) -> None:
         signal.signal(number, signal.SIG_IGN)
     try:
         with EmbeddedDatabase(directory / "data", pg_bin).use() as url:
-            print(url, flush=True)
+            sys.stdout.write(f"{url}\n")
+            sys.stdout.flush()
             sys.stdin.readline()
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -79,7 +79,11 @@ def is_pydantic(found: Any) -> bool:
     return (
         "pydantic" in sys.modules
         and isinstance(found, type)
-        and (hasattr(found, "__get_pydantic_core_schema__") or hasattr(found, "__pydantic_validator__"))
+        and (
+            hasattr(found, "__get_pydantic_core_schema__")
+            or hasattr(found, "__pydantic_validator__")
+            or found.__module__.startswith("pydantic_core.")
+        )
     )
 
 

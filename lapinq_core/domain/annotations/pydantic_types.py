@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import to_jsonable_python
 
 __all__ = ["ValidationError", "adapter_of", "describe", "dump", "read"]
 
@@ -52,7 +51,7 @@ def dump(value: object) -> Any:
     if isinstance(value, BaseModel):
         dumped = value.model_dump(mode="json", round_trip=True, by_alias=not _READS_NAMES)
     else:
-        dumped = to_jsonable_python(value, round_trip=True)
+        dumped = _adapter(type(value)).dump_python(value, mode="json", round_trip=True)
     if _MASKED in msgspec.json.encode(dumped):
         raise ValueError("it holds a secret, of which Pydantic shows asterisks only")
     return dumped

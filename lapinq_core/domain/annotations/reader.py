@@ -1,7 +1,7 @@
 """Reads JSON as an annotation wants it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import msgspec
 
@@ -18,13 +18,13 @@ class Misfit(ValueError):
     """A value doesn't fit an annotation. The message says why and where inside the value."""
 
 
-def make_reader(annotation: Any) -> Reader | None:
-    """None for an annotation whose values arrive as JSON has them.
+def make_reader(annotation: Any, *, or_none: bool = False) -> Reader | None:
+    """None for an annotation whose values arrive as JSON has them. With `or_none`, None fits too.
 
     That is one of plain types only, and one with a class that neither msgspec nor Pydantic can make.
     """
     try:
-        return _make(annotation)
+        return _make(Optional[annotation] if or_none else annotation)  # noqa: UP045  # `|` needs a class
     except Exception:  # noqa: BLE001  # user code: classes that can't be read, or whose fields name what is not there
         return None
 

@@ -34,7 +34,8 @@ class TypedParameters:
         hints = hints_of(function)
         signature = signature_of(function) if hints else None
         for one in signature.parameters.values() if signature is not None else ():
-            reader = make_reader(hints[one.name]) if one.name in hints else None
+            # `at: datetime = None` means that None fits.
+            reader = make_reader(hints[one.name], or_none=one.default is None) if one.name in hints else None
             match one.kind:
                 case one.VAR_POSITIONAL:
                     self._rest = reader

@@ -43,6 +43,13 @@ def test_each_argument_is_read_as_its_parameter_says() -> None:
     assert kwargs == {"e": ID, "a": ID, "d": str(ID)}  # `a` is positional-only, so this one is another
 
 
+def test_a_default_of_none_means_that_none_fits() -> None:
+    def late(at: date = None, many: list[UUID] = None) -> None: ...  # type: ignore[assignment]  # noqa: RUF013
+
+    assert read(late, None, None) == ([None, None], {})
+    assert read(late, many=[ID]) == ([], {"many": [ID]})
+
+
 def test_arguments_without_a_parameter_are_left_to_the_call() -> None:
     def one(a: UUID) -> None: ...
 

@@ -394,6 +394,7 @@ def test_an_idle_child_that_dies_is_replaced(run_on_uvloop: Run) -> None:
             os.kill(int(result(pid)), signal.SIGKILL)
             await until(lambda: not children_of(os.getpid()))
             assert await bench.run(make_job(tasks.add, 1, 1)) == [Completed("2")]
+            assert isinstance(bench.pool, ProcessPool)
             assert set(bench.pool.pids()) == children_of(os.getpid())
 
     run_on_uvloop(test)

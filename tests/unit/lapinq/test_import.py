@@ -3,7 +3,12 @@ import sys
 
 import pytest
 
-HEAVY = ["asyncio", "click", "httpx", "logging", "psycopg", "sqlalchemy", "ssl", "starlette", "uvicorn"]
+SERVER = [
+    *("alembic", "argon2", "click", "cron_descriptor", "croniter", "jinja2", "passlib", "prometheus_client"),
+    *("python_multipart", "sqlalchemy", "starlette", "uvicorn", "uvloop", "zxcvbn"),
+]
+"""What only the server, the worker and the command line need."""
+HEAVY = [*SERVER, "asyncio", "fastapi", "httpx", "logging", "psycopg", "pydantic", "ssl"]
 
 
 def test_importing_the_client_loads_nothing_heavy() -> None:
@@ -52,9 +57,15 @@ def test_the_modules_of_the_client_need_no_import_of_their_own(module: str) -> N
 
 
 def test_the_command_line_starts_without_the_client() -> None:
-    code = "import sys, lapinq.cli; print('msgspec' in sys.modules, 'lapinq.client' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False False"
+    code = (
+        "import sys, lapinq.cli\ntry: lapinq.cli.main()\n"
+        "except SystemExit: print('loaded', [name for name in sys.argv[2:] if name in sys.modules])"
+    )
+    unwanted = [*HEAVY, "lapinq.client", "lapinq_core.runtime", "msgspec"]
+    unwanted.remove("click")
+    command = [sys.executable, "-c", code, "--help", *unwanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("loaded []\n"), done.stdout
 
 
 def test_pytest_starts_without_what_the_fixtures_need() -> None:
@@ -64,6 +75,17 @@ def test_pytest_starts_without_what_the_fixtures_need() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['lapinq.testing.plugin']"
+
+
+def test_enqueueing_needs_nothing_of_the_server() -> None:
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({[*SERVER, 'psycopg']}))\n"
+        "import json, lapinq, lapinq.errors\n"
+        "dumps = lapinq.TaskQueue('http://127.0.0.1:1').task(json.dumps)\n"
+        "try: dumps.queue('text')\nexcept lapinq.errors.ServerUnavailable: print('sent')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "sent"
 
 
 def test_declaring_tasks_loads_nothing_heavy_either() -> None:

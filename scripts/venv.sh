@@ -1,11 +1,9 @@
 # shellcheck shell=bash
-# Sourced by the other scripts. `enter_venv GROUP…` creates or refreshes the virtual environment of this clone,
-# installs
+# Sourced by the other scripts. `enter_venv GROUP…` creates or refreshes the virtual environment of this clone, installs
 # lapinq and those groups of dependencies in it, and puts it on the PATH.
 #
 # It is `.venv`, with the Python it has or else the newest there is. PYTHON=python3.12 uses that interpreter, in a
-# separate
-# environment (`.venv-3.12`). A stamp records what was installed: while it is valid, no network is needed.
+# separate environment (`.venv-3.12`). A stamp records what was installed: while it is valid, no network is needed.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 

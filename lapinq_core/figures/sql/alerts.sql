@@ -1,11 +1,8 @@
--- Whether a worker is alive and claims; how many seconds the earliest tick is overdue, if by more than `late`;
--- webhooks
--- given up in the last `given_up` seconds, and those overdue by more than `overdue`, each counted up to `most`, and
--- how
+-- Whether a worker is alive and claims; how many seconds the earliest tick is overdue, if by more than `late`; webhooks
+-- given up in the last `given_up` seconds, and those overdue by more than `overdue`, each counted up to `most`, and how
 -- long the earliest of these is overdue; users who still have the default password.
 -- Locks nothing. Relies on lapinq_schedules_next_fire_at, lapinq_webhooks_ended and lapinq_webhooks_due_at; scans
--- workers
--- and users, which are few.
+-- workers and users, which are few.
 SELECT EXISTS (SELECT
                  FROM lapinq_workers
                 WHERE dead_at IS NULL

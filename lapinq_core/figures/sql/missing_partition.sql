@@ -1,6 +1,5 @@
 -- This week or the next, if it has no partition, as the date of its Monday, with the bytes of the default partitions;
--- no
--- row if both have. Partitions are created two weeks ahead, so a missing one was put off or could not be created.
+-- no row if both have. Partitions are created two weeks ahead, so a missing one was put off or could not be created.
 -- Locks nothing. Reads the catalogue.
 SELECT to_char(monday, 'YYYY-MM-DD'),
        pg_relation_size('lapinq_tasks_default') + pg_relation_size('lapinq_attempts_default')

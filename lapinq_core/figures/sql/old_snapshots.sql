@@ -1,7 +1,6 @@
 -- What keeps dead rows of this database from being vacuumed, the oldest of each kind: a session whose transaction has
--- been
--- open for more than `seconds`, a transaction prepared that long ago, a replication slot whose horizon is more than
--- `transactions` old. Columns: kind, name, process id, seconds, transactions. Vacuums are left out: they hold up
+-- been open for more than `seconds`, a transaction prepared that long ago, a replication slot whose horizon is more
+-- than `transactions` old. Columns: kind, name, process id, seconds, transactions. Vacuums are left out: they hold up
 -- nobody.
 -- Only members of pg_read_all_stats see the sessions of others. Locks nothing.
 (SELECT 'session', coalesce(nullif(application_name, ''), usename, backend_type), pid,

@@ -1,10 +1,7 @@
 -- What happened at each of `points` points in time, `width` seconds apart: one row per point, oldest first. Columns:
--- start
--- in seconds since 1970, seconds covered, sums of started, completed and failed, and the histograms of run and wait
--- times,
--- NULL if there are none. `queue` is one queue, or '' for all together.
--- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest
--- from
+-- start in seconds since 1970, seconds covered, sums of started, completed and failed, and the histograms of run and
+-- wait times, NULL if there are none. `queue` is one queue, or '' for all together.
+-- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest from
 -- rows of 10 s. Locks nothing. Relies on lapinq_rollups_since.
 WITH clock AS MATERIALIZED (
     SELECT until, width, span_ends,

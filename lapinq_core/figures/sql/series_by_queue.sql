@@ -1,9 +1,7 @@
 -- What the busiest queues completed at points in time `width` seconds apart, from `first` until `until` (seconds since
 -- 1970): rows of a queue, a point and a sum, without zeros. The `most` queues that completed most are listed, the
--- busiest
--- first; the rest is summed under the name NULL, and comes last. Reads rows of `span` seconds, and rows of 10 s where
--- such
--- a span is not complete. Locks nothing. Relies on lapinq_rollups_since.
+-- busiest first; the rest is summed under the name NULL, and comes last. Reads rows of `span` seconds, and rows of 10 s
+-- where such a span is not complete. Locks nothing. Relies on lapinq_rollups_since.
 WITH clock AS MATERIALIZED (
     SELECT to_timestamp(%(first)s::bigint) AS first, to_timestamp(%(until)s::bigint) AS until,
            date_bin(make_interval(secs => %(span)s::integer), to_timestamp(%(until)s::bigint), to_timestamp(0))

@@ -1,7 +1,5 @@
--- Declares workers dead whose last heartbeat is further from now than their lease. Dead is final. Because the clock
--- may
--- have just jumped, a worker must be late both by the clock and by the time that the caller expects. A heartbeat in
--- the
+-- Declares workers dead whose last heartbeat is further from now than their lease. Dead is final. Because the clock may
+-- have just jumped, a worker must be late both by the clock and by the time that the caller expects. A heartbeat in the
 -- future is from before the clock was set back.
 -- Locks the worker rows concerned; a concurrent heartbeat wins or loses as a whole.
 WITH late AS MATERIALIZED (

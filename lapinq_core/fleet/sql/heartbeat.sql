@@ -1,7 +1,5 @@
--- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel,
--- as
--- pairs of id and token, the request to the worker, who made it, and the time: one JSON array. No row if the worker
--- was
+-- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel, as
+-- pairs of id and token, the request to the worker, who made it, and the time: one JSON array. No row if the worker was
 -- declared dead: it has lost its tasks.
 -- Locks its own row. Relies on lapinq_running_cancel_requested. No index holds a column that it sets.
 WITH beat AS (

@@ -1,9 +1,7 @@
 -- Workers, live ones first, then by name: how many there are, and each as JSON text with its oldest claims. `id`
--- selects
--- one; NULL selects all.
+-- selects one; NULL selects all.
 -- Locks nothing. Reads all of lapinq_workers, where dead workers stay for a day, and lapinq_running once, which has no
--- index
--- by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the planner estimates.
+-- index by worker. It looks up the names of the tasks shown by primary key, one by one, whatever the planner estimates.
 WITH chosen AS MATERIALIZED (
     SELECT *,
            count(*) OVER () AS total

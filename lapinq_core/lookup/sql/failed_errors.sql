@@ -1,8 +1,7 @@
 -- The matching ones of the next {size} failed tasks before `before`: queue, name, first line of the error, when it
--- failed,
--- id. A filter that is NULL matches everything. One more row, always there, has no queue: in place of the line it has
--- how
--- many tasks were scanned, and in place of the id the last one scanned, NULL if there were fewer than {size}.
+-- failed, id. A filter that is NULL matches everything. One more row, always there, has no queue: in place of the line
+-- it has how many tasks were scanned, and in place of the id the last one scanned, NULL if there were fewer than
+-- {size}.
 -- The inner limit keeps the planner from scanning all tasks for the few of a queue.
 -- It doesn't group: the database sorts texts by its locale, which takes longer than all the rest.
 -- {line} is an expression for the first line of `f.error` (`filters.py`).

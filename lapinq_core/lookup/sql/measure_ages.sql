@@ -1,6 +1,5 @@
 -- For each given queue with ready tasks: seconds since its first task in line was enqueued or became due. Includes
--- paused
--- queues, and tasks past their time to live that have not been expired yet.
+-- paused queues, and tasks past their time to live that have not been expired yet.
 -- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one lookup per queue.
 SELECT q.queue_name,
        (SELECT date_part('epoch', lapinq_now() - greatest(t.created_at, t.scheduled_at))

@@ -1,6 +1,5 @@
 -- Tasks by queue and status for the metrics: the `most` queues with the most pending and running tasks, among equals
--- those
--- with the most tasks; all others in one row, whose queue is NULL. Exact, and as cheap as count_queues.sql. Locks
+-- those with the most tasks; all others in one row, whose queue is NULL. Exact, and as cheap as count_queues.sql. Locks
 -- nothing.
 SELECT CASE WHEN place <= %(most)s::integer THEN queue_name END AS named,
        sum(pending)::bigint,

@@ -1,5 +1,4 @@
--- Who serves a queue: live workers, those of them that claim, the slots of these, and how many tasks they run: by
--- their
+-- Who serves a queue: live workers, those of them that claim, the slots of these, and how many tasks they run: by their
 -- latest heartbeat, or by their rows in lapinq_running if it doesn't say.
 -- Locks nothing. Reads lapinq_workers whole, which is small.
 SELECT count(*),

@@ -1,6 +1,5 @@
 -- One task in detail. Each value that may be large comes with its size in bytes, and is cut to its first `part`
--- characters
--- if it has more than `whole` bytes. No row for an unknown id.
+-- characters if it has more than `whole` bytes. No row for an unknown id.
 -- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 SELECT d.id::text,
        d.task_name,

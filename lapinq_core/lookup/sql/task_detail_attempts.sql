@@ -1,6 +1,5 @@
 -- The latest attempts of a task, at most `limit` that ended and the running one, latest first; the latest `traced` of
--- them
--- with the traceback, the latest `logged` with the log.
+-- them with the traceback, the latest `logged` with the log.
 -- Locks nothing. Relies on lapinq_attempts_earlier, lapinq_attempts_final and the primary keys.
 WITH ended AS MATERIALIZED (
     SELECT e.*, row_number() OVER (ORDER BY e.finished_at DESC) AS place

@@ -1,8 +1,6 @@
 -- Counts a try at a password, in a window that begins with the first one. Returns how many seconds the window still
--- lasts
--- if there were `most` tries before, and null if there were fewer. A try beyond `most` is not stored. Locks the row of
--- the
--- key, so that concurrent tries are all counted. Relies on lapinq_login_tries_pkey.
+-- lasts if there were `most` tries before, and null if there were fewer. A try beyond `most` is not stored. Locks the
+-- row of the key, so that concurrent tries are all counted. Relies on lapinq_login_tries_pkey.
 WITH used_up AS MATERIALIZED (
     SELECT since
       FROM lapinq_login_tries

@@ -1,5 +1,4 @@
--- How many valid sessions each user has, and when one was last used. Locks nothing. It reads the whole table: at most
--- a
+-- How many valid sessions each user has, and when one was last used. Locks nothing. It reads the whole table: at most a
 -- hundred rows per user.
 SELECT user_id, count(*), max(seen_at)
   FROM lapinq_sessions

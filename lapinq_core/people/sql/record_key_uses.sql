@@ -1,6 +1,5 @@
 -- Records when keys were last used, given how many seconds ago. A use older than the stored one changes nothing, nor
--- does
--- one of a deleted key. Locks the rows by ascending id, because other servers write the same ones.
+-- does one of a deleted key. Locks the rows by ascending id, because other servers write the same ones.
 -- Relies on lapinq_api_keys_pkey.
 WITH used AS MATERIALIZED (
     SELECT k.id, lapinq_now() - u.seconds_ago * interval '1 second' AS at

@@ -1,6 +1,5 @@
 -- Frees the slots of schedules whose run has ended or was deleted. Returns for each schedule the run that has not
--- ended,
--- and whether a tick is held.
+-- ended, and whether a tick is held.
 -- Locks the slots it deletes; the caller has locked the schedules. Relies on the primary keys of the tables with
 -- unfinished tasks.
 WITH freed AS (

@@ -1,7 +1,6 @@
 -- Locks the schedules that still have the version they were read with and, if `at` is given, that next planned time.
 -- Returns their ids: nobody changes or pauses them until their ticks are handled. Leaves schedules that another
--- scheduler
--- has locked to it.
+-- scheduler has locked to it.
 -- Locks by ascending id, skipping locked ones. Relies on lapinq_schedules_pkey.
 SELECT s.id
   FROM lapinq_schedules s

@@ -1,8 +1,6 @@
--- The newest webhooks that match the filters that are not null, as the API shows them, each with the number to
--- continue
--- from. Locks nothing. Relies on the indexes of lapinq_webhooks by state, queue and task; run it unprepared, so that
--- it is
--- planned with the filters known.
+-- The newest webhooks that match the filters that are not null, as the API shows them, each with the number to continue
+-- from. Locks nothing. Relies on the indexes of lapinq_webhooks by state, queue and task; run it unprepared, so that it
+-- is planned with the filters known.
 SELECT w.seq,
        (SELECT row_to_json(o)::text
           FROM (SELECT w.id, w.task_id, w.queue_name, w.task_name, w.url, w.status, w.state, w.tries,

@@ -1,6 +1,5 @@
 -- Makes a webhook due now, in any state, with retries for another day. Returns its queue, its task, and the webhook as
--- the
--- API shows it; no row for an unknown id. A delivery under way no longer settles it.
+-- the API shows it; no row for an unknown id. A delivery under way no longer settles it.
 -- Locks the row. Relies on lapinq_webhooks_id_key.
 WITH resent AS (
     UPDATE lapinq_webhooks

@@ -1,15 +1,11 @@
 -- Takes up to `limit` due webhooks, taking turns among their hosts: counts the try, and postpones the next one until
--- after
--- the `lease`, in seconds, so that a try whose outcome is never recorded is repeated.
+-- after the `lease`, in seconds, so that a try whose outcome is never recorded is repeated.
 -- `hosts` and `places` limit how many to take of some hosts; `places_each` limits any other host. It scans 200 hosts
--- from
--- `after` on, in their order, so a pass costs the same however many webhooks wait.
+-- from `after` on, in their order, so a pass costs the same however many webhooks wait.
 -- Returns a row for each, and at least one row, without an id if it took nothing; the last column is the host to
--- continue
--- from if there may be more.
+-- continue from if there may be more.
 -- Locks the rows it scans, skipping locked ones. Relies on lapinq_webhooks_due_at and lapinq_webhooks_host. The array
--- forces
--- that index even where statistics favour another (with an equality, any index would give the order).
+-- forces that index even where statistics favour another (with an equality, any index would give the order).
 WITH RECURSIVE waiting (host, number) AS (
     (SELECT host, 1
        FROM lapinq_webhooks

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lapinq.aio import AsyncTaskQueue
+    from lapinq.batch_ref import BatchRef
     from lapinq.client import TaskQueue
     from lapinq.errors import Cancel, LapinqError, LeaseLost, RetryError, Snooze, TimeLimit
     from lapinq.handle import TaskRef
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncTaskQueue",
     "Backoff",
+    "BatchRef",
     "Cancel",
     "CurrentTask",
     "Delays",
@@ -39,6 +41,7 @@ __all__ = [
 
 _NAMES = {
     "lapinq.aio": ("AsyncTaskQueue",),
+    "lapinq.batch_ref": ("BatchRef",),
     "lapinq.client": ("TaskQueue",),
     "lapinq.errors": ("Cancel", "LapinqError", "LeaseLost", "RetryError", "Snooze", "TimeLimit"),
     "lapinq.handle": ("TaskRef",),

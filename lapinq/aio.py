@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.answer import log_refusal
-from lapinq._client.transports import open_transport
+from lapinq._client.calling.repeating import adeliver
+from lapinq._client.environment import DEFAULT_URL
+from lapinq.handle import TaskRef
 from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Self
 
-    import httpx
-
+    from lapinq.batch_ref import BatchRef
     from lapinq_core.domain.tasks.middleware import Entries, Middleware
 
 
@@ -26,7 +26,7 @@ class AsyncTaskQueue(QueueBase):
 
     def __init__(
         self,
-        server_url: str = "http://127.0.0.1:8001",
+        server_url: str = DEFAULT_URL,
         queue_name: str = "default",
         timeout: float = 30.0,
         api_key: str | None = None,
@@ -34,11 +34,15 @@ class AsyncTaskQueue(QueueBase):
         *,
         middleware: Iterable[Middleware] | None = (),
         typed: bool = True,
+        raise_errors: bool = True,
     ) -> None:
-        """`timeout` is in seconds, for each of connecting, sending and receiving. Without `typed` arguments arrive as
-        JSON has them, whatever the annotations."""
+        """Without a `server_url`, the environment's `LAPINQ_URL` and `LAPINQ_API_KEY` count, if set.
+
+        `timeout` is in seconds, for each call with its repetitions. Without `typed` arguments arrive as JSON has them,
+        whatever the annotations. `raise_errors=False` keeps what release 1.3.0 did: an enqueue is sent once, and its
+        ref or response tells whether it was refused.
+        """
         super().__init__(
-            open_transport(server_url, is_async=True),
             server_url,
             queue_name,
             timeout,
@@ -46,20 +50,26 @@ class AsyncTaskQueue(QueueBase):
             default_ttl_seconds,
             middleware,
             typed=typed,
+            raise_errors=raise_errors,
+            is_async=True,
         )
 
     async def batch_enqueue(
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
-    ) -> httpx.Response:
+    ) -> BatchRef:
         """Like `TaskQueue.batch_enqueue`."""
         if not self.middleware:
             return await self._send_batch(tasks, idempotency_key)
         from lapinq._client.entries.middleware import apass_through, editable_copies
 
-        async def send(entries: Entries) -> httpx.Response:
+        async def send(entries: Entries) -> BatchRef:
             return await self._send_batch(entries, idempotency_key)
 
         return await apass_through(self.middleware, editable_copies(self, tasks), send)
+
+    async def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+        """Like `TaskRef.aresult`, of a task that was enqueued elsewhere or earlier."""
+        return await TaskRef(task_id, is_async=True, queue=self).aresult(timeout, poll_interval)
 
     async def close(self) -> None:
         await self._transport.aclose()
@@ -72,8 +82,6 @@ class AsyncTaskQueue(QueueBase):
 
     async def _send_batch(
         self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
-    ) -> httpx.Response:
+    ) -> BatchRef:
         call = self._batch(entries, idempotency_key)
-        answer = await self._transport.asend(call, self, self.timeout)
-        log_refusal(answer, "the batch was not enqueued")
-        return answer.as_response()
+        return self._batch_ref(await adeliver(self._transport, call, self, repeats=self.raise_errors))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.answer import log_refusal
-from lapinq._client.transports import open_transport
+from lapinq._client.calling.repeating import deliver
+from lapinq._client.environment import DEFAULT_URL
+from lapinq.handle import TaskRef
 from lapinq.queue import QueueBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Self
 
-    import httpx
-
+    from lapinq.batch_ref import BatchRef
     from lapinq_core.domain.tasks.middleware import Middleware
 
 
@@ -26,7 +26,7 @@ class TaskQueue(QueueBase):
 
     def __init__(
         self,
-        server_url: str = "http://127.0.0.1:8001",
+        server_url: str = DEFAULT_URL,
         queue_name: str = "default",
         timeout: float = 30.0,
         api_key: str | None = None,
@@ -34,11 +34,15 @@ class TaskQueue(QueueBase):
         *,
         middleware: Iterable[Middleware] | None = (),
         typed: bool = True,
+        raise_errors: bool = True,
     ) -> None:
-        """`timeout` is in seconds, for each of connecting, sending and receiving. Without `typed` arguments arrive as
-        JSON has them, whatever the annotations."""
+        """Without a `server_url`, the environment's `LAPINQ_URL` and `LAPINQ_API_KEY` count, if set.
+
+        `timeout` is in seconds, for each call with its repetitions. Without `typed` arguments arrive as JSON has them,
+        whatever the annotations. `raise_errors=False` keeps what release 1.3.0 did: an enqueue is sent once, and its
+        ref or response tells whether it was refused.
+        """
         super().__init__(
-            open_transport(server_url),
             server_url,
             queue_name,
             timeout,
@@ -46,16 +50,18 @@ class TaskQueue(QueueBase):
             default_ttl_seconds,
             middleware,
             typed=typed,
+            raise_errors=raise_errors,
+            is_async=False,
         )
 
     def batch_enqueue(
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
-    ) -> httpx.Response:
+    ) -> BatchRef:
         """Enqueue at most 1000 entries, made by `Task.entry`: all of them or none.
 
         A repeated request with the same `idempotency_key` and the same tasks enqueues nothing and returns the same ids.
-        Raises TypeError or ValueError naming the entry that cannot be sent, and `ServerUnavailable`. A refusal is
-        logged, and the response tells.
+        Raises TypeError or ValueError naming the entry that cannot be sent, `RequestRefused` and `ServerUnavailable`.
+        Like `Task.queue`, it repeats the request where that is needed.
         """
         if not self.middleware:
             return self._send_batch(tasks, idempotency_key)
@@ -67,6 +73,10 @@ class TaskQueue(QueueBase):
             lambda passed: self._send_batch(passed, idempotency_key),
         )
 
+    def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+        """Like `TaskRef.result`, of a task that was enqueued elsewhere or earlier."""
+        return TaskRef(task_id, queue=self).result(timeout, poll_interval)
+
     def close(self) -> None:
         self._transport.close()
 
@@ -76,10 +86,6 @@ class TaskQueue(QueueBase):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _send_batch(
-        self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
-    ) -> httpx.Response:
+    def _send_batch(self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None) -> BatchRef:
         call = self._batch(entries, idempotency_key)
-        answer = self._transport.send(call, self, self.timeout)
-        log_refusal(answer, "the batch was not enqueued")
-        return answer.as_response()
+        return self._batch_ref(deliver(self._transport, call, self, repeats=self.raise_errors))

@@ -1,4 +1,4 @@
-"""The response to an enqueue request, and through it the task's status and result."""
+"""A reference to an enqueued task: its status and result, and the answer to the request that enqueued it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,58 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lapinq._client.calling.answer import Answer, answer_of, read_object, refusal
-from lapinq._client.calling.calls import ReadResult, ReadStatus
+from lapinq._client.calling.answer import Answer, answer_of, not_lapinq, read_object, refusal
+from lapinq._client.calling.calls import CancelTask, ReadResult, ReadStatus
+from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.calling.result_poll import ResultPoll
-from lapinq._client.transports import open_transport
-from lapinq.errors import NotPersisted, RequestRefused, ServerUnavailable, TaskFailed
+from lapinq._client.environment import DEFAULT_URL, server_address
+from lapinq._client.transports import shared_transport
+from lapinq.errors import NotPersisted, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from typing import Self
+    from uuid import UUID
 
     import httpx
 
-    from lapinq._client.calling.transport import Transport
+    from lapinq._client.calling.transport import Reachable, Transport
 
 
 class TaskRef:
-    """What `.queue()` and `.aqueue()` return, also for a refused request: then `task_id` raises.
+    """What `.queue()` and `.aqueue()` return, and `TaskRef(id)` makes of a stored id.
 
-    `status`, `wait` and `result` ask the server and block. `astatus`, `awaitait` and `aresult` are for coroutines.
+    `status`, `cancel`, `wait` and `result` block. `astatus`, `acancel`, `awaitait`, `aresult` and `await ref` are for
+    coroutines.
     """
 
     def __init__(
         self,
-        response: httpx.Response | Answer,
-        server_url: str,
-        api_key: str | None,
+        response: httpx.Response | Answer | UUID | str,
+        server_url: str = DEFAULT_URL,
+        api_key: str | None = None,
         is_async: bool = False,
         *,
         timeout: float = 30.0,
+        queue: Reachable | None = None,
         transport: Transport | None = None,
     ) -> None:
-        """`timeout` is for each request. The caller keeps `transport` and closes it."""
-        self._answer = response if isinstance(response, Answer) else answer_of(response)
-        self.server_url = server_url
-        self.api_key = api_key
+        """`response` is the task's id, or the response to the request that enqueued it.
+
+        The ref asks where `queue` enqueues, else `server_url`. `timeout` is for each call.
+        """
+        if queue is not None:
+            server_url, api_key = queue.server_url, queue.api_key
+            timeout, transport = queue.timeout, queue.transport
+        self._answer = _as_answer(response)
+        self.server_url, self.api_key = server_address(server_url, api_key)
         self.is_async = is_async
         self.timeout = timeout
-        self._transport = transport or open_transport(server_url)
+        self._transport = transport or shared_transport(self.server_url)
 
     @property
     def response(self) -> httpx.Response:
+        """The response to the enqueue request. Of a ref made from an id, one that says only that."""
         return self._answer.as_response()
 
     @property
@@ -59,10 +71,7 @@ class TaskRef:
         self.raise_for_status()
         body = read_object(self._answer)
         if "task_id" not in body:
-            raise RequestRefused(
-                f"no lapinq server answered at {self._answer.url}: {self._answer.text[:200]!r}",
-                status_code=self.status_code,
-            )
+            raise not_lapinq(self._answer)
         return body["task_id"]
 
     def json(self) -> Any:
@@ -81,14 +90,31 @@ class TaskRef:
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, self._transport.send(ReadStatus(task_id), self, self.timeout))
+        return _read_status(task_id, deliver(self._transport, ReadStatus(task_id), self))
 
     async def astatus(self) -> str | None:
         """Like `status`, for coroutines."""
         task_id = self.task_id
         if task_id is None:
             return None
-        return _read_status(task_id, await self._transport.asend(ReadStatus(task_id), self, self.timeout))
+        return _read_status(task_id, await adeliver(self._transport, ReadStatus(task_id), self))
+
+    def cancel(self, *, running: bool = False) -> bool:
+        """Cancel the task if it is pending. With `running`, also ask it to stop if it runs.
+
+        False if it could not be cancelled: it runs, has ended or is not there. Raises `RequestRefused`.
+        """
+        call = CancelTask(self._id(), running)
+        if _is_cancelled(call, deliver(self._transport, call, self)):
+            return True
+        return self.status() == "cancelled"  # by somebody else, or by a request whose answer was lost
+
+    async def acancel(self, *, running: bool = False) -> bool:
+        """Like `cancel`, for coroutines."""
+        call = CancelTask(self._id(), running)
+        if _is_cancelled(call, await adeliver(self._transport, call, self)):
+            return True
+        return await self.astatus() == "cancelled"
 
     def wait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
         """The finished task: `id`, `status`, `result` (the value as JSON text), `error`, `completed_at`.
@@ -132,20 +158,40 @@ class TaskRef:
         """Like `result`, for coroutines."""
         return _value(await self.awaitait(timeout, poll_interval))
 
+    def __await__(self) -> Generator[Any, None, Any]:
+        """`await ref` is `await ref.aresult()`."""
+        return self.aresult().__await__()
+
     def __repr__(self) -> str:
         answer = read_object(self._answer)
         return f"<TaskRef {answer.get('task_id', self.status_code)}>"
 
-    def _poll(self, timeout: float | None, poll_interval: float) -> ResultPoll:
+    def _id(self) -> str:
         task_id = self.task_id
         if task_id is None:
             raise NotPersisted
-        return ResultPoll(task_id, timeout, poll_interval, time.monotonic())
+        return task_id
+
+    def _poll(self, timeout: float | None, poll_interval: float) -> ResultPoll:
+        return ResultPoll(self._id(), timeout, poll_interval, time.monotonic())
 
     def _result_call(self, poll: ResultPoll) -> tuple[ReadResult, Self, float]:
         now = time.monotonic()
         call = ReadResult(poll.task_id, poll.wait_seconds(self.timeout, now))
         return call, self, poll.request_timeout(self.timeout, now)
+
+
+def _as_answer(given: httpx.Response | Answer | UUID | str) -> Answer:
+    if isinstance(given, Answer):
+        return given
+    if hasattr(given, "status_code"):
+        return answer_of(given)  # pyright: ignore[reportArgumentType]  # narrowed without httpx
+    return enqueued(str(given))
+
+
+def enqueued(task_id: str | None) -> Answer:
+    """The answer that a server gives with this id."""
+    return Answer(201, msgspec.json.encode({"task_id": task_id}))
 
 
 def _value(finished: dict[str, Any]) -> Any:
@@ -165,3 +211,12 @@ def _read_status(task_id: str, answer: Answer) -> str | None:
     if error is not None:
         raise error
     return read_object(answer).get("status")
+
+
+def _is_cancelled(call: CancelTask, answer: Answer) -> bool:
+    if answer.status_code == 404:
+        return False
+    error = refusal(answer, f"task {call.task_id} was not cancelled")
+    if error is not None:
+        raise error
+    return True

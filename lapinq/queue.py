@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.declaring.handling import check_retry_options, make_handling
 from lapinq._client.declaring.options import check_timeout
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq._client.environment import server_address
+from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, Task, TaskDecorator
+from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Unpack
 
+    from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
+    from lapinq.batch_ref import BatchRef
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
 
@@ -33,7 +39,6 @@ class QueueBase:
 
     def __init__(
         self,
-        transport: Transport,
         server_url: str,
         queue_name: str,
         timeout: float,
@@ -41,16 +46,24 @@ class QueueBase:
         default_ttl_seconds: float | None,
         middleware: Iterable[Middleware] | None,
         *,
-        typed: bool = True,
+        typed: bool,
+        raise_errors: bool,
+        is_async: bool,
     ) -> None:
-        self.server_url = server_url
+        self.server_url, self.api_key = server_address(server_url, api_key)
         self.queue_name = queue_name
         self.timeout = timeout
-        self.api_key = api_key
+        self.raise_errors = raise_errors
         self.default_ttl_seconds = default_ttl_seconds
-        self._transport = transport
+        self._transport = open_transport(self.server_url, is_async=is_async)
+        self._is_async = is_async
         self._middleware = _checked_middleware(middleware)
         self._is_typed = typed
+
+    @property
+    def transport(self) -> Transport:
+        """For other parts of lapinq: what carries the queue's calls."""
+        return self._transport
 
     @property
     def middleware(self) -> tuple[Middleware, ...]:
@@ -161,7 +174,15 @@ class QueueBase:
             encode_entry(with_defaults(self, entry), f"tasks[{number}].")
             for number, entry in enumerate(entries)
         ]
+        if idempotency_key is None and self.raise_errors:
+            idempotency_key = new_id()
         return EnqueueBatch(encoded, idempotency_key)
+
+    def _batch_ref(self, answer: Answer) -> BatchRef:
+        check_enqueued(answer, "the batch was not enqueued", raise_errors=self.raise_errors)
+        from lapinq.batch_ref import BatchRef
+
+        return BatchRef(answer, self, is_async=self._is_async)
 
 
 def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middleware, ...]:

@@ -6,8 +6,9 @@ import functools
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from lapinq._client.calling.answer import log_refusal
+from lapinq._client.calling.answer import check_enqueued
 from lapinq._client.calling.calls import Enqueue
+from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name
@@ -16,6 +17,7 @@ from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq.handle import TaskRef
+from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,8 +108,9 @@ class Task(Generic[P, R]):
         """Enqueue a call with these arguments. Blocks until the server has answered.
 
         Before anything is sent, it raises TypeError if the arguments don't fit the function and its annotations or have
-        no JSON form, ValueError for NaN and infinities, and `TaskNotImportable`. Raises `ServerUnavailable` if there is
-        no answer. A refusal is logged, and `task_id` of the ref raises it.
+        no JSON form, ValueError for NaN and infinities, and `TaskNotImportable`. Raises `RequestRefused` if the task is
+        not taken and `ServerUnavailable` if there is no answer. Until the timeout the request is repeated after no
+        answer and after a temporary refusal; a task is never enqueued twice by that.
         """
         if not self._queue.middleware:
             return self._send(self._checked_entry(args, kwargs))
@@ -156,6 +159,13 @@ class Task(Generic[P, R]):
         """A copy with one more schedule. `queue.cron` and `queue.every` use it."""
         return self._copy(self._options, (*self._plans, plan))
 
+    if not TYPE_CHECKING:  # which would take any attribute for one
+
+        def __getattr__(self, name: str) -> Any:
+            from lapinq._client.declaring.other_libraries import missing_attribute
+
+            raise missing_attribute(self, vars(self).get("task_name", ""), name)
+
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
@@ -182,19 +192,24 @@ class Task(Generic[P, R]):
         )
 
     def _send(self, entry: dict[str, Any]) -> TaskRef:
-        answer = self._transport.send(self._call(entry), self._queue, self._queue.timeout)
+        queue = self._queue
+        answer = deliver(self._transport, self._call(entry), queue, repeats=queue.raise_errors)
         return self._ref(answer, is_async=False)
 
     async def _asend(self, entry: dict[str, Any]) -> TaskRef:
-        answer = await self._transport.asend(self._call(entry), self._queue, self._queue.timeout)
+        queue = self._queue
+        answer = await adeliver(self._transport, self._call(entry), queue, repeats=queue.raise_errors)
         return self._ref(answer, is_async=True)
 
     def _call(self, entry: dict[str, Any]) -> Enqueue:
-        encoded = encode_entry(with_defaults(self._queue, self._arguments.encode(entry)))
-        return Enqueue(encoded, self._options.get("idempotency_key"))
+        complete = with_defaults(self._queue, self._arguments.encode(entry))
+        key = self._options.get("idempotency_key")
+        has_id = self._queue.raise_errors and key is None and complete["ttl_seconds"] != 0
+        return Enqueue(encode_entry(complete), key, new_id() if has_id else None)
 
     def _ref(self, answer: Answer, *, is_async: bool) -> TaskRef:
-        log_refusal(answer, f"task {self.task_name} was not enqueued")
+        what = f"task {self.task_name} was not enqueued"
+        check_enqueued(answer, what, raise_errors=self._queue.raise_errors)
         queue = self._queue
         return TaskRef(
             answer,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ServerSettings(Protocol):
-    """How to reach the server. `timeout` is in seconds, for each of connecting, sending and receiving."""
+    """How to reach lapinq. `timeout` is in seconds, for a call with its repetitions."""
 
     server_url: str
     api_key: str | None
@@ -17,10 +17,14 @@ class ServerSettings(Protocol):
 
 
 class QueueSettings(ServerSettings, Protocol):
-    """`queue_name` and `default_ttl_seconds` apply to entries without their own."""
+    """`queue_name` and `default_ttl_seconds` apply to entries without their own.
+
+    Without `raise_errors` an enqueue is sent once, and a refusal only logged.
+    """
 
     queue_name: str
     default_ttl_seconds: float | None
+    raise_errors: bool
 
     @property
     def middleware(self) -> tuple[Middleware, ...]: ...

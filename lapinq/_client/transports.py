@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from lapinq._client.calling.replacing import Replaceable
 
 if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
+
+
+@functools.cache
+def shared_transport(server_url: str) -> Transport:
+    """For refs without a queue. It stays open until the process ends."""
+    return open_transport(server_url)
 
 
 def open_transport(server_url: str, *, is_async: bool = False) -> Transport:

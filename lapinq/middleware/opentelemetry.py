@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from lapinq._client.outcome import is_failure, outcome_of, type_name
+from lapinq.errors import RequestRefused
 from lapinq_core.domain.tasks.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -85,7 +86,11 @@ class OpenTelemetry(Middleware):
                     metadata: Any = {} if entry.get("metadata") is None else entry["metadata"]
                     if isinstance(metadata, dict):  # the server refuses anything else
                         entry["metadata"] = {**cast("dict[str, Any]", metadata), METADATA_KEY: {**carrier}}
-            yield span
+            try:
+                yield span
+            except RequestRefused as error:
+                span.set_attribute("error.type", str(error.status_code))
+                raise
 
     @contextmanager
     def _consumer_span(self, task: CurrentTask) -> Generator[None]:
@@ -147,7 +152,6 @@ def _record_answer(span: Span, answer: Any) -> None:
     """The task's id, or the refusal. Another middleware may have answered anything."""
     from opentelemetry.trace import StatusCode
 
-    from lapinq.errors import RequestRefused
     from lapinq.handle import TaskRef
 
     status: Any = getattr(answer, "status_code", None)

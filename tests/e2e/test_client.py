@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
 from lapinq.errors import RequestRefused, ResultTimeout
+from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
 from tests.support.sample import tasks
 
@@ -70,31 +73,46 @@ def test_a_failure_comes_back_as_its_error(queue: TaskQueue) -> None:
 
 def test_a_batch_is_taken_in_its_order(queue: TaskQueue) -> None:
     add = queue.task(tasks.add)
-    response = queue.batch_enqueue([add.entry(n, 1) for n in range(50)])
-    assert response.status_code == 201
-    ids: list[str] = response.json()["task_ids"]
+    batch = queue.batch_enqueue([add.entry(n, 1) for n in range(50)])
+    assert batch.status_code == 201
+    ids: list[str] = batch.json()["task_ids"]
     assert ids == sorted(set(ids))
-    assert len(ids) == 50
-    last = TaskRef(accepted(ids[-1]), queue.server_url, None)
-    assert value_of(last.wait()) == 50
+    assert [ref.result() for ref in batch] == list(range(1, 51))
 
 
-def test_a_batch_with_one_bad_entry_is_refused_whole(
-    queue: TaskQueue, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_batch_with_one_bad_entry_is_refused_whole(queue: TaskQueue) -> None:
     add = queue.task(tasks.add)
-    response = queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
-    assert response.status_code == 400
-    assert "priority" in response.text
-    assert "the batch was not enqueued: 400" in caplog.text
+    with pytest.raises(RequestRefused, match=r"the batch was not enqueued: 400: .*priority"):
+        queue.batch_enqueue([add.entry(1, 1), {**add.entry(1, 1), "priority": "high"}])
 
 
-def test_what_the_server_refuses_raises_when_the_id_is_asked_for(queue: TaskQueue) -> None:
-    ref = queue.task(max_retries=1000)(tasks.add).queue(1, 2)
-    assert ref.status_code == 400
+def test_what_the_server_refuses_raises(queue: TaskQueue) -> None:
     with pytest.raises(RequestRefused, match="max_retries") as raised:
-        _ = ref.task_id
-    assert raised.value.request_id
+        queue.task(max_retries=1000)(tasks.add).queue(1, 2)
+    assert (raised.value.status_code, bool(raised.value.request_id)) == (400, True)
+
+
+def test_an_enqueue_whose_answer_is_lost_is_repeated_and_stored_once(server: Server) -> None:
+    address = urlsplit(server.url)
+    name = f"cut {uuid.uuid4()}"
+    with proxy(f"host={address.hostname} port={address.port}") as wire:
+        port = conninfo_to_dict(wire.url)["port"]
+        with TaskQueue(f"http://127.0.0.1:{port}", name) as queue:
+            add = queue.task(tasks.add)
+            wire.cut_after(b"module_path")
+            single = add.queue(1, 2)
+            wire.cut_after(b"module_path")
+            batch = queue.batch_enqueue([add.entry(3, 4), add.entry(5, 6)])
+            assert wire.cuts == 2
+    listed = httpx.get(f"{server.url}/api/v1/tasks", params={"queue": name}).json()
+    assert [task["id"] for task in listed] == [*reversed(batch.task_ids), single.task_id]
+
+
+def test_a_task_is_cancelled(queue: TaskQueue) -> None:
+    ref = queue.task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))(tasks.add).queue(1, 2)
+    assert [ref.cancel(), ref.cancel(), ref.status()] == [True, True, "cancelled"]
+    done = queue.task(tasks.add).queue(1, 2)
+    assert (queue.result(str(done.task_id)), done.cancel()) == (3, False)
 
 
 def test_options_arrive_as_they_were_given(queue: TaskQueue) -> None:

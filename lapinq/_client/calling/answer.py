@@ -49,6 +49,10 @@ class Answer(msgspec.Struct, frozen=True):
         )
 
 
+TEMPORARY = frozenset({429, 502, 503, 504})
+"""The same call may succeed later."""
+
+
 def answer_of(response: httpx.Response) -> Answer:
     try:
         url = str(response.url)
@@ -82,13 +86,31 @@ def refusal(answer: Answer, what: str) -> RequestRefused | None:
     )
 
 
-def log_refusal(answer: Answer, what: str) -> None:
-    """Warn about a refusal through the logger `lapinq`: it leaves a trace even if nobody checks the answer."""
+def check_enqueued(answer: Answer, what: str, *, raise_errors: bool) -> None:
+    """Raise the refusal of an enqueue, or log it: it leaves a trace even if nobody checks the answer."""
     error = refusal(answer, what)
-    if error is not None:
-        import logging
+    if error is None and raise_errors and not read_object(answer):
+        error = not_lapinq(answer)
+    if error is None:
+        return
+    if raise_errors:
+        raise error
+    import logging
 
-        logging.getLogger("lapinq").warning("%s", error)
+    logging.getLogger("lapinq").warning("%s", error)
+
+
+def not_lapinq(answer: Answer) -> RequestRefused:
+    """The error for a success with something else than the API's answer."""
+    return RequestRefused(
+        f"no lapinq server answered at {answer.url}: {answer.text[:200]!r}", status_code=answer.status_code
+    )
+
+
+def retry_after(answer: Answer) -> float:
+    """How many seconds the server asks to wait. 0 if it doesn't."""
+    header = answer.headers.get("retry-after", "")
+    return float(header) if header.isascii() and header.isdecimal() else 0.0
 
 
 class _Detail(msgspec.Struct):

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
 
 class Enqueue(msgspec.Struct, frozen=True):
-    """`entry` has the fields of a task by their names in the API. Its values are JSON already (`encode_entry`)."""
+    """`entry` has the fields of a task by their names in the API. Its values are JSON already (`encode_entry`).
+
+    `task_id` is the id to store the task under, by which a repeated call is recognized. It replaces the key.
+    """
 
     entry: Mapping[str, Any]
     idempotency_key: str | None = None
+    task_id: str | None = None
 
 
 class EnqueueBatch(msgspec.Struct, frozen=True):
@@ -36,7 +40,10 @@ class ReadResult(msgspec.Struct, frozen=True):
 
 
 class CancelTask(msgspec.Struct, frozen=True):
+    """`running`: also ask a task to stop that runs already."""
+
     task_id: str
+    running: bool = False
 
 
 Call = Enqueue | EnqueueBatch | ReadStatus | ReadResult | CancelTask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.answer import read_object, refusal
+from lapinq._client.calling.answer import TEMPORARY, read_object, refusal, retry_after
 from lapinq.errors import ResultTimeout
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ _MIN_REQUEST_SECONDS = 1.0
 _MIN_WAIT_SECONDS = 0.01
 _WAIT_SHARE_OF_TIMEOUT = 0.8
 _WAIT_NOT_SUPPORTED = frozenset({400, 422})
-_TEMPORARY = frozenset({429, 502, 503, 504})
 
 
 class ResultPoll:
@@ -84,10 +83,10 @@ class ResultPoll:
         # A server with too many long polls, or a proxy that allows none, may still answer a plain request.
         self._is_next_plain = bool(self._wait)
         error = refusal(answer, f"no result of task {self.task_id}")
-        if error is not None and answer.status_code not in _TEMPORARY:
+        if error is not None and answer.status_code not in TEMPORARY:
             raise error
         self._error = error
-        self._retry_after = _seconds(answer.headers.get("retry-after", ""))
+        self._retry_after = retry_after(answer)
         return None
 
     def record_no_answer(self, error: ServerUnavailable) -> None:
@@ -113,7 +112,3 @@ class ResultPoll:
         if self._error is not None:
             return str(self._error)
         return f"last seen as {self._status}" if self._status else "the server did not say its status"
-
-
-def _seconds(header: str) -> float:
-    return float(header) if header.isascii() and header.isdecimal() else 0.0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from lapinq._client.settings import ServerSettings
+
 if TYPE_CHECKING:
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
-    from lapinq._client.settings import ServerSettings
 
 
 class Transport(Protocol):
@@ -26,3 +27,10 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close what the running event loop uses, and what plain code uses."""
         ...
+
+
+class Reachable(ServerSettings, Protocol):
+    """A queue, as far as refs need it."""
+
+    @property
+    def transport(self) -> Transport: ...

@@ -9,6 +9,7 @@ import msgspec
 
 from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus
 from lapinq.version import __version__
+from lapinq_core.domain.tasks.chosen_id import key_of
 
 if TYPE_CHECKING:
     from lapinq._client.calling.calls import Call
@@ -26,7 +27,9 @@ class Request(msgspec.Struct, frozen=True):
 
 def request_of(call: Call, server: ServerSettings) -> Request:
     match call:
-        case Enqueue(entry, key):
+        case Enqueue(entry, key, task_id):
+            if key is None and task_id is not None:
+                key = key_of(task_id)
             return _request(server, "POST", "/api/v1/enqueue", msgspec.json.encode(entry), key)
         case EnqueueBatch(entries, key):
             return _request(server, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(entries), key)
@@ -35,8 +38,9 @@ def request_of(call: Call, server: ServerSettings) -> Request:
         case ReadResult(task_id, wait):
             query = f"?wait={wait:.3f}" if wait else ""
             return _request(server, "GET", f"{_task_path(task_id)}/result{query}")
-        case CancelTask(task_id):
-            return _request(server, "DELETE", _task_path(task_id))
+        case CancelTask(task_id, running):
+            query = "?running=true" if running else ""
+            return _request(server, "DELETE", _task_path(task_id) + query)
 
 
 def _task_path(task_id: str) -> str:
@@ -53,7 +57,7 @@ def _request(
     headers = {"Accept": "application/json", "User-Agent": f"lapinq/{__version__}"}
     if content is not None:
         headers["Content-Type"] = "application/json"
-    if server.api_key is not None:
+    if server.api_key:
         headers["X-API-Key"] = server.api_key
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key

@@ -10,8 +10,10 @@ the id alone, then on the id and the key, and at last on the key alone. The midd
 
 import re
 import uuid
+from typing import TYPE_CHECKING
 
-from lapinq_core.domain.tasks.task import NewTask
+if TYPE_CHECKING:
+    from lapinq_core.domain.tasks.task import NewTask
 
 PREFIX = "task-"
 MAX_REPEAT_SECONDS = 600.0
@@ -33,7 +35,7 @@ def chosen_id(key: str, now: float) -> str | None:
     return found[1]
 
 
-def needs_key(task: NewTask, now: float) -> bool:
+def needs_key(task: "NewTask", now: float) -> bool:
     """Whether the key must be stored too, although `task` has the chosen id.
 
     The id alone can't tell a repetition if the task may be gone by then.

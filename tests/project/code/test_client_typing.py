@@ -15,9 +15,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 import httpx
-from lapinq import AsyncTaskQueue, Backoff, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
+from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
 from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, current_task
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
@@ -109,6 +110,11 @@ result: dict[str, Any] = ref.wait(timeout=None, poll_interval=1)
 state: str | None = ref.status()
 entries: list[dict[str, Any]] = [add.entry(1), Mailer.send.entry("x")]
 answer: httpx.Response = queue.batch_enqueue(entries)
+batch: BatchRef = queue.batch_enqueue(entries)
+refs: list[TaskRef] = [batch[0], *batch[1:], *batch, TaskRef("id"), TaskRef(uuid4(), queue=queue)]
+is_cancelled: bool = refs[0].cancel(running=True)
+later: Any = queue.result("id", timeout=None)
+lenient = TaskQueue(raise_errors=False)
 keyed: TaskRef = sub.options(idempotency_key="order 17").queue(1, 2)
 keyed_answer: httpx.Response = queue.batch_enqueue(entries, idempotency_key="orders")
 value: Any = keyed.result(timeout=5)
@@ -132,6 +138,11 @@ async def main() -> None:
     await two.astatus()
     await two.aresult()
     many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
+    each: BatchRef = await async_queue.batch_enqueue([fetch.entry("x")])
+    values: list[Any] = [await each[0], *await asyncio.gather(*each), await async_queue.result("id")]
+    values.append(await each[0].acancel())
+    for completed in asyncio.as_completed(each):
+        values.append(await completed)
     many.raise_for_status()
     await async_queue.close()
 
@@ -190,7 +201,7 @@ TaskQueue(middleware=[Timing])  # error: reportArgumentType
 
 async def wrong_main() -> None:
     await fetch.aqueue(5)  # error: reportArgumentType
-    await add.queue(1)  # error: reportGeneralTypeIssues
+    add.queue(1).cancel(running="yes")  # error: reportArgumentType
     fetch.aqueue("x")  # error: reportUnusedCoroutine
 """
 

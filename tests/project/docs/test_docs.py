@@ -13,6 +13,7 @@ import click
 import msgspec
 import pytest
 
+from lapinq._client import environment
 from lapinq.cli import cli
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
@@ -103,6 +104,7 @@ def test_the_secrets_that_may_be_files_are_named() -> None:
 def test_the_pages_name_no_variable_that_is_not_read() -> None:
     known = {variable(field) for field in Settings.__struct_fields__}
     known |= {f"{variable(field)}_FILE" for field in SECRETS}
+    known |= {environment.URL, environment.API_KEY}
     tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL", "LAPINQ_TEST_BROWSER"}
     named = {
         (name_of(page), name)

@@ -72,6 +72,9 @@ def server() -> Iterator[Script]:
         def do_GET(self) -> None:
             self._record_and_answer()
 
+        def do_DELETE(self) -> None:
+            self._record_and_answer()
+
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
             pass
 

@@ -102,33 +102,56 @@ def test_a_task_that_is_not_persisted_has_nothing_to_wait_for(server: Script) ->
     asyncio.run(main())
 
 
-def test_a_batch_is_one_request_and_its_response(server: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_is_one_request_and_its_refs(server: Script) -> None:
     async def main() -> None:
         async with queue:
+            server.answer(503, {"error": "later"})
             server.answer(201, {"task_ids": ["1"]})
-            assert (await queue.batch_enqueue([add.entry(1, 2)])).json() == {"task_ids": ["1"]}
+            batch = await queue.batch_enqueue([add.entry(1, 2)])
+            assert (batch.json(), [ref.task_id for ref in batch], batch[0].is_async) == (
+                {"task_ids": ["1"]},
+                ["1"],
+                True,
+            )
             server.answer(413, {"error": "too large"})
-            assert (await queue.batch_enqueue([add.entry(1, 2)])).status_code == 413
+            with pytest.raises(RequestRefused, match="the batch was not enqueued: 413: too large"):
+                await queue.batch_enqueue([add.entry(1, 2)])
 
     asyncio.run(main())
-    assert caplog.messages == ["the batch was not enqueued: 413: too large"]
 
 
-def test_a_refusal_is_in_the_ref_and_in_the_log(server: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_is_raised(server: Script) -> None:
     async def main() -> None:
         async with queue:
             server.answer(401, {"error": "no key"})
-            ref = await add.aqueue(1, 2)
-            with pytest.raises(RequestRefused, match="401: no key"):
-                await ref.awaitait()
+            with pytest.raises(RequestRefused, match="task add was not enqueued: 401: no key"):
+                await add.aqueue(1, 2)
 
     asyncio.run(main())
-    assert caplog.messages == ["task add was not enqueued: 401: no key"]
+
+
+def test_refs_are_awaited_alone_and_together(server: Script) -> None:
+    async def main() -> None:
+        async with queue:
+            ref = await add.aqueue(1, 2)
+            for value in "34567":
+                server.answer_result(value)
+            assert await ref == 3
+            assert sorted(await asyncio.gather(ref, await_plain)) == [4, 5]
+            completed = [await one for one in asyncio.as_completed([ref, TaskRef(TASK_ID, queue=queue)])]
+            assert sorted(completed) == [6, 7]
+            server.answer_result("8")
+            assert await queue.result(TASK_ID) == 8
+            server.answer(200, {"id": TASK_ID, "status": "cancelled"})
+            assert await ref.acancel()
+
+    await_plain = TaskRef(TASK_ID, server.url)
+    asyncio.run(main())
 
 
 def test_without_a_server_aqueue_raises(nobody: str) -> None:
     async def main() -> None:
-        async with AsyncTaskQueue(nobody) as away:
+        async with AsyncTaskQueue(nobody, timeout=0.2) as away:
             with pytest.raises(ServerUnavailable) as raised:
                 await away.task(add).aqueue(1, 2)
             assert isinstance(raised.value.__cause__, httpx.ConnectError)

@@ -5,14 +5,17 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from lapinq import TaskQueue, TaskRef
+from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
 from lapinq.errors import NotPersisted, RequestRefused, ResultTimeout, ServerUnavailable
+from lapinq_core.domain.tasks.chosen_id import chosen_id
 
 from .conftest import TASK_ID, Script, finished
 
@@ -58,33 +61,58 @@ def test_a_task_that_is_not_persisted_has_no_id_and_no_result(server: Script) ->
         ref.wait()
 
 
-def test_a_refusal_is_in_the_ref_and_in_the_log(server: Script, caplog: pytest.LogCaptureFixture) -> None:
-    server.answer(400, {"error": "module not allowed"})
-    ref = add.queue(1, 2)
-    assert (ref.status_code, ref.json()) == (400, {"error": "module not allowed"})
+def test_a_refusal_is_raised(server: Script, queue: TaskQueue, caplog: pytest.LogCaptureFixture) -> None:
+    details = [{"loc": "[1].priority", "msg": "not an integer"}]
+    for enqueue, what in (
+        (lambda: add.queue(1, 2), "task add was not enqueued"),
+        (lambda: queue.batch_enqueue([]), "the batch was not enqueued"),
+    ):
+        server.answer(400, {"error": "bad", "details": details})
+        with pytest.raises(RequestRefused, match=what) as raised:
+            enqueue()
+        assert str(raised.value) == f"{what}: 400: bad ([1].priority: not an integer)"
+        assert (raised.value.status_code, raised.value.details) == (400, details)
+        server.answer(200, "<html>welcome</html>")
+        with pytest.raises(RequestRefused, match=f"no lapinq server answered at {server.url}.*welcome"):
+            enqueue()
+    assert caplog.records == []
+
+
+def test_without_raise_errors_a_refusal_is_in_the_ref_and_in_the_log(
+    server: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TaskQueue(server.url, raise_errors=False) as lenient:
+        server.answer(400, {"error": "module not allowed"})
+        ref = lenient.task(add).queue(1, 2)
+        assert (ref.status_code, ref.json()) == (400, {"error": "module not allowed"})
+        for use in (lambda: ref.task_id, ref.raise_for_status, ref.wait, ref.status, ref.cancel):
+            with pytest.raises(
+                RequestRefused, match="the server did not take the task: 400: module not allo"
+            ):
+                use()
+        server.answer(503, {"error": "later"})
+        batch = lenient.batch_enqueue([])
+        assert (batch.status_code, list(batch), repr(batch)) == (503, [], "<BatchRef 503>")
+        server.answer(200, "<html>welcome</html>")
+        with pytest.raises(RequestRefused, match=f"no lapinq server answered at {server.url}.*welcome"):
+            _ = lenient.task(add).queue(1, 2).task_id
     assert caplog.record_tuples == [
-        ("lapinq", logging.WARNING, "task add was not enqueued: 400: module not allowed")
+        ("lapinq", logging.WARNING, "task add was not enqueued: 400: module not allowed"),
+        ("lapinq", logging.WARNING, "the batch was not enqueued: 503: later"),
     ]
-    for use in (lambda: ref.task_id, ref.raise_for_status, ref.wait, ref.status):
-        with pytest.raises(RequestRefused, match="the server did not take the task: 400: module not allowed"):
-            use()
-
-
-def test_an_answer_that_is_not_lapinqs_is_told_apart(server: Script) -> None:
-    server.answer(200, "<html>welcome</html>")
-    ref = add.queue(1, 2)
-    with pytest.raises(RequestRefused, match=f"no lapinq server answered at {server.url}.*welcome"):
-        _ = ref.task_id
+    assert [request.headers.get("idempotency-key") for request in server.requests] == [None] * 3
 
 
 def test_raise_for_status_gives_the_ref_back() -> None:
     assert add.queue(1, 2).raise_for_status().task_id == TASK_ID
 
 
-def test_without_a_server_queue_raises_and_the_request_did_not_arrive(queue: TaskQueue, nobody: str) -> None:
-    queue.server_url = nobody
-    with pytest.raises(ServerUnavailable, match=f"no answer from {nobody}/api/v1/enqueue: ") as raised:
-        add.queue(1, 2)
+def test_without_a_server_queue_raises_and_the_request_did_not_arrive(nobody: str) -> None:
+    with (
+        TaskQueue(nobody, timeout=0.2) as away,
+        pytest.raises(ServerUnavailable, match=f"no answer from {nobody}/api/v1/enqueue: ") as raised,
+    ):
+        away.task(add).queue(1, 2)
     assert isinstance(raised.value, ConnectionError)
     assert isinstance(raised.value.__cause__, httpx.ConnectError)
     assert not raised.value.may_have_arrived
@@ -110,25 +138,106 @@ def test_a_server_url_without_http_is_refused_at_once(url: str) -> None:
         TaskQueue(url)
 
 
-def test_a_batch_is_one_request_and_its_response(server: Script, queue: TaskQueue) -> None:
-    server.answer(201, {"task_ids": ["1", "2"]})
-    response = queue.batch_enqueue([add.entry(1, 2), {"task_name": "x", "module_path": "y"}])
-    assert isinstance(response, httpx.Response)
-    assert response.json() == {"task_ids": ["1", "2"]}
-    [request] = server.requests
-    assert request.path == "/api/v1/enqueue/batch"
-    assert [(entry["task_name"], entry["queue_name"]) for entry in request.json] == [
+def test_a_batch_is_one_request_its_response_and_its_refs(server: Script, queue: TaskQueue) -> None:
+    server.answer(201, {"task_ids": ["1", None, "3"]})
+    batch = queue.batch_enqueue([add.entry(1, 2), {"task_name": "x", "module_path": "y"}])
+    assert isinstance(batch, httpx.Response)
+    assert (batch.status_code, batch.json()) == (201, {"task_ids": ["1", None, "3"]})
+    assert batch.raise_for_status() is batch
+    assert [ref.task_id for ref in batch] == batch.task_ids == ["1", None, "3"]
+    assert (len(batch), batch[-1].task_id, [ref.task_id for ref in batch[1:]]) == (3, "3", [None, "3"])
+    server.answer_result("3")
+    assert batch[2].result() == 3
+    assert server.requests[1].path.startswith("/api/v1/tasks/3/result")
+    assert server.requests[0].path == "/api/v1/enqueue/batch"
+    assert [(entry["task_name"], entry["queue_name"]) for entry in server.requests[0].json] == [
         ("add", "default"),
         ("x", "default"),
     ]
 
 
-def test_a_refused_batch_is_returned_and_logged(
-    server: Script, queue: TaskQueue, caplog: pytest.LogCaptureFixture
+def test_what_is_temporary_is_repeated_with_one_key(server: Script, queue: TaskQueue) -> None:
+    for status in (502, 503, 504):
+        server.answer(status, {"error": "later"})
+    server.answer(429, {"error": "slow down"}, {"Retry-After": "0"})
+    assert add.queue(1, 2).task_id == TASK_ID
+    [key] = {request.headers["idempotency-key"] for request in server.requests}
+    assert (len(server.requests), chosen_id(key, time.time())) == (5, key.removeprefix("task-"))
+    server.requests.clear()
+    server.answer(503, {"error": "later"})
+    server.answer(201, {"task_ids": ["1"]})
+    assert queue.batch_enqueue([add.entry(1, 2)]).task_ids == ["1"]
+    first, second = server.requests
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"] != key
+    server.answer(503, {"error": "later"})
+    assert add.options(idempotency_key="mine").queue(1, 2).task_id == TASK_ID
+    assert [request.headers["idempotency-key"] for request in server.requests[2:]] == ["mine"] * 2
+
+
+def test_what_lasts_is_raised_when_the_time_is_up(server: Script) -> None:
+    with TaskQueue(server.url, timeout=0.3) as hasty:
+        for _ in range(50):
+            server.answer(503, {"error": "database away"})
+        with pytest.raises(RequestRefused, match="503: database away"):
+            hasty.task(add).queue(1, 2)
+        assert 1 < len(server.requests) < 20
+        server.answers.clear()
+        server.answer(429, {"error": "slow down"}, {"Retry-After": "60"})
+        with pytest.raises(RequestRefused, match="429: slow down"):
+            hasty.task(add).queue(1, 2)
+
+
+def test_fire_and_forget_is_only_repeated_if_it_surely_was_not_taken(server: Script) -> None:
+    forget = add.options(ttl_seconds=0)
+    server.answer(429, {"error": "slow down"})
+    server.answer(201, {"task_id": None, "ttl_seconds": 0})
+    assert forget.queue(1, 2).task_id is None
+    server.answer(503, {"error": "later"})
+    with pytest.raises(RequestRefused, match="503: later"):
+        forget.queue(1, 2)
+    assert [request.headers.get("idempotency-key") for request in server.requests] == [None] * 3
+
+
+def test_a_ref_by_id_asks_where_the_queue_enqueues(
+    server: Script, queue: TaskQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.answer(400, {"error": "bad", "details": [{"loc": "[1].priority", "msg": "not an integer"}]})
-    assert queue.batch_enqueue([]).status_code == 400
-    assert caplog.messages == ["the batch was not enqueued: 400: bad ([1].priority: not an integer)"]
+    monkeypatch.setenv("LAPINQ_URL", server.url)
+    for ref in (TaskRef(TASK_ID, queue=queue), TaskRef(uuid.UUID(TASK_ID)), TaskRef(TASK_ID, server.url)):
+        server.answer_result("3")
+        assert (ref.task_id, ref.result()) == (TASK_ID, 3)
+    server.answer_result("4")
+    assert queue.result(TASK_ID) == 4
+
+
+def test_cancel_tells_whether_the_task_will_not_run(server: Script) -> None:
+    ref = add.queue(1, 2)
+    server.answer(200, {"id": TASK_ID, "status": "cancelled"})
+    assert ref.cancel()
+    server.answer(202, {"id": TASK_ID, "status": "running", "cancel_requested": True})
+    assert ref.cancel(running=True)
+    server.answer(404, {"error": "the task is running"})
+    server.answer(200, {"id": TASK_ID, "status": "running"})
+    assert not ref.cancel()
+    server.answer(503, {"error": "later"})
+    server.answer(404, {"error": "only a pending task can be cancelled"})
+    server.answer(200, {"id": TASK_ID, "status": "cancelled"})
+    assert ref.cancel()
+    server.answer(403, {"error": "not yours"})
+    with pytest.raises(RequestRefused, match="403: not yours"):
+        ref.cancel()
+    deleted = [request.path for request in server.requests if request.method == "DELETE"]
+    assert deleted[:2] == [f"/api/v1/tasks/{TASK_ID}", f"/api/v1/tasks/{TASK_ID}?running=true"]
+
+
+def test_the_environment_names_the_server_unless_the_program_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (TaskQueue().server_url, TaskQueue().api_key) == ("http://127.0.0.1:8001", None)
+    monkeypatch.setenv("LAPINQ_URL", "https://tasks.example.org")
+    monkeypatch.setenv("LAPINQ_API_KEY", "secret")
+    for queue in (TaskQueue(queue_name="video"), AsyncTaskQueue()):
+        assert (queue.server_url, queue.api_key) == ("https://tasks.example.org", "secret")
+    assert TaskQueue(api_key="mine").api_key == "mine"
+    named = TaskQueue("http://127.0.0.1:8001")
+    assert (named.server_url, named.api_key) == ("http://127.0.0.1:8001", None)
 
 
 def test_wait_returns_the_result_object(server: Script) -> None:
@@ -226,13 +335,15 @@ def test_a_forked_child_opens_a_connection_of_its_own(server: Script) -> None:
 
 
 def test_a_proxy_is_not_used_for_this_host(
-    server: Script, nobody: str, monkeypatch: pytest.MonkeyPatch, queue: TaskQueue
+    server: Script, nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, nobody)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert add.queue(1, 2).task_id == TASK_ID
-    queue.server_url = "http://elsewhere.invalid"
-    with pytest.raises(ServerUnavailable, match="refused"):
-        add.queue(1, 2)
+    with (
+        TaskQueue("http://elsewhere.invalid", timeout=0.2) as away,
+        pytest.raises(ServerUnavailable, match="refused"),
+    ):
+        away.task(add).queue(1, 2)

@@ -102,6 +102,22 @@ def test_a_task_looks_like_the_function() -> None:
     assert repr(add) == f"<lapinq task {__name__}.add>"
 
 
+@pytest.mark.parametrize(
+    ("habit", "instead"),
+    [
+        ("delay", r"use \.queue\(\) to enqueue it, here add\.queue\(\.\.\.\)"),
+        ("apply_async", r"use \.queue\(\) .* add\.options\(\.\.\.\)\.queue\(\.\.\.\)"),
+        ("send", r"use \.queue\(\)"),
+        ("defer", r"use \.queue\(\)"),
+        ("nothing", "a lapinq task has no attribute 'nothing'$"),
+    ],
+)
+def test_the_names_of_other_libraries_are_answered(habit: str, instead: str) -> None:
+    assert not hasattr(add, habit)
+    with pytest.raises(AttributeError, match=instead):
+        getattr(add, habit)(1, 2)
+
+
 def test_a_coroutine_function_is_still_known_as_one() -> None:
     assert inspect.iscoroutinefunction(aadd)
     assert not inspect.iscoroutinefunction(add)

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from lapinq import AsyncTaskQueue, Cancel, Middleware, RetryError, Snooze, TaskQueue, TimeLimit
-from lapinq.errors import ServerUnavailable
+from lapinq.errors import RequestRefused, ServerUnavailable
 from lapinq.middleware.opentelemetry import METADATA_KEY, OpenTelemetry
 from tests.unit.lapinq.conftest import TASK_ID, Script
 from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
@@ -39,7 +39,7 @@ def work() -> None: ...
 
 
 def send_one(url: str, middleware: OpenTelemetry, **options: Any) -> None:
-    with TaskQueue(url, "video", middleware=[middleware]) as queue:
+    with TaskQueue(url, "video", timeout=0.5, middleware=[middleware]) as queue:
         queue.task(work).options(**options).queue()
 
 
@@ -176,7 +176,8 @@ def test_what_a_task_asks_for_is_no_error(
 
 def test_a_refusal_and_a_missing_answer_are_errors(server: Script, nobody: str, traces: Traces) -> None:
     server.answer(400, {"error": "no"})
-    send_one(server.url, OpenTelemetry(traces.provider))
+    with pytest.raises(RequestRefused):
+        send_one(server.url, OpenTelemetry(traces.provider))
     with pytest.raises(ServerUnavailable):
         send_one(nobody, OpenTelemetry(traces.provider))
     refused, lost = traces.spans()

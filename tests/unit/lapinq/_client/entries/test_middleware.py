@@ -63,31 +63,31 @@ ENTRY = {
 
 
 def by_queue(url: str, *middleware: Middleware) -> TaskRef:
-    with TaskQueue(url, "video", default_ttl_seconds=60, middleware=middleware) as queue:
+    with TaskQueue(url, "video", 0.5, default_ttl_seconds=60, middleware=middleware) as queue:
         return queue.task(add).queue(1, b=3)
 
 
 def by_aqueue(url: str, *middleware: Middleware) -> TaskRef:
     async def enqueue() -> TaskRef:
-        async with AsyncTaskQueue(url, "video", default_ttl_seconds=60, middleware=middleware) as queue:
+        async with AsyncTaskQueue(url, "video", 0.5, default_ttl_seconds=60, middleware=middleware) as queue:
             return await queue.task(add).aqueue(1, b=3)
 
     return asyncio.run(enqueue())
 
 
 def by_aqueue_of_a_plain_queue(url: str, *middleware: Middleware) -> TaskRef:
-    with TaskQueue(url, "video", default_ttl_seconds=60, middleware=middleware) as queue:
+    with TaskQueue(url, "video", 0.5, default_ttl_seconds=60, middleware=middleware) as queue:
         return asyncio.run(queue.task(add).aqueue(1, b=3))
 
 
 def by_batch(url: str, *middleware: Middleware) -> httpx.Response:
-    with TaskQueue(url, "video", default_ttl_seconds=60, middleware=middleware) as queue:
+    with TaskQueue(url, "video", 0.5, default_ttl_seconds=60, middleware=middleware) as queue:
         return queue.batch_enqueue([queue.task(add).entry(1, b=3)])
 
 
 def by_abatch(url: str, *middleware: Middleware) -> httpx.Response:
     async def enqueue() -> httpx.Response:
-        async with AsyncTaskQueue(url, "video", default_ttl_seconds=60, middleware=middleware) as queue:
+        async with AsyncTaskQueue(url, "video", 0.5, default_ttl_seconds=60, middleware=middleware) as queue:
             return await queue.batch_enqueue(iter([queue.task(add).entry(1, b=3)]))
 
     return asyncio.run(enqueue())

@@ -1,7 +1,6 @@
 import json
 
 import httpx
-import pytest
 
 from lapinq import TaskQueue, __version__
 from lapinq._client.calling.calls import Enqueue, ReadResult, ReadStatus
@@ -17,8 +16,7 @@ def test_enqueue_posts_the_entry() -> None:
     assert json.loads(request.content) == {"task_name": "add", "args": [1]}
 
 
-def test_the_key_is_sent_only_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAPINQ_API_KEY", "of the environment")
+def test_the_key_is_sent_only_when_there_is_one() -> None:
     assert "X-API-Key" not in request_of(Enqueue({}), TaskQueue()).headers
     assert request_of(ReadResult("1"), TaskQueue(api_key="secret")).headers["X-API-Key"] == "secret"
 

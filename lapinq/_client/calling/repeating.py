@@ -1,0 +1,116 @@
+"""Repeating calls that got no answer, or a temporary refusal.
+
+A call is repeated until its answer comes or its time is up, and only if that can't enqueue twice: an enqueue carries an
+idempotency key or the id of its task. Without one it is repeated only if it surely wasn't carried out.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from lapinq._client.calling.answer import TEMPORARY, retry_after
+from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+from lapinq.errors import ServerUnavailable
+from lapinq_core.domain.tasks.chosen_id import MAX_REPEAT_SECONDS
+
+if TYPE_CHECKING:
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.transport import Transport
+    from lapinq._client.settings import ServerSettings
+
+INITIAL_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 2.0
+ATTEMPT_SHARE = 1 / 3
+"""Of the time for a call that one attempt may take, unless that is short: a lost packet must leave time for another."""
+MIN_ATTEMPT_SECONDS = 5.0
+TOO_MANY_REQUESTS = 429
+
+
+def deliver(transport: Transport, call: Call, server: ServerSettings, *, repeats: bool = True) -> Answer:
+    """The answer to the call, repeated within `server.timeout` unless not `repeats`.
+
+    A temporary refusal that lasts is returned. Raises `ServerUnavailable` if the last attempt isn't answered.
+    """
+    if not repeats:
+        return transport.send(call, server, server.timeout)
+    repetition = Repetition(call, server.timeout, time.monotonic())
+    while True:
+        try:
+            answer = transport.send(call, server, repetition.attempt_seconds(time.monotonic()))
+            pause = repetition.pause_after(answer, time.monotonic())
+            if pause is None:
+                return answer
+        except ServerUnavailable as error:
+            pause = repetition.pause_after_error(error, time.monotonic())
+            if pause is None:
+                raise
+        time.sleep(pause)
+
+
+async def adeliver(
+    transport: Transport, call: Call, server: ServerSettings, *, repeats: bool = True
+) -> Answer:
+    """Like `deliver`, for coroutines."""
+    if not repeats:
+        return await transport.asend(call, server, server.timeout)
+    import asyncio
+
+    repetition = Repetition(call, server.timeout, time.monotonic())
+    while True:
+        try:
+            answer = await transport.asend(call, server, repetition.attempt_seconds(time.monotonic()))
+            pause = repetition.pause_after(answer, time.monotonic())
+            if pause is None:
+                return answer
+        except ServerUnavailable as error:
+            pause = repetition.pause_after_error(error, time.monotonic())
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)
+
+
+class Repetition:
+    """Whether and when to repeat one call. Times are in seconds, on the caller's monotonic clock."""
+
+    def __init__(self, call: Call, timeout: float, now: float) -> None:
+        self._is_safe = _is_safe(call)
+        self._timeout = timeout
+        self._deadline = now + min(timeout, MAX_REPEAT_SECONDS)
+        self._pause = INITIAL_PAUSE_SECONDS
+
+    def attempt_seconds(self, now: float) -> float:
+        """The timeout of the next attempt."""
+        share = max(self._timeout * ATTEMPT_SHARE, MIN_ATTEMPT_SECONDS) if self._is_safe else self._timeout
+        return min(share, max(self._deadline - now, INITIAL_PAUSE_SECONDS), self._timeout)
+
+    def pause_after(self, answer: Answer, now: float) -> float | None:
+        """How long to wait before the next attempt. None to take this answer."""
+        if answer.status_code not in TEMPORARY:
+            return None
+        if not self._is_safe and answer.status_code != TOO_MANY_REQUESTS:
+            return None
+        return self._next_pause(now, retry_after(answer))
+
+    def pause_after_error(self, error: ServerUnavailable, now: float) -> float | None:
+        """How long to wait before the next attempt. None to raise this error."""
+        if error.may_have_arrived and not self._is_safe:
+            return None
+        return self._next_pause(now)
+
+    def _next_pause(self, now: float, at_least: float = 0.0) -> float | None:
+        pause = max(self._pause * random.uniform(0.5, 1.0), at_least)  # noqa: S311  # apart from other clients
+        self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
+        return pause if now + pause < self._deadline else None
+
+
+def _is_safe(call: Call) -> bool:
+    match call:
+        case Enqueue():
+            return call.idempotency_key is not None or call.task_id is not None
+        case EnqueueBatch():
+            return call.idempotency_key is not None
+        case _:
+            return True

@@ -20,7 +20,7 @@ CLAIM, SETTLE, RESCUE, PROGRESS, CANCELLING = (
     "tests/integration/tasks/attempts/test_settle.py",
     "tests/integration/upkeep/test_rescue.py",
     "tests/integration/tasks/attempts/test_progress.py",
-    "tests/integration/tasks/steering/test_cancelling.py",
+    "tests/integration/tasks/actions/test_cancelling.py",
 )
 FIRING, OVERLAPPING, SETTLER, OUTAGES = (
     "tests/integration/schedules/test_firing.py",

@@ -14,7 +14,7 @@ from lapinq_core.lookup import failures
 from lapinq_core.lookup.failures import FailedGroups, as_filter
 from lapinq_core.tasks import actions, bulk
 from lapinq_core.tasks.filters import FIRST_LINE, OF_THE_END, containing, kind_of, pattern_of
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, status

@@ -19,7 +19,7 @@ from lapinq_core.upkeep import maintenance_jobs, retention, retention_rounds
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_core.upkeep.retention import Busy, DeletedBatch, Week, delete_ended, drop_week
 from lapinq_core.upkeep.retention_rounds import STOPPED_SECONDS, RetentionRounds
-from tests.integration.tasks.steering.test_bulk import rows
+from tests.integration.tasks.actions.test_bulk import rows
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections

@@ -17,7 +17,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.lapinq_api.conftest import Serve
 from tests.integration.lapinq_api.dashboard.views.test_tasks import TASKS, queue_of, row_of, shown, unhurried
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser, log_in

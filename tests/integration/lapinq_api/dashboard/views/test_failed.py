@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lapinq_api.dashboard.views import failed
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.rows.factories import Conn

@@ -16,7 +16,7 @@ from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.search import Found
 from lapinq_core.tasks import worker_verbs
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 

@@ -9,7 +9,7 @@ import pytest
 
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.integration.tasks.test_inspect import FIELDS
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections

@@ -17,7 +17,7 @@ from tests.integration.lapinq_api.routes.tasks.test_bulk import (
     last_noted,
     queue_of,
 )
-from tests.integration.tasks.steering.test_bulk import fail
+from tests.integration.tasks.actions.test_bulk import fail
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser

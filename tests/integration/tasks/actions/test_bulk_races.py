@@ -12,7 +12,7 @@ from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.bulk import Change, Step
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs
-from tests.integration.tasks.steering.test_bulk import fail, rows
+from tests.integration.tasks.actions.test_bulk import fail, rows
 from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.repeating import adeliver
+from lapinq._client.batches import asend_batch
 from lapinq._client.environment import DEFAULT_URL
 from lapinq.handle import TaskRef
 from lapinq.queue import QueueBase
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from lapinq.batch_ref import BatchRef
-    from lapinq_core.domain.tasks.middleware import Entries, Middleware
+    from lapinq_core.domain.tasks.middleware import Middleware
 
 
 class AsyncTaskQueue(QueueBase):
@@ -58,14 +58,9 @@ class AsyncTaskQueue(QueueBase):
         self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> BatchRef:
         """Like `TaskQueue.batch_enqueue`."""
-        if not self.middleware:
-            return await self._send_batch(tasks, idempotency_key)
-        from lapinq._client.entries.middleware import apass_through, editable_copies
-
-        async def send(entries: Entries) -> BatchRef:
-            return await self._send_batch(entries, idempotency_key)
-
-        return await apass_through(self.middleware, editable_copies(self, tasks), send)
+        return await asend_batch(
+            self, self._transport, tasks, idempotency_key, self._read_batch, repeats=self.raise_errors
+        )
 
     async def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
         """Like `TaskRef.aresult`, of a task that was enqueued elsewhere or earlier."""
@@ -79,9 +74,3 @@ class AsyncTaskQueue(QueueBase):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def _send_batch(
-        self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None
-    ) -> BatchRef:
-        call = self._batch(entries, idempotency_key)
-        return self._batch_ref(await adeliver(self._transport, call, self, repeats=self.raise_errors))

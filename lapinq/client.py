@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lapinq._client.calling.repeating import deliver
+from lapinq._client.batches import send_batch
 from lapinq._client.environment import DEFAULT_URL
 from lapinq.handle import TaskRef
 from lapinq.queue import QueueBase
@@ -63,14 +63,8 @@ class TaskQueue(QueueBase):
         Raises TypeError or ValueError naming the entry that cannot be sent, `RequestRefused` and `ServerUnavailable`.
         Like `Task.queue`, it repeats the request where that is needed.
         """
-        if not self.middleware:
-            return self._send_batch(tasks, idempotency_key)
-        from lapinq._client.entries.middleware import editable_copies, pass_through
-
-        return pass_through(
-            self.middleware,
-            editable_copies(self, tasks),
-            lambda passed: self._send_batch(passed, idempotency_key),
+        return send_batch(
+            self, self._transport, tasks, idempotency_key, self._read_batch, repeats=self.raise_errors
         )
 
     def result(self, task_id: str, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
@@ -85,7 +79,3 @@ class TaskQueue(QueueBase):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _send_batch(self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None) -> BatchRef:
-        call = self._batch(entries, idempotency_key)
-        return self._batch_ref(deliver(self._transport, call, self, repeats=self.raise_errors))

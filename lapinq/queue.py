@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from lapinq._client.batches import asend_batch, send_batch
 from lapinq._client.calling.answer import check_enqueued
-from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.declaring.handling import check_retry_options, make_handling
 from lapinq._client.declaring.options import check_timeout
-from lapinq._client.entries.entry import encode_entry, with_defaults
-from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.environment import server_address
 from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, Task, TaskDecorator
-from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
+    from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
@@ -167,18 +165,26 @@ class QueueBase:
 
         return ScheduleDecorator(self.task(), make_plan({"every": interval}, options))
 
-    def _batch(self, entries: Iterable[Mapping[str, Any]], idempotency_key: str | None) -> EnqueueBatch:
-        """Raises TypeError or ValueError naming the entry and the value that cannot be sent."""
-        check_idempotency_key(idempotency_key)
-        encoded = [
-            encode_entry(with_defaults(self, entry), f"tasks[{number}].")
-            for number, entry in enumerate(entries)
-        ]
-        if idempotency_key is None and self.raise_errors:
-            idempotency_key = new_id()
-        return EnqueueBatch(encoded, idempotency_key)
+    @overload
+    def using(self, connection: ForCoroutines) -> AsyncQueueInTransaction: ...  # pyright: ignore[reportOverlappingOverload]  # the rest is for plain code
+    @overload
+    def using(self, connection: object) -> QueueInTransaction: ...
+    def using(self, connection: object) -> QueueInTransaction | AsyncQueueInTransaction:
+        """Enqueues batches in the transaction of `connection`: `queue.using(session).batch_enqueue(entries)`.
 
-    def _batch_ref(self, answer: Answer) -> BatchRef:
+        All that `Task.using` says holds. With a connection for coroutines, `batch_enqueue` is awaited, whichever the
+        queue.
+        """
+        from lapinq._client.transports import open_in_transaction
+
+        sender, is_async = open_in_transaction(connection)
+        return (
+            AsyncQueueInTransaction(self, sender, self._read_batch)
+            if is_async
+            else QueueInTransaction(self, sender, self._read_batch)
+        )
+
+    def _read_batch(self, answer: Answer) -> BatchRef:
         check_enqueued(answer, "the batch was not enqueued", raise_errors=self.raise_errors)
         from lapinq.batch_ref import BatchRef
 
@@ -192,3 +198,33 @@ def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middle
     from lapinq._client.entries.middleware import check_middleware
 
     return check_middleware(given)
+
+
+class QueueInTransaction:
+    """Enqueues batches in the caller's transaction. `TaskQueue.using` makes it."""
+
+    def __init__(self, queue: QueueBase, sender: Transport, read: Callable[[Answer], BatchRef]) -> None:
+        self._queue = queue
+        self._sender = sender
+        self._read = read
+
+    def batch_enqueue(
+        self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> BatchRef:
+        """Like `TaskQueue.batch_enqueue`, for any number of entries. An iterator is never in memory as a whole, unless
+        the queue has middleware."""
+        return send_batch(self._queue, self._sender, tasks, idempotency_key, self._read, repeats=False)
+
+
+class AsyncQueueInTransaction:
+    """The same on a connection for coroutines."""
+
+    def __init__(self, queue: QueueBase, sender: Transport, read: Callable[[Answer], BatchRef]) -> None:
+        self._queue = queue
+        self._sender = sender
+        self._read = read
+
+    async def batch_enqueue(
+        self, tasks: Iterable[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> BatchRef:
+        return await asend_batch(self._queue, self._sender, tasks, idempotency_key, self._read, repeats=False)

@@ -65,9 +65,10 @@ class Task(Generic[P, R]):
         handling: Handling | None = None,
         plans: tuple[Plan, ...] | None = None,
         arguments: Arguments | None = None,
+        sender: Transport | None = None,
     ) -> None:
-        """The queue owns `transport`. `plans` defaults to those of `function`, if that is a task itself. Copies share
-        `arguments`.
+        """The queue owns `transport`. `sender` enqueues instead of it. `plans` defaults to those of `function`, if that
+        is a task itself. Copies share `arguments`.
 
         Raises TypeError if `function` is none.
         """
@@ -80,6 +81,7 @@ class Task(Generic[P, R]):
         self.task_name = self.__lapinq_task__ = name if name is not None else default_name(plain)
         self._queue = queue
         self._transport = transport
+        self._sender = sender or transport
         self._options: TaskOptions = options or {}
         is_typed = handling is None or handling.typed
         self._arguments = arguments or Arguments(plain, self.task_name, typed=is_typed)
@@ -153,11 +155,22 @@ class Task(Generic[P, R]):
         check_retry_options(self._handling, changes)
         check_timeout(changes)
         check_idempotency_key(changes.get("idempotency_key"))
-        return self._copy({**self._options, **changes}, ())
+        return self._copy({**self._options, **changes}, (), self._sender)
+
+    def using(self, connection: object) -> Task[P, R]:
+        """A copy that enqueues in the transaction of `connection`: `confirm.using(session).queue(order_id)`.
+
+        The task exists if and only if that transaction commits. `connection` is one of psycopg, SQLAlchemy, asyncpg or
+        Django, or a session of SQLAlchemy, to the database of lapinq. With one for coroutines, use `aqueue`. Its errors
+        are those of the driver. Raises TypeError for anything else.
+        """
+        from lapinq._client.transports import open_in_transaction
+
+        return self._copy(self._options, (), open_in_transaction(connection)[0])
 
     def scheduled(self, plan: Plan) -> Task[P, R]:
         """A copy with one more schedule. `queue.cron` and `queue.every` use it."""
-        return self._copy(self._options, (*self._plans, plan))
+        return self._copy(self._options, (*self._plans, plan), self._sender)
 
     if not TYPE_CHECKING:  # which would take any attribute for one
 
@@ -179,7 +192,7 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
 
-    def _copy(self, options: TaskOptions, plans: tuple[Plan, ...]) -> Task[P, R]:
+    def _copy(self, options: TaskOptions, plans: tuple[Plan, ...], sender: Transport) -> Task[P, R]:
         return Task(
             self.__wrapped__,
             self._queue,
@@ -189,17 +202,23 @@ class Task(Generic[P, R]):
             handling=self._handling,
             plans=plans,
             arguments=self._arguments,
+            sender=sender,
         )
 
     def _send(self, entry: dict[str, Any]) -> TaskRef:
         queue = self._queue
-        answer = deliver(self._transport, self._call(entry), queue, repeats=queue.raise_errors)
+        answer = deliver(self._sender, self._call(entry), queue, repeats=self._repeats)
         return self._ref(answer, is_async=False)
 
     async def _asend(self, entry: dict[str, Any]) -> TaskRef:
         queue = self._queue
-        answer = await adeliver(self._transport, self._call(entry), queue, repeats=queue.raise_errors)
+        answer = await adeliver(self._sender, self._call(entry), queue, repeats=self._repeats)
         return self._ref(answer, is_async=True)
+
+    @property
+    def _repeats(self) -> bool:
+        # What failed in the caller's transaction is for the caller to repeat.
+        return self._queue.raise_errors and self._sender is self._transport
 
     def _call(self, entry: dict[str, Any]) -> Enqueue:
         complete = with_defaults(self._queue, self._arguments.encode(entry))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.replacing import Replaceable
 
@@ -24,3 +24,11 @@ def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
     from lapinq._client.http.transport import AsyncHttp, SyncHttp
 
     return Replaceable(AsyncHttp() if is_async else SyncHttp())
+
+
+def open_in_transaction(connection: Any) -> tuple[Transport, bool]:
+    """Enqueues in the transaction of `connection`. Also returns whether that is for coroutines. Raises TypeError."""
+    from lapinq._client.transaction.transport import InTransaction
+
+    transport = InTransaction(connection)
+    return Replaceable(transport), transport.is_async

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 
 class Enqueue(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Enqueue(msgspec.Struct, frozen=True):
 class EnqueueBatch(msgspec.Struct, frozen=True):
     """All entries or none."""
 
-    entries: Sequence[Mapping[str, Any]]
+    entries: Iterable[Mapping[str, Any]]
     idempotency_key: str | None = None
 
 

@@ -32,7 +32,7 @@ def request_of(call: Call, server: ServerSettings) -> Request:
                 key = key_of(task_id)
             return _request(server, "POST", "/api/v1/enqueue", msgspec.json.encode(entry), key)
         case EnqueueBatch(entries, key):
-            return _request(server, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(entries), key)
+            return _request(server, "POST", "/api/v1/enqueue/batch", msgspec.json.encode(list(entries)), key)
         case ReadStatus(task_id):
             return _request(server, "GET", _task_path(task_id))
         case ReadResult(task_id, wait):

@@ -1,5 +1,7 @@
 """The functions that lapinq's workers run while they are measured."""
 
+import time
+
 from tests.bench.contenders import marks
 
 
@@ -21,3 +23,8 @@ async def arrive(sent_ns: int) -> None:
 def arrive_plain(sent_ns: int) -> None:
     """The same as a plain function."""
     marks.arrived(sent_ns)
+
+
+async def now() -> float:
+    """When it began, in seconds since 1970."""
+    return time.time()

@@ -1,0 +1,90 @@
+"""Enqueueing a batch through the middleware of its queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lapinq._client.calling.calls import EnqueueBatch
+from lapinq._client.calling.repeating import adeliver, deliver
+from lapinq._client.entries.entry import encode_entry, with_defaults
+from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq_core.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from lapinq._client.calling.answer import Answer
+    from lapinq._client.calling.transport import Transport
+    from lapinq._client.settings import QueueSettings
+
+T = TypeVar("T")
+
+
+def send_batch(
+    queue: QueueSettings,
+    sender: Transport,
+    tasks: Iterable[Mapping[str, Any]],
+    idempotency_key: str | None,
+    read: Callable[[Answer], T],
+    *,
+    repeats: bool,
+) -> T:
+    """`sender` enqueues, and `read` makes of its answer what middleware and caller get.
+
+    Raises TypeError or ValueError naming the entry and the value that cannot be sent.
+    """
+
+    def send(entries: Iterable[Mapping[str, Any]]) -> T:
+        call = _call(queue, entries, idempotency_key, repeats=repeats)
+        return read(deliver(sender, call, queue, repeats=repeats))
+
+    check_idempotency_key(idempotency_key)
+    if not queue.middleware:
+        return send(tasks)
+    from lapinq._client.entries.middleware import editable_copies, pass_through
+
+    return pass_through(queue.middleware, editable_copies(queue, tasks), send)
+
+
+async def asend_batch(
+    queue: QueueSettings,
+    sender: Transport,
+    tasks: Iterable[Mapping[str, Any]],
+    idempotency_key: str | None,
+    read: Callable[[Answer], T],
+    *,
+    repeats: bool,
+) -> T:
+    """Like `send_batch`, for coroutines."""
+
+    async def send(entries: Iterable[Mapping[str, Any]]) -> T:
+        call = _call(queue, entries, idempotency_key, repeats=repeats)
+        return read(await adeliver(sender, call, queue, repeats=repeats))
+
+    check_idempotency_key(idempotency_key)
+    if not queue.middleware:
+        return await send(tasks)
+    from lapinq._client.entries.middleware import apass_through, editable_copies
+
+    return await apass_through(queue.middleware, editable_copies(queue, tasks), send)
+
+
+def _call(
+    queue: QueueSettings, tasks: Iterable[Mapping[str, Any]], idempotency_key: str | None, *, repeats: bool
+) -> EnqueueBatch:
+    if repeats:
+        tasks = tasks if isinstance(tasks, (list, tuple)) else list(tasks)
+        idempotency_key = new_id() if idempotency_key is None else idempotency_key
+    return EnqueueBatch(_Encoded(queue, tasks), idempotency_key)
+
+
+class _Encoded:
+    """The entries of `tasks`, encoded while they are read. They can be read again unless `tasks` is an iterator."""
+
+    def __init__(self, queue: QueueSettings, tasks: Iterable[Mapping[str, Any]]) -> None:
+        self._queue = queue
+        self._tasks = tasks
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        for number, entry in enumerate(self._tasks):
+            yield encode_entry(with_defaults(self._queue, entry), f"tasks[{number}].")

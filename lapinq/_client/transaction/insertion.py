@@ -1,0 +1,148 @@
+"""Which statements store the tasks of a call. No I/O: the caller executes them on its connection."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lapinq._client.calling.answer import Answer
+from lapinq._client.calling.calls import Enqueue, EnqueueBatch
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.enqueue import read_task
+from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, KEY_REUSED, ErrorBody, invalid_value
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from lapinq._client.transaction.statements import Verb
+    from lapinq_core.domain.tasks.task import NewTask
+
+    Row = Sequence[Any]
+    Steps = Generator["Statement", Sequence[Row], None]
+
+MAX_TASKS_AT_ONCE = 1_000
+MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """`value` is its only parameter."""
+
+    verb: Verb
+    value: str
+
+
+class Refused(Exception):
+    """The call stores nothing. `answer` says why, or repeats the answer to an earlier call with the same key."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Insertion:
+    """The tasks of one call. They are read, checked and stored in chunks, so memory doesn't grow with their number.
+
+    The constructor reads the first chunk. `is_divisible` tells whether there may be several statements: then the caller
+    executes them in a transaction or savepoint, and rolls it back when `steps` raises `Refused`.
+    """
+
+    def __init__(self, call: Enqueue | EnqueueBatch) -> None:
+        """Raises `Refused`."""
+        self._is_batch = isinstance(call, EnqueueBatch)
+        path = "/api/v1/enqueue/batch" if self._is_batch else "/api/v1/enqueue"
+        self._key = None if call.idempotency_key is None else f"database\n{call.idempotency_key}"
+        self._digest = hashlib.sha256(f"POST {path}\n".encode())
+        self._ids: list[str | None] = []
+        self._queues: set[str] = set()
+        self._is_due_soon = False
+        self._is_long = False
+        self._chosen_id = None if isinstance(call, EnqueueBatch) else call.task_id
+        self._chunks = self._read(call.entries if isinstance(call, EnqueueBatch) else [call.entry])
+        self._first = next(self._chunks, None) or []
+        is_mixed = len({task.is_transient for task in self._first}) > 1
+        self.is_divisible = self._is_long or is_mixed or self._key is not None
+
+    def steps(self) -> Steps:
+        """The statements. Each is sent its rows. Raises `Refused`."""
+        for chunk in itertools.chain([self._first], self._chunks):
+            yield from self._store("enqueue", [task for task in chunk if not task.is_transient])
+            yield from self._store("enqueue_transient", [task for task in chunk if task.is_transient])
+        if self._key is not None:
+            yield from self._claim(self._key)
+
+    def notices(self) -> set[Notice]:
+        """What to announce when the stored tasks are committed."""
+        notices = {Notice(READY_CHANNEL, queue) for queue in self._queues}
+        if self._is_due_soon:
+            # No duration: the transaction may take a while. It makes the receivers look when the task is due.
+            notices.add(Notice(DELAYED_CHANNEL, "0"))
+        return notices
+
+    def answer(self) -> Answer:
+        """As the HTTP API answers."""
+        return self._accepted(self._ids)
+
+    def _read(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[list[NewTask]]:
+        chunk: list[NewTask] = []
+        size = 0
+        for number, entry in enumerate(entries):
+            body = msgspec.json.encode(entry)
+            self._digest.update(body)
+            try:
+                task = read_task(body, task_id=self._chosen_id)
+            except InvalidValue as error:
+                loc = f"[{number}].{error.loc}" if self._is_batch else error.loc
+                raise Refused(_refused(400, invalid_value(InvalidValue(loc, error.msg)))) from error
+            self._ids.append(None if task.is_transient else task.id)
+            chunk.append(task)
+            size += len(body)
+            if len(chunk) == MAX_TASKS_AT_ONCE or size >= MAX_BYTES_AT_ONCE:
+                self._is_long = True
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
+
+    def _store(self, verb: Verb, tasks: Sequence[NewTask]) -> Steps:
+        if tasks:
+            [(queues, due_in)] = yield Statement(verb, msgspec.json.encode(tasks).decode())
+            self._queues.update(queues)
+            self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
+
+    def _claim(self, key: str) -> Steps:
+        """Writes the key, with the ids of the stored tasks. Raises `Refused` if it isn't free."""
+        digest = self._digest.digest()
+        claim = [{"key": key, "digest": digest.hex(), "task_ids": self._ids}]
+        [(_, is_held, is_written)] = yield Statement("claim_keys", msgspec.json.encode(claim).decode())
+        if is_held:
+            raise Refused(_refused(409, ErrorBody(KEY_IN_PROGRESS)))
+        if not is_written:
+            escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+            [(_, earlier, ids)] = yield Statement("find_idempotency_keys", f'{{"{escaped}"}}')
+            is_same = bytes(earlier) == digest
+            raise Refused(self._accepted(ids) if is_same else _refused(409, ErrorBody(KEY_REUSED)))
+
+    def _accepted(self, ids: Sequence[str | None]) -> Answer:
+        return Answer(201, msgspec.json.encode({"task_ids": ids} if self._is_batch else _one(ids[0])))
+
+
+class Notice(msgspec.Struct, frozen=True):
+    channel: str
+    payload: str
+
+
+def announcement(notices: Iterable[Notice]) -> Statement:
+    """The statement that sends them when its transaction commits."""
+    return Statement("announce", msgspec.json.encode(list(notices)).decode())
+
+
+def _one(task_id: str | None) -> dict[str, Any]:
+    return {"task_id": None, "ttl_seconds": 0} if task_id is None else {"task_id": task_id}
+
+
+def _refused(status: int, body: ErrorBody) -> Answer:
+    return Answer(status, msgspec.json.encode(body))

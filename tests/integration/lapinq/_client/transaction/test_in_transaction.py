@@ -1,0 +1,343 @@
+"""Enqueueing in the caller's transaction, with every driver: tasks and notices exist if it commits, and only then."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from lapinq import Middleware, TaskQueue
+from lapinq.errors import RequestRefused
+from tests.support.database.postgres import private_database
+from tests.support.drivers.django_connection import django_connection
+from tests.support.drivers.for_coroutines import FOR_COROUTINES
+from tests.support.drivers.plain import PLAIN
+from tests.support.sample import tasks
+
+
+@pytest.fixture(scope="module")
+def url(postgres_url: str, template_database: str) -> Iterator[str]:
+    with private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def queue() -> TaskQueue:
+    return TaskQueue(queue_name=uuid.uuid4().hex)
+
+
+@pytest.fixture
+def listener(url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("LISTEN lapinq_ready; LISTEN lapinq_delayed")
+        yield conn
+
+
+class Stored:
+    """What others see of a queue."""
+
+    def __init__(self, listener: psycopg.Connection, queue: TaskQueue) -> None:
+        self._listener = listener
+        self._queue = queue.queue_name
+
+    def ids(self) -> set[str]:
+        rows = self._listener.execute(
+            "SELECT t.id FROM lapinq_tasks t JOIN lapinq_ready r USING (id) WHERE t.queue_name = %s",
+            (self._queue,),
+        )
+        return {str(row[0]) for row in rows}
+
+    def notices(self) -> list[tuple[str, str]]:
+        """Those that were sent since the last call. They arrive in the order of the commits, so ours comes last."""
+        self._listener.execute("NOTIFY lapinq_ready, 'the last one'")
+        sent: list[tuple[str, str]] = []
+        for one in self._listener.notifies(timeout=10):
+            if one.payload == "the last one":
+                return sent
+            sent.append((one.channel, one.payload))
+        raise AssertionError("our own notice did not arrive")
+
+
+@pytest.fixture
+def stored(listener: psycopg.Connection, queue: TaskQueue) -> Stored:
+    return Stored(listener, queue)
+
+
+@pytest.mark.parametrize("driver", PLAIN)
+def test_tasks_and_notices_exist_if_the_transaction_commits(
+    driver: str, url: str, queue: TaskQueue, stored: Stored
+) -> None:
+    ready = [("lapinq_ready", queue.queue_name)]
+    with PLAIN[driver](url) as user:
+        add = queue.task(tasks.add).using(user.connection)
+        lost = add.queue(1, 1).task_id
+        assert (stored.ids(), stored.notices()) == (set(), [])
+        user.rollback()
+        assert (stored.ids(), stored.notices()) == (set(), [])
+
+        kept = [add.queue(1, n).task_id for n in range(3)]
+        with user.savepoint():
+            kept.append(add.queue(2, 2).task_id)
+        with suppress(ZeroDivisionError), user.savepoint():
+            add.queue(3, 3)
+            raise ZeroDivisionError
+        assert (stored.ids(), stored.notices()) == (set(), [])
+        user.commit()
+        assert stored.ids() == set(kept)
+        assert lost not in kept
+        assert stored.notices() == ready
+
+        user.commit()
+        assert stored.notices() == []
+
+
+@pytest.mark.parametrize("driver", FOR_COROUTINES)
+def test_the_same_holds_for_coroutines(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
+    ready = [("lapinq_ready", queue.queue_name)]
+
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            add = queue.task(tasks.add).using(user.connection)
+            lost = (await add.aqueue(1, 1)).task_id
+            await user.rollback()
+            assert (stored.ids(), stored.notices()) == (set(), [])
+
+            kept = [(await add.aqueue(1, n)).task_id for n in range(3)]
+            async with user.savepoint():
+                kept.append((await add.aqueue(2, 2)).task_id)
+            with suppress(ZeroDivisionError):
+                async with user.savepoint():
+                    await add.aqueue(3, 3)
+                    raise ZeroDivisionError
+            assert (stored.ids(), stored.notices()) == (set(), [])
+            await user.commit()
+            assert stored.ids() == set(kept)
+            assert lost not in kept
+            assert stored.notices() == ready
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("driver", PLAIN)
+def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(
+    driver: str, url: str, queue: TaskQueue, stored: Stored
+) -> None:
+    add = queue.task(tasks.add)
+    with PLAIN[driver](url) as user:
+        kept = add.using(user.connection).queue(0, 0).task_id
+        entries = [add.entry(1, n) for n in range(2_300)] + [add.options(priority=2**40).entry(1, 1)]
+        with pytest.raises(RequestRefused, match="the batch was not enqueued: 400") as refused:
+            queue.using(user.connection).batch_enqueue(iter(entries))
+        assert refused.value.details == [
+            {"loc": "[2300].priority", "msg": "must be between -2147483648 and 2147483647"}
+        ]
+        with pytest.raises(TypeError, match=r"tasks\[2300\]\.args\[0\] cannot be sent as JSON"):
+            queue.using(user.connection).batch_enqueue([*entries[:2_300], add.entry(object(), 1)])  # type: ignore[arg-type]
+        done = queue.using(user.connection).batch_enqueue(entries[:2_300])
+        ids = done.task_ids
+        assert (len(ids), stored.ids()) == (2_300, set())
+        user.commit()
+        assert stored.ids() == {kept, *ids}
+        assert queue.using(user.connection).batch_enqueue([]).json() == {"task_ids": []}
+
+
+@pytest.mark.parametrize("driver", FOR_COROUTINES)
+def test_a_large_batch_of_coroutines_is_too(driver: str, url: str, queue: TaskQueue, stored: Stored) -> None:
+    add = queue.task(tasks.add)
+
+    async def test() -> None:
+        async with FOR_COROUTINES[driver](url) as user:
+            kept = (await add.using(user.connection).aqueue(0, 0)).task_id
+            entries = [add.entry(1, n) for n in range(1_300)] + [add.options(priority=2**40).entry(1, 1)]
+            with pytest.raises(RequestRefused):
+                await queue.using(user.connection).batch_enqueue(entries)
+            done = await queue.using(user.connection).batch_enqueue(entries[:1_300])
+            await user.commit()
+            assert stored.ids() == {kept, *done.task_ids}
+
+    asyncio.run(test())
+
+
+def test_a_batch_does_not_commit_what_the_caller_has_not(url: str, queue: TaskQueue, stored: Stored) -> None:
+    entries = [queue.task(tasks.add).entry(1, n) for n in range(1_001)]
+    for driver in PLAIN:
+        with PLAIN[driver](url) as user:
+            queue.using(user.connection).batch_enqueue(entries)
+            user.rollback()
+            assert stored.ids() == set(), driver
+
+    async def test() -> None:
+        for driver in FOR_COROUTINES:
+            async with FOR_COROUTINES[driver](url) as user:
+                await queue.using(user.connection).batch_enqueue(entries)
+                await user.rollback()
+                assert stored.ids() == set(), driver
+
+    asyncio.run(test())
+
+
+def test_without_a_transaction_it_is_stored_at_once(url: str, queue: TaskQueue, stored: Stored) -> None:
+    add = queue.task(tasks.add)
+    entries = [add.entry(1, n) for n in range(1_001)]
+    expected: set[str | None] = set()
+    with psycopg.connect(url, autocommit=True) as conn, django_connection(url) as django:
+        for connection in (conn, django):
+            expected.add(add.using(connection).queue(1, 2).task_id)
+            assert stored.ids() == expected
+            expected.update(queue.using(connection).batch_enqueue(entries).task_ids)
+            assert stored.ids() == expected
+    assert set(stored.notices()) == {("lapinq_ready", queue.queue_name)}
+
+
+def test_tasks_without_a_record_and_those_due_soon_are_announced_too(
+    url: str, queue: TaskQueue, listener: psycopg.Connection, stored: Stored
+) -> None:
+    noop = queue.task(tasks.noop)
+    with psycopg.connect(url) as conn:
+        assert noop.options(ttl_seconds=0).using(conn).queue().task_id is None
+        soon = datetime.now(UTC) + timedelta(seconds=0.5)
+        noop.options(scheduled_at=soon).using(conn).queue()
+        noop.options(scheduled_at=soon + timedelta(hours=1)).using(conn).queue()
+        conn.commit()
+    assert sorted(stored.notices()) == [("lapinq_delayed", "0"), ("lapinq_ready", queue.queue_name)]
+    for table, count in (("lapinq_transient", 1), ("lapinq_delayed", 2)):
+        query = SQL("SELECT FROM {} WHERE queue_name = %s").format(Identifier(table))
+        assert len(listener.execute(query, (queue.queue_name,)).fetchall()) == count
+
+
+def test_a_key_stores_one_request_once(url: str, queue: TaskQueue, stored: Stored) -> None:
+    add = queue.task(tasks.add)
+    key = uuid.uuid4().hex + ' "\\ {}'
+    keyed = add.options(idempotency_key=key + "!")
+    entries = [add.entry(1, n) for n in range(1_001)]
+    with psycopg.connect(url) as conn, psycopg.connect(url) as other:
+        keyed.using(conn).queue(1, 2)
+        conn.rollback()  # and with the task goes its key
+        first = keyed.using(conn).queue(1, 2).task_id
+        assert keyed.using(conn).queue(1, 2).task_id == first
+        ids = queue.using(conn).batch_enqueue(entries, idempotency_key=key + "?").json()
+        assert queue.using(conn).batch_enqueue(entries, idempotency_key=key + "?").json() == ids
+        assert code_of(keyed.using(other), 1, 2) == 409  # in progress
+        conn.commit()
+        assert keyed.using(other).queue(1, 2).task_id == first
+        assert code_of(keyed.using(other), 1, 3) == 409
+        other.commit()
+        assert stored.ids() == {first, *ids["task_ids"]}
+
+
+def code_of(task: Any, *args: object) -> int:
+    with pytest.raises(RequestRefused) as refused:
+        task.queue(*args)
+    return refused.value.status_code
+
+
+def test_a_session_that_joined_a_transaction_leaves_its_commit_to_others(
+    url: str, queue: TaskQueue, stored: Stored
+) -> None:
+    add = queue.task(tasks.add)
+    with PLAIN["sqlalchemy"](url) as user:
+        connection: Any = user.connection
+        connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint") as session:
+            add.using(session).queue(1, 2)
+            session.commit()
+        assert (stored.ids(), stored.notices()) == (set(), [])
+        user.rollback()
+        assert (stored.ids(), stored.notices()) == (set(), [])
+
+        connection.begin()
+        with Session(connection, join_transaction_mode="rollback_only") as session:
+            add.using(session).queue(1, 2)
+            session.commit()
+        user.commit()
+        assert len(stored.ids()) == 1
+        assert stored.notices() == [("lapinq_ready", queue.queue_name)]
+
+
+def test_settings_of_the_connection_do_not_matter(url: str, queue: TaskQueue, stored: Stored) -> None:
+    """Rows, cursors and JSON may look as the caller likes."""
+    add = queue.task(tasks.add)
+    with psycopg.Connection[Any].connect(url, row_factory=dict_row, cursor_factory=psycopg.RawCursor) as conn:
+        add.using(conn).queue(1, 2)
+
+    async def test() -> None:
+        async with FOR_COROUTINES["asyncpg"](url) as user:
+            connection: Any = user.connection
+            await connection.set_type_codec(
+                "json", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+            )
+            await add.using(user.connection).aqueue(1, 2)
+            await user.commit()
+
+    asyncio.run(test())
+    assert len(stored.ids()) == 2
+
+
+def test_a_database_without_the_schema_is_named_as_the_cause(postgres_url: str, queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+
+    async def test() -> None:
+        async with FOR_COROUTINES["asyncpg"](postgres_url) as user:
+            with pytest.raises(RequestRefused, match="lapinq migrate"):
+                await add.using(user.connection).aqueue(1, 2)
+
+    asyncio.run(test())
+    for driver in PLAIN:
+        with PLAIN[driver](postgres_url) as user, pytest.raises(RequestRefused, match="lapinq migrate"):
+            add.using(user.connection).queue(1, 2)
+
+
+def test_a_connection_of_the_wrong_kind_is_a_type_error(url: str, queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    with pytest.raises(TypeError, match=r"^using\(\) takes a connection of psycopg, .* not builtins\.str$"):
+        add.using("postgresql://localhost/shop")
+    engine = create_engine("sqlite://")
+    with pytest.raises(TypeError, match=r"Engine: give it the result of engine\.connect\(\)"):
+        add.using(engine)
+    with (
+        engine.connect() as conn,
+        pytest.raises(TypeError, match="PostgreSQL, but this connection leads to sqlite"),
+    ):
+        add.using(conn).queue(1, 2)
+    engine.dispose()
+
+    async def test() -> None:
+        async with FOR_COROUTINES["psycopg"](url) as user:
+            with pytest.raises(TypeError, match=r"AsyncConnection is for coroutines: use aqueue\(\)"):
+                add.using(user.connection).queue(1, 2)
+        with (
+            PLAIN["psycopg"](url) as plain,
+            pytest.raises(TypeError, match=r"Connection is for plain code: use queue\(\)"),
+        ):
+            await add.using(plain.connection).aqueue(1, 2)
+
+    asyncio.run(test())
+
+
+def test_it_is_kept_by_options_and_goes_through_middleware(
+    url: str, stored: Stored, queue: TaskQueue
+) -> None:
+    class Renames(Middleware):
+        def enqueue(self, entries: Any, send: Any) -> Any:
+            for entry in entries:
+                entry["metadata"] = {"seen": True}
+            return send(entries)
+
+    other = TaskQueue(queue_name=queue.queue_name, middleware=[Renames()])
+    add = other.task(tasks.add)
+    with psycopg.connect(url) as conn:
+        add.using(conn).options(priority=5).queue(1, 2)
+        other.using(conn).batch_enqueue([add.entry(1, 2)])
+        rows = conn.execute("SELECT metadata FROM lapinq_tasks WHERE queue_name = %s", (queue.queue_name,))
+        assert rows.fetchall() == [({"seen": True},)] * 2
+        assert stored.ids() == set()
+        conn.rollback()

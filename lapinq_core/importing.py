@@ -42,6 +42,21 @@ class Found(NamedTuple):
     handling: Handling | None
 
 
+FunctionOf = Callable[[object], Callable[..., Any] | None]
+
+_recognized: list[FunctionOf] = []
+
+
+def recognize(function_of: FunctionOf) -> None:
+    """Lets `find` take objects of another framework for tasks.
+
+    `function_of` returns the function to call for such an object, which it wraps by `functools.wraps`, and None for any
+    other.
+    """
+    if function_of not in _recognized:
+        _recognized.append(function_of)
+
+
 def resolve(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Callable[..., Any]:
     """Like `find`, but returns only the function."""
     return find(module_path, task_name, allowed).function
@@ -66,6 +81,7 @@ def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found
     found = _registered(module).get(task_name) or _attribute(module, task_name, allowed)
     if found is None:
         raise TaskNotFound(_missing(module, task_name))
+    found = _function_of(found)
     if allowed and _mark(found) is None and not is_defined_in(found, allowed):
         raise TaskNotAllowed(
             f"{task_name!r} in module {module_path!r} is neither a task nor a function or class defined in a module of",
@@ -140,6 +156,13 @@ def _import(module_path: str) -> ModuleType:
             f"no module {error.name!r}; searched: {', '.join(path or '.' for path in sys.path)}."
             " Start the worker where the module can be imported, or install it there"
         ) from error
+
+
+def _function_of(found: Any) -> Any:
+    for function_of in _recognized:
+        if (function := function_of(found)) is not None:
+            return function
+    return found
 
 
 def _registered(module: ModuleType) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lapinq_core import importing
 from lapinq_core.domain.tasks.allow_list import is_allowed
 from lapinq_core.domain.tasks.handling import Handling
 from lapinq_core.domain.tasks.retry import Delays
@@ -324,3 +325,17 @@ def test_what_only_looks_like_a_handling_is_none(write: Write) -> None:
     )
     assert find("unhandled", "anything").handling is None
     assert find("unhandled", "unready").handling is None
+
+
+def test_an_object_of_another_framework_is_found_as_the_function_that_stands_for_it(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def function_of(found: object) -> Any:
+        return vars(found)["run"] if type(found).__name__ == "Job" else None
+
+    monkeypatch.setattr(importing, "_recognized", list[Any]())
+    write("jobs", "class Job: ...\nwork = Job()\nwork.run = lambda: 'ran'\ndef plain(): return 'plain'")
+    with pytest.raises(TaskNotFound, match="not a function but Job"):
+        resolve("jobs", "work")
+    importing.recognize(function_of)
+    assert (call("jobs", "work"), call("jobs", "plain")) == ("ran", "plain")

@@ -133,6 +133,11 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | Non
     return row[0] if row else None
 
 
+def history_statement() -> str:
+    """The statement for a task with its attempts as one JSON object, for other drivers than ours. Takes `id`."""
+    return sql(_PACKAGE, "task_history")
+
+
 async def count_queues(conn: psycopg.AsyncConnection) -> list[QueueCounts]:
     """Every queue that has tasks, by name."""
     cursor = await conn.execute(sql(_PACKAGE, "count_queues"), prepare=True)

@@ -24,6 +24,11 @@ def test_a_sample_of_fastapi_runs_or_is_part_of_an_example(sample: str) -> None:
         exec(compile(sample, "fastapi.md", "exec"), {"__name__": "sample"})
 
 
+@pytest.mark.parametrize("sample", samples("django.md"))
+def test_a_sample_of_django_is_part_of_the_example(sample: str) -> None:
+    assert any(sample in path.read_text() for path in (ROOT / "examples" / "django_shop").rglob("*.py"))
+
+
 def test_the_application_of_flask_runs_its_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lapinq_inline: InlineTasks
 ) -> None:

@@ -1,0 +1,1 @@
+"""None: Django announces migrations only to apps that have this module."""

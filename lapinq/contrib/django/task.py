@@ -1,0 +1,91 @@
+"""The task class of the backend: Django's, with lapinq's options, and the entry that it enqueues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from django.utils import timezone
+
+from lapinq.contrib.django.tasks_framework import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from typing import Unpack
+
+    AnyTask = Task[..., Any]
+else:
+    AnyTask = Task  # generic for type checkers alone
+
+BACKEND_KEY = "django_backend"
+"""The key in a task's metadata with the alias of the backend that enqueued it."""
+
+
+class Options(TypedDict, total=False):
+    """Options of lapinq for a task or, in `OPTIONS`, for all tasks of a backend. Times are in seconds."""
+
+    max_retries: int | None
+    retry_delay: float | None
+    retry_backoff: bool | None
+    timeout: float | None
+    ttl_seconds: float | None
+
+
+OPTIONS = tuple(Options.__annotations__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LapinqTask(AnyTask):
+    """A task that also takes the options of lapinq; None stands for that of the backend."""
+
+    max_retries: int | None = None
+    retry_delay: float | None = None
+    retry_backoff: bool | None = None
+    timeout: float | None = None
+    ttl_seconds: float | None = None
+
+    def using(
+        self,
+        *,
+        priority: int | None = None,
+        queue_name: str | None = None,
+        run_after: datetime | None = None,
+        backend: str | None = None,
+        **options: Unpack[Options],
+    ) -> LapinqTask:
+        """A copy with other options. It takes lapinq's too: `task.using(max_retries=0)`."""
+        changes = {
+            "priority": priority,
+            "queue_name": queue_name,
+            "run_after": run_after,
+            "backend": backend,
+            **options,
+        }
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+def entry_of(
+    task: AnyTask, args: Sequence[Any], kwargs: Mapping[str, Any], alias: str, defaults: Options
+) -> dict[str, Any]:
+    """What the backend `alias`, with these defaults, enqueues for a call of the task."""
+    options: dict[str, Any] = {**defaults}
+    for name in OPTIONS:
+        if (value := getattr(task, name, None)) is not None:
+            options[name] = value
+    if "timeout" in options:
+        options["timeout_seconds"] = options.pop("timeout")
+    run_after = task.run_after
+    if run_after is not None and timezone.is_naive(run_after):
+        run_after = timezone.make_aware(run_after)  # without USE_TZ, in the time zone of the project
+    return {
+        "task_name": task.func.__qualname__,
+        "module_path": task.func.__module__,
+        "queue_name": task.queue_name,
+        "args": list(args),
+        "kwargs": dict(kwargs),
+        "priority": task.priority,
+        "scheduled_at": None if run_after is None else run_after.isoformat(),
+        "metadata": {BACKEND_KEY: alias},
+        **options,
+    }

@@ -17,6 +17,7 @@ from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.moved_clock import move_clock
 from lapinq_core.db.private_databases import new_database
+from lapinq_core.domain.database_url import libpq_url
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,7 +63,7 @@ def _prepare() -> Template:
     global prepared
     if prepared is None or prepared.pid != os.getpid():
         with contextlib.ExitStack() as stack:
-            server_url = os.environ.get(_VARIABLE) or stack.enter_context(temporary_server())
+            server_url = libpq_url(os.environ.get(_VARIABLE, "")) or stack.enter_context(temporary_server())
             name = f"lapinq_template_{uuid.uuid4().hex[:8]}"
             migrate(stack.enter_context(new_database(server_url, name)))
             atexit.register(_close, stack.pop_all(), os.getpid())

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from lapinq_core.domain.accounts.passwords import DEFAULT_USERNAME, check_password, check_username
+from lapinq_core.domain.database_url import libpq_url
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
@@ -182,6 +183,8 @@ GUARDS = frozenset(
 `session_secret` is not among them: if empty, it is random.
 """
 
+_DATABASE_URLS = frozenset({"database_url", "listen_database_url"})
+
 _HINTS = get_type_hints(Settings, include_extras=True)
 
 
@@ -275,6 +278,8 @@ def _read(environ: Mapping[str, str], field: str) -> object:
 
 def _value(name: str, field: str, raw: object) -> object:
     """The value for `raw`; None if it is empty and guards nothing. Raises `SettingsError`, which calls it `name`."""
+    if field in _DATABASE_URLS and isinstance(raw, str):
+        raw = libpq_url(raw)
     if field not in GUARDS:
         return None if raw == "" else convert(name, raw, _HINTS[field])
     value = None if is_empty(raw) else convert(name, raw, _HINTS[field])

@@ -167,6 +167,14 @@ def test_the_database_has_the_name_that_everybody_uses() -> None:
     }
 
 
+@pytest.mark.parametrize("field", ["database_url", "listen_database_url"])
+def test_a_database_url_may_have_the_form_of_another_library(field: str) -> None:
+    settings = load_settings({variable(field): "postgres://db/app"})
+    assert getattr(settings, field) == "postgresql://db/app"
+    settings = load_settings({}, **{field: "postgresql+asyncpg://db/app"})
+    assert getattr(settings, field) == "postgresql://db/app"
+
+
 def test_what_is_not_ours_is_passed_over() -> None:
     assert load_settings({"LAPINQ_NO_SUCH_THING": "1", "HOST": "x", "PORT": "y"}) == Settings()
 

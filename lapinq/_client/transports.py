@@ -31,4 +31,4 @@ def open_in_transaction(connection: Any) -> tuple[Transport, bool]:
     from lapinq._client.transaction.transport import InTransaction
 
     transport = InTransaction(connection)
-    return Replaceable(transport), transport.is_async
+    return Replaceable(transport, transport), transport.is_async

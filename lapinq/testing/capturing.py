@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lapinq._client.calling.calls import Enqueue, EnqueueBatch, ReadResult
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError
-from lapinq.testing.enqueued import EnqueuedTasks
+from lapinq.testing.commits import UntilTheEnd
+from lapinq.testing.enqueued import EnqueuedTask, EnqueuedTasks
 from lapinq.testing.intake import Intake
 from lapinq_core.domain.tasks.state import FINAL
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.replacing import InTransaction
     from lapinq._client.settings import ServerSettings
 
 
@@ -33,6 +35,9 @@ class _Capturing:
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+
+    def in_transaction(self, transport: InTransaction) -> UntilTheEnd:
+        return UntilTheEnd(transport, self._take)
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         if isinstance(call, Enqueue | EnqueueBatch):
@@ -54,3 +59,24 @@ class _Capturing:
 
     async def aclose(self) -> None:
         """There is nothing to close."""
+
+    def _take(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Capture]:
+        answer, tasks = self._intake.take(call)
+        return answer, _Capture(self._intake, tasks)
+
+
+class _Capture:
+    """Recorded tasks that a rollback takes back."""
+
+    def __init__(self, intake: Intake, tasks: list[EnqueuedTask]) -> None:
+        self._intake = intake
+        self._tasks = tasks
+
+    def on_commit(self) -> None:
+        """They stay."""
+
+    async def aon_commit(self) -> None:
+        """They stay."""
+
+    def on_rollback(self) -> None:
+        self._intake.forget(self._tasks)

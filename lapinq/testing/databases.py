@@ -12,7 +12,9 @@ import os
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
+from lapinq._client.calling.replacing import replaced_by
 from lapinq.testing.clock import travelling
+from lapinq.testing.routing import ToDatabase
 from lapinq_core.db.embedded.temporary import temporary_server
 from lapinq_core.db.migrate import migrate
 from lapinq_core.db.moved_clock import move_clock
@@ -49,12 +51,15 @@ class Database:
 
 @contextlib.contextmanager
 def database() -> Generator[Database]:
-    """A new database, dropped at the end. Raises `NoBinaries` if there is no PostgreSQL to start."""
+    """A new database, dropped at the end. All queues lead there while the context lasts.
+
+    Raises `NoBinaries` if there is no PostgreSQL to start.
+    """
     template = _prepare()
     name = f"lapinq_test_{uuid.uuid4().hex[:12]}"
     with new_database(template.server_url, name, template.name) as url:
         found = Database(url)
-        with travelling(found.travel):
+        with replaced_by(ToDatabase(url)), travelling(found.travel):
             yield found
 
 

@@ -70,6 +70,10 @@ class EnqueuedTasks:
     def add(self, task: EnqueuedTask) -> None:
         self._tasks.append(task)
 
+    def remove(self, task: EnqueuedTask) -> None:
+        """Does nothing if it is not there."""
+        self._tasks = [one for one in self._tasks if one is not task]
+
     def assert_enqueued(
         self,
         task: Task[..., Any] | str,

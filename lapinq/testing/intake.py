@@ -26,13 +26,21 @@ class Taken(NamedTuple):
     tasks: list[EnqueuedTask]
 
 
+class _Keyed(NamedTuple):
+    """What was enqueued with an idempotency key."""
+
+    digest: bytes
+    answer: Answer
+    ids: set[str]
+
+
 class Intake:
     """Adds to `enqueued`. It also knows the tasks that were since removed from there."""
 
     def __init__(self, enqueued: EnqueuedTasks) -> None:
         self._enqueued = enqueued
         self._by_id: dict[str, EnqueuedTask] = {}
-        self._keys: dict[str, tuple[bytes, Answer]] = {}
+        self._keys: dict[str, _Keyed] = {}
 
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
@@ -42,9 +50,9 @@ class Intake:
         body = msgspec.json.encode(call.entry if isinstance(call, Enqueue) else list(call.entries))
         digest = hashlib.sha256(body).digest()
         if call.idempotency_key is not None and (before := self._keys.get(call.idempotency_key)):
-            return Taken(before[1] if before[0] == digest else _conflict(), [])
+            return Taken(before.answer if before.digest == digest else _conflict(), [])
         try:
-            tasks = [*map(_kept, [read_task(body)] if isinstance(call, Enqueue) else read_batch(body))]
+            tasks = [*map(_kept, _read(call, body))]
         except InvalidValue as error:
             return Taken(_invalid(error), [])
         for task in tasks:
@@ -54,8 +62,16 @@ class Intake:
         ids = [None if task.is_transient else task.id for task in tasks]
         answer = _answer(201, {"task_id": ids[0]} if isinstance(call, Enqueue) else {"task_ids": ids})
         if call.idempotency_key is not None:
-            self._keys[call.idempotency_key] = (digest, answer)
+            self._keys[call.idempotency_key] = _Keyed(digest, answer, {task.id for task in tasks})
         return Taken(answer, tasks)
+
+    def forget(self, tasks: list[EnqueuedTask]) -> None:
+        """As if they had never been enqueued."""
+        for task in tasks:
+            self._enqueued.remove(task)
+            self._by_id.pop(task.id, None)
+        lost = {task.id for task in tasks}
+        self._keys = {key: kept for key, kept in self._keys.items() if not lost & kept.ids}
 
     def tell(self, call: ReadStatus | ReadResult | CancelTask) -> Answer:
         task = self.find(call.task_id)
@@ -75,6 +91,12 @@ class Intake:
                 "completed_at": datetime.now(UTC),
             },
         )
+
+
+def _read(call: Enqueue | EnqueueBatch, body: bytes) -> list[NewTask]:
+    if isinstance(call, Enqueue):
+        return [read_task(body, task_id=call.task_id)]
+    return read_batch(body)
 
 
 def _kept(task: NewTask) -> EnqueuedTask:

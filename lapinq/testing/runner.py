@@ -17,6 +17,7 @@ from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, Read
 from lapinq._client.calling.replacing import replaced_by
 from lapinq.errors import LapinqError, TaskFailed
 from lapinq.testing.clock import travelling
+from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
 from lapinq.testing.intake import Intake
 from lapinq.testing.runs import Run
@@ -25,11 +26,12 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.inline import Ended, arun_inline, run_inline
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Sequence
     from typing import TypeAlias, TypeVar
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.calls import Call
+    from lapinq._client.calling.replacing import InTransaction
     from lapinq._client.settings import ServerSettings
     from lapinq.testing.enqueued import EnqueuedTask
 
@@ -83,17 +85,14 @@ class _Inline:
         self._travelled = timedelta()
         self._claims = 0
 
+    def in_transaction(self, transport: InTransaction) -> UntilTheEnd:
+        return UntilTheEnd(transport, self._take_in_transaction)
+
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
-        return _drive(self._carry_out(call))
+        return drive(self._carry_out(call))
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
-        steps = self._carry_out(call)
-        try:
-            job = next(steps)
-            while True:
-                job = steps.send(await arun_inline(job))
-        except StopIteration as stop:
-            return stop.value
+        return await adrive(self._carry_out(call))
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -102,15 +101,27 @@ class _Inline:
         """There is nothing to close."""
 
     def travel(self, seconds: float) -> None:
-        _drive(self._travel(self._now() + timedelta(seconds=seconds)))
+        drive(self._travel(self._now() + timedelta(seconds=seconds)))
+
+    def take(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, list[Run]]:
+        """The answer, and the runs to start: tasks with a higher priority first."""
+        answer, tasks = self._intake.take(call)
+        runs = [Run(task, self._now()) for task in tasks]
+        self._runs.update((run.task.id, run) for run in runs)
+        return answer, sorted(runs, key=lambda run: -run.task.priority)
+
+    def forget(self, runs: list[Run]) -> None:
+        self._intake.forget([run.task for run in runs])
+
+    def _take_in_transaction(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, _Start]:
+        answer, runs = self.take(call)
+        return answer, _Start(self, runs)
 
     def _carry_out(self, call: Call) -> Steps[Answer]:
         match call:
             case Enqueue() | EnqueueBatch():
-                answer, tasks = self._intake.take(call)
-                runs = [Run(task, self._now()) for task in tasks]
-                self._runs.update((run.task.id, run) for run in runs)
-                yield from self._run_in_a_row(sorted(runs, key=lambda run: -run.task.priority))
+                answer, runs = self.take(call)
+                yield from self.run_in_a_row(runs)
                 return answer
             case ReadResult(wait=wait):
                 if wait and call.task_id in self._runs:
@@ -119,7 +130,7 @@ class _Inline:
             case ReadStatus() | CancelTask():
                 return self._intake.tell(call)
 
-    def _run_in_a_row(self, runs: Iterable[Run]) -> Steps[None]:
+    def run_in_a_row(self, runs: Sequence[Run]) -> Steps[None]:
         row = _row_of_this_context.get()
         if row is not None:  # inside a task
             row.extend(runs)
@@ -166,7 +177,7 @@ class _Inline:
                 return
             self._move_to(run.due)
             if _row_of_this_context.get() is None:
-                yield from self._run_in_a_row([run])
+                yield from self.run_in_a_row([run])
             else:
                 yield from self._run(run)
         raise LapinqError(f"{run.task} was snoozed {MAX_JUMPS} times while somebody waited for its result")
@@ -179,7 +190,7 @@ class _Inline:
                 return
             self._delayed.remove(run)
             self._move_to(run.due)
-            yield from self._run_in_a_row([run])
+            yield from self.run_in_a_row([run])
         raise LapinqError(f"more than {MAX_IN_A_ROW} tasks fell due")
 
     def _now(self) -> datetime:
@@ -189,11 +200,39 @@ class _Inline:
         self._travelled = max(self._travelled, at - datetime.now(UTC))
 
 
-def _drive(steps: Steps[R]) -> R:
+class _Start:
+    """Starts tasks at the commit."""
+
+    def __init__(self, inline: _Inline, runs: list[Run]) -> None:
+        self._inline = inline
+        self._runs = runs
+
+    def on_commit(self) -> None:
+        drive(self._inline.run_in_a_row(self._runs))
+
+    async def aon_commit(self) -> None:
+        await adrive(self._inline.run_in_a_row(self._runs))
+
+    def on_rollback(self) -> None:
+        self._inline.forget(self._runs)
+
+
+def drive(steps: Steps[R]) -> R:
+    """Runs the attempts in plain code."""
     try:
         job = next(steps)
         while True:
             job = steps.send(run_inline(job))
+    except StopIteration as stop:
+        return stop.value
+
+
+async def adrive(steps: Steps[R]) -> R:
+    """Runs the attempts on the running event loop."""
+    try:
+        job = next(steps)
+        while True:
+            job = steps.send(await arun_inline(job))
     except StopIteration as stop:
         return stop.value
 

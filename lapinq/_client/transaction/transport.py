@@ -23,24 +23,22 @@ class InTransaction:
 
     def __init__(self, connection: Any) -> None:
         """Raises TypeError if it is no connection of a known driver."""
-        self._connection = connection
+        self.connection = connection
         self._driver = driver_of(connection)
         self.is_async = is_async(self._driver)
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for coroutines."""
-        if self.is_async:
-            raise TypeError(f"{self._named()} is for coroutines: use aqueue() and await it, not queue()")
+        self.check_plain()
         assert isinstance(call, (Enqueue, EnqueueBatch))
-        connection: Any = adapted(self._connection, self._driver)
+        connection: Any = adapted(self.connection, self._driver)
         return store(connection, call)
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         """Raises TypeError if the connection is for plain code."""
-        if not self.is_async:
-            raise TypeError(f"{self._named()} is for plain code: use queue(), not aqueue()")
+        self.check_async()
         assert isinstance(call, (Enqueue, EnqueueBatch))
-        connection: Any = adapted(self._connection, self._driver)
+        connection: Any = adapted(self.connection, self._driver)
         if isinstance(connection, LendsSync):
             return await connection.run_sync(lambda sync: store(sync, call))
         return await astore(connection, call)
@@ -51,5 +49,15 @@ class InTransaction:
     async def aclose(self) -> None:
         """The caller closes the connection."""
 
+    def check_plain(self) -> None:
+        """Raises TypeError if the connection is for coroutines."""
+        if self.is_async:
+            raise TypeError(f"{self._named()} is for coroutines: use aqueue() and await it, not queue()")
+
+    def check_async(self) -> None:
+        """Raises TypeError if the connection is for plain code."""
+        if not self.is_async:
+            raise TypeError(f"{self._named()} is for plain code: use queue(), not aqueue()")
+
     def _named(self) -> str:
-        return f"{type(self._connection).__module__}.{type(self._connection).__qualname__}"
+        return f"{type(self.connection).__module__}.{type(self.connection).__qualname__}"

@@ -23,7 +23,8 @@ from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, curr
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
 from lapinq.middleware.sentry import Sentry
-from lapinq.testing import EnqueuedTask, EnqueuedTasks, InlineTasks, captured, inline, running_as, travel
+from lapinq.testing import Database, DatabaseWorker, EnqueuedTask, EnqueuedTasks, InlineTasks, captured
+from lapinq.testing import database, inline, running_as, travel
 
 queue = TaskQueue("http://127.0.0.1:8001", "video", timeout=5, api_key=None, default_ttl_seconds=60)
 async_queue = AsyncTaskQueue(default_ttl_seconds=0.5)
@@ -162,6 +163,13 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
         reported: list[tuple[int, str | None]] = task.reported
         print(reported)
         travel(5.5)
+    with database() as private:
+        DatabaseWorker(private, worker_concurrency=1).drain(timeout=5)
+        given: Database = private
+        url: str = given.url
+        print(url)
+        private.drain()  # error: reportAttributeAccessIssue, reportUnknownMemberType
+    with captured() as tasks:
         tasks.assert_enqueued(5)  # error: reportArgumentType
         running_as(attempts=2)  # error: reportCallIssue
         travel()  # error: reportCallIssue

@@ -8,13 +8,15 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.outcomes import raised, returned
+
+T = TypeVar("T")
 
 
 class Ended(NamedTuple):
@@ -58,7 +60,7 @@ def _call(job: Job) -> Any:
     args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
     value = job.target.function(*args, **kwargs)
     if value is not None and isinstance(value, Coroutine):
-        return _run_coroutine(cast("Coroutine[Any, Any, Any]", value))
+        return run_coroutine(cast("Coroutine[Any, Any, Any]", value))
     return value
 
 
@@ -68,7 +70,8 @@ async def _acall(job: Job) -> Any:
     return await job.target.function(*args, **kwargs)
 
 
-def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+    """On an event loop of its own, in another thread if one runs here."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -76,8 +79,8 @@ def _run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return _in_thread(lambda: asyncio.run(coroutine))
 
 
-def _in_thread(work: Callable[[], Any]) -> Any:
-    values: list[Any] = []
+def _in_thread(work: Callable[[], T]) -> T:
+    values: list[T] = []
     errors: list[BaseException] = []
 
     def run() -> None:

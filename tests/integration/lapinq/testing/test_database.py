@@ -4,12 +4,14 @@ import asyncio
 import os
 import time
 
-import msgspec
-import psycopg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 
 from lapinq import LapinqError, RetryError, TaskQueue, current_task
-from lapinq.testing import Database, DatabaseWorker, database, databases, travel
+from lapinq.errors import RequestRefused
+from lapinq.testing import Database, DatabaseWorker, database, databases, inline, travel
 
 queue = TaskQueue("http://192.0.2.1")
 seen: list[int] = []
@@ -35,6 +37,15 @@ def sleeps() -> None:
         time.sleep(0.01)
 
 
+@queue.task
+async def count_orders(url: str) -> int:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    async with AsyncSession(engine) as session:
+        rows = await session.scalar(sa.text("SELECT count(*) FROM orders"))
+    await engine.dispose()
+    return rows or 0
+
+
 @pytest.fixture(autouse=True)
 def on_the_server_of_the_run(
     postgres_url: str, template_database: str, monkeypatch: pytest.MonkeyPatch
@@ -44,52 +55,79 @@ def on_the_server_of_the_run(
     seen.clear()
 
 
-def enqueue(url: str, entry: dict[str, object]) -> None:
-    with psycopg.connect(url) as conn:
-        conn.execute("SELECT lapinq_enqueue(%s)", [msgspec.json.encode(entry).decode()])
-
-
-def ends(url: str) -> list[tuple[str, str]]:
-    with psycopg.connect(url) as conn:
-        return conn.execute(
-            "SELECT outcome, result FROM lapinq_attempts WHERE final ORDER BY finished_at"
-        ).fetchall()
-
-
-def test_a_worker_drains_the_database_in_this_process(
+def test_all_queues_lead_to_the_database_and_a_worker_drains_it(
     lapinq_database: Database, lapinq_worker: DatabaseWorker
 ) -> None:
-    for number in range(3):
-        enqueue(lapinq_database.url, note.entry(number))
+    refs = [note.queue(number) for number in range(3)]
+    batch = queue.batch_enqueue([note.entry(3), note.entry(4)])
+    cancelled = note.queue(5)
+    assert (refs[0].status(), cancelled.cancel()) == ("pending", True)
     lapinq_worker.drain()
-    assert sorted(seen) == [0, 1, 2]
-    with database() as other:
-        assert ends(other.url) == []
-        asyncio.run(DatabaseWorker(other, worker_concurrency=1).adrain())
+    assert sorted(seen) == [0, 1, 2, 3, 4]
+    assert [ref.result() for ref in (*refs, *batch)] == [0, 1, 2, 3, 4]
+    assert cancelled.status() == "cancelled"
+    with pytest.raises(RequestRefused, match="max_retries"):
+        note.options(max_retries=1000).queue(1)
+    with database():
+        assert refs[0].status() is None
+
+
+def test_it_works_from_coroutines(lapinq_database: Database) -> None:
+    async def main() -> None:
+        ref = await note.aqueue(1)
+        assert note.queue(2).status() == "pending"
+        await DatabaseWorker(lapinq_database, worker_concurrency=1).adrain()
+        assert await ref.aresult() == 1
+        with pytest.raises(LapinqError, match="await adrain"):
+            DatabaseWorker(lapinq_database).drain()
+
+    asyncio.run(main())
+
+
+def test_every_driver_reads_the_url_and_using_needs_the_commit(
+    lapinq_database: Database, lapinq_worker: DatabaseWorker
+) -> None:
+    engine = sa.create_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
+    with Session(engine) as session:
+        lost, kept = note.using(session).queue(1), None
+        session.rollback()
+        kept = note.using(session).queue(2)
+        session.commit()
+    engine.dispose()
+    lapinq_worker.drain()
+    assert (lost.status(), kept.result(), seen) == (None, 2, [2])
+
+
+def test_inline_tasks_follow_the_commit_of_an_async_session(lapinq_database: Database) -> None:
+    async def main() -> None:
+        engine = create_async_engine(lapinq_database.url.replace("postgresql://", "postgresql+psycopg://"))
+        async with AsyncSession(engine) as session:
+            await session.execute(sa.text("CREATE TABLE orders (id integer)"))
+            ref = await count_orders.using(session).aqueue(lapinq_database.url)
+            assert await ref.astatus() == "pending"
+            await session.commit()
+            assert await ref == 0
+        await engine.dispose()
+
+    with inline():
+        asyncio.run(main())
 
 
 def test_a_retry_runs_when_its_time_has_come(
     lapinq_database: Database, lapinq_worker: DatabaseWorker
 ) -> None:
-    enqueue(lapinq_database.url, fails_once.entry())
+    ref = fails_once.queue()
     lapinq_worker.drain()
     travel(300)
     lapinq_worker.drain()
-    assert ends(lapinq_database.url) == []
+    assert ref.status() == "pending"
     travel(301)
     lapinq_worker.drain()
-    assert ends(lapinq_database.url) == [("completed", "2")]
+    assert ref.result() == 2
 
 
-def test_a_drain_has_a_time_limit_and_releases_what_runs(
-    lapinq_database: Database, lapinq_worker: DatabaseWorker
-) -> None:
-    enqueue(lapinq_database.url, sleeps.entry())
+def test_a_drain_has_a_time_limit_and_releases_what_runs(lapinq_worker: DatabaseWorker) -> None:
+    ref = sleeps.queue()
     with pytest.raises(TimeoutError, match=r"after 0\.3 s"):
         lapinq_worker.drain(timeout=0.3)
-
-    async def plain_in_a_coroutine() -> None:
-        lapinq_worker.drain()
-
-    with pytest.raises(LapinqError, match="await adrain"):
-        asyncio.run(plain_in_a_coroutine())
+    assert ref.status() == "pending"

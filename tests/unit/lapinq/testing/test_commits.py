@@ -1,0 +1,101 @@
+"""Tasks enqueued in the caller's transaction: what a test sees of them before and after its end."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from lapinq import TaskQueue
+from lapinq.testing import EnqueuedTasks, InlineTasks
+
+queue = TaskQueue("http://192.0.2.1")
+engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+rows_seen: list[int] = []
+
+
+@queue.task
+def count(_order: int) -> int:
+    with Session(engine) as session:
+        rows = session.scalar(sa.text("SELECT count(*) FROM orders")) or 0
+    rows_seen.append(rows)
+    return rows
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    rows_seen.clear()
+    with engine.begin() as conn:
+        conn.execute(sa.text("DROP TABLE IF EXISTS orders"))
+        conn.execute(sa.text("CREATE TABLE orders (id integer)"))
+    with Session(engine) as session:
+        yield session
+
+
+def insert(session: Session, order: int) -> None:
+    session.execute(sa.text("INSERT INTO orders VALUES (:id)"), {"id": order})
+
+
+def test_a_task_runs_when_the_session_has_committed(session: Session, lapinq_inline: InlineTasks) -> None:
+    insert(session, 1)
+    ref = count.using(session).queue(1)
+    queue.using(session).batch_enqueue([count.entry(2), count.entry(3)])
+    assert (ref.status(), rows_seen) == ("pending", [])
+    with session.begin_nested():
+        insert(session, 2)
+    assert rows_seen == []
+    session.commit()
+    assert (ref.result(), rows_seen) == (2, [2, 2, 2])
+    count.using(session).queue(4)
+    session.commit()
+    assert rows_seen == [2, 2, 2, 2]
+
+
+def test_a_rollback_takes_back_what_was_enqueued_in_it(
+    session: Session, lapinq_captured: EnqueuedTasks
+) -> None:
+    once = count.options(idempotency_key="k")
+    once.using(session).queue(1)
+    session.rollback()
+    insert(session, 1)
+    once.using(session).queue(1)
+    with session.begin_nested():
+        count.using(session).queue(2)
+        with session.begin_nested() as inner:
+            count.using(session).queue(3)
+            inner.rollback()
+    with session.begin_nested() as outer:
+        with session.begin_nested():
+            count.using(session).queue(4)
+        outer.rollback()
+    session.commit()
+    count.using(session).queue(5)
+    session.close()  # without a commit
+    assert [task.args for task in lapinq_captured] == [[1], [2]]
+
+
+def test_a_scoped_session_counts_like_its_session(lapinq_inline: InlineTasks, session: Session) -> None:
+    scoped = scoped_session(sessionmaker(engine))
+    count.using(scoped).queue(1)
+    assert rows_seen == []
+    scoped.commit()
+    assert rows_seen == [0]
+    scoped.remove()
+
+
+def test_a_connection_does_not_tell_so_the_task_runs_at_once(
+    lapinq_inline: InlineTasks, session: Session
+) -> None:
+    with engine.connect() as conn:
+        assert count.using(conn).queue(1).result() == 0
+
+
+def test_a_connection_of_the_wrong_kind_is_refused_as_without_a_fixture(
+    session: Session, lapinq_captured: EnqueuedTasks
+) -> None:
+    with pytest.raises(TypeError, match="use queue"):
+        asyncio.run(count.using(session).aqueue(1))
+    with pytest.raises(TypeError, match="await it"):
+        count.using(AsyncSession()).queue(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import httpx
 
@@ -11,6 +11,8 @@ from lapinq._client.calling.answer import Answer, read_object
 from lapinq.handle import TaskRef, enqueued
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lapinq._client.calling.transport import Reachable
 
 
@@ -20,10 +22,19 @@ class BatchRef(httpx.Response, Sequence[TaskRef]):
     It is also the response to the request, as in the published client.
     """
 
-    def __init__(self, answer: Answer, queue: Reachable, *, is_async: bool) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        queue: Reachable,
+        readers: Sequence[Callable[[str], Any] | None],
+        *,
+        is_async: bool,
+    ) -> None:
+        """`readers` are those of the entries' results, empty if none is known."""
         vars(self).update(vars(answer.as_response()))
         self._queue = queue
         self._is_async = is_async
+        self._readers = readers
         self.task_ids: list[str | None] = read_object(answer).get("task_ids", []) if answer.is_success else []
 
     @overload
@@ -32,8 +43,8 @@ class BatchRef(httpx.Response, Sequence[TaskRef]):
     def __getitem__(self, index: slice) -> list[TaskRef]: ...
     def __getitem__(self, index: int | slice) -> TaskRef | list[TaskRef]:
         if isinstance(index, slice):
-            return [self._ref(task_id) for task_id in self.task_ids[index]]
-        return self._ref(self.task_ids[index])
+            return [self._ref(number) for number in range(len(self))[index]]
+        return self._ref(range(len(self))[index])
 
     def __len__(self) -> int:
         return len(self.task_ids)
@@ -41,5 +52,7 @@ class BatchRef(httpx.Response, Sequence[TaskRef]):
     def __repr__(self) -> str:
         return f"<BatchRef of {len(self)} tasks>" if self.is_success else f"<BatchRef {self.status_code}>"
 
-    def _ref(self, task_id: str | None) -> TaskRef:
-        return TaskRef(enqueued(task_id), is_async=self._is_async, queue=self._queue)
+    def _ref(self, number: int) -> TaskRef:
+        reader = self._readers[number] if number < len(self._readers) else None
+        answer = enqueued(self.task_ids[number])
+        return TaskRef(answer, is_async=self._is_async, queue=self._queue, read_result=reader)

@@ -16,7 +16,7 @@ from lapinq._client.transports import shared_transport
 from lapinq.errors import NotPersisted, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import Self
     from uuid import UUID
 
@@ -42,10 +42,12 @@ class TaskRef:
         timeout: float = 30.0,
         queue: Reachable | None = None,
         transport: Transport | None = None,
+        read_result: Callable[[str], Any] | None = None,
     ) -> None:
         """`response` is the task's id, or the response to the request that enqueued it.
 
-        The ref asks where `queue` enqueues, else `server_url`. `timeout` is for each call.
+        The ref asks where `queue` enqueues, else `server_url`. `timeout` is for each call. `read_result` makes a value
+        of the JSON text of the result.
         """
         if queue is not None:
             server_url, api_key = queue.server_url, queue.api_key
@@ -55,6 +57,7 @@ class TaskRef:
         self.is_async = is_async
         self.timeout = timeout
         self._transport = transport or shared_transport(self.server_url)
+        self._read_result = read_result or msgspec.json.decode
 
     @property
     def response(self) -> httpx.Response:
@@ -148,15 +151,17 @@ class TaskRef:
             await asyncio.sleep(poll.pause(time.monotonic()))
 
     def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
-        """Wait for the task and return what the function returned. It went through JSON, so a tuple is a list.
+        """Wait for the task and return what the function returned.
 
-        Raises `TaskFailed` if the task failed, was cancelled or expired, otherwise like `wait`.
+        It went through JSON, and is read by the function's return annotation, if the ref comes from a task. Raises
+        `TaskFailed` if the task failed, was cancelled or expired, `TypeMismatch` if the result doesn't fit the
+        annotation, otherwise like `wait`.
         """
-        return _value(self.wait(timeout, poll_interval))
+        return _value(self.wait(timeout, poll_interval), self._read_result)
 
     async def aresult(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
         """Like `result`, for coroutines."""
-        return _value(await self.awaitait(timeout, poll_interval))
+        return _value(await self.awaitait(timeout, poll_interval), self._read_result)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """`await ref` is `await ref.aresult()`."""
@@ -194,14 +199,14 @@ def enqueued(task_id: str | None) -> Answer:
     return Answer(201, msgspec.json.encode({"task_id": task_id}))
 
 
-def _value(finished: dict[str, Any]) -> Any:
+def _value(finished: dict[str, Any], read_result: Callable[[str], Any]) -> Any:
     status = finished["status"]
     if status != "completed":
         task_id, error = finished["id"], finished["error"]
         ended = "was cancelled" if status == "cancelled" else status
         message = f"task {task_id} {ended}" + (f": {error}" if error else "")
         raise TaskFailed(message, task_id=task_id, status=status, error=error)
-    return msgspec.json.decode(finished["result"])
+    return read_result(finished["result"])
 
 
 def _read_status(task_id: str, answer: Answer) -> str | None:

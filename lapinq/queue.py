@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lapinq._client.declaring.handling import NoRetryFor
     from lapinq._client.declaring.options import TaskOptions
     from lapinq._client.declaring.schedules import ScheduleOptions
+    from lapinq._client.entries.result_reader import Readers
     from lapinq._client.transaction.connections import ForCoroutines
     from lapinq.batch_ref import BatchRef
     from lapinq_core.domain.tasks.middleware import Middleware
@@ -184,11 +185,11 @@ class QueueBase:
             else QueueInTransaction(self, sender, self._read_batch)
         )
 
-    def _read_batch(self, answer: Answer) -> BatchRef:
+    def _read_batch(self, answer: Answer, readers: Readers) -> BatchRef:
         check_enqueued(answer, "the batch was not enqueued", raise_errors=self.raise_errors)
         from lapinq.batch_ref import BatchRef
 
-        return BatchRef(answer, self, is_async=self._is_async)
+        return BatchRef(answer, self, readers, is_async=self._is_async)
 
 
 def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middleware, ...]:
@@ -203,7 +204,9 @@ def _checked_middleware(middleware: Iterable[Middleware] | None) -> tuple[Middle
 class QueueInTransaction:
     """Enqueues batches in the caller's transaction. `TaskQueue.using` makes it."""
 
-    def __init__(self, queue: QueueBase, sender: Transport, read: Callable[[Answer], BatchRef]) -> None:
+    def __init__(
+        self, queue: QueueBase, sender: Transport, read: Callable[[Answer, Readers], BatchRef]
+    ) -> None:
         self._queue = queue
         self._sender = sender
         self._read = read
@@ -219,7 +222,9 @@ class QueueInTransaction:
 class AsyncQueueInTransaction:
     """The same on a connection for coroutines."""
 
-    def __init__(self, queue: QueueBase, sender: Transport, read: Callable[[Answer], BatchRef]) -> None:
+    def __init__(
+        self, queue: QueueBase, sender: Transport, read: Callable[[Answer, Readers], BatchRef]
+    ) -> None:
         self._queue = queue
         self._sender = sender
         self._read = read

@@ -16,6 +16,7 @@ from lapinq._client.declaring.options import TaskOptions, check_timeout
 from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq._client.entries.result_reader import ResultReader
 from lapinq.handle import TaskRef
 from lapinq_core.domain.ids import new_id
 
@@ -65,10 +66,11 @@ class Task(Generic[P, R]):
         handling: Handling | None = None,
         plans: tuple[Plan, ...] | None = None,
         arguments: Arguments | None = None,
+        read_result: ResultReader | None = None,
         sender: Transport | None = None,
     ) -> None:
         """The queue owns `transport`. `sender` enqueues instead of it. `plans` defaults to those of `function`, if that
-        is a task itself. Copies share `arguments`.
+        is a task itself. Copies share `arguments` and `read_result`.
 
         Raises TypeError if `function` is none.
         """
@@ -85,6 +87,7 @@ class Task(Generic[P, R]):
         self._options: TaskOptions = options or {}
         is_typed = handling is None or handling.typed
         self._arguments = arguments or Arguments(plain, self.task_name, typed=is_typed)
+        self._read_result = read_result or ResultReader(plain, self.task_name, typed=is_typed)
         self._module: str | None = None
         # A function that wraps another task has copied these from it.
         for copied in ("__lapinq_handling__", "__lapinq_schedules__"):
@@ -138,7 +141,9 @@ class Task(Generic[P, R]):
         if self._options.get("idempotency_key") is not None:
             raise TypeError("an entry has no idempotency_key: give it to batch_enqueue")
         self._arguments.check_types(args, kwargs)
-        return self._checked_entry(args, kwargs)
+        entry = self._checked_entry(args, kwargs)
+        self._read_result.know_by(entry)
+        return entry
 
     def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
         """A copy with other options: `add.options(priority=5).queue(1, 2)`.
@@ -202,6 +207,7 @@ class Task(Generic[P, R]):
             handling=self._handling,
             plans=plans,
             arguments=self._arguments,
+            read_result=self._read_result,
             sender=sender,
         )
 
@@ -237,6 +243,7 @@ class Task(Generic[P, R]):
             is_async,
             timeout=queue.timeout,
             transport=self._transport,
+            read_result=self._read_result,
         )
 
     def _scheduled_entry(

@@ -8,6 +8,7 @@ from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq._client.entries.result_reader import reader_of
 from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
+    from lapinq._client.entries.result_reader import Readers, ResultReader
     from lapinq._client.settings import QueueSettings
 
 T = TypeVar("T")
@@ -25,18 +27,18 @@ def send_batch(
     sender: Transport,
     tasks: Iterable[Mapping[str, Any]],
     idempotency_key: str | None,
-    read: Callable[[Answer], T],
+    read: Callable[[Answer, Readers], T],
     *,
     repeats: bool,
 ) -> T:
-    """`sender` enqueues, and `read` makes of its answer what middleware and caller get.
+    """`sender` enqueues, and `read` makes of its answer and the readers of results what middleware and caller get.
 
     Raises TypeError or ValueError naming the entry and the value that cannot be sent.
     """
 
     def send(entries: Iterable[Mapping[str, Any]]) -> T:
-        call = _call(queue, entries, idempotency_key, repeats=repeats)
-        return read(deliver(sender, call, queue, repeats=repeats))
+        encoded, call = _call(queue, entries, idempotency_key, repeats=repeats)
+        return read(deliver(sender, call, queue, repeats=repeats), encoded.readers)
 
     check_idempotency_key(idempotency_key)
     if not queue.middleware:
@@ -51,15 +53,15 @@ async def asend_batch(
     sender: Transport,
     tasks: Iterable[Mapping[str, Any]],
     idempotency_key: str | None,
-    read: Callable[[Answer], T],
+    read: Callable[[Answer, Readers], T],
     *,
     repeats: bool,
 ) -> T:
     """Like `send_batch`, for coroutines."""
 
     async def send(entries: Iterable[Mapping[str, Any]]) -> T:
-        call = _call(queue, entries, idempotency_key, repeats=repeats)
-        return read(await adeliver(sender, call, queue, repeats=repeats))
+        encoded, call = _call(queue, entries, idempotency_key, repeats=repeats)
+        return read(await adeliver(sender, call, queue, repeats=repeats), encoded.readers)
 
     check_idempotency_key(idempotency_key)
     if not queue.middleware:
@@ -71,20 +73,27 @@ async def asend_batch(
 
 def _call(
     queue: QueueSettings, tasks: Iterable[Mapping[str, Any]], idempotency_key: str | None, *, repeats: bool
-) -> EnqueueBatch:
+) -> tuple[_Encoded, EnqueueBatch]:
     if repeats:
         tasks = tasks if isinstance(tasks, (list, tuple)) else list(tasks)
         idempotency_key = new_id() if idempotency_key is None else idempotency_key
-    return EnqueueBatch(_Encoded(queue, tasks), idempotency_key)
+    encoded = _Encoded(queue, tasks)
+    return encoded, EnqueueBatch(encoded, idempotency_key)
 
 
 class _Encoded:
-    """The entries of `tasks`, encoded while they are read. They can be read again unless `tasks` is an iterator."""
+    """The entries of `tasks`, encoded while they are read. They can be read again unless `tasks` is an iterator.
+
+    `readers` are those of the results of the entries that have been read.
+    """
 
     def __init__(self, queue: QueueSettings, tasks: Iterable[Mapping[str, Any]]) -> None:
         self._queue = queue
         self._tasks = tasks
+        self.readers: list[ResultReader | None] = []
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        self.readers.clear()
         for number, entry in enumerate(self._tasks):
+            self.readers.append(reader_of(entry))
             yield encode_entry(with_defaults(self._queue, entry), f"tasks[{number}].")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from lapinq import AsyncTaskQueue, TaskQueue, TaskRef
 from lapinq.errors import RequestRefused, ResultTimeout
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
-from tests.support.sample import tasks
+from tests.support.sample import tasks, typed_tasks
 
 
 class Server(Protocol):
@@ -63,6 +63,14 @@ def test_coroutines_enqueue_and_wait(server: Server) -> None:
             assert await refs[0].astatus() == "completed"
 
     asyncio.run(main())
+
+
+def test_arguments_and_results_arrive_as_annotated(queue: TaskQueue) -> None:
+    line = typed_tasks.Line(uuid.uuid4(), typed_tasks.Colour.RED)
+    order = typed_tasks.Order(number=2026, lines=[line])
+    take = queue.task(typed_tasks.atake)
+    assert take.queue(order, due=date(2026, 5, 1)).result() == ["Order", ["Line"], {"due": "date"}]
+    assert queue.task(typed_tasks.same).queue(order).result() == order
 
 
 def test_a_failure_comes_back_as_its_error(queue: TaskQueue) -> None:

@@ -81,6 +81,11 @@ class Shop:
         return Order(number=at.year, lines=[])
 
 
+def same(order: Order) -> Order:
+    """Returns its argument."""
+    return order
+
+
 def complete(order: Order) -> None:
     """Completes itself with a model."""
     with current_task().transaction(result=order):

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import httpx
 import pytest
@@ -25,6 +26,10 @@ tasks = TaskQueue()
 @tasks.task
 def add(a: int, b: int) -> int:
     return a + b
+
+
+def day() -> date:
+    return date(2026, 5, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +141,19 @@ def test_what_cannot_be_sent_reaches_no_server(server: Script) -> None:
 def test_a_server_url_without_http_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="server_url must begin with http"):
         TaskQueue(url)
+
+
+def test_the_refs_of_a_batch_read_results_by_the_annotations_of_their_tasks(
+    server: Script, queue: TaskQueue
+) -> None:
+    pick, other = queue.task(day), queue.task(name="other")(add.__wrapped__)
+    server.answer(201, {"task_ids": [TASK_ID, TASK_ID, TASK_ID]})
+    batch = queue.batch_enqueue(
+        [other.entry(1, 2), pick.entry(), {"task_name": "day", "module_path": "elsewhere"}]
+    )
+    for number, expected in enumerate(("2026-05-01", date(2026, 5, 1), "2026-05-01")):
+        server.answer_result('"2026-05-01"')
+        assert batch[number].result() == expected
 
 
 def test_a_batch_is_one_request_its_response_and_its_refs(server: Script, queue: TaskQueue) -> None:

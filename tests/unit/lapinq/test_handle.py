@@ -1,22 +1,30 @@
 """Waiting for a result, with servers that support long polls and servers that don't."""
 
+import asyncio
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
 from lapinq import TaskQueue, TaskRef
 from lapinq._client.http.slots import Slots
 from lapinq._client.http.transport import SyncHttp
-from lapinq.errors import RequestRefused, TaskFailed
+from lapinq.errors import RequestRefused, TaskFailed, TypeMismatch
 
 from .conftest import TASK_ID, Script, finished
 
+KEY = UUID("0198f3c2-7a10-7000-8000-000000000001")
 tasks = TaskQueue()
 
 
 @tasks.task
 def add(a: int, b: int) -> int:
     return a + b
+
+
+@tasks.task
+def pick(name: str) -> UUID:
+    return UUID(name)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +69,27 @@ def test_result_is_the_decoded_value(server: Script) -> None:
     ref = add.queue(1, 2)
     server.answer_result('{"a": [1, null]}')
     assert ref.result() == {"a": [1, None]}
+
+
+def test_a_result_is_read_by_the_return_annotation(server: Script, queue: TaskQueue) -> None:
+    refs = [pick.queue("a"), pick.options(priority=1).queue("a"), asyncio.run(pick.aqueue("a"))]
+    for ref in refs:
+        server.answer_result(f'"{KEY}"')
+        assert ref.result() == KEY
+    server.answer_result(f'"{KEY}"')
+    assert asyncio.run(refs[0].aresult()) == KEY
+    for plain in (TaskRef(TASK_ID, queue=queue), queue.task(typed=False)(pick.__wrapped__).queue("a")):
+        server.answer_result(f'"{KEY}"')
+        assert plain.result() == str(KEY)
+
+
+def test_a_result_that_does_not_fit_the_annotation_can_be_had_as_json(server: Script) -> None:
+    ref = pick.queue("a")
+    for _ in range(2):
+        server.answer_result('"x"')
+    with pytest.raises(TypeMismatch, match=r"^pick\(\): result: Invalid UUID$"):
+        ref.result()
+    assert ref.wait()["result"] == '"x"'
 
 
 @pytest.mark.parametrize(

@@ -283,14 +283,14 @@ def test_coroutines_run_on_the_loop_of_the_caller_or_on_one_of_their_own(lapinq_
         assert [ref.status() for ref in refs] == ["completed"] * 3
         assert double.queue(5).result() == 10  # plain code below a coroutine
         ref = await sees.aqueue()
-        assert await ref.aresult() == ["unset", False]
+        assert await ref.aresult() == ("unset", False)
 
     asyncio.run(main())
     assert len(lapinq_inline) == 9
 
 
 def test_context_variables_do_not_leak_out(lapinq_inline: InlineTasks) -> None:
-    assert sees.queue().result() == ["unset", True]
+    assert sees.queue().result() == ("unset", True)
     assert marker.get() == "unset"
 
 

@@ -13,8 +13,6 @@ from starlette.applications import Starlette
 
 from lapinq_api.auth.first_user import FirstUser
 from lapinq_api.batching.changes import Changes
-from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
-from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.embedded.schema_preparation import SchemaPreparation
@@ -22,6 +20,8 @@ from lapinq_api.embedded.service_runner import EmbeddedService, ServiceRunner
 from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.overload.database import Database
 from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
+from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
+from lapinq_core.batching.waiting import ResultWaits
 from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, joined

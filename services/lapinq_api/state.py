@@ -6,8 +6,6 @@ import secrets
 import msgspec
 
 from lapinq_api.batching.changes import Changes
-from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
-from lapinq_api.batching.waiting import ResultWaits
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.credentials.key_throttle import KeyThrottle
@@ -20,6 +18,8 @@ from lapinq_api.metrics.scrapes import Scrapes
 from lapinq_api.overload.concurrency import ConcurrencyLimit, SourceLimit
 from lapinq_api.overload.database import Database
 from lapinq_api.wire.admission import Admission
+from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
+from lapinq_core.batching.waiting import ResultWaits
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier

@@ -1,1 +1,1 @@
-"""Shares statements and notifications among simultaneous requests."""
+"""Shares notifications among simultaneous requests."""

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.overload.database import BUDGET_SECONDS, Database
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import Actor
 from lapinq_core.domain.accounts.api_key import digest_of, looks_like_key

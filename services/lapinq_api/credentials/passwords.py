@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from passlib.context import CryptContext
 
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, is_text
 
 COST: dict[str, Any] = {

@@ -21,8 +21,9 @@ from lapinq_api.dashboard.page.rendering import PageEndpoint, page
 from lapinq_api.dashboard.page.texts import Texts, texts_in
 from lapinq_api.operations.body import read_body
 from lapinq_api.state import State
-from lapinq_api.wire.errors import RETRY_AFTER_SECONDS, Overloaded
+from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 from lapinq_api.wire.redirect import to_login, to_overview
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 

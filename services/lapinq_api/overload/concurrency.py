@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
-from lapinq_api.wire.errors import Busy, Overloaded
+from lapinq_api.wire.errors import Busy
+from lapinq_core.batching.database import Overloaded
 
 
 class ConcurrencyLimit:

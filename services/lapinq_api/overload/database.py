@@ -41,6 +41,7 @@ class Database:
 
     def __init__(self, url: str, size: int) -> None:
         self._url = url
+        self.budget = BUDGET_SECONDS
         scans = max(1, int(size * SCAN_SHARE))
         self.pool: Pool = make_pool(url, "lapinq-api", max(1, size - scans), timeout=BUDGET_SECONDS)
         self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)

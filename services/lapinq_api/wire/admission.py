@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from lapinq_api.wire.codec import off_loop_if_large
-from lapinq_api.wire.errors import Overloaded, Refused
+from lapinq_api.wire.errors import Refused
+from lapinq_core.batching.database import Overloaded
 
 MAX_BYTES = 256 * 1024 * 1024
 """More than the largest batch takes, unless it consists mostly of brackets or single characters."""

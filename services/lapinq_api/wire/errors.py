@@ -6,6 +6,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 
 from lapinq_api.wire.codec import Json
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value
@@ -31,10 +32,6 @@ class Busy(Refused):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": str(RETRY_AFTER_SECONDS)})
-
-
-class Overloaded(LapinqError):
-    """The server is overloaded; try again later."""
 
 
 def answer(error: Exception) -> Json | None:

@@ -28,9 +28,10 @@ from lapinq_api.dashboard.page.audience import Audience
 from lapinq_api.dashboard.page.rendering import audience_for
 from lapinq_api.dashboard.page.view import PageAddress, View, Views
 from lapinq_api.state import State
-from lapinq_api.wire.errors import Overloaded, Refused
+from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import is_same_origin
 from lapinq_api.wire.sources import source_of
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.domain.errors import InvalidValue

@@ -10,7 +10,7 @@ import pytest
 from lapinq_api.credentials import key_cache
 from lapinq_api.credentials.key_cache import FRESH_SECONDS, NOTE_INTERVAL_SECONDS, KeyCache
 from lapinq_api.overload.database import Database
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import Actor, Scope
 from lapinq_core.domain.accounts.api_key import key_of

@@ -8,7 +8,7 @@ from passlib.context import CryptContext
 
 from lapinq_api.credentials import passwords
 from lapinq_api.credentials.passwords import Passwords
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Overloaded
 
 
 def test_a_hash_is_argon2id_at_the_cost_that_is_stated_and_different_each_time() -> None:

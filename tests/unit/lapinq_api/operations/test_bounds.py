@@ -11,7 +11,8 @@ from starlette.types import Message, Scope
 
 from lapinq_api.operations.body import read_json
 from lapinq_api.wire.admission import Admission, decoded_size
-from lapinq_api.wire.errors import Overloaded, Refused
+from lapinq_api.wire.errors import Refused
+from lapinq_core.batching.database import Overloaded
 
 SCOPE: Scope = {"headers": [(b"content-type", b"application/json")]}
 

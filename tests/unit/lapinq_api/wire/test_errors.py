@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from starlette.exceptions import HTTPException
 
-from lapinq_api.wire.errors import Overloaded, Refused, answer
+from lapinq_api.wire.errors import Refused, answer
+from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue
 

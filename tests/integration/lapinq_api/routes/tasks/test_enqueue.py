@@ -9,8 +9,8 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.overload.database import Database
+from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier

@@ -11,8 +11,8 @@ import httpx
 import psycopg
 import pytest
 
-from lapinq_api.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_api.overload.database import Database
+from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id

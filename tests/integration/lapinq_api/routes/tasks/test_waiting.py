@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from lapinq.server import create_app
-from lapinq_api.batching import waiting
 from lapinq_api.credentials import caller
+from lapinq_core.batching import waiting
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from tests.support.database.proxy import proxy

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lapinq_api.overload.database import BUDGET_SECONDS, Database
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
@@ -67,15 +66,15 @@ class EnqueueBatcher:
         if len(self._waiting) + self._paused >= MAX_WAITING:
             raise Overloaded
         entry = _Entry(
-            Asked([task], key), size, self._loop.create_future(), self._loop.time() + BUDGET_SECONDS
+            Asked([task], key), size, self._loop.create_future(), self._loop.time() + self._database.budget
         )
         self._append(entry)
         return await entry.stored
 
     async def put_all(self, tasks: Sequence[NewTask], size: int, key: Key | None = None) -> Earlier | None:
         """Like `put`, for several tasks: stores all or none."""
-        budget = max(BUDGET_SECONDS, size / BATCH_BYTES_PER_SECOND)
-        until = self._loop.time() + BUDGET_SECONDS
+        budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
+        until = self._loop.time() + self._database.budget
         pause = INITIAL_PAUSE_SECONDS
         while True:
             [answer], taken = await self._database.within(budget, store, [Asked(tasks, key)])

@@ -1,8 +1,8 @@
 """Requests that wait for a task to end. Notifications make the answer quick; polling makes it certain.
 
-The API announces which tasks clients wait for (`lapinq_wait`), and repeats it every two seconds for workers that start
-later. A worker that has committed the end of such a task notifies the API (`lapinq_done`), which then looks up all
-tasks named so far in one statement.
+The waiting process, such as the API, announces for which tasks its clients wait (`lapinq_wait`), and repeats it every
+two seconds for workers that start later. A worker that has committed the end of such a task notifies it
+(`lapinq_done`), and it looks up all tasks named so far in one statement.
 
 Twice a second it also looks up every task that clients wait for. A task may end by cancellation, expiry or rescue, or
 under a worker that doesn't notify, and a notification may be lost. A new task is looked up when it is registered, and
@@ -15,8 +15,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from lapinq_api.overload.database import Database
-from lapinq_api.wire.errors import Overloaded
+from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect

@@ -1,0 +1,1 @@
+"""Shares statements and notifications among simultaneous requests of one process."""

@@ -9,9 +9,7 @@ from ..running import run
 def main() -> None:
     """Serve the shop until Ctrl-C."""
     if not os.environ.get("DATABASE_URL"):
-        sys.exit(
-            "set DATABASE_URL to a PostgreSQL database, for example: export DATABASE_URL=$(lapinq db url)"
-        )
+        sys.exit("set DATABASE_URL to a PostgreSQL database, such as postgresql+psycopg://localhost/shop")
 
     # Import here, so `run` can report a missing FastAPI.
     import uvicorn

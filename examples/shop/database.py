@@ -7,14 +7,14 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Depends
-from sqlalchemy import CheckConstraint, create_engine, make_url
+from sqlalchemy import CheckConstraint, create_engine
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime, Text
 
 DATABASE_URL = os.environ["DATABASE_URL"]
 
-engine = create_engine(make_url(DATABASE_URL).set(drivername="postgresql+psycopg"))
+engine = create_engine(DATABASE_URL)
 
 
 class Base(DeclarativeBase):

@@ -39,7 +39,9 @@ def shop(postgres_url: str) -> Iterator[httpx.Client]:
 def as_url(conninfo: str) -> str:
     parts = conninfo_to_dict(conninfo)
     database = str(parts.pop("dbname"))
-    url = URL.create("postgresql", database=database, query={name: str(parts[name]) for name in parts})
+    url = URL.create(
+        "postgresql+psycopg", database=database, query={name: str(parts[name]) for name in parts}
+    )
     return url.render_as_string(hide_password=False)
 
 

@@ -18,8 +18,12 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from fastapi import FastAPI
+from flask import Flask
 from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
 from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, current_task
+from lapinq.contrib.flask import AppContext
+from lapinq.contrib.starlette import lifespan, mount
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
 from lapinq.middleware.sentry import Sentry
@@ -77,6 +81,10 @@ class Timing(Middleware):
 
 layered = TaskQueue(middleware=[Timing(), StructuredLogging(), OpenTelemetry(link=True), Sentry()])
 async_layered = AsyncTaskQueue(middleware=(Timing(),))
+
+site = FastAPI(lifespan=lifespan(queue, async_queue, worker=True, worker_queues=["video"]))
+mount(site, "/tasks", queue, scheduler=True, database_url="postgresql://localhost/shop", api_key="secret")
+in_flask = TaskQueue(middleware=[AppContext(Flask("shop")), AppContext(lambda: Flask("shop"))])
 
 
 @layered.task(timeout=2.5, retry=[1, 2.5, 60], no_retry_for=KeyError)
@@ -176,6 +184,10 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
 
 
 # What the function refuses, the task refuses.
+mount("shop:app", "/tasks")  # error: reportArgumentType
+mount(site, "/tasks", worker="yes")  # error: reportArgumentType
+lifespan(add)  # error: reportArgumentType
+AppContext("shop:app")  # error: reportArgumentType
 add("1")  # error: reportArgumentType
 add.queue("1")  # error: reportArgumentType
 add.queue()  # error: reportCallIssue

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lapinq._client.entries.encoding import encode
+from lapinq.testing.wanted import Wanted
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import NewTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from lapinq.task import Task
+    from lapinq.testing.wanted import AnyTask
 
 MAX_LISTED = 50
 
@@ -76,7 +75,7 @@ class EnqueuedTasks:
 
     def assert_enqueued(
         self,
-        task: Task[..., Any] | str,
+        task: AnyTask,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         queue: str | None = None,
@@ -85,20 +84,14 @@ class EnqueuedTasks:
         """The tasks that match. Raises AssertionError, which lists what was enqueued, if there are none; with `times`
         if there are not exactly so many, and 0 means none.
 
-        `task` is a task or its name. `args` and `kwargs` are all arguments of the call; whether one was given by
-        position or by name makes no difference for a task. None of both stands for any.
+        `task` is a task, also one of Django, or the name of one. `args` and `kwargs` are all arguments of the call;
+        whether one was given by position or by name makes no difference for a task. None of both stands for any.
         """
         __tracebackhide__ = True
-        call = None if args is None and kwargs is None else _call(task, args or (), kwargs or {})
-        found = [
-            one
-            for one in self._tasks
-            if _is_of(one, task)
-            and (queue is None or one.queue_name == queue)
-            and (call is None or _bound(task, one.args, one.kwargs) == call)
-        ]
+        wanted = Wanted(task, args, kwargs, queue)
+        found = [one for one in self._tasks if wanted.matches(one)]
         if not found if times is None else len(found) != times:
-            raise AssertionError(f"{_told(task, args, kwargs, queue, len(found), times)}.\n{self._listed()}")
+            raise AssertionError(f"{wanted.was_enqueued(len(found), times)}\n{self._listed()}")
         return found
 
     def _listed(self) -> str:
@@ -108,56 +101,3 @@ class EnqueuedTasks:
         if len(self._tasks) > MAX_LISTED:
             lines.append(f"  … and {len(self._tasks) - MAX_LISTED} more")
         return "\n".join(["Enqueued, in this order:", *lines])
-
-
-def _is_of(enqueued: EnqueuedTask, task: Task[..., Any] | str) -> bool:
-    if isinstance(task, str):
-        return enqueued.task_name == task
-    if enqueued.task_name != task.task_name:
-        return False
-    module = task.__wrapped__.__module__
-    return enqueued.module_path == module or module == "__main__"
-
-
-def _call(task: Task[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    positional = [_as_json(value, f"args[{number}]") for number, value in enumerate(args)]
-    return _bound(task, positional, {name: _as_json(value, name) for name, value in kwargs.items()})
-
-
-def _as_json(value: Any, name: str) -> Any:
-    return msgspec.json.decode(encode(value, name))
-
-
-def _bound(task: Task[..., Any] | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """The arguments by parameter, where the parameters are known and the arguments fit."""
-    if not isinstance(task, str):
-        function: Callable[..., Any] = task.__wrapped__
-        try:
-            # Without following __wrapped__: a decorator in between may supply arguments itself.
-            signature = inspect.signature(function, follow_wrapped=False)
-            return signature.bind(*args, **kwargs).arguments
-        except (TypeError, ValueError):
-            pass
-    return list(args), dict(kwargs)
-
-
-def _told(
-    task: Task[..., Any] | str,
-    args: Sequence[Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    queue: str | None,
-    found: int,
-    wanted: int | None,
-) -> str:
-    name = task if isinstance(task, str) else f"{task.__wrapped__.__module__}.{task.task_name}"
-    given = [*map(repr, args or ()), *(f"{key}={value!r}" for key, value in (kwargs or {}).items())]
-    call = "" if args is None and kwargs is None else f"({', '.join(given)})"
-    count = (
-        "was not enqueued"
-        if not found
-        else "was enqueued once"
-        if found == 1
-        else f"was enqueued {found} times"
-    )
-    expected = "" if wanted is None or (wanted == 1 and not found) else f", not {wanted} times"
-    return f"{name}{call} {count}" + ("" if queue is None else f" in queue {queue!r}") + expected

@@ -1,5 +1,6 @@
 """What `captured` takes in, and what its assertions say."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -101,6 +102,21 @@ def test_assert_enqueued_finds_a_task_by_what_is_given(wanted: dict[str, Any], f
         confirm.queue(2, "es", day=date(2026, 1, 2))
         remind.queue(1, 2)
         assert len(tasks.assert_enqueued(**wanted)) == found
+
+
+class OfAnotherFramework:
+    """As a task of Django."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+
+def audit(order: int) -> None: ...
+
+
+def test_a_task_of_another_framework_is_found_by_its_function(lapinq_captured: EnqueuedTasks) -> None:
+    queue.batch_enqueue([{"module_path": __name__, "task_name": "audit", "args": [1]}])
+    lapinq_captured.assert_enqueued(OfAnotherFramework(audit), kwargs={"order": 1}, times=1)
 
 
 def test_a_failed_assertion_lists_what_was_enqueued() -> None:

@@ -36,15 +36,15 @@ def deliver(transport: Transport, call: Call, server: ServerSettings, *, repeats
     """
     if not repeats:
         return transport.send(call, server, server.timeout)
-    repetition = Repetition(call, server.timeout, time.monotonic())
+    repetition = Repetition(call, server.timeout, _now())
     while True:
         try:
-            answer = transport.send(call, server, repetition.attempt_seconds(time.monotonic()))
-            pause = repetition.pause_after(answer, time.monotonic())
+            answer = transport.send(call, server, repetition.attempt_seconds(_now()))
+            pause = repetition.pause_after(answer, _now())
             if pause is None:
                 return answer
         except ServerUnavailable as error:
-            pause = repetition.pause_after_error(error, time.monotonic())
+            pause = repetition.pause_after_error(error, _now())
             if pause is None:
                 raise
         time.sleep(pause)
@@ -58,22 +58,22 @@ async def adeliver(
         return await transport.asend(call, server, server.timeout)
     import asyncio
 
-    repetition = Repetition(call, server.timeout, time.monotonic())
+    repetition = Repetition(call, server.timeout, _now())
     while True:
         try:
-            answer = await transport.asend(call, server, repetition.attempt_seconds(time.monotonic()))
-            pause = repetition.pause_after(answer, time.monotonic())
+            answer = await transport.asend(call, server, repetition.attempt_seconds(_now()))
+            pause = repetition.pause_after(answer, _now())
             if pause is None:
                 return answer
         except ServerUnavailable as error:
-            pause = repetition.pause_after_error(error, time.monotonic())
+            pause = repetition.pause_after_error(error, _now())
             if pause is None:
                 raise
         await asyncio.sleep(pause)
 
 
 class Repetition:
-    """Whether and when to repeat one call. Times are in seconds, on the caller's monotonic clock."""
+    """Whether and when to repeat one call. Times are in seconds, on the caller's clock."""
 
     def __init__(self, call: Call, timeout: float, now: float) -> None:
         self._is_safe = _is_safe(call)
@@ -104,6 +104,11 @@ class Repetition:
         pause = max(self._pause * random.uniform(0.5, 1.0), at_least)  # noqa: S311  # apart from other clients
         self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
         return pause if now + pause < self._deadline else None
+
+
+def _now() -> float:
+    """Also counts the time in which the machine is suspended: the server recognizes a repetition for ten minutes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def _is_safe(call: Call) -> bool:

@@ -69,7 +69,7 @@ def is_record(found: Any) -> bool:
         issubclass(kind, msgspec.Struct)
         or dataclasses.is_dataclass(kind)
         or hasattr(kind, "__attrs_attrs__")
-        or typing.is_typeddict(kind)
+        or hasattr(kind, "__required_keys__")  # a typed dict, also of typing_extensions
         or hasattr(kind, "_field_defaults")  # a named tuple
     )
 

@@ -34,7 +34,7 @@ def fields_of(found: Any) -> list[Field]:
             for one in dataclasses.fields(found)
             if one.init
         ]
-    if typing.is_typeddict(found):
+    if hasattr(found, "__required_keys__"):
         required: frozenset[str] = found.__required_keys__
         return [Field(name, name, _without_qualifier(hint), name in required) for name, hint in hints.items()]
     if hasattr(found, "_field_defaults"):

@@ -61,6 +61,7 @@ _BETWEEN = (
     str(_CORE / "domain" / "tasks" / "middleware.py"),
     str(_RUNNING / "targets.py"),
     str(_RUNNING / "annotated.py"),
+    _within(_CORE, "domain", "annotations"),
     _SHIPPED_MIDDLEWARE,
 )
 # Where a function is called: an error that comes from there was raised by the call itself.

@@ -80,7 +80,7 @@ class Timing(Middleware):
 
 
 layered = TaskQueue(middleware=[Timing(), StructuredLogging(), OpenTelemetry(link=True), Sentry()])
-async_layered = AsyncTaskQueue(middleware=(Timing(),))
+async_layered = AsyncTaskQueue(middleware=(Timing(),), typed=False)
 
 site = FastAPI(lifespan=lifespan(queue, async_queue, worker=True, worker_queues=["video"]))
 mount(site, "/tasks", queue, scheduler=True, database_url="postgresql://localhost/shop", api_key="secret")
@@ -104,7 +104,7 @@ async def alimited(a: int) -> str:
 
 
 steady: Task[[int], str] = layered.task("steady", retry=FixedDelay(5))(limited)
-listed: Task[[int], str] = layered.task(retry=Delays((1, 2)))(limited)
+listed: Task[[int], str] = layered.task(retry=Delays((1, 2)), typed=True)(limited)
 text: str = limited(1) + asyncio.run(alimited(1))
 limited_ref: TaskRef = limited.options(timeout=1, priority=2).queue(1)
 
@@ -208,6 +208,8 @@ limited.queue("1")  # error: reportArgumentType
 limited.options(timeout=1).queue()  # error: reportCallIssue
 limited.options(timeout="1")  # error: reportArgumentType
 limited.options(retry=[1])  # error: reportCallIssue
+limited.options(typed=False)  # error: reportCallIssue
+queue.task(typed="no")  # error: reportArgumentType
 queue.task(retry=5)  # error: reportArgumentType
 queue.task(no_retry_for=KeyError())  # error: reportArgumentType
 refresh.queue(1)  # error: reportCallIssue

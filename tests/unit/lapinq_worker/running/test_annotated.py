@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,29 @@ def test_a_mismatch_that_the_functions_own_code_raises_may_be_retried() -> None:
 
     target = make_target(enqueue, parameters=typed_parameters(enqueue, "enqueue"))
     assert isinstance(call(target, msgspec.json.encode([ID]), b"{}"), Raised)
+
+
+@pytest.mark.parametrize("middleware", [(), (Watching(),)])
+def test_another_error_of_a_users_class_may_be_retried_and_shows_the_users_frames(
+    middleware: tuple[Middleware, ...],
+) -> None:
+    @dataclass
+    class Moody:
+        key: UUID
+
+        def __post_init__(self) -> None:
+            raise ConnectionError("no database")
+
+    def work(moody: Moody) -> None: ...
+
+    target = make_target(work, None, middleware, typed_parameters(work, "work"))
+    attempt = Job(make_claim(), target, Host(Limits()))
+    outcome = call(target, msgspec.json.encode([{"key": ID}]), b"{}", attempt)
+    assert isinstance(outcome, Raised)
+    assert outcome.error == "ConnectionError: no database"
+    lines = (outcome.traceback or "").splitlines()
+    frames = [line.rpartition(" in ")[2] for line in lines if "  File " in line]
+    assert frames == [*("run" for _ in middleware), "__post_init__"]
 
 
 def test_switched_off_arguments_arrive_as_json_has_them() -> None:

@@ -7,13 +7,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Required, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NotRequired,
+    Required,
+    TypedDict,
+    TypeVar,
+)
 from uuid import UUID
 
 import attrs
 import msgspec
 import pytest
 from typing_extensions import TypeAliasType
+from typing_extensions import TypedDict as ExtendedTypedDict
 
 from lapinq_core.domain.annotations.reader import Misfit, make_reader
 
@@ -83,6 +95,11 @@ class Paid(TypedDict):
     at: datetime
 
 
+class Extended(ExtendedTypedDict):
+    key: UUID
+    other: NotRequired[UUID | str]
+
+
 @attrs.define
 class Parcel:
     id: UUID
@@ -139,6 +156,7 @@ FITS: list[tuple[Any, Any]] = [
     (Box[UUID], Box(ID)),
     (Tagged, Tagged(ID)),
     (Paid, {"at": NOON}),
+    (Extended, {"key": ID, "other": "a"}),
     (Point, Point(1, NOON)),
     (Parcel, Parcel(ID)),
     (Annotated[int, msgspec.Meta(ge=1)], 1),

@@ -1,11 +1,14 @@
 """Reads JSON as an annotation wants it."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, Optional
 
 import msgspec
 
 from lapinq_core.domain.annotations.kinds import Kind, kinds
+
+log = logging.getLogger(__name__)
 
 Reader = Callable[[bytes | msgspec.Raw], Any]
 """Returns the value of a JSON text.
@@ -21,11 +24,15 @@ class Misfit(ValueError):
 def make_reader(annotation: Any, *, or_none: bool = False) -> Reader | None:
     """None for an annotation whose values arrive as JSON has them. With `or_none`, None fits too.
 
-    That is one of plain types only, and one with a class that neither msgspec nor Pydantic can make.
+    That is one of plain types only, and one with a class that neither msgspec nor Pydantic can make. Of other classes,
+    such as a dataclass, it logs that they can't be read.
     """
     try:
         return _make(Optional[annotation] if or_none else annotation)  # noqa: UP045  # `|` needs a class
-    except Exception:  # noqa: BLE001  # user code: classes that can't be read, or whose fields name what is not there
+    except Exception as error:  # noqa: BLE001  # user code: classes, whose fields may name what is not there
+        log.warning(
+            "values annotated as %r arrive as JSON holds them: it can't be read (%s)", annotation, error
+        )
         return None
 
 

@@ -4,7 +4,7 @@ import enum
 import pathlib
 from collections import abc
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import (
@@ -118,6 +118,17 @@ class Tagged(msgspec.Struct, tag=True):
     id: UUID
 
 
+@dataclass
+class Secretive:
+    key: UUID
+    seed: InitVar[int]
+
+
+@dataclass
+class Renamed:
+    key: "NotThere"  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
 class Foreign:
     pass
 
@@ -207,7 +218,6 @@ PLAIN: list[Any] = [
     pathlib.Path,
     Callable[[UUID], UUID],
     type[UUID],
-    Strange,
     Literal[Colour.RED],
     "not resolved",
 ]
@@ -273,6 +283,20 @@ def test_a_class_that_cannot_be_made_fails_only_where_a_value_has_one() -> None:
     assert read(Holder, msgspec.json.encode({"id": ID})) == Holder(ID)
     with pytest.raises(Misfit, match=r"Expected `Foreign`, which can't be made of JSON - at `\$.foreign`"):
         read(Holder, msgspec.json.encode({"id": ID, "foreign": {}}))
+
+
+@pytest.mark.parametrize("annotation", [Strange, list[Secretive], Renamed])
+def test_a_class_that_cannot_be_read_is_told_and_its_values_arrive_as_they_were_sent(
+    annotation: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert make_reader(annotation) is None
+    assert f"values annotated as {annotation!r} arrive as JSON holds them" in caplog.text
+
+
+@pytest.mark.parametrize("annotation", PLAIN)
+def test_other_annotations_log_nothing(annotation: Any, caplog: pytest.LogCaptureFixture) -> None:
+    make_reader(annotation)
+    assert not caplog.records
 
 
 def test_other_errors_of_a_users_class_are_not_misfits() -> None:

@@ -17,7 +17,7 @@ def place_order(request: HttpRequest) -> JsonResponse:
     """Store the order and its confirmation in one transaction: after an error neither exists."""
     order = Order.objects.create(email=request.POST["email"], amount=int(request.POST["amount"]))
     order.confirmation = confirm.enqueue(order.pk).id
-    order.save()
+    order.save(update_fields=["confirmation"])
     if order.amount == 0:
         raise ValueError("an order of nothing")
     return JsonResponse({"id": order.pk}, status=201)

@@ -7,20 +7,27 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from lapinq.contrib.django.configured import has_tasks, lapinq_aliases, lapinq_backends
+from lapinq_core.importing import recognize
+
 
 class LapinqConfig(AppConfig):
-    """Installs lapinq's schema with `manage.py migrate`, and so in the databases of tests."""
+    """Lets workers call the tasks of `django.tasks`, and installs lapinq's schema with `manage.py migrate`."""
 
     name = "lapinq.contrib.django"
     label = "lapinq"
     verbose_name = "lapinq"
 
     def ready(self) -> None:
+        if has_tasks():
+            # Not earlier: the project's `LOGGING` would disable the logger of django.tasks.
+            from lapinq.contrib.django.running import function_of
+
+            recognize(function_of)
         post_migrate.connect(_install_schema, sender=self)
 
 
 def _install_schema(using: str, verbosity: int = 1, **_: Any) -> None:
-    from lapinq.contrib.django.configured import lapinq_aliases, lapinq_backends
     from lapinq.contrib.django.databases import database_url
     from lapinq_core.db.migrate import head_revision
     from lapinq_core.db.startup import prepare_schema

@@ -118,11 +118,9 @@ class LapinqBackend(BaseTaskBackend):
             return [checks.Error(f"TASKS[{self.alias!r}]: {error}", id="lapinq.E001")]
         from django.apps import apps
 
-        if not apps.is_installed("lapinq.contrib.django"):
-            hint = "Without it there are no commands lapinq_worker, lapinq_scheduler and lapinq_migrate."
-            text = "'lapinq.contrib.django' is not in INSTALLED_APPS."
-            return [checks.Warning(text, hint=hint, id="lapinq.W001")]
-        return []
+        if apps.is_installed("lapinq.contrib.django"):
+            return []
+        return [checks.Error("'lapinq.contrib.django' is not in INSTALLED_APPS.", id="lapinq.E002")]
 
     def _entry(self, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         entry = entry_of(task, args, kwargs, self.alias, self._defaults)

@@ -13,9 +13,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.apps import apps
 from django.db import close_old_connections, connections, reset_queries
 
-from lapinq.contrib.django.configured import has_tasks
 from lapinq_core.domain.tasks.middleware import Middleware
-from lapinq_core.importing import recognize
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,7 +25,7 @@ NAME = f"{__name__}:Django"
 
 
 class Django(Middleware):
-    """Loads the apps, lets the worker find tasks of `django.tasks`, and closes old connections around every task.
+    """Loads the apps, and closes old connections around every task.
 
     Each coroutine gets a thread for `sync_to_async`, which the ORM uses too. Its connections end with the coroutine.
     """
@@ -36,11 +34,6 @@ class Django(Middleware):
         if not apps.ready:
             django.setup()
             _enable_loggers()
-        if has_tasks():
-            # Not earlier: `LOGGING` would disable the logger of django.tasks.
-            from lapinq.contrib.django.running import function_of
-
-            recognize(function_of)
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
         reset_queries()

@@ -16,7 +16,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from django.test import TestCase, TransactionTestCase, override_settings
+from django.test import TestCase, TransactionTestCase, modify_settings, override_settings
 
 from lapinq.contrib.django.configured import lapinq_backends
 from lapinq.contrib.django.databases import database_url
@@ -210,6 +210,8 @@ class Projects(TestCase):
         for database in ("unknown", "files"):
             with override_settings(TASKS=backend(database=database)):
                 assert [error.id for error in run_checks()] == ["lapinq.E001"]
+        with modify_settings(INSTALLED_APPS={"remove": ["lapinq.contrib.django"]}):
+            assert {error.id for error in run_checks()} == {"lapinq.E002"}
         with override_settings(TASKS=backend(databse="default")), pytest.raises(ImproperlyConfigured):
             lapinq_backends()
 

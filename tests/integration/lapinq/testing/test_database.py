@@ -1,6 +1,7 @@
 """A private database, a worker that drains it, and time that passes there."""
 
 import asyncio
+import importlib
 import os
 import time
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from lapinq import LapinqError, RetryError, TaskQueue, current_task
 from lapinq.errors import RequestRefused
 from lapinq.testing import Database, DatabaseWorker, database, databases, inline, travel
+from tests.support.drivers.django_connection import django_connection
 
 queue = TaskQueue("http://192.0.2.1")
 seen: list[int] = []
@@ -21,6 +23,12 @@ seen: list[int] = []
 def note(number: int) -> int:
     seen.append(number)
     return number
+
+
+@queue.task
+def completes_itself() -> None:
+    with current_task().transaction(result="stored") as conn:
+        conn.execute("SELECT 1")
 
 
 @queue.task
@@ -111,6 +119,29 @@ def test_inline_tasks_follow_the_commit_of_an_async_session(lapinq_database: Dat
 
     with inline():
         asyncio.run(main())
+
+
+def test_inline_tasks_follow_the_commit_of_django(lapinq_database: Database) -> None:
+    with inline(), django_connection(lapinq_database.url) as django:
+        transaction = importlib.import_module("django.db.transaction")
+        with transaction.atomic(using=django.alias):
+            kept = note.using(django).queue(1)
+            assert (kept.status(), seen) == ("pending", [])
+        assert (kept.result(), seen) == (1, [1])
+        with transaction.atomic(using=django.alias):
+            note.using(django).queue(2)
+            transaction.set_rollback(True, using=django.alias)
+        assert seen == [1]
+        note.using(django).queue(3)
+        assert seen == [1, 3]
+
+
+def test_a_task_completes_in_its_own_transaction(
+    lapinq_database: Database, lapinq_worker: DatabaseWorker
+) -> None:
+    ref = completes_itself.queue()
+    lapinq_worker.drain()
+    assert ref.result() == "stored"
 
 
 def test_a_retry_runs_when_its_time_has_come(

@@ -11,18 +11,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.path import route_path
 from lapinq_api.wire.socket_refusal import refuse_socket
 
 _SENTENCE = (
     "lapinq does not run in this application, because its lifespan did not start: a plain mount does not start the"
     " lifespan of what it mounts. Mount it with lapinq.contrib.starlette.mount"
 )
+_FOR_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 
 log = logging.getLogger(__name__)
 
 
 class Running:
-    """Rejects every request with 503 unless the lifespan runs. The log says so once."""
+    """Rejects requests with 503 unless the lifespan runs, except for probes and metrics. The log says so once."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
@@ -30,7 +32,7 @@ class Running:
         self._is_logged = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._state.is_connected or scope["type"] == "lifespan":
+        if self._state.is_connected or scope["type"] == "lifespan" or route_path(scope) in _FOR_PROBES:
             await self._app(scope, receive, send)
             return
         if not self._is_logged:

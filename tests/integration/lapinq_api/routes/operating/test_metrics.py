@@ -106,7 +106,10 @@ def test_any_number_of_paths_and_methods_is_one(api_database: str) -> None:
 
     async def test() -> Scraped:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
+        ):
             for n in range(400):
                 await client.request(f"M{n}" if n % 2 else "GET", f"/path-{n}")
             return Scraped((await client.get("/metrics")).text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import httpx
+    from typing_extensions import TypeVar
 
     from lapinq._client.calling.transport import Reachable, Transport
 
+    # Of the result. `TaskRef` alone is `TaskRef[Any]`.
+    V = TypeVar("V", covariant=True, default=Any)
+else:
+    from typing import TypeVar
 
-class TaskRef:
+    V = TypeVar("V", covariant=True)
+
+
+class TaskRef(Generic[V]):
     """What `.queue()` and `.aqueue()` return, and `TaskRef(id)` makes of a stored id.
 
     `status`, `cancel`, `wait` and `result` block. `astatus`, `acancel`, `awaitait`, `aresult` and `await ref` are for
@@ -150,7 +158,7 @@ class TaskRef:
                 poll.record_no_answer(error)
             await asyncio.sleep(poll.pause(time.monotonic()))
 
-    def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+    def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> V:
         """Wait for the task and return what the function returned.
 
         It went through JSON, and is read by the function's return annotation, if the ref comes from a task. Raises
@@ -159,11 +167,11 @@ class TaskRef:
         """
         return _value(self.wait(timeout, poll_interval), self._read_result)
 
-    async def aresult(self, timeout: float | None = 30, poll_interval: float = 0.5) -> Any:
+    async def aresult(self, timeout: float | None = 30, poll_interval: float = 0.5) -> V:
         """Like `result`, for coroutines."""
         return _value(await self.awaitait(timeout, poll_interval), self._read_result)
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, V]:
         """`await ref` is `await ref.aresult()`."""
         return self.aresult().__await__()
 

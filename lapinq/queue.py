@@ -13,7 +13,7 @@ from lapinq._client.transports import open_transport
 from lapinq.task import ScheduleDecorator, Task, TaskDecorator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Unpack
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 
 
 class QueueBase:
@@ -75,7 +76,11 @@ class QueueBase:
         return self._is_typed
 
     @overload
-    def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
+    def task(  # pyright: ignore[reportOverlappingOverload]  # a coroutine function first
+        self, name: Callable[P, Coroutine[Any, Any, V]], /
+    ) -> Task[P, Coroutine[Any, Any, V], V]: ...
+    @overload
+    def task(self, name: Callable[P, R], /) -> Task[P, R, R]: ...
     @overload
     def task(
         self,
@@ -97,7 +102,7 @@ class QueueBase:
     ) -> TaskDecorator: ...
     def task(
         self,
-        name: Callable[P, R] | str | None = None,
+        name: Callable[P, Any] | str | None = None,
         queue_name: str | None = None,
         scheduled_at: str | datetime | None = None,
         max_retries: int | None = None,
@@ -112,7 +117,7 @@ class QueueBase:
         retry: RetrySchedule | Sequence[float] | None = None,
         no_retry_for: NoRetryFor | None = None,
         typed: bool | None = None,
-    ) -> Task[P, R] | TaskDecorator:
+    ) -> Task[P, Any, Any] | TaskDecorator:
         """Make a function a task: `@queue.task`, `@queue.task("name")` or `@queue.task(priority=5)`.
 
         `scheduled_at` without an offset is UTC; `ttl_seconds`, `retry_delay` and `timeout` (of one attempt)

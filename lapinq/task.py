@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from types import MethodType
+from types import GenericAlias, MethodType
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from lapinq._client.calling.answer import check_enqueued
@@ -17,11 +17,11 @@ from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.result_reader import ResultReader
-from lapinq.handle import TaskRef
+from lapinq.handle import TaskRef, V
 from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Self, Unpack
 
     from lapinq._client.calling.answer import Answer
@@ -38,8 +38,11 @@ R = TypeVar("R", covariant=True)
 _FUNCTION_LIKE = ("__code__", "__defaults__", "__kwdefaults__")
 
 
-class Task(Generic[P, R]):
+class Task(Generic[P, R, V]):
     """Calls the function like the function itself, and enqueues calls for a worker.
+
+    Generic in the function's parameters, in what a call returns, and in the result, which a coroutine function returns
+    when it is awaited.
 
     Like a function, it is bound by access through an instance. A worker has no instance, so in a class only a
     `staticmethod` can be enqueued.
@@ -106,10 +109,14 @@ class Task(Generic[P, R]):
             )  # for a scheduler
             self._arguments.forget_annotations()
 
+    if not TYPE_CHECKING:
+        # The type of the result has a default, which `Generic` only knows from Python 3.13 on.
+        __class_getitem__ = classmethod(GenericAlias)
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.__wrapped__(*args, **kwargs)
 
-    def queue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
+    def queue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef[V]:
         """Enqueue a call with these arguments. Blocks until the server has answered.
 
         Before anything is sent, it raises TypeError if the arguments don't fit the function and its annotations or have
@@ -124,13 +131,13 @@ class Task(Generic[P, R]):
         entries = editable_copies(self._queue, [self._checked_entry(args, kwargs)])
         return pass_through(self._queue.middleware, entries, lambda passed: self._send(only_entry(passed)))
 
-    async def aqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef:
+    async def aqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskRef[V]:
         """Like `queue`, for coroutines."""
         if not self._queue.middleware:
             return await self._asend(self._checked_entry(args, kwargs))
         from lapinq._client.entries.middleware import apass_through, editable_copies, only_entry
 
-        async def send(entries: Entries) -> TaskRef:
+        async def send(entries: Entries) -> TaskRef[V]:
             return await self._asend(only_entry(entries))
 
         entries = editable_copies(self._queue, [self._checked_entry(args, kwargs)])
@@ -145,7 +152,7 @@ class Task(Generic[P, R]):
         self._read_result.know_by(entry)
         return entry
 
-    def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R]:
+    def options(self, **changes: Unpack[TaskOptions]) -> Task[P, R, V]:
         """A copy with other options: `add.options(priority=5).queue(1, 2)`.
 
         With an `idempotency_key`, the same request within a day enqueues nothing and returns the same id.
@@ -162,7 +169,7 @@ class Task(Generic[P, R]):
         check_idempotency_key(changes.get("idempotency_key"))
         return self._copy({**self._options, **changes}, (), self._sender)
 
-    def using(self, connection: object) -> Task[P, R]:
+    def using(self, connection: object) -> Task[P, R, V]:
         """A copy that enqueues in the transaction of `connection`: `confirm.using(session).queue(order_id)`.
 
         The task exists if and only if that transaction commits. `connection` is one of psycopg, SQLAlchemy, asyncpg or
@@ -173,7 +180,7 @@ class Task(Generic[P, R]):
 
         return self._copy(self._options, (), open_in_transaction(connection)[0])
 
-    def scheduled(self, plan: Plan) -> Task[P, R]:
+    def scheduled(self, plan: Plan) -> Task[P, R, V]:
         """A copy with one more schedule. `queue.cron` and `queue.every` use it."""
         return self._copy(self._options, (*self._plans, plan), self._sender)
 
@@ -197,7 +204,7 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<lapinq task {self.__wrapped__.__module__}.{self.task_name}>"
 
-    def _copy(self, options: TaskOptions, plans: tuple[Plan, ...], sender: Transport) -> Task[P, R]:
+    def _copy(self, options: TaskOptions, plans: tuple[Plan, ...], sender: Transport) -> Task[P, R, V]:
         return Task(
             self.__wrapped__,
             self._queue,
@@ -211,12 +218,12 @@ class Task(Generic[P, R]):
             sender=sender,
         )
 
-    def _send(self, entry: dict[str, Any]) -> TaskRef:
+    def _send(self, entry: dict[str, Any]) -> TaskRef[V]:
         queue = self._queue
         answer = deliver(self._sender, self._call(entry), queue, repeats=self._repeats)
         return self._ref(answer, is_async=False)
 
-    async def _asend(self, entry: dict[str, Any]) -> TaskRef:
+    async def _asend(self, entry: dict[str, Any]) -> TaskRef[V]:
         queue = self._queue
         answer = await adeliver(self._sender, self._call(entry), queue, repeats=self._repeats)
         return self._ref(answer, is_async=True)
@@ -232,7 +239,7 @@ class Task(Generic[P, R]):
         has_id = self._queue.raise_errors and key is None and complete["ttl_seconds"] != 0
         return Enqueue(encode_entry(complete), key, new_id() if has_id else None)
 
-    def _ref(self, answer: Answer, *, is_async: bool) -> TaskRef:
+    def _ref(self, answer: Answer, *, is_async: bool) -> TaskRef[V]:
         what = f"task {self.task_name} was not enqueued"
         check_enqueued(answer, what, raise_errors=self._queue.raise_errors)
         queue = self._queue
@@ -294,7 +301,13 @@ class TaskDecorator:
         self._options: TaskOptions = options
         self._handling = handling
 
-    def __call__(self, function: Callable[P, R], /) -> Task[P, R]:
+    @overload
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  # a coroutine function first
+        self, function: Callable[P, Coroutine[Any, Any, V]], /
+    ) -> Task[P, Coroutine[Any, Any, V], V]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
         return Task(
             function,
             self._queue,
@@ -312,8 +325,14 @@ class ScheduleDecorator:
         self._task_decorator = task_decorator
         self._plan = plan
 
-    def __call__(self, function: Callable[P, R], /) -> Task[P, R]:
-        task: Task[P, R] = _existing_task(function) or self._task_decorator(function)
+    @overload
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  # a coroutine function first
+        self, function: Callable[P, Coroutine[Any, Any, V]], /
+    ) -> Task[P, Coroutine[Any, Any, V], V]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+    def __call__(self, function: Callable[P, Any], /) -> Task[P, Any, Any]:
+        task: Task[P, Any, Any] = _existing_task(function) or self._task_decorator(function)
         return task.scheduled(self._plan)
 
 

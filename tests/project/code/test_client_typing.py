@@ -123,6 +123,15 @@ batch: BatchRef = queue.batch_enqueue(entries)
 refs: list[TaskRef] = [batch[0], *batch[1:], *batch, TaskRef("id"), TaskRef(uuid4(), queue=queue)]
 is_cancelled: bool = refs[0].cancel(running=True)
 later: Any = queue.result("id", timeout=None)
+summed: int = add.queue(1).result()
+sums: TaskRef[int] = sub.options(priority=1).queue(1, 2)
+product: int = mul.queue(2, 3).result(timeout=5)
+body_of_fetched: bytes = fetch.queue("x").result()
+planned_text: str = planned.queue(1).result()
+refreshed: int = refresh.queue().result()
+loose_task: Task[..., Any] = add
+plain_task: Task[[str], Any] = fetch
+unknown: Any = TaskRef("id").result()
 lenient = TaskQueue(raise_errors=False)
 keyed: TaskRef = sub.options(idempotency_key="order 17").queue(1, 2)
 keyed_answer: httpx.Response = queue.batch_enqueue(entries, idempotency_key="orders")
@@ -147,6 +156,8 @@ async def main() -> None:
     await two.astatus()
     await two.aresult()
     many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
+    print((await (await fetch.aqueue("x"))).decode())
+    print(sum(await asyncio.gather(await add.aqueue(1), add.queue(2))))
     each: BatchRef = await async_queue.batch_enqueue([fetch.entry("x")])
     values: list[Any] = [await each[0], *await asyncio.gather(*each), await async_queue.result("id")]
     values.append(await each[0].acancel())
@@ -224,6 +235,8 @@ TaskQueue(middleware=[Timing])  # error: reportArgumentType
 async def wrong_main() -> None:
     await fetch.aqueue(5)  # error: reportArgumentType
     add.queue(1).cancel(running="yes")  # error: reportArgumentType
+    len(add.queue(1).result())  # error: reportArgumentType
+    len(await add.queue(1))  # error: reportArgumentType
     fetch.aqueue("x")  # error: reportUnusedCoroutine
 """
 

@@ -31,7 +31,10 @@ def json_values(
 
     Raises TypeError for arguments that don't fit the parameters or their annotations.
     """
-    arguments, is_typed = _arguments_of(task.func, signature_of(task))
+    key = (task.func, task.takes_context)
+    if (known := _known.get(key)) is None:
+        known = _known[key] = _arguments_of(task)
+    arguments, is_typed = known
     arguments.check(tuple(args), kwargs)
     if not is_typed:
         return list(args), dict(kwargs)
@@ -39,11 +42,15 @@ def json_values(
     return msgspec.json.decode(msgspec.json.encode((entry["args"], entry["kwargs"])))
 
 
-@functools.cache
-def _arguments_of(function: Callable[..., Any], signature: inspect.Signature) -> tuple[Arguments, bool]:
-    @functools.wraps(function)
+_known: dict[tuple[Callable[..., Any], bool], tuple[Arguments, bool]] = {}
+
+
+def _arguments_of(task: Task[..., Any]) -> tuple[Arguments, bool]:
+    """With whether any annotation acts."""
+
+    @functools.wraps(task.func)
     def stand_in() -> None: ...
 
-    stand_in.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
-    name = function.__qualname__
+    stand_in.__signature__ = signature_of(task)  # pyright: ignore[reportAttributeAccessIssue]
+    name = task.func.__qualname__
     return Arguments(stand_in, name), typed_parameters(stand_in, name) is not None

@@ -1,10 +1,12 @@
 """Looking at tasks: objects, lists by every filter, results and counts, and what they cost on full tables."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from psycopg import sql as psql
 
+from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import actions, enqueueing, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
@@ -334,3 +336,46 @@ async def touched(conn: Conn, statement: psql.Composable, params: dict[str, Any]
         return rows + sum(walk(child) for child in node.get("Plans", []))
 
     return walk(row[0][0]["Plan"])
+
+
+def test_a_history_is_the_task_with_its_attempts_in_their_order(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        planned = datetime(2026, 1, 31, tzinfo=UTC)
+        [waiting] = await enqueue(conn, args=["waiting"], metadata={"a": 1}, priority=3, scheduled_at=planned)
+        [task, other] = await enqueue(conn, 2, queue_name="tried")
+        worker = await add_worker(conn)
+        for number in range(inspect.MAX_ATTEMPTS + 1):
+            held = {one.id: one for one in await claim(conn, worker, 2, "tried")}
+            ended = Ended(task, held[task].token, False, True, 0, f"{number}", "Traceback …")
+            await worker_verbs.settle(conn, [ended])
+            await worker_verbs.release(conn, [held[other]])
+        held = {one.id: one for one in await claim(conn, worker, 2, "tried")}
+
+        found = await history(conn, waiting)
+        assert (found["args"], found["kwargs"], found["metadata"]) == (["waiting"], {}, {"a": 1})
+        assert (found["priority"], found["queue_name"]) == (3, "default")
+        assert (found["status"], found["attempts"], found["result"]) == ("pending", [], None)
+        assert datetime.fromisoformat(found["scheduled_at"]) == planned
+        assert found["completed_at"] is None
+
+        running = await history(conn, task)
+        assert running["status"] == "running"
+        *before, last = running["attempts"]
+        assert [one["error"] for one in before] == [f"{n}" for n in range(1, inspect.MAX_ATTEMPTS + 1)]
+        assert {(one["outcome"], one["traceback"]) for one in before} == {("failed", "Traceback …")}
+        assert (last["outcome"], last["worker_id"]) == ("running", worker)
+
+        assert await complete(conn, [held[task]], '"done"') == 1
+        done = await history(conn, task)
+        assert (done["status"], done["result"]) == ("completed", '"done"')
+        assert done["attempts"][-1]["outcome"] == "completed"
+        assert done["attempts"][-1]["started_at"] < done["completed_at"]
+        assert await history(conn, new_id()) is None
+
+    on_connections(database, test)
+
+
+async def history(conn: Conn, task_id: str) -> Any:
+    cursor = await conn.execute(inspect.history_statement().encode(), {"id": task_id})
+    row = await cursor.fetchone()
+    return msgspec.json.decode(row[0]) if row else None

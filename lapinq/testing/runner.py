@@ -219,22 +219,24 @@ class _Start:
 
 def drive(steps: Steps[R]) -> R:
     """Runs the attempts in plain code."""
-    try:
-        job = next(steps)
-        while True:
-            job = steps.send(run_inline(job))
-    except StopIteration as stop:
-        return stop.value
+    with contextlib.closing(steps):  # here, in the context in which they began
+        try:
+            job = next(steps)
+            while True:
+                job = steps.send(run_inline(job))
+        except StopIteration as stop:
+            return stop.value
 
 
 async def adrive(steps: Steps[R]) -> R:
     """Runs the attempts on the running event loop."""
-    try:
-        job = next(steps)
-        while True:
-            job = steps.send(await arun_inline(job))
-    except StopIteration as stop:
-        return stop.value
+    with contextlib.closing(steps):
+        try:
+            job = next(steps)
+            while True:
+                job = steps.send(await arun_inline(job))
+        except StopIteration as stop:
+            return stop.value
 
 
 def _failure(run: Run) -> TaskFailed:

@@ -46,13 +46,12 @@ async def arun_inline(job: Job) -> Ended:
         return await asyncio.to_thread(run_inline, job)
     job.started = time.perf_counter()
     try:
-        value = await asyncio.create_task(_acall(job))
-    except _THE_TASKS_OWN as error:
+        return await asyncio.create_task(_acall(job))
+    except asyncio.CancelledError as error:
         caller = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and caller is not None and caller.cancelling():
+        if caller is not None and caller.cancelling():
             raise
         return _raised(job, error)
-    return Ended(returned(value, job.host.limits.max_result_size))
 
 
 def _call(job: Job) -> Any:
@@ -64,10 +63,16 @@ def _call(job: Job) -> Any:
     return value
 
 
-async def _acall(job: Job) -> Any:
+async def _acall(job: Job) -> Ended:
     running.set(job)
-    args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
-    return await job.target.function(*args, **kwargs)
+    try:
+        args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
+        value = await job.target.function(*args, **kwargs)
+    except asyncio.CancelledError:
+        raise
+    except _THE_TASKS_OWN as error:  # here, because asyncio ends the event loop on a SystemExit
+        return _raised(job, error)
+    return Ended(returned(value, job.host.limits.max_result_size))
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:

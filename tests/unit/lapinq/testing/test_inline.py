@@ -116,6 +116,18 @@ async def double(number: int) -> int:
     return 2 * number
 
 
+@async_queue.task(max_retries=0)
+async def ends_badly(how: str) -> None:
+    if how == "cancel":
+        raise asyncio.CancelledError
+    raise SystemExit(3) if how == "exit" else ValueError(how)
+
+
+@async_queue.task
+async def waits() -> None:
+    await asyncio.sleep(60)
+
+
 @async_queue.task
 async def collect(numbers: list[int]) -> list[int]:
     refs = [await double.aqueue(number) for number in numbers]
@@ -287,6 +299,24 @@ def test_coroutines_run_on_the_loop_of_the_caller_or_on_one_of_their_own(lapinq_
 
     asyncio.run(main())
     assert len(lapinq_inline) == 9
+
+
+def test_a_coroutine_that_exits_or_is_cancelled_from_inside_fails(lapinq_inline: InlineTasks) -> None:
+    async def main() -> None:
+        for how in ("exit", "cancel", "kill"):
+            assert await (await ends_badly.aqueue(how)).astatus() == "failed"
+        waiting = asyncio.create_task(waits.aqueue())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    assert [task.error for task in lapinq_inline.failed] == [
+        "SystemExit: 3",
+        "CancelledError",
+        "ValueError: kill",
+    ]
 
 
 def test_context_variables_do_not_leak_out(lapinq_inline: InlineTasks) -> None:

@@ -19,6 +19,7 @@ from lapinq.contrib.django.tasks_framework import (
     TaskResultDoesNotExist,
     TaskResultStatus,
 )
+from lapinq.contrib.django.times import of_the_project
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.inspect import history_statement
 
@@ -77,7 +78,7 @@ def load_result(task_id: str, alias: str, connection: BaseDatabaseWrapper) -> Ta
     task = _find_task(task_id, history).using(
         priority=history.priority,
         queue_name=history.queue_name,
-        run_after=history.scheduled_at,
+        run_after=of_the_project(history.scheduled_at),
         backend=alias,
     )
     # A released attempt used up no start: it never began, was interrupted by a stop of its worker, or snoozed.
@@ -87,10 +88,10 @@ def load_result(task_id: str, alias: str, connection: BaseDatabaseWrapper) -> Ta
         task=task,
         id=task_id,
         status=_STATUS[history.status],
-        enqueued_at=history.created_at,
-        started_at=started[0].started_at if started else None,
-        finished_at=history.completed_at,
-        last_attempted_at=started[-1].started_at if started else None,
+        enqueued_at=of_the_project(history.created_at),
+        started_at=of_the_project(started[0].started_at) if started else None,
+        finished_at=of_the_project(history.completed_at),
+        last_attempted_at=of_the_project(started[-1].started_at) if started else None,
         args=history.args,
         kwargs=history.kwargs,
         backend=alias,

@@ -25,6 +25,7 @@ from lapinq.contrib.django.tasks_framework import (
     task_finished,
     task_started,
 )
+from lapinq.contrib.django.times import of_the_project
 from lapinq_core.domain.errors import Cancel, Snooze
 from lapinq_core.domain.tasks.context import CurrentTask, current_task
 
@@ -96,7 +97,7 @@ class _Execution:
             task=task.using(queue_name=self._attempt.queue, backend=alias),
             id=self._attempt.id,
             status=TaskResultStatus.RUNNING,
-            enqueued_at=self._attempt.enqueued_at,
+            enqueued_at=of_the_project(self._attempt.enqueued_at),
             started_at=now,
             finished_at=None,
             last_attempted_at=now,

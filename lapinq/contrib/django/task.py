@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from django.utils import timezone
-
 from lapinq.contrib.django.tasks_framework import Task
+from lapinq.contrib.django.times import of_lapinq
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,9 +74,6 @@ def entry_of(
             options[name] = value
     if "timeout" in options:
         options["timeout_seconds"] = options.pop("timeout")
-    run_after = task.run_after
-    if run_after is not None and timezone.is_naive(run_after):
-        run_after = timezone.make_aware(run_after)  # without USE_TZ, in the time zone of the project
     return {
         "task_name": task.func.__qualname__,
         "module_path": task.func.__module__,
@@ -85,7 +81,7 @@ def entry_of(
         "args": list(args),
         "kwargs": dict(kwargs),
         "priority": task.priority,
-        "scheduled_at": None if run_after is None else run_after.isoformat(),
+        "scheduled_at": None if task.run_after is None else of_lapinq(task.run_after).isoformat(),
         "metadata": {BACKEND_KEY: alias},
         **options,
     }

@@ -6,7 +6,7 @@ import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import psycopg
@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import TestCase, TransactionTestCase, modify_settings, override_settings
+from django.utils import timezone
 
 from lapinq.contrib.django.configured import lapinq_backends
 from lapinq.contrib.django.databases import database_url
@@ -61,7 +62,7 @@ class InAWorker(TransactionTestCase):
         async_context = tasks.ashow_context.enqueue()
         declined = tasks.decline.enqueue(3)
         decline_first: Any = tasks.decline_first
-        retried = decline_first.using(retry_delay=0).enqueue()
+        retried = decline_first.using(max_retries=1).enqueue()
         elsewhere = tasks.declared_elsewhere.using(backend="default").enqueue()
         later = tasks.add.using(run_after=datetime.now(UTC) + timedelta(hours=1)).enqueue(1)
         broken = tasks.break_connection.using(priority=-1).enqueue()
@@ -134,6 +135,18 @@ class Enqueueing(TestCase):
         found = tasks.add.get_result(kept.id)
         assert (found.task.priority, found.args, found.kwargs) == (7, [1], {"b": 2})
         assert stored() == before + 1
+
+    def test_times_are_those_of_the_project(self) -> None:
+        planned = datetime(2030, 6, 1, 12)  # noqa: DTZ001
+        with override_settings(USE_TZ=False, TIME_ZONE="Asia/Tokyo"):
+            result = tasks.add.using(run_after=planned).enqueue(1)
+            result.refresh()
+            found = tasks.add.get_result(result.id)
+            assert found.task.run_after == planned
+            age: Any = timezone.now() - cast("datetime", found.enqueued_at)
+            assert timedelta(0) <= age < timedelta(minutes=1)
+        found = tasks.add.get_result(result.id)
+        assert found.task.run_after == datetime(2030, 6, 1, 3, tzinfo=UTC)
 
     def test_workers_hear_of_it_after_the_commit(self) -> None:
         with self.captureOnCommitCallbacks() as callbacks:

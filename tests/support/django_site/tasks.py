@@ -50,7 +50,7 @@ def decline(amount: int) -> None:
     raise Declined(f"no {amount}\nTraceback: none")
 
 
-@task(takes_context=True)
+@task(takes_context=True, retry_delay=0)  # pyright: ignore[reportCallIssue, reportUntypedFunctionDecorator]  # the stubs know Django's options alone
 def decline_first(context: Any) -> int:
     if context.attempt == 1:
         raise Declined

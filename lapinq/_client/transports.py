@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.replacing import Replaceable
+from lapinq_core.domain.database_url import is_database_url
 
 if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
@@ -19,8 +20,12 @@ def shared_transport(server_url: str) -> Transport:
 
 def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
     """`is_async` chooses what suits coroutines; either serves both. Opens no connection yet. Raises ValueError."""
+    if is_database_url(server_url):
+        from lapinq._client.database.transport import Direct
+
+        return Replaceable(Direct())
     if not server_url.startswith(("http://", "https://")):
-        raise ValueError(f"server_url must begin with http:// or https://, not {server_url!r}")
+        raise ValueError(f"server_url must begin with http://, https:// or postgresql://, not {server_url!r}")
     from lapinq._client.http.transport import AsyncHttp, SyncHttp
 
     return Replaceable(AsyncHttp() if is_async else SyncHttp())

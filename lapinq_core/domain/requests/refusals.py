@@ -1,12 +1,19 @@
 """What a refused request is told: the body of an error, and sentences that several ways to lapinq share."""
 
+import re
+
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.state import FINAL, Status
 
 KEY_IN_PROGRESS = "another request with the same Idempotency-Key is in progress"
 KEY_REUSED = "the Idempotency-Key was used for a different request within 24 hours"
+UNKNOWN_TASK = "there is no task with this id"
+NOT_FINISHED = "task not finished"
+MOVING = "the task changed its status at every try; try again"
 _MAX_SHOWN = 200
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -26,6 +33,33 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
 def invalid_value(error: InvalidValue) -> ErrorBody:
     loc, msg = _short(error.loc), _short(error.msg)
     return ErrorBody(f"{loc or 'the body'} {msg}", [Detail(loc, msg)])
+
+
+def unstorable(error: Exception) -> ErrorBody:
+    return ErrorBody(f"the database cannot store a value: {error}")
+
+
+def not_cancelled(status: Status | None, *, also_running: bool) -> str:
+    """Why a task with `status` could not be cancelled. None: there is none."""
+    if status is None:
+        return UNKNOWN_TASK
+    if status in FINAL:
+        wanted = "pending or running" if also_running else "pending"
+        return only(wanted, "cancelled", status)
+    if status is Status.RUNNING and not also_running:
+        return "the task is running: use DELETE with ?running=true to ask it to stop"
+    return MOVING
+
+
+def only(wanted: str, done: str, status: Status) -> str:
+    return f"only a {wanted} task can be {done}, and this one is {status}"
+
+
+def read_id(name: str, text: str, what: str) -> str:
+    """`text` as an id, in lower case. Raises `InvalidValue`, which says that `name` must be `what`."""
+    if not _ID.fullmatch(text):
+        raise InvalidValue(name, f"must be {what} such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
+    return text.lower()
 
 
 def _short(text: str) -> str:

@@ -1,13 +1,12 @@
 """The task named in a path."""
 
-import re
 from http import HTTPStatus
 
 from starlette.requests import Request
 
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.wire.errors import Refused
-from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.refusals import UNKNOWN_TASK, read_id
 
 TASK_ID = Parameter(
     name="id", where="path", description="The task's id.", schema={"type": "string", "format": "uuid"}
@@ -24,19 +23,11 @@ def task_id(request: Request) -> str:
     return read_id("id", request.path_params["id"], "a task id")
 
 
-def read_id(name: str, text: str, what: str) -> str:
-    """`text` as an id, in lower case. Raises `InvalidValue`, which says that `name` must be `what`."""
-    if not _ID.fullmatch(text):
-        raise InvalidValue(name, f"must be {what} such as 01981c1e-5c3e-7a53-8c1f-0d9f6f1f7e11")
-    return text.lower()
-
-
 def unknown_task() -> Refused:
     """The error for an unknown task."""
-    return Refused(HTTPStatus.NOT_FOUND, "there is no task with this id")
+    return Refused(HTTPStatus.NOT_FOUND, UNKNOWN_TASK)
 
 
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ABOUT_ONE = (
     "get_task",
     "get_result",

@@ -9,7 +9,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
-from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value
+from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value, unstorable
 from lapinq_core.schedules.firing import StillRuns
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, UnknownSchedule
 from lapinq_core.tasks.idempotency import KeyHeld
@@ -42,7 +42,7 @@ def answer(error: Exception) -> Json | None:
         case Refused():
             return sentence(error.status, str(error), error.headers)
         case ValueRefused():
-            return sentence(HTTPStatus.BAD_REQUEST, f"the database cannot store a value: {error}")
+            return Json(unstorable(error), HTTPStatus.BAD_REQUEST)
         case DatabaseReadOnly():
             return _later("the database is read-only at the moment")
         case DatabaseUnavailable():

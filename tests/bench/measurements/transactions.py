@@ -1,12 +1,15 @@
-"""Enqueueing in the user's transaction: how soon tasks start after the commit, what the notice costs, large batches.
+"""Enqueueing without a server: in the user's transaction (how soon tasks start after the commit, what the notice costs,
+large batches), and over connections of the client's own.
 
 A program of its own, because no other queue is measured: `python -m tests.bench.measurements.transactions`.
 """
 
+import asyncio
 import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +18,7 @@ import psycopg
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
-from lapinq import TaskQueue
+from lapinq import Task, TaskQueue
 from lapinq._client.transaction import insertion
 from lapinq._client.transaction.insertion import Insertion, Notice
 from lapinq_core.domain.ids import new_ids
@@ -23,7 +26,7 @@ from tests.bench.contenders import lapinq_tasks
 from tests.bench.run.figures import percentile
 from tests.bench.run.server import commit_milliseconds, own_server
 from tests.support.database import postgres
-from tests.support.drivers.urls import sqlalchemy_url
+from tests.support.drivers.urls import plain_url, sqlalchemy_url
 from tests.support.eventually import eventually
 from tests.support.programs.daemons import Daemon
 
@@ -41,7 +44,7 @@ Open = Callable[[str], AbstractContextManager[Transact]]
 
 
 def main() -> None:
-    parts = sys.argv[1:] or ["latency", "rates", "batches"]
+    parts = sys.argv[1:] or ["latency", "rates", "batches", "direct"]
     with own_server(None) as url, postgres.template(url) as template:
         print(f"one durable commit: {commit_milliseconds(url):.2f} ms")
         if "latency" in parts:
@@ -67,6 +70,15 @@ def main() -> None:
                     print(f"a batch of {BATCH:,} in chunks of {size}: {_batch(database, size):,.0f} tasks/s")
             with _database(url, template) as database:
                 print(f"the same rows by COPY: {_copy(database):,.0f} tasks/s")
+        if "direct" in parts:
+            with _database(url, template) as database, TaskQueue(plain_url(database)) as direct:
+                task = direct.task(lapinq_tasks.now)
+                for threads in (1, 8):
+                    print(f"direct, {threads} threads: {_from_threads(task, threads):,.0f} tasks/s")
+                print(f"direct, 100 coroutines: {asyncio.run(_from_coroutines(task, 100)):,.0f} tasks/s")
+                began = time.perf_counter()
+                direct.batch_enqueue([task.entry()] * BATCH)
+                print(f"direct, a batch of {BATCH:,}: {BATCH / (time.perf_counter() - began):,.0f} tasks/s")
 
 
 @contextmanager
@@ -197,6 +209,33 @@ def _batch(database: str, size: int) -> float:
         queue.using(conn).batch_enqueue(entry for _ in range(BATCH))
         conn.commit()
         return BATCH / (time.perf_counter() - began)
+
+
+def _from_threads(task: Task[[], Any], threads: int) -> float:
+    until = time.monotonic() + SECONDS
+
+    def enqueue() -> int:
+        done = 0
+        while time.monotonic() < until:
+            task.queue()
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(one.result() for one in [pool.submit(enqueue) for _ in range(threads)]) / SECONDS
+
+
+async def _from_coroutines(task: Task[[], Any], count: int) -> float:
+    until = time.monotonic() + SECONDS
+
+    async def enqueue() -> int:
+        done = 0
+        while time.monotonic() < until:
+            await task.aqueue()
+            done += 1
+        return done
+
+    return sum(await asyncio.gather(*(enqueue() for _ in range(count)))) / SECONDS
 
 
 def _copy(database: str) -> float:

@@ -28,3 +28,10 @@ def parts_of(url: str) -> dict[str, Any]:
         "password": str(given.get("password") or ""),
         "database": str(given["dbname"]),
     }
+
+
+def plain_url(url: str) -> str:
+    """`postgresql://…`, whatever form `url` has."""
+    parts = parts_of(url)
+    user = parts["user"] + (f":{parts['password']}" if parts["password"] else "")
+    return f"postgresql://{user}@/{parts['database']}?host={parts['host']}&port={parts['port']}"

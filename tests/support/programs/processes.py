@@ -129,6 +129,7 @@ class ApiProcess(Program):
         self, database: str, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> None:
         super().__init__("server", "--port", "0", "--database-url", database, *arguments, env=env, cwd=cwd)
+        self.database = database
 
     @property
     def url(self) -> str:

@@ -20,9 +20,10 @@ from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.refusals import MOVING, not_cancelled, only
 from lapinq_core.domain.requests.values import Id, Message, Percent, doc
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
-from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_json
 from lapinq_core.tasks import actions, audited_actions
 from lapinq_core.tasks.actions import ProgressNoted
@@ -152,16 +153,8 @@ def _claim_seq(request: Request) -> int | None:
 
 
 def _not_stopped(status: Status | None, *, also_running: bool) -> Refused:
-    if status is None:
-        return unknown_task()
-    if status in FINAL:
-        return _only("pending or running" if also_running else "pending", "cancelled", status)
-    if status is Status.RUNNING and not also_running:
-        return Refused(
-            HTTPStatus.NOT_FOUND,
-            "the task is running: use DELETE with ?running=true to ask it to stop",
-        )
-    return _moving()
+    why = not_cancelled(status, also_running=also_running)
+    return _moving() if why == MOVING else Refused(HTTPStatus.NOT_FOUND, why)
 
 
 def _not_requeued(status: Status | None) -> Refused:
@@ -181,13 +174,13 @@ def _not_run(status: Status | None) -> Refused:
 def _moving() -> Refused:
     return Refused(
         HTTPStatus.SERVICE_UNAVAILABLE,
-        "the task changed its status at every try; try again",
+        MOVING,
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 
 def _only(wanted: str, done: str, status: Status) -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, f"only a {wanted} task can be {done}, and this one is {status}")
+    return Refused(HTTPStatus.NOT_FOUND, only(wanted, done, status))
 
 
 async def _read_no_fields(state: State, request: Request) -> None:

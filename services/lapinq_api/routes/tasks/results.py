@@ -12,6 +12,7 @@ from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import seconds
+from lapinq_core.domain.requests.refusals import NOT_FINISHED
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import inspect
 
@@ -37,7 +38,7 @@ async def get_result(state: State, request: Request) -> Response:
         raise unknown_task()
     status, result = found
     if status not in FINAL:
-        return Json(NotFinished("task not finished", status))
+        return Json(NotFinished(NOT_FINISHED, status))
     return Json(await about_task(state, request, which, result))
 
 

@@ -1,0 +1,1 @@
+"""Calls to a database directly, without a server: `TaskQueue("postgresql://…")`."""

@@ -1,0 +1,191 @@
+"""Carrying out a call. The answer is the HTTP API's."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lapinq._client.calling.answer import Answer
+from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus
+from lapinq._client.transaction.on_psycopg import OnAsyncConnection
+from lapinq._client.transaction.storing import astore
+from lapinq_core.batching.database import Overloaded
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
+from lapinq_core.db.errors import ValueRefused, translated
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests import refusals
+from lapinq_core.domain.requests.enqueue import read_task
+from lapinq_core.domain.requests.refusals import ErrorBody
+from lapinq_core.domain.tasks.chosen_id import key_of, needs_key
+from lapinq_core.domain.tasks.state import FINAL
+from lapinq_core.tasks import actions, inspect
+from lapinq_core.tasks.due_notices import announce
+from lapinq_core.tasks.idempotency import Key, KeyHeld
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+
+    from lapinq._client.calling.calls import Call
+    from lapinq._client.database.process import Running
+    from lapinq._client.transaction.insertion import Notice, Row, Statement
+    from lapinq_core.domain.tasks.state import Status
+    from lapinq_core.domain.tasks.task import NewTask
+
+Work = Callable[["Running"], Coroutine[Any, Any, Answer]]
+_LATER = {"retry-after": "1"}
+_LOOKS = 3
+
+
+def prepared(call: Call, timeout: float) -> Work:
+    """What to do in the client's event loop. The caller's thread has done the checks of a single task.
+
+    `timeout` is in seconds, for a large batch for each of its statements. Raises `Refused`.
+    """
+    match call:
+        case Enqueue():
+            return partial(_within, timeout, _enqueue(call))
+        case EnqueueBatch():
+            return partial(_enqueue_batch, call, timeout)
+        case ReadStatus(task_id):
+            return partial(_within, timeout, partial(_status, _id(task_id)))
+        case ReadResult(task_id, wait):
+            return partial(_within, timeout, partial(_result, _id(task_id), wait))
+        case CancelTask(task_id, running):
+            return partial(_within, timeout, partial(_cancel, _id(task_id), running))
+
+
+class Refused(Exception):
+    """The call needs no database to be refused."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def _within(timeout: float, work: Work, running: Running) -> Answer:
+    try:
+        with translated():
+            async with asyncio.timeout(timeout):
+                return await work(running)
+    except ValueRefused as error:
+        return _refused(400, refusals.unstorable(error))
+    except KeyHeld:
+        return _refused(503, ErrorBody(refusals.KEY_IN_PROGRESS), _LATER)
+    except Overloaded:
+        return _refused(503, ErrorBody("too many calls of this process wait for the database"), _LATER)
+
+
+def _enqueue(call: Enqueue) -> Work:
+    body = msgspec.json.encode(call.entry)
+    try:
+        task = read_task(body, task_id=call.task_id)
+    except InvalidValue as error:
+        raise Refused(_refused(400, refusals.invalid_value(error))) from error
+    key = call.idempotency_key
+    if key is None and call.task_id is not None and needs_key(task, time.time()):
+        key = key_of(call.task_id)
+    digest = hashlib.sha256(b"POST /api/v1/enqueue\n" + body).digest()
+    stored_key = None if key is None else Key(f"database\n{key}", digest)
+    return partial(_put, task, len(body), stored_key)
+
+
+async def _put(task: NewTask, size: int, key: Key | None, running: Running) -> Answer:
+    earlier = await running.batcher.put(task, size, key)
+    if earlier is None:
+        task_id = None if task.is_transient else task.id
+    elif earlier.is_same:
+        [task_id] = earlier.task_ids
+    else:
+        return _refused(409, ErrorBody(refusals.KEY_REUSED))
+    return _json(201, {"task_id": None, "ttl_seconds": 0} if task_id is None else {"task_id": task_id})
+
+
+async def _enqueue_batch(call: EnqueueBatch, timeout: float, running: Running) -> Answer:
+    try:
+        with translated():
+            async with running.database.connection() as conn:
+                return await astore(_BatchConnection(conn, timeout, running), call)
+    except ValueRefused as error:
+        return _refused(400, refusals.unstorable(error))
+
+
+class _BatchConnection(OnAsyncConnection):
+    """Limits each statement, and lets the process's notifiers announce the tasks."""
+
+    def __init__(self, connection: psycopg.AsyncConnection, timeout: float, running: Running) -> None:
+        super().__init__(connection)
+        self._timeout = timeout
+        self._running = running
+
+    async def fetch(self, statement: Statement) -> Sequence[Row]:
+        async with asyncio.timeout(self._timeout):
+            return await super().fetch(statement)
+
+    async def announce(self, notices: set[Notice]) -> None:
+        self._running.notifier.wake(one.payload for one in notices if one.channel == READY_CHANNEL)
+        if any(one.channel == DELAYED_CHANNEL for one in notices):
+            announce(self._running.delayed, 0.0)
+
+
+async def _status(task_id: str, running: Running) -> Answer:
+    found = await running.database.run(inspect.get_result, task_id)
+    return _unknown() if found is None else _json(200, {"status": found[0]})
+
+
+async def _result(task_id: str, wait: float, running: Running) -> Answer:
+    if wait:
+        found = await running.result(task_id, wait)
+    else:
+        found = await running.database.run(inspect.get_result, task_id)
+    if found is None:
+        return _unknown()
+    status, result = found
+    if status not in FINAL:
+        return _json(200, {"error": refusals.NOT_FINISHED, "status": status})
+    return Answer(200, result.encode())
+
+
+async def _cancel(task_id: str, also_running: bool, running: Running) -> Answer:
+    status = None
+    for _ in range(_LOOKS):
+        if await running.database.run(actions.cancel, task_id):
+            return _json(200, {"id": task_id, "status": "cancelled"})
+        if also_running and await running.database.run(actions.request_cancel, task_id):
+            return _json(202, {"id": task_id, "status": "running", "cancel_requested": True})
+        status = await _known_status(task_id, running)
+        why = refusals.not_cancelled(status, also_running=also_running)
+        if why != refusals.MOVING:
+            return _refused(404, ErrorBody(why))
+    return _refused(503, ErrorBody(refusals.MOVING), _LATER)
+
+
+async def _known_status(task_id: str, running: Running) -> Status | None:
+    found = await running.database.run(inspect.get_result, task_id)
+    return None if found is None else found[0]
+
+
+def _id(text: str) -> str:
+    try:
+        return refusals.read_id("id", text, "a task id")
+    except InvalidValue as error:
+        raise Refused(_refused(400, refusals.invalid_value(error))) from error
+
+
+def _unknown() -> Answer:
+    return _refused(404, ErrorBody(refusals.UNKNOWN_TASK))
+
+
+def _refused(status_code: int, body: ErrorBody, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status_code, msgspec.json.encode(body), headers or {})
+
+
+def _json(status_code: int, body: dict[str, Any]) -> Answer:
+    return Answer(status_code, msgspec.json.encode(body))

@@ -1,0 +1,150 @@
+"""A queue without a server: outages, forks, its thread, large batches. tests/e2e/test_client.py has what both do."""
+
+import asyncio
+import os
+import threading
+import uuid
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from lapinq import AsyncTaskQueue, TaskQueue
+from lapinq.errors import RequestRefused, ServerUnavailable
+from tests.support.database.postgres import private_database
+from tests.support.database.proxy import proxy
+from tests.support.drivers.urls import plain_url
+from tests.support.eventually import eventually
+from tests.support.sample import tasks
+
+
+@pytest.fixture(scope="module")
+def url(postgres_url: str, template_database: str) -> Iterator[str]:
+    with private_database(postgres_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture
+def queue(url: str) -> Iterator[TaskQueue]:
+    with TaskQueue(plain_url(url), uuid.uuid4().hex) as queue:
+        yield queue
+
+
+def stored(url: str, queue: TaskQueue | AsyncTaskQueue) -> int:
+    with psycopg.connect(url) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM lapinq_tasks WHERE queue_name = %s", (queue.queue_name,)
+        ).fetchone()
+        assert row is not None
+        return row[0]
+
+
+def test_threads_and_event_loops_share_one_thread_and_few_connections(url: str, queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    before = threading.active_count()
+    with ThreadPoolExecutor(8) as pool:
+        refs = [one.result() for one in [pool.submit(add.queue, 1, n) for n in range(200)]]
+
+    async def main() -> None:
+        refs.extend(await asyncio.gather(*(add.aqueue(1, n) for n in range(200))))
+
+    asyncio.run(main())
+    assert len({ref.task_id for ref in refs}) == stored(url, queue) == 400
+    assert threading.active_count() == before + 1
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(
+            "SELECT FROM pg_stat_activity WHERE application_name = 'lapinq client'"
+        ).fetchall()
+        assert 1 <= len(rows) <= 5
+    queue.close()
+    assert threading.active_count() == before
+    assert add.queue(1, 1).status() == "pending"  # it opens again
+
+
+def test_workers_are_notified(url: str, queue: TaskQueue) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("LISTEN lapinq_ready")
+        queue.task(tasks.add).queue(1, 2)
+        queue.batch_enqueue([queue.task(tasks.add).entry(1, 2)])
+        assert [one.payload for one in conn.notifies(timeout=10, stop_after=2)] == [queue.queue_name] * 2
+
+
+def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(url: str, queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    entries = [add.entry(1, n) for n in range(3_000)]
+    with pytest.raises(RequestRefused) as refused:
+        queue.batch_enqueue([*entries, {**add.entry(1, 1), "priority": 2**40}])
+    assert refused.value.details == [
+        {"loc": "[3000].priority", "msg": "must be between -2147483648 and 2147483647"}
+    ]
+    assert stored(url, queue) == 0
+    batch = queue.batch_enqueue(iter(entries), idempotency_key="all of them " + queue.queue_name)
+    again = queue.batch_enqueue(entries, idempotency_key="all of them " + queue.queue_name)
+    assert batch.task_ids == again.task_ids
+    assert len(batch) == stored(url, queue) == 3_000
+
+
+def test_a_forked_child_has_its_own_connections(url: str, queue: TaskQueue) -> None:
+    add = queue.task(tasks.add)
+    add.queue(0, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's, about the thread
+        pid = os.fork()
+    if pid == 0:
+        try:
+            add.queue(1, 1)
+            queue.close()
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    add.queue(2, 2)
+    assert stored(url, queue) == 3
+
+
+def test_a_database_that_is_away_is_an_error_after_the_timeout(url: str) -> None:
+    with proxy(url) as wire, TaskQueue(plain_url(wire.url), uuid.uuid4().hex, timeout=1.0) as queue:
+        add = queue.task(tasks.add)
+        wire.cut()
+        with pytest.raises(ServerUnavailable, match=r"no answer from postgresql://") as never:
+            add.queue(1, 1)
+        assert not never.value.may_have_arrived
+        wire.heal()
+        add.queue(1, 2)
+
+        wire.swallow_after(b"module_path")
+        with pytest.raises(ServerUnavailable) as perhaps:
+            add.queue(1, 3)
+        assert perhaps.value.may_have_arrived
+        wire.heal()
+
+        def is_back() -> bool:
+            try:
+                return add.queue(1, 4).status() == "pending"
+            except ServerUnavailable:
+                return False
+
+        eventually(is_back, 20)
+
+
+def test_what_no_repetition_changes_is_said_at_once(url: str, postgres_url: str) -> None:
+    with (
+        TaskQueue(plain_url(postgres_url)) as queue,
+        pytest.raises(RequestRefused, match="run `lapinq migrate`"),
+    ):
+        queue.task(tasks.add).queue(1, 1)
+    nowhere = plain_url(url).replace("lapinq_test_", "missing_")
+    with (
+        TaskQueue(nowhere) as queue,
+        pytest.raises(RequestRefused, match=r'database "missing_\w+" does not exist'),
+    ):
+        queue.task(tasks.add).queue(1, 1)
+    with pytest.raises(ValueError, match="http://, https:// or postgresql://"):
+        TaskQueue("mysql://localhost/shop")
+
+
+def test_the_forms_of_other_libraries_are_understood(url: str) -> None:
+    for scheme in ("postgres://", "postgresql+psycopg://", "postgresql+asyncpg://"):
+        with TaskQueue(plain_url(url).replace("postgresql://", scheme)) as queue:
+            assert queue.task(tasks.add).queue(1, 1).status() == "pending"

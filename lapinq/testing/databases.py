@@ -59,7 +59,11 @@ def database() -> Generator[Database]:
     name = f"lapinq_test_{uuid.uuid4().hex[:12]}"
     with new_database(template.server_url, name, template.name) as url:
         found = Database(url)
-        with replaced_by(ToDatabase(url)), travelling(found.travel):
+        with (
+            contextlib.closing(ToDatabase(url)) as to_database,
+            replaced_by(to_database),
+            travelling(found.travel),
+        ):
             yield found
 
 

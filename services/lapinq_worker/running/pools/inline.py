@@ -59,7 +59,7 @@ def _call(job: Job) -> Any:
     args, kwargs = job.target.decode(job.claim.args, job.claim.kwargs)
     value = job.target.function(*args, **kwargs)
     if value is not None and isinstance(value, Coroutine):
-        return run_coroutine(cast("Coroutine[Any, Any, Any]", value))
+        return _run_coroutine(cast("Coroutine[Any, Any, Any]", value))
     return value
 
 
@@ -75,7 +75,7 @@ async def _acall(job: Job) -> Ended:
     return Ended(returned(value, job.host.limits.max_result_size))
 
 
-def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
+def _run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """On an event loop of its own, in another thread if one runs here."""
     try:
         asyncio.get_running_loop()

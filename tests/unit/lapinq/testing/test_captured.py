@@ -11,7 +11,7 @@ from lapinq.errors import RequestRefused
 from lapinq.testing import EnqueuedTasks, captured, inline
 
 queue = TaskQueue("http://192.0.2.1", "mail")
-async_queue = AsyncTaskQueue("http://192.0.2.1")
+async_queue = AsyncTaskQueue("postgresql://192.0.2.1/shop")
 
 
 @queue.task

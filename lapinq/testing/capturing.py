@@ -11,6 +11,7 @@ from lapinq.errors import LapinqError
 from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTask, EnqueuedTasks
 from lapinq.testing.intake import Intake
+from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import FINAL
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Capturing:
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         if isinstance(call, Enqueue | EnqueueBatch):
-            return self._intake.take(call).answer
+            return self._intake.take(call, over_http=not is_database_url(server.server_url)).answer
         if isinstance(call, ReadResult) and call.wait:
             task = self._intake.find(call.task_id)
             if task is not None and task.status not in FINAL:

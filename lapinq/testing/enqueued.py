@@ -11,7 +11,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import NewTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from lapinq.testing.wanted import AnyTask
 
@@ -69,9 +69,9 @@ class EnqueuedTasks:
     def add(self, task: EnqueuedTask) -> None:
         self._tasks.append(task)
 
-    def remove(self, task: EnqueuedTask) -> None:
-        """Does nothing if it is not there."""
-        self._tasks = [one for one in self._tasks if one is not task]
+    def remove(self, ids: Set[str]) -> None:
+        """Forget the tasks with these ids, if they are there."""
+        self._tasks = [task for task in self._tasks if task.id not in ids]
 
     def assert_enqueued(
         self,

@@ -13,9 +13,19 @@ from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch
 from lapinq.testing.enqueued import EnqueuedTask
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.enqueue import read_batch, read_task
+from lapinq_core.domain.requests.refusals import (
+    KEY_REUSED,
+    NOT_FINISHED,
+    UNKNOWN_TASK,
+    ErrorBody,
+    invalid_value,
+    not_cancelled,
+)
 from lapinq_core.domain.tasks.state import FINAL, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lapinq._client.calling.calls import ReadResult, ReadStatus
     from lapinq.testing.enqueued import EnqueuedTasks
     from lapinq_core.domain.tasks.task import NewTask
@@ -45,16 +55,18 @@ class Intake:
     def find(self, task_id: str) -> EnqueuedTask | None:
         return self._by_id.get(task_id)
 
-    def take(self, call: Enqueue | EnqueueBatch) -> Taken:
-        """The answer, and the tasks that are new."""
+    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> Taken:
+        """The answer, and the tasks that are new. Over HTTP the length of a batch is limited."""
         body = msgspec.json.encode(call.entry if isinstance(call, Enqueue) else list(call.entries))
         digest = hashlib.sha256(body).digest()
         if call.idempotency_key is not None and (before := self._keys.get(call.idempotency_key)):
-            return Taken(before.answer if before.digest == digest else _conflict(), [])
+            return Taken(
+                before.answer if before.digest == digest else _answer(409, ErrorBody(KEY_REUSED)), []
+            )
         try:
-            tasks = [*map(_kept, _read(call, body))]
+            tasks = [*map(_kept, _read(call, body, over_http=over_http))]
         except InvalidValue as error:
-            return Taken(_invalid(error), [])
+            return Taken(_answer(400, invalid_value(error)), [])
         for task in tasks:
             self._enqueued.add(task)
             if not task.is_transient:
@@ -67,20 +79,20 @@ class Intake:
 
     def forget(self, tasks: list[EnqueuedTask]) -> None:
         """As if they had never been enqueued."""
-        for task in tasks:
-            self._enqueued.remove(task)
-            self._by_id.pop(task.id, None)
         lost = {task.id for task in tasks}
+        self._enqueued.remove(lost)
+        for task_id in lost:
+            self._by_id.pop(task_id, None)
         self._keys = {key: kept for key, kept in self._keys.items() if not lost & kept.ids}
 
     def tell(self, call: ReadStatus | ReadResult | CancelTask) -> Answer:
         task = self.find(call.task_id)
         if task is None:
-            return _answer(404, {"error": "there is no task with this id"})
+            return _answer(404, ErrorBody(UNKNOWN_TASK))
         if isinstance(call, CancelTask):
-            return _cancel(task)
+            return _cancel(task, call)
         if task.status not in FINAL:
-            return _answer(200, {"error": "task not finished", "status": task.status})
+            return _answer(200, {"error": NOT_FINISHED, "status": task.status})
         return _answer(
             200,
             {
@@ -93,33 +105,30 @@ class Intake:
         )
 
 
-def _read(call: Enqueue | EnqueueBatch, body: bytes) -> list[NewTask]:
+def _read(call: Enqueue | EnqueueBatch, body: bytes, *, over_http: bool) -> Sequence[NewTask]:
     if isinstance(call, Enqueue):
         return [read_task(body, task_id=call.task_id)]
-    return read_batch(body)
+    if over_http:
+        return read_batch(body)
+    tasks: list[NewTask] = []
+    for number, entry in enumerate(call.entries):
+        try:
+            tasks.append(read_task(msgspec.json.encode(entry)))
+        except InvalidValue as error:
+            raise InvalidValue(f"[{number}].{error.loc}", error.msg) from error
+    return tasks
 
 
 def _kept(task: NewTask) -> EnqueuedTask:
     return EnqueuedTask(**msgspec.structs.asdict(task))
 
 
-def _cancel(task: EnqueuedTask) -> Answer:
+def _cancel(task: EnqueuedTask, call: CancelTask) -> Answer:
     if task.status is Status.PENDING:
         task.status = Status.CANCELLED
         return _answer(200, {"id": task.id, "status": task.status})
-    return _answer(
-        404, {"error": f"only a pending task can be cancelled, and this one is {task.status.value}"}
-    )
+    return _answer(404, ErrorBody(not_cancelled(task.status, also_running=call.running)))
 
 
-def _invalid(error: InvalidValue) -> Answer:
-    details = [{"loc": error.loc, "msg": error.msg}]
-    return _answer(400, {"error": f"{error.loc or 'the body'} {error.msg}", "details": details})
-
-
-def _conflict() -> Answer:
-    return _answer(409, {"error": "the Idempotency-Key was used for a different request within 24 hours"})
-
-
-def _answer(status: int, body: dict[str, Any]) -> Answer:
+def _answer(status: int, body: ErrorBody | dict[str, Any]) -> Answer:
     return Answer(status, msgspec.json.encode(body), url="http://lapinq.testing/")

@@ -21,6 +21,7 @@ from lapinq.testing.commits import UntilTheEnd
 from lapinq.testing.enqueued import EnqueuedTasks
 from lapinq.testing.intake import Intake
 from lapinq.testing.runs import Run
+from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.domain.tasks.state import Status
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools.inline import Ended, arun_inline, run_inline
@@ -89,10 +90,10 @@ class _Inline:
         return UntilTheEnd(transport, self._take_in_transaction)
 
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
-        return drive(self._carry_out(call))
+        return drive(self._carry_out(call, server))
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
-        return await adrive(self._carry_out(call))
+        return await adrive(self._carry_out(call, server))
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -103,9 +104,9 @@ class _Inline:
     def travel(self, seconds: float) -> None:
         drive(self._travel(self._now() + timedelta(seconds=seconds)))
 
-    def take(self, call: Enqueue | EnqueueBatch) -> tuple[Answer, list[Run]]:
+    def take(self, call: Enqueue | EnqueueBatch, *, over_http: bool = False) -> tuple[Answer, list[Run]]:
         """The answer, and the runs to start: tasks with a higher priority first."""
-        answer, tasks = self._intake.take(call)
+        answer, tasks = self._intake.take(call, over_http=over_http)
         runs = [Run(task, self._now()) for task in tasks]
         self._runs.update((run.task.id, run) for run in runs)
         return answer, sorted(runs, key=lambda run: -run.task.priority)
@@ -117,10 +118,10 @@ class _Inline:
         answer, runs = self.take(call)
         return answer, _Start(self, runs)
 
-    def _carry_out(self, call: Call) -> Steps[Answer]:
+    def _carry_out(self, call: Call, server: ServerSettings) -> Steps[Answer]:
         match call:
             case Enqueue() | EnqueueBatch():
-                answer, runs = self.take(call)
+                answer, runs = self.take(call, over_http=not is_database_url(server.server_url))
                 yield from self.run_in_a_row(runs)
                 return answer
             case ReadResult(wait=wait):

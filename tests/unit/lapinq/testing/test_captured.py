@@ -63,6 +63,16 @@ def test_it_refuses_what_the_server_refuses(lapinq_captured: EnqueuedTasks) -> N
     assert len(lapinq_captured) == 0
 
 
+def test_a_batch_over_http_is_limited_and_no_other(lapinq_captured: EnqueuedTasks) -> None:
+    with pytest.raises(RequestRefused, match="at most 1000"):
+        queue.batch_enqueue(confirm.entry(order) for order in range(1001))
+    direct = TaskQueue("postgresql://192.0.2.1/shop")
+    direct.batch_enqueue(confirm.entry(order) for order in range(1001))
+    with pytest.raises(RequestRefused, match=r"\[1\]\.max_retries"):
+        direct.batch_enqueue([confirm.entry(1), confirm.options(max_retries=1000).entry(1)])
+    assert len(lapinq_captured) == 1001
+
+
 def test_a_repeated_idempotency_key_enqueues_nothing(lapinq_captured: EnqueuedTasks) -> None:
     once = confirm.options(idempotency_key="order 1")
     assert once.queue(1).task_id == once.queue(1).task_id

@@ -21,9 +21,9 @@ def shared_transport(server_url: str) -> Transport:
 def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
     """`is_async` chooses what suits coroutines; either serves both. Opens no connection yet. Raises ValueError."""
     if is_database_url(server_url):
-        from lapinq._client.database.transport import Direct
+        from lapinq._client.database.on_first_call import DirectOnFirstCall
 
-        return Replaceable(Direct())
+        return Replaceable(DirectOnFirstCall())
     if not server_url.startswith(("http://", "https://")):
         raise ValueError(f"server_url must begin with http://, https:// or postgresql://, not {server_url!r}")
     from lapinq._client.http.transport import AsyncHttp, SyncHttp

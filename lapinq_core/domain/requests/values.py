@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.schedules.schedule import RESERVED_NAMES
 from lapinq_core.domain.tasks.context import MAX_MESSAGE
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_DEPTH, MAX_MODULE_PATH, MAX_NAME, MAX_URL
@@ -28,17 +27,6 @@ NAME_SCHEMA: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MA
 """A queue or task name: printable characters, not only spaces."""
 
 Name = Annotated[str, Meta(extra_json_schema=NAME_SCHEMA)]
-
-SCHEDULE_NAME_SCHEMA: dict[str, Any] = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": MAX_NAME,
-    "pattern": r"^[^\p{C}\p{Z}/](?:(?:[^\p{C}\p{Z}/]| )*[^\p{C}\p{Z}/])?$",
-    "not": {"enum": sorted(RESERVED_NAMES)},
-}
-"""The name of a schedule: printable characters without a slash, and without a space at either end."""
-
-ScheduleName = Annotated[str, Meta(extra_json_schema=SCHEDULE_NAME_SCHEMA)]
 
 _WORD = r"(?!\p{Nd})[\p{L}\p{N}_]+"
 DOTTED = rf"^{_WORD}(?:\.{_WORD})*$"

@@ -10,7 +10,7 @@ from lapinq_api.credentials.caller import actor_of, require
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import ActorKind, Permission
-from lapinq_core.domain.requests.values import SCHEDULE_NAME_SCHEMA
+from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
 from lapinq_core.domain.schedules.schedule import check_schedule_name
 from lapinq_core.schedules import schedules
 from lapinq_core.schedules.schedules import Schedule, UnknownSchedule

@@ -77,20 +77,25 @@ def test_pytest_starts_without_what_the_fixtures_need() -> None:
     assert done.stdout.strip() == "['lapinq.testing.plugin']"
 
 
-def test_enqueueing_needs_nothing_of_the_server() -> None:
+@pytest.mark.parametrize(("url", "unneeded"), [
+    ("http://127.0.0.1:1", "psycopg"),
+    ("postgresql://127.0.0.1:1/shop", "httpx"),
+])  # fmt: skip
+def test_enqueueing_needs_nothing_of_the_server(url: str, unneeded: str) -> None:
     code = (
-        f"import sys; sys.modules.update(dict.fromkeys({[*SERVER, 'psycopg']}))\n"
+        f"import sys; sys.modules.update(dict.fromkeys({[*SERVER, unneeded]}))\n"
         "import json, lapinq, lapinq.errors\n"
-        "dumps = lapinq.TaskQueue('http://127.0.0.1:1').task(json.dumps)\n"
+        f"dumps = lapinq.TaskQueue({url!r}, timeout=1).task(json.dumps)\n"
         "try: dumps.queue('text')\nexcept lapinq.errors.ServerUnavailable: print('sent')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "sent"
 
 
-def test_declaring_tasks_loads_nothing_heavy_either() -> None:
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "postgresql://localhost/shop"])
+def test_declaring_tasks_loads_nothing_heavy_either(url: str) -> None:
     code = (
-        "import sys, lapinq\nqueue = lapinq.TaskQueue()\n@queue.task(timeout=5)\ndef f(): ...\n"
+        f"import sys, lapinq\nqueue = lapinq.TaskQueue({url!r})\n@queue.task(timeout=5)\ndef f(): ...\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from lapinq_core.domain.cron.fields import MAX_EXPRESSION
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.schedule_name import ScheduleName
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
     ModulePath,
@@ -21,7 +22,6 @@ from lapinq_core.domain.requests.values import (
     Name,
     Priority,
     Retries,
-    ScheduleName,
     Seconds,
     Time,
     WebhookUrl,

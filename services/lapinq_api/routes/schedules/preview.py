@@ -17,7 +17,8 @@ from lapinq_api.wire.query import moment, whole_number
 from lapinq_core.domain.cron.languages import LANGUAGES
 from lapinq_core.domain.cron.local_time import read_timezone
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.requests.values import SCHEDULE_NAME_SCHEMA, doc
+from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
+from lapinq_core.domain.requests.values import doc
 from lapinq_core.domain.schedules.preview import PlannedTime, next_times
 from lapinq_core.domain.schedules.schedule import (
     Definition,

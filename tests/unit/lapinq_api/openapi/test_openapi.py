@@ -20,7 +20,8 @@ from lapinq_api.operations.endpoint import Needs
 from lapinq_api.routes import OPERATIONS
 from lapinq_core.domain.accounts.passwords import check_username
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.requests.values import DOTTED, NAME_SCHEMA, SCHEDULE_NAME_SCHEMA, TRIMMED
+from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
+from lapinq_core.domain.requests.values import DOTTED, NAME_SCHEMA, TRIMMED
 from lapinq_core.domain.schedules.schedule import check_schedule_name
 from lapinq_core.domain.tasks.task import NewTask, check_module_path, check_name, check_task
 

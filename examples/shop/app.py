@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from lapinq.contrib.starlette import mount
 
-from .database import DATABASE_URL, Article, Order, RequestSession, create_tables
-from .tasks import confirm, pack
+from .database import Article, Order, RequestSession, create_tables
+from .tasks import confirm, pack, queue
 
 
 @asynccontextmanager
@@ -27,7 +27,7 @@ async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
 
 
 app = FastAPI(title="Shop", lifespan=lifespan)
-mount(app, "/tasks", database_url=DATABASE_URL, worker=True)
+mount(app, "/tasks", queue, worker=True)
 
 
 class NewOrder(BaseModel):

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from lapinq import TaskQueue, current_task
 
-from .database import Order, engine
+from .database import DATABASE_URL, Order, engine
 
-queue = TaskQueue(queue_name="shop")
+queue = TaskQueue(DATABASE_URL, queue_name="shop")
 
 SECONDS_PER_ARTICLE = 0.5
 

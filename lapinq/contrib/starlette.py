@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lapinq.aio import AsyncTaskQueue
+from lapinq_core.domain.database_url import is_database_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -125,8 +126,7 @@ def _settings(
     unknown = given.keys() - set(Settings.__struct_fields__)
     if unknown:
         raise TypeError(f"lapinq has no setting {', '.join(map(repr, sorted(unknown)))}")
-    urls = (queue.server_url for queue in queues)
-    of_queue = next((url for url in urls if not url.startswith(("http://", "https://"))), None)
+    of_queue = next((queue.server_url for queue in queues if is_database_url(queue.server_url)), None)
     given = {**given, "worker": given["worker"] or None, "scheduler": given["scheduler"] or None}
     settings = load_settings(os.environ, **given, database_url=database_url or of_queue)
     if settings.database_url is None:

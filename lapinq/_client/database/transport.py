@@ -49,9 +49,13 @@ class Direct:
             if not process.is_started:
                 await asyncio.to_thread(process.wait_until_started)
             answer = asyncio.wrap_future(process.submit(work))
-            while not answer.done():
-                await asyncio.wait({answer}, timeout=CHECK_SECONDS)
-                process.check()
+            try:
+                while not answer.done():
+                    await asyncio.wait({answer}, timeout=CHECK_SECONDS)
+                    process.check()
+            except BaseException:
+                answer.cancel()
+                raise
             if answer.cancelled():
                 raise DatabaseUnavailable("the queue was closed")
             return answer.result()

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 from fastapi import FastAPI
 from flask import Flask
 from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
@@ -29,6 +30,8 @@ from lapinq.middleware.opentelemetry import OpenTelemetry
 from lapinq.middleware.sentry import Sentry
 from lapinq.testing import Database, DatabaseWorker, EnqueuedTask, EnqueuedTasks, InlineTasks, captured
 from lapinq.testing import database, inline, running_as, travel
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 queue = TaskQueue("http://127.0.0.1:8001", "video", timeout=5, api_key=None, default_ttl_seconds=60)
 async_queue = AsyncTaskQueue(default_ttl_seconds=0.5)
@@ -120,6 +123,8 @@ state: str | None = ref.status()
 entries: list[dict[str, Any]] = [add.entry(1), Mailer.send.entry("x")]
 answer: httpx.Response = queue.batch_enqueue(entries)
 batch: BatchRef = queue.batch_enqueue(entries)
+in_session: TaskRef[int] = sub.using(Session()).options(priority=1).queue(1, 2)
+in_transaction: BatchRef = queue.using(Session()).batch_enqueue(one for one in entries)
 refs: list[TaskRef] = [batch[0], *batch[1:], *batch, TaskRef("id"), TaskRef(uuid4(), queue=queue)]
 is_cancelled: bool = refs[0].cancel(running=True)
 later: Any = queue.result("id", timeout=None)
@@ -158,6 +163,10 @@ async def main() -> None:
     many: httpx.Response = await async_queue.batch_enqueue([fetch.entry("x")])
     print((await (await fetch.aqueue("x"))).decode())
     print(sum(await asyncio.gather(await add.aqueue(1), add.queue(2))))
+    async with AsyncSession() as session, await psycopg.AsyncConnection.connect("") as conn:
+        _in_session: BatchRef = await queue.using(session).batch_enqueue(entries, idempotency_key="orders")
+        _in_connection: BatchRef = await async_queue.using(conn).batch_enqueue(entries)
+        _in_task: TaskRef[bytes] = await fetch.using(session).aqueue("x")
     each: BatchRef = await async_queue.batch_enqueue([fetch.entry("x")])
     values: list[Any] = [await each[0], *await asyncio.gather(*each), await async_queue.result("id")]
     values.append(await each[0].acancel())
@@ -206,6 +215,8 @@ add.queue(1, 2, 3)  # error: reportCallIssue
 add.queue(1, other=2)  # error: reportCallIssue
 add.queue(1, label=2)  # error: reportArgumentType
 add.entry(None)  # error: reportArgumentType
+sub.using(Session()).queue(1, "2")  # error: reportArgumentType
+queue.using(Session()).batch_enqueue("x")  # error: reportArgumentType
 sub.options(priority=1).queue(1, "2")  # error: reportArgumentType
 sub.options(priority="1")  # error: reportArgumentType
 sub.options(idempotency_key=17)  # error: reportArgumentType

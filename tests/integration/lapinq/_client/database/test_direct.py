@@ -148,3 +148,15 @@ def test_the_forms_of_other_libraries_are_understood(url: str) -> None:
     for scheme in ("postgres://", "postgresql+psycopg://", "postgresql+asyncpg://"):
         with TaskQueue(plain_url(url).replace("postgresql://", scheme)) as queue:
             assert queue.task(tasks.add).queue(1, 1).status() == "pending"
+
+
+def test_a_cancelled_wait_leaves_nothing_behind(url: str) -> None:
+    async def main() -> None:
+        async with AsyncTaskQueue(plain_url(url), uuid.uuid4().hex) as queue:
+            ref = await queue.task(tasks.add).aqueue(1, 1)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ref.aresult(timeout=60), 0.2)
+            assert await ref.astatus() == "pending"
+            assert await ref.acancel()
+
+    asyncio.run(main())

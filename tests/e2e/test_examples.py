@@ -24,7 +24,6 @@ from tests.support.database.postgres import private_database
 from tests.support.programs.processes import REPOSITORY, ApiProcess, WorkerProcess
 
 EXAMPLES = REPOSITORY / "examples"
-GUIDE = (REPOSITORY / "docs" / "guide" / "examples.md").read_text()
 
 Flights = list[dict[str, str]]
 
@@ -227,11 +226,6 @@ def test_the_readme_has_a_section_for_each_example() -> None:
     sections = re.findall(r"^## (\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
     programs = [*EXAMPLES.glob("*/__main__.py"), *EXAMPLES.glob("*/manage.py")]
     assert {*sections} - {"Shared"} == {program.parent.name for program in programs}
-
-
-@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
-def test_the_samples_of_the_guide_are_lines_of_the_examples(sample: str) -> None:
-    assert any(sample in path.read_text() for path in EXAMPLES.rglob("*.py"))
 
 
 def assert_same_picture(thumbnail: Image.Image, whole: Image.Image) -> None:

@@ -1,10 +1,7 @@
-"""The pages on the client name all of it, and their samples are Python; those that stand alone run."""
+"""The reference of the client names all of it."""
 
 import inspect
 import re
-import subprocess
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +11,9 @@ import lapinq
 from lapinq import errors
 from lapinq._client.declaring.schedules import ScheduleOptions
 from lapinq.task import TaskOptions
-from lapinq_core.domain.schedules.schedule_file import read_file
 
 DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = (DOCS / "reference" / "client.md").read_text()
-GUIDE = (DOCS / "guide" / "client.md").read_text()
-MIDDLEWARE = (DOCS / "guide" / "middleware.md").read_text()
-SCHEDULES = (DOCS / "guide" / "schedules-in-code.md").read_text()
 
 
 def public_names(kind: type[Any]) -> set[str]:
@@ -59,34 +52,10 @@ def test_the_reference_names_every_option_of_a_schedule() -> None:
     assert set(re.findall(r"`(\w+)`", "".join(rows))) == {"tz", *ScheduleOptions.__annotations__}
 
 
-@pytest.mark.parametrize("sample", re.findall(r"```toml\n(.*?)```", SCHEDULES, re.DOTALL))
-def test_a_file_of_schedules_in_the_guide_can_be_applied(sample: str) -> None:
-    assert read_file(sample, "toml", datetime.now(UTC)).entries
-
-
 def test_the_reference_shows_the_signatures() -> None:
     shown = " ".join(REFERENCE.split())
     for name, default in inspect.signature(lapinq.TaskQueue).parameters.items():
         assert f"{name}={default.default!r}".replace("'", '"') in shown
-
-
-@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
-def test_the_samples_of_the_guide_are_python(sample: str) -> None:
-    compile(sample, "guide", "exec")
-
-
-@pytest.mark.parametrize("sample", re.findall(r"```python\n(.*?)```", MIDDLEWARE + SCHEDULES, re.DOTALL))
-def test_the_samples_of_middleware_and_schedules_run(sample: str, tmp_path: Path) -> None:
-    (tmp_path / "sample.py").write_text(sample)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "sample.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_reference_names_everything_that_can_be_imported() -> None:

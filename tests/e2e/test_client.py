@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -134,6 +135,15 @@ def test_a_task_is_cancelled(queue: TaskQueue) -> None:
     assert [ref.cancel(), ref.cancel(), ref.status()] == [True, True, "cancelled"]
     done = queue.task(tasks.add).queue(1, 2)
     assert (queue.result(str(done.task_id)), done.cancel()) == (3, False)
+
+
+def test_a_task_enqueued_in_a_transaction_runs_after_its_commit(queue: TaskQueue, server: Server) -> None:
+    with psycopg.connect(server.database) as conn:
+        ref = queue.task(tasks.add).using(conn).queue(1, 2)
+        batch = queue.using(conn).batch_enqueue([queue.task(tasks.aadd).entry(3, 4)])
+        assert ref.status() is None
+        conn.commit()
+        assert [ref.result(), batch[0].result()] == [3, 7]
 
 
 def test_options_arrive_as_they_were_given(queue: TaskQueue, server: Server) -> None:

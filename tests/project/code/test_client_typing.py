@@ -1,18 +1,25 @@
-"""What a type checker says of code that uses the client: a wrong call is marked, a right one is not.
+"""What type checkers say of code that uses the client: a wrong call is marked, a right one is not.
 
-The samples are checked by pyright in strict mode. A line that must be an error ends with `# error: <rule>`.
+pyright and mypy check the sample, both in strict mode. A line that must be an error for both ends with
+`# error: <rules of pyright>`, one that is an error for pyright alone with `# error of pyright: <rules>`.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+
+import pytest
+
+import lapinq
+from lapinq import errors, testing
 
 SAMPLE = """\
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -23,13 +30,18 @@ from fastapi import FastAPI
 from flask import Flask
 from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
 from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, current_task
+from lapinq.contrib.django import database_url
 from lapinq.contrib.flask import AppContext
 from lapinq.contrib.starlette import lifespan, mount
+from lapinq.errors import InvalidValue, LeaseLost, NoTask, NotPersisted, RequestRefused, ResultTimeout
+from lapinq.errors import ServerUnavailable, TaskFailed, TaskNotImportable, TypeMismatch
 from lapinq.middleware.logging import StructuredLogging
 from lapinq.middleware.opentelemetry import OpenTelemetry
 from lapinq.middleware.sentry import Sentry
-from lapinq.testing import Database, DatabaseWorker, EnqueuedTask, EnqueuedTasks, InlineTasks, captured
-from lapinq.testing import database, inline, running_as, travel
+from lapinq.server import create_app
+from lapinq.testing import Attempt, Database, DatabaseWorker, EnqueuedTask, EnqueuedTasks, InlineTasks, captured
+from lapinq.testing import RunningTask, database, inline, running_as, travel
+from starlette.applications import Starlette
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -47,10 +59,14 @@ def sub(a: int, b: int) -> int:
     return a - b
 
 
-@queue.task(priority=5)
-@staticmethod
-def mul(a: int, b: int) -> int:
-    return a * b
+class Sums:
+    @queue.task(priority=5)
+    @staticmethod
+    def mul(a: int, b: int) -> int:
+        return a * b
+
+
+mul = Sums.mul
 
 
 @async_queue.task(name=None, ttl_seconds=0, webhook_url="https://example.org")
@@ -77,6 +93,15 @@ class Mailer:
 
 
 class Timing(Middleware):
+    def enqueue(self, entries: list[dict[str, Any]], send: Callable[[list[dict[str, Any]]], Any]) -> Any:
+        return send(entries)
+
+    async def aenqueue(self, entries: list[dict[str, Any]], send: Callable[..., Awaitable[Any]]) -> Any:
+        return await send(entries)
+
+    async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
+        return await call()
+
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
         print(task.id, task.attempt)
         return call()
@@ -94,6 +119,13 @@ in_flask = TaskQueue(middleware=[AppContext(Flask("shop")), AppContext(lambda: F
 def limited(a: int) -> str:
     me: CurrentTask = current_task()
     me.progress(50, "half")
+    me.log.info("attempt %s of %s in %s", me.attempt, me.max_retries, me.module_path)
+    due: list[datetime | None] = [me.enqueued_at, me.deadline]
+    facts: tuple[int, str | None, bool, Any, list[datetime | None]] = (
+        me.claim_seq, me.request_id, me.lease_lost, me.metadata["a"], due
+    )
+    with me.transaction(result=facts) as conn:
+        conn.execute("SELECT 1")
     if me.cancelled:
         raise Cancel("enough")
     if a < 0:
@@ -151,7 +183,26 @@ planned_ref: TaskRef = planned.queue(1, b="x")
 
 def of_unknown_type(function: Any) -> None:
     # Said to be unknown, as strict mode does, but not said to be wrong.
-    queue.task(function).queue(1)  # error: reportUnknownMemberType
+    queue.task(function).queue(1)  # error of pyright: reportUnknownMemberType
+
+
+answered: tuple[int, Any, httpx.Response] = (ref.status_code, ref.json(), ref.response)
+app: Starlette = create_app("postgresql://localhost/shop", worker=True, scheduler=True)
+address: str = database_url("default")
+
+
+def try_it() -> None:
+    try:
+        add.queue(1).result()
+    except RequestRefused as error:
+        print(error.status_code + 1, error.error.upper(), error.details)
+    except ServerUnavailable as error:
+        print(error.may_have_arrived is True)
+    except (ResultTimeout, TaskNotImportable, TypeMismatch, NoTask, NotPersisted, LeaseLost, InvalidValue) as error:
+        base: LapinqError = error
+        print(base)
+    except TaskFailed as error:
+        print(error.nothing)  # error: reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType
 
 
 async def main() -> None:
@@ -186,6 +237,11 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
     failed[0].attempts[0].progress.append((50, "half"))
     with captured() as tasks, inline(raise_failures=True) as ran, running_as(attempt=2) as task:
         tasks.assert_enqueued("add", kwargs={"a": 1})
+        tasks.clear()
+        attempts: list[Attempt] = ran[0].attempts
+        running: RunningTask = task
+        running.lose_lease()
+        print(attempts)
         ran.raise_failures = False
         task.cancel()
         reported: list[tuple[int, str | None]] = task.reported
@@ -193,6 +249,8 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
         travel(5.5)
     with database() as private:
         DatabaseWorker(private, worker_concurrency=1).drain(timeout=5)
+        asyncio.run(DatabaseWorker(private).adrain(timeout=5))
+        private.travel(5)
         given: Database = private
         url: str = given.url
         print(url)
@@ -204,6 +262,11 @@ def test_with(lapinq_captured: EnqueuedTasks, lapinq_inline: InlineTasks) -> Non
 
 
 # What the function refuses, the task refuses.
+create_app(worker="yes")  # error: reportArgumentType
+database_url(5)  # error: reportArgumentType
+TaskQueue(5)  # error: reportArgumentType
+TaskQueue(timeout="5")  # error: reportArgumentType
+AsyncTaskQueue(api_key=5)  # error: reportArgumentType
 mount("shop:app", "/tasks")  # error: reportArgumentType
 mount(site, "/tasks", worker="yes")  # error: reportArgumentType
 lifespan(add)  # error: reportArgumentType
@@ -252,41 +315,47 @@ async def wrong_main() -> None:
 """
 
 
-def test_a_type_checker_marks_the_wrong_calls_and_only_those(tmp_path: Path) -> None:
-    (tmp_path / "sample.py").write_text(SAMPLE)
-    assert marked(tmp_path, "sample.py") == expected(SAMPLE)
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("typing") / "sample.py"
+    path.write_text(SAMPLE)
+    return path
 
 
-def marked(directory: Path, file: str) -> dict[int, set[str]]:
-    """The rules pyright names, by line."""
-    (directory / "pyrightconfig.json").write_text(
-        json.dumps({"typeCheckingMode": "strict", "include": [file]})
+def test_pyright_marks_the_wrong_calls_and_only_those(sample: Path) -> None:
+    (sample.parent / "pyrightconfig.json").write_text(
+        json.dumps({"typeCheckingMode": "strict", "include": [sample.name]})
     )
+    report = json.loads(
+        output_of("pyright", "--outputjson", "--pythonpath", sys.executable, "-p", sample.parent)
+    )
+    found: dict[int, set[str]] = {}
+    for one in report["generalDiagnostics"]:
+        found.setdefault(one["range"]["start"]["line"] + 1, set()).add(one["rule"])
+    assert found == marks(r"# error(?: of pyright)?: (.+)")
+
+
+def test_mypy_marks_the_same_calls(sample: Path) -> None:
+    found = output_of("mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull, sample)
+    lines = {int(number) for number in re.findall(r"^.*?sample\.py:(\d+): error", found, re.MULTILINE)}
+    assert lines == {*marks(r"# error: (.+)")}, found
+
+
+def output_of(checker: str, *arguments: str | Path) -> str:
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pyright",
-            "--outputjson",
-            "--pythonpath",
-            sys.executable,
-            "-p",
-            str(directory),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+        [sys.executable, "-m", checker, *arguments], capture_output=True, text=True, check=False, timeout=300
     )
-    report: dict[str, Any] = json.loads(done.stdout)
-    lines: dict[int, set[str]] = {}
-    for found in report["generalDiagnostics"]:
-        lines.setdefault(found["range"]["start"]["line"] + 1, set()).add(found["rule"])
-    return lines
+    assert not done.stderr, done.stderr
+    return done.stdout
 
 
-def expected(sample: str) -> dict[int, set[str]]:
-    marks = (
-        (number, re.search(r"# error: (.+)", line)) for number, line in enumerate(sample.splitlines(), 1)
-    )
-    return {number: set(mark[1].split(", ")) for number, mark in marks if mark}
+def marks(pattern: str) -> dict[int, set[str]]:
+    """The rules, by line."""
+    found = ((number, re.search(pattern, line)) for number, line in enumerate(SAMPLE.splitlines(), 1))
+    return {number: set(mark[1].split(", ")) for number, mark in found if mark}
+
+
+@pytest.mark.parametrize("module", [lapinq, errors, testing], ids=lambda module: module.__name__)
+def test_the_sample_has_every_public_name(module: ModuleType) -> None:
+    names = [name for name in module.__all__ if not name.startswith("__")]
+    assert [name for name in names if not re.search(rf"\b{name}\b", SAMPLE)] == []

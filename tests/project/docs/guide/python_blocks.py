@@ -1,14 +1,13 @@
 """Runs a block of Python as the module that it is, and compares what it prints with the comments that show it."""
 
 import ast
-import asyncio
 import importlib.util
 import inspect
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from tests.project.docs.guide.blocks import ROOT, Block
 
@@ -43,13 +42,35 @@ def run(block: Block, text: str, folder: Path, name: str | None = None) -> Modul
     sys.modules[name] = module
     printed = _record_prints(module)
     spec.loader.exec_module(module)
-    for part in ast.parse(text).body:
-        if isinstance(part, ast.If) and "__main__" in ast.unparse(part.test):
+    program = ast.parse(text).body
+    for part in program:
+        if _is_main(part):
             exec(compile(ast.Module(part.body, []), path, "exec"), vars(module))
-    if inspect.iscoroutinefunction(main := getattr(module, "main", None)):
-        asyncio.run(main())
+    assert not _declares_tasks(program) or not any(map(_enqueues, program)), (
+        f"{block.place} enqueues whenever a worker imports it"
+    )
     _compare(block, printed)
     return module
+
+
+def _is_main(part: ast.stmt) -> TypeGuard[ast.If]:
+    return isinstance(part, ast.If) and "__main__" in ast.unparse(part.test)
+
+
+def _declares_tasks(program: list[ast.stmt]) -> bool:
+    return any(
+        ".task" in ast.unparse(decorator)
+        for part in program
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+        for decorator in part.decorator_list
+    )
+
+
+def _enqueues(part: ast.stmt) -> bool:
+    """Whether it does so at the import."""
+    if _is_main(part) or isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return bool(re.search(r"\.a?queue\(|\.batch_enqueue\(|asyncio\.run\(", ast.unparse(part)))
 
 
 def _module_of(block: Block) -> str:

@@ -70,6 +70,14 @@ def run_example(
     )
 
 
+def in_the_guide(name: str, folder: Path) -> str:
+    """What the example prints, as the guide shows it."""
+    text = (REPOSITORY / "docs" / "guide" / "examples.md").read_text()
+    found = re.search(rf"^\$ python -m examples\.{name}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert found
+    return found[1].replace(f"/home/me/lapinq/output/{name}", str(folder))
+
+
 def test_every_photograph_gets_a_thumbnail_of_each_size(server_url: str, tmp_path: Path) -> None:
     done = run_example("thumbnails", server_url, tmp_path, "--sizes", "400", "100")
     assert done.returncode == 0, done.stderr
@@ -92,7 +100,8 @@ def test_every_photograph_gets_a_thumbnail_of_each_size(server_url: str, tmp_pat
 
 
 def test_the_gallery_shows_every_thumbnail(server_url: str, tmp_path: Path) -> None:
-    run_example("thumbnails", server_url, tmp_path)
+    done = run_example("thumbnails", server_url, tmp_path)
+    assert done.stdout == in_the_guide("thumbnails", tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert set(re.findall(r"[\w-]+\.jpg(?= \d+w)", page)) == {path.name for path in tmp_path.glob("*.jpg")}
     assert "faust_github.jpg · 800 × 598 · Milestone · 2011:03:27 21:18:42" in page
@@ -126,6 +135,7 @@ def test_a_file_that_is_no_picture_fails_alone(server_url: str, tmp_path: Path) 
 def test_exactly_the_broken_links_of_the_site_are_reported(server_url: str, tmp_path: Path) -> None:
     done = run_example("link_checker", server_url, tmp_path, "--patience", "1.5")
     assert done.returncode == 0, done.stderr
+    assert done.stdout == in_the_guide("link_checker", tmp_path)
     report = re.sub(r"http://127.0.0.1:\d+/ \|", "(closed port) |", (tmp_path / "links.md").read_text())
     assert "24 addresses checked, 10 of them broken." in report
     assert re.findall(r"^\| (\S+) \| (.+) \| (.+) \|$", report, re.MULTILINE)[2:] == [
@@ -160,6 +170,7 @@ def test_a_check_ends_at_the_most_addresses_and_asks_for_each_once(server_url: s
 def test_the_report_has_the_figures_of_the_flights(server_url: str, tmp_path: Path, flights: Flights) -> None:
     done = run_example("report", server_url, tmp_path)
     assert done.returncode == 0, done.stderr
+    assert done.stdout == in_the_guide("report", tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert text.startswith(
         "# Flights from New York, 2013\n\n336,776 flights to 105 airports by 16 airlines.\n"

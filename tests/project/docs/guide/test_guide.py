@@ -165,13 +165,13 @@ def run(site: Site, block: Block) -> None:
 def it_sends_the_tenant(site: Site, block: Block) -> None:
     site.run(block)
     ref = site.names["report"].queue("may")
-    assert ref.wait(10)["status"] == "completed"
+    assert ref.wait(30)["status"] == "completed"
     assert ["working for acme"] in site.names["PRINTED"].values()
 
 
 def it_reports_progress(site: Site, block: Block) -> None:
     site.run(block)
-    assert site.names["convert"].queue("a.pdf").result(10) == "a.pdf"
+    assert site.names["convert"].queue("a.pdf").result(30) == "a.pdf"
     with running_as() as task:
         site.names["convert"]("a.pdf")
     assert task.reported[-1] == (100, "page 3 of 3")
@@ -181,7 +181,7 @@ def it_gets_objects(site: Site, block: Block) -> None:
     site.run(block)
     order = uuid4()
     line = site.names["Line"](order)
-    assert site.names["ship"].queue(order, [line]).wait(10)["status"] == "completed"
+    assert site.names["ship"].queue(order, [line]).wait(30)["status"] == "completed"
     assert [f"{order.hex} {order} None"] in site.names["PRINTED"].values()
 
 
@@ -191,7 +191,7 @@ def it_books_with_the_completion(site: Site, block: Block) -> None:
         row = conn.execute("INSERT INTO orders (item) VALUES ('lamp') RETURNING id").fetchone()
         assert row is not None
         conn.commit()
-        assert site.names["book"].queue(row[0]).wait(10)["result"] == '"booked"'
+        assert site.names["book"].queue(row[0]).wait(30)["result"] == '"booked"'
         assert conn.execute("SELECT booked FROM orders WHERE id = %s", row).fetchone() == (True,)
 
 
@@ -229,7 +229,7 @@ def its_view_enqueues(site: Site, block: Block) -> None:
     site.run(block)
     answer = site.names["create_app"]().test_client().post("/orders/7/confirmation")
     assert answer.status_code == 202
-    result = site.names["queue"].result(answer.json["task"], timeout=10)
+    result = site.names["queue"].result(answer.json["task"], timeout=30)
     assert result == "order 7 confirmed by shop@example.org"
 
 

@@ -6,6 +6,7 @@ idempotency key or the id of its task. Without one it is repeated only if it sur
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ MAX_PAUSE_SECONDS = 2.0
 ATTEMPT_SHARE = 1 / 3
 """Of the time for a call that one attempt may take, unless that is short: a lost packet must leave time for another."""
 MIN_ATTEMPT_SECONDS = 5.0
+SILENT_SECONDS = 1.0
+"""After which a call that is still repeated is logged, once."""
 TOO_MANY_REQUESTS = 429
 
 
@@ -79,6 +82,7 @@ class Repetition:
         self._is_safe = _is_safe(call)
         self._timeout = timeout
         self._deadline = now + min(timeout, MAX_REPEAT_SECONDS)
+        self._warns_at = now + SILENT_SECONDS
         self._pause = INITIAL_PAUSE_SECONDS
 
     def attempt_seconds(self, now: float) -> float:
@@ -92,18 +96,30 @@ class Repetition:
             return None
         if not self._is_safe and answer.status_code != TOO_MANY_REQUESTS:
             return None
-        return self._next_pause(now, retry_after(answer))
+        return self._next_pause(now, f"{answer.url} answered {answer.status_code}", retry_after(answer))
 
     def pause_after_error(self, error: ServerUnavailable, now: float) -> float | None:
         """How long to wait before the next attempt. None to raise this error."""
         if error.may_have_arrived and not self._is_safe:
             return None
-        return self._next_pause(now)
+        return self._next_pause(now, str(error))
 
-    def _next_pause(self, now: float, at_least: float = 0.0) -> float | None:
+    def _next_pause(self, now: float, problem: str, at_least: float = 0.0) -> float | None:
         pause = max(self._pause * random.uniform(0.5, 1.0), at_least)  # noqa: S311  # apart from other clients
         self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
-        return pause if now + pause < self._deadline else None
+        if now + pause >= self._deadline:
+            return None
+        if now >= self._warns_at:
+            self._warns_at = math.inf
+            _warn(problem, self._deadline - now)
+        return pause
+
+
+def _warn(problem: str, seconds: float) -> None:
+    """Without this, a program whose server was never started seems to hang."""
+    import logging
+
+    logging.getLogger("lapinq").warning("%s; trying again for up to %.0f s", problem, seconds)
 
 
 def _now() -> float:

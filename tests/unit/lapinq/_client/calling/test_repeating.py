@@ -51,6 +51,16 @@ def test_pauses_grow_differ_and_end_with_the_time() -> None:
     assert Repetition(SAFE[0], 30, now=100.0).pause_after(LATER, 130.0) is None
 
 
+def test_a_call_that_is_repeated_for_a_second_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    repetition = Repetition(SAFE[0], 30, now=100.0)
+    for now in (100.0, 100.9, 101.1, 103.0):
+        repetition.pause_after_error(ServerUnavailable("no answer from http://h"), now)
+    assert caplog.messages == ["no answer from http://h; trying again for up to 29 s"]
+    other = Repetition(SAFE[0], 30, now=100.0)
+    other.pause_after(Answer(503, b"", url="http://h"), 110.0)
+    assert caplog.messages[1:] == ["http://h answered 503; trying again for up to 20 s"]
+
+
 def test_retry_after_is_respected_or_ends_it() -> None:
     repetition = Repetition(SAFE[0], 30, now=100.0)
     assert repetition.pause_after(Answer(429, b"", {"retry-after": "20"}), 100.0) == 20

@@ -1,1 +1,1 @@
-"""Three small programs that use lapinq. README.md in this folder shows how to run them."""
+"""Small programs and web applications that use lapinq. README.md in this folder shows how to run them."""

@@ -235,7 +235,7 @@ def test_without_a_package_the_example_says_how_to_install_it(tmp_path: Path) ->
 
 def test_the_readme_has_a_section_for_each_example() -> None:
     sections = re.findall(r"^## (\w+)$", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
-    programs = [*EXAMPLES.glob("*/__main__.py"), *EXAMPLES.glob("*/manage.py")]
+    programs = [*EXAMPLES.glob("*/tasks.py"), *EXAMPLES.glob("*/manage.py")]
     assert {*sections} - {"Shared"} == {program.parent.name for program in programs}
 
 

@@ -24,9 +24,8 @@ class Subscriber(Base):
     confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-def connect(app: Flask) -> None:
+def connect(app: Flask, url: str) -> None:
     """Give the application its pool of connections."""
-    url: str = app.config["DATABASE_URL"]
     app.extensions["sessions"] = sessionmaker(create_engine(url))
 
 

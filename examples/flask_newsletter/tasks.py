@@ -26,8 +26,7 @@ def ask_to_confirm(subscriber_id: UUID) -> str:
         mail["To"] = subscriber.email
         mail["Subject"] = "Please confirm your address"
         mail.set_content(render_template("mail.txt", subscriber=subscriber))
-    folder: str = current_app.config["MAIL_FOLDER"]
-    file = Path(folder, f"{subscriber_id}.eml")
+    file = Path(f"{current_app.config['MAIL_FOLDER']}/{subscriber_id}.eml")
     with replacing(file) as part:
         part.write_bytes(mail.as_bytes())
     return str(file)

@@ -1,4 +1,4 @@
-"""`captured`: records what is enqueued, and runs nothing."""
+"""`captured` records enqueued tasks and runs none."""
 
 from __future__ import annotations
 

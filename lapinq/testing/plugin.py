@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lapinq_captured() -> Iterator[EnqueuedTasks]:
-    """Records what is enqueued and runs nothing."""
+    """Records enqueued tasks and runs none."""
     from lapinq.testing import captured
 
     with captured() as tasks:

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
-    """The signature of what is called, not of what it wraps: a decorator in between may supply arguments itself.
+    """The signature of the callable itself, not of one that it wraps: a decorator may supply arguments.
 
     None for a callable without one, such as a function written in C.
     """

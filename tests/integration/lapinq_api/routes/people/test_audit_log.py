@@ -1,4 +1,4 @@
-"""The audit log over HTTP: what is noted of actions on tasks and queues, and how it is read."""
+"""The audit log over HTTP: its entries for actions on tasks and queues, and how to read them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -53,7 +53,8 @@ def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
         assert [cookie.get("name") for cookie in window.cookies()] == ["__Host-lapinq_session"]
         with page.expect_websocket() as socket:
             page.reload()
-        socket.value.wait_for_event("framereceived")
+        assert socket.value.url.startswith("wss:")
+        expect(page.locator("#live-state")).to_have_text("Live")
         page.goto("/logout")
         expect(page).to_have_url(re.compile(r"/login$"))
         assert window.cookies() == []

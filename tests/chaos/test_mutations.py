@@ -106,7 +106,7 @@ NOTICED = {
     ),
     Guard.DEAD_CLAIM: (
         [f"{MEMBERSHIP}::test_what_it_was_claiming_when_it_was_declared_dead_is_left_to_others"],
-        r"assert Counter",
+        r"assert Counter|still \{\} after",  # the dead worker was quicker than the rescue
     ),
     Guard.SILENT_CONNECTION: (
         [f"{SETTLER}::test_a_connection_that_answers_nothing_is_given_up"],

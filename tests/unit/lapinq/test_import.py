@@ -5,7 +5,7 @@ import pytest
 
 SERVER = [
     *("alembic", "argon2", "click", "cron_descriptor", "croniter", "jinja2", "passlib", "prometheus_client"),
-    *("python_multipart", "sqlalchemy", "starlette", "uvicorn", "uvloop", "zxcvbn"),
+    *("python_multipart", "rich", "sqlalchemy", "starlette", "uvicorn", "uvloop", "zxcvbn"),
 ]
 """What only the server, the worker and the command line need."""
 HEAVY = [*SERVER, "asyncio", "fastapi", "httpx", "logging", "psycopg", "pydantic", "ssl"]

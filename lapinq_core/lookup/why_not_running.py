@@ -180,6 +180,11 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     return InLine(shown, is_capped)
 
 
+def is_import_error(error: str | None) -> bool:
+    """Whether an attempt that ended with `error` could not import its function."""
+    return error is not None and _IMPORT_ERROR.match(error) is not None
+
+
 class _Facts(NamedTuple):
     now: datetime
     queue_name: str
@@ -204,8 +209,7 @@ class _Facts(NamedTuple):
     @property
     def import_error(self) -> str | None:
         """The error of its last attempt, if it was an import error. Errors from before a requeue don't count."""
-        is_one = self.starts > 0 and self.last_error is not None and _IMPORT_ERROR.match(self.last_error)
-        return self.last_error if is_one else None
+        return self.last_error if self.starts > 0 and is_import_error(self.last_error) else None
 
 
 def _of_itself(facts: _Facts) -> Reason | None:

@@ -31,6 +31,7 @@ def unknown_task() -> Refused:
 _ABOUT_ONE = (
     "get_task",
     "get_result",
+    "explain_task",
     "get_attempts",
     "cancel_task",
     "set_progress",

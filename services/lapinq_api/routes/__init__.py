@@ -3,7 +3,7 @@
 from lapinq_api.routes.operating import description, health, metrics, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
-from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, results, tasks
+from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, results, tasks, why
 
 _DESCRIBED = (
     *enqueue.OPERATIONS,
@@ -11,6 +11,7 @@ _DESCRIBED = (
     *bulk.OPERATIONS,
     *tasks.OPERATIONS,
     *results.OPERATIONS,
+    *why.OPERATIONS,
     *queues.OPERATIONS,
     *schedules.OPERATIONS,
     *preview.OPERATIONS,

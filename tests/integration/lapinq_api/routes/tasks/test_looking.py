@@ -1,10 +1,12 @@
 """Looking at tasks and queues over HTTP."""
 
+import re
 from typing import Any
 
 import httpx
 import pytest
 
+from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.state import FINAL, Status
 from tests.integration.tasks.test_inspect import FIELDS, one_of_each
 from tests.support.database.running import on_connections
@@ -45,6 +47,32 @@ def test_the_result_of_a_final_task_is_an_object_and_else_not_finished(
         None,
     )
     assert done["completed_at"].endswith("+00:00")
+
+
+def test_why_explains_every_status_with_its_remedy(api: httpx.Client, made: dict[Status, str]) -> None:
+    failed = made[Status.FAILED]
+    cases: dict[Status, tuple[str, str, str | None]] = {
+        Status.PENDING: ("waiting", r"It waits for its turn\. It is next in its queue\.", None),
+        Status.RUNNING: ("running", r"Worker tester runs it since .* UTC \(attempt 1\)\.", None),
+        Status.COMPLETED: ("completed", r"It completed at 2.* UTC\.", None),
+        Status.FAILED: (
+            "failed",
+            r"It failed at .* UTC after 1 attempt \(ValueError: no\)\.",
+            f"Fix the cause, then run it again: lapinq task requeue {failed}",
+        ),
+        Status.CANCELLED: ("cancelled", r"It was cancelled at .* UTC\.", "Enqueue it again to run it."),
+        Status.EXPIRED: (
+            "expired",
+            r"Its time to live ended before it started, so it expired at .* UTC\.",
+            "Enqueue it again with a longer ttl_seconds, or add workers.",
+        ),
+    }
+    assert set(cases) == set(Status)
+    for status, (kind, why, remedy) in cases.items():
+        told = api.get(f"/api/v1/tasks/{made[status]}/why").json()
+        assert re.fullmatch(why, told.pop("why"))
+        assert told == {"id": made[status], "status": status.value, "kind": kind, "remedy": remedy}
+    assert api.get(f"/api/v1/tasks/{new_id()}/why").status_code == 404
 
 
 def test_the_list_takes_its_filters_from_the_query(api: httpx.Client, made: dict[Status, str]) -> None:

@@ -1,0 +1,211 @@
+"""Explains in a sentence where a task is: why it is not running, or how it ended, and what to do about it.
+
+For programs and terminals. The dashboard words the same reasons with links, in the reader's language.
+"""
+
+import shlex
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple, assert_never
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.requests.values import Id, doc
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.backward_scan import SETTINGS
+from lapinq_core.lookup.why_not_running import (
+    AllBusy,
+    AllQuiet,
+    CancelRequested,
+    CannotImport,
+    Expiring,
+    InLine,
+    Isolated,
+    NotDue,
+    NoWorker,
+    QueuePaused,
+    Reason,
+    WorkerDead,
+    WorkerLate,
+    find_reason,
+    is_import_error,
+)
+
+_PACKAGE = "lapinq_core.lookup"
+_MAX_ERROR = 200
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Why a task has its status, and what to do about it."""
+
+    id: Id
+    status: Status
+    kind: Annotated[
+        str, doc("The reason for programs, such as `no_worker`; the status if there is no other.")
+    ]
+    why: Annotated[str, doc("The reason for people.")]
+    remedy: Annotated[str | None, doc("What to do; null if there is nothing to do.")]
+
+
+async def explain(conn: psycopg.AsyncConnection, task_id: str) -> Explanation | None:
+    """Explains the task; None for an unknown id. `conn` is in no transaction."""
+    async with conn.transaction():
+        await conn.execute(SETTINGS)  # one snapshot for both statements
+        reason = await find_reason(conn, task_id)
+        cursor = await conn.execute(sql(_PACKAGE, "whereabouts"), {"id": task_id}, prepare=False)
+        row = await cursor.fetchone()
+    if row is None:
+        return None
+    found = _Whereabouts(Status(row[0]), *row[1:])
+    if reason is None:
+        return Explanation(task_id, found.status, found.status, *_of_status(task_id, found))
+    return Explanation(task_id, found.status, str(reason.__struct_config__.tag), *words(reason))
+
+
+class _Whereabouts(NamedTuple):
+    status: Status
+    attempts: int
+    error: str | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    worker: str | None
+
+
+def words(reason: Reason) -> tuple[str, str | None]:
+    """A sentence for the reason, and what to do about it, if anything."""
+    match reason:
+        case Expiring(expires_at, due_at):
+            if due_at is None:
+                return f"Its time to live ended {_at(expires_at)}, so it will never start.", _EXPIRED_REMEDY
+            return (
+                f"Its time to live ends {_at(expires_at)}, before it is due {_at(due_at)}, so it will never start.",
+                "Enqueue it again with a longer ttl_seconds.",
+            )
+        case NotDue(due_at, True, last_error):
+            return f"Its last attempt failed{_error(last_error)}. The next one is due {_at(due_at)}.", None
+        case NotDue(due_at, _, None):
+            return f"It is scheduled for {_time(due_at)}.", None
+        case NotDue(due_at, _, _):
+            return f"It snoozed until {_time(due_at)}.", None
+        case CannotImport(module, last_error, due_at):
+            again = "" if due_at is None else f" The next attempt is due {_at(due_at)}."
+            return (
+                f"Its worker could not find the function or import the module {module}{_error(last_error)}.{again}",
+                _IMPORT_REMEDY,
+            )
+        case QueuePaused(by, at, why):
+            return (
+                f"Its queue was paused{'' if by is None else f' by {by}'} {_at(at)}"
+                + (f" (reason: {why})." if why else "."),
+                "Resume the queue to let it run.",
+            )
+        case NoWorker(queue):
+            return f"No live worker serves the queue {queue!r}.", f"Start one: {_start(queue)}"
+        case AllQuiet(queue, 1):
+            return (
+                f"The only worker of the queue {queue!r} is quiet.",
+                f"Resume it, or start another: {_start(queue)}",
+            )
+        case AllQuiet(queue, workers):
+            return (
+                f"All {workers} workers of the queue {queue!r} are quiet.",
+                f"Resume one, or start another: {_start(queue)}",
+            )
+        case AllBusy(running, slots, ahead, is_capped):
+            return (
+                f"All workers of its queue are busy ({running} of {slots} slots in use)."
+                f" {_ahead(ahead, is_capped=is_capped)}",
+                "Start more workers, or raise their concurrency.",
+            )
+        case Isolated(_, ahead, is_capped):
+            return (
+                "Its last attempt may have crashed its process, so it waits for a process of its own."
+                f" {_ahead(ahead, is_capped=is_capped)}",
+                None,
+            )
+        case InLine(ahead, is_capped):
+            return f"It waits for its turn. {_ahead(ahead, is_capped=is_capped)}", None
+        case WorkerDead(worker_id, name, _):
+            return (
+                f"Its worker {name or worker_id} is dead. Any live worker moves the task to another within seconds.",
+                "Start a worker if there is none.",
+            )
+        case WorkerLate(_, name, beat_at, dead_after):
+            return (
+                f"Its worker {name} last sent a heartbeat {_at(beat_at)}. If it stays silent, the task moves to"
+                f" another worker after {_time(dead_after)}.",
+                None,
+            )
+        case CancelRequested(at):
+            return (
+                f"Its worker was asked to stop it {_at(at)}. It ends as cancelled unless it completes first.",
+                None,
+            )
+        case _:
+            assert_never(reason)
+
+
+def _of_status(task_id: str, found: _Whereabouts) -> tuple[str, str | None]:
+    """The same for a task that runs as it should, or has ended."""
+    ended = "" if found.completed_at is None else f" {_at(found.completed_at)}"
+    match found.status:
+        case Status.PENDING:  # about to be promoted
+            return "It is due and waits for its turn.", None
+        case Status.RUNNING:
+            since = "" if found.started_at is None else f" since {_time(found.started_at)}"
+            return f"Worker {found.worker} runs it{since} (attempt {found.attempts}).", None
+        case Status.COMPLETED:
+            return f"It completed{ended}.", None
+        case Status.FAILED:
+            cause = _IMPORT_REMEDY[:-1] if is_import_error(found.error) else "Fix the cause"
+            return (
+                f"It failed{ended} after {_count(found.attempts, 'attempt')}{_error(found.error)}.",
+                f"{cause}, then run it again: lapinq task requeue {task_id}",
+            )
+        case Status.CANCELLED:
+            return f"It was cancelled{ended}.", "Enqueue it again to run it."
+        case Status.EXPIRED:
+            return (
+                f"Its time to live ended before it started, so it expired{ended}.",
+                _EXPIRED_REMEDY,
+            )
+        case _:
+            assert_never(found.status)
+
+
+_EXPIRED_REMEDY = "Enqueue it again with a longer ttl_seconds, or add workers."
+_IMPORT_REMEDY = (
+    "Put the module where the workers run and restart them, or enqueue the task under the right name."
+)
+
+
+def _start(queue: str) -> str:
+    return f"lapinq worker --queue {shlex.quote(queue)}"
+
+
+def _at(moment: datetime) -> str:
+    return f"at {_time(moment)}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _error(error: str | None) -> str:
+    """The first line of an error, in brackets."""
+    lines = (error or "").splitlines()
+    return f" ({lines[0][:_MAX_ERROR]})" if lines else ""
+
+
+def _ahead(ahead: int | None, *, is_capped: bool) -> str:
+    if ahead is None:
+        return "Other tasks may be ahead of it."
+    if not ahead:
+        return "It is next in its queue."
+    verb = "is" if ahead == 1 and not is_capped else "are"
+    return f"{'More than ' if is_capped else ''}{_count(ahead, 'task')} {verb} ahead of it."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

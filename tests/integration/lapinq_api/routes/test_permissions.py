@@ -81,6 +81,7 @@ TRIES = {
     "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),
     "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, "/api/v1/tasks/{done}/attempts", 200),
+    "GET /api/v1/tasks/{id}/why": Try(Act.READ, "/api/v1/tasks/{done}/why", 200),
     "GET /api/v1/tasks/{id}/result": Try(Act.READ, "/api/v1/tasks/{done}/result", 200),
     "PATCH /api/v1/tasks/{id}/progress": Try(
         Act.ENQUEUE, "/api/v1/tasks/{done}/progress", 409, {"progress": 1}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
 from lapinq._client.calling.answer import Answer, answer_of, not_lapinq, read_object, refusal
-from lapinq._client.calling.calls import CancelTask, ReadResult, ReadStatus
+from lapinq._client.calling.calls import CancelTask, ReadResult, ReadStatus, ReadWhy
 from lapinq._client.calling.repeating import adeliver, deliver
-from lapinq._client.calling.result_poll import ResultPoll
+from lapinq._client.calling.result_poll import WHY_SECONDS, ResultPoll
 from lapinq._client.environment import DEFAULT_URL, server_address
 from lapinq._client.transports import shared_transport
-from lapinq.errors import NotPersisted, ServerUnavailable, TaskFailed
+from lapinq.errors import LapinqError, NotPersisted, ServerUnavailable, TaskFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -132,7 +133,8 @@ class TaskRef(Generic[V]):
 
         A failed, cancelled or expired task is returned like a completed one. Times are in seconds; `timeout` None waits
         forever. The server answers as soon as the task ends. A server that can't wait is polled, often at first, then
-        every `poll_interval`. One that is unavailable is asked again. Raises `ResultTimeout`, a TimeoutError.
+        every `poll_interval`. One that is unavailable is asked again. Raises `ResultTimeout`, a TimeoutError, which
+        says why the task is not running.
         """
         poll = self._poll(timeout, poll_interval)
         while True:
@@ -142,6 +144,9 @@ class TaskRef(Generic[V]):
                     return finished
             except ServerUnavailable as error:
                 poll.record_no_answer(error)
+            if poll.wants_why(time.monotonic()):
+                with contextlib.suppress(LapinqError):
+                    poll.read_why(self._transport.send(*self._why_call(poll)))
             time.sleep(poll.pause(time.monotonic()))
 
     async def awaitait(self, timeout: float | None = 30, poll_interval: float = 0.5) -> dict[str, Any]:
@@ -156,6 +161,9 @@ class TaskRef(Generic[V]):
                     return finished
             except ServerUnavailable as error:
                 poll.record_no_answer(error)
+            if poll.wants_why(time.monotonic()):
+                with contextlib.suppress(LapinqError):
+                    poll.read_why(await self._transport.asend(*self._why_call(poll)))
             await asyncio.sleep(poll.pause(time.monotonic()))
 
     def result(self, timeout: float | None = 30, poll_interval: float = 0.5) -> V:
@@ -192,6 +200,9 @@ class TaskRef(Generic[V]):
         now = time.monotonic()
         call = ReadResult(poll.task_id, poll.wait_seconds(self.timeout, now))
         return call, self, poll.request_timeout(self.timeout, now)
+
+    def _why_call(self, poll: ResultPoll) -> tuple[ReadWhy, Self, float]:
+        return ReadWhy(poll.task_id), self, min(WHY_SECONDS, self.timeout)
 
 
 def _as_answer(given: httpx.Response | Answer | UUID | str) -> Answer:

@@ -26,7 +26,7 @@ from lapinq_core.domain.tasks.state import FINAL, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapinq._client.calling.calls import ReadResult, ReadStatus
+    from lapinq._client.calling.calls import ReadResult, ReadStatus, ReadWhy
     from lapinq.testing.enqueued import EnqueuedTasks
     from lapinq_core.domain.tasks.task import NewTask
 
@@ -85,7 +85,7 @@ class Intake:
             self._by_id.pop(task_id, None)
         self._keys = {key: kept for key, kept in self._keys.items() if not lost & kept.ids}
 
-    def tell(self, call: ReadStatus | ReadResult | CancelTask) -> Answer:
+    def tell(self, call: ReadStatus | ReadResult | ReadWhy | CancelTask) -> Answer:
         task = self.find(call.task_id)
         if task is None:
             return _answer(404, ErrorBody(UNKNOWN_TASK))

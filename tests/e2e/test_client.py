@@ -218,10 +218,12 @@ def test_fire_and_forget_has_no_id(queue: TaskQueue) -> None:
     assert (ref.status_code, ref.task_id, ref.json()) == (201, None, {"task_id": None, "ttl_seconds": 0})
 
 
-def test_waiting_for_a_task_that_is_not_due_ends_in_time(queue: TaskQueue) -> None:
+def test_waiting_for_a_task_that_is_not_due_ends_in_time_and_says_why(queue: TaskQueue) -> None:
     later = queue.task(scheduled_at=datetime.now(UTC) + timedelta(hours=1))(tasks.add)
     with pytest.raises(ResultTimeout, match="last seen as pending"):
         later.queue(1, 2).wait(timeout=0.1)
+    with pytest.raises(ResultTimeout, match=r"pending\)\. It is scheduled for 2.* UTC\.$"):
+        asyncio.run(later.queue(1, 2).awaitait(timeout=1))
 
 
 def test_an_unknown_task_has_no_status(queue: TaskQueue) -> None:

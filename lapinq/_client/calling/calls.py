@@ -39,6 +39,12 @@ class ReadResult(msgspec.Struct, frozen=True):
     wait: float = 0.0
 
 
+class ReadWhy(msgspec.Struct, frozen=True):
+    """Why the task is not running, or how it ended."""
+
+    task_id: str
+
+
 class CancelTask(msgspec.Struct, frozen=True):
     """`running`: also ask a task to stop that runs already."""
 
@@ -46,4 +52,4 @@ class CancelTask(msgspec.Struct, frozen=True):
     running: bool = False
 
 
-Call = Enqueue | EnqueueBatch | ReadStatus | ReadResult | CancelTask
+Call = Enqueue | EnqueueBatch | ReadStatus | ReadResult | ReadWhy | CancelTask

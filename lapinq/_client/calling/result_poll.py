@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lapinq.errors import ServerUnavailable
 
 MAX_WAIT_SECONDS = 20.0
+WHY_SECONDS = 1.0
+"""For the request that tells why the task has not finished, at the end of a wait that was at least as long."""
 INITIAL_PAUSE_SECONDS = 0.02
 _MIN_PAUSE_SECONDS = 0.005
 _PAUSE_GROWTH = 1.5
@@ -41,6 +43,7 @@ class ResultPoll:
         self._retry_after = 0.0
         self._status: str | None = None
         self._error: Exception | None = None
+        self._why = ""
         self._is_wait_supported = True
         self._is_next_plain = False
         self._wait = 0.0
@@ -93,12 +96,22 @@ class ResultPoll:
         self._error = error
         self._retry_after = 0.0
 
+    def wants_why(self, now: float) -> bool:
+        """Whether to ask why the task has not finished: the time is up, and the server answers."""
+        return now >= self._deadline and self._error is None and self._timeout >= WHY_SECONDS
+
+    def read_why(self, answer: Answer) -> None:
+        """Older servers don't know."""
+        told = read_object(answer)
+        self._why = "".join(f" {told[part]}" for part in ("why", "remedy") if isinstance(told.get(part), str))
+
     def pause(self, now: float) -> float:
         """How long to sleep before the next request. Raises `ResultTimeout` after the deadline."""
         left = self._deadline - now
         if left <= 0:
             raise ResultTimeout(
-                f"task {self.task_id} had not finished after {self._timeout:g} s ({self._last_seen()})",
+                f"task {self.task_id} had not finished after {self._timeout:g} s ({self._last_seen()})"
+                + (f".{self._why}" if self._why else ""),
                 task_id=self.task_id,
                 status=self._status,
             ) from self._error

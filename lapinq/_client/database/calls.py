@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lapinq._client.calling.answer import Answer
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus
+from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
 from lapinq._client.transaction.on_psycopg import OnAsyncConnection
 from lapinq._client.transaction.storing import astore
 from lapinq_core.batching.database import Overloaded
@@ -24,6 +24,7 @@ from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import ErrorBody
 from lapinq_core.domain.tasks.chosen_id import key_of, needs_key
 from lapinq_core.domain.tasks.state import FINAL
+from lapinq_core.lookup.explanation import explain
 from lapinq_core.tasks import actions, inspect
 from lapinq_core.tasks.due_notices import announce
 from lapinq_core.tasks.idempotency import Key, KeyHeld
@@ -58,6 +59,8 @@ def prepared(call: Call, timeout: float) -> Work:
             return partial(_within, timeout, partial(_status, _id(task_id)))
         case ReadResult(task_id, wait):
             return partial(_within, timeout, partial(_result, _id(task_id), wait))
+        case ReadWhy(task_id):
+            return partial(_within, timeout, partial(_why, _id(task_id)))
         case CancelTask(task_id, running):
             return partial(_within, timeout, partial(_cancel, _id(task_id), running))
 
@@ -151,6 +154,11 @@ async def _result(task_id: str, wait: float, running: Running) -> Answer:
     if status not in FINAL:
         return _json(200, {"error": refusals.NOT_FINISHED, "status": status})
     return Answer(200, result.encode())
+
+
+async def _why(task_id: str, running: Running) -> Answer:
+    found = await running.database.run(explain, task_id)
+    return _unknown() if found is None else Answer(200, msgspec.json.encode(found))
 
 
 async def _cancel(task_id: str, also_running: bool, running: Running) -> Answer:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus
+from lapinq._client.calling.calls import CancelTask, Enqueue, EnqueueBatch, ReadResult, ReadStatus, ReadWhy
 from lapinq.version import __version__
 from lapinq_core.domain.tasks.chosen_id import key_of
 
@@ -38,6 +38,8 @@ def request_of(call: Call, server: ServerSettings) -> Request:
         case ReadResult(task_id, wait):
             query = f"?wait={wait:.3f}" if wait else ""
             return _request(server, "GET", f"{_task_path(task_id)}/result{query}")
+        case ReadWhy(task_id):
+            return _request(server, "GET", f"{_task_path(task_id)}/why")
         case CancelTask(task_id, running):
             query = "?running=true" if running else ""
             return _request(server, "DELETE", _task_path(task_id) + query)

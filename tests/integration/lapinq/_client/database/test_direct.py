@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue
-from lapinq.errors import RequestRefused, ServerUnavailable
+from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
 from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy
 from tests.support.drivers.urls import plain_url
@@ -61,6 +61,15 @@ def test_threads_and_event_loops_share_one_thread_and_few_connections(url: str, 
     queue.close()
     assert threading.active_count() == before
     assert add.queue(1, 1).status() == "pending"  # it opens again
+
+
+def test_the_timeout_of_a_wait_names_a_queue_that_nobody_serves(queue: TaskQueue) -> None:
+    with pytest.raises(
+        ResultTimeout,
+        match=rf"\(last seen as pending\)\. No live worker serves the queue '{queue.queue_name}'\."
+        rf" Start one: lapinq worker --queue {queue.queue_name}$",
+    ):
+        queue.task(tasks.add).queue(1, 2).result(timeout=1)
 
 
 def test_workers_are_notified(url: str, queue: TaskQueue) -> None:

@@ -81,6 +81,32 @@ def test_when_time_is_up_it_says_what_was_seen() -> None:
     assert (raised.value.task_id, raised.value.status) == ("7", "running")
 
 
+@pytest.mark.parametrize(
+    ("told", "ending"),
+    [
+        ({"why": "No worker.", "remedy": "Start one."}, r"\. No worker\. Start one\."),
+        ({"why": "It waits for its turn.", "remedy": None}, r"\. It waits for its turn\."),
+        ({"error": "nothing at this path"}, ""),  # an older server
+        ({"why": 7}, ""),
+    ],
+)
+def test_when_time_is_up_the_server_is_asked_why(told: dict[str, Any], ending: str) -> None:
+    poll = poll_for(timeout=2)
+    poll.read(answer(200, json=NOT_FINISHED))
+    assert not poll.wants_why(101.9)
+    assert poll.wants_why(102.0)
+    poll.read_why(answer(200, json=told))
+    with pytest.raises(ResultTimeout, match=rf"\(last seen as running\){ending}$"):
+        poll.pause(102.0)
+
+
+def test_nobody_asks_why_after_a_short_wait_or_without_an_answer() -> None:
+    assert not poll_for(timeout=0.5).wants_why(102.0)
+    poll = poll_for(timeout=2)
+    poll.record_no_answer(ServerUnavailable("no answer from http://x"))
+    assert not poll.wants_why(102.0)
+
+
 def test_when_time_is_up_and_the_server_is_away_that_is_the_cause() -> None:
     poll = poll_for(timeout=2)
     error = ServerUnavailable("no answer from http://x")

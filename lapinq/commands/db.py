@@ -12,6 +12,7 @@ from types import FrameType
 import click
 from psycopg.conninfo import conninfo_to_dict
 
+from lapinq_core.command_line.commands import Group
 from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries, Status, StillInUse, find_psql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime import exits, flags
@@ -24,7 +25,7 @@ _place = flags.group(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Manage the embedded PostgreSQL, which is for development."""
 
@@ -75,7 +76,13 @@ def url(data_dir: Path | None, pg_bin: Path | None) -> None:
     click.echo(found)
 
 
-@db.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@db.command(
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": ["--help"],  # -h is psql's own
+    }
+)
 @_place
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(data_dir: Path | None, pg_bin: Path | None, arguments: tuple[str, ...]) -> None:

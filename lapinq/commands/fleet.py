@@ -5,12 +5,13 @@ import click
 from lapinq.commands.console import ids
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import operators as workers
 from lapinq_core.fleet.operators import WorkerDetails
 
 
-@click.group()
+@click.group(cls=Group)
 def fleet() -> None:
     """List, quiet, resume and stop workers."""
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from lapinq_core.command_line.commands import Command
 from lapinq_core.runtime.settings import SettingsError, load_settings
 
 METRICS_PORT = 9100
@@ -13,7 +14,7 @@ MAX_ANSWER = 64 * 1024
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # compared with, not listened on
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("daemon", metavar="DAEMON", type=click.Choice(["api", "worker", "scheduler"]))
 @click.option(
     "--ready", is_flag=True, help="Ask whether it can do its work now, not only whether it is alive."

@@ -9,6 +9,7 @@ import psycopg
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed
 from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Scope
 from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
 from lapinq_core.domain.errors import InvalidValue
@@ -17,7 +18,7 @@ from lapinq_core.people import keys
 from lapinq_core.people.keys import KeyRecord
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Create, list and delete named API keys."""
 

@@ -4,13 +4,14 @@ import os
 
 import click
 
+from lapinq_core.command_line.commands import Command
 from lapinq_core.db.migrate import migrate as run_migrations
 from lapinq_core.db.startup import database, explained
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.settings import load_settings
 
 
-@click.command()
+@click.command(cls=Command)
 @flags.database("PostgreSQL to migrate")
 @click.option(
     "--lock-wait",

@@ -14,6 +14,7 @@ from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed
 from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq.commands.schedule_apply import apply
+from lapinq_core.command_line.commands import Group
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
@@ -33,7 +34,7 @@ _HASH = re.compile(r"\bh\b", re.IGNORECASE)
 _name = click.argument("name")
 
 
-@click.group()
+@click.group(cls=Group)
 def schedule() -> None:
     """List, show, apply, pause and run schedules."""
 

@@ -11,6 +11,7 @@ from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed
 from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq.commands.console.schedule_text import steps_text
+from lapinq_core.command_line.commands import Command
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
 from lapinq_core.runtime import exits
@@ -20,7 +21,7 @@ from lapinq_core.schedules.comparing import Gone, Others, Step, Wanted
 from lapinq_scheduler.registering import declarations
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file_or_module")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Show what would change, and change nothing.")
 @click.option(

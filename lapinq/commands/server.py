@@ -8,6 +8,8 @@ import click
 
 from lapinq.server import embedded_services
 from lapinq_api.cli import run, serving_flags
+from lapinq_core.command_line.commands import Command
+from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import explained
 from lapinq_core.declaring import declared_in
 from lapinq_core.importing import prepare_imports
@@ -16,65 +18,65 @@ from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import load_settings
 
 
-@click.command()
+@click.command(cls=Command)
 @serving_flags
-@flags.option("worker", help="Run a worker in this process.")
-@flags.option("worker_concurrency", help="Maximum tasks that worker runs at the same time.")
-@click.option("--concurrency", type=int, help="Older name of --worker-concurrency.")
-@flags.option(
-    "worker_poll_interval",
-    help="How often that worker polls the queue when no notification wakes it, in seconds.",
+@section(
+    "The worker in this process",
+    flags.option("worker", help="Run a worker in this process."),
+    flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable."),
+    flags.option(
+        "worker_queues",
+        "--worker-queues",
+        "--queue",
+        help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
+    ),
+    flags.option(
+        "worker_strict_order",
+        help="Serve the queues in the order given: each only while those before it are empty.",
+    ),
+    flags.option("worker_concurrency", help="Maximum tasks that worker runs at the same time."),
+    click.option("--concurrency", type=int, help="Older name of --worker-concurrency."),
+    flags.option("worker_pool", help="Where plain functions run."),
+    flags.option("worker_timeout", help="Time limit of tasks that set none, in seconds."),
+    flags.option(
+        "time_limit_grace",
+        help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+    ),
+    flags.option(
+        "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
+    ),
+    flags.option(
+        "worker_middleware",
+        help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
+    ),
+    flags.option(
+        "worker_poll_interval",
+        help="How often that worker polls the queue when no notification wakes it, in seconds.",
+    ),
+    flags.option(
+        "worker_max_memory",
+        help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
+    ),
+    flags.option("worker_max_tasks_per_child", help="Replace a child process after this many tasks."),
+    flags.option(
+        "max_result_size",
+        help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
+    ),
+    flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal."),
 )
-@flags.option("worker_timeout", help="Time limit of tasks that set none, in seconds.")
-@flags.option(
-    "time_limit_grace",
-    help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+@section(
+    "The scheduler in this process",
+    flags.option("scheduler", help="Run the scheduler in this process."),
+    flags.option(
+        "schedule_modules",
+        "--schedules",
+        help="Module whose declared schedules that scheduler stores at startup. Repeatable.",
+    ),
+    flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds."),
 )
-@flags.option(
-    "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
-)
-@flags.option("worker_pool", help="Where plain functions run.")
-@flags.option(
-    "worker_max_memory",
-    help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
-)
-@flags.option("worker_max_tasks_per_child", help="Replace a child process after this many tasks.")
-@flags.option(
-    "max_result_size",
-    help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
-)
-@flags.option(
-    "worker_queues",
-    "--worker-queues",
-    "--queue",
-    help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
-)
-@flags.option(
-    "worker_strict_order",
-    help="Serve the queues in the order given: each only while those before it are empty.",
-)
-@flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable.")
-@flags.option(
-    "worker_middleware",
-    help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
-)
-@flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal.")
-@flags.option(
-    "cleanup_interval",
-    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
-)
-@flags.option(
-    "keep",
-    help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
-    " Repeatable; forever by default.",
-)
-@flags.option("scheduler", help="Run the scheduler in this process.")
-@flags.option(
-    "schedule_modules",
-    "--schedules",
-    help="Module whose declared schedules that scheduler stores at startup. Repeatable.",
-)
-@flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds.")
+@flags.maintenance()
+@flags.database("PostgreSQL to use")
+@flags.logging()
 def server(concurrency: int | None, **given: object) -> None:
     """Migrate the database, then serve the API and the dashboard. With --worker also run tasks.
 

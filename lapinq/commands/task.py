@@ -10,6 +10,7 @@ from lapinq.commands.console.failure import Failed
 from lapinq.commands.console.json_output import json_flag
 from lapinq.commands.console.task_text import attempts_text, task_text
 from lapinq.commands.console.terminal import json_text
+from lapinq_core.command_line.commands import Group
 from lapinq_core.db.notifier import notify
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import audited_actions, inspect
@@ -19,7 +20,7 @@ from lapinq_core.tasks.filters import TaskFilter
 _MAX_LIMIT = 1000
 
 
-@click.group()
+@click.group(cls=Group)
 def task() -> None:
     """List, show, cancel and requeue tasks."""
 

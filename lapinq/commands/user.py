@@ -11,6 +11,7 @@ import psycopg
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed
 from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Role
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
@@ -36,7 +37,7 @@ def _password_flags(command: Command) -> Command:
     )(command)
 
 
-@click.group()
+@click.group(cls=Group)
 def user() -> None:
     """List, add, change and delete the users of the dashboard."""
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import click
 from msgspec.structs import fields
 
+from lapinq_core.command_line.sections import section
 from lapinq_core.runtime.setting_values import Bytes, SettingsError
 from lapinq_core.runtime.settings import GUARDS, Settings, parse_setting, variable
 
@@ -50,24 +51,44 @@ def group(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 
 def database(purpose: str) -> Callable[[Command], Command]:
     """The flags that name the database; `purpose` begins their help: "PostgreSQL to use"."""
-    return group(
+    return section(
+        "Database",
         option("database_url", help=f"{purpose}. Without it, the embedded PostgreSQL."),
         option("data_dir", help="Directory of the embedded database."),
         option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
     )
 
 
-def logging() -> Callable[[Command], Command]:
-    """The flags of the log."""
-    return group(
+def logging(*more: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """The flags of the log, and `more` that belong to them."""
+    return section(
+        "Log",
         option("log_level", help="Minimum level of logged lines."),
         option("json_log", help="Log each line as a JSON object."),
+        *more,
+    )
+
+
+def maintenance() -> Callable[[Command], Command]:
+    """The flags of what deletes ended tasks."""
+    return section(
+        "Ended tasks",
+        option(
+            "cleanup_interval",
+            help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
+        ),
+        option(
+            "keep",
+            help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
+            " Repeatable; forever by default.",
+        ),
     )
 
 
 def metrics() -> Callable[[Command], Command]:
     """The flags for serving metrics, for a program without its own HTTP server."""
-    return group(
+    return section(
+        "Metrics",
         option(
             "metrics_port",
             help=("Port to serve metrics on; 0 picks a free port. Without it metrics are not served."),

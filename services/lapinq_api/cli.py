@@ -11,6 +11,8 @@ from starlette.applications import Starlette
 from lapinq_api.app import build_app
 from lapinq_api.embedded.service_runner import EmbeddedService
 from lapinq_api.serving.server import listening, serve
+from lapinq_core.command_line.commands import Command, version_flag
+from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained
 from lapinq_core.domain.accounts.passwords import DEFAULT_PASSWORD
 from lapinq_core.domain.version import __version__
@@ -21,24 +23,33 @@ from lapinq_core.runtime.settings import Settings, load_settings
 Services = Callable[[Settings], list[EmbeddedService]]
 
 serving_flags = flags.group(
-    flags.option("host", help="Address to listen on."),
-    flags.option("port", help="Port to listen on; 0 picks a free port."),
-    flags.database("PostgreSQL to use"),
-    flags.option(
-        "api_key",
-        help="Key that API requests must carry. Others on the machine can see it on a command line.",
+    section(
+        "Listening",
+        flags.option("host", help="Address to listen on."),
+        flags.option("port", help="Port to listen on; 0 picks a free port."),
     ),
-    flags.option("require_auth", help="Refuse API requests without a key or session, even if no key is set."),
-    flags.option("allowed_hosts", help="Host name accepted in requests. Repeatable."),
-    flags.option("read_only", help="Refuse every change except logging in and out."),
-    flags.option("session_secret", help="Signs dashboard sessions; if empty, random at each start."),
-    flags.option("rate_limit", help="Maximum API requests per minute from one address; 0 is no limit."),
-    flags.logging(),
+    section(
+        "Access",
+        flags.option(
+            "api_key",
+            help="Key that API requests must carry. Others on the machine can see it on a command line.",
+        ),
+        flags.option(
+            "require_auth", help="Refuse API requests without a key or session, even if no key is set."
+        ),
+        flags.option("allowed_hosts", help="Host name accepted in requests. Repeatable."),
+        flags.option("read_only", help="Refuse every change except logging in and out."),
+        flags.option("session_secret", help="Signs dashboard sessions; if empty, random at each start."),
+        flags.option("rate_limit", help="Maximum API requests per minute from one address; 0 is no limit."),
+    ),
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @serving_flags
+@flags.database("PostgreSQL to use")
+@flags.logging()
+@version_flag("lapinq-api")
 def api(**given: object) -> None:
     """Serve the API and the dashboard on a migrated database. Any number may run."""
     with explained():

@@ -9,6 +9,8 @@ import click
 import msgspec
 import uvloop
 
+from lapinq_core.command_line.commands import Command, version_flag
+from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.metrics import Metrics
@@ -32,25 +34,21 @@ LAG_SECONDS = 90.0
 log = logging.getLogger(__name__)
 
 
-@click.command()
-@flags.database("PostgreSQL to use")
-@flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds.")
-@flags.option(
-    "schedule_modules",
-    "--schedules",
-    help="Module whose declared schedules to store at startup. Repeatable.",
+@click.command(cls=Command)
+@section(
+    "Schedules",
+    flags.option(
+        "schedule_modules",
+        "--schedules",
+        help="Module whose declared schedules to store at startup. Repeatable.",
+    ),
+    flags.option("scheduler_interval", help="Maximum time between two looks at the schedules, in seconds."),
 )
-@flags.option(
-    "cleanup_interval",
-    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
-)
-@flags.option(
-    "keep",
-    help="How long to keep ended tasks: 30d, or failed=90d for one status; audit=52w for the audit log."
-    " Repeatable; forever by default.",
-)
+@flags.maintenance()
 @flags.metrics()
+@flags.database("PostgreSQL to use")
 @flags.logging()
+@version_flag("lapinq-scheduler")
 def scheduler(**given: object) -> None:
     """Fire schedules, deliver webhooks and run maintenance. Any number may run."""
     with explained():

@@ -4,92 +4,44 @@ import asyncio
 import logging
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 import msgspec
 
+from lapinq_core.command_line.commands import Command, version_flag
 from lapinq_core.db.startup import database, explained, wait_for_schema
 from lapinq_core.importing import prepare_imports
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.monitoring.metrics_server import serving_metrics
 from lapinq_core.monitoring.probes import Probes
-from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
 from lapinq_worker.claiming.queue_settings import choice_of
+from lapinq_worker.flags import worker_flags
 from lapinq_worker.worker import Worker
 
 log = logging.getLogger(__name__)
 
 
-@click.command()
-@flags.database("PostgreSQL to use")
-@flags.option("worker_concurrency", "--concurrency", "-c", help="Maximum tasks to run at the same time.")
-@flags.option(
-    "worker_poll_interval",
-    "--poll-interval",
-    help="How often to poll the queue when no notification wakes the worker, in seconds.",
-)
-@flags.option("worker_timeout", "--task-timeout", help="Time limit of tasks that set none, in seconds.")
-@flags.option(
-    "time_limit_grace",
-    help="Seconds that a task may take to end at its time limit, before it is ended by force.",
-)
-@flags.option(
-    "cancel_grace", help="Seconds that a cancelled task may take to end, before it is ended by force."
-)
-@flags.option(
-    "worker_queues",
-    "--queue",
-    "-q",
-    help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
-)
-@flags.option(
-    "worker_strict_order",
-    "--strict-order",
-    help="Serve the queues in the order given: each only while those before it are empty.",
-)
-@flags.option("worker_pool", "--pool", help="Where plain functions run.")
-@flags.option(
-    "worker_max_memory",
-    "--max-memory",
-    help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
-)
-@flags.option(
-    "worker_max_tasks_per_child",
-    "--max-tasks-per-child",
-    help="Replace a child process after this many tasks.",
-)
-@flags.option(
-    "max_result_size",
-    help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
-)
-@flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable.")
-@flags.option(
-    "worker_middleware",
-    "--middleware",
-    help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
-)
-@flags.option("worker_name", "--name", help="Name of this worker in lists.")
-@flags.option("allowed_modules", help="Glob pattern of modules that tasks may come from. Repeatable.")
-@flags.option("shutdown_grace", help="Grace period of running tasks at shutdown, in seconds.")
-@flags.option(
-    "cleanup_interval",
-    help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
-)
-@flags.metrics()
-@flags.logging()
-@flags.option("worker_rates", "--rates", help="Log the rates once a minute; by default only on a terminal.")
-@click.option("--drain", is_flag=True, help="Exit when the queues are empty.")
-@click.option(
-    "--reload", "reloads", is_flag=True, help="For development: restart whenever a Python file changes."
-)
-def worker(*, drain: bool, reloads: bool, **given: object) -> None:
+@click.command(cls=Command)
+@worker_flags
+@version_flag("lapinq-worker")
+def worker(**given: Any) -> None:
     """Run tasks. SIGTERM or Ctrl-C lets running tasks finish; a second one releases them immediately."""
+    run(**given)
+
+
+def main() -> None:
+    """The console script."""
+    worker()
+
+
+def run(*, drain: bool, reloads: bool, **given: object) -> None:
+    """Runs a worker with these flags until it is stopped."""
     with explained():
         settings = load_settings(os.environ, **given)
         choice_of(settings)  # fails if they are invalid
@@ -104,11 +56,6 @@ def worker(*, drain: bool, reloads: bool, **given: object) -> None:
             settings = msgspec.structs.replace(settings, database_url=url)
             run_main(_serve(settings, metrics, probes, drain=drain))
         end_without_threads()
-
-
-def main() -> None:
-    """The console script."""
-    worker()
 
 
 async def _serve(settings: Settings, metrics: Metrics, probes: Probes, *, drain: bool) -> None:

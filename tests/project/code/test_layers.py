@@ -133,6 +133,7 @@ def test_only_the_settings_read_the_environment() -> None:
     }
     assert readers == {
         "lapinq_core/db/embedded/folder.py",  # where the system keeps a user's data
+        "lapinq_core/command_line/help_page.py",  # whether the terminal shows colours is no setting of lapinq
         "lapinq/_client/environment.py",  # the client's own: it doesn't import the runtime
         "lapinq/commands/db.py",  # hands its environment on to psql
         "lapinq/testing/databases.py",  # tests have no settings but this one

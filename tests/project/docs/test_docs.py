@@ -15,6 +15,7 @@ import pytest
 
 from lapinq._client import environment
 from lapinq.cli import cli
+from lapinq_core.command_line.help_page import Context
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import SECRETS, Settings, variable
@@ -118,14 +119,14 @@ def test_the_pages_name_no_variable_that_is_not_read() -> None:
 
 
 def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield path, command
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             assert child is not None
             yield from walk(child, f"{path} {name}")
-    else:
-        yield path, command
 
 
 @cache
@@ -152,7 +153,11 @@ def test_a_command_has_exactly_its_flags(path: str) -> None:
             named |= {
                 flag for cells in rows(section(COMMAND_LINE, heading)) for flag in FLAG.findall(cells[0])
             }
-    options = [param for param in COMMANDS[path].params if isinstance(param, click.Option)]
+    options = [
+        param
+        for param in COMMANDS[path].params
+        if isinstance(param, click.Option) and "--version" not in param.opts  # told of at the top of the page
+    ]
     assert named == {name for param in options for name in (*param.opts, *param.secondary_opts)}
 
 
@@ -169,12 +174,17 @@ def test_a_command_names_its_arguments(path: str) -> None:
 def test_a_command_and_its_flags_explain_themselves(path: str) -> None:
     command = COMMANDS[path]
     assert command.help
+    assert command.context_class is Context, "its class is none of lapinq_core.command_line"
     assert not [param.name for param in command.params if isinstance(param, click.Option) and not param.help]
 
 
 def test_the_separate_programs_are_the_commands_of_the_same_name() -> None:
     for name in ("worker", "scheduler"):
-        assert getattr(importlib.import_module(f"lapinq_{name}.cli"), name) is COMMANDS[f"lapinq {name}"]
+        program: click.Command = getattr(importlib.import_module(f"lapinq_{name}.cli"), name)
+        command = COMMANDS[f"lapinq {name}"]
+        assert program.help
+        assert (command.help or "").startswith(program.help)
+        assert {param.name for param in program.params} == {*(p.name for p in command.params), "version"}
         assert f"`lapinq-{name}` is the same" in section(COMMAND_LINE, f"lapinq {name}")
 
 

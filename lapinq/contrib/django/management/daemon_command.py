@@ -68,7 +68,7 @@ class DaemonCommand(BaseCommand):
                 connections.close_all()
                 context.invoke(daemon, **flags)
         except click.exceptions.Exit as stop:
-            if "--help" in args:
+            if {"-h", "--help"} & {*args}:
                 click.echo(_DATABASE_HELP)
             sys.exit(stop.exit_code)
         except click.ClickException as error:

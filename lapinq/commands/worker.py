@@ -1,0 +1,37 @@
+"""`lapinq worker` runs a worker; with a subcommand it asks about others."""
+
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from lapinq_core.command_line.lazy_group import Lazy, LazyGroup
+from lapinq_worker.flags import worker_flags
+
+_COMMANDS = {
+    "Commands": {
+        "list": Lazy("lapinq.commands.fleet:list_workers", "List the workers, live ones first."),
+        "quiet": Lazy("lapinq.commands.fleet:quiet", "Make a worker stop claiming tasks."),
+        "resume": Lazy("lapinq.commands.fleet:resume", "Let a quiet worker claim tasks again."),
+        "stop": Lazy("lapinq.commands.fleet:stop", "Stop a worker as SIGTERM does."),
+    },
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, invoke_without_command=True)
+@worker_flags
+@click.pass_context
+def worker(ctx: click.Context, **given: Any) -> None:
+    """Run tasks. SIGTERM or Ctrl-C lets running tasks finish; a second one releases them immediately.
+
+    With a command: list the workers, or ask one to pause or stop.
+    """
+    if ctx.invoked_subcommand is None:
+        from lapinq_worker.cli import run  # the commands need none of it
+
+        run(**given)
+        return
+    for param in ctx.command.params:
+        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            command = f"{ctx.command_path} {ctx.invoked_subcommand}"
+            raise click.UsageError(f"{param.opts[0]} must come after `{command}`, if it takes it")

@@ -1,0 +1,96 @@
+"""The flags of a worker. `lapinq worker list` needs them too, and nothing else from here."""
+
+import click
+
+from lapinq_core.command_line.sections import section
+from lapinq_core.runtime import flags
+
+worker_flags = flags.group(
+    section(
+        "Queues",
+        flags.option(
+            "worker_queues",
+            "--queue",
+            "-q",
+            help="Queue to serve, NAME or NAME=WEIGHT. Repeatable; all by default.",
+        ),
+        flags.option(
+            "worker_strict_order",
+            "--strict-order",
+            help="Serve the queues in the order given: each only while those before it are empty.",
+        ),
+        flags.option(
+            "worker_poll_interval",
+            "--poll-interval",
+            help="How often to poll the queue when no notification wakes the worker, in seconds.",
+        ),
+    ),
+    section(
+        "Code",
+        flags.option("worker_imports", "--import", help="Module to import at startup. Repeatable."),
+        flags.option(
+            "worker_middleware",
+            "--middleware",
+            help="Middleware around every task, as module:name. Repeatable; the first is outermost.",
+        ),
+        flags.option("allowed_modules", help="Glob pattern of modules that tasks may come from. Repeatable."),
+        click.option(
+            "--reload",
+            "reloads",
+            is_flag=True,
+            help="For development: restart whenever a Python file changes.",
+        ),
+    ),
+    section(
+        "Running tasks",
+        flags.option(
+            "worker_concurrency", "--concurrency", "-c", help="Maximum tasks to run at the same time."
+        ),
+        flags.option("worker_pool", "--pool", help="Where plain functions run."),
+        flags.option(
+            "worker_max_memory",
+            "--max-memory",
+            help="Memory limit of a child process (resident), such as 512M. A task that exceeds it fails.",
+        ),
+        flags.option(
+            "worker_max_tasks_per_child",
+            "--max-tasks-per-child",
+            help="Replace a child process after this many tasks.",
+        ),
+        flags.option(
+            "max_result_size",
+            help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
+        ),
+    ),
+    section(
+        "Time limits",
+        flags.option(
+            "worker_timeout", "--task-timeout", help="Time limit of tasks that set none, in seconds."
+        ),
+        flags.option(
+            "time_limit_grace",
+            help="Seconds that a task may take to end at its time limit, before it is ended by force.",
+        ),
+        flags.option(
+            "cancel_grace",
+            help="Seconds that a cancelled task may take to end, before it is ended by force.",
+        ),
+        flags.option("shutdown_grace", help="Grace period of running tasks at shutdown, in seconds."),
+    ),
+    section(
+        "The worker",
+        flags.option("worker_name", "--name", help="Name of this worker in lists."),
+        click.option("--drain", is_flag=True, help="Exit when the queues are empty."),
+        flags.option(
+            "cleanup_interval",
+            help="How often to delete ended tasks whose time to live is over, in seconds; 0 is off.",
+        ),
+    ),
+    flags.metrics(),
+    flags.database("PostgreSQL to use"),
+    flags.logging(
+        flags.option(
+            "worker_rates", "--rates", help="Log the rates once a minute; by default only on a terminal."
+        )
+    ),
+)

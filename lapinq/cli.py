@@ -27,6 +27,9 @@ _COMMANDS = {
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },
+    "Set up": {
+        "completion": Lazy("lapinq.commands.completion:completion", "Let a shell complete commands and flags."),
+    },
     "Database": {
         "migrate": Lazy("lapinq.commands.migrate:migrate", "Migrate the database's schema."),
         "db": Lazy("lapinq.commands.db:db", "Start, stop and use the embedded PostgreSQL."),

@@ -19,6 +19,7 @@ _COMMANDS = {
     },
     "Work with it": {
         "task": Lazy("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
+        "queue": Lazy("lapinq.commands.queue:queue", "List, show, pause and resume queues."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
     },
     "Manage it": {

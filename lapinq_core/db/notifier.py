@@ -8,6 +8,7 @@ is a hint: polling finds what gets lost.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import psycopg
 
@@ -20,6 +21,7 @@ MIN_INTERVAL_SECONDS = 0.02
 DONE_INTERVAL_SECONDS = 0.005
 """Between two sends for `DONE_CHANNEL`. Somebody waits for each, and without waiters nothing is sent."""
 SEND_DEADLINE_SECONDS = 5.0
+FLUSH_SECONDS = 1.0
 MAX_IDS = 200
 """In one payload, which must be shorter than 8,000 bytes."""
 
@@ -47,6 +49,8 @@ class Notifier:
         self._min_interval = min_interval
         self._names: set[str] = set()
         self._some = asyncio.Event()
+        self._is_sent = asyncio.Event()
+        self._is_sent.set()
         self._failures = FailureLog(
             log,
             f"could not notify on {channel}; polling will find the changes",
@@ -59,7 +63,17 @@ class Notifier:
         """Schedules a notification of `names` and returns immediately."""
         self._names.update(names)
         if self._names:
+            self._is_sent.clear()
             self._some.set()
+
+    async def flush(self) -> None:
+        """Returns when everything that `wake` collected has been sent, after `FLUSH_SECONDS` at the latest.
+
+        A program that stops would otherwise leave it to polling.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._is_sent.wait()
 
     async def run(self) -> None:
         """Sends what `wake` collects, until cancelled."""
@@ -73,6 +87,8 @@ class Notifier:
                 self.sent_count += len(names)
             except Exception as error:  # noqa: BLE001  # keep the loop running: later notifications must still go out
                 self._failures.failed(error)
+            if not self._names:
+                self._is_sent.set()
             await asyncio.sleep(self._min_interval)
 
 

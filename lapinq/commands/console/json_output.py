@@ -2,10 +2,16 @@
 
 import click
 
+from lapinq.commands.console.api import Answer
 from lapinq.commands.console.terminal import json_text
 from lapinq_core.domain.json_times import encode
 
 json_flag = click.option("--json", "-j", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(answer: Answer) -> None:
+    """Prints the API's answer as it came, but for characters that terminals act on."""
+    click.echo(json_text(answer.text))
 
 
 def json_of(value: object) -> str:

@@ -35,16 +35,17 @@ T = TypeVar("T")
 class Database:
     """The connections of one event loop, from `open` to `close`: at most `size`, but at least one of each kind.
 
-    When a statement exceeds its budget, the driver cancels it in the background. Over a dead network that may take
-    long, and the request doesn't wait for it.
+    `name` shows in `pg_stat_activity`. When a statement exceeds its budget, the driver cancels it in the background.
+    Over a dead network that may take long, and the request doesn't wait for it.
     """
 
-    def __init__(self, url: str, size: int) -> None:
+    def __init__(self, url: str, size: int, name: str = "lapinq-api") -> None:
         self._url = url
+        self._name = name
         self.budget = BUDGET_SECONDS
         scans = max(1, int(size * SCAN_SHARE))
-        self.pool: Pool = make_pool(url, "lapinq-api", max(1, size - scans), timeout=BUDGET_SECONDS)
-        self.scan_pool: Pool = make_pool(url, "lapinq-api scans", scans, min_size=0, timeout=BUDGET_SECONDS)
+        self.pool: Pool = make_pool(url, name, max(1, size - scans), timeout=BUDGET_SECONDS)
+        self.scan_pool: Pool = make_pool(url, f"{name} scans", scans, min_size=0, timeout=BUDGET_SECONDS)
         # Not the pool's own queue: a request that gets no connection there can't tell whether the database is down.
         self._scan_limit = WaitingLimit(
             scans, MAX_SCANS_WAITING, BUDGET_SECONDS, "too many lists and searches are running"
@@ -174,7 +175,7 @@ class Database:
 
     async def _probe(self) -> None:
         async with asyncio.timeout(BUDGET_SECONDS):
-            conn = await connect(self._url, "lapinq-api probe")
+            conn = await connect(self._url, f"{self._name} probe")
             async with conn:
                 await inspect.ping(conn)
 

@@ -148,7 +148,7 @@ def test_the_page_has_every_command_and_no_other() -> None:
 def test_a_command_has_exactly_its_flags(path: str) -> None:
     text = section(COMMAND_LINE, path)
     named = {flag for cells in rows(text) for flag in FLAG.findall(cells[0])}
-    for heading in ("The database", "The log"):
+    for heading in ("The database", "The database or a server", "The log"):
         if f"(#{heading.lower().replace(' ', '-')})" in text:
             named |= {
                 flag for cells in rows(section(COMMAND_LINE, heading)) for flag in FLAG.findall(cells[0])

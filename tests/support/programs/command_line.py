@@ -4,7 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -19,6 +19,11 @@ def lapinq(database: str, *arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(
         cli, [*arguments, "--database-url", database], input=stdin, catch_exceptions=False
     )
+
+
+def lapinq_at(place: Sequence[str], *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+    """`lapinq ARGUMENTS` in this process, where `place` says: flags of a database or a server."""
+    return CliRunner().invoke(cli, [*arguments, *place], env=env, catch_exceptions=False)
 
 
 def lapinq_process(

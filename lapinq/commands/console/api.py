@@ -1,0 +1,195 @@
+"""How commands reach lapinq: they call the REST API.
+
+With `--server`, a server answers over HTTP. Without, the API's own application answers inside this process, on the
+database that the flags name, for the operating system's user, who may do everything. So each command is written once,
+and says the same both ways.
+"""
+
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from lapinq.commands.console.failure import Failed, Refused, RefusedValue
+from lapinq.commands.console.operator import operator_name
+from lapinq_core.db.startup import database, explained, prepare_schema
+from lapinq_core.domain.database_url import is_database_url
+from lapinq_core.runtime import flags
+from lapinq_core.runtime.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
+BULK_TIMEOUT_SECONDS = 3600.0
+"""For calls that change many tasks and answer at the end."""
+SERVER_VARIABLE = "LAPINQ_URL"
+_LOCAL_POOL_SIZE = 2
+
+api_flags = flags.group(
+    click.option(
+        "--server",
+        metavar="URL",
+        help=f"Server to ask, instead of the database.  [env: {SERVER_VARIABLE}, if no database is named]",
+    ),
+    flags.option("api_key", help="Key for --server."),
+    flags.database("PostgreSQL to use"),
+)
+"""Where a command finds lapinq; `reached` takes them."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the API answered: JSON text, and the header with which lists continue."""
+
+    status: int
+    text: str
+    next_cursor: str | None = None
+
+    @property
+    def value(self) -> Any:
+        """The decoded text."""
+        return msgspec.json.decode(self.text)
+
+
+class Api:
+    """Calls the API. An answer that refuses raises `Refused`, which ends the command with its sentence."""
+
+    def __init__(self, client: "httpx.Client") -> None:
+        self._client = client
+
+    def get(self, path: str, **query: object) -> Answer:
+        """`query` is sent without what is None."""
+        return self.call("GET", path, query)
+
+    def post(self, path: str, body: Mapping[str, object] | None = None, **query: object) -> Answer:
+        return self.call("POST", path, query, body)
+
+    def patch(self, path: str, body: Mapping[str, object]) -> Answer:
+        return self.call("PATCH", path, {}, body)
+
+    def delete(self, path: str, **query: object) -> Answer:
+        return self.call("DELETE", path, query)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        body: object = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Sends the request. Raises `Refused` for an answer of 400 and above, `Failed` without an answer."""
+        import httpx
+
+        given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        content = None if body is None else msgspec.json.encode(body)
+        sent = {"content-type": "application/json"} if content is not None else {}
+        try:
+            response = self._client.request(
+                method,
+                path.lstrip("/"),  # below the path of the server's URL, if that has one
+                params=given,
+                content=content,
+                headers={**sent, **(headers or {})},
+                timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT_SECONDS),
+            )
+        except httpx.HTTPError as error:
+            raise Failed(
+                f"no answer from {self._client.base_url}: {str(error) or type(error).__name__}"
+            ) from error
+        return _answer(response)
+
+
+def path(template: str, *names: str) -> str:
+    """`template` with a name for each `{}`, escaped."""
+    return template.format(*(quote(name, safe="") for name in names))
+
+
+@contextmanager
+def reached(given: Mapping[str, object]) -> Generator[Api]:
+    """The API, as the flags in `given` name it. An error ends the command with a message and an exit code."""
+    flags_given = dict(given)
+    server = flags_given.pop("server", None)
+    with explained():
+        if server is not None and any(
+            flags_given.get(name) for name in ("database_url", "data_dir", "pg_bin")
+        ):
+            raise click.UsageError("give --server or the flags of a database, not both")
+        settings = load_settings(os.environ, **flags_given)
+        names_database = settings.database_url is not None or settings.data_dir is not None
+        url = os.environ.get(SERVER_VARIABLE) if server is None and not names_database else server
+        if url is None or url == "":
+            with _local(settings) as api:
+                yield api
+        elif isinstance(url, str) and is_database_url(url):
+            with _local(load_settings(os.environ, **{**flags_given, "database_url": url})) as api:
+                yield api
+        else:
+            with _remote(str(url), settings.api_key) as api:
+                yield api
+
+
+@contextmanager
+def _remote(url: str, api_key: str | None) -> Generator[Api]:
+    import httpx
+
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("must begin with http:// or https://", param_hint="--server")
+    headers = {"accept": "application/json"} | ({} if api_key is None else {"x-api-key": api_key})
+    with httpx.Client(base_url=url, headers=headers) as client:
+        yield Api(client)
+
+
+@contextmanager
+def _local(settings: Settings) -> Generator[Api]:
+    import httpx
+
+    from lapinq.commands.console.local_transport import LocalTransport
+
+    with database(settings) as url:
+        prepare_schema(url, migrates=False)
+        settings = msgspec.structs.replace(settings, database_url=url, pool_size=_LOCAL_POOL_SIZE)
+        with httpx.Client(
+            base_url="http://lapinq", transport=LocalTransport(settings, operator_name())
+        ) as client:
+            yield Api(client)
+
+
+def _answer(response: "httpx.Response") -> Answer:
+    is_json = response.headers.get("content-type", "").startswith("application/json")
+    if not response.is_success:
+        said = _error(response.text) if is_json else None
+        if said is None:
+            raise Failed(
+                f"{response.url} answered {response.status_code} without an error of lapinq: is it a lapinq server?"
+            )
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            said += ": give --api-key or set LAPINQ_API_KEY"
+        kind = RefusedValue if response.status_code == HTTPStatus.BAD_REQUEST else Refused
+        raise kind(said, response.status_code)
+    if not is_json and response.content:
+        raise Failed(f"{response.url} did not answer with JSON: is it a lapinq server?")
+    return Answer(response.status_code, response.text, response.headers.get("x-next-cursor"))
+
+
+def _error(text: str) -> str | None:
+    try:
+        return msgspec.json.decode(text, type=_Body).error
+    except msgspec.DecodeError:
+        return None
+
+
+class _Body(msgspec.Struct):
+    error: str
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

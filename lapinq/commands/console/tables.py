@@ -1,0 +1,51 @@
+"""Lists: a table with headings and colours on a terminal, and aligned lines without them for programs."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lapinq.commands.console.terminal import plain
+
+STYLES = {
+    "completed": "green",
+    "alive": "green",
+    "active": "green",
+    "delivered": "green",
+    "running": "cyan",
+    "failed": "red",
+    "dead": "red",
+    "given_up": "red",
+    "expired": "magenta",
+    "cancelled": "magenta",
+    "quiet": "yellow",
+    "stopping": "yellow",
+    "late": "yellow",
+    "paused": "yellow",
+}
+"""How a terminal shows states of tasks, workers, queues and webhooks."""
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
+    """Prints `rows`, one per line; None is an empty cell. `nothing` says on standard error that there are none."""
+    if not rows:
+        click.echo(nothing, err=True)
+        return
+    cells = [["" if cell is None else plain(str(cell)).replace("\n", " ") for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich(headings, cells)
+        return
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    for row in cells:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_rich(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in cells:
+        table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
+    Console(highlight=False).print(table)

@@ -8,6 +8,7 @@ from lapinq.commands.console.api import Answer, api_flags, path, reached
 from lapinq.commands.console.json_output import json_flag, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text
+from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.tasks.state import Status
 
 _QUEUE = "/api/v1/queues/{}"
@@ -15,7 +16,7 @@ _name = click.argument("name")
 _COUNTS = [status.value for status in Status]
 
 
-@click.group()
+@click.group(cls=Group)
 def queue() -> None:
     """List, show, pause and resume queues."""
 

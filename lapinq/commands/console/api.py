@@ -17,6 +17,7 @@ import msgspec
 
 from lapinq.commands.console.failure import Failed, Refused, RefusedValue
 from lapinq.commands.console.operator import operator_name
+from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
 from lapinq_core.domain.database_url import is_database_url
 from lapinq_core.runtime import flags
@@ -32,7 +33,8 @@ BULK_TIMEOUT_SECONDS = 3600.0
 SERVER_VARIABLE = "LAPINQ_URL"
 _LOCAL_POOL_SIZE = 2
 
-api_flags = flags.group(
+api_flags = section(
+    "Server",
     click.option(
         "--server",
         metavar="URL",

@@ -23,5 +23,10 @@ def server_address(server_url: str, api_key: str | None) -> tuple[str, str | Non
     """
     if not isinstance(server_url, UnlessSet):
         return server_url, api_key
-    url = os.environ.get(URL) or str(server_url)
+    url = named_server() or str(server_url)
     return url, api_key if api_key is not None else os.environ.get(API_KEY) or None
+
+
+def named_server() -> str | None:
+    """The URL that the environment names: a server's or a database's."""
+    return os.environ.get(URL) or None

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from lapinq._client.environment import URL, named_server
 from lapinq.commands.console.failure import Failed, Refused, RefusedValue
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
@@ -30,7 +31,6 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 TIMEOUT_SECONDS = 60.0
 BULK_TIMEOUT_SECONDS = 3600.0
 """For calls that change many tasks and answer at the end."""
-SERVER_VARIABLE = "LAPINQ_URL"
 _LOCAL_POOL_SIZE = 2
 
 api_flags = section(
@@ -38,7 +38,7 @@ api_flags = section(
     click.option(
         "--server",
         metavar="URL",
-        help=f"Server to ask, instead of the database.  [env: {SERVER_VARIABLE}, if no database is named]",
+        help=f"Server to ask, instead of the database.  [env: {URL}, if no database is named]",
     ),
     flags.option("api_key", help="Key for --server."),
     flags.database("PostgreSQL to use"),
@@ -119,7 +119,7 @@ def path(template: str, *names: str) -> str:
 def reached(given: Mapping[str, object]) -> Generator[Api]:
     """The API, as the flags in `given` name it. An error ends the command with a message and an exit code."""
     flags_given = dict(given)
-    server = flags_given.pop("server", None)
+    server: Any = flags_given.pop("server", None)
     with explained():
         if server is not None and any(
             flags_given.get(name) for name in ("database_url", "data_dir", "pg_bin")
@@ -127,16 +127,15 @@ def reached(given: Mapping[str, object]) -> Generator[Api]:
             raise click.UsageError("give --server or the flags of a database, not both")
         settings = load_settings(os.environ, **flags_given)
         names_database = settings.database_url is not None or settings.data_dir is not None
-        url = os.environ.get(SERVER_VARIABLE) if server is None and not names_database else server
-        if url is None or url == "":
-            with _local(settings) as api:
+        url = named_server() if server is None and not names_database else server
+        if url is not None and not is_database_url(url):
+            with _remote(url, settings.api_key) as api:
                 yield api
-        elif isinstance(url, str) and is_database_url(url):
-            with _local(load_settings(os.environ, **{**flags_given, "database_url": url})) as api:
-                yield api
-        else:
-            with _remote(str(url), settings.api_key) as api:
-                yield api
+            return
+        if url is not None:
+            settings = load_settings(os.environ, **{**flags_given, "database_url": url})
+        with _local(settings) as api:
+            yield api
 
 
 @contextmanager

@@ -29,7 +29,9 @@ _COMMANDS = {
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },
     "Set up": {
-        "completion": Lazy("lapinq.commands.completion:completion", "Let a shell complete commands and flags."),
+        "completion": Lazy(
+            "lapinq.commands.completion:completion", "Let a shell complete commands and flags."
+        ),
     },
     "Database": {
         "migrate": Lazy("lapinq.commands.migrate:migrate", "Migrate the database's schema."),

@@ -141,10 +141,10 @@ def connect_sync(url: str, name: str) -> psycopg.Connection:
 
 
 @contextmanager
-def ended_after(connection: psycopg.Connection, seconds: float) -> Generator[None]:
+def ended_after(connection: psycopg.Connection | psycopg.AsyncConnection, seconds: float) -> Generator[None]:
     """Closes `connection` if the context takes longer, which then raises psycopg.OperationalError.
 
-    Nothing else interrupts a thread that waits for a server which accepts connections but doesn't answer.
+    Nothing else interrupts one that waits for a server which accepts connections but doesn't answer.
     """
     lock, is_over, is_cut = threading.Lock(), threading.Event(), threading.Event()
 

@@ -79,8 +79,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
 async def current(conn: psycopg.AsyncConnection) -> Alerts:
     """All current alerts."""
-    cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
-    unserved = [UnservedQueue(*row) for row in await cursor.fetchall()]
+    unserved = await find_unserved(conn)
     params = {
         "given_up": GIVEN_UP_SECONDS,
         "overdue": OVERDUE_SECONDS,
@@ -101,6 +100,12 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
         default_passwords=usernames,
         missing_partition=await missing_partition(conn),
     )
+
+
+async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
+    """Only `Alerts.unserved`."""
+    cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
+    return [UnservedQueue(*row) for row in await cursor.fetchall()]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:

@@ -17,6 +17,7 @@ from lapinq_api.metrics.gauges import Gauges
 from lapinq_api.metrics.scrapes import Scrapes
 from lapinq_api.overload.concurrency import ConcurrencyLimit, SourceLimit
 from lapinq_api.overload.database import Database
+from lapinq_api.overload.examinations import Examinations
 from lapinq_api.wire.admission import Admission
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
@@ -70,6 +71,7 @@ class State:
         self.previews = ConcurrencyLimit(MAX_PREVIEWS)
         self.viewers = ConcurrencyLimit(MAX_VIEWERS)
         self.unauthenticated = SourceLimit(MAX_UNAUTHENTICATED, MAX_UNAUTHENTICATED_PER_ADDRESS)
+        self.examinations = Examinations(settings)
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()
         self.refusals = RefusalLimits()

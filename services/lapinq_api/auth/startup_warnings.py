@@ -2,11 +2,9 @@
 
 import logging
 
+from lapinq_core.doctor.access import MIN_KEY
 from lapinq_core.domain.host_names import is_loopback
 from lapinq_core.runtime.settings import Settings
-
-MIN_KEY = 20
-"""Characters of the API key in the settings. A shorter one causes a warning."""
 
 log = logging.getLogger(__name__)
 

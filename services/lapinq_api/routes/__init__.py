@@ -1,6 +1,6 @@
 """The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
-from lapinq_api.routes.operating import description, health, metrics, webhooks, workers
+from lapinq_api.routes.operating import description, doctor, health, metrics, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, results, tasks, why
@@ -23,6 +23,7 @@ _DESCRIBED = (
     *users.OPERATIONS,
     *user_sessions.OPERATIONS,
     *account.OPERATIONS,
+    *doctor.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
 )

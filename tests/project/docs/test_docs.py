@@ -16,6 +16,8 @@ import pytest
 from lapinq._client import environment
 from lapinq.cli import cli
 from lapinq_core.command_line.help_page import Context
+from lapinq_core.doctor import connections
+from lapinq_core.doctor.examination import CHECKS
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.settings import SECRETS, Settings, variable
@@ -214,6 +216,22 @@ def test_the_chart_has_the_same_moves() -> None:
 def test_every_status_is_explained() -> None:
     explained = {cells[0].strip("`") for cells in rows(section(STATES, "Statuses"))}
     assert explained == set(Status)
+
+
+# The doctor
+
+
+def test_every_check_of_the_doctor_is_explained() -> None:
+    explained = re.findall(r"^### `(\w+)`$", (DOCS / "operate" / "doctor.md").read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(CHECKS)
+
+
+def test_the_doctor_counts_the_connections_that_the_page_tells() -> None:
+    table = rows(section((DOCS / "operate" / "pooler.md").read_text(), "How many connections"))
+    told = {name: cells for name, *cells in table}
+    assert told["worker"][:2] == [str(connections.WORKER), str(connections.WORKER_DIRECT)]
+    assert told["scheduler"][:2] == [str(connections.SCHEDULER), str(connections.SCHEDULER_DIRECT)]
+    assert told["`lapinq-api`"][1] == str(connections.API_LISTENS)
 
 
 # Promises

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,15 +25,18 @@ POOL_SIZE = 20
 
 
 @contextmanager
-def pooler(url: str, size: int = POOL_SIZE) -> Generator[str]:
-    """The URL of the database at `url`, through a pooler of `size` that lives as long as the context."""
+def pooler(url: str, size: int = POOL_SIZE, **settings: str) -> Generator[str]:
+    """The URL of the database at `url`, through a pooler of `size` that lives as long as the context.
+
+    `settings` differ from those of the file.
+    """
     assert PROGRAM is not None
     directory = Path(tempfile.mkdtemp(prefix="lapinq-pgbouncer-"))
     try:
         user = _user(url)
         if os.geteuid() == 0:
             os.chown(directory, user, -1)
-        (directory / "pgbouncer.ini").write_text(_config(url, directory, size))
+        (directory / "pgbouncer.ini").write_text(_config(url, directory, size, settings))
         (directory / "pgbouncer.ini").chmod(0o644)
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -54,7 +57,7 @@ def pooler(url: str, size: int = POOL_SIZE) -> Generator[str]:
         shutil.rmtree(directory)
 
 
-def _config(url: str, directory: Path, size: int) -> str:
+def _config(url: str, directory: Path, size: int, settings: Mapping[str, str]) -> str:
     """Ours, but for where things are and who may come in: everybody who gets to the socket."""
     target = conninfo_to_dict(url)
     place = " ".join(
@@ -72,6 +75,7 @@ def _config(url: str, directory: Path, size: int) -> str:
         unix_socket_dir=str(directory),
         auth_type="any",
         default_pool_size=str(size),
+        **settings,
     )
     del config["pgbouncer"]["auth_file"]
     written = io.StringIO()

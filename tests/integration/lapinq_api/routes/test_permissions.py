@@ -109,6 +109,7 @@ TRIES = {
     "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200),
     "POST /api/v1/workers/{id}/resume": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200),
     "POST /api/v1/workers/{id}/stop": Try(Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404),
+    "GET /api/v1/doctor": Try(Act.STEER_WORKERS, "/api/v1/doctor", 200),
     "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?limit=1", 200),
     "GET /api/v1/webhooks/{id}": Try(Act.READ, "/api/v1/webhooks/{webhook}", 200),
     "POST /api/v1/webhooks/{id}/resend": Try(Act.REQUEUE, "/api/v1/webhooks/{webhook}/resend", 200),

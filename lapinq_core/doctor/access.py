@@ -1,0 +1,90 @@
+"""Who can get in: the default password, an open API, secrets. All but the first are about this process's settings."""
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.doctor.finding import Finding, error, info, ok, warning
+from lapinq_core.doctor.wording import names
+from lapinq_core.domain.host_names import is_loopback
+from lapinq_core.runtime.settings import Settings
+
+_PACKAGE = "lapinq_core.doctor"
+
+MIN_KEY = 20
+"""Characters of the API key in the settings. A shorter one can be guessed."""
+
+
+def _is_exposed(settings: Settings) -> bool:
+    """Whether other machines reach the API, directly or through a proxy."""
+    return not is_loopback(settings.host) or bool(settings.trusted_proxies)
+
+
+async def check_default_password(conn: psycopg.AsyncConnection, settings: Settings) -> list[Finding]:
+    cursor = await conn.execute(sql(_PACKAGE, "default_passwords"))
+    users = [name for (name,) in await cursor.fetchall()]
+    if not users:
+        return ok("no user has the default password")
+    made = error if _is_exposed(settings) else warning
+    return [
+        made(
+            f"the default password is still in use, by {names(users)}",
+            f"Log in and change it, or run lapinq user password {users[0]}.",
+        )
+    ]
+
+
+def check_open_api(settings: Settings) -> list[Finding]:
+    place = settings.host or "this machine"
+    if not settings.is_open:
+        found: list[Finding] = []
+        if settings.api_key is not None and len(settings.api_key) < MIN_KEY:
+            found.append(
+                warning(
+                    f"LAPINQ_API_KEY has fewer than {MIN_KEY} characters, and guessing it gives full access",
+                    "Use a long one: openssl rand -hex 32.",
+                )
+            )
+        return found or ok("the API wants a key or a session")
+    found = [
+        error(
+            f"the API is open to everyone who can reach {place}, and enqueueing runs code on the workers",
+            "Set LAPINQ_API_KEY, or LAPINQ_REQUIRE_AUTH=true with named keys.",
+        )
+        if _is_exposed(settings)
+        else info(
+            f"the API answers everyone on this machine without a key ({place})",
+            "Set LAPINQ_API_KEY before others can reach it, or if others use this machine.",
+        )
+    ]
+    if settings.redact:
+        found.append(
+            warning(
+                "LAPINQ_REDACT hides nothing from callers who do not log in, because the API is open",
+                "Set LAPINQ_API_KEY or LAPINQ_REQUIRE_AUTH.",
+            )
+        )
+    return found
+
+
+def check_session_secret(settings: Settings) -> list[Finding]:
+    if settings.session_secret is not None:
+        return ok("LAPINQ_SESSION_SECRET is set")
+    made = warning if _is_exposed(settings) else info
+    return [
+        made(
+            "LAPINQ_SESSION_SECRET is not set: everybody is logged out at each restart, and sessions work on one server"
+            " only",
+            "Set it to the same secret on all servers: openssl rand -hex 32.",
+        )
+    ]
+
+
+def check_allowed_modules(settings: Settings) -> list[Finding]:
+    if settings.allowed_modules:
+        return ok(f"tasks may come from {names(settings.allowed_modules)} only")
+    return [
+        info(
+            "LAPINQ_ALLOWED_MODULES is not set here: who may enqueue can call any function that a worker can import",
+            "Set it on servers and workers, such as LAPINQ_ALLOWED_MODULES=shop,shop.*.",
+        )
+    ]

@@ -1,0 +1,39 @@
+"""Whether the role may do what API, workers and schedulers do, including creating partitions."""
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.doctor.finding import Finding, error, ok
+from lapinq_core.doctor.wording import names
+from lapinq_core.runtime.settings import Settings
+
+_PACKAGE = "lapinq_core.doctor"
+
+
+async def check_privileges(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
+    row = await (await conn.execute(sql(_PACKAGE, "privileges"))).fetchone()
+    assert row is not None
+    role, owner, schema, may_create, unreadable, unowned = row
+    found: list[Finding] = []
+    if unreadable:
+        found.append(
+            error(
+                f"the role {role} may not use all of lapinq's tables, sequences and functions: {names(unreadable)}",
+                f"Connect as {owner}, who owns the tables, or GRANT {owner} TO {role}.",
+            )
+        )
+    if unowned:
+        found.append(
+            error(
+                f"the role {role} does not own {names(unowned)}, so it cannot create and drop partitions",
+                f"Connect as {owner}, or GRANT {owner} TO {role}.",
+            )
+        )
+    if not may_create:
+        found.append(
+            error(
+                f"the role {role} may not create tables in the schema {schema}, so it cannot create partitions",
+                f"GRANT CREATE ON SCHEMA {schema} TO {role}.",
+            )
+        )
+    return found or ok(f"the role {role} may do everything it needs")

@@ -1,0 +1,68 @@
+"""Whether lapinq's schema is there, fits this release and is whole."""
+
+import psycopg
+
+from lapinq_core.db.migrate import head_revision
+from lapinq_core.db.statements import sql
+from lapinq_core.doctor.finding import Finding, error, info, ok, warning
+from lapinq_core.doctor.wording import names
+from lapinq_core.runtime.settings import Settings
+
+_PACKAGE = "lapinq_core.doctor"
+_MIGRATE = "Run lapinq migrate with this release."
+
+
+async def check_schema(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
+    head, current = head_revision(), await _revision(conn)
+    if current is None:
+        return [await _why_missing(conn)]
+    if current < head:
+        return [error(f"the schema is at revision {current}, this release needs {head}", _MIGRATE)]
+    found: list[Finding] = []
+    if current > head:
+        found.append(
+            info(
+                f"the schema is at revision {current}, from a newer release than this one, which knows {head}",
+                "Update this program. A release runs on the schema of the next one, not of later ones.",
+            )
+        )
+    cursor = await conn.execute(sql(_PACKAGE, "invalid_indexes"))
+    invalid = [name for (name,) in await cursor.fetchall()]
+    if invalid:
+        found.append(
+            warning(
+                f"indexes are invalid, so no query uses them: {names(invalid)}",
+                "REINDEX INDEX CONCURRENTLY each of them.",
+            )
+        )
+    return found or ok(f"the schema is at revision {current}")
+
+
+async def is_usable(conn: psycopg.AsyncConnection) -> bool:
+    """Whether the statements of this release work on it."""
+    current = await _revision(conn)
+    return current is not None and current >= head_revision()
+
+
+async def _revision(conn: psycopg.AsyncConnection) -> str | None:
+    cursor = await conn.execute(sql(_PACKAGE, "has_schema"))
+    if await cursor.fetchone() != (True,):
+        return None
+    row = await (await conn.execute(sql(_PACKAGE, "revision"))).fetchone()
+    return row[0] if row else None
+
+
+async def _why_missing(conn: psycopg.AsyncConnection) -> Finding:
+    row = await (await conn.execute(sql(_PACKAGE, "hidden_schema"))).fetchone()
+    if row is None:
+        return error("lapinq is not installed in this database", _MIGRATE)
+    schema, may_use = row
+    where = f"lapinq's tables are in the schema {schema}, "
+    if not may_use:
+        return error(
+            f"{where}which this role may not use", f"Connect as its owner, or GRANT USAGE ON SCHEMA {schema}."
+        )
+    return error(
+        f"{where}which is not on the search path",
+        f"ALTER ROLE … SET search_path = {schema}, or connect as the role that owns the tables.",
+    )

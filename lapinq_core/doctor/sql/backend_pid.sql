@@ -1,0 +1,2 @@
+-- The process of the server that answers. Locks nothing.
+SELECT pg_backend_pid()

@@ -1,0 +1,2 @@
+-- Whether there are webhooks, sent or pending. Locks nothing.
+SELECT EXISTS (SELECT FROM lapinq_webhooks)

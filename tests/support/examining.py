@@ -1,0 +1,27 @@
+"""Asks the doctor, and finds what it says of one check."""
+
+import asyncio
+from typing import Any
+
+from lapinq_core.doctor.examination import examine
+from lapinq_core.doctor.finding import CheckResult, Severity
+from lapinq_core.runtime.settings import Settings
+
+BAD = {Severity.WARNING, Severity.ERROR}
+
+
+def examined(url: str | None, **settings: Any) -> dict[str, list[CheckResult]]:
+    """The findings by check, of a process with these settings."""
+    report = asyncio.run(examine(Settings(database_url=url, **settings)))
+    found: dict[str, list[CheckResult]] = {}
+    for result in report.checks:
+        found.setdefault(result.check, []).append(result)
+        assert (result.remedy is None) == (result.status is Severity.OK), result
+    assert report.ok == (not any(result.status in BAD for result in report.checks))
+    return found
+
+
+def one(url: str | None, check: str, **settings: Any) -> tuple[str, str]:
+    """The status and the message of the only finding of `check`."""
+    (found,) = examined(url, **settings)[check]
+    return found.status, found.message

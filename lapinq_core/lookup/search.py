@@ -10,9 +10,11 @@ stuck in them is cancelled, and the search scans the table of all tasks instead.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -38,6 +40,11 @@ MAX_COUNTED = 10_000
 INITIAL_WINDOW = 500
 _FIRST = "00000000-0000-0000-0000-000000000000"
 _LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+
+T = TypeVar("T")
+Load = Callable[[psycopg.AsyncConnection, list[str]], Awaitable[T]]
+"""Reads the tasks with these ids."""
 
 
 class TaskOrder(StrEnum):
@@ -103,19 +110,13 @@ async def search(
     `conn` is in no transaction. Raises `InvalidValue` for an invalid cursor.
     """
     narrowed = as_filter(chosen)
-    if _is_void(narrowed):
+    if is_void(narrowed):
         return Found([], None, None)
     if chosen.order is TaskOrder.LONGEST_RUNNING:
         return await _longest_running(conn, narrowed, chosen.before, limit, seconds)
     narrowed = msgspec.structs.replace(narrowed, before=_read_id(chosen.before))
     scan = BackwardScan(narrowed, limit + 1, limit + 1, window, seconds)
-    try:
-        async with conn.transaction():
-            await conn.execute(SETTINGS)
-            ids = await scan.run(conn)
-            lines = await inspect.task_lines(conn, ids[:limit])
-    except pg.QueryCanceled:
-        lines = await _by_all_tasks(conn, scan, limit)
+    lines = await run_scan(conn, scan, limit, inspect.task_lines)
     if scan.matched > limit:
         return Found(lines, scan.ids[limit - 1], None)
     if scan.is_over:
@@ -134,7 +135,7 @@ async def count(
 ) -> Count:
     """How many tasks match on all pages: exact if filtered by queue and status only, else up to `cap`."""
     narrowed = as_filter(chosen)
-    if _is_void(narrowed):
+    if is_void(narrowed):
         return Count(0, is_exact=True, is_capped=False)
     if narrowed == TaskFilter(queue=narrowed.queue, status=narrowed.status):
         return Count(await _count_exactly(conn, narrowed), is_exact=True, is_capped=False)
@@ -144,17 +145,28 @@ async def count(
             await conn.execute(SETTINGS)
             await scan.run(conn)
     except pg.QueryCanceled:
-        await _by_all_tasks(conn, scan, 0)
+        await _by_all_tasks(conn, scan)
     is_capped = scan.matched > cap
     return Count(min(scan.matched, cap), scan.is_over and not is_capped, is_capped)
 
 
-async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int) -> list[TaskLine]:
+async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int, load: Load[T]) -> T:
+    """Runs the scan; returns what `load` makes of the first `limit` ids found, from the same snapshot."""
+    try:
+        async with conn.transaction():
+            await conn.execute(SETTINGS)
+            ids = await scan.run(conn)
+            return await load(conn, ids[:limit])
+    except pg.QueryCanceled:
+        await _by_all_tasks(conn, scan)
+        return await load(conn, scan.ids[:limit])
+
+
+async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan) -> None:
     with suppress(pg.QueryCanceled):
         async with conn.transaction():
             await conn.execute(SETTINGS)
             await scan.run_over_all_tasks(conn)
-    return await inspect.task_lines(conn, scan.ids[:limit])
 
 
 async def _longest_running(
@@ -187,7 +199,7 @@ async def _count_exactly(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> i
     return sum(counted.values()) if chosen.status is None else counted[chosen.status]
 
 
-def _is_void(chosen: TaskFilter) -> bool:
+def is_void(chosen: TaskFilter) -> bool:
     """Whether nothing can match: an unfinished task has no result, a pending one no worker."""
     has_end = bool(given(chosen, OF_THE_END))
     match chosen.status:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import psycopg
@@ -88,21 +88,15 @@ async def list_tasks(
 
     At most `limit`; fewer if together they would exceed `max_bytes`, where the statement is stopped.
     """
-    objects: list[str] = []
-    size = 0
-    last: str | None = None
-    more = False
-    query = _task_objects(pick_tasks(chosen, limit + 1))
-    async with conn.cursor() as cursor, aclosing(_streamed(cursor, query, chosen)) as rows:
-        async for task_id, text in rows:
-            size += len(text.encode())
-            more = len(objects) == limit or (bool(objects) and size > max_bytes)
-            if not more:
-                objects.append(text)
-                last = task_id
-            elif len(objects) < limit:
-                break  # else it was the last row anyway
-    return objects, last if more else None
+    return await _page(conn, pick_tasks(chosen, limit + 1), msgspec.structs.asdict(chosen), limit, max_bytes)
+
+
+async def list_these(
+    conn: psycopg.AsyncConnection, ids: Sequence[str], max_bytes: int = MAX_PAGE_BYTES
+) -> tuple[list[str], str | None]:
+    """As `list_tasks`, for those of `ids` that exist."""
+    picked = psql.SQL("SELECT unnest(%(ids)s::uuid[]) AS id ORDER BY id DESC")
+    return await _page(conn, picked, {"ids": list(ids)}, len(ids), max_bytes) if ids else ([], None)
 
 
 async def get_result(conn: psycopg.AsyncConnection, task_id: str) -> tuple[Status, str] | None:
@@ -123,12 +117,12 @@ async def get_results(conn: psycopg.AsyncConnection, ids: Sequence[str]) -> dict
     return {task_id: (Status(status), result) for task_id, status, result in await cursor.fetchall()}
 
 
-async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+async def get_attempts(conn: psycopg.AsyncConnection, task_id: str, limit: int = MAX_ATTEMPTS) -> str | None:
     """The attempts of a task as a JSON array, in the order they ended; None for an unknown id.
 
-    At most the latest `MAX_ATTEMPTS`, and the running one.
+    At most the latest `limit`, and the running one.
     """
-    params = {"id": task_id, "limit": MAX_ATTEMPTS}
+    params = {"id": task_id, "limit": limit}
     row = await (await conn.execute(sql(_PACKAGE, "attempts"), params, prepare=True)).fetchone()
     return row[0] if row else None
 
@@ -176,11 +170,31 @@ async def _lines(
     return [TaskLine(row[0], Status(row[1]), *row[2:]) for row in await cursor.fetchall()]
 
 
+async def _page(
+    conn: psycopg.AsyncConnection, picked: psql.Composable, params: dict[str, Any], limit: int, max_bytes: int
+) -> tuple[list[str], str | None]:
+    objects: list[str] = []
+    size = 0
+    last: str | None = None
+    more = False
+    query = _task_objects(picked)
+    async with conn.cursor() as cursor, aclosing(_streamed(cursor, query, params)) as rows:
+        async for task_id, text in rows:
+            size += len(text.encode())
+            more = len(objects) == limit or (bool(objects) and size > max_bytes)
+            if not more:
+                objects.append(text)
+                last = task_id
+            elif len(objects) < limit:
+                break  # else it was the last row anyway
+    return objects, last if more else None
+
+
 def _streamed(
-    cursor: psycopg.AsyncCursor, query: psql.Composed, chosen: TaskFilter
+    cursor: psycopg.AsyncCursor, query: psql.Composed, params: dict[str, Any]
 ) -> AsyncGenerator[tuple[str, str]]:
     """The rows as they arrive; closing it stops the statement."""
-    rows = cursor.stream(query, msgspec.structs.asdict(chosen))
+    rows = cursor.stream(query, params)
     return cast("AsyncGenerator[tuple[str, str]]", rows)  # the driver declares an iterator alone
 
 

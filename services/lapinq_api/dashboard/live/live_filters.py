@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from lapinq_api.operations.filters.task import ids_beginning_with
+from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.filters import TaskFilter, literally

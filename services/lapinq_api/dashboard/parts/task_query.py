@@ -9,8 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from lapinq_api.operations.filters.bulk import check_kind, read_bulk_filter, read_worker_id, with_pattern
-from lapinq_api.operations.filters.task import MAX_TEXT, ids_beginning_with
+from lapinq_api.operations.filters.task import read_filter, with_pattern
+from lapinq_api.operations.filters.task_values import (
+    MAX_TEXT,
+    check_kind,
+    ids_beginning_with,
+    read_worker_id,
+)
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
@@ -68,7 +73,7 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
         if at := moment_of(name, query.get(name), now):
             query[name] = at.isoformat()
     try:
-        read_bulk_filter(query)
+        read_filter(query)
     except InvalidValue:
         return None
     return query

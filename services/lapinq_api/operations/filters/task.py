@@ -1,101 +1,126 @@
-"""Filters of tasks: the query parameters, and reading them."""
+"""Filters of tasks: the query parameters of lists and bulk calls, and reading them.
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from uuid import UUID
+They are those of the dashboard's search, so a call can name exactly the tasks that a search shows, on all its pages.
+"""
+
+import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
-from lapinq_api.operations.paging import cursor_parameter, wrong_cursor
-from lapinq_core.domain.errors import InvalidValue
+from lapinq_api.operations.filters.task_values import (
+    BEGIN_OF_ID,
+    CURSOR,
+    MAX_TEXT,
+    check_kind,
+    ids_beginning_with,
+    read_cursor,
+    read_status,
+    read_text,
+    read_worker_id,
+)
+from lapinq_api.operations.paging import LIMIT, cursor_parameter
+from lapinq_api.wire.query import moment
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.tasks.filters import TaskFilter, containing
+from lapinq_core.lookup.search import Search, as_filter
+from lapinq_core.tasks.filters import TaskFilter, containing, pattern_of
 
-MAX_TEXT = 1000
+
+def read_page(query: dict[str, str]) -> TaskFilter:
+    """The filter in `query`, from its cursor on. Raises `InvalidValue`."""
+    return msgspec.structs.replace(read_filter(query), before=read_cursor(query.get("cursor")))
 
 
 def read_filter(query: dict[str, str]) -> TaskFilter:
     """The filter in `query`. Raises `InvalidValue`."""
-    queue, name, status, cursor = (query.get(key) for key in ("queue", "task_name", "status", "cursor"))
-    if queue is not None:
-        check_name("queue", queue)
-    if name is not None:
-        check_name("task_name", name)
-    if status is not None and status not in set(Status):
-        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
-    return TaskFilter(
-        queue=queue,
-        status=Status(status) if status else None,
-        task_name=containing(name) if name else None,
-        args=_read_text("args", query),
-        result=_read_text("result", query),
-        error=_read_text("error", query),
-        before=_read_cursor(cursor) if cursor is not None else None,
+    for name in ("queue", "task_name", "name"):
+        if name in query:
+            check_name(name, query[name])
+    if (worker := query.get("worker")) is not None:
+        worker = read_worker_id(worker)
+    if (kind := query.get("error_kind")) is not None:
+        check_kind(kind)
+    first, last = ids_beginning_with(query["id"]) if "id" in query else (None, None)
+    return as_filter(
+        with_pattern(
+            Search(
+                queue=query.get("queue"),
+                status=read_status(query.get("status")),
+                task_name=containing(query["task_name"]) if "task_name" in query else None,
+                name=query.get("name"),
+                args=read_text("args", query),
+                result=read_text("result", query),
+                error=read_text("error", query),
+                error_kind=kind,
+                worker=worker,
+                first=first,
+                last=last,
+                since=moment("since", query.get("since")),
+                until=moment("until", query.get("until")),
+            )
+        )
     )
 
 
-def ids_beginning_with(text: str) -> tuple[str, str]:
-    """The lowest and the highest id that start with `text`. Raises `InvalidValue`."""
-    text = text.strip().lower()
-    if not _BEGIN.fullmatch(text):
-        raise InvalidValue("id", "must be the start of a task id")
-    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
+def with_pattern(chosen: Search) -> Search:
+    """The same search with a pattern for its kind of error: a pattern rules out most other errors faster."""
+    if chosen.error_kind is None or chosen.error is not None:
+        return chosen
+    return msgspec.structs.replace(chosen, error=pattern_of(chosen.error_kind))
 
 
-def cursor_after(last: str) -> str:
-    """The `cursor` after the task `last`."""
-    return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
+_TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
 
-
-def _read_text(name: str, query: dict[str, str]) -> str | None:
-    text = query.get(name)
-    if text is None:
-        return None
-    # Every text contains the empty one, and nobody means to delete everything by an empty filter.
-    if not 1 <= len(text) <= MAX_TEXT:
-        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters")
-    if "\0" in text:
-        raise InvalidValue(name, "must not contain the character NUL")
-    return containing(text)
-
-
-def _read_cursor(text: str) -> str:
-    if not _CURSOR.fullmatch(text):
-        raise wrong_cursor()
-    return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
-
-
-_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
-_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
-"""A pattern for the start of an id."""
-_BEGIN = re.compile(BEGIN_OF_ID)
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{22}")
-TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
-
-QUEUE = Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA)
 STATUS = Parameter(
     name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
 )
-TASK_NAME = Parameter(
-    name="task_name",
-    description="Only task names that contain this, ignoring case (ILIKE).",
-    schema=NAME_SCHEMA,
+FILTERS = (
+    Parameter(name="queue", description="Only this queue.", schema=NAME_SCHEMA),
+    Parameter(
+        name="task_name",
+        description="Only task names that contain this, ignoring case (ILIKE).",
+        schema=NAME_SCHEMA,
+    ),
+    Parameter(name="name", description="Only tasks with exactly this name.", schema=NAME_SCHEMA),
+    Parameter(
+        name="args",
+        description="Only tasks whose positional arguments contain this as JSON text (ILIKE).",
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="result",
+        description="Only tasks whose result contains this as JSON text (ILIKE).",
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(name="error", description="Only tasks whose error contains this (ILIKE).", schema=_TEXT_SCHEMA),
+    Parameter(
+        name="error_kind",
+        description=(
+            "Only tasks that ended with an error whose first line equals this, after every number, id and"
+            " quoted part is replaced by `*`."
+        ),
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="id",
+        description="Only tasks whose id starts with this.",
+        schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
+    ),
+    Parameter(
+        name="worker",
+        description="Only tasks that this worker runs or ran last.",
+        schema={"type": "string", "format": "uuid"},
+    ),
+    Parameter(
+        name="since",
+        description="Only tasks enqueued at or after this time.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+    Parameter(
+        name="until",
+        description="Only tasks enqueued before this time.",
+        schema={"type": "string", "format": "date-time"},
+    ),
 )
-ARGS = Parameter(
-    name="args",
-    description="Only tasks whose positional arguments contain this as JSON text (ILIKE).",
-    schema=TEXT_SCHEMA,
-)
-RESULT = Parameter(
-    name="result",
-    description="Only tasks whose result contains this as JSON text (ILIKE).",
-    schema=TEXT_SCHEMA,
-)
-ERROR = Parameter(
-    name="error",
-    description="Only tasks whose error contains this (ILIKE).",
-    schema=TEXT_SCHEMA,
-)
-CURSOR = cursor_parameter(_CURSOR.pattern)
+"""All filters except the status, which some calls fix."""
+PAGE = (LIMIT, cursor_parameter(CURSOR))

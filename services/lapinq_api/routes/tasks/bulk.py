@@ -8,8 +8,7 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import audit_entry, require
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.operations.filters.bulk import FILTERS, read_bulk_filter
-from lapinq_api.operations.filters.task import STATUS
+from lapinq_api.operations.filters.task import FILTERS, STATUS, read_filter
 from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -128,7 +127,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     actor = require(request, kind.permission, query.get("queue"))
     if kind.status is not None and query.get("status", kind.status) != kind.status:
         raise InvalidValue("status", kind.refusal)
-    chosen = read_bulk_filter(query)
+    chosen = read_filter(query)
     if kind.status is not None:
         chosen = msgspec.structs.replace(chosen, status=kind.status, is_delayed=kind.is_delayed)
     state.payloads.for_(actor).check_search(query)

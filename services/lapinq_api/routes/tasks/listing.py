@@ -7,41 +7,32 @@ from starlette.responses import Response
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.operations.bodies.objects import TaskObject
 from lapinq_api.operations.endpoint import Answer, Handler, Needs, Operation, query_of
-from lapinq_api.operations.filters.task import (
-    ARGS,
-    CURSOR,
-    ERROR,
-    QUEUE,
-    RESULT,
-    STATUS,
-    TASK_NAME,
-    cursor_after,
-    read_filter,
-)
-from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
+from lapinq_api.operations.filters.task import FILTERS, PAGE, STATUS, read_page
+from lapinq_api.operations.filters.task_values import cursor_after
+from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, read_limit
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.tasks import inspect
+from lapinq_core.lookup import listing
 from lapinq_core.tasks.filters import TaskFilter
 
 
 async def list_tasks(state: State, request: Request) -> Response:
     query = query_of(request)
-    return await _page(state, request, query, read_filter(query))
+    return await _page(state, request, query, read_page(query))
 
 
 async def list_failed(state: State, request: Request) -> Response:
     query = query_of(request)
-    chosen = msgspec.structs.replace(read_filter(query), status=Status.FAILED)
+    chosen = msgspec.structs.replace(read_page(query), status=Status.FAILED)
     return await _page(state, request, query, chosen)
 
 
 async def _page(state: State, request: Request, query: dict[str, str], chosen: TaskFilter) -> Response:
     view = state.payloads.for_(actor_of(request))
     view.check_search(query)
-    objects, last = await state.database.scan(inspect.list_tasks, chosen, read_limit(query))
+    objects, last = await state.database.scan(listing.list_tasks, chosen, read_limit(query))
     headers = {CURSOR_HEADER: cursor_after(last)} if last else None
     return Json(await view.encoded(f"[{','.join(objects)}]"), headers=headers)
 
@@ -67,7 +58,7 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="tasks",
         summary="List tasks, newest first",
-        parameters=(QUEUE, STATUS, TASK_NAME, ARGS, RESULT, ERROR, LIMIT, CURSOR),
+        parameters=(*FILTERS, STATUS, *PAGE),
         answers={200: _tasks(list_tasks)},
     ),
     Operation(
@@ -78,7 +69,7 @@ OPERATIONS = (
         tag="tasks",
         summary="List failed tasks, newest first",
         description="The dead letter queue: tasks that failed with no retry left.",
-        parameters=(QUEUE, TASK_NAME, ARGS, ERROR, LIMIT, CURSOR),
+        parameters=(*FILTERS, *PAGE),
         answers={200: _tasks(list_failed)},
     ),
 )

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.operations.bodies.objects import AttemptObject, TaskObject
-from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.operations.shown_payloads import about_task
 from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_task
 from lapinq_api.routes.tasks.actions import (
@@ -20,7 +20,9 @@ from lapinq_api.routes.tasks.actions import (
 )
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
+from lapinq_api.wire.query import whole_number
 from lapinq_core.tasks import inspect
+from lapinq_core.tasks.inspect import MAX_ATTEMPTS
 
 
 async def get_task(state: State, request: Request) -> Response:
@@ -32,7 +34,10 @@ async def get_task(state: State, request: Request) -> Response:
 
 async def get_attempts(state: State, request: Request) -> Response:
     which = task_id(request)
-    found = await state.database.run(inspect.get_attempts, which)
+    limit = whole_number(
+        "limit", query_of(request).get("limit"), MAX_ATTEMPTS, lowest=1, highest=MAX_ATTEMPTS
+    )
+    found = await state.database.run(inspect.get_attempts, which, limit)
     if found is None:
         raise unknown_task()
     return Json(await about_task(state, request, which, found))
@@ -78,7 +83,14 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="tasks",
         summary="List a task's attempts",
-        parameters=(TASK_ID,),
+        parameters=(
+            TASK_ID,
+            Parameter(
+                name="limit",
+                description="Most to answer, the latest, besides the running one.",
+                schema={"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS, "default": MAX_ATTEMPTS},
+            ),
+        ),
         answers={
             200: Answer(
                 description="The attempts, in the order in which they ended.", body=list[AttemptObject]

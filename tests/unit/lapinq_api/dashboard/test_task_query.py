@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_api.dashboard.parts.task_query import bulk_query, moment_of, read_search
-from lapinq_api.operations.filters.bulk import read_bulk_filter
+from lapinq_api.operations.filters.task import read_filter
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.search import Search, TaskOrder, as_filter
@@ -94,7 +94,7 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
 def test_a_call_for_all_that_is_found_is_for_just_that(parameters: dict[str, str]) -> None:
     query = bulk_query(parameters, NOW)
     assert query is not None
-    assert read_bulk_filter(query) == as_filter(read_search(parameters, NOW))
+    assert read_filter(query) == as_filter(read_search(parameters, NOW))
 
 
 @pytest.mark.parametrize("parameters", [{"sort": "longest"}, {"task_name": "%" * 200}, {"args": "_" * 501}])

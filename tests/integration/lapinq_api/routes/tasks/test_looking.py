@@ -1,6 +1,7 @@
 """Looking at tasks and queues over HTTP."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -92,6 +93,37 @@ def test_the_list_takes_its_filters_from_the_query(api: httpx.Client, made: dict
     for status, task_id in made.items():
         assert ids(status=status.value) == [task_id]
         assert ids(status=status.value, queue="default", task_name="add", limit=1000) == [task_id]
+
+
+def test_the_list_takes_the_filters_of_bulk_calls(api: httpx.Client, made: dict[Status, str]) -> None:
+    failed = made[Status.FAILED]
+    task = api.get(f"/api/v1/tasks/{failed}").json()
+    hour = timedelta(hours=1)
+    before, after = ((datetime.fromisoformat(task["created_at"]) + by).isoformat() for by in (-hour, hour))
+    newest_first = sorted(made.values(), reverse=True)
+    for query, expected in (
+        ({"since": before, "until": after}, newest_first),
+        ({"since": after}, []),
+        ({"until": before}, []),
+        ({"name": "add"}, newest_first),
+        ({"name": "ad"}, []),
+        ({"id": failed}, [failed]),
+        ({"id": failed[:13], "status": "failed"}, [failed]),
+        ({"id": failed, "queue": "other"}, []),
+        ({"worker": task["worker_id"], "status": "failed"}, [failed]),
+        ({"worker": failed}, []),
+        ({"error_kind": "ValueError: no"}, [failed]),
+        ({"error_kind": "ValueError"}, []),
+        ({"status": "pending", "error": "no"}, []),
+    ):
+        listed = api.get("/api/v1/tasks", params=query)
+        assert (listed.status_code, [one["id"] for one in listed.json()]) == (200, expected), query
+        if "status" not in query:
+            dead = api.get("/api/v1/tasks/failed", params=query).json()
+            assert [one["id"] for one in dead] == [one for one in expected if one == failed], query
+    for query in ({"id": "x"}, {"since": "yesterday"}, {"worker": "w"}, {"name": ""}, {"error_kind": ""}):
+        refused = api.get("/api/v1/tasks", params=query)
+        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, next(iter(query)))
 
 
 def test_the_cursor_leads_through_all_pages(api: httpx.Client, made: dict[Status, str]) -> None:

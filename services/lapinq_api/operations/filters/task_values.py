@@ -1,0 +1,76 @@
+"""Reads single values of filters of tasks, as requests send them. All raise `InvalidValue`."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from uuid import UUID
+
+from lapinq_api.operations.paging import wrong_cursor
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.state import Status
+from lapinq_core.tasks.filters import containing
+
+MAX_TEXT = 1000
+BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
+"""A pattern for the start of an id."""
+CURSOR = "[A-Za-z0-9_-]{22}"
+"""A pattern for a cursor."""
+
+
+def ids_beginning_with(text: str) -> tuple[str, str]:
+    """The lowest and the highest id that start with `text`."""
+    text = text.strip().lower()
+    if not _BEGIN.fullmatch(text):
+        raise InvalidValue("id", "must be the start of a task id")
+    return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
+
+
+def read_status(text: str | None) -> Status | None:
+    if text is not None and text not in set(Status):
+        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
+    return Status(text) if text else None
+
+
+def read_text(name: str, query: dict[str, str]) -> str | None:
+    """The pattern for what contains the text."""
+    text = query.get(name)
+    if text is None:
+        return None
+    # Every text contains the empty one, and nobody means to delete everything by an empty filter.
+    if not 1 <= len(text) <= MAX_TEXT:
+        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters")
+    if "\0" in text:
+        raise InvalidValue(name, "must not contain the character NUL")
+    return containing(text)
+
+
+def read_worker_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise InvalidValue("worker", "must be a worker's id")
+    return str(UUID(text))
+
+
+def check_kind(text: str) -> None:
+    """`text` can be a kind of error."""
+    if not 1 <= len(text) <= MAX_TEXT or "\0" in text:
+        raise InvalidValue("error_kind", f"must have 1 to {MAX_TEXT} characters and no NUL")
+
+
+def read_cursor(text: str | None) -> str | None:
+    """The id before which the page begins; None for the first page."""
+    if text is None:
+        return None
+    if not _CURSOR.fullmatch(text):
+        raise wrong_cursor()
+    return str(UUID(bytes=urlsafe_b64decode(f"{text}==")))
+
+
+def cursor_after(last: str) -> str:
+    """The `cursor` after the task `last`."""
+    return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
+
+
+_LOWEST_ID = "00000000-0000-0000-0000-000000000000"
+_HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_BEGIN = re.compile(BEGIN_OF_ID)
+_CURSOR = re.compile(CURSOR)
+_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

@@ -26,6 +26,7 @@ _COMMANDS = {
         "fleet": Lazy("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
         "user": Lazy("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
+        "doctor": Lazy("lapinq.commands.doctor:doctor", "Say what is wrong, and what to do."),
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },
     "Set up": {

@@ -52,7 +52,7 @@ def check_open_api(settings: Settings) -> list[Finding]:
         )
         if _is_exposed(settings)
         else info(
-            f"the API answers everyone on this machine without a key ({place})",
+            f"without LAPINQ_API_KEY the API answers everyone on this machine ({place})",
             "Set LAPINQ_API_KEY before others can reach it, or if others use this machine.",
         )
     ]

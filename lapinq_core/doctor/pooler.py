@@ -55,7 +55,7 @@ async def check_pooler(conn: psycopg.AsyncConnection, settings: Settings) -> lis
                     "If it is in transaction mode, set LAPINQ_LISTEN_DATABASE_URL to the direct URL of the database.",
                 )
             ]
-    return ok("DATABASE_URL leads straight to the database")
+    return ok("no pooler is in between")
 
 
 async def _check_direct(first: psycopg.AsyncConnection, direct: str) -> list[Finding]:

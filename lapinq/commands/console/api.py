@@ -118,28 +118,29 @@ def path(template: str, *names: str) -> str:
 @contextmanager
 def reached(given: Mapping[str, object]) -> Generator[Api]:
     """The API, as the flags in `given` name it. An error ends the command with a message and an exit code."""
-    flags_given = dict(given)
-    server: Any = flags_given.pop("server", None)
     with explained():
-        if server is not None and any(
-            flags_given.get(name) for name in ("database_url", "data_dir", "pg_bin")
-        ):
-            raise click.UsageError("give --server or the flags of a database, not both")
-        settings = load_settings(os.environ, **flags_given)
-        names_database = settings.database_url is not None or settings.data_dir is not None
-        url = named_server() if server is None and not names_database else server
-        if url is not None and not is_database_url(url):
-            with _remote(url, settings.api_key) as api:
-                yield api
-            return
-        if url is not None:
-            settings = load_settings(os.environ, **{**flags_given, "database_url": url})
-        with _local(settings) as api:
+        settings, url = place_of(given)
+        with _local(settings) if url is None else remote(url, settings.api_key) as api:
             yield api
 
 
+def place_of(given: Mapping[str, object]) -> tuple[Settings, str | None]:
+    """The settings, and the URL of the server to ask; None is the database of the settings. Raises `SettingsError`."""
+    flags_given = dict(given)
+    server: Any = flags_given.pop("server", None)
+    if server is not None and any(flags_given.get(name) for name in ("database_url", "data_dir", "pg_bin")):
+        raise click.UsageError("give --server or the flags of a database, not both")
+    settings = load_settings(os.environ, **flags_given)
+    names_database = settings.database_url is not None or settings.data_dir is not None
+    url = named_server() if server is None and not names_database else server
+    if url is not None and is_database_url(url):
+        return load_settings(os.environ, **{**flags_given, "database_url": url}), None
+    return settings, url
+
+
 @contextmanager
-def _remote(url: str, api_key: str | None) -> Generator[Api]:
+def remote(url: str, api_key: str | None) -> Generator[Api]:
+    """The API of the server at `url`."""
     import httpx
 
     if not url.startswith(("http://", "https://")):

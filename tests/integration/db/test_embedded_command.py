@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from lapinq_core.db.embedded import EmbeddedDatabase
+from lapinq_core.db.migrate import migrate
+from tests.support.programs.command_line import lapinq_at
 from tests.support.programs.embedded import Holder, is_alive, lapinq_db, server_pid
 
 
@@ -60,6 +62,21 @@ def test_psql_runs_on_a_server_that_is_up_meanwhile(used_dir: Path) -> None:
     assert lapinq_db(used_dir, "psql", "-X", "-v", "ON_ERROR_STOP=1", "-c", "SELECT 1/0").returncode == 1
     other = lapinq_db(used_dir, "psql", "-AtX", "postgres", "-c", "SELECT current_database()")
     assert other.stdout == "postgres\n"
+
+
+def test_the_doctor_examines_a_server_that_runs_and_starts_none(used_dir: Path) -> None:
+    place = ("--data-dir", str(used_dir))
+    done = lapinq_at(place, "doctor")
+    assert done.exit_code == 1
+    assert "no database is named, and the embedded one is not running" in done.stdout
+    with EmbeddedDatabase(used_dir).use() as url:
+        done = lapinq_at(place, "doctor")
+        assert done.exit_code == 1
+        assert "lapinq is not installed in this database" in done.stdout
+        migrate(url)
+        done = lapinq_at(place, "doctor")
+        assert (done.exit_code, done.stderr) == (0, ""), done.stdout
+        assert done.stdout.splitlines()[-1] == "3 infos; 23 checks are fine"
 
 
 def test_without_programs_the_exit_code_is_3(place: Path, data_dir: Path) -> None:

@@ -61,4 +61,4 @@ def test_a_direct_url_of_something_else_is_found(
 
 
 def test_without_a_pooler_nothing_is_said(database: str) -> None:
-    assert one(database, "pooler") == ("ok", "DATABASE_URL leads straight to the database")
+    assert one(database, "pooler") == ("ok", "no pooler is in between")

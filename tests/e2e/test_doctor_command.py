@@ -1,0 +1,72 @@
+"""`lapinq doctor`: on the database, through a server, and where there is neither."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lapinq_api.app import build_app
+from lapinq_core.doctor.examination import CHECKS
+from lapinq_core.runtime.settings import Settings
+from tests.support.database import postgres
+from tests.support.http.serving import serving
+from tests.support.programs.command_line import lapinq_at
+
+KEY = "a key that nobody guesses"
+
+
+@pytest.fixture(scope="module")
+def api(postgres_url: str, template_database: str) -> Iterator[httpx.Client]:
+    """A client of a server with a key."""
+    with (
+        postgres.private_database(postgres_url, template_database) as url,
+        serving(build_app(Settings(database_url=url, api_key=KEY))) as client,
+    ):
+        yield client
+
+
+def test_it_tells_what_it_found_the_worst_last(database: str) -> None:
+    done = lapinq_at(("--database-url", database), "doctor", env={"LAPINQ_API_KEY": "short"})
+    assert (done.exit_code, done.stderr) == (1, "")
+    lines = [line for line in done.stdout.splitlines() if line]
+    statuses = [line.split()[0] for line in lines[:-1] if not line.startswith(" ")]
+    assert statuses == sorted(statuses, key=["ok", "info", "warning", "error"].index)
+    assert "ok       version          PostgreSQL 1" in done.stdout
+    where = lines.index(
+        "warning  open_api         LAPINQ_API_KEY has fewer than 20 characters, and guessing it gives full access"
+    )
+    assert lines[where + 1].strip() == "→ Use a long one: openssl rand -hex 32."
+    assert lines[-1].startswith("1 error, ")  # fsync is off in the tests
+
+
+def test_it_prints_what_the_api_answers(api: httpx.Client, database: str) -> None:
+    for place in (("--database-url", database), ("--server", str(api.base_url), "--api-key", KEY)):
+        done = lapinq_at(place, "doctor", "--json")
+        assert done.exit_code == 1, done.stderr
+        report = json.loads(done.stdout)
+        assert tuple(dict.fromkeys(one["check"] for one in report["checks"])) == CHECKS
+        assert report["ok"] is False
+        shown = lapinq_at(place, "doctor").stdout
+        assert [one["message"] for one in report["checks"] if one["message"] not in shown] == []
+
+
+def test_where_no_database_answers_it_says_so_and_goes_on(postgres_url: str, api: httpx.Client) -> None:
+    with postgres.private_database(postgres_url) as empty:
+        for url, message in (
+            ("postgresql://127.0.0.1:1/x", "the database is not reachable: "),
+            ("postgresql://db/x?nothing=1", "DATABASE_URL is not a valid PostgreSQL URL"),
+            (empty, "lapinq is not installed in this database"),
+        ):
+            done = lapinq_at(("--database-url", url), "doctor")
+            assert (done.exit_code, done.stderr) == (1, "")
+            assert message in done.stdout
+            assert "info     open_api" in done.stdout
+    for place, code, message in (
+        (("--server", "http://127.0.0.1:1"), 1, "no answer from http://127.0.0.1:1"),
+        (("--server", str(api.base_url)), 1, "give --api-key or set LAPINQ_API_KEY"),
+        (("--server", "http://x", "--database-url", "postgresql://x"), 2, "not both"),
+    ):
+        done = lapinq_at(place, "doctor")
+        assert (done.exit_code, done.stdout) == (code, ""), place
+        assert message in done.stderr

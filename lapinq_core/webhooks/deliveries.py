@@ -35,11 +35,13 @@ class DueWebhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The filters of a list; `before` is the number to continue from."""
+    """The filters of a list; `first` and `last` bound the id, `before` is the number to continue from."""
 
     state: WebhookState | None = None
     queue: str | None = None
     task_id: str | None = None
+    first: str | None = None
+    last: str | None = None
     before: int | None = None
 
 

@@ -1,5 +1,5 @@
 -- The newest webhooks that match the filters that are not null, as the API shows them, each with the number to continue
--- from. Locks nothing. Relies on the indexes of lapinq_webhooks by state, queue and task; run it unprepared, so that it
+-- from. Locks nothing. Relies on the indexes of lapinq_webhooks by state, queue, task and id; run it unprepared, so that it
 -- is planned with the filters known.
 SELECT w.seq,
        (SELECT row_to_json(o)::text
@@ -10,6 +10,7 @@ SELECT w.seq,
  WHERE (%(state)s::text IS NULL OR w.state = %(state)s::text)
    AND (%(queue)s::text IS NULL OR w.queue_name = %(queue)s::text)
    AND (%(task_id)s::uuid IS NULL OR w.task_id = %(task_id)s::uuid)
+   AND (%(first)s::uuid IS NULL OR w.id BETWEEN %(first)s::uuid AND %(last)s::uuid)
    AND (%(before)s::bigint IS NULL OR w.seq < %(before)s::bigint)
  ORDER BY w.seq DESC
  LIMIT %(limit)s::integer

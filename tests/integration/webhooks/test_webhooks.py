@@ -216,12 +216,20 @@ def test_a_list_goes_by_the_index_of_its_filter(database: str) -> None:
         await fill(conn, 20, 500, state="delivered")
         await fill(conn, 1, 1)
         await conn.execute("ANALYZE lapinq_webhooks")
-        cursor = await conn.execute("SELECT task_id::text FROM lapinq_webhooks WHERE seq = 77")
+        cursor = await conn.execute("SELECT task_id::text, id::text FROM lapinq_webhooks WHERE seq = 77")
         row = await cursor.fetchone()
         assert row is not None
-        nothing: dict[str, Any] = {"state": None, "queue": None, "task_id": None, "before": None, "limit": 10}
-        for chosen in ({"state": "pending"}, {"task_id": row[0]}, {"queue": "other"}, {"before": 500}, {}):
-            found = await plan(conn, "list_webhooks", {**nothing, **chosen})
+        nothing = dict.fromkeys(("state", "queue", "task_id", "first", "last", "before"))
+        by_id = {"first": row[1], "last": f"{row[1][:8]}-ffff-ffff-ffff-ffffffffffff", "limit": 2}
+        for chosen in (
+            {"state": "pending"},
+            {"task_id": row[0]},
+            {"queue": "other"},
+            {"before": 500},
+            by_id,
+            {},
+        ):
+            found = await plan(conn, "list_webhooks", {"limit": 10, **nothing, **chosen})
             assert scanned_whole(found) == [], chosen
             assert touched(found) <= 10, chosen
 

@@ -16,11 +16,11 @@ CURSOR = "[A-Za-z0-9_-]{22}"
 """A pattern for a cursor."""
 
 
-def ids_beginning_with(text: str) -> tuple[str, str]:
-    """The lowest and the highest id that start with `text`."""
+def ids_beginning_with(text: str, what: str = "a task id") -> tuple[str, str]:
+    """The lowest and the highest id that start with `text`, which is the start of `what`."""
     text = text.strip().lower()
     if not _BEGIN.fullmatch(text):
-        raise InvalidValue("id", "must be the start of a task id")
+        raise InvalidValue("id", f"must be the start of {what}")
     return text + _LOWEST_ID[len(text) :], text + _HIGHEST_ID[len(text) :]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.filters.task_values import BEGIN_OF_ID, ids_beginning_with
 from lapinq_api.operations.paging import read_number
 from lapinq_api.operations.task_path import read_id
 from lapinq_core.domain.errors import InvalidValue
@@ -19,6 +20,12 @@ TASK_ID = Parameter(
 )
 QUEUE = Parameter(name="queue", description="Only webhooks of tasks in this queue.", schema=NAME_SCHEMA)
 
+ID = Parameter(
+    name="id",
+    description="Only webhooks whose id starts with this.",
+    schema={"type": "string", "pattern": f"^({BEGIN_OF_ID})$"},
+)
+
 
 def read_filter(query: Mapping[str, str]) -> WebhookFilter:
     """The filter in `query`, with its cursor. Raises `InvalidValue`."""
@@ -27,9 +34,12 @@ def read_filter(query: Mapping[str, str]) -> WebhookFilter:
         raise InvalidValue("state", f"must be one of {', '.join(WebhookState)}")
     if queue is not None:
         check_name("queue", queue)
+    first, last = ids_beginning_with(query["id"], "an event's id") if "id" in query else (None, None)
     return WebhookFilter(
         state=WebhookState(state) if state else None,
         queue=queue,
         task_id=None if task is None else read_id("task_id", task, "a task id"),
+        first=first,
+        last=last,
         before=read_number(query),
     )

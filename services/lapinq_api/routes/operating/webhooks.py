@@ -9,7 +9,7 @@ from lapinq_api.credentials.caller import actor_of, author_of, require
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
-from lapinq_api.operations.filters.webhook import QUEUE, STATE, TASK_ID, read_filter
+from lapinq_api.operations.filters.webhook import ID, QUEUE, STATE, TASK_ID, read_filter
 from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
 from lapinq_api.operations.task_path import read_id
 from lapinq_api.state import State
@@ -69,7 +69,7 @@ OPERATIONS = (
             "Each task enqueued with a `webhook_url` gets one when it ends. It is deleted some time after its"
             " delivery."
         ),
-        parameters=(STATE, TASK_ID, QUEUE, LIMIT, NUMBER_CURSOR),
+        parameters=(STATE, TASK_ID, QUEUE, ID, LIMIT, NUMBER_CURSOR),
         answers={
             200: Answer(
                 description="The webhooks.",

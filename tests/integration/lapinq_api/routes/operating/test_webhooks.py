@@ -65,7 +65,7 @@ def test_a_webhook_shows_what_it_is_and_what_became_of_it(
     )
 
 
-def test_the_list_is_newest_first_and_goes_by_state_queue_and_task(
+def test_the_list_is_newest_first_and_goes_by_state_queue_task_and_id(
     api: httpx.Client, api_database: str, db: psycopg.Connection, queue: str
 ) -> None:
     ids = completed(api_database, URL, 3, queue_name=queue)
@@ -82,6 +82,7 @@ def test_the_list_is_newest_first_and_goes_by_state_queue_and_task(
     ]
     assert [event["status"] for event in listed(api, task_id=other)] == ["failed"]
     assert listed(api, task_id=other, queue=queue) == []
+    assert [event["id"] for event in listed(api, id=events[1]["id"][:20].upper())] == [events[1]["id"]]
 
 
 def test_pages_follow_each_other(api: httpx.Client, api_database: str, queue: str) -> None:
@@ -102,6 +103,7 @@ def test_pages_follow_each_other(api: httpx.Client, api_database: str, queue: st
     [
         {"state": "sent"},
         {"task_id": "1"},
+        {"id": "g"},
         {"queue": ""},
         {"limit": "0"},
         {"limit": "1001"},

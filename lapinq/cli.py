@@ -19,11 +19,12 @@ _COMMANDS = {
     },
     "Work with it": {
         "task": Lazy("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
-        "queue": Lazy("lapinq.commands.queue:queue", "List, show, pause and resume queues."),
+        "queue": Lazy("lapinq.commands.queue:queue", "List, show, pause, resume and empty queues."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),
+        "webhook": Lazy("lapinq.commands.webhook:webhook", "List, show and resend webhooks."),
     },
     "Manage it": {
-        "fleet": Lazy("lapinq.commands.fleet:fleet", "List, quiet, resume and stop workers."),
+        "fleet": Lazy("lapinq.commands.fleet:fleet", "List, show, quiet, resume and stop workers."),
         "user": Lazy("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
         "doctor": Lazy("lapinq.commands.doctor:doctor", "Say what is wrong, and what to do."),

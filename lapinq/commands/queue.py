@@ -4,12 +4,13 @@ from typing import Any
 
 import click
 
-from lapinq.commands.console.api import Answer, api_flags, path, reached
+from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
+from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.json_output import json_flag, print_json
 from lapinq.commands.console.tables import print_table
-from lapinq.commands.console.terminal import field_text
+from lapinq.commands.console.terminal import field_text, plain
 from lapinq_core.command_line.commands import Group
-from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.state import FINAL, Status
 
 _QUEUE = "/api/v1/queues/{}"
 _name = click.argument("name")
@@ -18,7 +19,7 @@ _COUNTS = [status.value for status in Status]
 
 @click.group(cls=Group)
 def queue() -> None:
-    """List, show, pause and resume queues."""
+    """List, show, pause, resume and empty queues."""
 
 
 @queue.command("list")
@@ -67,6 +68,52 @@ def resume(name: str, as_json: bool, **given: object) -> None:
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/resume")
     _print(found, as_json=as_json, done=f"resumed {name}")
+
+
+@queue.command()
+@_name
+@click.option(
+    "--status",
+    "-s",
+    type=click.Choice([Status.PENDING.value, *(status.value for status in Status if status in FINAL)]),
+    help="Delete the tasks with this status, instead of pending ones.",
+)
+@click.option("--all", "-a", "every", is_flag=True, help="Delete all tasks but running ones.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Count the tasks, and delete nothing.")
+@yes_flag
+@json_flag
+@api_flags
+def purge(
+    name: str, status: str | None, every: bool, is_dry: bool, is_sure: bool, as_json: bool, **given: object
+) -> None:
+    """Delete the waiting tasks of a queue, delayed ones included, or those with another status."""
+    if every and status is not None:
+        raise click.UsageError("give --status or --all, not both")
+    wanted = None if every else status or Status.PENDING
+    chosen = {"queue": name, "status": wanted}
+    what = f"{wanted} tasks of {plain(name)}" if wanted else f"tasks of {plain(name)}"
+    with reached(given) as api:
+        if is_dry or not is_sure:
+            counted = _delete(api, chosen, is_dry=True)
+            count = counted.value["matching"]
+            if is_dry and as_json:
+                print_json(counted)
+                return
+            if is_dry:
+                click.echo(f"would delete {count} {what}")
+                return
+            if count:
+                confirm(f"Delete {count} {what}?", is_sure=is_sure)
+        deleted = _delete(api, chosen, is_dry=False)
+    if as_json:
+        print_json(deleted)
+    else:
+        click.echo(f"deleted {deleted.value['deleted']} {what}")
+
+
+def _delete(api: Api, chosen: dict[str, str | None], *, is_dry: bool) -> Answer:
+    query = {**chosen, "dry_run": is_dry or None}
+    return api.call("DELETE", "/api/v1/tasks", query, timeout=BULK_TIMEOUT_SECONDS)
 
 
 def _print(found: Answer, *, as_json: bool, done: str | None = None) -> None:

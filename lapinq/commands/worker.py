@@ -11,9 +11,10 @@ from lapinq_worker.flags import worker_flags
 _COMMANDS = {
     "Commands": {
         "list": Lazy("lapinq.commands.fleet:list_workers", "List the workers, live ones first."),
-        "quiet": Lazy("lapinq.commands.fleet:quiet", "Make a worker stop claiming tasks."),
-        "resume": Lazy("lapinq.commands.fleet:resume", "Let a quiet worker claim tasks again."),
-        "stop": Lazy("lapinq.commands.fleet:stop", "Stop a worker as SIGTERM does."),
+        "show": Lazy("lapinq.commands.fleet:show", "Show a worker and the tasks that it runs."),
+        "quiet": Lazy("lapinq.commands.fleet:quiet", "Make workers stop claiming tasks."),
+        "resume": Lazy("lapinq.commands.fleet:resume", "Let quiet workers claim tasks again."),
+        "stop": Lazy("lapinq.commands.fleet:stop", "Stop workers as SIGTERM does."),
     },
 }
 
@@ -24,7 +25,7 @@ _COMMANDS = {
 def worker(ctx: click.Context, **given: Any) -> None:
     """Run tasks. SIGTERM or Ctrl-C lets running tasks finish; a second one releases them immediately.
 
-    With a command: list the workers, or ask one to pause or stop.
+    With a command: show workers, or ask them to pause or stop.
     """
     if ctx.invoked_subcommand is None:
         from lapinq_worker.cli import run  # the commands need none of it

@@ -1,5 +1,6 @@
 """Workers that are quieted and stopped over HTTP, as an operator does."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 
 from tests.support.database.invariants import check_invariants, statuses
 from tests.support.eventually import eventually
+from tests.support.programs.command_line import lapinq_at
 from tests.support.programs.processes import QUICK_LEASE, ApiProcess, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
@@ -28,7 +30,7 @@ def seen(api: ApiProcess, name: str) -> dict[str, Any]:
     return named[0] if named else {}
 
 
-def test_a_worker_that_is_asked_to_stop_lets_its_task_end_and_exits_with_0(
+def test_a_worker_that_a_command_stops_lets_its_task_end_and_exits_with_0(
     database: str, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
@@ -40,11 +42,16 @@ def test_a_worker_that_is_asked_to_stop_lets_its_task_end_and_exits_with_0(
         ids = enqueue_all(database, tasks)
         eventually(lambda: len(starts(tmp_path)) == 1, 30)
         assert eventually(lambda: seen(api, "box")["running"]) == 1
-        ask(api, "stop", "box")
+        stop = ("worker", "stop", "box", "--wait")
+        late = lapinq_at(("--server", api.url), *stop, "--timeout", "0")
+        assert (late.exit_code, late.stdout.startswith("asked box (")) == (1, True)
+        assert late.stderr.startswith("Error: still stopping: box (")
         worker.said("anonymous asked this worker to stop")
         assert seen(api, "box")["state"] == "stopping"
         assert statuses(database) == {"running": 1, "pending": 1}
-        gate.touch()
+        ends = threading.Timer(0.1, gate.touch)
+        ends.start()
+        assert lapinq_at(("--server", api.url), *stop).exit_code == 0
         assert worker.wait() == 0
         assert statuses(database) == {"completed": 1, "pending": 1}
         assert seen(api, "box") == {}

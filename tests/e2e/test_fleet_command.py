@@ -1,18 +1,20 @@
-"""`lapinq fleet` on a real database."""
+"""`lapinq worker list|show|quiet|resume|stop` and `lapinq fleet`, on the database and through a server."""
 
 import json
 import uuid
 from functools import partial
 
 import psycopg
+import pytest
 
 from tests.support.database.running import on_connections
-from tests.support.programs.command_line import ME, lapinq, noted
-from tests.support.rows.factories import Conn, add_worker, beat
+from tests.support.programs.command_line import ME, lapinq, lapinq_at, noted
+from tests.support.programs.processes import ApiProcess
+from tests.support.rows.factories import Conn, add_worker, beat, claim, enqueue
 
 
 async def two_workers(conn: Conn) -> tuple[str, str]:
-    told = await add_worker(conn, name="a\x1b[2J")
+    told = await add_worker(conn, name="a\x1b[2J", queues=["mail", "video"])
     await beat(conn, told, memory_bytes=100 * 2**20, running=2)
     return told, await add_worker(conn, name="b")
 
@@ -22,10 +24,8 @@ def test_workers_are_listed_and_asked_by_their_ids(database: str) -> None:
     listed = lapinq(database, "fleet", "list")
     assert (listed.exit_code, listed.stderr) == (0, "")
     one, two = listed.stdout.splitlines()
-    assert one.startswith(f"{first}  alive     a?[2J ")
-    assert one.endswith("2 of 4 running      100 MiB")
-    assert two.startswith(f"{second}  alive     b ")
-    assert "? of 4 running" in two
+    assert one == rf"{first}  alive  a\x1b[2J  2 of 4 running  100 MiB  mail, video"
+    assert two == rf"{second}  alive  b         ? of 4 running           all"
 
     for order, said in (("quiet", "stop claiming tasks"), ("resume", "claim tasks again"), ("stop", "stop")):
         asked = lapinq(database, "fleet", order, first)
@@ -44,10 +44,57 @@ def test_what_cannot_be_asked_is_an_error(database: str) -> None:
         conn.execute("UPDATE lapinq_workers SET dead_at = now()")
     for which, code, why in (
         (worker, 1, "declared dead"),
+        ("dead", 1, "declared dead"),
         (str(uuid.uuid4()), 1, "no worker with this id"),
-        ("x", 2, "is not a UUID"),
+        ("x", 1, "no worker x"),
     ):
         refused = lapinq(database, "fleet", "stop", which)
         assert (refused.exit_code, refused.stdout) == (code, "")
         assert why in refused.stderr
     assert noted(database) == []
+
+
+async def fleet_of(conn: Conn, place: str) -> list[str]:
+    await enqueue(conn, 1, queue_name=f"{place} queue")
+    ids = [await add_worker(conn, name=f"{place}-{name}") for name in ("mail-1", "mail-2", "twin", "twin")]
+    await claim(conn, ids[0], queue=f"{place} queue")
+    return ids
+
+
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_workers_are_shown_and_asked_by_name_pattern_and_beginning_of_an_id(
+    server: ApiProcess, place: str
+) -> None:
+    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
+    mail_1, mail_2, *twins = on_connections(server.database, partial(fleet_of, place=place))
+
+    shown = lapinq_at(where, "worker", "show", f"{place}-mail-1")
+    assert "concurrency       4" in shown.stdout.splitlines(), shown.stderr
+    assert f"  add  {place} queue  " in shown.stdout.splitlines()[-1]
+    as_json = json.loads(lapinq_at(where, "worker", "show", mail_1[:18], "--json").stdout)
+    assert (as_json["id"], as_json["task_count"]) == (mail_1, 1)
+
+    quiet = lapinq_at(where, "worker", "quiet", f"{place}-mail-*", mail_1)
+    assert quiet.stdout == "".join(
+        f"asked {place}-mail-{number} ({worker}) to stop claiming tasks\n"
+        for number, worker in enumerate((mail_1, mail_2), 1)
+    )
+    several = lapinq_at(where, "worker", "stop", mail_2, f"{place}-twin")
+    assert several.exit_code == 1
+    assert all(twin in several.stderr for twin in twins)
+    stopped = lapinq_at(where, "worker", "stop", f"{place}-twin", "--all-named", "--json")
+    assert {one["id"]: one["asked_to"] for one in json.loads(stopped.stdout)} == dict.fromkeys(twins, "stop")
+    # One that refuses does not keep the others from being asked.
+    mixed = lapinq_at(where, "worker", "resume", twins[0], f"{place}-mail-2")
+    assert (mixed.exit_code, mixed.stdout) == (1, f"asked {place}-mail-2 ({mail_2}) to claim tasks again\n")
+    assert mixed.stderr == f"Error: {twins[0]}: this worker was asked to stop, which cannot be undone\n"
+    orders = [(entry[2], entry[3]) for entry in noted(server.database)][-5:]
+    assert orders == [
+        ("worker.quiet", mail_1),
+        ("worker.quiet", mail_2),
+        *(
+            ("worker.stop", twin)
+            for twin in sorted(twins, key=[one["id"] for one in json.loads(stopped.stdout)].index)
+        ),
+        ("worker.resume", mail_2),
+    ]

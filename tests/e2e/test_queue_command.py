@@ -1,11 +1,12 @@
 """`lapinq queue`, on the database and through a server."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from tests.support.programs.command_line import ME, lapinq_at, noted
+from tests.support.programs.command_line import ME, lapinq, lapinq_at, noted
 from tests.support.programs.processes import ApiProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
@@ -65,3 +66,41 @@ def test_a_server_with_a_key_wants_it(database: str) -> None:
         # The variable that the client reads names the server too, unless a database is named.
         env = {"LAPINQ_URL": api.url, "LAPINQ_API_KEY": "s3cret-of-the-server", "DATABASE_URL": ""}
         assert lapinq_at((), "queue", "list", "-j", env=env).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_a_queue_is_purged(server: ApiProcess, place: str) -> None:
+    where = ("--database-url", server.database)
+    if place == "server":  # which wants a key for it, though it is open
+        assert "give --api-key" in lapinq_at(("--server", server.url), "queue", "purge", "x", "-y").stderr
+        key = lapinq_at(where, "key", "create", "purging", "-s", "manage").stdout.strip()
+        where = ("--server", server.url, "--api-key", key)
+    name, other = f"{place} full", f"{place} other"
+    later = datetime.now(UTC) + timedelta(hours=1)
+    # The worker of the server must not take them.
+    lapinq_at(where, "queue", "pause", name)
+    enqueue_all(server.database, [*(new_task(queue_name=name) for _ in range(3)), new_task(queue_name=other)])
+    enqueue_all(server.database, [new_task(queue_name=name, scheduled_at=later)])
+
+    def purge(*flags: str, answer: str = "") -> tuple[int, str, str]:
+        done = lapinq_at(where, "queue", "purge", name, *flags, stdin=answer)
+        return done.exit_code, done.stdout, done.stderr
+
+    assert purge("--dry-run") == (0, f"would delete 4 pending tasks of {name}\n", "")
+    assert json.loads(purge("--dry-run", "-j")[1])["matching"] == 4
+    question = f"Delete 4 pending tasks of {name}? [y/N]: "
+    for answer in ("n\n", ""):
+        code, out, said = purge(answer=answer)
+        assert (code, out) == (1, "")
+        assert said.startswith(question)
+    assert purge("--status", "failed") == (0, f"deleted 0 failed tasks of {name}\n", "")
+    assert purge("--status", "running", "-y")[0] == 2
+    assert purge("--status", "failed", "--all")[0] == 2
+    assert purge(answer="y\n") == (0, f"deleted 4 pending tasks of {name}\n", f"{question}y\n")
+    assert json.loads(purge("--all", "-y", "-j")[1]) == {"deleted": 0, "skipped_running": 0}
+    counts = {
+        one["queue_name"]: one["pending"]
+        for one in json.loads(lapinq(server.database, "queue", "list", "-j").stdout)
+    }
+    assert name not in counts
+    assert noted(server.database)[-1][2:4] == ("task.delete_many", name)

@@ -1,5 +1,7 @@
 """The flag `--json` and what it prints."""
 
+from collections.abc import Iterable
+
 import click
 
 from lapinq.commands.console.api import Answer
@@ -12,6 +14,11 @@ json_flag = click.option("--json", "-j", "as_json", is_flag=True, help="Print JS
 def print_json(answer: Answer) -> None:
     """Prints the API's answer as it came, but for characters that terminals act on."""
     click.echo(json_text(answer.text))
+
+
+def json_array(answers: Iterable[Answer]) -> str:
+    """The answers to several requests as one array."""
+    return json_text(f"[{','.join(answer.text for answer in answers)}]")
 
 
 def json_of(value: object) -> str:

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 
 import click
 
+from lapinq.commands.console.api import Answer
 from lapinq.commands.console.terminal import plain
+
+limit_flag = click.option(
+    "--limit",
+    "-l",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Maximum number to show.",
+)
 
 STYLES = {
     "completed": "green",
@@ -38,6 +48,12 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothi
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_more(found: Answer) -> None:
+    """Says that a list goes on after `limit_flag`, if it does."""
+    if found.next_cursor is not None:
+        click.echo("there are more; raise --limit to see them")
 
 
 def _print_rich(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

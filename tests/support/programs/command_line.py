@@ -21,9 +21,11 @@ def lapinq(database: str, *arguments: str, stdin: str = "") -> Result:
     )
 
 
-def lapinq_at(place: Sequence[str], *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+def lapinq_at(
+    place: Sequence[str], *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
+) -> Result:
     """`lapinq ARGUMENTS` in this process, where `place` says: flags of a database or a server."""
-    return CliRunner().invoke(cli, [*arguments, *place], env=env, catch_exceptions=False)
+    return CliRunner().invoke(cli, [*arguments, *place], input=stdin, env=env, catch_exceptions=False)
 
 
 def lapinq_process(

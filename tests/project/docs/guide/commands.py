@@ -91,7 +91,7 @@ class Commands:
             assert done.exit_code in ((0, 2) if "--exit-code" in arguments else (0,)), done.output
             return done.output
         rest = arguments
-        while isinstance(command, click.Group):
+        while isinstance(command, click.Group) and not rest[0].startswith("-"):
             _, found, rest = command.resolve_command(click.Context(command), rest)
             assert found is not None
             command = found
@@ -127,9 +127,6 @@ class Commands:
     def _with_real_ids(self, command: str) -> str:
         """With the ids that the outputs before really had."""
         return re.sub(_UUID, lambda found: self._ids.get(found[0], found[0]), command)
-
-    def use_id(self, shown: str, real: str) -> None:
-        self._ids[shown] = real
 
 
 def _check_requirement(text: str) -> None:

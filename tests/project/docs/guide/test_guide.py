@@ -305,19 +305,6 @@ def it_makes_a_secret(_site: Site, block: Block) -> None:
     read_secret(done.stdout.strip())
 
 
-def it_resends_a_webhook(site: Site, block: Block) -> None:
-    with psycopg.connect(site.url) as conn:
-        row = conn.execute(
-            "INSERT INTO lapinq_webhooks (task_id, queue_name, task_name, url, status, attempt, finished_at,"
-            " retry_since, due_at, state, tried_at) VALUES (gen_random_uuid(), 'default', 'render', 'http://127.0.0.1:9/',"
-            " 'completed', 1, lapinq_now(), lapinq_now(), lapinq_now(), 'given_up', lapinq_now()) RETURNING id"
-        ).fetchone()
-        assert row is not None
-    [shown] = re.findall(r"webhooks/(\S+)/resend", block.text)
-    site.commands.use_id(shown, str(row[0]))
-    site.commands.check(block)
-
-
 def it_is_the_message_of_a_failed_assertion(_site: Site, block: Block) -> None:
     with captured() as tasks:
         TaskQueue(queue_name="shop").batch_enqueue(
@@ -357,7 +344,6 @@ CHECKS: dict[str, Callable[[Site, Block], None]] = {
     "POST /hooks/lapinq": it_is_a_webhook,
     "def is_genuine(": it_takes_what_is_signed_and_nothing_else,
     "openssl rand": it_makes_a_secret,
-    "/resend": it_resends_a_webhook,
     # testing.md
     "AssertionError: ": it_is_the_message_of_a_failed_assertion,
 }

@@ -1,0 +1,157 @@
+"""`lapinq webhook`: shows webhooks and sends them again."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
+from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.failure import Failed, Refused
+from lapinq.commands.console.json_output import json_array, json_flag, print_json
+from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.terminal import field_text, plain
+from lapinq_core.command_line.commands import Group
+from lapinq_core.domain.webhooks.webhook import WebhookState
+
+_WEBHOOKS = "/api/v1/webhooks"
+_WEBHOOK = f"{_WEBHOOKS}/{{}}"
+_HEADINGS = ("ID", "STATE", "TRIES", "ENDED", "TASK", "NAME", "QUEUE", "URL", "FAILURE")
+_PAGE = 1000
+
+_queue = click.option("--queue", "-q", help="Only webhooks of tasks in this queue.")
+_task = click.option("--task", "-t", "task_id", help="Only webhooks of the task with this id.")
+
+
+@click.group(cls=Group)
+def webhook() -> None:
+    """List, show and resend webhooks."""
+
+
+@webhook.command("list")
+@click.option(
+    "--state",
+    "-s",
+    type=click.Choice([state.value for state in WebhookState]),
+    help="Only webhooks in this state.",
+)
+@_task
+@_queue
+@limit_flag
+@json_flag
+@api_flags
+def list_webhooks(
+    state: str | None,
+    task_id: str | None,
+    queue: str | None,
+    limit: int,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """List webhooks, newest first."""
+    with reached(given) as api:
+        found = api.get(_WEBHOOKS, state=state, task_id=task_id, queue=queue, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(_HEADINGS, [_row(one) for one in found.value], "There are no such webhooks.")
+    print_more(found)
+
+
+@webhook.command()
+@click.argument("webhook_id", metavar="ID")
+@json_flag
+@api_flags
+def show(webhook_id: str, as_json: bool, **given: object) -> None:
+    """Show a webhook and its latest delivery. ID may be the beginning of its id."""
+    with reached(given) as api:
+        found = api.get(path(_WEBHOOK, _whole_id(api, webhook_id)))
+    if as_json:
+        print_json(found)
+        return
+    fields: dict[str, Any] = found.value
+    for field, value in fields.items():
+        click.echo(field_text(field, value))
+
+
+@webhook.command()
+@click.argument("webhook_ids", nargs=-1, metavar="[ID...]")
+@click.option(
+    "--state",
+    "-s",
+    type=click.Choice([state.value for state in WebhookState]),
+    help="Instead of IDs: all webhooks in this state.",
+)
+@_task
+@_queue
+@yes_flag
+@json_flag
+@api_flags
+def resend(
+    webhook_ids: tuple[str, ...],
+    state: str | None,
+    task_id: str | None,
+    queue: str | None,
+    is_sure: bool,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Send webhooks again: now, and for another day until the receiver takes them.
+
+    ID may be the beginning of an id. Without one, --state, --task or --queue choose the webhooks.
+    """
+    filters = {"state": state, "task_id": task_id, "queue": queue}
+    has_filters = any(value is not None for value in filters.values())
+    if bool(webhook_ids) == has_filters:
+        raise click.UsageError("give either IDs, or --state, --task or --queue")
+    with reached(given) as api:
+        if webhook_ids:
+            chosen = [_whole_id(api, one) for one in webhook_ids]
+        else:
+            chosen = _matching(api, filters)
+            if chosen:
+                confirm(f"Resend {len(chosen)} webhooks?", is_sure=is_sure)
+        sent = [answer for one in chosen if (answer := _resend(api, one)) is not None]
+    if as_json:
+        click.echo(json_array(sent))
+    elif len(sent) == 1:
+        click.echo(f"resends {sent[0].value['id']}")
+    else:
+        click.echo(f"resends {len(sent)} webhooks")
+
+
+def _resend(api: Api, webhook_id: str) -> Answer | None:
+    """None if it has been deleted meanwhile."""
+    try:
+        return api.post(f"{path(_WEBHOOK, webhook_id)}/resend")
+    except Refused as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+
+
+def _whole_id(api: Api, text: str) -> str:
+    """The id that begins with `text`."""
+    found = [one["id"] for one in api.get(_WEBHOOKS, id=text, limit=2).value]
+    if not found:
+        raise Failed(f"no webhook {plain(text)}")
+    if len(found) > 1:
+        raise Failed(f"several webhooks have an id that begins with {plain(text)}: give more of it")
+    return found[0]
+
+
+def _matching(api: Api, filters: Mapping[str, str | None]) -> list[str]:
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = api.get(_WEBHOOKS, **filters, limit=_PAGE, cursor=cursor)
+        found += [one["id"] for one in page.value]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def _row(one: Mapping[str, Any]) -> list[object]:
+    names = ("id", "state", "tries", "created_at", "task_id", "task_name", "queue_name", "url", "failure")
+    return [one[name] for name in names]

@@ -1,0 +1,58 @@
+"""`lapinq webhook`, on the database and through a server."""
+
+import json
+
+import psycopg
+import pytest
+
+from tests.support.http.delivering import completed
+from tests.support.programs.command_line import lapinq_at
+from tests.support.programs.processes import ApiProcess
+
+URL = "https://hooks.example/done"
+
+
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_webhooks_are_listed_shown_and_resent(server: ApiProcess, place: str) -> None:
+    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
+    queue = f"{place} hooks"
+    task, *_ = completed(server.database, URL, 3, queue_name=queue)
+
+    def said(*arguments: str, code: int = 0, stdin: str = "") -> str:
+        done = lapinq_at(where, "webhook", *arguments, stdin=stdin)
+        assert done.exit_code == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    with psycopg.connect(server.database, autocommit=True) as conn:
+        conn.execute(
+            "UPDATE lapinq_webhooks SET state = 'given_up', tried_at = now(), answer = 500, failure = 'it answered 500'"
+            " WHERE queue_name = %s",
+            [queue],
+        )
+    listed = json.loads(said("list", "--queue", queue, "--json"))
+    first, second, third = (one["id"] for one in listed)
+    line = said("list", "-q", queue, "--limit", "1").splitlines()
+    assert line[0].startswith(f"{first}  given_up  0  ")
+    assert line[0].endswith(f"  add  {queue}  {URL}  it answered 500")
+    assert line[1:] == ["there are more; raise --limit to see them"]
+    [of_task] = json.loads(said("list", "--task", task, "-j"))
+    assert of_task["task_id"] == task
+
+    begin = first[:23]
+    assert "failure           it answered 500" in said("show", begin).splitlines()
+    assert json.loads(said("show", first, "-j"))["id"] == first
+    assert said("resend", begin) == f"resends {first}\n"
+    assert [one["id"] for one in json.loads(said("list", "-s", "pending", "-q", queue, "-j"))] == [first]
+
+    many = ("resend", "--state", "given_up", "--queue", queue)
+    assert said(*many, code=1, stdin="n\n").startswith("Resend 2 webhooks? [y/N]: ")
+    assert {one["id"] for one in json.loads(said(*many, "--yes", "-j"))} == {second, third}
+    assert said(*many) == "resends 0 webhooks\n"
+    for arguments, code, message in (
+        (("show", "0" * 23), 2, "id must be the start of an event's id"),
+        (("show", "00000000"), 1, "no webhook 00000000"),
+        (("resend",), 2, "give either IDs, or --state, --task or --queue"),
+        (("resend", first, "--queue", queue), 2, "give either IDs"),
+        (("list", "--task", "x"), 2, "task_id must be"),
+    ):
+        assert message in said(*arguments, code=code), arguments

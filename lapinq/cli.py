@@ -31,6 +31,7 @@ _COMMANDS = {
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },
     "Set up": {
+        "init": Lazy("lapinq.commands.init:init", "Write a small project that runs."),
         "completion": Lazy(
             "lapinq.commands.completion:completion", "Let a shell complete commands and flags."
         ),

@@ -6,14 +6,12 @@ it: into an empty environment, from the package index.
 
 import json
 import os
-import re
 import subprocess
 import sys
 import sysconfig
 import urllib.request
 import venv
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from tests.support.database import postgres
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
 from tests.support.programs.embedded import open_directory
-from tests.support.programs.packages import build, outside, run, wheel_in
+from tests.support.programs.packages import build, install, run, served, wheel_in
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +61,6 @@ def empty(postgres_url: str) -> Generator[str]:
         yield url
 
 
-def install(place: Path, *arguments: str) -> None:
-    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python")]
-    # Python compiles the few modules that it imports; pip would compile every one.
-    run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments)
-
-
 def index_answers() -> bool:
     asked = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--no-cache-dir", "tzdata"]
     command = [sys.executable, "-m", "pip", "--quiet", "--retries", "0", "--timeout", "10", *asked]
@@ -99,13 +91,16 @@ def test_it_runs_a_task(beside: Path, empty: str, tmp_path: Path) -> None:
             assert "factorial" in browser.get("/tasks").text
 
 
-def test_installed_from_the_index_it_runs_a_task_without_any_set_up(from_index: Path) -> None:
-    # With no database named: the embedded one.
-    with (
-        open_directory() as place,
-        served(from_index, {"LAPINQ_DATA_DIR": str(place / "data")}, place) as address,
-    ):
-        assert ran_a_task(address)
+def test_installed_from_the_index_a_new_project_runs_its_task_without_any_set_up(from_index: Path) -> None:
+    with open_directory() as place:
+        run(str(from_index / "lapinq"), "init", "demo", cwd=place)
+        project = place / "demo"
+        # With no database named: the embedded one.
+        with served(from_index, {"LAPINQ_DATA_DIR": str(place / "data")}, project) as address:
+            enqueued = run(
+                str(from_index / "python"), "enqueue.py", "Ada", env={"LAPINQ_URL": address}, cwd=project
+            )
+        assert enqueued == "Hello, Ada!\n"
         assert (place / "data" / "pgdata" / "PG_VERSION").exists()
 
 
@@ -114,33 +109,6 @@ def ran_a_task(address: str) -> bool:
     task = ask(f"{address}api/v1/enqueue", call)
     result = f"{address}api/v1/tasks/{task['task_id']}/result"
     return eventually(lambda: ask(result).get("result"), timeout=30) == "2432902008176640000"
-
-
-@contextmanager
-def served(programs: Path, env: Mapping[str, str], cwd: Path) -> Generator[str]:
-    """The address of a server with a worker, of the installed package."""
-    errors = cwd / "stderr"
-    with (
-        errors.open("w") as log,
-        subprocess.Popen(
-            [str(programs / "lapinq"), "server", "--worker", "--port", "0"],
-            env=outside(env),
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        ) as server,
-    ):
-        try:
-            assert server.stdout is not None
-            said = server.stdout.readline()
-            address = re.search(r"http://\S+", said)
-            assert address, said + errors.read_text()
-            yield address[0]
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-    assert server.returncode == 0, errors.read_text()
 
 
 def ask(url: str, body: object = None) -> dict[str, Any]:

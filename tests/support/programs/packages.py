@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -51,3 +52,37 @@ def outside(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment without what leads into this project."""
     ours = re.compile(r"PYTHON|VIRTUAL_ENV|LAPINQ_|DATABASE_URL|PYTEST|SOURCE_DATE_EPOCH")
     return {name: value for name, value in os.environ.items() if not ours.match(name)} | dict(extra)
+
+
+def install(place: Path, *arguments: str) -> None:
+    """Into the virtual environment at `place`."""
+    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin/python")]
+    # Python compiles the few modules that it imports; pip would compile every one.
+    run(*pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", *arguments)
+
+
+@contextmanager
+def served(programs: Path, env: Mapping[str, str], cwd: Path, *flags: str) -> Generator[str]:
+    """The address of a server with a worker, of the package that is installed with `programs`."""
+    errors = cwd / "stderr"
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(
+            [str(programs / "lapinq"), "server", "--worker", "--port", "0", *flags],
+            env=outside(env),
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline()
+            address = re.search(r"http://\S+", said)
+            assert address, said + errors.read_text()
+            yield address[0]
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    assert server.returncode == 0, errors.read_text()

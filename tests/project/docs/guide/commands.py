@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import importlib.util
+import os
 import re
 import shlex
 import tomllib
@@ -54,6 +55,12 @@ class Commands:
     def _run(self, block: Block, command: str) -> str | None:
         """The output; None if nothing was run."""
         match shlex.split(command, comments=True):
+            case ["lapinq", "init", *arguments]:
+                return CliRunner().invoke(cli, ["init", *arguments], catch_exceptions=False).output
+            case ["cd", folder]:
+                os.chdir(folder)
+            case ["docker", "compose", "up", "--build"]:
+                assert Path("compose.yaml").exists()
             case ["lapinq" | "lapinq-api" as program, *arguments]:
                 return self._lapinq(program, arguments)
             case ["curl", *arguments]:
@@ -68,8 +75,8 @@ class Commands:
                     name == "migrate"
                     or (ROOT / f"lapinq/contrib/django/management/commands/{name}.py").exists()
                 )
-            case ["python", file]:
-                assert (self._folder / file).exists()
+            case ["python", file, *_]:
+                assert Path(file).exists() or (self._folder / file).exists()
             case ["flask", "--app", module, "run"]:
                 assert (self._folder / f"{module}.py").exists()
             case ["export", *settings]:
@@ -91,7 +98,7 @@ class Commands:
             assert done.exit_code in ((0, 2) if "--exit-code" in arguments else (0,)), done.output
             return done.output
         rest = arguments
-        while isinstance(command, click.Group) and not rest[0].startswith("-"):
+        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
             _, found, rest = command.resolve_command(click.Context(command), rest)
             assert found is not None
             command = found

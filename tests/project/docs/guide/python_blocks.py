@@ -11,13 +11,17 @@ from typing import Any, TypeGuard
 
 from tests.project.docs.guide.blocks import ROOT, Block
 
-_EXAMPLES = [path.read_text() for path in (ROOT / "examples").rglob("*.py")]
+_EXAMPLES = [
+    path.read_text()
+    for folder in (ROOT / "examples", ROOT / "lapinq/commands/project")
+    for path in folder.rglob("*.py")
+]
 _NAMED = re.compile(r"# (\S+)\.py\n")
 _SHOWN = re.compile(r"\bprint\(.*\)  # (.+)$")
 
 
 def is_of_an_example(block: Block) -> bool:
-    """Whether it is lines of a program in examples/, which tests/e2e runs."""
+    """Whether it is lines of a program in examples/ or of what `lapinq init` writes. tests/e2e runs both."""
     return any(block.text in text for text in _EXAMPLES)
 
 

@@ -18,7 +18,7 @@ API_LISTENS = 1
 
 
 class _Use(msgspec.Struct, frozen=True, array_like=True):
-    """A limit, the sessions that count towards it, and how many of them are lapinq's own."""
+    """A limit, the sessions that count towards it, and how many of them are of our daemons."""
 
     what: str
     most: int

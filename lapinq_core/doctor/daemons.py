@@ -56,8 +56,8 @@ async def check_schedules(conn: psycopg.AsyncConnection, settings: Settings) -> 
         ]
     row = await (await conn.execute(sql(_PACKAGE, "schedules"))).fetchone()
     assert row is not None
-    active, seconds, schedulers = row
-    if active and not schedulers and not _has_own_name(settings):
+    active, seconds, schedulers, has_hidden = row
+    if active and not schedulers and not has_hidden and not _has_own_name(settings):
         return [
             warning(
                 f"{count(active, 'schedule')} {'is' if active == 1 else 'are'} active, the next tick is due in"

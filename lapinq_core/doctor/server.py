@@ -73,7 +73,7 @@ async def check_durability(conn: psycopg.AsyncConnection, _settings: Settings) -
             warning(
                 "synchronous_commit is off: if the database crashes, tasks are lost that it confirmed within the last"
                 " second, and tasks that ended may run again",
-                "Set synchronous_commit to on, at least for this role: ALTER ROLE … SET synchronous_commit = on.",
+                "Set it to on for the server, the database or this role: ALTER ROLE … SET synchronous_commit = on.",
             )
         )
     return found or ok(f"fsync and full_page_writes are on, synchronous_commit is {synchronous_commit}")

@@ -1,9 +1,9 @@
 -- Each limit of connections that applies to this role: what sets it, the limit, sessions that count towards it, and those
--- of them that are lapinq's. Superusers are bound by the first only. Locks nothing.
+-- of them that are of its daemons. Superusers are bound by the first only. Locks nothing.
 WITH sessions AS MATERIALIZED (
     SELECT usename = session_user AS is_role,
            datname = current_database() AS is_database,
-           datname = current_database() AND application_name LIKE 'lapinq%' AS is_ours
+           datname = current_database() AND application_name LIKE 'lapinq-%' AS is_ours
       FROM pg_stat_activity
      WHERE usesysid IS NOT NULL
        AND datid IS NOT NULL

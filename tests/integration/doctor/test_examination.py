@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from lapinq_core.doctor import clocks, examination, vacuum
 from lapinq_core.doctor.examination import CHECKS
 from lapinq_core.doctor.finding import Severity
-from tests.integration.doctor.set_ups import BROKEN, EVERYTHING, HARMLESS, Broken
+from tests.integration.doctor.set_ups import BROKEN, EVERYTHING, HARMLESS, Broken, schedule
 from tests.support.database import postgres
 from tests.support.database.proxy import proxy
 from tests.support.eventually import eventually
@@ -76,6 +76,18 @@ def test_what_is_mended_or_harmless_is_not_found(sick: str, db: psycopg.Connecti
         run(db, EVERYTHING)
 
 
+def test_a_schedule_whose_scheduler_is_connected_or_may_be_is_not_found(
+    sick: str, db: psycopg.Connection
+) -> None:
+    run(db, schedule("1 h"))
+    try:
+        with psycopg.connect(make_conninfo(sick, application_name="lapinq-cron-listener")):
+            assert one(sick, "schedules")[0] == "ok"
+        assert one(make_conninfo(sick, application_name="shop"), "schedules")[0] == "ok"
+    finally:
+        run(db, EVERYTHING)
+
+
 def test_every_check_appears_in_the_report_and_the_server_is_judged(sick: str) -> None:
     found = examined(sick)
     assert tuple(found) == CHECKS
@@ -117,6 +129,14 @@ def test_a_role_hears_what_it_lacks_and_what_it_cannot_see(sick: str, db: psycop
         assert "may not create tables in the schema public" in told
         assert found["queues"][0].message.startswith("could not be checked: permission denied")
         assert found["snapshots"][0].status == "info"
+
+        db.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(role))
+        run(db, schedule("1 h"))
+        assert one(url, "schedules") == (
+            "ok",
+            "1 active schedule, none late",
+        )  # a scheduler may be another role's
+        run(db, EVERYTHING)
 
         db.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT 1").format(role))
         assert one(url, "connections") == (

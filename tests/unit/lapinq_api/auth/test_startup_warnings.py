@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_api.auth.startup_warnings import MIN_KEY
+from lapinq_core.doctor.access import MIN_KEY
 from lapinq_core.runtime.settings import Settings
 
 OPEN = ("LAPINQ_API_KEY", "LAPINQ_REQUIRE_AUTH")
@@ -24,11 +24,13 @@ KEY = "k" * MIN_KEY
         ({"host": ""}, OPEN),
         ({"host": "10.0.0.7"}, OPEN),
         ({"host": "10.0.0.7", "allowed_modules": ("app.*",)}, OPEN),
+        ({"trusted_proxies": ("10.0.0.0/8",)}, OPEN),
+        ({"redact": ("password",)}, ("LAPINQ_REDACT",)),
         ({"host": "0.0.0.0", "require_auth": True}, ()),
         ({"host": "0.0.0.0", "api_key": KEY}, ANY_MODULE),
         ({"api_key": KEY}, ANY_MODULE),
         ({"host": "0.0.0.0", "api_key": KEY, "allowed_modules": ("app.*",)}, ()),
-        ({"api_key": KEY[1:], "allowed_modules": ("app.*",)}, ("LAPINQ_API_KEY is short",)),
+        ({"api_key": KEY[1:], "allowed_modules": ("app.*",)}, ("LAPINQ_API_KEY has fewer",)),
     ],
 )
 def test_what_is_left_open_is_told_once_with_the_setting_that_closes_it(

@@ -1,14 +1,17 @@
 """What the doctor says of settings and of facts that are hard to bring about."""
 
+import re
 from typing import Any
 
 import pytest
 
+from lapinq_core.db.statements import sql
 from lapinq_core.doctor import access, vacuum
 from lapinq_core.doctor.finding import Finding
 from lapinq_core.doctor.wording import count, duration, names, waiting
 from lapinq_core.figures.alerts import OldSnapshot
 from lapinq_core.runtime.settings import Settings
+from tests.support.programs.processes import REPOSITORY
 
 KEY = "k" * access.MIN_KEY
 
@@ -78,6 +81,16 @@ def test_numbers_are_words() -> None:
     assert (count(1, "task"), count(2000, "task")) == ("1 task", "2,000 tasks")
     assert (waiting(1, "task"), waiting(2, "task")) == ("1 task waits", "2 tasks wait")
     assert (names("ab"), names("abcdefg")) == ("a, b", "a, b, c, d, e and 2 more")
+
+
+def test_sessions_are_looked_for_under_the_names_that_daemons_give_them() -> None:
+    code = "".join(path.read_text() for path in (REPOSITORY / "services").rglob("*.py"))
+    given = set(re.findall(r'"(lapinq-[a-z -]+)"', code))
+    given |= {f"{name} listen" for name in given if 'f"{name} listen"' in code}
+    for verb in ("listening_daemons", "schedules"):
+        looked_for = re.findall(r"'(lapinq-[a-z -]+)'", sql("lapinq_core.doctor", verb))
+        assert len(looked_for) >= 2
+        assert set(looked_for) <= given
 
 
 def severities(found: list[Finding]) -> list[str]:

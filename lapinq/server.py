@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from lapinq_api.app import build_app
 from lapinq_api.embedded.service_runner import EmbeddedService
 from lapinq_core.runtime.settings import Settings, load_settings
+from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
 _DATABASE_URL = "postgresql://localhost:5432/lapinq"
 
@@ -49,6 +50,7 @@ def create_app(
         "scheduler_interval": _unless(60, scheduler_interval),
     }
     settings = load_settings(os.environ, **given)
+    warn_of_unknown_variables(os.environ)
     if settings.database_url is None:
         settings = msgspec.structs.replace(settings, database_url=_DATABASE_URL)
     return build_app(settings, services=embedded_services(settings), migrates=True)

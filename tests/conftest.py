@@ -1,5 +1,6 @@
 """Fixtures of tests that need a database: `database` is a private copy, `conn` rolls back and is quick."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ KINDS = ["chaos", "browser", "e2e", "project", "integration", "unit"]
 
 
 def pytest_configure() -> None:
-    """Lets a run that is told to end tear down what it set up, as after Ctrl-C."""
+    """Lets a run that is told to end tear down what it set up, as after Ctrl-C. Hides the database of the shell."""
+    for name in ("DATABASE_URL", "LAPINQ_DATABASE_URL"):
+        os.environ.pop(name, None)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored
             signal.signal(number, signal.default_int_handler)

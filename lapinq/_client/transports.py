@@ -6,7 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from lapinq._client.calling.replacing import Replaceable
-from lapinq_core.domain.database_url import is_database_url
+from lapinq_core.domain.database_url import check_login, is_database_url
+from lapinq_core.domain.errors import InvalidValue
 
 if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
@@ -20,12 +21,17 @@ def shared_transport(server_url: str) -> Transport:
 
 def open_transport(server_url: str, *, is_async: bool = False) -> Transport:
     """`is_async` chooses what suits coroutines; either serves both. Opens no connection yet. Raises ValueError."""
+    try:
+        check_login(server_url)
+    except InvalidValue as error:
+        raise ValueError(f"server_url: {error.msg}") from None
     if is_database_url(server_url):
         from lapinq._client.database.on_first_call import DirectOnFirstCall
 
         return Replaceable(DirectOnFirstCall())
     if not server_url.startswith(("http://", "https://")):
-        raise ValueError(f"server_url must begin with http://, https:// or postgresql://, not {server_url!r}")
+        shown = "" if "@" in server_url else f", not {server_url!r}"  # it may hold a password
+        raise ValueError(f"server_url must begin with http://, https:// or postgresql://{shown}")
     from lapinq._client.http.transport import AsyncHttp, SyncHttp
 
     return Replaceable(AsyncHttp() if is_async else SyncHttp())

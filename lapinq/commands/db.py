@@ -22,6 +22,7 @@ from lapinq_core.runtime.settings import load_settings
 _place = flags.group(
     flags.option("data_dir", help="Directory of the embedded database."),
     flags.option("pg_bin", help="Directory of the PostgreSQL programs to run it with."),
+    flags.env_file(),
 )
 
 

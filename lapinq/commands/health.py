@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from lapinq_core.command_line.commands import Command
+from lapinq_core.runtime import flags
 from lapinq_core.runtime.settings import SettingsError, load_settings
 
 METRICS_PORT = 9100
@@ -27,6 +28,7 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # 
     show_default=True,
     help="Seconds to wait for a response.",
 )
+@flags.env_file()
 def health(daemon: str, url: str | None, timeout: float, *, ready: bool) -> None:
     """Ask DAEMON, which is api, worker or scheduler, whether it is healthy.
 

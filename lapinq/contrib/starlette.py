@@ -122,6 +122,7 @@ def _settings(
     queues: Sequence[TaskQueue | AsyncTaskQueue], database_url: str | None, **given: object
 ) -> Settings:
     from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
+    from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
     unknown = given.keys() - set(Settings.__struct_fields__)
     if unknown:
@@ -129,6 +130,7 @@ def _settings(
     of_queue = next((queue.server_url for queue in queues if is_database_url(queue.server_url)), None)
     given = {**given, "worker": given["worker"] or None, "scheduler": given["scheduler"] or None}
     settings = load_settings(os.environ, **given, database_url=database_url or of_queue)
+    warn_of_unknown_variables(os.environ)
     if settings.database_url is None:
         raise SettingsError("name the database: set DATABASE_URL, or pass database_url")
     return settings

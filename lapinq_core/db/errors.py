@@ -14,6 +14,10 @@ class DatabaseUnavailable(LapinqError):
     """The database can't be reached, or didn't answer in time."""
 
 
+class SchemaNotReady(DatabaseUnavailable):
+    """The database has no schema of this release yet. The message says what to do, and may be shown to anybody."""
+
+
 class DatabaseReadOnly(DatabaseUnavailable):
     """The database accepts no changes: it is a standby, or was set read-only."""
 

@@ -140,7 +140,10 @@ def _check_url(url: str) -> None:
         conninfo(url, "lapinq")
     except psycopg.ProgrammingError:
         # Not the driver's message, which shows a part of the URL, and perhaps of a password.
-        raise SettingsError("--database-url or DATABASE_URL is not a valid PostgreSQL URL") from None
+        raise SettingsError(
+            "the URL of the database is not valid (--database-url, LAPINQ_DATABASE_URL or DATABASE_URL): write it as"
+            " postgresql://user:password@host:5432/name, with special characters percent-encoded"
+        ) from None
 
 
 def _stop(error: Exception, code: int) -> SystemExit:

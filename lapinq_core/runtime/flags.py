@@ -11,8 +11,9 @@ import click
 from msgspec.structs import fields
 
 from lapinq_core.command_line.sections import section
+from lapinq_core.runtime.env_file import load_env_file
 from lapinq_core.runtime.setting_values import Bytes, SettingsError
-from lapinq_core.runtime.settings import GUARDS, Settings, parse_setting, variable
+from lapinq_core.runtime.settings import GUARDS, Settings, parse_setting, variables
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,6 +57,19 @@ def database(purpose: str) -> Callable[[Command], Command]:
         option("database_url", help=f"{purpose}. Without it, the embedded PostgreSQL."),
         option("data_dir", help="Directory of the embedded database."),
         option("pg_bin", help="Directory of the PostgreSQL programs for the embedded database."),
+        env_file(),
+    )
+
+
+def env_file() -> Callable[[Command], Command]:
+    """The flag that names a file of variables. They count for all other flags, wherever it stands."""
+    return click.option(
+        "--env-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        callback=_load_env_file,
+        expose_value=False,
+        is_eager=True,
+        help="File to read variables from, such as .env. Those that are set already win.",
     )
 
 
@@ -106,9 +120,9 @@ _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 def _origin(field: str) -> str:
     default = _DEFAULTS[field]
     if isinstance(default, bool) or default is None or default == ():
-        return f"env: {variable(field)}"
+        return f"env: {', '.join(variables(field))}"
     shown = f"{default:g}" if isinstance(default, float) else default
-    return f"default: {shown}; env: {variable(field)}"
+    return f"default: {shown}; env: {', '.join(variables(field))}"
 
 
 def _metavar(field: str) -> str:
@@ -117,6 +131,14 @@ def _metavar(field: str) -> str:
         return "SIZE"
     hint = _HINTS[field]
     return next((_METAVARS[kind] for kind in (hint, *get_args(hint)) if kind in _METAVARS), "TEXT")
+
+
+def _load_env_file(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        try:
+            load_env_file(value)
+        except SettingsError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
 
 
 def _read(ctx: click.Context, param: click.Parameter, value: str | tuple[str, ...] | None) -> object:

@@ -1,6 +1,6 @@
 """All settings. Only this module reads the environment.
 
-A field `name` comes from `LAPINQ_NAME` (the database's from `DATABASE_URL`); command-line flags are passed as
+A field `name` comes from `LAPINQ_NAME` (the database's also from `DATABASE_URL`); command-line flags are passed as
 overrides and win. For secrets, `LAPINQ_NAME_FILE` may hold the path of a file instead.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from lapinq_core.domain.accounts.passwords import DEFAULT_USERNAME, check_password, check_username
-from lapinq_core.domain.database_url import libpq_url
+from lapinq_core.domain.database_url import check_login, libpq_url
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
@@ -163,6 +163,7 @@ SECRETS = frozenset(
 
 GUARDS = frozenset(
     {
+        "database_url",
         "api_key",
         "require_auth",
         "read_only",
@@ -178,7 +179,8 @@ GUARDS = frozenset(
         "webhook_allow",
     }
 )
-"""The settings that guard something: if one is set but empty, loading fails, so that the mistake opens nothing.
+"""The settings that guard something: if one is set but empty, loading fails, so that the mistake opens nothing, nor
+sends tasks to another database.
 
 `session_secret` is not among them: if empty, it is random.
 """
@@ -188,9 +190,15 @@ _DATABASE_URLS = frozenset({"database_url", "listen_database_url"})
 _HINTS = get_type_hints(Settings, include_extras=True)
 
 
+def variables(field: str) -> tuple[str, ...]:
+    """The environment variables that set `field`; the first that is set counts."""
+    own = f"LAPINQ_{field.upper()}"
+    return (own, "DATABASE_URL") if field == "database_url" else (own,)
+
+
 def variable(field: str) -> str:
-    """The environment variable that sets `field`."""
-    return "DATABASE_URL" if field == "database_url" else f"LAPINQ_{field.upper()}"
+    """The environment variable that sets `field`, by its usual name."""
+    return variables(field)[-1]
 
 
 def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
@@ -199,12 +207,13 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     Raises `SettingsError` with the name of the variable or flag that is wrong, `EmptySetting` if one of `GUARDS` is
     empty.
     """
-    values = {
-        field: value for field in Settings.__struct_fields__ if (value := _read(environ, field)) is not None
-    }
+    values: dict[str, object] = {}
     for field, value in overrides.items():
         flag = f"--{field.replace('_', '-')}"
         if value is not None and (meant := _value(flag, field, value)) is not None:
+            values[field] = meant
+    for field in Settings.__struct_fields__:
+        if field not in values and (meant := _read(environ, field)) is not None:
             values[field] = meant
     settings = Settings(**values)  # pyright: ignore[reportArgumentType]  # each value was converted to its field's type
     if settings.heartbeat_interval * 2 > settings.lease_seconds:
@@ -259,7 +268,13 @@ def _check_first_user(settings: Settings) -> None:
 
 
 def _read(environ: Mapping[str, str], field: str) -> object:
-    name = variable(field)
+    for name in variables(field):
+        if (value := _read_variable(environ, name, field)) is not None:
+            return value
+    return None
+
+
+def _read_variable(environ: Mapping[str, str], name: str, field: str) -> object:
     raw = environ.get(name)
     path = environ.get(f"{name}_FILE") if field in SECRETS else None
     if path == "" and field in GUARDS:
@@ -273,12 +288,21 @@ def _read(environ: Mapping[str, str], field: str) -> object:
             raise SettingsError(f"{name}_FILE: {error}") from error
         if not raw:
             raise EmptySetting(f"{name}_FILE: {path}")
+    if raw is not None and field.endswith("port") and raw.startswith("tcp://"):
+        raise SettingsError(
+            f"{name} is set by Kubernetes, for a service of that name: set enableServiceLinks: false in the pod,"
+            " or rename the service"
+        )
     return None if raw is None else _value(name, field, raw)
 
 
 def _value(name: str, field: str, raw: object) -> object:
     """The value for `raw`; None if it is empty and guards nothing. Raises `SettingsError`, which calls it `name`."""
     if field in _DATABASE_URLS and isinstance(raw, str):
+        try:
+            check_login(raw)
+        except InvalidValue as error:
+            raise SettingsError(f"{name}: {error.msg}") from None
         raw = libpq_url(raw)
     if field not in GUARDS:
         return None if raw == "" else convert(name, raw, _HINTS[field])

@@ -19,6 +19,7 @@ from lapinq_core.domain.version import __version__
 from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
+from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
 Services = Callable[[Settings], list[EmbeddedService]]
 
@@ -68,6 +69,7 @@ def run(settings: Settings, services: Services, *, migrates: bool) -> int:
     migrates a named database; it always migrates the embedded one.
     """
     configure_logging(settings.log_level, as_json=settings.json_log)
+    warn_of_unknown_variables(os.environ)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:
         found = msgspec.structs.replace(settings, database_url=url)
         app = build_app(found, services=services(found), migrates=migrates)

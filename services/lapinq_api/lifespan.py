@@ -27,8 +27,12 @@ def make_lifespan(
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         stop = asyncio.Event()
         async with connected(state) as group:
-            admit_calls = state.database.admit_calls
-            schema = SchemaPreparation(state.settings, migrates=migrates, on_ready=admit_calls)
+            schema = SchemaPreparation(
+                state.settings,
+                migrates=migrates,
+                on_ready=state.database.admit_calls,
+                on_wrong_schema=state.database.refuse_calls,
+            )
             group.create_task(schema.run(stop))
             first_user = FirstUser(state, schema.ready)
             group.create_task(first_user.run(stop))

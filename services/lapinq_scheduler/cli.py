@@ -20,6 +20,7 @@ from lapinq_core.runtime import flags
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.signals import stop_signals
+from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 from lapinq_core.schedules.comparing import Wanted
 from lapinq_scheduler.cron import run_cron
 from lapinq_scheduler.registering import declarations
@@ -54,6 +55,7 @@ def scheduler(**given: object) -> None:
     with explained():
         settings = load_settings(os.environ, **given)
         configure_logging(settings.log_level, as_json=settings.json_log)
+        warn_of_unknown_variables(os.environ)
         wanted = declarations(settings.schedule_modules)
         metrics, probes = Metrics(), Probes(STUCK_SECONDS)
         with serving_metrics(settings, metrics, probes), database(settings) as url:

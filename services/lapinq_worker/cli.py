@@ -20,6 +20,7 @@ from lapinq_core.runtime.main_loop import end_without_threads, run_main
 from lapinq_core.runtime.reexec import make_reexec
 from lapinq_core.runtime.settings import Settings, SettingsError, load_settings
 from lapinq_core.runtime.signals import stop_signals, was_asked_to_stop
+from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.flags import worker_flags
 from lapinq_worker.worker import Worker
@@ -46,6 +47,7 @@ def run(*, drain: bool, reloads: bool, **given: object) -> None:
         settings = load_settings(os.environ, **given)
         choice_of(settings)  # fails if they are invalid
         configure_logging(settings.log_level, as_json=settings.json_log)
+        warn_of_unknown_variables(os.environ)
         if reloads:
             if drain:
                 raise SettingsError("--reload can't be combined with --drain")

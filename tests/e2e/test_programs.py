@@ -57,7 +57,7 @@ def run_one(api: str) -> None:
 
 def test_one_command_serves_on_an_embedded_database_and_leaves_nothing_running() -> None:
     with open_directory() as directory:
-        env = {"LAPINQ_DATA_DIR": str(directory / "data"), "DATABASE_URL": ""}
+        env = {"LAPINQ_DATA_DIR": str(directory / "data")}
         with Program("server", "--worker", "--scheduler", "--port", "0", env=env) as server:
             address = server.said(r"dashboard (http://\S+:\d+)/").group(1)
             assert "for development" in server.output
@@ -71,7 +71,7 @@ def test_one_command_serves_on_an_embedded_database_and_leaves_nothing_running()
 
 def test_an_embedded_database_that_is_killed_comes_back_under_a_running_server() -> None:
     with open_directory() as directory:
-        env = {"LAPINQ_DATA_DIR": str(directory / "data"), "DATABASE_URL": ""}
+        env = {"LAPINQ_DATA_DIR": str(directory / "data")}
         with Program("server", "--worker", "--port", "0", env=env) as server:
             address = server.said(r"dashboard (http://\S+:\d+)/").group(1)
             run_one(address)
@@ -127,7 +127,7 @@ def test_programs_may_start_before_the_schema_is_there(postgres_url: str) -> Non
 def test_without_a_database_and_without_programs_for_one_the_ways_to_go_on_are_named(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    env = {"DATABASE_URL": "", "LAPINQ_PG_BIN": str(tmp_path), "LAPINQ_DATA_DIR": str(tmp_path / "data")}
+    env = {"LAPINQ_PG_BIN": str(tmp_path), "LAPINQ_DATA_DIR": str(tmp_path / "data")}
     with Program(*command, env=env) as program:
         assert program.wait() == 3
         for way in ("DATABASE_URL", "lapinq[embedded]", "LAPINQ_PG_BIN"):

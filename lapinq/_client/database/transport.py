@@ -7,14 +7,13 @@ import contextlib
 import os
 import weakref
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from lapinq._client.database.calls import Refused, prepared
 from lapinq._client.database.pooled import NotSent
 from lapinq._client.database.process import CHECK_SECONDS, Process
 from lapinq.errors import ServerUnavailable
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable
-from lapinq_core.domain.database_url import libpq_url
+from lapinq_core.domain.database_url import libpq_url, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -95,15 +94,9 @@ def _translated_errors(server: ServerSettings) -> Generator[None]:
     try:
         yield
     except DatabaseUnavailable as error:
-        place = _place(server.server_url)
+        place = place_of(server.server_url)
         raise ServerUnavailable(
             f"no answer from {place}: {error}",
             url=place,
             may_have_arrived=not isinstance(error, (NotSent, DatabaseReadOnly)),
         ) from error
-
-
-def _place(url: str) -> str:
-    """The URL without the password and the user."""
-    parts = urlsplit(libpq_url(url))
-    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -24,7 +24,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 from lapinq_api.wire.redirect import to_login, to_overview
 from lapinq_core.batching.database import Overloaded
-from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady
 from lapinq_core.domain.errors import InvalidValue
 
 MAX_FORM_BYTES = 16 * 1024
@@ -55,6 +55,8 @@ async def _log_in(state: State, request: Request) -> Response:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
         return _again(request, HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
+    except SchemaNotReady as error:
+        return unavailable.page_for(request.scope, error)
     except (Overloaded, DatabaseUnavailable) as error:
         log.info("could not check a login: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
@@ -70,8 +72,8 @@ async def logout(state: State, request: Request) -> Response:
     """Accepts GET, too, as published. All that another site can do with it is to log a user out."""
     try:
         await sign_out(state, request)
-    except DatabaseUnavailable:
-        return unavailable.page_for(request.scope)  # the browser keeps the token and can try again
+    except DatabaseUnavailable as error:
+        return unavailable.page_for(request.scope, error)  # the browser keeps the token and can try again
     answer = to_login(request)
     clear_token(answer, request)
     return answer

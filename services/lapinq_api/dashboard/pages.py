@@ -46,8 +46,8 @@ async def view_page(state: State, request: Request, view: View) -> Response:
         if view.check:
             view.check(state, actor_of(request), address)
         values = await view.load(state, address)
-    except DatabaseUnavailable:
-        return unavailable.page_for(request.scope)
+    except DatabaseUnavailable as error:
+        return unavailable.page_for(request.scope, error)
     except InvalidValue as error:
         status, problem = HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}"
     except Refused as error:

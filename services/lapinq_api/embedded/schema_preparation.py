@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from lapinq_core.db.migrate import SchemaError
 from lapinq_core.db.startup import prepare_schema
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.runtime.loops import pause_for
@@ -18,13 +19,22 @@ log = logging.getLogger(__name__)
 
 
 class SchemaPreparation:
-    """Tries until the schema is ready, then calls `on_ready`. Until then, the log says what is missing."""
+    """Tries until the schema is ready, then calls `on_ready`.
+
+    Until then, the log says what is missing; `on_wrong_schema` is called if the database is up but its schema is wrong.
+    """
 
     def __init__(
-        self, settings: Settings, *, migrates: bool, on_ready: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        *,
+        migrates: bool,
+        on_ready: Callable[[], None] = lambda: None,
+        on_wrong_schema: Callable[[SchemaError], None] = lambda _: None,
     ) -> None:
         assert settings.database_url is not None, "the caller resolves the database"
         self._on_ready = on_ready
+        self._on_wrong_schema = on_wrong_schema
         self._prepare = partial(
             prepare_schema,
             settings.database_url,
@@ -45,6 +55,8 @@ class SchemaPreparation:
             try:
                 await asyncio.to_thread(self._prepare)
             except LapinqError as error:
+                if isinstance(error, SchemaError):
+                    self._on_wrong_schema(error)
                 if str(error) != said:
                     log.warning("waiting until the database is usable: %s", error)
                     said = str(error)

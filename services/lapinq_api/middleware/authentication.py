@@ -50,7 +50,9 @@ class Authentication:
     `unavailable_page` replaces pages while the database, which stores the sessions, is unavailable.
     """
 
-    def __init__(self, app: ASGIApp, state: State, unavailable_page: Callable[[Scope], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, state: State, unavailable_page: Callable[[Scope, DatabaseUnavailable], Response]
+    ) -> None:
         self._app = app
         self._unavailable_page = unavailable_page
         self._state = state
@@ -108,10 +110,10 @@ class Authentication:
             return
         try:
             session = await identify(self._state, scope)
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             if not is_page:
                 raise
-            await self._unavailable_page(scope)(scope, receive, send)
+            await self._unavailable_page(scope, error)(scope, receive, send)
             return
         if session is None and has_key:
             scope[ACTOR_KEY] = MASTER_KEY  # it has no account, and the answer says so

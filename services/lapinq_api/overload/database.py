@@ -13,7 +13,8 @@ import psycopg
 
 from lapinq_api.overload.breaker import Breaker
 from lapinq_api.overload.concurrency import WaitingLimit
-from lapinq_core.db.errors import DatabaseUnavailable, is_away, is_outage, translated
+from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady, is_away, is_outage, translated
+from lapinq_core.db.migrate import SchemaError
 from lapinq_core.db.pool import Pool, connect, is_listening, make_pool
 from lapinq_core.tasks import inspect
 
@@ -53,6 +54,7 @@ class Database:
         self.breaker = Breaker(self._probe, self._drop_old, lambda: is_listening(url))
         self.is_ready = False
         """Whether the schema has been found. Until then every call is rejected."""
+        self._wrong_schema = ""
         self._abandoned: set[asyncio.Task[object]] = set()
 
     async def open(self) -> None:
@@ -112,11 +114,17 @@ class Database:
         """The schema has been found."""
         self.is_ready = True
 
+    def refuse_calls(self, why: SchemaError) -> None:
+        """The database is up, but has another schema."""
+        self._wrong_schema = str(why)
+
     def check(self) -> None:
         """Raises `DatabaseUnavailable` if trying is pointless."""
         if self.breaker.is_open:
             raise DatabaseUnavailable("it was unavailable a moment ago")
         if not self.is_ready:
+            if self._wrong_schema:
+                raise SchemaNotReady(self._wrong_schema)
             raise DatabaseUnavailable("its schema is not ready yet")
 
     async def _finished(self, budget: float, call: Coroutine[Any, Any, T]) -> T:

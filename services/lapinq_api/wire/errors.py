@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 
 from lapinq_api.wire.codec import Json
 from lapinq_core.batching.database import Overloaded
-from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, ValueRefused
+from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable, SchemaNotReady, ValueRefused
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, ErrorBody, invalid_value, unstorable
 from lapinq_core.schedules.firing import StillRuns
@@ -45,6 +45,8 @@ def answer(error: Exception) -> Json | None:
             return Json(unstorable(error), HTTPStatus.BAD_REQUEST)
         case DatabaseReadOnly():
             return _later("the database is read-only at the moment")
+        case SchemaNotReady():
+            return _later(str(error))
         case DatabaseUnavailable():
             return _later("the database is unavailable or did not answer in time")
         case Overloaded():

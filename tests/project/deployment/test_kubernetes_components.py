@@ -30,7 +30,7 @@ SECRETS_PATH = "/run/secrets/lapinq"
 
 def test_scaling_in_lets_a_task_of_the_usual_time_limit_end() -> None:
     given = environment("lapinq-worker") | literals(COMPONENTS / "keda")["lapinq-worker"]
-    settings = load_settings(given | {"DATABASE_URL_FILE": ""})
+    settings = load_settings({name: value for name, value in given.items() if name != "DATABASE_URL_FILE"})
     assert settings.shutdown_grace >= settings.worker_timeout + settings.time_limit_grace
     (grace,) = [
         step["value"]

@@ -20,7 +20,7 @@ from lapinq_core.doctor import connections
 from lapinq_core.doctor.examination import CHECKS
 from lapinq_core.domain.tasks.state import FINAL, TRANSITIONS, Status
 from lapinq_core.runtime import exits
-from lapinq_core.runtime.settings import SECRETS, Settings, variable
+from lapinq_core.runtime.settings import SECRETS, Settings, variable, variables
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -101,14 +101,14 @@ def flags_of(field: str) -> set[str]:
 
 def test_the_secrets_that_may_be_files_are_named() -> None:
     named = set(re.findall(r"`(\w+_FILE)`", SETTINGS))
-    assert named == {f"{variable(field)}_FILE" for field in SECRETS}
+    assert named == {f"{name}_FILE" for field in SECRETS for name in variables(field)}
 
 
 def test_the_pages_name_no_variable_that_is_not_read() -> None:
-    known = {variable(field) for field in Settings.__struct_fields__}
-    known |= {f"{variable(field)}_FILE" for field in SECRETS}
+    known = {name for field in Settings.__struct_fields__ for name in variables(field)}
+    known |= {f"{name}_FILE" for field in SECRETS for name in variables(field)}
     known |= {environment.URL, environment.API_KEY}
-    tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL", "LAPINQ_TEST_BROWSER"}
+    tests_own = {"LAPINQ_TEST_PG_BIN", "LAPINQ_TEST_DATABASE_URL", "LAPINQ_TEST_BROWSER", "LAPINQ_APIKEY"}
     named = {
         (name_of(page), name)
         for page in PAGES

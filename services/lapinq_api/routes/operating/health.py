@@ -11,7 +11,7 @@ from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
-from lapinq_core.db.errors import DatabaseUnavailable
+from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady
 from lapinq_core.tasks import inspect
 
 
@@ -66,9 +66,9 @@ async def _why_not_ready(state: State) -> str | None:
     if state.stopping.is_set():
         return "the server is stopping"
     try:
-        if not state.database.is_ready:
-            return "the database is unavailable, or its schema is older than this release: run lapinq migrate"
         await state.database.run(inspect.ping)
+    except SchemaNotReady as error:
+        return str(error)
     except DatabaseUnavailable:
         # Not the driver's message: it would say where the database is.
         return "the database is unavailable or did not answer in time"

@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from html import unescape
 
 import httpx
 import psycopg
 import pytest
 
 from lapinq_api.app import build_app
-from lapinq_core.db.migrate import migrate
+from lapinq_core.db.migrate import head_revision, migrate
 from lapinq_core.runtime.settings import Settings
 from tests.support.database import postgres
 from tests.support.database.outage import read_only
@@ -153,7 +154,12 @@ def test_without_the_schema_it_waits_for_it(postgres_url: str) -> None:
         serving(build_app(Settings(database_url=url))) as client,
     ):
         assert client.get("/health").status_code == 503
-        assert client.post("/api/v1/enqueue", json=TASK).status_code == 503
+        needed = f"lapinq isn't installed in this database, this release needs {head_revision()}: run `lapinq migrate`"
+        refused = client.post("/api/v1/enqueue", json=TASK)
+        assert (refused.status_code, refused.json()) == (503, {"error": needed})
+        assert client.get("/readyz").json() == {"status": "unready", "reason": needed}
+        page = client.post("/login", data={"username": "lapinq", "password": "lapinq"})
+        assert (page.status_code, needed in unescape(page.text)) == (503, True)
         migrate(url)
         eventually(lambda: client.get("/health").status_code == 200, timeout=5)
         assert client.post("/api/v1/enqueue", json=TASK).status_code == 201

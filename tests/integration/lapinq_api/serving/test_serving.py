@@ -24,7 +24,6 @@ PUBLISHED = (
     "--host --port --database-url --concurrency --log-level --worker --worker-concurrency --worker-poll-interval"
     " --worker-timeout --cleanup-interval --scheduler --scheduler-interval"
 )
-NO_DATABASE = {"DATABASE_URL": ""}
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def test_a_second_signal_makes_the_worker_inside_hand_back_what_runs(database: s
 def test_without_a_database_named_the_server_uses_the_embedded_one() -> None:
     with (
         open_directory() as directory,
-        Program("server", "--port", "0", "--data-dir", str(directory / "data"), env=NO_DATABASE) as program,
+        Program("server", "--port", "0", "--data-dir", str(directory / "data")) as program,
     ):
         program.said("embedded PostgreSQL, for development: postgresql://")
         address = program.said(r"dashboard (http://\S+)")[1]
@@ -96,7 +95,7 @@ def test_without_a_database_named_the_server_uses_the_embedded_one() -> None:
 
 
 def test_without_programs_for_the_embedded_one_it_says_how_to_go_on(tmp_path: Path) -> None:
-    code, output = _run("server", "--port", "0", "--pg-bin", str(tmp_path), env=NO_DATABASE)
+    code, output = _run("server", "--port", "0", "--pg-bin", str(tmp_path))
     assert code == exits.NO_DATABASE
     assert "DATABASE_URL" in output
     assert "Traceback" not in output
@@ -124,7 +123,7 @@ def test_a_port_that_is_taken_is_said_plainly(database: str) -> None:
             ["--port", "0", "--database-url", "top:secret"],
             {},
             exits.USAGE,
-            "is not a valid PostgreSQL URL",
+            "the URL of the database is not valid",
         ),
         (["--host", "no.such.host.invalid"], {}, exits.FAILED, "has no address"),
         (["--worker", "--import", "no_such_module"], {}, exits.FAILED, "no module 'no_such_module'"),
@@ -165,7 +164,7 @@ def test_help_names_every_published_flag_and_the_variable_of_each() -> None:
     for flag in PUBLISHED.split():
         assert f"{flag} " in help_of_server
     for variable in (
-        "DATABASE_URL",
+        "LAPINQ_DATABASE_URL, DATABASE_URL",
         "LAPINQ_HOST",
         "LAPINQ_PORT",
         "LAPINQ_WORKER_CONCURRENCY",

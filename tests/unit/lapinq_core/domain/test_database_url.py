@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from lapinq_core.domain.database_url import is_database_url, libpq_url
+from lapinq_core.domain.database_url import check_login, is_database_url, libpq_url, place_of
+from lapinq_core.domain.errors import InvalidValue
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,54 @@ def test_every_form_is_read_as_libpqs(given: str, read: str) -> None:
 def test_anything_else_is_left_alone(other: str) -> None:
     assert not is_database_url(other)
     assert libpq_url(other) == other
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:p@ss/w:rd#@host/db",
+        "postgresql://user:p@ss@host/db",
+        "postgresql://user:p/ss@host/db",
+        "postgresql://user:1/ss@host/db",
+        "postgresql://user:100%@host/db",
+        "postgresql://user:p%00ss@host/db",
+        "postgresql://user:p@s?s@host/db",
+        "postgres://user:p/ss@host",
+        "postgresql+psycopg://user:p/ss?x@host/db?connect_timeout=5",
+    ],
+)
+def test_a_password_that_is_not_encoded_is_refused_without_any_part_of_it(url: str) -> None:
+    with pytest.raises(
+        InvalidValue, match=r"user and password must be percent-encoded: write @ as %40"
+    ) as refused:
+        check_login(url)
+    assert not re.search(r"user:|p@|ss|rd|host", str(refused.value).removeprefix("user and password"))
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("postgresql://user:p%40ss%2F@host:5432/db?sslmode=require", "postgresql://host:5432/db"),
+        ("postgresql://user:p:s?s#s@host/db", "postgresql://host/db"),  # as libpq reads it
+        ("postgresql+asyncpg://user:p?s@host/db?password=secret", "postgresql://host/db"),
+        ("postgresql://user@a:1,b:2/db", "postgresql://a:1,b:2/db"),
+        ("postgresql://%2Frun%2Fpg/db", "postgresql://%2Frun%2Fpg/db"),
+        ("postgresql:///db?user=me@example.org", "postgresql:///db"),
+        ("postgresql://", "postgresql://"),
+        ("host=h password=p@ss", "PostgreSQL"),
+    ],
+)
+def test_a_place_has_neither_user_nor_password(url: str, place: str) -> None:
+    check_login(url)
+    assert conninfo_to_dict(libpq_url(url)) is not None
+    assert place_of(url) == place
+
+
+def test_sqlalchemys_password_may_have_a_question_mark() -> None:
+    assert conninfo_to_dict(libpq_url("postgresql+psycopg://u:p?s@h/db?connect_timeout=5")) == {
+        "user": "u",
+        "password": "p?s",
+        "host": "h",
+        "dbname": "db",
+        "connect_timeout": "5",
+    }

@@ -83,7 +83,10 @@ def test_help_shows_default_and_variable() -> None:
     text = _run("--help").output
     assert "Most tasks.  [default: 4; env: LAPINQ_WORKER_CONCURRENCY]" in text
     assert "Run a worker.  [env: LAPINQ_WORKER]" in text
-    assert "PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: DATABASE_URL]" in text
+    assert (
+        "PostgreSQL to use. Without it, the embedded PostgreSQL.  [env: LAPINQ_DATABASE_URL, DATABASE_URL]"
+        in text
+    )
 
 
 def test_help_says_what_kind_of_value_is_wanted() -> None:

@@ -123,6 +123,7 @@ def test_what_guards_something_is_never_off_because_it_is_empty() -> None:
 
 def test_the_settings_that_guard_something_are_these() -> None:
     assert {
+        "database_url",
         "api_key",
         "require_auth",
         "read_only",
@@ -173,6 +174,44 @@ def test_a_database_url_may_have_the_form_of_another_library(field: str) -> None
     assert getattr(settings, field) == "postgresql://db/app"
     settings = load_settings({}, **{field: "postgresql+asyncpg://db/app"})
     assert getattr(settings, field) == "postgresql://db/app"
+
+
+def test_the_own_name_of_the_databases_variable_comes_first(tmp_path: Path) -> None:
+    own, usual = "postgresql://own/app", "postgresql://usual/app"
+    file = tmp_path / "url"
+    file.write_text(own)
+    for environ in (
+        {"LAPINQ_DATABASE_URL": own, "DATABASE_URL": usual},
+        {"LAPINQ_DATABASE_URL": own, "DATABASE_URL_FILE": "/missing"},
+        {"LAPINQ_DATABASE_URL": own, "DATABASE_URL": ""},
+        {"LAPINQ_DATABASE_URL_FILE": str(file), "DATABASE_URL": usual},
+    ):
+        assert load_settings(environ).database_url == own
+        assert load_settings(environ, database_url=usual).database_url == usual
+    with pytest.raises(EmptySetting, match=r"^LAPINQ_DATABASE_URL is set but empty"):
+        load_settings({"LAPINQ_DATABASE_URL": "", "DATABASE_URL": usual})
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LAPINQ_DATABASE_URL", "LAPINQ_LISTEN_DATABASE_URL"])
+def test_a_password_that_must_be_encoded_is_told_without_it(name: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"^{name}: user and password must be percent-encoded"
+    ) as refused:
+        load_settings({name: "postgresql://user:p@ss/w:rd#@host/db"})
+    assert "ss" not in str(refused.value).replace("password", "")
+    with pytest.raises(SettingsError, match=r"^--database-url: user and password must be percent-encoded"):
+        load_settings({}, database_url="postgresql://user:p@ss@host/db")
+
+
+def test_a_flag_wins_over_a_variable_that_could_not_be_read() -> None:
+    assert load_settings({"LAPINQ_PORT": "eight"}, port=80).port == 80
+
+
+def test_a_port_that_kubernetes_sets_is_told() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^LAPINQ_PORT is set by Kubernetes, .*enableServiceLinks: false"
+    ):
+        load_settings({"LAPINQ_PORT": "tcp://10.0.0.7:8001"})
 
 
 def test_what_is_not_ours_is_passed_over() -> None:

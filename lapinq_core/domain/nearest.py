@@ -1,0 +1,18 @@
+"""Finds what a misspelt name was meant to be, for messages."""
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that is most like `name`, ignoring case; None if none is like it."""
+    from difflib import get_close_matches  # needed after mistakes only
+
+    by_lower = {each.lower(): each for each in known}
+    found = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    return by_lower[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `name`: empty if nothing is like it."""
+    found = nearest(name, known)
+    return "" if found is None else f"; did you mean {found!r}?"

@@ -129,7 +129,9 @@ def test_only_the_settings_read_the_environment() -> None:
     readers = {
         name_of(path)
         for path in sources(*PACKAGES)
-        if re.search(r"(?<!load_settings\()(?<!warn_of_unknown_variables\()os\.environ|os\.getenv", path.read_text())
+        if re.search(
+            r"(?<!load_settings\()(?<!warn_of_unknown_variables\()os\.environ|os\.getenv", path.read_text()
+        )
     }
     assert readers == {
         "lapinq_core/db/embedded/folder.py",  # where the system keeps a user's data

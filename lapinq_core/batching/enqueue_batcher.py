@@ -9,9 +9,10 @@ database, where it would block a connection and the tasks stored with it.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
+import psycopg
 
 from lapinq_core.batching.database import Database, Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
@@ -35,6 +36,13 @@ MAX_PAUSE_SECONDS = 0.4
 """Before the next try with a held key."""
 MIN_TRY_SECONDS = 0.3
 """With less time left there is no other try: a database that is only slow must not count as down."""
+
+
+Store = Callable[
+    [psycopg.AsyncConnection, Sequence[Asked]],
+    Awaitable[tuple[Sequence[Earlier | KeyHeld | None], Taken]],
+]
+"""The form of `store`."""
 
 
 class EnqueueBatcher:
@@ -71,13 +79,15 @@ class EnqueueBatcher:
         self._append(entry)
         return await entry.stored
 
-    async def put_all(self, tasks: Sequence[NewTask], size: int, key: Key | None = None) -> Earlier | None:
-        """Like `put`, for several tasks: stores all or none."""
+    async def put_all(
+        self, tasks: Sequence[NewTask], size: int, key: Key | None = None, verb: Store = store
+    ) -> Earlier | None:
+        """Like `put`, for several tasks: stores all or none, by `verb`."""
         budget = max(self._database.budget, size / BATCH_BYTES_PER_SECOND)
         until = self._loop.time() + self._database.budget
         pause = INITIAL_PAUSE_SECONDS
         while True:
-            [answer], taken = await self._database.within(budget, store, [Asked(tasks, key)])
+            [answer], taken = await self._database.within(budget, verb, [Asked(tasks, key)])
             if not isinstance(answer, KeyHeld):
                 self._notify(taken)
                 return answer

@@ -78,7 +78,7 @@ def read_task(
 
     `allowed` are patterns of modules, as in `LAPINQ_ALLOWED_MODULES`. Raises `InvalidValue`.
     """
-    return _new_task(decode(_one, body), task_id or new_id(), datetime.now(UTC), allowed, request_id)
+    return new_task(decode(_one, body), task_id or new_id(), datetime.now(UTC), allowed, request_id)
 
 
 def read_batch(body: bytes, allowed: Sequence[str] = (), request_id: str | None = None) -> list[NewTask]:
@@ -90,19 +90,16 @@ def read_batch(body: bytes, allowed: Sequence[str] = (), request_id: str | None 
     tasks: list[NewTask] = []
     for index, (one, task_id) in enumerate(zip(asked, new_ids(len(asked)), strict=True)):
         try:
-            tasks.append(_new_task(one, task_id, now, allowed, request_id))
+            tasks.append(new_task(one, task_id, now, allowed, request_id))
         except InvalidValue as error:
             raise InvalidValue(f"[{index}].{error.loc}", error.msg) from error
     return tasks
 
 
-_one = msgspec.json.Decoder(EnqueueRequest)
-_batch = msgspec.json.Decoder(list[EnqueueRequest])
-
-
-def _new_task(
+def new_task(
     asked: EnqueueRequest, task_id: str, now: datetime, allowed: Sequence[str], request_id: str | None
 ) -> NewTask:
+    """The checked task that is asked for. Raises `InvalidValue`."""
     task = NewTask(id=task_id, task_name=asked.task_name, module_path=asked.module_path)
     if asked.queue_name is not None:
         task.queue_name = asked.queue_name
@@ -128,6 +125,10 @@ def _new_task(
     check_task(task, now)
     check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     return task
+
+
+_one = msgspec.json.Decoder(EnqueueRequest)
+_batch = msgspec.json.Decoder(list[EnqueueRequest])
 
 
 def _time(text: str) -> datetime:

@@ -43,6 +43,16 @@ def require(request: Request, permission: Permission, queue: str | None) -> Acto
     return check(request, lambda: _permitted(actor_of(request), permission, queue))
 
 
+def refuse_early(request: Request, permission: Permission) -> None:
+    """Raises `Refused` (401, 403) for callers without the permission on any queue, before anything is read.
+
+    Only a user's permission depends on the queue.
+    """
+    actor = actor_of(request)
+    if actor.kind is not ActorKind.USER or actor.is_admin:
+        require(request, permission, None)
+
+
 def check(request: Request, is_allowed: Callable[[], T]) -> T:
     """Returns what `is_allowed` returns. It raises `Refused` if the sender of `request` may not continue.
 

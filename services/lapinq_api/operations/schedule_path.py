@@ -6,10 +6,10 @@ from typing import TypeVar
 import psycopg
 from starlette.requests import Request
 
-from lapinq_api.credentials.caller import actor_of, require
+from lapinq_api.credentials.caller import require
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.state import State
-from lapinq_core.domain.accounts.account import ActorKind, Permission
+from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.schedule_name import SCHEDULE_NAME_SCHEMA
 from lapinq_core.domain.schedules.schedule import check_schedule_name
 from lapinq_core.schedules import schedules
@@ -35,16 +35,6 @@ def schedule_name(request: Request) -> str:
 def links_to_schedule(expression: str) -> dict[str, dict[str, str]]:
     """Links to every operation on one schedule, with its name taken from `expression`."""
     return {name: {"name": expression} for name in _ABOUT_ONE}
-
-
-def refuse_early(request: Request, permission: Permission) -> None:
-    """Raises `Refused` (401, 403) for callers without the permission on any queue, before anything is read.
-
-    Only a user's permission depends on the queue.
-    """
-    actor = actor_of(request)
-    if actor.kind is not ActorKind.USER or actor.is_admin:
-        require(request, permission, None)
 
 
 async def act(

@@ -37,4 +37,5 @@ _ABOUT_ONE = (
     "set_progress",
     "requeue_task",
     "run_task",
+    "rerun_task",
 )

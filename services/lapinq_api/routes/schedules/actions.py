@@ -8,7 +8,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import author_of
+from lapinq_api.credentials.caller import author_of, refuse_early
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, with_latest
 from lapinq_api.operations.body import read_json_if_any, read_no_fields
@@ -21,7 +21,7 @@ from lapinq_api.operations.paging import (
     read_limit,
     read_number,
 )
-from lapinq_api.operations.schedule_path import NAME, act, refuse_early, schedule_name
+from lapinq_api.operations.schedule_path import NAME, act, schedule_name
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.routes.schedules.schedules import UNKNOWN, answer_with
 from lapinq_api.state import State

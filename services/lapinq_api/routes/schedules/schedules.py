@@ -7,7 +7,7 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import actor_of, author_of, require
+from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require
 from lapinq_api.operations.bodies.schedule_object import ScheduleObject, Shown, objects, with_latest
 from lapinq_api.operations.bodies.schedule_request import (
     ScheduleChange,
@@ -28,7 +28,7 @@ from lapinq_api.operations.filters.schedule import (
     read_filter,
 )
 from lapinq_api.operations.paging import CURSOR_HEADER, CURSOR_HEADERS, LIMIT, read_limit
-from lapinq_api.operations.schedule_path import NAME, act, links_to_schedule, refuse_early, schedule_name
+from lapinq_api.operations.schedule_path import NAME, act, links_to_schedule, schedule_name
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, off_loop_if_large
 from lapinq_core.domain.accounts.account import Permission

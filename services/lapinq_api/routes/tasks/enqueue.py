@@ -56,7 +56,7 @@ async def enqueue(state: State, request: Request) -> Response:
         now = time.time()
         task_id = None if given is None else chosen_id(given, now)
         task = await off_loop_if_large(
-            body, read_task, body, state.settings.allowed_modules, _id_of(request), task_id
+            body, read_task, body, state.settings.allowed_modules, request_id(request), task_id
         )
         require(request, Permission.ENQUEUE, task.queue_name)
         if given is None or (task_id is not None and not needs_key(task, now)):
@@ -79,7 +79,7 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     body = await read_json(request.scope, request.receive, limit, state.admission)
     with await state.admission.decoding(body):
         tasks = await off_loop_if_large(
-            body, read_batch, body, state.settings.allowed_modules, _id_of(request)
+            body, read_batch, body, state.settings.allowed_modules, request_id(request)
         )
         for queue in {task.queue_name for task in tasks}:
             require(request, Permission.ENQUEUE, queue)
@@ -95,13 +95,13 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
 
 
+def request_id(request: Request) -> str | None:
+    """The id of its request that the new task keeps; None if the caller is in this process."""
+    return request.scope.get(SCOPE_KEY)
+
+
 _ONE = "POST /api/v1/enqueue"
 _MANY = "POST /api/v1/enqueue/batch"
-
-
-def _id_of(request: Request) -> str:
-    request_id: str = request.scope[SCOPE_KEY]
-    return request_id
 
 
 OPERATIONS = (

@@ -47,6 +47,8 @@ class Act(StrEnum):
     LOOK_AT_THE_SERVER = auto()
     READ = auto()
     ENQUEUE = auto()
+    RERUN = auto()
+    """Takes both reading and enqueueing."""
     CANCEL = auto()
     REQUEUE = auto()
     DELETE = auto()
@@ -87,6 +89,7 @@ TRIES = {
         Act.ENQUEUE, "/api/v1/tasks/{done}/progress", 409, {"progress": 1}
     ),
     "POST /api/v1/tasks/{id}/requeue": Try(Act.REQUEUE, "/api/v1/tasks/{done}/requeue", 404),
+    "POST /api/v1/tasks/{id}/rerun": Try(Act.RERUN, "/api/v1/tasks/{done}/rerun", 201),
     "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, "/api/v1/tasks/{done}/run", 404),
     "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
@@ -174,6 +177,13 @@ class Caller(msgspec.Struct):
 
 
 def callers() -> Iterator[tuple[str, Caller]]:
+    for name, caller in _callers():
+        if {Act.READ, Act.ENQUEUE} <= caller.may:
+            caller.may.add(Act.RERUN)
+        yield name, caller
+
+
+def _callers() -> Iterator[tuple[str, Caller]]:
     open_to_all = {
         Act.READ,
         Act.ENQUEUE,
@@ -358,7 +368,13 @@ def test_a_refusal_comes_before_any_change(stage: Stage) -> None:
 
 
 def test_a_user_learns_that_a_task_is_unknown_and_a_key_that_may_not_learns_nothing(stage: Stage) -> None:
-    for method, path in (("DELETE", ""), ("POST", "/requeue"), ("POST", "/run"), ("PATCH", "/progress")):
+    for method, path in (
+        ("DELETE", ""),
+        ("POST", "/requeue"),
+        ("POST", "/run"),
+        ("POST", "/rerun"),
+        ("PATCH", "/progress"),
+    ):
         body = {"progress": 1} if method == "PATCH" else None
         calls = partial(stage.call, method=method, path=f"/api/v1/tasks/{NIL}{path}", body=body)
         assert calls("user without permissions").status_code == 404

@@ -163,6 +163,34 @@ def test_nobody_writes_back_a_masked_address_or_moves_a_schedule_to_see_it(stage
         assert master.post(url, json={"queues": queues}).status_code == 200
 
 
+def test_nobody_enqueues_a_task_again_to_see_what_is_hidden_in_it(stage: Stage) -> None:
+    master, url = stage.people["master"], f"/admin/users/{stage.user_id}/permissions"
+    queues = {SEEN: ["enqueue", "payload"], UNSEEN: ["enqueue"]}
+    assert master.post(url, json={"queues": queues}).status_code == 200
+    person = stage.people["with"]
+    hidden, seen = (stage.tasks[queue]["failed"] for queue in (UNSEEN, SEEN))
+    try:
+        for which, changes, status in (
+            (hidden, {}, 201),
+            (hidden, {"priority": 1, "kwargs": {"to": "bob"}}, 201),
+            (hidden, {"queue_name": SEEN}, 403),
+            (hidden, {"task_name": "reveal"}, 403),
+            (hidden, {"module_path": "m"}, 403),
+            (hidden, {"webhook_url": "https://example.org/mine"}, 403),
+            (hidden, {"webhook_url": MASKED["webhook_url"]}, 400),
+            (hidden, {"args": MASKED["args"]}, 400),
+            (seen, {"queue_name": UNSEEN, "task_name": "reveal"}, 201),
+        ):
+            answer = person.post(f"/api/v1/tasks/{which}/rerun", json=changes)
+            assert answer.status_code == status, (changes, answer.text)
+            if status == 201:
+                new = master.get(f"/api/v1/tasks/{answer.json()['task_id']}").json()
+                assert (new["args"], new["webhook_url"]) == (CARRIED["args"], CARRIED["webhook_url"])
+    finally:
+        queues = {SEEN: ["delete", "requeue", "payload"], UNSEEN: ["delete", "requeue"]}
+        assert master.post(url, json={"queues": queues}).status_code == 200
+
+
 def test_schedules_are_shown_as_their_tasks_are(stage: Stage) -> None:
     for name in (*EVERYTHING, *NOTHING, "with"):
         alone = stage.people[name].get("/api/v1/schedules/nightly").json()

@@ -1,0 +1,82 @@
+"""The request to enqueue a task again, and the checked task that it makes."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.enqueue import EnqueueRequest, new_task
+from lapinq_core.domain.requests.values import (
+    ModulePath,
+    MoreSeconds,
+    Name,
+    Priority,
+    Retries,
+    Seconds,
+    Time,
+    WebhookUrl,
+    doc,
+)
+from lapinq_core.domain.tasks.task import NewTask
+
+
+class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the new task has different from the earlier one.
+
+    An omitted field stays as it was, except `scheduled_at`: the new task starts now. A null field takes the default of
+    a new task.
+    """
+
+    task_name: Annotated[Name | UnsetType, doc("The function's task name.")] = UNSET
+    module_path: Annotated[
+        ModulePath | UnsetType, doc("The module that defines it; `LAPINQ_ALLOWED_MODULES` must allow it.")
+    ] = UNSET
+    queue_name: Annotated[Name | UnsetType | None, doc("Its queue.")] = UNSET
+    args: Annotated[list[Any] | UnsetType | None, doc("All positional arguments.")] = UNSET
+    kwargs: Annotated[dict[str, Any] | UnsetType | None, doc("All keyword arguments.")] = UNSET
+    scheduled_at: Annotated[
+        Time | UnsetType | None, doc("The earliest start; UTC without an offset. Default: now.")
+    ] = UNSET
+    max_retries: Annotated[Retries | UnsetType | None, doc("Retries after the first attempt.")] = UNSET
+    priority: Annotated[Priority | UnsetType | None, doc("Higher runs first.")] = UNSET
+    ttl_seconds: Annotated[Seconds | UnsetType | None, doc("Time to live, from now on.")] = UNSET
+    metadata: Annotated[dict[str, Any] | UnsetType | None, doc("All values to store with it.")] = UNSET
+    retry_delay: Annotated[Seconds | UnsetType | None, doc("Seconds before a retry.")] = UNSET
+    retry_backoff: Annotated[bool | UnsetType | None, doc("Double the delay with each retry.")] = UNSET
+    webhook_url: Annotated[WebhookUrl | UnsetType | None, doc("Called when it completes or fails.")] = UNSET
+    timeout_seconds: Annotated[
+        MoreSeconds | UnsetType | None, doc("Time limit of one attempt in seconds.")
+    ] = UNSET
+
+
+class Rerun(msgspec.Struct, frozen=True):
+    """The new task, the fields that the request changes, and the queue and webhook of the earlier task."""
+
+    task: NewTask
+    changes: dict[str, Any]
+    queue_name: str
+    webhook_url: str | None
+
+
+def read_rerun(
+    earlier: str, body: bytes, allowed: Sequence[str] = (), request_id: str | None = None
+) -> Rerun:
+    """The task that a `RerunRequest` in JSON makes of the earlier one, an `EnqueueRequest` in JSON.
+
+    An empty body changes nothing. `allowed` and errors are those of `read_task`.
+    """
+    asked = decode(_changes, body) if body else RerunRequest()
+    changes = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not UNSET}
+    before = decode(_earlier, earlier.encode())
+    now = datetime.now(UTC)
+    task = new_task(msgspec.structs.replace(before, **changes), new_id(), now, allowed, request_id)
+    assert before.queue_name is not None
+    return Rerun(task, changes, before.queue_name, before.webhook_url)
+
+
+_changes = msgspec.json.Decoder(RerunRequest)
+_earlier = msgspec.json.Decoder(EnqueueRequest)

@@ -1,0 +1,38 @@
+"""Enqueues a task again, as a new one, with an audit entry in the same transaction."""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.people import audit
+from lapinq_core.people.audit import Author
+from lapinq_core.tasks.enqueueing import Taken
+from lapinq_core.tasks.idempotency import Asked, Earlier, KeyHeld, enqueue_once
+
+_PACKAGE = "lapinq_core.tasks"
+
+
+async def enqueued_fields(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
+    """What the task was enqueued with, as the JSON of an `EnqueueRequest`; None for an unknown id."""
+    cursor = await conn.execute(sql(_PACKAGE, "enqueued_fields"), {"id": task_id}, prepare=True)
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def store_rerun(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked], *, earlier_id: str, by: Author
+) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
+    """Stores the only task of the only request, which is the task `earlier_id` again.
+
+    Returns what `enqueue_once` does. A repeated request stores nothing and writes no audit entry.
+    """
+    [asked] = requests
+    [task] = asked.tasks
+    [task_id] = asked.ids
+    details = {"queue": task.queue_name, "task_name": task.task_name, "task_id": task_id}
+    async with conn.transaction():
+        answers, taken = await enqueue_once(conn, requests)
+        if answers == [None]:
+            await audit.record(conn, by.did("task.rerun", earlier_id, details))
+    return answers, taken

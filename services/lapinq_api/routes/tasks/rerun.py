@@ -1,0 +1,116 @@
+"""Enqueues a task again as a new one, with the changes that the body asks for."""
+
+from functools import partial
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.credentials.caller import actor_of, author_of, refuse_early, require
+from lapinq_api.operations.body import read_json_if_any
+from lapinq_api.operations.endpoint import Answer, Needs, Operation
+from lapinq_api.operations.idempotency import (
+    CONFLICT,
+    HEADERS,
+    IDEMPOTENCY_KEY,
+    REPLAYED,
+    given_key,
+    ids_of,
+    stored_key,
+)
+from lapinq_api.operations.task_path import TASK_ID, links_to_task, task_id, unknown_task
+from lapinq_api.routes.tasks.enqueue import Enqueued, EnqueuedTransient, request_id
+from lapinq_api.state import State
+from lapinq_api.wire.codec import Json, off_loop_if_large
+from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.requests.rerun import Rerun, RerunRequest, read_rerun
+from lapinq_core.tasks.rerunning import enqueued_fields, store_rerun
+
+_REVEALING = ("task_name", "module_path", "webhook_url")
+"""Fields that decide who learns what the task carries."""
+
+
+async def rerun_task(state: State, request: Request) -> Response:
+    which = task_id(request)
+    refuse_early(request, Permission.ENQUEUE)
+    given = given_key(request)
+    body = await read_json_if_any(
+        request.scope, request.receive, state.settings.max_payload_size, state.admission
+    )
+    fields = await state.database.run(enqueued_fields, which)
+    if fields is None:
+        raise unknown_task()
+    size = len(body) + len(fields)
+    with await state.admission.decoding(body), await state.admission.decoding(fields.encode()):
+        asked = await off_loop_if_large(
+            fields.encode() + body,
+            read_rerun,
+            fields,
+            body,
+            state.settings.allowed_modules,
+            request_id(request),
+        )
+        task = asked.task
+        require(request, Permission.ENQUEUE, task.queue_name)
+        _check_secrets(state, request, asked)
+        key = None if given is None else stored_key(request, given, f"POST /api/v1/tasks/{which}/rerun", body)
+        verb = partial(store_rerun, earlier_id=which, by=author_of(request))
+        earlier = await state.enqueue_batcher.put_all([task], size, key, verb)
+    new_id = None if task.is_transient else task.id
+    if earlier is not None:
+        [new_id] = ids_of(earlier)
+    else:
+        state.counters.enqueued((task,), "single")
+    return Json(
+        EnqueuedTransient() if new_id is None else Enqueued(new_id),
+        HTTPStatus.CREATED,
+        None if earlier is None else REPLAYED,
+    )
+
+
+def _check_secrets(state: State, request: Request, asked: Rerun) -> None:
+    """Raises `Refused` (403) if the new task would show the sender what is hidden from them in the earlier one."""
+    actor = actor_of(request)
+    view = state.payloads.for_(actor)
+    view.check_holds_no_mask(asked.queue_name, asked.changes)
+    copied = None if "webhook_url" in asked.changes else asked.webhook_url
+    view.check_move(asked.queue_name, asked.task.queue_name, copied)
+    if not view.hides(asked.queue_name):
+        return
+    for name in _REVEALING:
+        if name in asked.changes:
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                f"{actor.name} may not change {name}: values of the task are hidden from them",
+            )
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/api/v1/tasks/{id}/rerun",
+        handler=rerun_task,
+        needs=Needs.READ,
+        tag="tasks",
+        summary="Enqueue a task again, as a new one",
+        description=(
+            "For a task in any status; the earlier task stays as it is. The new one has the same function, arguments"
+            " and options, unless the body changes them, and starts now, unless it says `scheduled_at`. Needs the"
+            " permission `enqueue` on its queue. Who may not see values of the earlier task may change neither the"
+            " function nor the webhook, nor move it to a queue where they may."
+        ),
+        parameters=(TASK_ID, IDEMPOTENCY_KEY),
+        body=RerunRequest,
+        body_is_optional=True,
+        answers={
+            201: Answer(
+                description="The new task is enqueued.",
+                body=Enqueued | EnqueuedTransient,
+                headers=HEADERS,
+                links=links_to_task("$response.body#/task_id"),
+            )
+        },
+        errors={404: "There is no task with this id.", 409: CONFLICT},
+    ),
+)

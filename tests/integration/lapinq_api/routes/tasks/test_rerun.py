@@ -1,0 +1,147 @@
+"""Enqueueing a task again over HTTP: what the new task has of the earlier one, and what the body changes."""
+
+from typing import Any
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.requests.enqueue import EnqueueRequest
+from lapinq_core.domain.requests.rerun import RerunRequest
+from lapinq_core.domain.tasks.state import Status
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.database.invariants import check_invariants
+from tests.support.programs.command_line import noted
+
+pytestmark = pytest.mark.http
+
+TASKS = "/api/v1/tasks"
+FIELDS: dict[str, Any] = {
+    "task_name": "send",
+    "module_path": "app.mail",
+    "queue_name": "again",
+    "args": [1, "ü"],
+    "kwargs": {"to": None},
+    "max_retries": 7,
+    "priority": -3,
+    "ttl_seconds": 9000,
+    "metadata": {"tenant": 7},
+    "retry_delay": 2.5,
+    "retry_backoff": False,
+    "webhook_url": "https://example.org/done",
+    "timeout_seconds": 40,
+}
+
+
+@pytest.fixture(scope="module")
+def earlier(api: httpx.Client) -> str:
+    """The id of a task that is due later and has every field."""
+    body = {**FIELDS, "scheduled_at": "2099-01-01T00:00:00Z"}
+    task_id: str = api.post("/api/v1/enqueue", json=body).json()["task_id"]
+    return task_id
+
+
+def rerun(client: httpx.Client, task_id: str, body: object = None, **headers: str) -> httpx.Response:
+    return client.post(f"{TASKS}/{task_id}/rerun", json=body, headers=headers)
+
+
+def enqueued(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 201, answer.text
+    return client.get(f"{TASKS}/{answer.json()['task_id']}").json()
+
+
+def test_the_new_task_has_what_the_earlier_one_had_and_starts_now(
+    api: httpx.Client, earlier: str, api_database: str
+) -> None:
+    new = enqueued(api, rerun(api, earlier, **{"X-Request-ID": "r-7"}))
+    assert {name: new[name] for name in FIELDS} == FIELDS
+    assert (new["status"], new["scheduled_at"], new["request_id"]) == ("pending", None, "r-7")
+    assert new["id"] != earlier
+    details = {"queue": "again", "task_name": "send", "task_id": new["id"]}
+    assert noted(api_database) == [("anonymous", "anonymous", "task.rerun", earlier, details)]
+    check_invariants(api_database, [earlier, new["id"]])
+
+
+def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, earlier: str) -> None:
+    changes: dict[str, Any] = {
+        "task_name": "resend",
+        "module_path": "app.post",
+        "queue_name": "slow",
+        "args": [2],
+        "kwargs": {},
+        "max_retries": 0,
+        "priority": 1,
+        "ttl_seconds": 60,
+        "metadata": {},
+        "retry_delay": 0,
+        "retry_backoff": True,
+        "webhook_url": "https://example.org/2",
+        "timeout_seconds": 1,
+        "scheduled_at": "2098-01-01T00:00:00+00:00",
+    }
+    assert set(changes) == set(EnqueueRequest.__struct_fields__) == set(RerunRequest.__struct_fields__)
+    new = enqueued(api, rerun(api, earlier, changes))
+    assert {name: new[name] for name in changes} == changes
+    for name, value in changes.items():
+        one = enqueued(api, rerun(api, earlier, {name: value}))
+        assert {field: one[field] for field in FIELDS} == {
+            **FIELDS,
+            **({name: value} if name in FIELDS else {}),
+        }, name
+    nulls = dict.fromkeys(set(changes) - {"task_name", "module_path"})
+    fresh = enqueued(api, api.post("/api/v1/enqueue", json={"task_name": "send", "module_path": "app.mail"}))
+    new = enqueued(api, rerun(api, earlier, nulls))
+    assert {name: new[name] for name in changes} == {name: fresh[name] for name in changes}
+    transient = rerun(api, earlier, {"ttl_seconds": 0})
+    assert (transient.status_code, transient.json()) == (201, {"task_id": None, "ttl_seconds": 0})
+
+
+def test_a_task_of_every_status_is_enqueued_again_and_stays_as_it_is(
+    api: httpx.Client, made: dict[Status, str]
+) -> None:
+    for status, task_id in made.items():
+        before = api.get(f"{TASKS}/{task_id}").json()
+        new = enqueued(api, rerun(api, task_id))
+        assert (new["status"], new["args"], new["attempts"]) == ("pending", before["args"], 0), status
+        assert api.get(f"{TASKS}/{task_id}").json() == before
+
+
+def test_a_repeated_request_stores_one_task_and_one_audit_entry(
+    api: httpx.Client, earlier: str, db: psycopg.Connection
+) -> None:
+    for number, key in enumerate(("mine", f"task-{new_id()}")):
+        headers = {"Idempotency-Key": key}
+        first = rerun(api, earlier, {"priority": number}, **headers)
+        again = rerun(api, earlier, {"priority": number}, **headers)
+        assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+        assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (
+            False,
+            "true",
+        )
+        assert rerun(api, earlier, {"priority": 9}, **headers).status_code == 409
+        row = db.execute(
+            "SELECT count(*) FROM lapinq_audit WHERE details ->> 'task_id' = %s", (first.json()["task_id"],)
+        ).fetchone()
+        assert row == (1,)
+
+
+def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, serve: Serve) -> None:
+    assert rerun(api, new_id()).status_code == 404
+    for body, loc in (
+        ({"nope": 1}, "nope"),
+        ({"priority": "1"}, "priority"),
+        ({"task_name": None}, "task_name"),
+        ({"queue_name": ""}, "queue_name"),
+        ({"webhook_url": "ftp://x/"}, "webhook_url"),
+        ({"scheduled_at": "soon"}, "scheduled_at"),
+        ({"args": {}}, "args"),
+        ([], ""),
+    ):
+        refused = rerun(api, earlier, body)
+        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, loc), body
+    strict = serve(allowed_modules=("other.*",))
+    refused = rerun(strict, earlier)
+    assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "module_path")
+    assert msgspec.json.decode(rerun(strict, earlier, {"module_path": "other.m"}).content)["task_id"]

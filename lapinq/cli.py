@@ -27,6 +27,7 @@ _COMMANDS = {
         "fleet": Lazy("lapinq.commands.fleet:fleet", "List, show, quiet, resume and stop workers."),
         "user": Lazy("lapinq.commands.user:user", "List, add, change and delete the users of the dashboard."),
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
+        "audit": Lazy("lapinq.commands.audit:audit", "List changes by users, keys and commands."),
         "doctor": Lazy("lapinq.commands.doctor:doctor", "Say what is wrong, and what to do."),
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },

@@ -1,21 +1,22 @@
-"""`lapinq key`: creates, lists and deletes named API keys, directly on the database."""
+"""`lapinq key`: creates, lists and deletes named API keys."""
 
-import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
 
 import click
-import msgspec
-import psycopg
 
-from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq.commands.console.api import api_flags, reached
+from lapinq.commands.console.failure import Failed, saying
+from lapinq.commands.console.json_output import json_flag, print_done, print_json
+from lapinq.commands.console.tables import print_table
+from lapinq.commands.console.terminal import plain
+from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Scope
-from lapinq_core.domain.accounts.api_key import SECRET_BYTES, key_of
-from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.people import keys
-from lapinq_core.people.keys import KeyRecord
+
+_KEYS = "/api/v1/keys"
+_HEADINGS = ("NAME", "HINT", "SCOPES", "LAST USED", "CREATED BY")
 
 
 @click.group(cls=Group)
@@ -28,59 +29,56 @@ def key() -> None:
 @click.option(
     "--scope",
     "-s",
-    "asked",
+    "scopes",
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
     help="What the key may do. Repeatable.",
 )
 @json_flag
-@database_flags
-def create(name: str, asked: tuple[str, ...], as_json: bool, **given: object) -> None:
+@api_flags
+def create(name: str, scopes: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Create a key and print it. It is never shown again."""
-    try:
-        check_name("NAME", name)
-    except InvalidValue as error:
-        raise click.BadParameter(f"it {error.msg}", param_hint="NAME") from error
-    made = key_of(secrets.token_bytes(SECRET_BYTES))
-    scopes = [scope for scope in Scope if scope in asked]
-    record = run(given, lambda conn: keys.create(conn, name, made, scopes, by=author()))
-    click.echo(json_of({**msgspec.structs.asdict(record), "key": made}) if as_json else made)
+    with reached(given) as api:
+        made = api.post(_KEYS, {"name": name, "scopes": scopes})
+    print_done(made, made.value["key"], as_json=as_json)
 
 
 @key.command("list")
 @json_flag
-@database_flags
+@api_flags
 def list_keys(as_json: bool, **given: object) -> None:
     """List the keys, without the keys themselves."""
-    records = run(given, keys.list_all)
+    with reached(given) as api:
+        found = api.get(_KEYS)
     if as_json:
-        click.echo(json_of(records))
-        return
-    for record in records:
-        click.echo(_line(record))
+        print_json(found)
+    else:
+        print_table(_HEADINGS, [_row(one) for one in found.value], "There are no named keys.")
 
 
 @key.command()
 @click.argument("name")
-@database_flags
-def delete(name: str, **given: object) -> None:
+@json_flag
+@api_flags
+def delete(name: str, as_json: bool, **given: object) -> None:
     """Delete a key. All servers refuse it immediately."""
-
-    async def verb(conn: psycopg.AsyncConnection) -> bool:
-        for record in await keys.list_all(conn):
-            if record.name == name:
-                return await keys.delete(conn, record.id, by=author())
-        return False
-
-    if not run(given, verb):
-        raise Failed(f"no key {name}")
-    click.echo(f"deleted {name}")
+    unknown = f"no key {plain(name)}"
+    with reached(given) as api:
+        found = [one["id"] for one in api.get(_KEYS).value if one["name"] == name]
+        if not found:
+            raise Failed(unknown)
+        with saying(HTTPStatus.NOT_FOUND, unknown):
+            gone = api.delete(f"{_KEYS}/{found[0]}")
+    print_done(gone, f"deleted {name}", as_json=as_json)
 
 
-def _line(record: KeyRecord) -> str:
-    used = f"last used {record.last_used_at:%Y-%m-%d %H:%M}" if record.last_used_at else "never used"
-    return (
-        f"{record.name:<24}  …{record.hint}  {','.join(record.scopes):<20}  {used}, created by"
-        f" {record.created_by}"
-    )
+def _row(one: Mapping[str, Any]) -> list[object]:
+    used = one["last_used_at"]
+    return [
+        one["name"],
+        f"…{one['hint']}",
+        ",".join(one["scopes"]),
+        "never used" if used is None else f"last used {utc_text(used)}",
+        f"created by {one['created_by']}",
+    ]

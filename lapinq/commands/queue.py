@@ -6,7 +6,7 @@ import click
 
 from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_flags, path, reached
 from lapinq.commands.console.confirmation import confirm, yes_flag
-from lapinq.commands.console.json_output import json_flag, print_json
+from lapinq.commands.console.json_output import json_flag, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq_core.command_line.commands import Group
@@ -44,7 +44,12 @@ def show(name: str, as_json: bool, **given: object) -> None:
     """Show a queue: its tasks by status, and whether it is paused, by whom and why."""
     with reached(given) as api:
         found = api.get(path(_QUEUE, name))
-    _print(found, as_json=as_json)
+    if as_json:
+        print_json(found)
+        return
+    fields: dict[str, Any] = found.value
+    for field, value in fields.items():
+        click.echo(field_text(field, value))
 
 
 @queue.command()
@@ -56,7 +61,7 @@ def pause(name: str, reason: str | None, as_json: bool, **given: object) -> None
     """Stop workers from starting tasks of a queue. Running tasks continue."""
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/pause", {"reason": reason} if reason is not None else None)
-    _print(found, as_json=as_json, done=f"paused {name}")
+    print_done(found, f"paused {name}", as_json=as_json)
 
 
 @queue.command()
@@ -67,7 +72,7 @@ def resume(name: str, as_json: bool, **given: object) -> None:
     """Let workers start tasks of a queue again."""
     with reached(given) as api:
         found = api.post(path(_QUEUE, name) + "/resume")
-    _print(found, as_json=as_json, done=f"resumed {name}")
+    print_done(found, f"resumed {name}", as_json=as_json)
 
 
 @queue.command()
@@ -96,32 +101,15 @@ def purge(
         if is_dry or not is_sure:
             counted = _delete(api, chosen, is_dry=True)
             count = counted.value["matching"]
-            if is_dry and as_json:
-                print_json(counted)
-                return
             if is_dry:
-                click.echo(f"would delete {count} {what}")
+                print_done(counted, f"would delete {count} {what}", as_json=as_json)
                 return
             if count:
                 confirm(f"Delete {count} {what}?", is_sure=is_sure)
         deleted = _delete(api, chosen, is_dry=False)
-    if as_json:
-        print_json(deleted)
-    else:
-        click.echo(f"deleted {deleted.value['deleted']} {what}")
+    print_done(deleted, f"deleted {deleted.value['deleted']} {what}", as_json=as_json)
 
 
 def _delete(api: Api, chosen: dict[str, str | None], *, is_dry: bool) -> Answer:
     query = {**chosen, "dry_run": is_dry or None}
     return api.call("DELETE", "/api/v1/tasks", query, timeout=BULK_TIMEOUT_SECONDS)
-
-
-def _print(found: Answer, *, as_json: bool, done: str | None = None) -> None:
-    if as_json:
-        print_json(found)
-    elif done is not None:
-        click.echo(done)
-    else:
-        fields: dict[str, Any] = found.value
-        for field, value in fields.items():
-            click.echo(field_text(field, value))

@@ -1,32 +1,32 @@
-"""`lapinq schedule`: shows and changes schedules, directly on the database."""
+"""`lapinq schedule`: shows and changes schedules."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from http import HTTPStatus
+from typing import Any
 
 import click
 import msgspec
-import psycopg
 
 from lapinq.commands.console import schedule_text as text
-from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq.commands.console.api import Api, api_flags, path, reached
+from lapinq.commands.console.confirmation import confirm, yes_flag
+from lapinq.commands.console.failure import saying
+from lapinq.commands.console.json_output import json_flag, json_of, print_done
+from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.terminal import plain
+from lapinq.commands.console.times import utc_text
 from lapinq.commands.schedule_apply import apply
 from lapinq_core.command_line.commands import Group
-from lapinq_core.db.notifier import notify
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedules.schedule import Definition, ScheduleState, check_definition
-from lapinq_core.schedules import firing, schedules, ticks
-from lapinq_core.schedules.firing import RunTick
-from lapinq_core.schedules.schedules import Schedule, ScheduleFilter, UnknownSchedule
-from lapinq_core.schedules.ticks import Tick
 
-T = TypeVar("T")
-
-_MAX_LIMIT = 1000
+_SCHEDULES = "/api/v1/schedules"
+_SCHEDULE = f"{_SCHEDULES}/{{}}"
+_HEADINGS = ("NAME", "STATE", "FIRES", "NEXT", "LAST")
 _SHOWN_TICKS = 10
 _HASH = re.compile(r"\bh\b", re.IGNORECASE)
 
@@ -51,56 +51,42 @@ schedule.add_command(apply)
     type=click.Choice([state.value for state in ScheduleState]),
     help="Only schedules in this state.",
 )
-@click.option(
-    "--limit",
-    "-l",
-    type=click.IntRange(1, _MAX_LIMIT),
-    default=50,
-    show_default=True,
-    help="Maximum number to show.",
-)
+@limit_flag
 @json_flag
-@database_flags
+@api_flags
 def list_schedules(
     queue: str | None, part: str | None, state: str | None, limit: int, as_json: bool, **given: object
 ) -> None:
     """List schedules by name, with the next time and the outcome of the last tick."""
-    chosen = ScheduleFilter(queue=queue, part=part, state=ScheduleState(state) if state else None)
-
-    async def verb(conn: psycopg.AsyncConnection) -> tuple[list[Schedule], bool, dict[int, list[Tick]]]:
-        found, more = await schedules.list_schedules(conn, chosen, limit)
-        return found, more is not None, await ticks.list_ticks(conn, [one.id for one in found], 1)
-
-    found, has_more, last = run(given, verb)
+    with reached(given) as api:
+        found = api.get(_SCHEDULES, queue=queue, name=part, state=state, limit=limit)
     if as_json:
-        click.echo(json_of([_object(one, last[one.id]) for one in found]))
+        click.echo(json_of([_with_words(one, [one["last"]] if one["last"] else []) for one in found.value]))
         return
     now = datetime.now(UTC)
-    for one in found:
-        click.echo(text.schedule_line(one, next(iter(last[one.id]), None), now))
-    if has_more:
-        click.echo("there are more; raise --limit to see them")
+    print_table(
+        _HEADINGS, [text.schedule_row(one, now) for one in found.value], "There are no such schedules."
+    )
+    print_more(found)
 
 
 @schedule.command()
 @_name
 @json_flag
-@database_flags
+@api_flags
 def show(name: str, as_json: bool, **given: object) -> None:
     """Show a schedule and its last ticks."""
-
-    async def verb(conn: psycopg.AsyncConnection) -> tuple[Schedule, list[Tick]]:
-        found = await _existing(conn, name)
-        return found, (await ticks.list_ticks(conn, [found.id], _SHOWN_TICKS))[found.id]
-
-    found, last = _run(given, name, verb)
+    with _reached(given, name) as api:
+        found = api.get(path(_SCHEDULE, name)).value
+        ticks = api.get(path(_SCHEDULE, name) + "/ticks", limit=_SHOWN_TICKS).value
+    shown = _with_words(found, ticks)
     if as_json:
-        click.echo(json_of(_object(found, last)))
+        click.echo(json_of(shown))
         return
-    click.echo(text.schedule_text(found, datetime.now(UTC)))
-    if last:
+    click.echo(text.schedule_text(shown, datetime.now(UTC)))
+    if ticks:
         click.echo("\nticks")
-        for tick in last:
+        for tick in ticks:
             click.echo(f"  {text.tick_line(tick)}")
 
 
@@ -110,7 +96,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @click.option("--cron", help="This expression instead of a stored schedule. H needs NAME too.")
 @click.option("--every", help="This interval, starting now, instead of a stored schedule.")
 @click.option("--tz", default="UTC", show_default=True, help="Time zone of --cron.")
-@database_flags
+@api_flags
 def next_(
     name: str | None, count: int, cron: str | None, every: str | None, tz: str, **given: object
 ) -> None:
@@ -119,9 +105,14 @@ def next_(
     if cron is None and every is None:
         if name is None:
             raise click.UsageError("give the NAME of a schedule, or --cron or --every")
-        found = _run(given, name, lambda conn: _existing(conn, name))
-        definition, anchor = found.definition, found.anchor_at
-        if found.state is ScheduleState.PAUSED:
+        with _reached(given, name) as api:
+            found = api.get(path(_SCHEDULE, name)).value
+        anchor = datetime.fromisoformat(found["anchor_at"])
+        fields = {
+            field: found[field] for field in ("name", "cron", "every", "timezone", "starts_at", "ends_at")
+        }
+        definition = msgspec.convert({**fields, "task_name": "x", "module_path": "x"}, Definition)
+        if found["state"] == ScheduleState.PAUSED:
             click.echo("It is paused; without the pause:")
     else:
         if cron is not None and name is None and _HASH.search(cron):
@@ -145,70 +136,60 @@ _FLAGS = {"cron": "--cron", "every": "--every", "timezone": "--tz", "name": "NAM
 
 @schedule.command()
 @_name
-@database_flags
-def enable(name: str, **given: object) -> None:
+@json_flag
+@api_flags
+def enable(name: str, as_json: bool, **given: object) -> None:
     """Resume a paused schedule from now on."""
-    found = _run(given, name, lambda conn: schedules.resume(conn, name, by=author()))
-    comes = "" if found.next_fire_at is None else f", next {text.utc(found.next_fire_at)}"
-    click.echo(f"enabled {name}{comes}")
+    with _reached(given, name) as api:
+        found = api.post(path(_SCHEDULE, name) + "/resume")
+    following = utc_text(found.value["next_fire_at"])
+    print_done(found, f"enabled {name}" + (f", next {following}" if following else ""), as_json=as_json)
 
 
 @schedule.command()
 @_name
 @click.option("--reason", "-r", help="Why, for others to read.")
-@database_flags
-def disable(name: str, reason: str | None, **given: object) -> None:
+@json_flag
+@api_flags
+def disable(name: str, reason: str | None, as_json: bool, **given: object) -> None:
     """Pause a schedule until it is enabled."""
-    _run(given, name, lambda conn: schedules.pause(conn, name, reason, by=author()))
-    click.echo(f"disabled {name}")
+    with _reached(given, name) as api:
+        found = api.post(path(_SCHEDULE, name) + "/pause", None if reason is None else {"reason": reason})
+    print_done(found, f"disabled {name}", as_json=as_json)
 
 
 @schedule.command("run")
 @_name
-@database_flags
-def run_(name: str, **given: object) -> None:
+@json_flag
+@api_flags
+def run_(name: str, as_json: bool, **given: object) -> None:
     """Run a schedule once, now, even if it is paused. Prints the id of the task."""
-
-    async def verb(conn: psycopg.AsyncConnection) -> RunTick:
-        tick, queues = await firing.run_now(conn, name, by=author())
-        await notify(conn, sorted(queues))
-        return tick
-
-    tick = _run(given, name, verb)
-    click.echo(tick.task_id or f"{name} will run when the previous run has ended")
+    with _reached(given, name) as api:
+        tick = api.post(path(_SCHEDULE, name) + "/run")
+    waits = f"{name} will run when the previous run has ended"
+    print_done(tick, tick.value["task_id"] or waits, as_json=as_json)
 
 
 @schedule.command()
 @_name
-@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
-@database_flags
-def delete(name: str, is_sure: bool, **given: object) -> None:
+@yes_flag
+@json_flag
+@api_flags
+def delete(name: str, is_sure: bool, as_json: bool, **given: object) -> None:
     """Delete a schedule and its history. Tasks it enqueued stay."""
-    if not is_sure:
-        click.confirm(f"Delete schedule {name} and its history?", abort=True, err=True)
-    _run(given, name, lambda conn: schedules.delete(conn, name, by=author()))
-    click.echo(f"deleted {name}")
+    confirm(f"Delete schedule {name} and its history?", is_sure=is_sure)
+    with _reached(given, name) as api:
+        gone = api.delete(path(_SCHEDULE, name))
+    print_done(gone, f"deleted {name}", as_json=as_json)
 
 
-def _run(given: dict[str, object], name: str, verb: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
-    """As `run`, for a schedule that must exist."""
-
-    async def call(conn: psycopg.AsyncConnection) -> T:
-        try:
-            return await verb(conn)
-        except UnknownSchedule as error:
-            raise Failed(f"no schedule {name}") from error
-
-    return run(given, call)
+@contextmanager
+def _reached(given: dict[str, object], name: str) -> Generator[Api]:
+    """As `reached`, for a schedule that must exist."""
+    with reached(given) as api, saying(HTTPStatus.NOT_FOUND, f"no schedule {plain(name)}"):
+        yield api
 
 
-async def _existing(conn: psycopg.AsyncConnection, name: str) -> Schedule:
-    found = await schedules.get_schedule(conn, name)
-    if found is None:
-        raise UnknownSchedule
-    return found
-
-
-def _object(found: Schedule, last: list[Tick]) -> dict[str, Any]:
-    fields = {name: value for name, value in msgspec.structs.asdict(found).items() if name != "id"}
-    return {**fields, "state": found.state, "says": text.sentence(found), "ticks": last}
+def _with_words(found: dict[str, Any], ticks: list[Any]) -> dict[str, Any]:
+    says = found["description"] + (f", {found['timezone']}" if found["cron"] is not None else "")
+    return {**found, "says": says, "ticks": ticks}

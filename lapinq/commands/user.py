@@ -1,26 +1,28 @@
-"""`lapinq user`: manages users directly on the database, so it also helps when nobody can log in."""
+"""`lapinq user`: manages the users of the dashboard."""
 
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import click
-import msgspec
 import psycopg
 
+from lapinq.commands.console.api import Api, api_flags, reached
 from lapinq.commands.console.database import author, database_flags, run
-from lapinq.commands.console.failure import Failed
-from lapinq.commands.console.json_output import json_flag, json_of
+from lapinq.commands.console.failure import Failed, saying
+from lapinq.commands.console.json_output import json_flag, print_done, print_json
+from lapinq.commands.console.tables import print_table
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Role
-from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import check_password, check_username, could_be_username
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.people import audit, sessions, users
-from lapinq_core.people.users import Changed, Credentials, User
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
+_USERS = "/admin/users"
+_HEADINGS = ("USERNAME", "ROLE", "PERMISSIONS", "PASSWORD")
 _NO_TOKEN = b""
 """No session has this token hash, so all of them end."""
 
@@ -44,41 +46,30 @@ def user() -> None:
 
 @user.command("list")
 @json_flag
-@database_flags
+@api_flags
 def list_users(as_json: bool, **given: object) -> None:
     """List the users and their permissions on each queue."""
-    found = run(given, users.list_all)
+    with reached(given) as api:
+        found = api.get("/api/v1/users")
     if as_json:
-        shown = [
-            {**msgspec.structs.asdict(one), "permissions": write_grants(one.permissions)} for one in found
-        ]
-        click.echo(json_of(shown))
-        return
-    for one in found:
-        click.echo(_line(one))
+        print_json(found)
+    else:
+        print_table(_HEADINGS, [_row(one) for one in found.value], "There are no users yet.")
 
 
 @user.command()
 @click.argument("username")
 @click.option("--role", type=_role, default=Role.USER.value, show_default=True, help="What they are.")
 @_password_flags
-@database_flags
-def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
+@json_flag
+@api_flags
+def add(username: str, role: str, from_stdin: bool, as_json: bool, **given: object) -> None:
     """Create a user and ask for the password."""
     _checked(lambda: check_username("the username", username))
     password = _ask_for_password(username, from_stdin=from_stdin)
-
-    async def verb(conn: psycopg.AsyncConnection) -> User | None:
-        password_hash = await _hash(password)
-        async with conn.transaction():
-            made = await users.create(conn, username, password_hash, Role(role))
-            if made is not None:
-                await audit.record(conn, author().did("user.create", username, {"id": made.id, "role": role}))
-            return made
-
-    if run(given, verb) is None:
-        raise Failed(f"a user {username} exists already")
-    click.echo(f"created {username}")
+    with reached(given) as api, saying(HTTPStatus.CONFLICT, f"a user {username} exists already"):
+        made = api.post(_USERS, {"username": username, "password": password, "role": role})
+    print_done(made, f"created {username}", as_json=as_json)
 
 
 @user.command()
@@ -86,13 +77,16 @@ def add(username: str, role: str, from_stdin: bool, **given: object) -> None:
 @_password_flags
 @database_flags
 def password(username: str, from_stdin: bool, **given: object) -> None:
-    """Set a user's new password and end all their sessions."""
+    """Set a user's new password and end all their sessions.
+
+    It works on the database alone, so it also helps when nobody can log in.
+    """
     new = _ask_for_password(username, from_stdin=from_stdin)
 
     async def verb(conn: psycopg.AsyncConnection) -> bool:
         password_hash = await _hash(new)
         async with conn.transaction():
-            known = await _find(conn, username)
+            known = await users.credentials(conn, username) if could_be_username(username) else None
             if known is None or not await users.set_password(conn, known, password_hash):
                 return False
             await sessions.revoke_others(conn, known.id, _NO_TOKEN)
@@ -100,64 +94,72 @@ def password(username: str, from_stdin: bool, **given: object) -> None:
             return True
 
     if not run(given, verb):
-        raise Failed(f"there is no user {username}")
+        raise _unknown(username)
     click.echo(f"{username} has a new password")
 
 
 @user.command()
 @click.argument("username")
 @click.argument("role", type=_role, metavar="ROLE")
-@database_flags
-def role(username: str, role: str, **given: object) -> None:
+@json_flag
+@api_flags
+def role(username: str, role: str, as_json: bool, **given: object) -> None:
     """Change a user's role. The last admin stays an admin."""
-
-    async def verb(conn: psycopg.AsyncConnection) -> Changed:
-        async with conn.transaction():
-            known = await _find(conn, username)
-            if known is None:
-                return Changed.UNKNOWN
-            changed, now = await users.set_role(conn, known.id, Role(role))
-            if now is not None:
-                await audit.record(
-                    conn, author().did("user.role", now.username, {"id": now.id, "role": role})
-                )
-            return changed
-
-    _done(run(given, verb), username)
-    click.echo(f"{username} is now {'an admin' if role == Role.ADMIN else 'a user'}")
+    with reached(given) as api:
+        changed = api.post(f"{_USERS}/{_find(api, username)['id']}/role", {"role": role})
+    print_done(
+        changed, f"{username} is now {'an admin' if role == Role.ADMIN else 'a user'}", as_json=as_json
+    )
 
 
 @user.command()
 @click.argument("username")
-@database_flags
-def delete(username: str, **given: object) -> None:
+@click.argument("grants", nargs=-1, required=True, metavar="QUEUE=PERMISSIONS...")
+@json_flag
+@api_flags
+def permit(username: str, grants: tuple[str, ...], as_json: bool, **given: object) -> None:
+    """Set what a user may do with the tasks of queues. Other queues stay as they are.
+
+    PERMISSIONS are separated by commas: enqueue, cancel, requeue, delete, pause, payload. With none, QUEUE= takes all
+    of them away.
+    """
+    asked = dict(_grant(text) for text in grants)
+    with reached(given) as api:
+        found = _find(api, username)
+        changed = api.post(
+            f"{_USERS}/{found['id']}/permissions", {"queues": {**found["permissions"], **asked}}
+        )
+    print_done(changed, f"{username} may now: {_permissions(changed.value) or 'only read'}", as_json=as_json)
+
+
+@user.command()
+@click.argument("username")
+@json_flag
+@api_flags
+def delete(username: str, as_json: bool, **given: object) -> None:
     """Delete a user and end their sessions. The last admin can't be deleted."""
-
-    async def verb(conn: psycopg.AsyncConnection) -> Changed:
-        async with conn.transaction():
-            known = await _find(conn, username)
-            if known is None:
-                return Changed.UNKNOWN
-            changed, gone = await users.delete(conn, known.id)
-            if gone is not None:
-                await audit.record(
-                    conn, author().did("user.delete", gone.username, {"id": gone.id, "role": gone.role})
-                )
-            return changed
-
-    _done(run(given, verb), username)
-    click.echo(f"deleted {username}")
+    with reached(given) as api:
+        gone = api.delete(f"{_USERS}/{_find(api, username)['id']}")
+    print_done(gone, f"deleted {username}", as_json=as_json)
 
 
-async def _find(conn: psycopg.AsyncConnection, username: str) -> Credentials | None:
-    return await users.credentials(conn, username) if could_be_username(username) else None
+def _find(api: Api, username: str) -> Mapping[str, Any]:
+    """Usernames differ in more than upper and lower case."""
+    for one in api.get("/api/v1/users").value:
+        if one["username"].lower() == username.lower():
+            return one
+    raise _unknown(username)
 
 
-def _done(changed: Changed, username: str) -> None:
-    if changed is Changed.UNKNOWN:
-        raise Failed(f"there is no user {username}")
-    if changed is Changed.LAST_ADMIN:
-        raise Failed(f"{username} is the last admin: nobody could create another admin")
+def _unknown(username: str) -> Failed:
+    return Failed(f"there is no user {username}")
+
+
+def _grant(text: str) -> tuple[str, list[str]]:
+    queue, equals, permissions = text.rpartition("=")
+    if not equals:
+        raise click.BadParameter("must be a queue and its permissions, such as mail=cancel,requeue")
+    return queue, [one.strip() for one in permissions.split(",") if one.strip()]
 
 
 def _ask_for_password(username: str, *, from_stdin: bool) -> str:
@@ -182,7 +184,10 @@ def _checked(check: Callable[[], None]) -> None:
         raise Failed(f"{error.loc} {error.msg}") from error
 
 
-def _line(one: User) -> str:
-    queues = "  ".join(f"{queue}: {', '.join(able)}" for queue, able in write_grants(one.permissions).items())
-    warning = "  has the default password" if one.has_default_password else ""
-    return f"{one.username:<24}  {one.role.value:<6}{warning}  {queues}".rstrip()
+def _row(one: Mapping[str, Any]) -> list[object]:
+    password = "has the default password" if one["has_default_password"] else None
+    return [one["username"], one["role"], _permissions(one), password]
+
+
+def _permissions(one: Mapping[str, Any]) -> str:
+    return "; ".join(f"{queue}: {', '.join(able)}" for queue, able in one["permissions"].items())

@@ -23,7 +23,7 @@ def test_a_key_is_made_listed_and_deleted_by_its_name(database: str) -> None:
 
     again = lapinq(database, "key", "create", "ci", "-s", "read")
     assert (again.exit_code, again.stdout) == (1, "")
-    assert again.stderr == "Error: A key with this name exists already.\n"
+    assert again.stderr == "Error: a key with this name exists already\n"
 
     listed = lapinq(database, "key", "list")
     assert listed.stdout.split()[:3] == ["ci", f"…{key[-4:]}", "enqueue,read"]

@@ -1,13 +1,15 @@
-"""Commands work directly on the database: its flags, a connection, and the author that the audit log records."""
+"""Commands that work directly on the database: its flags, a connection, and the author that the audit log records."""
 
 import asyncio
 import os
-import pwd
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import click
 import psycopg
 
+from lapinq.commands.console.operator import operator_name
+from lapinq_core.command_line.sections import section
 from lapinq_core.db.errors import translated
 from lapinq_core.db.pool import connect
 from lapinq_core.db.startup import database, explained
@@ -18,7 +20,21 @@ from lapinq_core.runtime.settings import load_settings
 
 T = TypeVar("T")
 
-database_flags = flags.database("PostgreSQL to use")
+
+def _no_server(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            f"`{ctx.command_path}` works on the database, not through a server: give --database-url"
+        )
+
+
+database_flags = section(
+    "Database",
+    flags.database("PostgreSQL to use"),
+    click.option(
+        "--server", hidden=True, expose_value=False, callback=_no_server, help="Not for this command."
+    ),
+)
 
 
 def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awaitable[T]]) -> T:
@@ -35,9 +51,4 @@ def run(given: dict[str, object], verb: Callable[[psycopg.AsyncConnection], Awai
 
 def author() -> Author:
     """The operating system user who runs the command."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # containers often run as a user without a name
-        name = f"uid {uid}"
-    return Author(actor_kind=ActorKind.COMMAND_LINE, actor=name)
+    return Author(actor_kind=ActorKind.COMMAND_LINE, actor=operator_name())

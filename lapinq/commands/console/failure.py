@@ -1,5 +1,8 @@
 """A command that failed."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import click
 
 from lapinq_core.runtime import exits
@@ -23,3 +26,14 @@ class RefusedValue(Refused):
     """The API refused a value."""
 
     exit_code = exits.USAGE
+
+
+@contextmanager
+def saying(status: int, message: str) -> Generator[None]:
+    """Fails with `message` if the API refuses with `status`: it names what the API knows only by an id or a path."""
+    try:
+        yield
+    except Refused as error:
+        if error.status != status:
+            raise
+        raise Failed(message) from error

@@ -16,6 +16,14 @@ def print_json(answer: Answer) -> None:
     click.echo(json_text(answer.text))
 
 
+def print_done(answer: Answer, done: str, *, as_json: bool) -> None:
+    """Prints the API's answer as JSON, or the sentence."""
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(done)
+
+
 def json_array(answers: Iterable[Answer]) -> str:
     """The answers to several requests as one array."""
     return json_text(f"[{','.join(answer.text for answer in answers)}]")

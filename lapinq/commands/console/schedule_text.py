@@ -1,53 +1,51 @@
 """Schedules, their ticks, and the steps of applying them, as text for people."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from lapinq.commands.console.terminal import field_text, plain
+from lapinq.commands.console.times import utc, utc_text
 from lapinq_core.domain.schedules.schedule import Definition, When, when
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.schedules.comparing import Action, Step
-from lapinq_core.schedules.schedules import Schedule
-from lapinq_core.schedules.ticks import Tick
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
-def schedule_line(schedule: Schedule, last: Tick | None, now: datetime) -> str:
-    """A line of the list."""
-    cron = f"{schedule.cron} {schedule.timezone}" if schedule.cron is not None else f"every {schedule.every}"
-    following = schedule.next_fire_at
-    comes = f"{utc(following)} {in_text(following, now)}" if following is not None else "never"
-    went = "" if last is None else f"  {last.outcome}" + (f", {last.status}" if last.status else "")
-    return f"{plain(schedule.name):<28}  {schedule.state:<6}  {plain(cron):<28}  {comes:<36}{went}".rstrip()
+def schedule_row(schedule: Mapping[str, Any], now: datetime) -> list[object]:
+    """A line of the list. `schedule` is the API's object."""
+    following, last = schedule["next_fire_at"], schedule["last"]
+    comes = _next_text(following, now) if following is not None else "never"
+    went = None
+    if last is not None:
+        went = last["outcome"] + (f", {last['status']}" if last["status"] else "")
+    cron = schedule["cron"]
+    times = f"{cron} {schedule['timezone']}" if cron is not None else f"every {schedule['every']}"
+    return [schedule["name"], schedule["state"], times, comes, went]
 
 
-def schedule_text(schedule: Schedule, now: datetime) -> str:
-    """A line for each field, and the recurrence in words."""
-    shown = {
-        "name": schedule.name,
-        "state": schedule.state.value,
-        "says": sentence(schedule),
-        **{name: value for name, value in msgspec.structs.asdict(schedule).items() if name != "id"},
-    }
-    following = schedule.next_fire_at
-    if following is not None:
-        shown["next_fire_at"] = f"{utc(following)}, {in_text(following, now)}"
+def schedule_text(schedule: Mapping[str, Any], now: datetime) -> str:
+    """A line for each field, and the recurrence in words. `schedule` is the API's object, with `says`."""
+    shown = {name: schedule[name] for name in ("name", "state", "says")}
+    shown |= {name: value for name, value in schedule.items() if name not in {"description", "last", "ticks"}}
     for name, value in shown.items():
-        if isinstance(value, datetime):
-            shown[name] = utc(value)
+        if name.endswith("_at"):
+            shown[name] = utc_text(value)
+    if schedule["next_fire_at"] is not None:
+        shown["next_fire_at"] = _next_text(schedule["next_fire_at"], now, comma=",")
     return "\n".join(field_text(name, value) for name, value in shown.items())
 
 
-def tick_line(tick: Tick) -> str:
-    """A line of the history."""
-    late = "run by " + plain(tick.fired_by) if tick.fired_by else f"{tick.late_by:.1f} s late"
-    task = "" if tick.task_id is None else f"  {tick.task_id}  {tick.status or 'deleted'}"
-    missed = f"  missed since {utc(tick.missed_from)}" if tick.missed_from is not None else ""
-    return f"{utc(tick.fire_at)}  {tick.outcome:<8}  {late}{task}{missed}"
+def tick_line(tick: Mapping[str, Any]) -> str:
+    """A line of the history. `tick` is the API's object."""
+    late = "run by " + plain(tick["fired_by"]) if tick["fired_by"] else f"{tick['late_by']:.1f} s late"
+    task = "" if tick["task_id"] is None else f"  {tick['task_id']}  {tick['status'] or 'deleted'}"
+    missed = f"  missed since {utc_text(tick['missed_from'])}" if tick["missed_from"] is not None else ""
+    return f"{utc_text(tick['fire_at'])}  {tick['outcome']:<8}  {late}{task}{missed}"
 
 
 def sentence(definition: Definition) -> str:
@@ -63,6 +61,11 @@ def next_times(definition: Definition, anchor: datetime, now: datetime, count: i
     while len(found) < count and (moment := times.after(moment)) is not None:
         found.append(moment)
     return found
+
+
+def _next_text(following: str, now: datetime, comma: str = "") -> str:
+    moment = datetime.fromisoformat(following)
+    return f"{utc(moment)}{comma} {in_text(moment, now)}"
 
 
 def time_line(moment: datetime, timezone: str, now: datetime) -> str:
@@ -119,8 +122,3 @@ def _value(value: object) -> str:
 
 def _count(steps: Sequence[Step], action: Action) -> int:
     return sum(step.action is action for step in steps)
-
-
-def utc(moment: datetime) -> str:
-    """To the second, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -158,7 +158,9 @@ def test_a_command_has_exactly_its_flags(path: str) -> None:
     options = [
         param
         for param in COMMANDS[path].params
-        if isinstance(param, click.Option) and "--version" not in param.opts  # told of at the top of the page
+        if isinstance(param, click.Option)
+        and not param.hidden
+        and "--version" not in param.opts  # told of at the top of the page
     ]
     assert named == {name for param in options for name in (*param.opts, *param.secondary_opts)}
 

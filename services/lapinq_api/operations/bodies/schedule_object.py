@@ -51,6 +51,7 @@ class ScheduleObject(msgspec.Struct, kw_only=True):
     description: Annotated[
         str, doc("The expression or interval in words.", example="At 09:00, Monday through Friday")
     ]
+    anchor_at: Annotated[datetime, doc("The time from which an interval counts.")]
     next_fire_at: Annotated[datetime | None, doc("The next tick; null while paused and after the end.")]
     last: Annotated[Tick | None, doc("The latest tick that was handled.")]
     paused_at: datetime | None

@@ -1,5 +1,6 @@
-"""User management for admins: create users, set roles and permissions, delete users, and the page of all users."""
+"""User management for admins: list and create users, set roles and permissions, delete users, and their page."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -94,6 +95,13 @@ class UserObject(msgspec.Struct):
     permissions: dict[str, list[str]]
 
 
+class ListedUser(UserObject):
+    """A user, whether they still have the default password, and since when they exist."""
+
+    has_default_password: bool
+    created_at: datetime
+
+
 class UserDeleted(msgspec.Struct):
     """The deleted user."""
 
@@ -103,6 +111,11 @@ class UserDeleted(msgspec.Struct):
 
 async def users_page(state: State, request: Request) -> Response:
     return await view_page(state, request, people.VIEW)
+
+
+async def list_users(state: State, request: Request) -> Response:
+    del request
+    return Json([_listed(user) for user in await state.database.scan(users.list_all)])
 
 
 async def create_user(state: State, request: Request) -> Response:
@@ -207,6 +220,11 @@ def _shown(user: User) -> UserObject:
     return UserObject(user.id, user.username, user.role, write_grants(user.permissions))
 
 
+def _listed(user: User) -> ListedUser:
+    shown = msgspec.structs.asdict(_shown(user))
+    return ListedUser(**shown, has_default_password=user.has_default_password, created_at=user.created_at)
+
+
 def user_id_of(request: Request) -> int:
     """The id in the path. Raises `InvalidValue`."""
     return whole_number("id", request.path_params["id"], 0, lowest=1, highest=_MAX_ID)
@@ -222,6 +240,24 @@ UNKNOWN = {404: "There is no user with this id."}
 _LAST_ADMIN = {409: "It is the last admin."}
 
 OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/users",
+        handler=list_users,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="List users",
+        answers={
+            200: Answer(
+                description="The users, by name.",
+                body=list[ListedUser],
+                links={
+                    name: {"id": "$response.body#/0/id"}
+                    for name in ("set_role", "set_permissions", "delete_user", "end_user_sessions")
+                },
+            )
+        },
+    ),
     Operation(
         method="GET",
         path="/admin/users",

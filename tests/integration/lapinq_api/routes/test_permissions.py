@@ -120,6 +120,7 @@ TRIES = {
     "POST /api/v1/keys": Try(Act.ADMINISTER, "/api/v1/keys", 400, {}),
     "DELETE /api/v1/keys/{id}": Try(Act.ADMINISTER, "/api/v1/keys/999999", 404),
     "GET /api/v1/audit": Try(Act.ADMINISTER, "/api/v1/audit?limit=1", 200),
+    "GET /api/v1/users": Try(Act.ADMINISTER, "/api/v1/users", 200),
     "GET /admin/users": Try(Act.ADMINISTER, "/admin/users", 200),
     "POST /admin/users": Try(Act.ADMINISTER, "/admin/users", 400, {}),
     "POST /admin/users/{id}/role": Try(Act.ADMINISTER, "/admin/users/999999/role", 404, {"role": "user"}),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from lapinq.commands.console.schedule_text import in_text, next_times, steps_text, tick_line, time_line
@@ -50,7 +51,7 @@ def test_a_tick_says_what_was_done_about_it_and_its_task() -> None:
         fired_by=None,
         status=Status.FAILED,
     )
-    assert tick_line(tick) == (
+    assert tick_line(msgspec.to_builtins(tick)) == (
         "2026-03-02 12:00:00 UTC  enqueued  0.2 s late  id  failed  missed since 2026-03-02 11:00:00 UTC"
     )
 

@@ -1,0 +1,64 @@
+"""`lapinq audit`: shows who changed what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from lapinq.commands.console.api import api_flags, reached
+from lapinq.commands.console.json_output import json_flag, print_json
+from lapinq.commands.console.tables import limit_flag, print_more, print_table
+from lapinq.commands.console.times import utc_text
+from lapinq_core.command_line.commands import Group
+
+_HEADINGS = ("AT", "WHO", "BY", "ACTION", "TARGET", "DETAILS")
+
+
+@click.group(cls=Group)
+def audit() -> None:
+    """List changes by users, keys and commands."""
+
+
+@audit.command("list")
+@click.option("--actor", help="Only changes by exactly this name.")
+@click.option("--action", "-a", help="Only this action, such as task.cancel.")
+@click.option(
+    "--target", "-t", help="Only changes of exactly this target: an id, or the name of a queue or user."
+)
+@click.option("--since", help="Only changes at or after this time, ISO 8601; UTC without an offset.")
+@click.option("--until", help="Only changes before this time.")
+@limit_flag
+@json_flag
+@api_flags
+def list_entries(
+    actor: str | None,
+    action: str | None,
+    target: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """List changes, newest first."""
+    filters = {"actor": actor, "action": action, "target": target, "since": since, "until": until}
+    with reached(given) as api:
+        found = api.get("/api/v1/audit", **filters, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(_HEADINGS, [_row(entry) for entry in found.value], "There are no such changes.")
+    print_more(found)
+
+
+def _row(entry: Mapping[str, Any]) -> list[object]:
+    details = entry["details"]
+    return [
+        utc_text(entry["at"]),
+        entry["actor"]["name"],
+        entry["actor"]["kind"],
+        entry["action"],
+        entry["target"],
+        None if details is None else msgspec.json.encode(details).decode(),
+    ]

@@ -3,11 +3,11 @@
 import logging
 import re
 import sys
-from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import islice
 
 import msgspec
+
+from lapinq_core.domain.log_time import log_time
 
 _AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -45,31 +45,30 @@ class _PlainFormatter(logging.Formatter):
     """A line, with further lines indented, so that no message or exception can look like a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = f"{_to_the_second(int(record.created))}.{int(record.msecs):03}"
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
-        line = f"{time} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
-        if record.exc_info:
-            line += f"\n{self.formatException(record.exc_info)}"
+        line = f"{log_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
+        if stack := _stack(self, record):
+            line += f"\n{stack}"
         return _NO_TEXT.sub(_escaped, line).rstrip("\n").replace("\n", "\n    ")
 
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": log_time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
             **_extra(record),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if stack := _stack(self, record):
+            line["traceback"] = stack
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-@lru_cache(maxsize=1)  # many lines belong to the same second
-def _to_the_second(created: int) -> str:
-    return datetime.fromtimestamp(created, UTC).strftime("%H:%M:%S")
+def _stack(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
+    """The traceback. That of another process comes as text."""
+    return formatter.formatException(record.exc_info) if record.exc_info else record.exc_text
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

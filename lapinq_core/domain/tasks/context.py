@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lapinq_core.domain.errors import InvalidValue, NoTask
+from lapinq_core.domain.log_time import log_time
 
 if TYPE_CHECKING:
     import psycopg
@@ -192,8 +193,13 @@ class _KeepWithAttempt(logging.Handler):
             self.handleError(record)
 
 
+class _Format(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # logging's
+        return log_time(record)
+
+
 _log = logging.getLogger("lapinq.task")
 _keeper = _KeepWithAttempt()
-_keeper.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+_keeper.setFormatter(_Format("%(asctime)s %(levelname)s %(message)s"))
 _log.addHandler(_keeper)
 _log.setLevel(logging.DEBUG)

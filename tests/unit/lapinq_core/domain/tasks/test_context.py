@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import logging
 import math
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -115,7 +116,9 @@ def test_a_message_is_made_one_that_can_be_stored(
 def test_log_lines_are_kept_with_the_attempt(attempt: Recorded) -> None:
     current_task().log.debug("read %d rows", 5)
     current_task().log.warning("odd")
-    assert [line.split(" ", 2)[2] for line in attempt.lines] == ["DEBUG read 5 rows", "WARNING odd"]
+    times, lines = zip(*(line.split(" ", 1) for line in attempt.lines), strict=True)
+    assert lines == ("DEBUG read 5 rows", "WARNING odd")
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time) for time in times)
 
 
 def test_a_logged_exception_brings_its_traceback(attempt: Recorded) -> None:

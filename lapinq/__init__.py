@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lapinq_core.domain.tasks.context import CurrentTask, current_task
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import Backoff, Delays, FixedDelay
+    from lapinq_core.domain.tasks.task_filter import TaskFilter
 
 __all__ = [
     "AsyncTaskQueue",
@@ -32,6 +33,7 @@ __all__ = [
     "RetryError",
     "Snooze",
     "Task",
+    "TaskFilter",
     "TaskQueue",
     "TaskRef",
     "TimeLimit",
@@ -50,6 +52,7 @@ _NAMES = {
     "lapinq_core.domain.tasks.context": ("CurrentTask", "current_task"),
     "lapinq_core.domain.tasks.middleware": ("Middleware",),
     "lapinq_core.domain.tasks.retry": ("Backoff", "Delays", "FixedDelay"),
+    "lapinq_core.domain.tasks.task_filter": ("TaskFilter",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

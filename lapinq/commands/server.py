@@ -62,6 +62,7 @@ from lapinq_core.runtime.settings import load_settings
         "max_result_size",
         help="Maximum size of a result as JSON, in bytes or such as 64M. A task that returns more fails.",
     ),
+    flags.option("worker_task_log", help="Log when each task starts and completes; on by default."),
     flags.option("worker_rates", help="Log the rates once a minute; by default only on a terminal."),
 )
 @section(

@@ -24,9 +24,11 @@ class Sentry(Middleware):
     def __init__(self) -> None:
         try:
             import sentry_sdk
+            from sentry_sdk.integrations.logging import ignore_logger
         except ImportError as error:
             raise ImportError("this middleware needs sentry-sdk: pip install 'lapinq[sentry]'") from error
         self._sdk = sentry_sdk
+        ignore_logger("lapinq.tasks")  # a worker logs each final failure there: it would be a second event
 
     def run(self, task: CurrentTask, call: Callable[[], Any]) -> Any:
         with self._captured(task):

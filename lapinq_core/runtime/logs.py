@@ -8,6 +8,8 @@ from itertools import islice
 import msgspec
 
 from lapinq_core.domain.log_time import log_time
+from lapinq_core.domain.tasks.task_filter import TaskFilter
+from lapinq_core.domain.tasks.task_lines import IN_THE_TEXT, TASKS
 
 _AT_FIRST = len(vars(logging.makeLogRecord({})))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -21,10 +23,12 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 def configure_logging(level: str, *, as_json: bool) -> None:
     """Sets up the root logger. `level` is the least severe to write: debug, info, warning or error.
 
-    Values in `extra` become fields of the JSON object, or `name=value` at the end of the plain line.
+    Values in `extra` become fields of the JSON object, or `name=value` at the end of the plain line. What a task's code
+    logs has its id and name among them.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
+    handler.addFilter(TaskFilter())
     # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
     handler.setLevel(level.upper())
     root = logging.getLogger()
@@ -45,7 +49,8 @@ class _PlainFormatter(logging.Formatter):
     """A line, with further lines indented, so that no message or exception can look like a record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
+        told = IN_THE_TEXT if record.name == TASKS.name else ()
+        extra = "".join(f" {name}={value}" for name, value in _extra(record).items() if name not in told)
         line = f"{log_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
         if stack := _stack(self, record):
             line += f"\n{stack}"

@@ -98,6 +98,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Middleware around every task of a worker, each as `module:name`, separated by commas; the first is outermost."""
     worker_strict_order: bool = False
     """Serve the queues strictly in the order given: each only while those before it are empty."""
+    worker_task_log: bool = True
+    """Log a line when a task starts and when it completes; off for high volume."""
     worker_rates: bool | None = None
     """Log the worker's rates once a minute; by default only if standard error is a terminal."""
     worker_queues: tuple[str, ...] = ()

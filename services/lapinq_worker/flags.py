@@ -90,7 +90,10 @@ worker_flags = flags.group(
     flags.database("PostgreSQL to use"),
     flags.logging(
         flags.option(
+            "worker_task_log", "--task-log", help="Log when each task starts and completes; on by default."
+        ),
+        flags.option(
             "worker_rates", "--rates", help="Log the rates once a minute; by default only on a terminal."
-        )
+        ),
     ),
 )

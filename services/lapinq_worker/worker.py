@@ -5,6 +5,7 @@ that, or when it is told again, it releases the tasks that still run, and ends.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
@@ -14,6 +15,7 @@ from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
+from lapinq_core.domain.tasks.task_lines import TASKS
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
@@ -147,8 +149,9 @@ class Worker:
             note_log=self._live_logs.note,
             lease_is_current=lambda: self._membership.is_current,
         )
+        logs_tasks = settings.worker_task_log and TASKS.isEnabledFor(logging.INFO)
         self._coroutines = EventLoopPool(self._dispatcher, settings.worker_concurrency, limits)
-        self._children = ProcessPool(self._dispatcher, settings, limits)
+        self._children = ProcessPool(self._dispatcher, settings, limits, logs_tasks=logs_tasks)
         self._health_meter = HealthMeter(
             self._dispatcher, self._children.pids, lambda: self._membership.is_quiet or self._stop.is_set()
         )
@@ -164,7 +167,10 @@ class Worker:
             choice,
             self._dispatcher,
             Functions(
-                settings.allowed_modules, settings.worker_timeout, load_middleware(settings.worker_middleware)
+                settings.allowed_modules,
+                settings.worker_timeout,
+                load_middleware(settings.worker_middleware),
+                TASKS if logs_tasks else None,
             ),
             self._host,
             worker_id=lambda: self._membership.id,

@@ -169,7 +169,7 @@ class CurrentTask:
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines are stored with the attempt; only the latest if there are many."""
-        return logging.LoggerAdapter(_log, {"task": self.id})
+        return logging.LoggerAdapter(_log, {"task_id": self.id, "task_name": self.task_name})
 
     def transaction(self, *, result: Any = None) -> Transaction:
         """A transaction that commits your writes and the end of this attempt together, or neither.

@@ -1,5 +1,6 @@
 """Code around enqueueing and around running tasks."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,12 @@ class Middleware:
     async def arun(self, task: CurrentTask, call: Callable[[], Awaitable[Any]]) -> Any:
         """Wraps a coroutine function."""
         return await call()
+
+
+class NamesLogger(Middleware):
+    """Middleware by which tasks have a logger for their start and their end, whatever their worker has set."""
+
+    logger: logging.Logger
 
 
 def around(

@@ -6,6 +6,7 @@ from ending.
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Sequence
 
@@ -23,14 +24,19 @@ class Functions:
     """A cache of targets by module and name. It keeps no failure: the next task tries again.
 
     An import may take `time_limit` seconds. `middleware` is the worker's own. It goes around every function, outside
-    the middleware of its queue.
+    the middleware of its queue. `log` is the logger for the start and the completion of tasks.
     """
 
     def __init__(
-        self, allowed: Sequence[str], time_limit: float, middleware: Sequence[Middleware] = ()
+        self,
+        allowed: Sequence[str],
+        time_limit: float,
+        middleware: Sequence[Middleware] = (),
+        log: logging.Logger | None = None,
     ) -> None:
         self._allowed = allowed
         self._middleware = middleware
+        self._log = log
         self._time_limit = time_limit
         self._targets: dict[Key, Target] = {}
         self._searches: dict[Key, asyncio.Future[Target | Outcome]] = {}
@@ -72,6 +78,6 @@ class Functions:
 
     def _search(self, key: Key) -> Target | Outcome:
         try:
-            return load_target(*key, self._allowed, self._middleware)
+            return load_target(*key, self._allowed, self._middleware, self._log)
         except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
             return raised(error)

@@ -1,6 +1,7 @@
 """A claimed task with its function, and what its attempt reports while it runs in this process."""
 
 import inspect
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,16 +30,22 @@ Decode = Callable[[bytes | msgspec.Raw, bytes | msgspec.Raw], tuple[Sequence[Any
 class Target:
     """A function: whether calling it gives a coroutine, how long it takes, and what its decorator says.
 
-    Call it with what `decode` makes of the task's arguments.
+    Call it with what `decode` makes of the task's arguments. `log` is the logger for the start and the completion of
+    each attempt, None for neither.
     """
 
-    __slots__ = ("decode", "function", "handling", "is_coroutine", "run_time")
+    __slots__ = ("decode", "function", "handling", "is_coroutine", "log", "run_time")
 
     def __init__(
-        self, function: Callable[..., Any], handling: Handling | None = None, decode: Decode | None = None
+        self,
+        function: Callable[..., Any],
+        handling: Handling | None = None,
+        decode: Decode | None = None,
+        log: logging.Logger | None = None,
     ) -> None:
         self.function = function
         self.handling = handling
+        self.log = log
         self.decode = decode or decode_arguments
         self.is_coroutine = inspect.iscoroutinefunction(function)
         self.run_time = RunTime()

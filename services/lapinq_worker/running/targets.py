@@ -6,29 +6,34 @@ The worker and its child processes use this. Each of them finds the function for
 import asyncio
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from lapinq_core.domain.annotations.typed_function import TypedParameters, typed_parameters
 from lapinq_core.domain.tasks.context import current_task
 from lapinq_core.domain.tasks.handling import Handling
-from lapinq_core.domain.tasks.middleware import Middleware, aaround, around
+from lapinq_core.domain.tasks.middleware import Middleware, NamesLogger, aaround, around
 from lapinq_core.importing import find
 from lapinq_worker.running.annotated import as_annotated, hand_over
 from lapinq_worker.running.job import Target
 
 
 def load_target(
-    module_path: str, task_name: str, allowed: Sequence[str] = (), middleware: Sequence[Middleware] = ()
+    module_path: str,
+    task_name: str,
+    allowed: Sequence[str] = (),
+    middleware: Sequence[Middleware] = (),
+    log: logging.Logger | None = None,
 ) -> Target:
-    """The target of a task. `middleware` is the worker's own. Imports the function's module.
+    """The target of a task. `middleware` and `log` are the worker's own. Imports the function's module.
 
     Raises `TaskNotFound`, and anything the module raises.
     """
     function, handling = find(module_path, task_name, allowed)
     is_typed = handling is None or handling.typed
     return make_target(
-        function, handling, middleware, typed_parameters(function, task_name) if is_typed else None
+        function, handling, middleware, typed_parameters(function, task_name) if is_typed else None, log
     )
 
 
@@ -37,8 +42,11 @@ def make_target(
     handling: Handling | None = None,
     middleware: Sequence[Middleware] = (),
     parameters: TypedParameters | None = None,
+    log: logging.Logger | None = None,
 ) -> Target:
     """A target of `function`, inside the middleware: the worker's is outside the queue's.
+
+    The innermost middleware that names a logger replaces `log`.
 
     With `parameters` the function gets its arguments as annotated. The middleware sees if they don't fit.
     """
@@ -46,7 +54,8 @@ def make_target(
     called = function if parameters is None else as_annotated(function, parameters)
     decode = None if parameters is None else hand_over
     if not layers:
-        return Target(called, handling, decode)
+        return Target(called, handling, decode, log)
+    log = next((each.logger for each in reversed(layers) if isinstance(each, NamesLogger)), log)
     # The middleware asks for the task when it is called; the caller has set `context.running` by then.
     if inspect.iscoroutinefunction(function):
         surrounded = aaround(layers, current_task, called)
@@ -54,7 +63,7 @@ def make_target(
         surrounded = around(layers, current_task, _to_its_end(called))
     # Not functools.update_wrapper: attributes of the function might be taken for those of what is around it.
     surrounded.__wrapped__ = function  # pyright: ignore[reportFunctionMemberAccess]
-    return Target(surrounded, handling, decode)
+    return Target(surrounded, handling, decode, log)
 
 
 def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -35,6 +35,7 @@ from lapinq_core.domain.tasks.decide import (
     decide,
 )
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome
+from lapinq_core.domain.tasks.task_lines import log_completed
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
@@ -42,7 +43,7 @@ from lapinq_core.tasks.worker_verbs import Ended, ended_as
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
-from lapinq_worker.settling.end_log import log_end
+from lapinq_worker.settling.end_log import log_ended, log_lost
 from lapinq_worker.settling.outcome_buffer import Done, OutcomeBuffer, size_of_done, size_of_end
 
 MAX_BACKLOG = 20_000
@@ -115,6 +116,9 @@ class Settler:
     ) -> None:
         """Takes the outcome of a job that ran for `seconds`. Its next attempt gets at least `isolation`."""
         claim = job.claim
+        log_to = job.target.log
+        if log_to is not None and type(outcome) is Completed:
+            log_completed(log_to, claim, seconds)
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
@@ -122,7 +126,7 @@ class Settler:
             else:
                 self.failed_count += 1
                 self._tally.ended(claim, FAILED, seconds)
-                log.warning("%s.%s failed, fire and forget: %s", claim.module_path, claim.task_name, outcome)
+                log_lost(job, outcome, seconds)
             return
         logs = job.end_log()
         if type(outcome) is Completed:
@@ -133,6 +137,8 @@ class Settler:
         elif job.is_committed:
             self.completed_count += 1
             self._tally.ended(claim, COMPLETED, seconds)
+            if log_to is not None:
+                log_completed(log_to, claim, seconds)
             if type(outcome) is not Committed:
                 log.warning(
                     "task %s was completed in a transaction of its own, and then: %s", claim.id, outcome
@@ -145,6 +151,7 @@ class Settler:
             if isinstance(following, Retry) and isolation > following.isolation:
                 following = msgspec.structs.replace(following, isolation=isolation)
             self._tally.ended(claim, outcome_of(outcome, following), seconds)
+            log_ended(job, outcome, following, seconds)
             self._settle_as(claim, following, seconds, logs)
         self._some.set()
         self._empty.clear()
@@ -161,7 +168,6 @@ class Settler:
                 self._ended.add(end)
                 self.failed_count += type(following) is Fail
                 self.retried_count += type(following) is Retry
-                log_end(claim, end)
                 if end.delay > 0:
                     self._on_delayed(end.delay)
             case Nothing():
@@ -263,6 +269,7 @@ class Settler:
                 raise
             reason = error.diag.message_primary or str(error)
             following = Fail(f"the function ran to its end, but its result can't be stored: {reason}")
+            log.error("a task fails: its result can't be stored: %s", reason, extra={"task_id": ids[0]})  # noqa: TRY400
             self._ended.add(ended_as(ids[0], tokens[0], following, seconds[0]))
             return ()
         if ours < len(done):
@@ -296,7 +303,7 @@ class Settler:
         for task_id in lost[:10]:
             log.warning(
                 "dropped the outcome of a task that was given to another worker meanwhile",
-                extra={"task": task_id},
+                extra={"task_id": task_id},
             )
 
     async def _connect(self) -> PinnedConnection:

@@ -51,7 +51,8 @@ class Lapinq:
         return self.processes.produce(command, {"DATABASE_URL": database}, limit=limit)
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
-        command = [sys.executable, "-m", "lapinq", "worker", *self._options[kind]]
+        # PgQueuer logs no line per task either.
+        command = [sys.executable, "-m", "lapinq", "worker", "--no-task-log", *self._options[kind]]
         return self.processes.start(command, {"DATABASE_URL": database}, marks_in=marks)
 
     @contextmanager

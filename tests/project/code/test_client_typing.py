@@ -19,6 +19,7 @@ from lapinq import errors, testing
 
 SAMPLE = """\
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ import psycopg
 from fastapi import FastAPI
 from flask import Flask
 from lapinq import AsyncTaskQueue, Backoff, BatchRef, Cancel, CurrentTask, Delays, FixedDelay, LapinqError, Middleware
-from lapinq import RetryError, Snooze, Task, TaskQueue, TaskRef, TimeLimit, current_task
+from lapinq import RetryError, Snooze, Task, TaskFilter, TaskQueue, TaskRef, TimeLimit, current_task
 from lapinq.contrib.django import database_url
 from lapinq.contrib.flask import AppContext
 from lapinq.contrib.starlette import lifespan, mount
@@ -109,6 +110,8 @@ class Timing(Middleware):
 
 layered = TaskQueue(middleware=[Timing(), StructuredLogging(), OpenTelemetry(link=True), Sentry()])
 async_layered = AsyncTaskQueue(middleware=(Timing(),), typed=False)
+
+logging.StreamHandler().addFilter(TaskFilter(outside="-"))
 
 site = FastAPI(lifespan=lifespan(queue, async_queue, worker=True, worker_queues=["video"]))
 mount(site, "/tasks", queue, scheduler=True, database_url="postgresql://localhost/shop", api_key="secret")

@@ -1,10 +1,13 @@
 """Tasks that log, and run until a test lets them end."""
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 
 from lapinq import current_task
+
+_log = logging.getLogger("shop")
 
 
 def say_and_wait(words: str, open_at: str) -> None:
@@ -26,3 +29,18 @@ async def asay_and_wait(words: str, open_at: str) -> None:
 async def asay(words: str) -> None:
     """Logs and ends."""
     current_task().log.info("%s", words)
+
+
+def report(words: str) -> None:
+    """Logs with a logger of its own."""
+    _log.warning("%s", words)
+
+
+async def areport(words: str) -> None:
+    """The same as a coroutine, and in a task that it starts."""
+    _log.warning("%s", words)
+    await asyncio.create_task(_report_on(words))
+
+
+async def _report_on(words: str) -> None:
+    _log.warning("%s", words)

@@ -25,6 +25,7 @@ from typing import Any, cast
 
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, Raised, TimedOut, WorkerLost
+from lapinq_core.domain.tasks.task_lines import log_start
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
@@ -170,6 +171,8 @@ class EventLoopPool:
                 burst_end = now + MAX_BURST_SECONDS
             job.started = now
             slot.job = self.current = job
+            if job.target.log is not None:
+                log_start(job.target.log, job.claim)
             coroutine: Any = None
             try:
                 claim = job.claim

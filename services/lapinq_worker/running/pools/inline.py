@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.context import running
-from lapinq_core.domain.tasks.outcome import Outcome
+from lapinq_core.domain.tasks.outcome import Completed, Outcome
+from lapinq_core.domain.tasks.task_lines import log_completed, log_start
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.outcomes import raised, returned
 
@@ -32,19 +33,19 @@ _THE_TASKS_OWN = (Exception, SystemExit, TimeLimit, asyncio.CancelledError)
 
 def run_inline(job: Job) -> Ended:
     """Runs a coroutine on an event loop of its own, in another thread if one runs here."""
-    job.started = time.perf_counter()
+    _begin(job)
     try:
         value = contextvars.copy_context().run(_call, job)
     except _THE_TASKS_OWN as error:
         return _raised(job, error)
-    return Ended(returned(value, job.host.limits.max_result_size))
+    return _returned(job, value)
 
 
 async def arun_inline(job: Job) -> Ended:
     """Runs a coroutine on the running event loop, and a plain function in a thread, so that it blocks nothing."""
     if not job.target.is_coroutine:
         return await asyncio.to_thread(run_inline, job)
-    job.started = time.perf_counter()
+    _begin(job)
     try:
         return await asyncio.create_task(_acall(job))
     except asyncio.CancelledError as error:
@@ -72,7 +73,7 @@ async def _acall(job: Job) -> Ended:
         raise
     except _THE_TASKS_OWN as error:  # here, because asyncio ends the event loop on a SystemExit
         return _raised(job, error)
-    return Ended(returned(value, job.host.limits.max_result_size))
+    return _returned(job, value)
 
 
 def _run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -101,6 +102,19 @@ def _in_thread(work: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return values[0]
+
+
+def _begin(job: Job) -> None:
+    job.started = time.perf_counter()
+    if job.target.log is not None:
+        log_start(job.target.log, job.claim)
+
+
+def _returned(job: Job, value: object) -> Ended:
+    outcome = returned(value, job.host.limits.max_result_size)
+    if job.target.log is not None and type(outcome) is Completed:
+        log_completed(job.target.log, job.claim, time.perf_counter() - job.started)
+    return Ended(outcome)
 
 
 def _raised(job: Job, error: BaseException) -> Ended:

@@ -40,11 +40,14 @@ log = logging.getLogger(__name__)
 class ProcessPool:
     """At most `worker_concurrency` children, started as they are needed."""
 
-    def __init__(self, dispatcher: Dispatcher, settings: Settings, limits: Limits) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, settings: Settings, limits: Limits, *, logs_tasks: bool = False
+    ) -> None:
+        """With `logs_tasks` the children log the start of each task."""
         self._dispatcher = dispatcher
         self._limit = settings.worker_concurrency
         self._limits = limits
-        self._greeting = frame(greeting_of(settings, limits))
+        self._greeting = frame(greeting_of(settings, limits, logs_tasks=logs_tasks))
         self._idle: list[ChildProcess] = []
         self._busy: set[ChildProcess] = set()
         self._dying: set[ChildProcess] = set()  # until they are reaped

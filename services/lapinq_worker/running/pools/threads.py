@@ -18,6 +18,7 @@ import time
 from collections import deque
 
 from lapinq_core.domain.tasks.outcome import Interrupted, Outcome, TimedOut, Unstarted
+from lapinq_core.domain.tasks.task_lines import log_start
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.job import Job
@@ -179,6 +180,8 @@ class ThreadPool:
                     self._done.extend(Unsettled(job, Unstarted(), 0.0) for job in chunk.jobs)
                 self._waiting.discard(chunk)
             while (job := _begin(thread)) is not None:
+                if job.target.log is not None:
+                    log_start(job.target.log, job.claim)
                 outcome = call(
                     job.target,
                     job.claim.args,

@@ -106,7 +106,7 @@ def test_outcomes_that_the_database_keeps_refusing_are_left_to_other_workers(
 
     at_desk(database, test)
     assert caplog.text.count(NOT_YET) >= 2
-    assert caplog.text.count("block did not complete") == 1
+    assert caplog.text.count("block failed after") == 1
 
 
 def test_outcomes_wait_for_a_database_that_is_away(database: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,76 +1,63 @@
-"""The log lines of tasks."""
+"""The logger that it names, and the log lines of a client."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lapinq import AsyncTaskQueue, Cancel, RetryError, Snooze, TaskQueue, TimeLimit
+from lapinq import AsyncTaskQueue, TaskQueue
 from lapinq.middleware.logging import StructuredLogging
+from lapinq_core.domain.tasks.handling import Handling
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.running.pools.inline import arun_inline, run_inline
+from lapinq_worker.running.targets import make_target
+from tests.support.sample import tasks
 from tests.unit.lapinq.conftest import Script
-from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
+from tests.unit.lapinq_worker.claims import make_claim
 
-
-def facts(record: logging.LogRecord) -> dict[str, Any]:
-    names = ("task_id", "task_name", "queue", "attempt", "outcome", "error")
-    return {name: vars(record)[name] for name in names if name in vars(record)}
-
-
-@pytest.fixture(autouse=True)
-def levels(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "lapinq.tasks")
-
-
-def test_a_task_that_returns_is_told_at_its_start_and_end(caplog: pytest.LogCaptureFixture) -> None:
-    assert attempt(lambda: 5, StructuredLogging(), id="7", attempt=2) == 5
-    started, ended = caplog.records
-    common = {"task_id": "7", "task_name": "work", "queue": "video", "attempt": 2}
-    assert (started.levelno, facts(started)) == (logging.DEBUG, common)
-    assert (ended.levelno, facts(ended)) == (logging.INFO, {**common, "outcome": "completed"})
-    assert 0 <= vars(ended)["seconds"] < 60
-    assert ended.getMessage().startswith("work ended after 0.")
+WORKERS = logging.getLogger("app.worker")
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome", "name"),
+    ("workers", "own", "middleware", "name"),
     [
-        (ValueError("x"), "failed", "ValueError"),
-        (SystemExit(3), "failed", "SystemExit"),
-        (RetryError(3), "retry", "lapinq_core.domain.errors.RetryError"),
-        (Snooze(3), "snoozed", "lapinq_core.domain.errors.Snooze"),
-        (Cancel("x"), "cancelled", "lapinq_core.domain.errors.Cancel"),
-        (TimeLimit(3), "timed out", "lapinq_core.domain.errors.TimeLimit"),
-        (asyncio.CancelledError(), "stopped", "asyncio.exceptions.CancelledError"),
+        (None, None, (), None),
+        (WORKERS, None, (), "app.worker"),
+        (None, None, (StructuredLogging(),), "lapinq.tasks"),
+        (WORKERS, None, (StructuredLogging(logging.getLogger("app.jobs")),), "app.jobs"),
+        (WORKERS, StructuredLogging("app.mail"), (StructuredLogging("app.jobs"),), "app.mail"),
     ],
 )
-def test_how_a_task_ends_is_told_in_a_word_and_the_exception_goes_on(
-    caplog: pytest.LogCaptureFixture, error: BaseException, outcome: str, name: str
+def test_the_innermost_names_the_logger_of_a_task(
+    workers: logging.Logger | None,
+    own: StructuredLogging | None,
+    middleware: tuple[StructuredLogging, ...],
+    name: str | None,
 ) -> None:
-    with pytest.raises(type(error)) as caught:
-        attempt(raising(error), StructuredLogging())
-    assert caught.value is error
-    assert facts(caplog.records[-1])["outcome"] == outcome
-    assert facts(caplog.records[-1])["error"] == name
+    handling = None if own is None else Handling(middleware=(own,))
+    log = make_target(tasks.add, handling, middleware, log=workers).log
+    assert (None if log is None else log.name) == name
 
 
-def test_coroutines_are_told_alike(caplog: pytest.LogCaptureFixture) -> None:
-    async def function() -> int:
-        await asyncio.sleep(0)
-        return 5
-
-    assert attempt(function, StructuredLogging()) == 5
-    assert facts(caplog.records[-1])["outcome"] == "completed"
-    with pytest.raises(KeyError):
-        attempt(araising(KeyError()), StructuredLogging())
-    assert facts(caplog.records[-1])["outcome"] == "failed"
-
-
-def test_another_logger_can_be_named(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("function", [tasks.add, tasks.aadd])
+def test_a_task_with_a_logger_has_a_line_at_its_start_and_one_at_its_end(
+    caplog: pytest.LogCaptureFixture, function: Callable[..., Any]
+) -> None:
     caplog.set_level(logging.INFO, "app.jobs")
-    attempt(lambda: 5, StructuredLogging("app.jobs"))
-    attempt(lambda: 5, StructuredLogging(logging.getLogger("app.jobs")))
-    assert [record.name for record in caplog.records] == ["app.jobs", "app.jobs"]
+    claim = make_claim(module_path="shop", task_name="add")
+    target = make_target(function, None, (StructuredLogging("app.jobs"),))
+    run_inline(Job(claim, target, Host(Limits())))
+    asyncio.run(_arun(Job(claim, target, Host(Limits()))))
+    said = [(record.name, record.getMessage().partition(" in ")[0]) for record in caplog.records]
+    assert said == [("app.jobs", "shop.add started"), ("app.jobs", "shop.add completed")] * 2
+
+
+async def _arun(job: Job) -> None:
+    await arun_inline(job)
 
 
 def test_what_is_enqueued_is_told_at_level_debug(server: Script, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,11 +65,13 @@ def test_what_is_enqueued_is_told_at_level_debug(server: Script, caplog: pytest.
         async with AsyncTaskQueue(server.url, middleware=[StructuredLogging()]) as queue:
             await queue.batch_enqueue([{"task_name": "three"}])
 
+    caplog.set_level(logging.DEBUG, "lapinq.tasks")
     with TaskQueue(server.url, "mail", middleware=[StructuredLogging()]) as queue:
         queue.batch_enqueue([{"task_name": "one"}, {"task_name": "two", "queue_name": "video"}])
     asyncio.run(enqueue())
-    assert [facts(record) for record in caplog.records if record.name == "lapinq.tasks"] == [
-        {"task_name": "one", "queue": "mail"},
-        {"task_name": "two", "queue": "video"},
-        {"task_name": "three", "queue": "default"},
+    told = [vars(record) for record in caplog.records if record.name == "lapinq.tasks"]
+    assert [(fields["task_name"], fields["queue"]) for fields in told] == [
+        ("one", "mail"),
+        ("two", "video"),
+        ("three", "default"),
     ]

@@ -1,6 +1,7 @@
 """Failures in Sentry, read from the SDK's transport."""
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,9 @@ from sentry_sdk.transport import Transport
 
 from lapinq import Cancel, RetryError, Snooze, TimeLimit
 from lapinq.middleware.sentry import Sentry
+from lapinq_core.domain.tasks.task_lines import TASKS, log_end
 from tests.unit.lapinq.middleware.attempts import araising, attempt, raising
+from tests.unit.lapinq_worker.claims import make_claim
 
 
 class Kept(Transport):
@@ -87,3 +90,17 @@ def test_a_time_limit_is_captured(events: list[Any]) -> None:
 def test_what_succeeds_is_not_captured(events: list[Any]) -> None:
     assert attempt(lambda: 5, Sentry()) == 5
     assert events == []
+
+
+def test_a_workers_line_on_a_failure_is_no_second_event() -> None:
+    kept = Kept()
+    sentry_sdk.init("http://key@127.0.0.1:9/1", transport=kept, auto_enabling_integrations=False)
+    try:
+        Sentry()
+        claim = make_claim()
+        log_end(TASKS, logging.ERROR, claim, "failed", outcome="failed", seconds=0.1, error="no")
+        logging.getLogger("shop").error("the till is open")
+        assert [event["logger"] for event in kept.events] == ["shop"]
+    finally:
+        sentry_sdk.get_client().close()
+        sentry_sdk.get_global_scope().set_client(None)

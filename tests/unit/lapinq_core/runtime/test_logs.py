@@ -1,5 +1,6 @@
 """What a log line looks like."""
 
+import contextvars
 import json
 import logging
 import re
@@ -10,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.domain.tasks.context import running
+from lapinq_core.domain.tasks.task_lines import TASKS, log_end
 from lapinq_core.runtime.logs import configure_logging
+from tests.unit.lapinq_core.domain.tasks.test_context import Recorded
+from tests.unit.lapinq_worker.claims import make_claim
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -82,6 +87,47 @@ def test_a_json_line_carries_the_traceback(capsys: pytest.CaptureFixture[str]) -
         log.exception("it failed")
     (line,) = objects(capsys)
     assert line["traceback"].endswith("ValueError: a bug")
+
+
+def test_a_line_of_a_task_has_its_id_and_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        running.set(Recorded())
+        log.info("sending")
+
+    configure_logging("info", as_json=False)
+    contextvars.copy_context().run(work)
+    log.info("idle")
+    inside, outside = lines(capsys)
+    assert inside.endswith("app.mail: sending task_id=id-1 task_name=add")
+    assert outside.endswith("app.mail: idle")
+    configure_logging("info", as_json=True)
+    contextvars.copy_context().run(work)
+    (line,) = objects(capsys)
+    assert (line["task_id"], line["task_name"]) == ("id-1", "add")
+
+
+def test_a_plain_line_on_a_task_does_not_say_twice_what_its_message_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    claim = make_claim(id="7", module_path="shop", task_name="send", queue_name="mail")
+    ends: dict[str, Any] = {
+        "outcome": "failed",
+        "seconds": 0.5,
+        "error": "no",
+        "stack": "Traceback:\nValueError: no",
+    }
+    configure_logging("info", as_json=False)
+    log_end(TASKS, logging.ERROR, claim, "failed: no", **ends)
+    assert [line.partition(" ")[2] for line in lines(capsys)] == [
+        "ERROR   lapinq.tasks: shop.send failed: no task_id=7 queue=mail attempt=1",
+        "   Traceback:",
+        "   ValueError: no",
+    ]
+    configure_logging("info", as_json=True)
+    log_end(TASKS, logging.ERROR, claim, "failed: no", **ends)
+    (line,) = objects(capsys)
+    ends["traceback"] = ends.pop("stack")
+    assert line.items() >= {**ends, "task_id": "7", "task_name": "send", "queue": "mail"}.items()
 
 
 @pytest.mark.parametrize(

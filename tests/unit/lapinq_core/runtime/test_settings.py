@@ -53,6 +53,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "worker_max_tasks_per_child": ("1000", 1000),
     "worker_middleware": ("app.tracing:Tracing, app.log:lines", ("app.tracing:Tracing", "app.log:lines")),
     "worker_strict_order": ("on", True),
+    "worker_task_log": ("off", False),
     "worker_rates": ("off", False),
     "worker_queues": ("video=3,mail", ("video=3", "mail")),
     "worker_imports": ("app.tasks", ("app.tasks",)),

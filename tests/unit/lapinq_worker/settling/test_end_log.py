@@ -1,19 +1,154 @@
-"""The line on an attempt that did not complete names the request that brought the task."""
+"""The line at the end of an attempt that did not complete: once, with what follows."""
+
+import logging
+from typing import Any
 
 import pytest
 
-from lapinq_core.tasks.worker_verbs import Ended
-from lapinq_worker.settling.end_log import log_end
+from lapinq_core.domain.tasks.decide import Drop, Fail, Next, Release, Retry
+from lapinq_core.domain.tasks.outcome import (
+    Cancelled,
+    Interrupted,
+    Outcome,
+    Raised,
+    Snoozed,
+    TimedOut,
+    Unstarted,
+)
+from lapinq_worker.running.host import Host
+from lapinq_worker.running.job import Job, Target
+from lapinq_worker.running.limits import Limits
+from lapinq_worker.settling.end_log import log_ended, log_lost
 from tests.support.sample import tasks
-from tests.unit.lapinq_worker.claims import make_job
+from tests.unit.lapinq_worker.claims import make_claim
+
+STACK = 'Traceback (most recent call last):\n  File "shop.py", line 1, in send\nValueError: no\n'
+RAISED = Raised("ValueError: no", STACK)
+FACTS = {"task_id": "7", "task_name": "send", "queue": "mail", "attempt": 2}
 
 
-@pytest.mark.parametrize("request_id", ["r-7", None])
-def test_the_request_is_a_field_of_the_line(caplog: pytest.LogCaptureFixture, request_id: str | None) -> None:
-    claim = make_job(tasks.noop).claim
-    claim.request_id = request_id
-    log_end(claim, Ended(claim.id, claim.token, True, True, 0.0, "ValueError: no"))
+@pytest.fixture(autouse=True)
+def all_levels(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lapinq.tasks")
+
+
+def job(**values: Any) -> Job:
+    claim = make_claim(
+        **{
+            "id": "7",
+            "module_path": "shop",
+            "task_name": "send",
+            "queue_name": "mail",
+            "attempt": 2,
+            **values,
+        }
+    )
+    return Job(claim, Target(tasks.noop), Host(Limits()))
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    names = (*FACTS, "seconds", "outcome", "error", "request_id")
+    return {name: vars(record)[name] for name in names if name in vars(record)}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "following", "seconds", "level", "text", "word"),
+    [
+        (
+            *(RAISED, Fail("ValueError: no", STACK), 0.1234567, logging.ERROR),
+            *(
+                "shop.send failed after 0.123 s (start 2 of at most 4, no retry follows): ValueError: no",
+                "failed",
+            ),
+        ),
+        (
+            *(RAISED, Fail("ValueError: no", STACK), 0.0, logging.ERROR),
+            *("shop.send failed (start 2 of at most 4, no retry follows): ValueError: no", "failed"),
+        ),
+        (
+            *(RAISED, Retry(12.34, "ValueError: no", STACK), 0.5, logging.WARNING),
+            *(
+                "shop.send failed after 0.500 s (start 2 of at most 4, again in 12.3 s): ValueError: no",
+                "retried",
+            ),
+        ),
+        (
+            *(Cancelled("bye"), Drop("bye"), 0.5, logging.INFO),
+            *("shop.send cancelled after 0.500 s: bye", "cancelled"),
+        ),
+        (
+            *(Snoozed(60.0), Release("snoozed for 60 s", 60.0), 0.5, logging.INFO),
+            *("shop.send snoozed for 60 s after 0.500 s", "snoozed"),
+        ),
+        (
+            *(Interrupted(), Release("the worker was stopped"), 0.5, logging.INFO),
+            *("shop.send released after 0.500 s: the worker was stopped", "released"),
+        ),
+    ],
+)
+def test_it_says_how_the_attempt_ended_and_what_follows(
+    caplog: pytest.LogCaptureFixture,
+    outcome: Outcome,
+    following: Next,
+    seconds: float,
+    level: int,
+    text: str,
+    word: str,
+) -> None:
+    log_ended(job(), outcome, following, seconds)
     [line] = caplog.records
-    assert line.getMessage().endswith("no retry is left): ValueError: no")
-    assert getattr(line, "task", None) == claim.id
-    assert getattr(line, "request_id", None) == request_id
+    assert (line.levelno, line.getMessage()) == (level, text)
+    found = fields(line)
+    assert found.pop("error") in text
+    assert found == {**FACTS, "seconds": round(seconds, 6), "outcome": word}
+    # Only a final failure shows its traceback: a retry's is with the task.
+    assert line.exc_text == (STACK if level == logging.ERROR else None)
+
+
+def test_the_request_is_a_field_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    log_ended(job(request_id="r-7"), RAISED, Fail("no"), 0.1)
+    assert fields(caplog.records[0])["request_id"] == "r-7"
+
+
+def test_a_job_that_goes_back_unstarted_has_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    log_ended(job(), Unstarted(), Release(), 0.0)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level", "text", "stack"),
+    [
+        (RAISED, logging.ERROR, "shop.send failed after 0.500 s (fire and forget): ValueError: no", STACK),
+        (
+            *(TimedOut(3.0), logging.ERROR),
+            *("shop.send failed after 0.500 s (fire and forget): time limit of 3 s reached", None),
+        ),
+        (Cancelled("bye"), logging.INFO, "shop.send cancelled after 0.500 s (fire and forget): bye", None),
+        (
+            Snoozed(60.0),
+            logging.WARNING,
+            "shop.send is lost after 0.500 s (fire and forget): snoozed for 60 s",
+            None,
+        ),
+        (
+            Unstarted(),
+            logging.WARNING,
+            "shop.send is lost after 0.500 s (fire and forget): it has not started",
+            None,
+        ),
+    ],
+)
+def test_a_fire_and_forget_task_ends_with_its_first_attempt(
+    caplog: pytest.LogCaptureFixture, outcome: Outcome, level: int, text: str, stack: str | None
+) -> None:
+    log_lost(job(id="", max_retries=3, attempt=1), outcome, 0.5)
+    [line] = caplog.records
+    assert (line.levelno, line.getMessage(), line.exc_text) == (level, text, stack)
+    assert "task_id" not in vars(line)
+
+
+def test_the_line_goes_to_the_logger_of_the_task(caplog: pytest.LogCaptureFixture) -> None:
+    ended = job()
+    ended.target.log = logging.getLogger("app.jobs")
+    log_ended(ended, RAISED, Fail("no"), 0.1)
+    assert [line.name for line in caplog.records] == ["app.jobs"]

@@ -52,6 +52,7 @@ class Greeting(msgspec.Struct, frozen=True, array_like=True):
     database_url: str | None = None
     log_level: str = "info"
     json_log: bool = False
+    logs_tasks: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True):

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Outcome, Unstarted, Unstorable
+from lapinq_core.domain.tasks.task_lines import TASKS, log_start
 from lapinq_core.importing import load_middleware
 from lapinq_core.runtime.logs import configure_logging
 from lapinq_worker.running.job import Target
@@ -120,6 +121,8 @@ class _Caller:
     def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
         if not isinstance(target, Target):
             return target
+        if target.log is not None:
+            log_start(target.log, attempt)
         return call(
             target,
             asked.args,
@@ -131,7 +134,10 @@ class _Caller:
 
     def _load(self, module_path: str, task_name: str) -> Target | Outcome:
         try:
-            target = load_target(module_path, task_name, self._greeting.allowed_modules, self._middleware)
+            log = TASKS if self._greeting.logs_tasks else None
+            target = load_target(
+                module_path, task_name, self._greeting.allowed_modules, self._middleware, log
+            )
         except BaseException as error:  # noqa: BLE001  # user code: importing a module runs it
             return raised(error)
         if target.is_coroutine:

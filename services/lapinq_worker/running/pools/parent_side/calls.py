@@ -8,8 +8,8 @@ from lapinq_worker.running.limits import Limits
 from lapinq_worker.running.pools.child_side.frames import Call, Details, Greeting
 
 
-def greeting_of(settings: Settings, limits: Limits) -> Greeting:
-    """The greeting, which a child gets once."""
+def greeting_of(settings: Settings, limits: Limits, *, logs_tasks: bool = False) -> Greeting:
+    """The greeting, which a child gets once. With `logs_tasks` it logs the start of each task."""
     return Greeting(
         sys.path,
         list(settings.allowed_modules),
@@ -19,6 +19,7 @@ def greeting_of(settings: Settings, limits: Limits) -> Greeting:
         settings.database_url,
         settings.log_level,
         settings.json_log,
+        logs_tasks,
     )
 
 

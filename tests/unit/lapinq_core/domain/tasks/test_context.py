@@ -135,7 +135,8 @@ def test_log_lines_go_on_to_the_log_of_the_process_with_the_tasks_id(
     attempt: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
     current_task().log.info("hello")
-    assert [(record.message, vars(record)["task"]) for record in caplog.records] == [("hello", "id-1")]
+    (record,) = caplog.records
+    assert (record.message, vars(record)["task_id"], vars(record)["task_name"]) == ("hello", "id-1", "add")
 
 
 def test_a_line_outside_of_a_task_is_kept_by_nobody() -> None:

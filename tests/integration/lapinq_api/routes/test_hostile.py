@@ -29,6 +29,7 @@ MAX_SECONDS = 5.0
 # A body for each operation that takes one, by its struct. A new operation with a body needs one here.
 BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
+    "RerunRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
     "PauseRequest": {"reason": "hostile"},
     "ScheduleRequest": {"name": "hostile", "task_name": "send", "module_path": "app.mail", "cron": "@daily"},

@@ -129,7 +129,7 @@ def test_a_repeated_request_stores_one_task_and_one_audit_entry(
 
 def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, serve: Serve) -> None:
     assert rerun(api, new_id()).status_code == 404
-    for body, loc in (
+    cases: list[tuple[Any, str]] = [
         ({"nope": 1}, "nope"),
         ({"priority": "1"}, "priority"),
         ({"task_name": None}, "task_name"),
@@ -138,7 +138,8 @@ def test_what_an_enqueue_refuses_is_refused(api: httpx.Client, earlier: str, ser
         ({"scheduled_at": "soon"}, "scheduled_at"),
         ({"args": {}}, "args"),
         ([], ""),
-    ):
+    ]
+    for body, loc in cases:
         refused = rerun(api, earlier, body)
         assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, loc), body
     strict = serve(allowed_modules=("other.*",))

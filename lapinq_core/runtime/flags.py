@@ -63,13 +63,16 @@ def database(purpose: str) -> Callable[[Command], Command]:
 
 def env_file() -> Callable[[Command], Command]:
     """The flag that names a file of variables. They count for all other flags, wherever it stands."""
-    return click.option(
-        "--env-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        callback=_load_env_file,
-        expose_value=False,
-        is_eager=True,
-        help="File to read variables from, such as .env. Those that are set already win.",
+    return section(
+        "Options",
+        click.option(
+            "--env-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            callback=_load_env_file,
+            expose_value=False,
+            is_eager=True,
+            help="File to read variables from, such as .env. Those that are set already win.",
+        ),
     )
 
 

@@ -367,7 +367,8 @@ CREATE TABLE lapinq_rollups (
     completed  bigint NOT NULL DEFAULT 0,
     failed     bigint NOT NULL DEFAULT 0,
     runs       bigint[] NOT NULL DEFAULT '{}'::bigint[],
-    waits      bigint[] NOT NULL DEFAULT '{}'::bigint[]
+    waits      bigint[] NOT NULL DEFAULT '{}'::bigint[],
+    retried    bigint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_rollups_since ON lapinq_rollups USING btree (span, since);
 

@@ -23,8 +23,8 @@ def _no_counts() -> list[int]:
 
 
 class Figures(msgspec.Struct):
-    """How many attempts of a queue started, completed and failed for good, and how long attempts ran and first starts
-    waited, as counts per bucket of `histogram`.
+    """How many attempts of a queue started, completed, failed for good and are retried, and how long attempts ran and
+    first starts waited, as counts per bucket of `histogram`.
 
     A start is counted at the claim and taken back at a release, so `started` may be below 0 for a while.
     """
@@ -32,6 +32,7 @@ class Figures(msgspec.Struct):
     started: int = 0
     completed: int = 0
     failed: int = 0
+    retried: int = 0
     runs: list[int] = msgspec.field(default_factory=_no_counts)
     waits: list[int] = msgspec.field(default_factory=_no_counts)
 
@@ -40,6 +41,7 @@ class Figures(msgspec.Struct):
         self.started += other.started
         self.completed += other.completed
         self.failed += other.failed
+        self.retried += other.retried
         self.runs = list(map(add, self.runs, other.runs))
         self.waits = list(map(add, self.waits, other.waits))
 

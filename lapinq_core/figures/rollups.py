@@ -147,6 +147,7 @@ def _row(queue: str, figures: Figures) -> dict[str, object]:
         "started": figures.started,
         "completed": figures.completed,
         "failed": figures.failed,
+        "retried": figures.retried,
         "runs": _short(figures.runs),
         "waits": _short(figures.waits),
     }

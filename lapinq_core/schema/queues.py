@@ -37,6 +37,7 @@ rollups = sa.Table(
     sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
     sa.Column("waits", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("retried", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_rollups_since", "span", "since"),
     postgresql_with=HOT,
 )

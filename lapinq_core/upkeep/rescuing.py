@@ -7,7 +7,7 @@ import msgspec
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.figures import Figures
-from lapinq_core.domain.tasks.decide import Fail, Isolation, decide
+from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
 from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_core.figures import rollups
@@ -29,7 +29,7 @@ async def rescue(
     `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
     jumped nothing is overdue. Answers the ids rescued, each with the queue in which it may start at once, or None.
     Declaring workers dead comes before (`lapinq_core.fleet.workers.declare_dead`); when to call this at all is the
-    rescuer's protocol. What fails for good is counted in the figures over time here, for nobody else sees its end.
+    rescuer's protocol. What fails or is retried is counted in the figures over time here, for nobody else sees its end.
     """
     async with conn.transaction():
         cursor = await conn.execute(
@@ -38,7 +38,7 @@ async def rescue(
         rows = await cursor.fetchall()
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[worker_verbs.Ended] = []
-        failed: defaultdict[str, Figures] = defaultdict(Figures)
+        figures: defaultdict[str, Figures] = defaultdict(Figures)
         for (
             task_id,
             token,
@@ -68,8 +68,10 @@ async def rescue(
                 msgspec.structs.replace(worker_verbs.ended_as(task_id, token, following), rescued=True)
             )
             if isinstance(following, Fail) and not is_asked_to_stop:
-                failed[queue].failed += 1
+                figures[queue].failed += 1
+            elif isinstance(following, Retry):
+                figures[queue].retried += 1
         if not ended:
             return {}
-        await rollups.record(conn, failed)
+        await rollups.record(conn, figures)
         return await worker_verbs.settle(conn, ended)

@@ -40,9 +40,10 @@ WITH many AS MATERIALIZED (
       FROM buckets
      GROUP BY span, since, queue_name
 ), folded AS (
-    INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)
-    SELECT span, since, queue_name, started, completed, failed, coalesce(runs, '{}'), coalesce(waits, '{}')
-      FROM (SELECT span, since, queue_name, sum(started) AS started, sum(completed) AS completed, sum(failed) AS failed
+    INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, retried, runs, waits)
+    SELECT span, since, queue_name, started, completed, failed, retried, coalesce(runs, '{}'), coalesce(waits, '{}')
+      FROM (SELECT span, since, queue_name, sum(started) AS started, sum(completed) AS completed, sum(failed) AS failed,
+                   sum(retried) AS retried
               FROM gone
              GROUP BY span, since, queue_name) AS sums
       LEFT JOIN histograms USING (span, since, queue_name)

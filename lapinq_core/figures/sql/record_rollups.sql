@@ -5,11 +5,12 @@
 WITH input AS MATERIALIZED (
     SELECT *
       FROM json_to_recordset(%(figures)s::json) AS i (
-           queue_name text, started bigint, completed bigint, failed bigint, runs bigint[], waits bigint[])
+           queue_name text, started bigint, completed bigint, failed bigint, retried bigint, runs bigint[],
+           waits bigint[])
 ), added AS (
-    INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)
+    INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, retried, runs, waits)
     SELECT span, date_bin(make_interval(secs => span), lapinq_now(), to_timestamp(0)),
-           queue_name, started, completed, failed, runs, waits
+           queue_name, started, completed, failed, retried, runs, waits
       FROM input
      CROSS JOIN unnest(%(spans)s::integer[]) AS s (span)
 )

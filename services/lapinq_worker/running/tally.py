@@ -95,6 +95,8 @@ class Tally:
             figures.completed += 1
         elif outcome == FAILED:
             figures.failed += 1
+        elif outcome == RETRIED:
+            figures.retried += 1
         if seconds > 0:
             self._runs[(queue,)].observe(seconds)
             count_into(figures.runs, (seconds,))

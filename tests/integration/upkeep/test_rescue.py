@@ -160,7 +160,7 @@ def test_of_many_that_were_lost_together_only_those_lost_before_are_isolated(dat
     on_connections(database, test)
 
 
-def test_what_fails_with_its_worker_is_counted_as_failed(database: str) -> None:
+def test_what_fails_or_is_retried_with_its_worker_is_counted(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, 2, max_retries=0, queue_name="video")
         await enqueue(conn, 3, queue_name="video")
@@ -177,6 +177,10 @@ def test_what_fails_with_its_worker_is_counted_as_failed(database: str) -> None:
             assert await sums(conn, "video", span) == (0, 0, 2, 0, 0)
             assert await sums(conn, "default", span) == (0, 0, 1, 0, 0)
             assert await sums(conn, ALL_QUEUES, span) == (0, 0, 3, 0, 0)
+        cursor = await conn.execute(
+            "SELECT queue_name, sum(retried)::int FROM lapinq_rollups WHERE span = 10 GROUP BY queue_name"
+        )
+        assert dict(await cursor.fetchall()) == {"video": 3, "default": 0, ALL_QUEUES: 3}
 
     on_connections(database, test)
 

@@ -6,6 +6,7 @@ frequent query need not add up the histograms of every queue.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import psycopg
@@ -58,6 +59,27 @@ class Rate(msgspec.Struct, frozen=True):
     started: float
     completed: float
     failed: float
+
+
+class Happened(NamedTuple):
+    """How many attempts started, completed, failed for good and are retried."""
+
+    started: int
+    completed: int
+    failed: int
+    retried: int
+
+
+class Recent(msgspec.Struct, frozen=True):
+    """What happened in the last minutes. `total` is None if nothing did.
+
+    `run` and `wait` are the percentiles 50, 95 and 99 in seconds, None where nothing ran or started.
+    """
+
+    queues: dict[str, Happened]
+    total: Happened | None
+    run: Times
+    wait: Times
 
 
 async def record(conn: psycopg.AsyncConnection, figures: Mapping[str, Figures]) -> float | None:
@@ -123,6 +145,21 @@ async def rates(conn: psycopg.AsyncConnection) -> dict[str, Rate]:
     return {queue: Rate(*(float(max(0, count)) for count in counts)) for queue, *counts in rows}
 
 
+async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Recent:
+    """What happened in the last `minutes`, up to the last complete 10 s; in one queue or in all."""
+    params = {"minutes": minutes, "queue": queue}
+    rows = await (await conn.execute(sql(_PACKAGE, "recent"), params, prepare=True)).fetchall()
+    queues = {row[0]: Happened(*row[1:5]) for row in rows}
+    whole = ALL_QUEUES if queue is None else queue
+    runs, waits = next((row[5:] for row in rows if row[0] == whole), (None, None))
+    return Recent(
+        queues={name: happened for name, happened in queues.items() if name != ALL_QUEUES},
+        total=queues.get(whole),
+        run=_brief_percentiles(runs),
+        wait=_brief_percentiles(waits),
+    )
+
+
 async def _by_queue(
     conn: psycopg.AsyncConnection,
     shape: Mapping[str, int],
@@ -167,13 +204,14 @@ def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
 
 
 def _percentiles(what: str, histograms: Sequence[Sequence[int] | None]) -> dict[str, Times]:
-    points = [percentiles(counts or (), _SHARES) for counts in histograms]
+    points = [_brief_percentiles(counts) for counts in histograms]
     return {
-        f"{what}_p{share * 100:g}": [
-            None if (value := point[place]) is None else _brief(value) for point in points
-        ]
-        for place, share in enumerate(_SHARES)
+        f"{what}_p{share * 100:g}": [point[place] for point in points] for place, share in enumerate(_SHARES)
     }
+
+
+def _brief_percentiles(counts: Sequence[int] | None) -> Times:
+    return [None if value is None else _brief(value) for value in percentiles(counts or (), _SHARES)]
 
 
 def _brief(value: float) -> float:

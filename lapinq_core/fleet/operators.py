@@ -79,15 +79,18 @@ class Fleet(msgspec.Struct, frozen=True):
     more: int
 
 
-async def list_workers(conn: psycopg.AsyncConnection) -> Fleet:
-    """All workers, including those that died recently; at most `MAX_WORKERS`, and the number of the others."""
-    rows = await _list(conn, id=None, limit=MAX_WORKERS)
+async def list_workers(conn: psycopg.AsyncConnection, max_tasks: int = MAX_TASKS) -> Fleet:
+    """All workers, including those that died recently; at most `MAX_WORKERS`, and the number of the others.
+
+    With `max_tasks` 0 their tasks are neither listed nor counted.
+    """
+    rows = await _list(conn, id=None, limit=MAX_WORKERS, max_tasks=max_tasks)
     return Fleet([_details.decode(text) for _, text in rows], rows[0][0] - len(rows) if rows else 0)
 
 
 async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDetails | None:
     """The worker; None if there is none with this id, for example because it deregistered."""
-    rows = await _list(conn, id=worker_id, limit=1)
+    rows = await _list(conn, id=worker_id, limit=1, max_tasks=MAX_TASKS)
     return _details.decode(rows[0][1]) if rows else None
 
 
@@ -115,7 +118,7 @@ async def request(
 
 
 async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int, str]]:
-    cursor = await conn.execute(sql(_PACKAGE, "list_workers"), {**params, "max_tasks": MAX_TASKS})
+    cursor = await conn.execute(sql(_PACKAGE, "list_workers"), params)
     return await cursor.fetchall()
 
 

@@ -46,15 +46,20 @@ async def measure(conn: psycopg.AsyncConnection, most: int) -> QueueMeasures:
     ).fetchall()
     counts = {queue: dict(zip(_STATUSES, numbers, strict=True)) for queue, *numbers in rows}
     waiting = [queue for queue, by in counts.items() if queue is not None and by[Status.PENDING] > 0]
-    ages: dict[str, float] = {}
-    if waiting:
-        cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": waiting}, prepare=True)
-        # None: the task was deleted between two queries.
-        ages = {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
+    aged = await ages(conn, waiting)
     held = frozenset(queue for queue in await paused(conn) if queue in counts)
     row = await (await conn.execute(sql(_PACKAGE, "measure_overdue"), prepare=True)).fetchone()
     assert row is not None
-    return QueueMeasures(counts, ages, held, *row)
+    return QueueMeasures(counts, aged, held, *row)
+
+
+async def ages(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, float]:
+    """How many seconds the first in line of each queue has waited; queues without ready tasks are left out."""
+    if not queues:
+        return {}
+    cursor = await conn.execute(sql(_PACKAGE, "measure_ages"), {"queues": list(queues)}, prepare=True)
+    # None: the task was deleted between two queries.
+    return {queue: max(0.0, age) for queue, age in await cursor.fetchall() if age is not None}
 
 
 async def waiting_since(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, datetime]:

@@ -1,6 +1,6 @@
 """The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
-from lapinq_api.routes.operating import description, doctor, health, metrics, webhooks, workers
+from lapinq_api.routes.operating import description, doctor, health, metrics, overview, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, rerun, results, tasks, why
@@ -18,6 +18,7 @@ _DESCRIBED = (
     *preview.OPERATIONS,
     *actions.OPERATIONS,
     *workers.OPERATIONS,
+    *overview.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,
     *audit.OPERATIONS,

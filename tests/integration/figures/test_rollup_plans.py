@@ -71,6 +71,19 @@ def test_readers_touch_the_rows_of_their_window(filled: str, plan_mode: str) -> 
     on_connections(filled, test)
 
 
+def test_the_last_minutes_are_read_from_minutes(filled: str) -> None:
+    async def test(conn: Conn) -> None:
+        for plan_mode in (b"force_custom_plan", b"force_generic_plan"):
+            await conn.execute(b"SET plan_cache_mode = " + plan_mode)
+            for minutes, queue in ((5, None), (60, None), (60, "queue 7")):
+                found = await plan(conn, "recent", {"minutes": minutes, "queue": queue})
+                assert scanned_whole(found) == []
+                # Each end is less than a minute of 10 s.
+                assert touched(found) <= (minutes + 2 * 6) * (QUEUES + 1), (plan_mode, minutes, queue)
+
+    on_connections(filled, test)
+
+
 def test_rates_and_upkeep_touch_what_is_new_or_too_old(filled: str) -> None:
     async def test(conn: Conn) -> None:
         spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}

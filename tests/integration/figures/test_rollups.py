@@ -8,7 +8,7 @@ import pytest
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import rollups
-from lapinq_core.figures.rollups import Rate, Series
+from lapinq_core.figures.rollups import Rate, Recent, Series
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 from tests.support.rows.figures import put, rows, sums
@@ -182,5 +182,33 @@ def test_a_record_is_a_row_for_each_span_and_for_all_queues_together(database: s
         ).fetchone() or (1,)
         assert uneven == 0
         assert await rollups.record(conn, {}) is None
+
+    on_connections(database, test)
+
+
+def test_the_last_minutes_are_summed(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        assert await rollups.recent(conn, 5) == Recent({}, None, [None] * 3, [None] * 3)
+        # Read from 10 s and from minutes: each counts once, whatever the second of the minute is.
+        for ago in range(10, 310, 10):
+            for queue in ("", "a", "b"):
+                await put(conn, 10, ago, queue)
+        for queue in ("", "a", "b"):
+            await conn.execute(
+                "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed, runs, waits)"
+                " SELECT 60, date_bin('1 minute', since, to_timestamp(0)), queue_name, sum(started), sum(completed),"
+                " sum(failed), ARRAY[sum(completed)], ARRAY[sum(completed)] FROM lapinq_rollups"
+                " WHERE span = 10 AND queue_name = %s GROUP BY 2, 3",
+                (queue,),
+            )
+        await put(conn, 10, 0)  # not over
+        await put(conn, 10, 320)  # too old
+        both = await rollups.recent(conn, 5)
+        assert both.total == (30, 30, 30, 0)
+        assert both.queues == {"a": (30, 30, 30, 0), "b": (30, 30, 30, 0)}
+        assert both.run[0] is not None
+        one = await rollups.recent(conn, 1, "a")
+        assert (one.queues, one.total) == ({"a": (6, 6, 6, 0)}, (6, 6, 6, 0))
+        assert (await rollups.recent(conn, 1, "c")).total is None
 
     on_connections(database, test)

@@ -4,8 +4,8 @@ from typing import Any
 
 from lapinq_api.dashboard.live.live_filters import as_filter
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.overview import total_of
 from lapinq_api.state import State
+from lapinq_core.lookup.overview import total_of
 from lapinq_core.tasks import inspect
 
 TASKS_SHOWN = 50

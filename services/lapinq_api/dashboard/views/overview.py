@@ -8,20 +8,15 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
 from lapinq_core.figures import alerts, rollups
 from lapinq_core.lookup import measure
+from lapinq_core.lookup.overview import MAX_QUEUES, fullest, total_of
 from lapinq_core.tasks import inspect
-from lapinq_core.tasks.inspect import QueueCounts
-
-MAX_QUEUES = 100
-"""The fullest queues are shown here. The page of queues lists all."""
-
-_STATUSES = QueueCounts.__struct_fields__[1:]
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     window = _window(address.query.get("window", Window.HOUR))
     scan = state.database.scan
     queues = await scan(inspect.count_queues)
-    shown = sorted(queues, key=_fullness)[:MAX_QUEUES]
+    shown = fullest(queues, MAX_QUEUES)  # the page of queues lists all
     return {
         "window": window,
         "windows": list(Window),
@@ -35,20 +30,10 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     }
 
 
-def total_of(queues: list[QueueCounts]) -> dict[str, int]:
-    """The counts of all queues together, by status."""
-    return {status: sum(getattr(queue, status) for queue in queues) for status in _STATUSES}
-
-
 def _window(text: str) -> Window:
     if text not in set(Window):
         raise InvalidValue("window", f"must be one of {', '.join(Window)}")
     return Window(text)
-
-
-def _fullness(queue: QueueCounts) -> tuple[int, int, str]:
-    ended = queue.completed + queue.failed + queue.cancelled + queue.expired
-    return -(queue.pending + queue.running), -ended, queue.queue_name
 
 
 VIEW = View(

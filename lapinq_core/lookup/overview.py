@@ -1,0 +1,244 @@
+"""What happens now, for terminals and programs: rates, percentiles, queues, workers and the longest running tasks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.requests.values import Id, doc
+from lapinq_core.domain.worker import WorkerState
+from lapinq_core.figures import rollups
+from lapinq_core.figures.rollups import Recent
+from lapinq_core.fleet import operators
+from lapinq_core.fleet.operators import WorkerDetails
+from lapinq_core.lookup import measure
+from lapinq_core.tasks import backlog, inspect
+from lapinq_core.tasks.inspect import QueueCounts
+
+_PACKAGE = "lapinq_core.lookup"
+
+MAX_QUEUES = 100
+"""The fullest queues are listed."""
+MAX_RUNNING = 20
+MAX_DELAYED = 100_000
+"""Counting more delayed tasks by queue takes too long."""
+MAX_NEWEST = 20_000
+"""Of so many new tasks the queues are counted: at higher rates those of less time."""
+_SHORTEST_SECONDS = 1.0
+
+STATUSES = QueueCounts.__struct_fields__[1:]
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """Per second. `failed` counts tasks that failed for good, `retried` attempts that failed and are retried."""
+
+    enqueued: float
+    started: float
+    completed: float
+    failed: float
+    retried: float
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Percentiles in seconds; null if nothing started or ran."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue: its tasks, and what happened in it."""
+
+    queue_name: str
+    is_paused: bool
+    has_worker: Annotated[bool, doc("Whether a worker is alive that serves it and is not quiet.")]
+    pending: Annotated[int, doc("Ready and delayed tasks.")]
+    ready: Annotated[int | None, doc(f"Null if more than {MAX_DELAYED} tasks are delayed in all.")]
+    delayed: Annotated[int | None, doc("Scheduled for later, or waiting for a retry. Null like `ready`.")]
+    running: int
+    failed: Annotated[int, doc("Failed tasks that are stored.")]
+    oldest_ready_seconds: Annotated[
+        float | None, doc("How long the first in line has been ready; null without ready tasks.")
+    ]
+    rates: Rates
+    failure_share: Annotated[
+        float | None, doc("Of the tasks that completed or failed for good, the share that failed, 0 to 1.")
+    ]
+
+
+class WorkerNow(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker, as of its last heartbeat: `running` attempts, `rate` of attempts ended per second, memory."""
+
+    id: Id
+    name: str
+    state: WorkerState
+    queues: Annotated[list[str] | None, doc("Null for all.")]
+    concurrency: int
+    running: int | None
+    rate: float | None
+    memory_bytes: int | None
+    beat_age: Annotated[float, doc("Seconds since the last heartbeat.")]
+
+
+class RunningNow(msgspec.Struct, frozen=True):
+    """A task that a worker has claimed: it runs, or is about to. `seconds` is the time since the claim."""
+
+    id: Id
+    task_name: str | None
+    queue_name: str
+    attempt: int
+    started_at: datetime
+    seconds: float
+    progress: Annotated[int | None, doc("In percent.")]
+    is_cancel_requested: bool
+    worker_id: str
+    worker_name: str | None
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens now, and happened in the last `window_seconds`, up to the last complete 10 s."""
+
+    window_seconds: int
+    queue: Annotated[str | None, doc("The queue that was asked for; null for all.")]
+    totals: Annotated[dict[str, int], doc("Tasks by status.")]
+    rates: Rates
+    wait: Annotated[Times, doc("How long tasks were ready before their first start.")]
+    run: Annotated[Times, doc("How long attempts ran.")]
+    queues: Annotated[
+        list[QueueNow], doc(f"Those with the most pending and running tasks, at most {MAX_QUEUES}.")
+    ]
+    more_queues: Annotated[int, doc("How many are left out.")]
+    workers: Annotated[list[WorkerNow], doc("Live ones first, then by name.")]
+    more_workers: int
+    running: Annotated[list[RunningNow], doc(f"The longest running first, at most {MAX_RUNNING}.")]
+
+
+async def overview(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Overview:
+    """What happens in `queue`, or in all queues. `conn` is in no transaction."""
+    async with conn.transaction():
+        # One snapshot: the statements agree about each task.
+        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        found = await inspect.count_queues(conn)
+        paused = set(await backlog.paused(conn))
+        chosen = [each for each in _with_paused(found, paused) if queue in {None, each.queue_name}]
+        shown = fullest(chosen, MAX_QUEUES)
+        waiting = [each.queue_name for each in shown if each.pending]
+        facts = _Facts(
+            paused=paused,
+            fleet=(fleet := await operators.list_workers(conn, max_tasks=0)).workers,
+            delayed=await _count_delayed(conn),
+            ages=await measure.ages(conn, waiting),
+            enqueued=await _enqueued(conn, minutes * 60),
+            recent=await rollups.recent(conn, minutes, queue),
+            seconds=minutes * 60,
+        )
+        running = await _longest_running(conn, queue)
+    workers = [each for each in facts.fleet if queue is None or each.queues is None or queue in each.queues]
+    return Overview(
+        window_seconds=facts.seconds,
+        queue=queue,
+        totals=total_of(chosen),
+        rates=facts.rates_of(queue),
+        wait=Times(*facts.recent.wait),
+        run=Times(*facts.recent.run),
+        queues=[facts.queue(each) for each in shown],
+        more_queues=len(chosen) - len(shown),
+        workers=[_worker(each) for each in workers],
+        more_workers=fleet.more,
+        running=running,
+    )
+
+
+def total_of(queues: Sequence[QueueCounts]) -> dict[str, int]:
+    """The counts of all queues together, by status."""
+    return {status: sum(getattr(queue, status) for queue in queues) for status in STATUSES}
+
+
+def fullest(queues: Sequence[QueueCounts], most: int) -> list[QueueCounts]:
+    """The queues with the most to do first; among equals, those where the most ended."""
+
+    def fullness(queue: QueueCounts) -> tuple[int, int, str]:
+        ended = queue.completed + queue.failed + queue.cancelled + queue.expired
+        return -(queue.pending + queue.running), -ended, queue.queue_name
+
+    return sorted(queues, key=fullness)[:most]
+
+
+class _Facts(NamedTuple):
+    """What the database answered, by queue. `delayed` is None if there are too many to count."""
+
+    paused: set[str]
+    fleet: list[WorkerDetails]
+    delayed: dict[str, int] | None
+    ages: Mapping[str, float]
+    enqueued: Mapping[str, float]
+    recent: Recent
+    seconds: int
+
+    def queue(self, of: QueueCounts) -> QueueNow:
+        name = of.queue_name
+        delayed = None if self.delayed is None else min(self.delayed.get(name, 0), of.pending)
+        happened = self.recent.queues.get(name)
+        ended = happened.completed + happened.failed if happened else 0
+        return QueueNow(
+            queue_name=name,
+            is_paused=name in self.paused,
+            has_worker=any(_serves(each, name) for each in self.fleet),
+            pending=of.pending,
+            ready=None if delayed is None else of.pending - delayed,
+            delayed=delayed,
+            running=of.running,
+            failed=of.failed,
+            oldest_ready_seconds=self.ages.get(name),
+            rates=self.rates_of(name),
+            failure_share=round(happened.failed / ended, 4) if happened and ended else None,
+        )
+
+    def rates_of(self, queue: str | None) -> Rates:
+        """Of one queue, or of all together."""
+        happened = self.recent.total if queue is None else self.recent.queues.get(queue)
+        enqueued = sum(self.enqueued.values()) if queue is None else self.enqueued.get(queue, 0.0)
+        counts = (0, 0, 0, 0) if happened is None else happened
+        return Rates(round(enqueued, 3), *(round(max(0, count) / self.seconds, 3) for count in counts))
+
+
+def _with_paused(queues: Sequence[QueueCounts], paused: set[str]) -> list[QueueCounts]:
+    """A paused queue is listed even if it has no tasks."""
+    empty = paused - {each.queue_name for each in queues}
+    return [*queues, *(QueueCounts(name, *([0] * len(STATUSES))) for name in empty)]
+
+
+def _serves(worker: WorkerDetails, queue: str) -> bool:
+    return worker.state in {WorkerState.ALIVE, WorkerState.LATE} and (
+        worker.queues is None or queue in worker.queues
+    )
+
+
+def _worker(of: WorkerDetails) -> WorkerNow:
+    return WorkerNow(**{name: getattr(of, name) for name in WorkerNow.__struct_fields__})
+
+
+async def _count_delayed(conn: psycopg.AsyncConnection) -> dict[str, int] | None:
+    params = {"most": MAX_DELAYED + 1}
+    rows = await (await conn.execute(sql(_PACKAGE, "count_some_delayed"), params, prepare=True)).fetchall()
+    return None if sum(count for _, count in rows) > MAX_DELAYED else dict(rows)
+
+
+async def _enqueued(conn: psycopg.AsyncConnection, seconds: int) -> dict[str, float]:
+    """Tasks enqueued per second, by queue."""
+    params = {"seconds": seconds, "most": MAX_NEWEST}
+    rows = await (await conn.execute(sql(_PACKAGE, "count_newest"), params, prepare=True)).fetchall()
+    return {
+        queue: count / (seconds if extent is None else min(max(extent, _SHORTEST_SECONDS), seconds))
+        for queue, count, extent in rows
+    }
+
+
+async def _longest_running(conn: psycopg.AsyncConnection, queue: str | None) -> list[RunningNow]:
+    params = {"queue": queue, "most": MAX_RUNNING}
+    cursor = await conn.execute(sql(_PACKAGE, "longest_running"), params, prepare=True)
+    return [RunningNow(*row) for row in await cursor.fetchall()]

@@ -12,7 +12,7 @@ from tests.support.programs.embedded import open_directory
 from tests.support.programs.screen import Screen
 from tests.support.programs.terminal import Terminal
 
-COLUMNS = 110
+COLUMNS = 120
 ROWS = 60
 _READY = "\x1b]0;ready"
 """bash sends it, as the title of the window, with each prompt."""
@@ -25,6 +25,10 @@ class Shell:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         terminal.until(_READY)
+
+    def wait_for(self, text: str, timeout: float = 60.0) -> None:
+        """Until the command that goes on has shown it."""
+        self._terminal.until(text, timeout)
 
     def run(self, command: str, shows: str = _READY, timeout: float = 60.0) -> None:
         """Types a command and waits until it shows that, by default the next prompt."""
@@ -69,7 +73,7 @@ def init() -> Screen:
         first.run("cd demo")
         with serving(place, place / "demo") as server, shell(place, place / "demo") as other:
             other.run("python enqueue.py Ada")
-            other.run("lapinq task list")
+            server.wait_for("completed")
             return screen(first.shown, server.shown, "\r\n    in another terminal\r\n\r\n", other.shown)
 
 

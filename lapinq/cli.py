@@ -29,6 +29,7 @@ _COMMANDS = {
         "key": Lazy("lapinq.commands.key:key", "Create, list and delete named API keys."),
         "audit": Lazy("lapinq.commands.audit:audit", "List changes by users, keys and commands."),
         "doctor": Lazy("lapinq.commands.doctor:doctor", "Say what is wrong, and what to do."),
+        "api": Lazy("lapinq.commands.api:api", "Call any path of the HTTP API."),
         "health": Lazy("lapinq.commands.health:health", "Ask whether a daemon on this machine is healthy."),
     },
     "Set up": {

@@ -64,7 +64,7 @@ def test_a_server_with_a_key_wants_it(database: str) -> None:
         found = lapinq_at(("--server", api.url, "--api-key", "s3cret-of-the-server"), "queue", "list", "-j")
         assert (found.exit_code, found.stdout) == (0, "[]\n")
         # The variable that the client reads names the server too, unless a database is named.
-        env = {"LAPINQ_URL": api.url, "LAPINQ_API_KEY": "s3cret-of-the-server", "DATABASE_URL": ""}
+        env = {"LAPINQ_URL": api.url, "LAPINQ_API_KEY": "s3cret-of-the-server", "DATABASE_URL": None}
         assert lapinq_at((), "queue", "list", "-j", env=env).stdout == "[]\n"
 
 

@@ -6,7 +6,7 @@ and says the same both ways.
 """
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -89,25 +89,37 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Sends the request. Raises `Refused` for an answer of 400 and above, `Failed` without an answer."""
+        given = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
+        content = None if body is None else msgspec.json.encode(body)
+        return _answer(self.send(method, path, given, content, timeout=timeout, headers=headers))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        content: bytes | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        headers: Mapping[str, str] | None = None,
+    ) -> "httpx.Response":
+        """Sends the request, with JSON as its content, and returns any answer. Raises `Failed` without one."""
         import httpx
 
-        given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
-        content = None if body is None else msgspec.json.encode(body)
-        sent = {"content-type": "application/json"} if content is not None else {}
+        declared = {"content-type": "application/json"} if content is not None else {}
         try:
-            response = self._client.request(
+            return self._client.request(
                 method,
                 path.lstrip("/"),  # below the path of the server's URL, if that has one
-                params=given,
+                params=list(query),
                 content=content,
-                headers={**sent, **(headers or {})},
+                headers={**declared, **(headers or {})},
                 timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT_SECONDS),
             )
         except httpx.HTTPError as error:
             raise Failed(
                 f"no answer from {self._client.base_url}: {str(error) or type(error).__name__}"
             ) from error
-        return _answer(response)
 
 
 def path(template: str, *names: str) -> str:
@@ -146,7 +158,11 @@ def remote(url: str, api_key: str | None) -> Generator[Api]:
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("must begin with http:// or https://", param_hint="--server")
     headers = {"accept": "application/json"} | ({} if api_key is None else {"x-api-key": api_key})
-    with httpx.Client(base_url=url, headers=headers) as client:
+    try:
+        client = httpx.Client(base_url=url, headers=headers)
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: a key that no header can carry
+        raise click.UsageError(f"--server or --api-key can't be used: {error}") from error
+    with client:
         yield Api(client)
 
 

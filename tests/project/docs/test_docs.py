@@ -33,7 +33,7 @@ SETTINGS = (DOCS / "reference" / "settings.md").read_text()
 COMMAND_LINE = (DOCS / "reference" / "command-line.md").read_text()
 STATES = (DOCS / "state-machine.md").read_text()
 
-FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w-])")
+FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-[a-zA-Z])(?![\w-])")
 
 
 def rows(text: str) -> list[list[str]]:

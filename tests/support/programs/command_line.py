@@ -22,7 +22,7 @@ def lapinq(database: str, *arguments: str, stdin: str = "") -> Result:
 
 
 def lapinq_at(
-    place: Sequence[str], *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
+    place: Sequence[str], *arguments: str, stdin: str = "", env: Mapping[str, str | None] | None = None
 ) -> Result:
     """`lapinq ARGUMENTS` in this process, where `place` says: flags of a database or a server."""
     return CliRunner().invoke(cli, [*arguments, *place], input=stdin, env=env, catch_exceptions=False)

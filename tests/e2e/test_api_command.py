@@ -1,0 +1,64 @@
+"""`lapinq api`, on the database and through a server."""
+
+import json
+
+import pytest
+
+from tests.support.programs.command_line import lapinq_at
+from tests.support.programs.processes import ApiProcess
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import new_task
+
+
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_any_path_can_be_called(server: ApiProcess, place: str) -> None:
+    where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
+    queue = f"{place} api"
+
+    def called(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        done = lapinq_at(where, "api", *arguments, stdin=stdin)
+        return done.exit_code, done.stdout, done.stderr
+
+    def said(*arguments: str, stdin: str = "") -> str:
+        code, out, err = called(*arguments, stdin=stdin)
+        assert (code, err) == (0, ""), arguments
+        return out
+
+    assert json.loads(said(f"queues/{queue}/pause", "-f", "reason=no paper"))["pause_reason"] == "no paper"
+    ids = enqueue_all(server.database, [new_task(queue_name=queue) for _ in range(5)])
+    made = json.loads(
+        said("post", "enqueue", "-f", "task_name=add", "-f", "module_path=x", "-f", f"queue_name={queue}",
+             "-F", "priority=7", "-F", "args=[1]")
+    )  # fmt: skip
+    assert made["task_id"]
+    body = json.dumps([{"task_name": "add", "module_path": "x", "queue_name": queue}])
+    [again] = json.loads(said("enqueue/batch", "--input", "-", stdin=body))["task_ids"]
+    pages = json.loads(
+        said("GET", "tasks?limit=3", "-f", f"queue={queue}", "--paginate", "-H", "X-Request-ID: me")
+    )
+    assert {one["id"] for one in pages} == {*ids, made["task_id"], again}
+    assert json.loads(said("GET", "tasks", "--paginate", "-f", "queue=nix")) == []
+    assert json.loads(said("DELETE", f"/api/v1/tasks/{again}", "-f", "running=true"))["status"] == "cancelled"
+    included = said("/health", "--include").splitlines()
+    assert included[0] == "HTTP/1.1 200 OK"
+    assert "content-type: application/json" in included
+    assert json.loads(included[-1])["status"] == "ok"
+    assert "# HELP lapinq_tasks " in said("/metrics")
+
+    code, out, err = called("tasks/x")
+    assert (code, err) == (1, "Error: 400 Bad Request\n")
+    assert "id must be" in json.loads(out)["error"]
+    assert called("GET", "nix", "--paginate")[::2] == (1, "Error: 404 Not Found\n")
+    for arguments, message in (
+        (("http://127.0.0.1:1/x",), "not an address"),
+        (("/http://127.0.0.1:1/x",), "not an address"),
+        (("FETCH", "tasks"), "METHOD is one of GET"),
+        (("GET", "tasks", "x"), "METHOD is one of GET"),
+        (("tasks", "-f", "queue"), "NAME=VALUE"),
+        (("enqueue", "-F", "args=[1"), "args must be JSON"),
+        (("tasks", "-H", "x"), "NAME:VALUE"),
+        (("POST", "tasks/run", "--paginate"), "--paginate goes with GET"),
+    ):
+        code, out, err = called(*arguments)
+        assert (code, out) == (2, ""), arguments
+        assert message in err, arguments

@@ -50,7 +50,9 @@ class LazyGroup(Group):
             with formatter.section(heading):
                 formatter.write_dl([(f"{name:<{width}}", each.text) for name, each in commands.items()])
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> "list[CompletionItem[str]]":  # subscriptable since click 8.5
         names = [
             CompletionItem(name, help=each.text)
             for name, each in self._by_name.items()

@@ -343,6 +343,8 @@ CREATE TABLE lapinq_queues (
     paused_at    timestamp with time zone,
     paused_by    text,
     pause_reason text,
+    max_running  integer,
+    CONSTRAINT lapinq_queues_max_running_check CHECK ((max_running >= 1)),
     CONSTRAINT lapinq_queues_pkey PRIMARY KEY (name)
 );
 

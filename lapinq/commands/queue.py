@@ -1,4 +1,4 @@
-"""`lapinq queue`: shows, pauses and empties queues."""
+"""`lapinq queue`: shows, limits, pauses and empties queues."""
 
 from typing import Any
 
@@ -17,9 +17,18 @@ _name = click.argument("name")
 _COUNTS = [status.value for status in Status]
 
 
+def _number_or_none(ctx: click.Context, param: click.Parameter, text: str) -> int | None:
+    if text.lower() == "none":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a whole number nor none", ctx, param) from None
+
+
 @click.group(cls=Group)
 def queue() -> None:
-    """List, show, pause, resume and empty queues."""
+    """List, show, limit, pause, resume and empty queues."""
 
 
 @queue.command("list")
@@ -41,7 +50,7 @@ def list_queues(as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def show(name: str, as_json: bool, **given: object) -> None:
-    """Show a queue: its tasks by status, and whether it is paused, by whom and why."""
+    """Show a queue: its tasks by status, its limit, and whether it is paused, by whom and why."""
     with reached(given) as api:
         found = api.get(path(_QUEUE, name))
     if as_json:
@@ -50,6 +59,25 @@ def show(name: str, as_json: bool, **given: object) -> None:
     fields: dict[str, Any] = found.value
     for field, value in fields.items():
         click.echo(field_text(field, value))
+
+
+@queue.command("set")
+@_name
+@click.option(
+    "--max-running",
+    required=True,
+    metavar="N|none",
+    callback=_number_or_none,
+    help="Maximum number of its tasks that run at the same time, on all workers together.",
+)
+@json_flag
+@api_flags
+def set_(name: str, max_running: int | None, as_json: bool, **given: object) -> None:
+    """Limit how many tasks of a queue run at the same time. What runs already goes on."""
+    with reached(given) as api:
+        found = api.patch(path(_QUEUE, name), {"max_running": max_running})
+    limit = "no limit" if max_running is None else f"at most {max_running} running"
+    print_done(found, f"{name} has {limit}", as_json=as_json)
 
 
 @queue.command()

@@ -24,6 +24,7 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,
@@ -111,6 +112,12 @@ def words(reason: Reason) -> tuple[str, str | None]:
             return (
                 f"All {workers} workers of the queue {queue!r} are quiet.",
                 f"Resume one, or start another: {_start(queue)}",
+            )
+        case QueueFull(running, max_running, ahead, is_capped):
+            return (
+                f"Its queue may run {max_running} at the same time, and {running} run."
+                f" {_ahead(ahead, is_capped=is_capped)}",
+                "Wait for one to end, or raise the queue's max_running.",
             )
         case AllBusy(running, slots, ahead, is_capped):
             return (

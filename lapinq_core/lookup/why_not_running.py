@@ -8,7 +8,7 @@ For a pending task, in this order:
 3. `QueuePaused`, `NoWorker`, `AllQuiet`: no task of its queue starts until somebody acts. They come before
    `CannotImport`, whose cause may be fixed by now, which only another attempt can tell.
 4. `CannotImport`.
-5. `AllBusy`, then `Isolated`, then `InLine`: it gets its turn.
+5. `QueueFull`, `AllBusy`, then `Isolated`, then `InLine`: it gets its turn.
 
 For a running task: `WorkerDead`, `WorkerLate`, `CancelRequested`; None if all is well. None, too, for a task that has
 ended. Tasks with a higher priority in other queues, which workers take first, are not considered.
@@ -79,6 +79,16 @@ class AllQuiet(msgspec.Struct, frozen=True, tag="all_quiet"):
     workers: int
 
 
+class QueueFull(msgspec.Struct, frozen=True, tag="queue_full"):
+    """As many tasks of its queue run as may at the same time, or more after the limit was lowered. `ahead` as in
+    `InLine`."""
+
+    running: int
+    max_running: int
+    ahead: int | None
+    ahead_is_capped: bool
+
+
 class AllBusy(msgspec.Struct, frozen=True, tag="all_busy"):
     """The workers of its queue have no free slot. `ahead` as in `InLine`."""
 
@@ -133,6 +143,7 @@ Reason = (
     | QueuePaused
     | NoWorker
     | AllQuiet
+    | QueueFull
     | AllBusy
     | Isolated
     | InLine
@@ -173,6 +184,8 @@ async def find_reason(conn: psycopg.AsyncConnection, task_id: str) -> Reason | N
     ahead = await _count_ahead(conn, facts)
     shown = None if ahead is None else min(ahead, MAX_AHEAD)
     is_capped = ahead is not None and ahead > MAX_AHEAD
+    if facts.max_running is not None and facts.queue_running >= facts.max_running:
+        return QueueFull(facts.queue_running, facts.max_running, shown, is_capped)
     if running >= slots:
         return AllBusy(running, slots, shown, is_capped)
     if facts.isolation >= Isolation.ISOLATED:
@@ -199,6 +212,8 @@ class _Facts(NamedTuple):
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
+    max_running: int | None
+    queue_running: int
     cancel_requested_at: datetime | None
     worker_id: str | None
     worker_name: str | None

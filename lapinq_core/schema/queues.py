@@ -12,6 +12,8 @@ queues = sa.Table(
     sa.Column("paused_at", timestamptz),
     sa.Column("paused_by", sa.Text),
     sa.Column("pause_reason", sa.Text),
+    sa.Column("max_running", sa.Integer),
+    sa.CheckConstraint("max_running >= 1", name="lapinq_queues_max_running_check"),
 )
 
 counts = sa.Table(

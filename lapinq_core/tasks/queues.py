@@ -1,4 +1,4 @@
-"""Queues: how many tasks they have, pausing and resuming."""
+"""Queues: how many tasks they have and may run, pausing and resuming."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -31,6 +31,19 @@ class QueueState(msgspec.Struct, frozen=True):
     pause_reason: str | None
 
 
+class QueuePolicy(msgspec.Struct, frozen=True):
+    """Limits of a queue, null if there are none, and what is used of them."""
+
+    max_running: int | None
+    running: int
+
+
+class QueueDetails(QueueState, frozen=True):
+    """A queue with its policy."""
+
+    policy: QueuePolicy
+
+
 class QueueOrder(StrEnum):
     """How lists of queues are sorted; equals by name."""
 
@@ -60,15 +73,33 @@ async def list_queues(
     return [QueueLine(*row[:-1]) for row in rows], rows[0][-1] if rows else 0
 
 
-async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueState | None:
-    """The queue; None if it has no tasks and was never paused."""
+async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueDetails | None:
+    """The queue; None if it has no tasks, was never paused and never had a limit."""
     row = await (await conn.execute(sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)).fetchone()
-    return QueueState(*row) if row else None
+    if row is None:
+        return None
+    *counts, max_running = row
+    state = QueueState(*counts)
+    return QueueDetails(*counts, policy=QueuePolicy(max_running, state.running))
+
+
+async def limit_running(
+    conn: psycopg.AsyncConnection, queue: str, max_running: int | None, *, by: Author
+) -> QueueDetails | None:
+    """Sets how many tasks of the queue may run at the same time, on all workers together; None removes the limit.
+
+    What runs already goes on. No audit entry is written if nothing changes. The caller wakes workers after the commit.
+    """
+    params = {"queue": queue, "max_running": max_running}
+    async with conn.transaction():
+        if await (await conn.execute(sql(_PACKAGE, "limit_queue"), params)).fetchone() is not None:
+            await audit.record(conn, by.did("queue.set", queue, {"max_running": max_running}))
+    return await get_queue(conn, queue)
 
 
 async def pause(
     conn: psycopg.AsyncConnection, queue: str, reason: str | None, *, by: Author
-) -> QueueState | None:
+) -> QueueDetails | None:
     """Starts nothing more from the queue; running tasks end as usual. The queue need not have tasks yet.
 
     A queue that is already paused keeps who paused it first, and no audit entry is written.
@@ -80,7 +111,9 @@ async def pause(
     return await get_queue(conn, queue)
 
 
-async def resume(conn: psycopg.AsyncConnection, queue: str, *, by: Author) -> tuple[bool, QueueState | None]:
+async def resume(
+    conn: psycopg.AsyncConnection, queue: str, *, by: Author
+) -> tuple[bool, QueueDetails | None]:
     """Lets the tasks of the queue start again; no audit entry is written if it was not paused.
 
     Returns whether it was, and the queue. The caller wakes workers after the commit.

@@ -4,7 +4,7 @@ Every write matches the claim token, so a worker that lost its claim changes not
 back with what it sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import psycopg
@@ -20,6 +20,8 @@ _claims = msgspec.json.Decoder(list[Claim])
 LOWEST_MARK = (-(2**40), 0)
 """Before every (rank, seq)."""
 HIGHEST_RANK = 2**40
+
+_LIMITED = '"limited"'
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -104,11 +106,25 @@ async def claim(
         "mark_seq": mark[1],
         "max_rank": max_rank,
     }
-    cursor = await conn.execute(sql(_PACKAGE, "claim"), params, prepare=True)
-    claims = _decode(await cursor.fetchone(), token)
+    row = await _claimed(conn, params)
+    claims = _decode(row, token)
     for claim in claims:
         claim.queue_name = queue
     return claims
+
+
+async def _claimed(conn: PinnedConnection, params: Mapping[str, object]) -> tuple[str | None] | None:
+    """The row of claim.sql. Of a queue with `max_running`, which has room, it claims under the queue's lock."""
+    statement = sql(_PACKAGE, "claim")
+    cursor = await conn.execute(statement, {**params, "is_locked": False}, prepare=True)
+    row = await cursor.fetchone()
+    if row != (_LIMITED,):
+        return row
+    # In one message to the server, so that a worker that stalls here holds no lock.
+    async with conn.pipeline(), conn.transaction():
+        await conn.execute(sql(_PACKAGE, "lock_queue"), params, prepare=True)
+        cursor = await conn.execute(statement, {**params, "is_locked": True}, prepare=True)
+    return await cursor.fetchone()
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:

@@ -24,17 +24,24 @@ def test_queues_are_listed_shown_paused_and_resumed(server: ApiProcess, place: s
     listed = json.loads(lapinq_at(where, "queue", "list", "--json").stdout)
     assert name in {one["queue_name"] for one in listed}
     assert any(line.startswith(name) for line in lapinq_at(where, "queue", "list").stdout.splitlines())
+    limited = lapinq_at(where, "queue", "set", name, "--max-running", "5")
+    assert (limited.exit_code, limited.stdout) == (0, f"{name} has at most 5 running\n")
+    assert 'policy            {"max_running":5,' in lapinq_at(where, "queue", "show", name).stdout
+    free = lapinq_at(where, "queue", "set", name, "--max-running", "none", "--json")
+    assert json.loads(free.stdout)["policy"]["max_running"] is None
     resumed = lapinq_at(where, "queue", "resume", name, "--json")
     assert json.loads(resumed.stdout)["paused_at"] is None
     who = ME if place == "database" else ("anonymous", "anonymous")
-    assert [entry[:4] for entry in noted(server.database)[-2:]] == [
+    assert [entry[:4] for entry in noted(server.database)[-4:]] == [
         (*who, "queue.pause", name),
+        (*who, "queue.set", name),
+        (*who, "queue.set", name),
         (*who, "queue.resume", name),
     ]
 
 
 def test_what_goes_wrong_ends_the_command_with_the_reason(server: ApiProcess, database: str) -> None:
-    unknown = "Error: there is no queue with this name: it has no tasks and was never paused\n"
+    unknown = "Error: there is no queue with this name: it has no tasks, and nobody paused or limited it\n"
     for where in (("--database-url", server.database), ("--server", server.url)):
         failed = lapinq_at(where, "queue", "show", "nix")
         assert (failed.exit_code, failed.stdout, failed.stderr) == (1, "", unknown)

@@ -14,6 +14,10 @@ SELECT lapinq_now(),
        q.paused_at,
        q.paused_by,
        q.pause_reason,
+       q.max_running,
+       CASE WHEN q.max_running IS NULL THEN 0
+            ELSE (SELECT count(*) FROM lapinq_running other WHERE other.queue_name = q.name)
+       END,
        r.cancel_requested_at,
        r.worker_id::text,
        k.name,
@@ -26,7 +30,6 @@ SELECT lapinq_now(),
   LEFT JOIN lapinq_running r ON r.id = t.id
   LEFT JOIN lapinq_workers k ON k.id = r.worker_id
   LEFT JOIN lapinq_queues q ON q.name = t.queue_name
-   AND q.paused_at IS NOT NULL
   LEFT JOIN LATERAL (
        SELECT a.error
          FROM lapinq_attempts a

@@ -3,8 +3,9 @@
 -- keeps it from passing a higher priority in another queue. The row comparison leaves out the queue: with it, beside
 -- the equality, PostgreSQL would start at the queue's first entry, dead ones included, and only filter by the mark.
 -- Leaves tasks past their time to live to expire.sql. An unknown or dead worker gets nothing, and a paused queue gives
--- nothing. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
--- Returns one JSON cell, an array per task; NULL for none. Here date_part costs half of extract, which goes through
+-- nothing. A queue with max_running gives only to a caller that holds its lock (`is_locked`, lock_queue.sql), as many as
+-- are free; others get "limited" if any is. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
+-- Returns one JSON cell, an array per task; else NULL or "limited". Here date_part costs half of extract, which goes through
 -- numeric.
 -- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
 -- connection: by statistics a scan of the task table may look cheaper.
@@ -16,9 +17,19 @@ WITH picked AS MATERIALIZED (
        AND rank <= %(max_rank)s::bigint
        AND (expires_at IS NULL OR expires_at > lapinq_now())
        AND EXISTS (SELECT FROM lapinq_workers w WHERE w.id = %(worker)s::uuid AND w.dead_at IS NULL)
-       AND NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = %(queue)s::text AND q.paused_at IS NOT NULL)
+       AND NOT EXISTS (SELECT
+                         FROM lapinq_queues q
+                        WHERE q.name = %(queue)s::text
+                          AND (q.paused_at IS NOT NULL OR (q.max_running IS NOT NULL AND NOT %(is_locked)s::boolean)))
      ORDER BY queue_name, rank, seq
-     LIMIT %(limit)s::integer
+     LIMIT least(%(limit)s::integer,
+                 CASE WHEN %(is_locked)s::boolean THEN
+                      (SELECT greatest(0, q.max_running - (SELECT count(*)
+                                                             FROM lapinq_running r
+                                                            WHERE r.queue_name = q.name))
+                         FROM lapinq_queues q
+                        WHERE q.name = %(queue)s::text)
+                 END)
        FOR UPDATE SKIP LOCKED
 ), taken AS (
     DELETE FROM lapinq_ready r
@@ -44,10 +55,16 @@ WITH picked AS MATERIALIZED (
       FROM taken
     HAVING count(*) > 0
 )
-SELECT json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
+SELECT coalesce(json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
                                  retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
                                  timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
                                  CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
                                  request_id)
-                ORDER BY rank, seq)::text
+                ORDER BY rank, seq)::text,
+                (SELECT '"limited"'
+                   FROM lapinq_queues q
+                  WHERE q.name = %(queue)s::text
+                    AND NOT %(is_locked)s::boolean
+                    AND q.paused_at IS NULL
+                    AND q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = q.name)))
   FROM claimed

@@ -1,5 +1,5 @@
--- Tasks of one queue by status, exact, and whether it is paused. No row for a queue without tasks that was never
--- paused. The cost grows with the unfolded deltas and the running tasks. Locks nothing.
+-- Tasks of one queue by status, exact, and whether it is paused or limited. No row for a queue without tasks
+-- that was never either. The cost grows with the unfolded deltas and the running tasks. Locks nothing.
 SELECT counted.name,
        counted.pending,
        counted.running,
@@ -9,7 +9,8 @@ SELECT counted.name,
        counted.expired,
        q.paused_at,
        q.paused_by,
-       q.pause_reason
+       q.pause_reason,
+       q.max_running
   FROM (SELECT %(queue)s::text AS name,
                coalesce(sum(pending), 0)::bigint AS pending,
                coalesce(sum(running), 0)::bigint AS running,

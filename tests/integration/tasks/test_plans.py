@@ -153,6 +153,7 @@ def test_a_claim_scans_its_index_from_the_mark(filled: Filled) -> None:
             "mark_rank": filled.claims[-1].rank,
             "mark_seq": filled.claims[-1].seq,
             "max_rank": 2**40,
+            "is_locked": False,
         }
         found = nodes(await plan(conn, "claim", params))
         (scan,) = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
@@ -164,9 +165,14 @@ def test_a_claim_scans_its_index_from_the_mark(filled: Filled) -> None:
         assert set(scanned_whole(found[0])) <= {"lapinq_workers", "lapinq_queues"}
         task_scans = [node for node in found if node.get("Index Name", "").startswith("lapinq_tasks_")]
         assert sum(node["Actual Loops"] for node in task_scans) == 500
-        # Whether the queue is paused is asked once, not for each row.
-        for table in ("lapinq_queues", "lapinq_workers"):
-            assert [n["Actual Loops"] for n in found if n.get("Relation Name") == table] == [1], table
+        # Whether the queue is paused or limited is asked once, not for each row, and what runs of it not at all.
+        for table, asked in (("lapinq_queues", [1]), ("lapinq_workers", [1]), ("lapinq_running", [])):
+            loops = [
+                n["Actual Loops"]
+                for n in found
+                if n.get("Relation Name") == table and "Scan" in n["Node Type"]
+            ]
+            assert [count for count in loops if count] == asked, table
 
     on_connections(filled.url, test)
 
@@ -245,6 +251,7 @@ def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: 
             "lease": 310.0,
             "margin": 10.0,
             "max_rank": 2**40,
+            "is_locked": False,
         }
         params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
         for analyzed in (False, True):
@@ -333,6 +340,7 @@ def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(dat
             "mark_rank": worker_verbs.LOWEST_MARK[0],
             "mark_seq": 0,
             "max_rank": 2**40,
+            "is_locked": False,
         }
         heads = {"queues": ["busy", "other"], "ranks": [worker_verbs.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
         alone = await plan(conn, "claim", params)

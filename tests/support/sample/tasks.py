@@ -92,6 +92,18 @@ async def amark_until(directory: str, name: str, gate: str) -> None:
     await await_for(gate)
 
 
+async def atimed(journal: str, name: str, seconds: float) -> None:
+    """Appends when it starts and when it ends, by the clock that all processes of the machine share."""
+    _append(journal, f"{time.monotonic()} start {name} {os.getpid()}")
+    await asyncio.sleep(seconds)
+    _append(journal, f"{time.monotonic()} end {name} {os.getpid()}")
+
+
+def _append(path: str, line: str) -> None:
+    with Path(path).open("ab", buffering=0) as file:
+        file.write(f"{line}\n".encode())
+
+
 def wait_for(path: str) -> str:
     """Runs until a file exists."""
     while not Path(path).exists():

@@ -1,4 +1,4 @@
-"""Queues: list, get, pause, resume.
+"""Queues: list, get, limit, pause, resume.
 
 A queue name may contain any printable character, also a slash, so the name is the rest of the path; the server decodes
 `%2F` before we see it. Names that clients or proxies resolve, such as `..`, cannot be reached.
@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
-from lapinq_api.operations.body import read_json_if_any, read_no_fields
+from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_max_running
+from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
@@ -21,7 +22,7 @@ from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks import inspect, queues
 from lapinq_core.tasks.inspect import QueueCounts
-from lapinq_core.tasks.queues import QueueState
+from lapinq_core.tasks.queues import QueueDetails
 
 QUEUE = Parameter(
     name="name",
@@ -39,6 +40,16 @@ async def get_queue(state: State, request: Request) -> Response:
     found = await state.database.scan(queues.get_queue, _queue(request))
     if found is None:
         raise _unknown_queue()
+    return Json(found)
+
+
+async def set_queue(state: State, request: Request) -> Response:
+    queue = _queue(request)
+    require(request, Permission.PAUSE, None)
+    body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    max_running = read_max_running(body)
+    found = await state.database.run(queues.limit_running, queue, max_running, by=author_of(request))
+    state.notifier.wake([queue])  # more of its tasks may start now
     return Json(found)
 
 
@@ -73,11 +84,12 @@ def _queue(request: Request) -> str:
 
 def _unknown_queue() -> Refused:
     return Refused(
-        HTTPStatus.NOT_FOUND, "there is no queue with this name: it has no tasks and was never paused"
+        HTTPStatus.NOT_FOUND,
+        "there is no queue with this name: it has no tasks, and nobody paused or limited it",
     )
 
 
-_UNKNOWN = {404: "There is no such queue: it has no tasks and was never paused."}
+_UNKNOWN = {404: "There is no such queue: it has no tasks, and nobody paused or limited it."}
 
 OPERATIONS = (
     Operation(
@@ -103,7 +115,7 @@ OPERATIONS = (
         parameters=(QUEUE,),
         body=PauseRequest,
         body_is_optional=True,
-        answers={200: Answer(description="The queue is paused.", body=QueueState)},
+        answers={200: Answer(description="The queue is paused.", body=QueueDetails)},
     ),
     Operation(
         method="POST",
@@ -113,7 +125,7 @@ OPERATIONS = (
         tag="queues",
         summary="Resume a queue",
         parameters=(QUEUE,),
-        answers={200: Answer(description="The queue is active.", body=QueueState)},
+        answers={200: Answer(description="The queue is active.", body=QueueDetails)},
         errors=_UNKNOWN,
     ),
     Operation(
@@ -122,9 +134,24 @@ OPERATIONS = (
         handler=get_queue,
         needs=Needs.READ,
         tag="queues",
-        summary="Get a queue: its tasks by status, and whether it is paused",
+        summary="Get a queue: its tasks by status, its limits, and whether it is paused",
         parameters=(QUEUE,),
-        answers={200: Answer(description="The queue.", body=QueueState)},
+        answers={200: Answer(description="The queue.", body=QueueDetails)},
         errors=_UNKNOWN,
+    ),
+    Operation(
+        method="PATCH",
+        path="/api/v1/queues/{name:path}",
+        handler=set_queue,
+        needs=Needs.PERMISSION,
+        tag="queues",
+        summary="Limit how many tasks of a queue run at the same time",
+        description=(
+            "The limit holds for all workers together and applies at once, also to waiting tasks. What runs"
+            " already goes on. The queue need not have tasks yet. It takes an admin or a key with the scope manage."
+        ),
+        parameters=(QUEUE,),
+        body=PolicyChange,
+        answers={200: Answer(description="The queue, with the limit under `policy`.", body=QueueDetails)},
     ),
 )

@@ -72,6 +72,7 @@ def test_what_goes_on_from_a_place_walks_no_dead_entries_before_or_after_it(data
             "mark_rank": LIVING,
             "mark_seq": first,
             "max_rank": worker_verbs.HIGHEST_RANK,
+            "is_locked": False,
         }
         asked: list[tuple[str, dict[str, Any]]] = [
             ("claim", claim),

@@ -32,7 +32,9 @@ def test_a_queue_in_the_list_is_as_it_is_told_alone(database: str) -> None:
             line.pop("first_at")
             state = await queues.get_queue(conn, queue.queue_name)
             assert state is not None
-            assert line == msgspec.structs.asdict(state)
+            told = msgspec.structs.asdict(state)
+            told.pop("policy")
+            assert line == told
 
     on_connections(database, test)
 

@@ -3,10 +3,15 @@
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import queues
-from lapinq_core.tasks.queues import QueueState
+from lapinq_core.tasks.queues import QueueDetails, QueuePolicy
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+
+
+def _active(name: str, pending: int = 0) -> QueueDetails:
+    """A queue without limits that is not paused, and in which nothing runs."""
+    return QueueDetails(name, pending, 0, 0, 0, 0, 0, None, None, None, policy=QueuePolicy(None, 0))
 
 
 async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | None]]:
@@ -27,7 +32,7 @@ def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(database
 
         was_paused, state = await queues.resume(conn, "mail", by=SOMEBODY)
         assert was_paused
-        assert state == QueueState("mail", 2, 0, 0, 0, 0, 0, None, None, None)
+        assert state == _active("mail", pending=2)
         assert await queues.resume(conn, "mail", by=later) == (False, state)
         assert await noted(conn) == [
             ("queue.pause", "mail", {"reason": "out of stamps"}),
@@ -48,7 +53,7 @@ def test_a_queue_without_tasks_can_be_paused_and_is_known_from_then_on(database:
         assert await noted(conn) == [("queue.pause", "new", None)]
         assert await queues.resume(conn, "new", by=SOMEBODY) == (
             True,
-            QueueState("new", 0, 0, 0, 0, 0, 0, None, None, None),
+            _active("new"),
         )
 
     on_connections(database, test)
@@ -59,8 +64,8 @@ def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
         await one_of_each(conn, "mail")
         await one_of_each(conn, "video")
         await enqueue(conn, 3, queue_name="video")
-        assert await queues.get_queue(conn, "video") == QueueState(
-            "video", 4, 1, 1, 1, 1, 1, None, None, None
+        assert await queues.get_queue(conn, "video") == QueueDetails(
+            "video", 4, 1, 1, 1, 1, 1, None, None, None, policy=QueuePolicy(None, 1)
         )
 
     on_connections(database, test)

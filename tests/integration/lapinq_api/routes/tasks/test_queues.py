@@ -69,14 +69,34 @@ def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fi
     assert listed == {"queue_name": queue, **dict.fromkeys(COUNTED, 1)}
     alone = api.get(path(queue)).json()
     assert {name: alone[name] for name in listed} == listed
-    assert set(alone) - set(listed) == {"paused_at", "paused_by", "pause_reason"}
+    assert set(alone) - set(listed) == {"paused_at", "paused_by", "pause_reason", "policy"}
+
+
+def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_database: str) -> None:
+    with psycopg.connect(api_database, autocommit=True) as db:
+        db.execute(f"LISTEN {READY_CHANNEL}")
+        limited = api.patch(path("narrow"), json={"max_running": 2})
+        assert next(note for note in db.notifies(timeout=5) if note.payload == "narrow")
+    assert limited.status_code == 200
+    assert limited.json()["policy"] == {"max_running": 2, "running": 0}
+    assert api.get(path("narrow")).json() == limited.json()
+    for body, error in (
+        ({}, "the body must have a field to change: max_running"),
+        ({"max_running": 0}, "max_running must be from 1 to 1,000,000, or null for no limit"),
+        ({"max_running": 1_000_001}, "max_running must be from 1 to 1,000,000, or null for no limit"),
+        ({"max_running": True}, "max_running must be an integer, not a boolean"),
+        ({"max_runing": 1}, "max_runing is not a known field"),
+    ):
+        refused = api.patch(path("narrow"), json=body)
+        assert (refused.status_code, refused.json()["error"]) == (400, error)
+    assert api.patch(path("narrow"), json={"max_running": None}).json()["policy"]["max_running"] is None
 
 
 def test_a_queue_is_known_by_its_tasks_or_by_having_been_paused(api: httpx.Client) -> None:
     for call in (api.get(path("unheard of")), api.post(path("unheard of", "/resume"))):
         assert call.status_code == 404
         assert call.json() == {
-            "error": "there is no queue with this name: it has no tasks and was never paused"
+            "error": "there is no queue with this name: it has no tasks, and nobody paused or limited it"
         }
     assert api.post(path("unheard of", "/pause")).status_code == 200
     assert api.get(path("unheard of")).json()["paused_at"]
@@ -164,5 +184,5 @@ def test_a_reason_may_be_left_out(api: httpx.Client, sent: dict[str, Any]) -> No
 def test_a_wrong_method_is_a_405(api: httpx.Client) -> None:
     response = api.delete(path("mail"))
     assert response.status_code == 405
-    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
     assert api.post(path("mail")).status_code == 405

@@ -1,0 +1,98 @@
+"""No more tasks of a queue run than its limit allows, on all workers together."""
+
+import asyncio
+import random
+
+from lapinq_core.lookup.why_not_running import QueueFull, find_reason
+from lapinq_core.tasks import queues, worker_verbs
+from lapinq_core.tasks.queues import QueuePolicy
+from tests.integration.tasks.queues.test_queues import noted
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, pause, resume
+
+
+async def limit(conn: Conn, max_running: int | None, queue: str = "default") -> QueuePolicy:
+    """The policy after the change."""
+    found = await queues.limit_running(conn, queue, max_running, by=SOMEBODY)
+    assert found is not None
+    return found.policy
+
+
+def test_a_limit_counts_what_runs_on_all_workers_and_changes_at_once(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 8)
+        await enqueue(conn, 3, queue_name="other")
+        one, other = await add_worker(conn), await add_worker(conn)
+        before = await claim(conn, one, 2)
+        assert await limit(conn, 3) == QueuePolicy(3, 2)
+        assert len(await claim(conn, other, 5)) == 1
+        assert await claim(conn, one, 5) == []
+        assert len(await claim(conn, one, 5, "other")) == 3
+
+        await worker_verbs.release(conn, before[:1])
+        assert await complete(conn, before[1:]) == 1
+        released = await claim(conn, other, 5)
+        assert released[0].id == before[0].id
+        assert len(released) == 2
+
+        assert await limit(conn, 1) == QueuePolicy(1, 3)
+        assert await claim(conn, one, 5) == []
+        assert await limit(conn, 4) == QueuePolicy(4, 3)
+        await pause(conn, "default")
+        assert await claim(conn, one, 5) == []
+        await resume(conn, "default")
+        assert len(await claim(conn, one, 5)) == 1
+        assert await limit(conn, None) == QueuePolicy(None, 4)
+        assert await limit(conn, None) == QueuePolicy(None, 4)
+        assert len(await claim(conn, one, 5)) == 3
+        assert await noted(conn) == [
+            ("queue.set", "default", {"max_running": number}) for number in (3, 1, 4, None)
+        ]
+
+    on_connections(database, test)
+
+
+def test_a_task_that_waits_for_the_limit_says_so(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        running, *_, waiting = await enqueue(conn, 3)
+        worker = await add_worker(conn, concurrency=9)
+        assert await limit(conn, 1) == QueuePolicy(1, 0)
+        assert [held.id for held in await claim(conn, worker, 2)] == [running]
+        assert await find_reason(conn, waiting) == QueueFull(1, 1, 1, False)
+        await limit(conn, 2)
+        assert not isinstance(await find_reason(conn, waiting), QueueFull)
+
+    on_connections(database, test)
+
+
+def test_workers_that_claim_at_the_same_time_never_pass_the_limit(database: str) -> None:
+    tasks, workers = 120, 5
+
+    async def test(*conns: Conn) -> None:
+        changing, *claiming = conns
+        await enqueue(changing, tasks)
+        await limit(changing, 3)
+        done = 0
+
+        async def change() -> None:
+            while done < tasks:
+                await limit(changing, random.choice((2, 3)))
+
+        async def work(conn: Conn, chance: random.Random) -> None:
+            nonlocal done
+            worker = await add_worker(conn)
+            while done < tasks:
+                held = await claim(conn, worker, chance.randint(1, 4))
+                cursor = await conn.execute("SELECT count(*) FROM lapinq_running")
+                row = await cursor.fetchone()
+                assert row is not None
+                assert row[0] <= 3
+                ended = await complete(conn, held)
+                done += ended  # not across the await, during which others add theirs
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(change())
+            for number, conn in enumerate(claiming):
+                group.create_task(work(conn, random.Random(number)))
+
+    on_connections(database, test, workers + 1)

@@ -14,7 +14,7 @@ from typing import Any, cast
 from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.domain.schedules.definition import check_written
 from lapinq_core.domain.schedules.schedule import Definition
-from lapinq_core.importing import TaskNotFound, prepare_imports
+from lapinq_core.importing import ImportFailed, TaskNotFound, prepare_imports
 
 SCHEDULES = "__lapinq_schedules__"
 """The attribute of a task with its schedules: callables without parameters that each return a `Definition`."""
@@ -55,7 +55,7 @@ def declared(module_path: str) -> list[Definition]:
     try:
         prepare_imports([module_path])
         module = importlib.import_module(module_path)
-    except TaskNotFound as error:
+    except (TaskNotFound, ImportFailed) as error:
         raise NotDeclared(f"{what}: {error}") from error
     except Exception as error:
         raise NotDeclared(f"{what}: the import failed with {type(error).__name__}: {error}") from error

@@ -6,15 +6,18 @@ of that name, which may lead through a class ("Mailer.send").
 
 import importlib
 import os
+import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.allow_list import has_private_part, is_allowed, is_defined_in, is_module
 from lapinq_core.domain.tasks.handling import HANDLING, Handling
 from lapinq_core.domain.tasks.middleware import Middleware
+from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
 
 MARK = "__lapinq_task__"
 """The attribute in which the decorator stores the name under which it registered an object."""
@@ -29,6 +32,10 @@ class TaskNotAllowed(TaskNotFound):
 
     def __init__(self, what: str, allowed: Sequence[str]) -> None:
         super().__init__(f"{what} LAPINQ_ALLOWED_MODULES ({', '.join(allowed)})")
+
+
+class ImportFailed(LapinqError):
+    """A module cannot be imported."""
 
 
 class MiddlewareNotUsable(LapinqError):
@@ -112,13 +119,23 @@ def prepare_imports(modules: Sequence[str]) -> None:
     """Prepares a program that runs tasks: makes the working directory importable, and imports `modules`.
 
     A console script starts with its own directory on the path, but people run it where their modules are. Raises
-    `TaskNotFound` for a module that doesn't exist.
+    `TaskNotFound` for a module that doesn't exist, and `ImportFailed` with the user's traceback for one that raises.
     """
     here = os.getcwd()  # noqa: PTH109  # the entry as Python writes it
     if "" not in sys.path and here not in sys.path:
         sys.path.insert(0, here)
     for module in modules:
-        _import(module)
+        try:
+            _import(module)
+        except (TaskNotFound, KeyboardInterrupt):
+            raise
+        except SystemExit as error:
+            raise ImportFailed(
+                f"module {module!r} ends the program when it is imported: {error!r}"
+            ) from error
+        except BaseException as error:
+            told = users_traceback(error, below=LAPINQ).rstrip()
+            raise ImportFailed(f"importing module {module!r} failed\n{told}") from error
 
 
 def _load_middleware(name: str) -> Middleware:
@@ -153,9 +170,21 @@ def _import(module_path: str) -> ModuleType:
         if error.name is None or not (module_path == error.name or module_path.startswith(f"{error.name}.")):
             raise
         raise TaskNotFound(
-            f"no module {error.name!r}; searched: {', '.join(path or '.' for path in sys.path)}."
+            f"no module {error.name!r}{_similar_module(error.name)}"
+            f"; searched: {', '.join(path or '.' for path in sys.path)}."
             " Start the worker where the module can be imported, or install it there"
         ) from error
+
+
+def _similar_module(missing: str) -> str:
+    """What follows the missing module in a message: one beside it whose name is like it, if there is one."""
+    package, _, name = missing.rpartition(".")
+    if name == "py":
+        return f" (did you mean {package!r}?)"
+    parent = sys.modules.get(package)
+    places = getattr(parent, "__path__", []) if package else [""]
+    beside = [module.name for module in pkgutil.iter_modules(places)]
+    return did_you_mean(missing, [f"{package}.{each}" if package else each for each in beside])
 
 
 def _function_of(found: Any) -> Any:
@@ -213,9 +242,11 @@ def _attribute(module: ModuleType, task_name: str, allowed: Sequence[str] = ()) 
 
 def _missing(module: ModuleType, task_name: str) -> str:
     names = sorted(_registered(module))
+    functions = [name for name, value in list(vars(module).items()) if callable(value)]
+    similar = did_you_mean(task_name, names or functions)
     file = getattr(module, "__file__", None)
     return (
-        f"module {module.__name__!r} has no task or function {task_name!r};"
+        f"module {module.__name__!r} has no task or function {task_name!r}{similar};"
         f" registered there: {', '.join(names) or 'none'}"
         + (f". It was imported from {file}" if isinstance(file, str) else "")
         + ". A worker that runs older code than the client must be restarted with the new one;"

@@ -13,6 +13,6 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `name`: empty if nothing is like it."""
+    """What follows an unknown `name` in a message: empty if nothing is like it."""
     found = nearest(name, known)
-    return "" if found is None else f"; did you mean {found!r}?"
+    return "" if found is None else f" (did you mean {found!r}?)"

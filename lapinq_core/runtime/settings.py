@@ -6,7 +6,7 @@ overrides and win. For secrets, `LAPINQ_NAME_FILE` may hold the path of a file i
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Literal, cast, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.origins import read_origins
+from lapinq_core.domain.tasks.module_name import is_file, module_of
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
@@ -189,6 +190,8 @@ sends tasks to another database.
 
 _DATABASE_URLS = frozenset({"database_url", "listen_database_url"})
 
+_MODULES = frozenset({"worker_imports", "schedule_modules", "worker_middleware"})
+
 _HINTS = get_type_hints(Settings, include_extras=True)
 
 
@@ -235,7 +238,24 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
 
 def parse_setting(field: str, raw: object, name: str) -> object:
     """The value of `field` for the text `raw`. Raises `SettingsError`, which calls it `name`."""
-    return convert(name, raw, _HINTS[field])
+    return _converted(name, field, raw)
+
+
+def _converted(name: str, field: str, raw: object) -> object:
+    value = convert(name, raw, _HINTS[field])
+    if field in _MODULES:
+        for entry in cast("tuple[str, ...]", value):
+            _check_module(name, entry)
+    return value
+
+
+def _check_module(name: str, entry: str) -> None:
+    """Raises `SettingsError` for a file instead of a module; what follows a colon is a name in it."""
+    file, colon, attribute = entry.partition(":")
+    if is_file(file):
+        module = module_of(file)
+        meant = f", {module}{colon}{attribute}" if module else " as Python imports it, such as shop.tasks"
+        raise SettingsError(f"{name}: {entry!r} is a file: name its module{meant}")
 
 
 def _check_list(
@@ -307,8 +327,8 @@ def _value(name: str, field: str, raw: object) -> object:
             raise SettingsError(f"{name}: {error.msg}") from None
         raw = libpq_url(raw)
     if field not in GUARDS:
-        return None if raw == "" else convert(name, raw, _HINTS[field])
-    value = None if is_empty(raw) else convert(name, raw, _HINTS[field])
+        return None if raw == "" else _converted(name, field, raw)
+    value = None if is_empty(raw) else _converted(name, field, raw)
     if value is None or is_empty(value):
         raise EmptySetting(name)
     return value

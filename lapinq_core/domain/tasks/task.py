@@ -1,7 +1,6 @@
 """The options of a task, and the rules for their values."""
 
 import math
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.tasks.module_name import is_file, is_module_name, module_of
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 
 MAX_NAME = 255
@@ -17,8 +17,6 @@ MAX_MODULE_PATH = 1000
 MAX_DEPTH = 100
 MAX_URL = 2000
 SCHEDULE_HORIZON = timedelta(days=36_525)  # a hundred years
-
-_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 class NewTask(msgspec.Struct, kw_only=True):
@@ -88,8 +86,11 @@ def check_name(loc: str, name: str) -> None:
 
 def check_module_path(path: str) -> None:
     """A dotted Python name. Raises `InvalidValue`."""
-    if len(path) > MAX_MODULE_PATH or not _MODULE.fullmatch(path):
-        raise InvalidValue("module_path", "must be a dotted Python module name such as app.tasks")
+    if len(path) > MAX_MODULE_PATH or not is_module_name(path):
+        meant = module_of(path) if is_file(path) and len(path) <= MAX_NAME else None
+        raise InvalidValue(
+            "module_path", f"must be a dotted Python module name such as {meant or 'app.tasks'}"
+        )
 
 
 def check_json(loc: str, value: object, *, depth: int = 0) -> None:

@@ -70,7 +70,9 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         found = await self._resolver.addresses(host, port, timeout)
         admitted = [address for address in found if self._allowed.admits(host, address)]
         if not admitted:
-            raise TargetRefused(f"the address of {host} is private")
+            raise TargetRefused(
+                f"the address of {host} is private: to allow it, add {host} to LAPINQ_WEBHOOK_ALLOW"
+            )
         return admitted[:_MAX_ADDRESSES]
 
     async def sleep(self, seconds: float) -> None:

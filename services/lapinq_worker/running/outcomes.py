@@ -5,8 +5,6 @@ Nothing here raises, whatever the user's objects do: that outcome would be lost.
 
 import inspect
 import math
-import os
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +28,7 @@ from lapinq_core.domain.tasks.outcome import (
     Unstorable,
 )
 from lapinq_core.importing import TaskNotAllowed, TaskNotFound
+from lapinq_core.runtime.users_traceback import MACHINERY, files_in, users_traceback
 from lapinq_worker.running.annotated import ArgumentsMismatch
 
 MAX_ERROR_CHARACTERS = 2_000
@@ -40,32 +39,19 @@ MAX_RESULT_BYTES = 16 * 1024 * 1024
 _encoder = msgspec.json.Encoder(enc_hook=as_json_value)
 
 
-def _within(folder: Path, *parts: str) -> str:
-    return os.path.join(folder, *parts, "")  # noqa: PTH118  # a path object drops the separator at the end
-
-
-_RUNNING, _CORE, _PYTHON = Path(__file__).parent, Path(lapinq_core.__file__).parent, Path(os.__file__).parent
-_OURS = (_within(_RUNNING.parent), _within(_CORE))
-_SHIPPED_MIDDLEWARE = _within(_CORE.parent, "lapinq", "middleware")
-_ABOVE_THE_USER = (
-    *_OURS,
-    _SHIPPED_MIDDLEWARE,
-    _within(_PYTHON, "asyncio"),
-    _within(_PYTHON, "importlib"),
-    str(_PYTHON / "runpy.py"),
-    "<frozen importlib.",
-    "<frozen runpy>",
-)
+_RUNNING, _CORE = Path(__file__).parent, Path(lapinq_core.__file__).parent
+_SHIPPED_MIDDLEWARE = files_in(_CORE.parent, "lapinq", "middleware")
+_ABOVE_THE_USER = (*MACHINERY, files_in(_RUNNING.parent), _SHIPPED_MIDDLEWARE)
 # Frames of ours between a middleware of the user and the function.
 _BETWEEN = (
     str(_CORE / "domain" / "tasks" / "middleware.py"),
     str(_RUNNING / "targets.py"),
     str(_RUNNING / "annotated.py"),
-    _within(_CORE, "domain", "annotations"),
+    files_in(_CORE, "domain", "annotations"),
     _SHIPPED_MIDDLEWARE,
 )
 # Where a function is called: an error that comes from there was raised by the call itself.
-_CALLERS = (*_BETWEEN, _within(_RUNNING, "pools"))
+_CALLERS = (*_BETWEEN, files_in(_RUNNING, "pools"))
 _NOTHING = Completed("null")
 
 
@@ -189,29 +175,9 @@ def _text(error: BaseException) -> str:
 
 def _format(error: BaseException) -> str:
     try:
-        told = traceback.TracebackException.from_exception(error, compact=True)
-        _keep_users_frames(told)
-        return _storable("".join(told.format()), MAX_TRACEBACK_CHARACTERS)
+        return _storable(users_traceback(error, _ABOVE_THE_USER, _BETWEEN), MAX_TRACEBACK_CHARACTERS)
     except BaseException:  # noqa: BLE001  # user code: the exception's own methods are called
         return ""
-
-
-def _keep_users_frames(told: traceback.TracebackException) -> None:
-    """Removes our own frames from it, its causes and its members: they say nothing to the user."""
-    waiting: list[traceback.TracebackException | None] = [told]
-    while waiting:
-        one = waiting.pop()
-        if one is not None:
-            one.stack[:] = _users_frames(one.stack)
-            waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
-
-
-def _users_frames(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
-    frames = list(stack)
-    while frames and frames[0].filename.startswith(_ABOVE_THE_USER):
-        del frames[0]
-    # The last frame shows where it happened, even if that is ours.
-    return [frame for frame in frames[:-1] if not frame.filename.startswith(_BETWEEN)] + frames[-1:]
 
 
 def _storable(text: str, most: int) -> str:

@@ -99,9 +99,9 @@ def test_what_two_modules_have_belongs_to_the_first(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("raise ValueError('no key')", "the import failed with ValueError: no key"),
-        ("import nowhere", "the import failed with ModuleNotFoundError: No module named 'nowhere'"),
-        ("@tq.cron('x')\ndef f(): ...", "the import failed with InvalidValue: cron: "),
+        ("raise ValueError('no key')", "in <module>\n    raise ValueError('no key')\nValueError: no key"),
+        ("import nowhere", "\nModuleNotFoundError: No module named 'nowhere'"),
+        ("@tq.cron('x')\ndef f(): ...", "\nlapinq_core.domain.errors.InvalidValue: cron: "),
         ("def f(): ...", None),
         (
             "@tq.cron('@daily', name='a')\ndef f(): ...\n@tq.cron('@daily', name='a')\ndef g(): ...",

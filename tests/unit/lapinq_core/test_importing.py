@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lapinq_core.domain.tasks.allow_list import is_allowed
 from lapinq_core.domain.tasks.handling import Handling
 from lapinq_core.domain.tasks.retry import Delays
 from lapinq_core.importing import (
+    ImportFailed,
     TaskNotFound,
     find,
     prepare_imports,
@@ -184,6 +186,25 @@ def test_a_name_that_is_not_there_is_told_with_what_is_and_what_to_do(write: Wri
         resolve("json", "three")
 
 
+def test_a_misspelt_name_is_told_with_the_nearest(write: Write) -> None:
+    write("close", "@tq.task\ndef send_mail(): ...\n@tq.task\ndef other(): ...")
+    with pytest.raises(
+        TaskNotFound, match=r"no task or function 'sendmail' \(did you mean 'send_mail'\?\); regis"
+    ):
+        resolve("close", "sendmail")
+    with pytest.raises(
+        TaskNotFound,
+        match=r"no task or function 'detect_encodin' \(did you mean 'detect_encoding'\?\); registered",
+    ):
+        resolve("json", "detect_encodin")
+    write("package.tasks", "def f(): ...")
+    for missing, meant in (("package.taks", "package.tasks"), ("package.tasks.py", "package.tasks")):
+        with pytest.raises(
+            TaskNotFound, match=rf"no module '{missing}' \(did you mean '{meant}'\?\); searched: "
+        ):
+            resolve(missing, "f")
+
+
 def test_the_tasks_of_a_module_can_be_listed(write: Write) -> None:
     write("listed", "@tq.task(name='two')\ndef second(): ...\n@tq.task\ndef one(): ...\ndef plain(): ...")
     assert task_names("listed") == ["one", "two"]
@@ -273,6 +294,34 @@ def test_the_working_directory_becomes_importable(
     before = sys.path[:]
     prepare_imports([])
     assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "def f():\n    raise ValueError('no key')\nf()",
+            "importing module 'faulty' failed\nTraceback (most recent call last):\n"
+            '  File "FILE", line 9, in <module>\n    f()\n  File "FILE", line 8, in f\n'
+            "    raise ValueError('no key')\nValueError: no key",
+        ),
+        (
+            "@tq.cron('x')\ndef f(): ...",
+            "importing module 'faulty' failed\nTraceback (most recent call last):\n"
+            """  File "FILE", line 7, in <module>\n    @tq.cron('x')\n"""
+            "lapinq_core.domain.errors.InvalidValue: cron: ",
+        ),
+        ("import sys; sys.exit(3)", "module 'faulty' ends the program when it is imported: SystemExit(3)"),
+    ],
+)
+def test_a_module_to_import_that_raises_is_told_with_the_users_frames_alone(
+    write: Write, tmp_path: Path, text: str, told: str
+) -> None:
+    write("faulty", text)
+    with pytest.raises(ImportFailed) as failed:
+        prepare_imports(["faulty"])
+    message = re.sub(r" +[~^]+\n", "", str(failed.value))
+    assert message.replace(str(tmp_path / "faulty.py"), "FILE").startswith(told)
 
 
 def test_a_module_to_import_that_is_not_there_is_told() -> None:

@@ -208,6 +208,30 @@ def test_a_flag_wins_over_a_variable_that_could_not_be_read() -> None:
     assert load_settings({"LAPINQ_PORT": "eight"}, port=80).port == 80
 
 
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("shop/tasks.py", ", shop.tasks"),
+        ("./shop/tasks.py", ", shop.tasks"),
+        ("shop/tasks", ", shop.tasks"),
+        ("shop.tasks.py", ", shop.tasks"),
+        ("shop/__init__.py", ", shop"),
+        ("shop\\tasks.py", ", shop.tasks"),
+        ("shop/", ", shop"),
+        ("/srv/shop/tasks.py", " as Python imports it, such as shop.tasks"),
+        ("../shop.py", " as Python imports it, such as shop.tasks"),
+    ],
+)
+def test_a_file_in_the_place_of_a_module_is_answered_with_the_module(file: str, module: str) -> None:
+    for field in ("worker_imports", "schedule_modules"):
+        with pytest.raises(SettingsError) as refused:
+            load_settings({variable(field): f"jobs,{file}"})
+        assert str(refused.value) == f"{variable(field)}: {file!r} is a file: name its module{module}"
+    if not module.startswith(" as"):
+        with pytest.raises(SettingsError, match=rf"^--middleware: .* name its module{module}:Tracing$"):
+            parse_setting("worker_middleware", f"{file}:Tracing", "--middleware")
+
+
 def test_a_port_that_kubernetes_sets_is_told() -> None:
     with pytest.raises(
         SettingsError, match=r"^LAPINQ_PORT is set by Kubernetes, .*enableServiceLinks: false"

@@ -39,7 +39,10 @@ def test_private_addresses_are_left_out() -> None:
 
 
 def test_a_host_with_private_addresses_alone_is_refused_by_name() -> None:
-    with pytest.raises(TargetRefused, match=r"^the address of hooks\.example is private$"):
+    with pytest.raises(
+        TargetRefused,
+        match=r"^the address of hooks\.example is private: .*add hooks\.example to LAPINQ_WEBHOOK_ALLOW$",
+    ):
         addresses(GuardedNetwork(read_allowed([]), Names(["10.0.0.1", "127.0.0.1"])))
 
 

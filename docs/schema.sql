@@ -589,6 +589,7 @@ CREATE TABLE lapinq_workers (
     asked_at       timestamp with time zone,
     jumped_at      timestamp with time zone,
     jumped_seconds double precision,
+    registered     jsonb,
     CONSTRAINT lapinq_workers_asked_to_check CHECK ((asked_to = ANY (ARRAY['quiet'::text, 'stop'::text]))),
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);

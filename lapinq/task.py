@@ -12,7 +12,7 @@ from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.declaring.handling import check_retry_options, implied_retries
 from lapinq._client.declaring.module_path import module_path_of
 from lapinq._client.declaring.names import default_name
-from lapinq._client.declaring.options import TaskOptions, check_timeout
+from lapinq._client.declaring.options import SHOWN_OPTIONS, TaskOptions, check_timeout
 from lapinq._client.entries.arguments import Arguments
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
@@ -183,6 +183,13 @@ class Task(Generic[P, R, V]):
     def scheduled(self, plan: Plan) -> Task[P, R, V]:
         """A copy with one more schedule. `queue.cron` and `queue.every` use it."""
         return self._copy(self._options, (*self._plans, plan), self._sender)
+
+    @property
+    def __lapinq_defaults__(self) -> dict[str, Any]:
+        """How its calls are enqueued, for lists of the tasks that a worker knows."""
+        shown = {option: self._options.get(option) for option in SHOWN_OPTIONS}
+        complete = with_defaults(self._queue, shown)
+        return {option: value for option, value in complete.items() if value is not None}
 
     if not TYPE_CHECKING:  # which would take any attribute for one
 

@@ -10,13 +10,14 @@ import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.allow_list import has_private_part, is_allowed, is_defined_in, is_module
 from lapinq_core.domain.tasks.handling import HANDLING, Handling
 from lapinq_core.domain.tasks.middleware import Middleware
+from lapinq_core.domain.tasks.registered import DEFAULTS, Registered
 from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
 
 MARK = "__lapinq_task__"
@@ -107,6 +108,11 @@ def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found
 def task_names(module_path: str) -> list[str]:
     """The names of the tasks registered in a module, sorted. Imports it, as `find` does."""
     return sorted(_registered(_import(module_path)))
+
+
+def registered_tasks(module_path: str) -> list[Registered]:
+    """The tasks registered in a module, each with the module that defines it. Imports it, as `find` does."""
+    return [_describe(name, found, module_path) for name, found in _registered(_import(module_path)).items()]
 
 
 def load_middleware(names: Sequence[str]) -> tuple[Middleware, ...]:
@@ -215,6 +221,24 @@ def _handling(found: object) -> Handling | None:
     except Exception:  # noqa: BLE001  # user code: as above
         return None
     return handling if type(handling) is Handling else None
+
+
+def _describe(name: str, found: object, module_path: str) -> Registered:
+    defined_in = _module_of(found)
+    try:
+        stated = getattr(found, DEFAULTS, None)
+    except Exception:  # noqa: BLE001  # user code: as above
+        stated = None
+    options: dict[str, Any] = dict(cast("dict[str, Any]", stated)) if type(stated) is dict else {}
+    queue = options.pop("queue_name", None)
+    return Registered(
+        task_name=name,
+        module_path=defined_in if isinstance(defined_in, str) else module_path,
+        queue_name=queue if isinstance(queue, str) else None,
+        options={
+            option: value for option, value in options.items() if isinstance(value, str | int | float | bool)
+        },
+    )
 
 
 def _is_ours(found: object) -> bool:

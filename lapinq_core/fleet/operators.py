@@ -8,6 +8,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.tasks.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author
@@ -72,6 +73,12 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     tasks: list[HeldTask]
 
 
+class RegisteredTask(Registered, frozen=True):
+    """A task that living workers have found in their modules. `workers` are their names."""
+
+    workers: list[str]
+
+
 class Fleet(msgspec.Struct, frozen=True):
     """Workers, live ones first, then by name; and how many are left out."""
 
@@ -92,6 +99,12 @@ async def get_worker(conn: psycopg.AsyncConnection, worker_id: str) -> WorkerDet
     """The worker; None if there is none with this id, for example because it deregistered."""
     rows = await _list(conn, id=worker_id, limit=1, max_tasks=MAX_TASKS)
     return _details.decode(rows[0][1]) if rows else None
+
+
+async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]:
+    """By module and name."""
+    row = await (await conn.execute(sql(_PACKAGE, "list_registered"))).fetchone()
+    return _registered.decode(row[0]) if row else []
 
 
 async def request(
@@ -122,4 +135,5 @@ async def _list(conn: psycopg.AsyncConnection, **params: Any) -> list[tuple[int,
     return await cursor.fetchall()
 
 
+_registered = msgspec.json.Decoder(list[RegisteredTask])
 _details = msgspec.json.Decoder(WorkerDetails)

@@ -2,11 +2,13 @@
 
 import os
 import socket
+from collections.abc import Sequence
 
 import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.registered import Registered
 
 _PACKAGE = "lapinq_core.fleet"
 
@@ -62,6 +64,14 @@ async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:
     await conn.execute(
         sql(_PACKAGE, "register_worker"), {**values, "hostname": socket.gethostname(), "pid": os.getpid()}
     )
+
+
+async def record_registered(
+    conn: psycopg.AsyncConnection, worker_id: str, tasks: Sequence[Registered]
+) -> None:
+    """Records the tasks that the worker has found in its modules, instead of earlier ones."""
+    params = {"id": worker_id, "tasks": msgspec.json.encode(tasks).decode()}
+    await conn.execute(sql(_PACKAGE, "record_registered"), params)
 
 
 async def deregister(conn: psycopg.AsyncConnection, worker_id: str) -> None:

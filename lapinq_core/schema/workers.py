@@ -1,7 +1,7 @@
 """Workers."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSONB
 
 from lapinq_core.schema.base import metadata, timestamptz, uuid
 
@@ -29,6 +29,7 @@ workers = sa.Table(
     sa.Column("asked_at", timestamptz),
     sa.Column("jumped_at", timestamptz),
     sa.Column("jumped_seconds", DOUBLE_PRECISION),
+    sa.Column("registered", JSONB),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
 )

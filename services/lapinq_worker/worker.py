@@ -37,6 +37,7 @@ from lapinq_worker.reporting.metrics import WorkerMetrics
 from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.reporting.rates import log_rates, wants_rates
 from lapinq_worker.reporting.recorder import Recorder
+from lapinq_worker.reporting.registered import Registration
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
@@ -162,16 +163,20 @@ class Worker:
             self._pools.append(threads)
             self._dispatcher.use(threads, isolated=self._children)
         self._canceller = Canceller(self._dispatcher, self._pools, self._settler.add)
+        functions = Functions(
+            settings.allowed_modules,
+            settings.worker_timeout,
+            load_middleware(settings.worker_middleware),
+            TASKS if logs_tasks else None,
+        )
+        self._registration = Registration(
+            self._pool, self._membership, lambda: {*settings.worker_imports, *functions.modules}
+        )
         self._fetcher = Fetcher(
             direct,
             choice,
             self._dispatcher,
-            Functions(
-                settings.allowed_modules,
-                settings.worker_timeout,
-                load_middleware(settings.worker_middleware),
-                TASKS if logs_tasks else None,
-            ),
+            functions,
             self._host,
             worker_id=lambda: self._membership.id,
             poll_interval=settings.worker_poll_interval,
@@ -268,6 +273,7 @@ class Worker:
             asyncio.create_task(self._listener.run(self._stop), name="listener"),
             asyncio.create_task(maintenance, name="maintenance"),
             asyncio.create_task(sweeps, name="rescuer"),
+            asyncio.create_task(self._registration.run(self._stop), name="registered tasks"),
         ]
         if wants_rates(settings):
             rates = log_rates(self._dispatcher, self._settler, as_json=settings.json_log)

@@ -3,14 +3,17 @@
 import json
 import uuid
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually
 from tests.support.programs.command_line import ME, lapinq, lapinq_at, noted
 from tests.support.programs.processes import ApiProcess
-from tests.support.rows.factories import Conn, add_worker, beat, claim, enqueue
+from tests.support.rows.enqueueing import enqueue_all
+from tests.support.rows.factories import Conn, add_worker, beat, new_task
 
 
 async def two_workers(conn: Conn) -> tuple[str, str]:
@@ -54,25 +57,55 @@ def test_what_cannot_be_asked_is_an_error(database: str) -> None:
     assert noted(database) == []
 
 
+def test_a_worker_is_shown_with_the_tasks_that_it_runs(server: ApiProcess, tmp_path: Path) -> None:
+    places = (("--database-url", server.database), ("--server", server.url))
+    gate = tmp_path / "gate"
+    [task] = enqueue_all(
+        server.database, [new_task(task_name="mark_until", args=[str(tmp_path), "one", str(gate)])]
+    )
+    [own] = json.loads(lapinq_at(places[0], "worker", "list", "--json").stdout)["workers"]
+
+    def shown(where: tuple[str, ...]) -> bool:
+        lines = lapinq_at(where, "worker", "show", own["name"]).stdout.splitlines()
+        return f"name              {own['name']}" in lines and lines[-1].startswith(
+            f"{task}  mark_until  default  "
+        )
+
+    for where in places:
+        eventually(lambda where=where: shown(where))
+        as_json = json.loads(lapinq_at(where, "worker", "show", own["id"][:18], "--json").stdout)
+        assert (as_json["id"], as_json["task_count"]) == (own["id"], 1)
+    gate.touch()
+
+
+def test_the_tasks_that_workers_know_are_listed(server: ApiProcess) -> None:
+    module = "tests.support.sample.declared"
+    enqueue_all(server.database, [new_task(module_path=module, task_name="fail_until", args=[1])])
+    places = (("--database-url", server.database), ("--server", server.url))
+    eventually(lambda: lapinq_at(places[0], "registered").stdout, 20)
+    for where in places:
+        tasks = {task["task_name"]: task for task in json.loads(lapinq_at(where, "registered", "-j").stdout)}
+        assert "workers" in tasks["give_up"]
+        assert tasks["fail_until"] | {"workers": []} == {
+            "task_name": "fail_until",
+            "module_path": module,
+            "queue_name": "default",
+            "options": {"max_retries": 9, "priority": 0},
+            "workers": [],
+        }
+        lines = [line.split() for line in lapinq_at(where, "registered").stdout.splitlines()]
+        task = f"{module}.fail_until"
+        assert [task, "default", "priority=0", "max_retries=9"] in [line[:4] for line in lines], lines
+
+
 async def fleet_of(conn: Conn, place: str) -> list[str]:
-    await enqueue(conn, 1, queue_name=f"{place} queue")
-    ids = [await add_worker(conn, name=f"{place}-{name}") for name in ("mail-1", "mail-2", "twin", "twin")]
-    await claim(conn, ids[0], queue=f"{place} queue")
-    return ids
+    return [await add_worker(conn, name=f"{place}-{name}") for name in ("mail-1", "mail-2", "twin", "twin")]
 
 
 @pytest.mark.parametrize("place", ["database", "server"])
-def test_workers_are_shown_and_asked_by_name_pattern_and_beginning_of_an_id(
-    server: ApiProcess, place: str
-) -> None:
+def test_workers_are_asked_by_name_pattern_and_beginning_of_an_id(server: ApiProcess, place: str) -> None:
     where = ("--database-url", server.database) if place == "database" else ("--server", server.url)
     mail_1, mail_2, *twins = on_connections(server.database, partial(fleet_of, place=place))
-
-    shown = lapinq_at(where, "worker", "show", f"{place}-mail-1")
-    assert "concurrency       4" in shown.stdout.splitlines(), shown.stderr
-    assert f"  add  {place} queue  " in shown.stdout.splitlines()[-1]
-    as_json = json.loads(lapinq_at(where, "worker", "show", mail_1[:18], "--json").stdout)
-    assert (as_json["id"], as_json["task_count"]) == (mail_1, 1)
 
     quiet = lapinq_at(where, "worker", "quiet", f"{place}-mail-*", mail_1)
     assert quiet.stdout == "".join(

@@ -27,6 +27,18 @@ class TaskOptions(TypedDict, total=False):
     idempotency_key: str | None
 
 
+SHOWN_OPTIONS = (
+    "queue_name",
+    "max_retries",
+    "priority",
+    "ttl_seconds",
+    "retry_delay",
+    "retry_backoff",
+    "timeout",
+)
+"""Options without secrets, which anyone who may read may see."""
+
+
 def check_timeout(options: Mapping[str, Any]) -> None:
     """Raises TypeError and ValueError for a `timeout` that is no time limit."""
     timeout = options.get("timeout")

@@ -45,6 +45,11 @@ class Functions:
         """The target, if it is in the cache."""
         return self._targets.get((claim.module_path, claim.task_name))
 
+    @property
+    def modules(self) -> set[str]:
+        """The modules of the targets found so far."""
+        return {module for module, _ in self._targets}
+
     async def find(self, claim: Claim) -> Target | Outcome:
         """The target, or the outcome for a task whose function can't be found."""
         key = (claim.module_path, claim.task_name)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lapinq_core.domain.tasks.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators, workers
 from lapinq_core.fleet.operators import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
@@ -231,3 +232,28 @@ def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
             assert blocks(found) < 500
 
     on_connections(database, test, 2)
+
+
+def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        mail = Registered("send", "shop.mail", "mail", {"priority": 5})
+        old, video = Registered("send", "shop.mail", "mail", {}), Registered("cut", "shop.video", None, {})
+        for name, tasks in (
+            ("b", [video, mail]),
+            ("a", [mail]),
+            ("old", [old]),
+            ("none", None),
+            ("dead", [video]),
+        ):
+            worker = await add_worker(conn, name=name)
+            if tasks is not None:
+                await workers.record_registered(conn, worker, tasks)
+        await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE name = 'dead'")
+        found = [(one.task_name, one.options, one.workers) for one in await operators.list_registered(conn)]
+        assert sorted(found, key=str) == [
+            ("cut", {}, ["b"]),
+            ("send", {"priority": 5}, ["a", "b"]),
+            ("send", {}, ["old"]),
+        ]
+
+    on_connections(database, test)

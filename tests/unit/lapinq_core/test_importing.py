@@ -12,12 +12,14 @@ import pytest
 from lapinq_core import importing
 from lapinq_core.domain.tasks.allow_list import is_allowed
 from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.registered import Registered
 from lapinq_core.domain.tasks.retry import Delays
 from lapinq_core.importing import (
     ImportFailed,
     TaskNotFound,
     find,
     prepare_imports,
+    registered_tasks,
     resolve,
     task_names,
 )
@@ -210,6 +212,27 @@ def test_the_tasks_of_a_module_can_be_listed(write: Write) -> None:
     assert task_names("listed") == ["one", "two"]
     with pytest.raises(TaskNotFound, match="no module 'no_such_module'"):
         task_names("no_such_module")
+
+
+def test_a_registered_task_says_how_its_calls_are_enqueued(write: Write) -> None:
+    write(
+        "defining",
+        "other = TaskQueue(queue_name='mail', default_ttl_seconds=60)\n"
+        "@other.task(max_retries=5, timeout=2, webhook_url='http://a/?token=1')\ndef one(): ...\n"
+        "class Odd:\n"
+        "    __lapinq_task__ = 'odd'\n"
+        "    @property\n"
+        "    def __lapinq_defaults__(self): 1 / 0\n"
+        "odd = Odd()",
+    )
+    write("importing", "from defining import *\n@tq.task\ndef two(): ...")
+    assert registered_tasks("importing") == [
+        Registered(
+            "one", "defining", "mail", {"max_retries": 5, "priority": 0, "timeout": 2, "ttl_seconds": 60}
+        ),
+        Registered("odd", "defining", None, {}),
+        Registered("two", "importing", "default", {"priority": 0}),
+    ]
 
 
 def test_what_is_no_function_is_told_by_its_type(write: Write) -> None:

@@ -1,4 +1,4 @@
-"""Lists workers, and quiets, resumes or stops one."""
+"""Lists workers and the tasks they know, and quiets, resumes or stops one."""
 
 from http import HTTPStatus
 
@@ -15,7 +15,14 @@ from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import operators
-from lapinq_core.fleet.operators import DeadWorker, Fleet, StoppingWorker, UnknownWorker, WorkerDetails
+from lapinq_core.fleet.operators import (
+    DeadWorker,
+    Fleet,
+    RegisteredTask,
+    StoppingWorker,
+    UnknownWorker,
+    WorkerDetails,
+)
 
 WORKER_ID = Parameter(
     name="id",
@@ -34,6 +41,11 @@ async def get_worker(state: State, request: Request) -> Response:
     if found is None:
         raise _unknown()
     return Json(found)
+
+
+async def list_registered(state: State, request: Request) -> Response:
+    del request
+    return Json(await state.database.scan(operators.list_registered))
 
 
 async def quiet_worker(state: State, request: Request) -> Response:
@@ -86,6 +98,19 @@ _STEERING = (
 )
 
 OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/registered",
+        handler=list_registered,
+        needs=Needs.READ,
+        tag="workers",
+        summary="List the tasks that living workers know",
+        description=(
+            "Those that a decorator registered in the modules that the workers have imported: at their start, or when"
+            " a task of the module came."
+        ),
+        answers={200: Answer(description="The tasks, by module and name.", body=list[RegisteredTask])},
+    ),
     Operation(
         method="GET",
         path="/api/v1/workers",

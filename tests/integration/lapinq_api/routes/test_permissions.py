@@ -108,6 +108,7 @@ TRIES = {
     "POST /api/v1/schedules/{name}/run": Try(Act.ENQUEUE, "/api/v1/schedules/nightly/run", 201),
     "GET /api/v1/schedules/{name}/ticks": Try(Act.READ, "/api/v1/schedules/nightly/ticks?limit=1", 200),
     "GET /api/v1/overview": Try(Act.READ, "/api/v1/overview?minutes=1", 200),
+    "GET /api/v1/registered": Try(Act.READ, "/api/v1/registered", 200),
     "GET /api/v1/workers": Try(Act.READ, "/api/v1/workers", 200),
     "GET /api/v1/workers/{id}": Try(Act.READ, "/api/v1/workers/{worker}", 200),
     "POST /api/v1/workers/{id}/quiet": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/quiet", 200),

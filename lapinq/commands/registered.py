@@ -1,0 +1,44 @@
+"""`lapinq registered`: lists the tasks that workers know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from lapinq.commands.console.api import api_flags, reached
+from lapinq.commands.console.json_output import json_flag, print_json
+from lapinq.commands.console.tables import print_table
+from lapinq_core.command_line.commands import Command
+
+_HEADINGS = ("TASK", "QUEUE", "OPTIONS", "WORKERS")
+_SHOWN_WORKERS = 3
+
+
+@click.command(cls=Command)
+@json_flag
+@api_flags
+def registered(as_json: bool, **given: object) -> None:
+    """List the tasks that living workers have found in their modules.
+
+    A worker looks into the modules of --import when it starts, and into any other when a task of it comes.
+    """
+    with reached(given) as api:
+        found = api.get("/api/v1/registered")
+    if as_json:
+        print_json(found)
+        return
+    nothing = (
+        "No living worker knows a task: it finds those of a module with --import, or when one of them comes."
+    )
+    print_table(_HEADINGS, [_row(task) for task in found.value], nothing)
+
+
+def _row(task: Mapping[str, Any]) -> list[object]:
+    workers: list[str] = task["workers"]
+    names = ", ".join(workers[:_SHOWN_WORKERS])
+    more = f" and {len(workers) - _SHOWN_WORKERS} more" if len(workers) > _SHOWN_WORKERS else ""
+    options = " ".join(
+        f"{name}={msgspec.json.encode(value).decode()}" for name, value in task["options"].items()
+    )
+    return [f"{task['module_path']}.{task['task_name']}", task["queue_name"], options, names + more]

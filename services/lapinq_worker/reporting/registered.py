@@ -1,0 +1,52 @@
+"""Tells the fleet which tasks this worker has found in the modules that it imported, at its start and since."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
+from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.fleet import workers
+from lapinq_core.importing import registered_tasks
+from lapinq_core.runtime.loops import run_every
+from lapinq_worker.liveness.membership import Membership
+
+INTERVAL_SECONDS = 2.0
+MAX_TASKS = 1000
+"""A worker with more of them tells the first ones by module and name."""
+
+
+class Registration:
+    """Writes when `modules` has grown, or when the worker has registered again under a new id."""
+
+    def __init__(self, pool: Pool, membership: Membership, modules: Callable[[], Iterable[str]]) -> None:
+        self._pool = pool
+        self._membership = membership
+        self._modules = modules
+        self._told = (membership.id, frozenset[str]())
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await run_every(
+            "registered tasks", self._turn, interval=INTERVAL_SECONDS, stop=stop, expected=is_away
+        )
+
+    async def _turn(self) -> None:
+        known = (self._membership.id, frozenset(self._modules()))
+        if known == self._told or not self._membership.is_member:
+            return
+        worker_id, modules = known
+        found = await asyncio.to_thread(_tasks_in, modules)
+        async with self._pool.connection() as conn:
+            await workers.record_registered(conn, worker_id, found)
+        self._told = known
+
+
+def _tasks_in(modules: Iterable[str]) -> list[Registered]:
+    found = {
+        (task.module_path, task.task_name): task
+        for module in modules
+        if module in sys.modules
+        for task in registered_tasks(module)
+    }
+    return [found[key] for key in sorted(found)][:MAX_TASKS]

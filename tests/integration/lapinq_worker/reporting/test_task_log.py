@@ -84,15 +84,18 @@ def test_a_child_process_logs_the_start_and_says_whose_each_line_is(
     at_desk(database, test)
 
 
-def test_with_the_switch_off_only_what_did_not_complete_is_logged(
+def test_with_the_switch_off_or_info_disabled_only_what_did_not_complete_is_logged(
     database: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def test(desk: Desk) -> None:
-        async with working(database, worker_task_log=False):
-            for function in (tasks.add, tasks.aadd):
-                await desk.ended(await desk.hand_in(function, 1, 1))
-            failed = await desk.hand_in(tasks.afail, "no good", max_retries=0)
-            await desk.ended(failed)
+        for switch, level in ((False, logging.INFO), (True, logging.WARNING)):
+            caplog.clear()
+            caplog.set_level(level, "lapinq.tasks")
+            async with working(database, worker_task_log=switch):
+                for function in (tasks.add, tasks.aadd):
+                    await desk.ended(await desk.hand_in(function, 1, 1))
+                failed = await desk.hand_in(tasks.afail, "no good", max_retries=0)
+                await desk.ended(failed)
             assert told(caplog, "lapinq.tasks", "task_id", "levelname") == [(failed, "ERROR")]
             assert "started" not in capfd.readouterr().err
 

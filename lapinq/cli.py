@@ -18,7 +18,7 @@ _COMMANDS = {
         ),
     },
     "Work with it": {
-        "task": Lazy("lapinq.commands.task:task", "List, show, cancel and requeue tasks."),
+        "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),
         "schedule": Lazy("lapinq.commands.schedule:schedule", "List, show, apply, pause and run schedules."),

@@ -9,6 +9,9 @@ import threading
 import time
 import uuid
 
+BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
+"""A pattern for the start of an id."""
+
 _lock = threading.Lock()
 _last = 0  # 60 bits: 48 of milliseconds, 12 of fractions
 

@@ -171,7 +171,7 @@ def _of_status(task_id: str, found: _Whereabouts) -> tuple[str, str | None]:
                 f"{cause}, then run it again: lapinq task requeue {task_id}",
             )
         case Status.CANCELLED:
-            return f"It was cancelled{ended}.", "Enqueue it again to run it."
+            return f"It was cancelled{ended}.", f"Enqueue it again: lapinq task rerun {task_id}"
         case Status.EXPIRED:
             return (
                 f"Its time to live ended before it started, so it expired{ended}.",

@@ -10,5 +10,7 @@ NO_DATABASE = 3
 """No database was named, and there are no PostgreSQL programs for an embedded one."""
 EMPTY_SETTING = 3
 """A setting that guards something is set but empty."""
+TIMED_OUT = 124
+"""What was waited for did not happen in time."""
 INSISTED = 130
 """After a second signal the stop still took too long."""

@@ -6,6 +6,7 @@ and says the same both ways.
 """
 
 import os
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -15,8 +16,9 @@ from urllib.parse import quote
 import click
 import msgspec
 
+from lapinq._client.calling.answer import TEMPORARY
 from lapinq._client.environment import URL, named_server
-from lapinq.commands.console.failure import Failed, Refused, RefusedValue
+from lapinq.commands.console.failure import Failed, NoAnswer, Refused, RefusedValue
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
@@ -32,6 +34,8 @@ TIMEOUT_SECONDS = 60.0
 BULK_TIMEOUT_SECONDS = 3600.0
 """For calls that change many tasks and answer at the end."""
 _LOCAL_POOL_SIZE = 2
+_REPEAT_PAUSES = (0.2, 0.5, 1.0, 2.0)
+"""Pauses before a request is repeated, in seconds."""
 
 api_flags = section(
     "Server",
@@ -88,7 +92,7 @@ class Api:
         timeout: float = TIMEOUT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Sends the request. Raises `Refused` for an answer of 400 and above, `Failed` without an answer."""
+        """Sends the request. Raises `Refused` for an answer of 400 and above, `NoAnswer` without one."""
         given = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
         content = None if body is None else msgspec.json.encode(body)
         return _answer(self.send(method, path, given, content, timeout=timeout, headers=headers))
@@ -103,7 +107,7 @@ class Api:
         timeout: float = TIMEOUT_SECONDS,
         headers: Mapping[str, str] | None = None,
     ) -> "httpx.Response":
-        """Sends the request, with JSON as its content, and returns any answer. Raises `Failed` without one."""
+        """Sends the request, with JSON as its content, and returns any answer. Raises `NoAnswer` without one."""
         import httpx
 
         declared = {"content-type": "application/json"} if content is not None else {}
@@ -117,9 +121,24 @@ class Api:
                 timeout=httpx.Timeout(timeout, connect=CONNECT_TIMEOUT_SECONDS),
             )
         except httpx.HTTPError as error:
-            raise Failed(
-                f"no answer from {self._client.base_url}: {str(error) or type(error).__name__}"
+            raise NoAnswer(
+                f"no answer from {self._client.base_url}: {str(error) or type(error).__name__}",
+                may_have_arrived=not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)),
             ) from error
+
+    def post_once(self, path: str, body: Mapping[str, object], key: str) -> Answer:
+        """Posts under an idempotency key; again, if the request may have been carried out without an answer."""
+        for pause in _REPEAT_PAUSES:
+            try:
+                return self.call("POST", path, body=body, headers={"idempotency-key": key})
+            except NoAnswer as error:
+                if not error.may_have_arrived:
+                    raise
+            except Refused as error:
+                if error.status not in TEMPORARY:
+                    raise
+            time.sleep(pause)
+        return self.call("POST", path, body=body, headers={"idempotency-key": key})
 
 
 def path(template: str, *names: str) -> str:
@@ -186,7 +205,8 @@ def _answer(response: "httpx.Response") -> Answer:
     if not response.is_success:
         said = _error(response.text) if is_json else None
         if said is None:
-            raise Failed(
+            kind = NoAnswer if response.status_code in TEMPORARY else Failed
+            raise kind(
                 f"{response.url} answered {response.status_code} without an error of lapinq: is it a lapinq server?"
             )
         if response.status_code == HTTPStatus.UNAUTHORIZED:

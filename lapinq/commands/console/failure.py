@@ -14,6 +14,14 @@ class Failed(click.ClickException):
     exit_code = exits.FAILED
 
 
+class NoAnswer(Failed):
+    """Nobody answered a request; `may_have_arrived` unless it was never sent."""
+
+    def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_arrived = may_have_arrived
+
+
 class Refused(Failed):
     """The API refused a request, with `status`."""
 

@@ -17,6 +17,8 @@ limit_flag = click.option(
     help="Maximum number to show.",
 )
 
+_ID_WIDTH = 36
+
 STYLES = {
     "completed": "green",
     "alive": "green",
@@ -38,16 +40,35 @@ STYLES = {
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], nothing: str) -> None:
     """Prints `rows`, one per line; None is an empty cell. `nothing` says on standard error that there are none."""
-    if not rows:
+    if rows:
+        Table(headings).print(rows)
+    else:
         click.echo(nothing, err=True)
-        return
-    cells = [["" if cell is None else plain(str(cell)).replace("\n", " ") for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        _print_rich(headings, cells)
-        return
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    for row in cells:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+class Table:
+    """A table that is printed page by page, under one line of headings. Columns only get wider."""
+
+    def __init__(self, headings: Sequence[str]) -> None:
+        self._headings = headings
+        self._widths = [0] * len(headings)
+        self.is_empty = True
+
+    def print(self, rows: Sequence[Sequence[object]]) -> None:
+        if not rows:
+            return
+        cells = [
+            ["" if cell is None else plain(str(cell)).replace("\n", " ") for cell in row] for row in rows
+        ]
+        longest = [max(len(row[column]) for row in cells) for column in range(len(self._widths))]
+        self._widths = [max(both) for both in zip(self._widths, longest, strict=True)]
+        if sys.stdout.isatty():
+            _print_rich(self._headings, cells, self._widths, has_header=self.is_empty)
+        else:
+            for row in cells:
+                padded = (f"{cell:<{width}}" for cell, width in zip(row, self._widths, strict=True))
+                click.echo("  ".join(padded).rstrip())
+        self.is_empty = False
 
 
 def print_more(found: Answer) -> None:
@@ -56,12 +77,24 @@ def print_more(found: Answer) -> None:
         click.echo("there are more; raise --limit to see them")
 
 
-def _print_rich(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _print_rich(
+    headings: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], *, has_header: bool
+) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    console = Console(highlight=False)
+    fits = sum(widths) + 2 * len(widths) <= console.width
+    # Ids, in the first column, stay whole to be copied where others wrap.
+    columns = [
+        Column(
+            heading, min_width=width if fits else None, no_wrap=not n and width <= _ID_WIDTH, overflow="fold"
+        )
+        for n, (heading, width) in enumerate(zip(headings, widths, strict=True))
+    ]
+    table = RichTable(*columns, box=None, pad_edge=False, header_style="bold", show_header=has_header)
     for row in cells:
         table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in row))
-    Console(highlight=False).print(table)
+    console.print(table)

@@ -1,6 +1,60 @@
 """Times as people read them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.interval import MAX_SECONDS, read_interval
+
+
+class _Moment(click.ParamType[str]):
+    """A time as the API reads it; UTC without an offset."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            at = datetime.fromisoformat(str(value))
+            return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            self.fail(self.refusal(str(value)), param, ctx)
+
+    def refusal(self, text: str) -> str:
+        return f"{text!r} is not a time such as 2030-01-31T12:00, in UTC without an offset"
+
+
+class _PastMoment(_Moment):
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return (datetime.now(UTC) - timedelta(seconds=read_interval(str(value)))).isoformat()
+        except InvalidValue:
+            return super().convert(value, param, ctx)
+
+    def refusal(self, text: str) -> str:
+        return f"{text!r} is neither a time ago such as 30m, 2h or 1d nor a time such as 2030-01-31T12:00"
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as a number or as an interval."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value)
+        try:
+            seconds = float(text) if text[-1:].isdigit() else float(read_interval(text))
+        except (ValueError, InvalidValue):
+            seconds = -1.0
+        if not 0 <= seconds <= MAX_SECONDS:
+            self.fail(f"{text!r} is not a duration such as 90, 30s, 15m, 1h30m or 2d", param, ctx)
+        return seconds
+
+
+MOMENT = _Moment()
+PAST_MOMENT = _PastMoment()
+"""A time, or how long ago it was."""
+DURATION = Duration()
 
 
 def utc(moment: datetime) -> str:

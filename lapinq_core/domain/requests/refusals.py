@@ -11,6 +11,7 @@ KEY_IN_PROGRESS = "another request with the same Idempotency-Key is in progress"
 KEY_REUSED = "the Idempotency-Key was used for a different request within 24 hours"
 UNKNOWN_TASK = "there is no task with this id"
 NOT_FINISHED = "task not finished"
+STILL_RUNNING = "the task is running: use DELETE with ?running=true to ask it to stop"
 MOVING = "the task changed its status at every try; try again"
 _MAX_SHOWN = 200
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -47,7 +48,7 @@ def not_cancelled(status: Status | None, *, also_running: bool) -> str:
         wanted = "pending or running" if also_running else "pending"
         return only(wanted, "cancelled", status)
     if status is Status.RUNNING and not also_running:
-        return "the task is running: use DELETE with ?running=true to ask it to stop"
+        return STILL_RUNNING
     return MOVING
 
 

@@ -7,7 +7,6 @@ import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
 from lapinq_api.operations.filters.task_values import (
-    BEGIN_OF_ID,
     CURSOR,
     MAX_TEXT,
     check_kind,
@@ -19,6 +18,7 @@ from lapinq_api.operations.filters.task_values import (
 )
 from lapinq_api.operations.paging import LIMIT, cursor_parameter
 from lapinq_api.wire.query import moment
+from lapinq_core.domain.ids import BEGIN_OF_ID
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name

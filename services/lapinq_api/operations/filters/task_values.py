@@ -6,12 +6,11 @@ from uuid import UUID
 
 from lapinq_api.operations.paging import wrong_cursor
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.ids import BEGIN_OF_ID
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.filters import containing
 
 MAX_TEXT = 1000
-BEGIN_OF_ID = "X{1,8}|X{8}(-X{4}){0,2}-X{0,4}|X{8}(-X{4}){3}-X{0,12}".replace("X", "[0-9a-fA-F]")
-"""A pattern for the start of an id."""
 CURSOR = "[A-Za-z0-9_-]{22}"
 """A pattern for a cursor."""
 

@@ -51,7 +51,7 @@ def test_the_result_of_a_final_task_is_an_object_and_else_not_finished(
 
 
 def test_why_explains_every_status_with_its_remedy(api: httpx.Client, made: dict[Status, str]) -> None:
-    failed = made[Status.FAILED]
+    failed, cancelled = made[Status.FAILED], made[Status.CANCELLED]
     cases: dict[Status, tuple[str, str, str | None]] = {
         Status.PENDING: ("waiting", r"It waits for its turn\. It is next in its queue\.", None),
         Status.RUNNING: ("running", r"Worker tester runs it since .* UTC \(attempt 1\)\.", None),
@@ -61,7 +61,11 @@ def test_why_explains_every_status_with_its_remedy(api: httpx.Client, made: dict
             r"It failed at .* UTC after 1 attempt \(ValueError: no\)\.",
             f"Fix the cause, then run it again: lapinq task requeue {failed}",
         ),
-        Status.CANCELLED: ("cancelled", r"It was cancelled at .* UTC\.", "Enqueue it again to run it."),
+        Status.CANCELLED: (
+            "cancelled",
+            r"It was cancelled at .* UTC\.",
+            f"Enqueue it again: lapinq task rerun {cancelled}",
+        ),
         Status.EXPIRED: (
             "expired",
             r"Its time to live ended before it started, so it expired at .* UTC\.",

@@ -1,0 +1,1 @@
+"""`lapinq task`: lists, shows, enqueues, waits for and changes tasks."""

@@ -1,0 +1,77 @@
+"""`lapinq task enqueue` and `lapinq task rerun`."""
+
+import sys
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
+from lapinq.commands.console.json_output import json_flag, json_of, print_json
+from lapinq.commands.tasks.named import TASK, given_ids, task_ids
+from lapinq.commands.tasks.new_task import FUNCTION, add_arguments, taken_fields, taken_key, task_flags
+from lapinq.commands.tasks.one_by_one import change_each
+from lapinq.commands.tasks.waiting import await_tasks, wait_flag
+from lapinq_core.command_line.commands import Command
+
+_ARGUMENTS = (
+    "ARGUMENTS are VALUE or NAME=VALUE. A VALUE is JSON, or else text."
+    " Put -- before one that begins with a dash."
+)
+
+
+@click.command(cls=Command, epilog=_ARGUMENTS)
+@click.argument("function", type=FUNCTION, metavar="MODULE:FUNCTION")
+@click.argument("arguments", nargs=-1, metavar="[ARGUMENTS]...")
+@wait_flag
+@task_flags
+@json_flag
+@api_flags
+def enqueue(
+    function: tuple[str, str], arguments: tuple[str, ...], wait: float | None, as_json: bool, **given: Any
+) -> None:
+    """Enqueue a task and print its id, or with --wait its result."""
+    fields = taken_fields(given)
+    add_arguments(fields, arguments)
+    key = taken_key(given)
+    module_path, task_name = function
+    if wait is not None and fields.get("ttl_seconds") == 0:
+        raise click.UsageError("--wait needs a task with a result: --ttl 0 leaves none")
+    with reached(given) as api:
+        answer = api.post_once(
+            "/api/v1/enqueue", {"task_name": task_name, "module_path": module_path, **fields}, key
+        )
+        task_id: str | None = answer.value["task_id"]
+        if wait is not None and task_id is not None:
+            click.echo(f"enqueued {task_id}", err=True)
+            [ended], code = await_tasks(api, [task_id], wait, prints=not as_json)
+            if as_json:
+                click.echo(json_of(ended))
+            sys.exit(code)
+    if as_json:
+        print_json(answer)
+    elif task_id is None:
+        click.echo("enqueued; a fire-and-forget task has no id", err=True)
+    else:
+        click.echo(task_id)
+
+
+@click.command(cls=Command, epilog="ID may be the beginning of an id, or - for ids from standard input.")
+@task_ids
+@task_flags
+@json_flag
+@api_flags
+def rerun(task_ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Enqueue tasks again, as new ones with the changes that flags make, and print their ids."""
+    fields = taken_fields(given)
+    key = taken_key(given)
+    ids = given_ids(task_ids)
+
+    def one(api: Api, which: str) -> tuple[Answer, str]:
+        # A key is for one request: each task gets its own.
+        answer = api.post_once(
+            f"{path(TASK, which)}/rerun", fields, key if len(ids) == 1 else f"{key} {which}"
+        )
+        return answer, answer.value["task_id"] or "enqueued; a fire-and-forget task has no id"
+
+    with reached(given) as api:
+        change_each(api, ids, one, as_json=as_json)

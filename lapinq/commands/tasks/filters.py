@@ -1,0 +1,63 @@
+"""The flags that choose tasks, and the query that they make of the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import Api
+from lapinq.commands.console.times import PAST_MOMENT
+from lapinq.commands.console.worker_choice import chosen
+from lapinq_core.command_line.sections import section
+from lapinq_core.domain.tasks.state import Status
+
+Filters = dict[str, str]
+
+
+def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """All filters; with `statuses`, tasks of one of these alone can be chosen. `taken` takes them."""
+    return section(
+        "Filters",
+        click.option("--queue", "-q", help="Only tasks of this queue."),
+        click.option(
+            "--status",
+            "-s",
+            type=click.Choice([status.value for status in statuses or Status]),
+            help="Only tasks with this status.",
+        ),
+        click.option("--name", "-n", help="Only tasks with exactly this name."),
+        click.option("--task-name", help="Only tasks with this in their name, ignoring case."),
+        click.option(
+            "--since", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued since: 2h, or a time."
+        ),
+        click.option(
+            "--until", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued before: 2h, or a time."
+        ),
+        click.option("--error", help="Only tasks with this in their error, ignoring case."),
+        click.option(
+            "--error-kind", help="Only tasks with this first line of the error; * for numbers and ids."
+        ),
+        click.option("--args", help="Only tasks with this in their positional arguments, as JSON."),
+        click.option("--result", help="Only tasks with this in their result, as JSON."),
+        click.option("--worker", help="Only tasks that this worker runs or ran last: its name or id."),
+        click.option("--id", help="Only tasks whose id begins with this."),
+    )
+
+
+_NAMES = (
+    "queue", "status", "name", "task_name", "since", "until", "error", "error_kind", "args", "result", "worker", "id",
+)  # fmt: skip
+
+
+def taken(given: dict[str, Any]) -> Filters:
+    """Takes the filters out of the values of flags."""
+    values = {name: given.pop(name) for name in _NAMES}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def query_of(api: Api, filters: Filters) -> Filters:
+    """The query for the API, which knows workers by id alone."""
+    if "worker" not in filters:
+        return filters
+    [(worker_id, _)] = chosen(api, [filters["worker"]])
+    return {**filters, "worker": worker_id}

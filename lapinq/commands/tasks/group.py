@@ -1,0 +1,20 @@
+"""The group of commands `lapinq task`."""
+
+import click
+
+from lapinq.commands.tasks.changing import cancel, delete, requeue, run
+from lapinq.commands.tasks.enqueueing import enqueue, rerun
+from lapinq.commands.tasks.listing import list_tasks
+from lapinq.commands.tasks.logs import logs
+from lapinq.commands.tasks.showing import get, why
+from lapinq.commands.tasks.waiting import wait
+from lapinq_core.command_line.commands import Group
+
+
+@click.group(cls=Group)
+def task() -> None:
+    """List, show, enqueue, await and change tasks."""
+
+
+for _command in (list_tasks, get, why, logs, enqueue, wait, cancel, requeue, run, rerun, delete):
+    task.add_command(_command)

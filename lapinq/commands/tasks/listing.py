@@ -1,0 +1,100 @@
+"""`lapinq task list`."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from lapinq.commands.console.api import Api, api_flags, reached
+from lapinq.commands.console.json_output import json_flag
+from lapinq.commands.console.tables import Table
+from lapinq.commands.console.terminal import json_text
+from lapinq.commands.console.times import utc_text
+from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
+from lapinq.commands.tasks.named import TASKS
+from lapinq_core.command_line.commands import Command
+from lapinq_core.domain.tasks.state import Status
+
+_PAGE = 1000
+_HEADINGS = ("ID", "STATUS", "QUEUE", "TASK", "ENQUEUED")
+_MAX_ERROR = 100
+
+
+@click.command("list", cls=Command)
+@filter_flags()
+@click.option(
+    "--limit", "-l", type=click.IntRange(1), default=50, show_default=True, help="Maximum number to show."
+)
+@click.option("--all", "-a", "every", is_flag=True, help="Show all, whatever their number.")
+@click.option("--ids", is_flag=True, help="Print only the ids, for other commands to read.")
+@json_flag
+@api_flags
+def list_tasks(limit: int, every: bool, ids: bool, as_json: bool, **given: Any) -> None:
+    """List tasks, newest first."""
+    if ids and as_json:
+        raise click.UsageError("give --ids or --json, not both")
+    filters = taken(given)
+    with reached(given) as api:
+        pages = Pages(api, query_of(api, filters), None if every else limit)
+        if as_json:
+            _print_json(pages)
+        elif ids:
+            for _, tasks in pages:
+                for task in tasks:
+                    click.echo(task["id"])
+        else:
+            _print_table(pages, has_errors="error" in filters or filters.get("status") == Status.FAILED)
+    if pages.has_more:
+        click.echo("there are more: raise --limit, or give --all", err=True)
+
+
+class Pages:
+    """The pages of a list, each fetched when it is wanted: the API's text and the tasks in it, at most `limit`."""
+
+    def __init__(self, api: Api, query: Filters, limit: int | None) -> None:
+        self._api = api
+        self._query = query
+        self._limit = limit
+        self.has_more = False
+        """Whether there are more tasks than `limit`, at the end."""
+
+    def __iter__(self) -> Iterator[tuple[str, list[Any]]]:
+        left = self._limit
+        cursor: str | None = None
+        while True:
+            page = self._api.get(TASKS, **self._query, limit=min(left or _PAGE, _PAGE), cursor=cursor)
+            tasks: list[Any] = page.value
+            yield page.text, tasks
+            cursor = page.next_cursor
+            left = None if left is None else left - len(tasks)
+            if cursor is None or left == 0:
+                self.has_more = cursor is not None
+                return
+
+
+def _print_json(pages: Pages) -> None:
+    """One array, page after page."""
+    begin = "["
+    for text, tasks in pages:
+        if tasks:
+            click.echo(begin + json_text(text.strip()[1:-1]), nl=False)
+            begin = ",\n "
+    click.echo("]" if begin != "[" else "[]")
+
+
+def _print_table(pages: Pages, *, has_errors: bool) -> None:
+    table = Table((*_HEADINGS, "ERROR") if has_errors else _HEADINGS)
+    for _, tasks in pages:
+        table.print([_row(task, has_errors=has_errors) for task in tasks])
+    if table.is_empty:
+        click.echo("There are no such tasks.", err=True)
+
+
+def _row(task: Mapping[str, Any], *, has_errors: bool) -> list[object]:
+    row: list[object] = [task[name] for name in ("id", "status", "queue_name", "task_name")]
+    row.append(utc_text(task["created_at"]) if sys.stdout.isatty() else task["created_at"])
+    if has_errors:
+        lines = (task["error"] or "").splitlines()
+        row.append(lines[0][:_MAX_ERROR] if lines else None)
+    return row

@@ -1,0 +1,148 @@
+"""The flags that describe a new task, and its arguments on the command line, as fields of the API."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import msgspec
+
+from lapinq._client.entries.idempotency_key import check_idempotency_key
+from lapinq.commands.console.times import DURATION, MOMENT
+from lapinq_core.command_line.sections import section
+from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.tasks.chosen_id import key_of
+
+
+class _Json(click.ParamType[msgspec.Raw]):
+    name = "json"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> msgspec.Raw:
+        try:
+            return _json(str(value))
+        except msgspec.DecodeError as error:
+            self.fail(f"{value!r} is not JSON: {error}", param, ctx)
+
+
+class _Function(click.ParamType[tuple[str, str]]):
+    """The module and the name of a task's function."""
+
+    name = "function"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        text = str(value)
+        module, colon, name = text.partition(":")
+        if "/" in module or module.endswith(".py"):
+            dotted = module.removesuffix(".py").strip("./").replace("/", ".")
+            self.fail(f"{text!r} names a file: name the module, {dotted}:{name or 'FUNCTION'}", param, ctx)
+        if not (module and colon and name):
+            before, _, last = text.strip(":").rpartition(".")
+            meant = f": do you mean {before}:{last}?" if before and last else ", such as shop.tasks:send_mail"
+            self.fail(f"{text!r} is not MODULE:FUNCTION{meant}", param, ctx)
+        return module, name
+
+
+class _Key(click.ParamType[str]):
+    name = "key"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            check_idempotency_key(value)
+        except ValueError as error:
+            self.fail(str(error).removeprefix("idempotency_key "), param, ctx)
+        return str(value)
+
+
+FUNCTION = _Function()
+_JSON = _Json()
+
+task_flags = section(
+    "Task",
+    click.option("--queue", "-q", "queue_name", metavar="NAME", help="Its queue."),
+    click.option("--args", type=_JSON, metavar="JSON", help="All positional arguments, as a JSON array."),
+    click.option("--kwargs", type=_JSON, metavar="JSON", help="All keyword arguments, as a JSON object."),
+    click.option("--priority", "-p", type=int, help="Higher runs first."),
+    click.option("--at", type=MOMENT, metavar="TIME", help="Earliest start; UTC without an offset."),
+    click.option(
+        "--in", "delay", type=DURATION, metavar="DURATION", help="Earliest start from now, such as 15m."
+    ),
+    click.option("--max-retries", type=int, help="Retries after the first attempt."),
+    click.option("--retry-delay", type=DURATION, metavar="DURATION", help="Time before a retry."),
+    click.option(
+        "--retry-backoff/--no-retry-backoff",
+        default=None,
+        help="Whether to double the delay with each retry.",
+    ),
+    click.option(
+        "--ttl", "ttl_seconds", type=DURATION, metavar="DURATION", help="Time to live, from now on."
+    ),
+    click.option(
+        "--timeout", "timeout_seconds", type=DURATION, metavar="DURATION", help="Time limit of an attempt."
+    ),
+    click.option("--metadata", type=_JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
+    click.option("--webhook", "webhook_url", metavar="URL", help="Called when it completes or fails."),
+    click.option("--key", type=_Key(), help="Idempotency key: enqueue once, however often this is repeated."),
+)
+"""`taken_fields` and `taken_key` take them."""
+
+_FIELDS = (
+    "queue_name", "args", "kwargs", "priority", "max_retries", "retry_delay", "retry_backoff", "ttl_seconds",
+    "timeout_seconds", "metadata", "webhook_url",
+)  # fmt: skip
+
+
+def taken_fields(given: dict[str, Any]) -> dict[str, object]:
+    """Takes the fields of the task out of the values of flags."""
+    fields = {name: given.pop(name) for name in _FIELDS}
+    at, delay = given.pop("at"), given.pop("delay")
+    if at is not None and delay is not None:
+        raise click.UsageError("give --at or --in, not both")
+    if delay is not None:
+        at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat()
+    fields["scheduled_at"] = at
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def taken_key(given: dict[str, Any]) -> str:
+    """The key that is given, or one for this call alone."""
+    return given.pop("key") or key_of(new_id())
+
+
+def add_arguments(fields: dict[str, object], words: Sequence[str]) -> None:
+    """Adds the arguments of the function that `words` are: VALUE or NAME=VALUE, as JSON or as text."""
+    positional: list[object] = []
+    named: dict[str, object] = {}
+    for word in words:
+        if (found := _NAMED.fullmatch(word)) is None:
+            positional.append(_value(word))
+        elif found[1] in named:
+            raise click.UsageError(f"{found[1]}= is given twice")
+        else:
+            named[found[1]] = _value(found[2])
+    for name, values in (("args", positional), ("kwargs", named)):
+        if values and name in fields:
+            raise click.UsageError(f"give arguments after the function or as --{name}, not both")
+        if values:
+            fields[name] = values
+
+
+def _value(text: str) -> object:
+    try:
+        return _json(text)
+    except msgspec.DecodeError as error:
+        if text[:1] not in _BEGINS_JSON:
+            return text
+        raise click.UsageError(f"{text!r} begins like JSON, but is not: {error}") from error
+
+
+def _json(text: str) -> msgspec.Raw:
+    """JSON as it was typed: numbers keep their digits."""
+    msgspec.json.decode(text)
+    return msgspec.Raw(text.encode())
+
+
+_NAMED = re.compile(r"([^\W\d]\w*)=(.*)", re.DOTALL)
+_BEGINS_JSON = ("[", "{", '"')

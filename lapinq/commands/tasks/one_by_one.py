@@ -1,0 +1,55 @@
+"""Changes tasks one by one, each whether or not another was refused."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+
+from lapinq.commands.console.api import Answer, Api
+from lapinq.commands.console.failure import Failed, NoAnswer, Refused
+from lapinq.commands.console.json_output import json_array
+from lapinq.commands.tasks.named import whole_id
+from lapinq_core.domain.requests.refusals import UNKNOWN_TASK
+from lapinq_core.runtime import exits
+
+Change = Callable[[Api, str], tuple[Answer, str]]
+"""Changes the task with this id; returns the API's answer, and what to print."""
+
+
+def change_each(api: Api, texts: Sequence[str], change: Change, *, as_json: bool) -> None:
+    """Ends the command with an error at the end if a task could not be changed, and at once if nobody answers.
+
+    `texts` are ids or their beginnings.
+    """
+    answers: list[Answer] = []
+    failed = False
+    try:
+        for text in texts:
+            try:
+                answer, said = change(api, whole_id(api, text))
+            except NoAnswer:
+                raise
+            except Failed as error:
+                told = about(text, error)
+                if len(texts) == 1:
+                    raise told from error
+                click.echo(f"Error: {told.message}", err=True)
+                failed = True
+                continue
+            answers.append(answer)
+            if not as_json:
+                click.echo(said)
+    finally:
+        if as_json and (answers or len(texts) != 1):
+            click.echo(json_array(answers))
+    if failed:
+        sys.exit(exits.FAILED)
+
+
+def about(text: str, error: Failed) -> Failed:
+    """The same error with the id of the task that the API leaves out."""
+    if not isinstance(error, Refused):
+        return error
+    if error.message == UNKNOWN_TASK:
+        return Failed(f"no task {text}")
+    return type(error)(f"task {text}: {error.message}", error.status)

@@ -1,5 +1,7 @@
 """`lapinq queue`: shows, limits, pauses and empties queues."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -9,6 +11,7 @@ from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.json_output import json_flag, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text, plain
+from lapinq.commands.console.times import span
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.tasks.state import FINAL, Status
 
@@ -37,12 +40,14 @@ def queue() -> None:
 def list_queues(as_json: bool, **given: object) -> None:
     """List the queues that have tasks or are paused, with their tasks by status."""
     with reached(given) as api:
-        found = api.get("/api/v1/queues")
+        found = api.get("/api/v1/queues", details=True)
     if as_json:
         print_json(found)
         return
-    rows = [[one["queue_name"], *(one[status] for status in _COUNTS)] for one in found.value]
-    print_table(["QUEUE", *(status.upper() for status in _COUNTS)], rows, "There are no queues yet.")
+    now = datetime.now(UTC)
+    rows = [_row(one, now) for one in found.value]
+    headings = ["QUEUE", *(status.upper() for status in _COUNTS), "WAITING", "PAUSED"]
+    print_table(headings, rows, "There are no queues yet.")
 
 
 @queue.command()
@@ -50,7 +55,7 @@ def list_queues(as_json: bool, **given: object) -> None:
 @json_flag
 @api_flags
 def show(name: str, as_json: bool, **given: object) -> None:
-    """Show a queue: its tasks by status, its limit, and whether it is paused, by whom and why."""
+    """Show a queue: its tasks by status, its limit and workers, and whether it is paused, by whom and why."""
     with reached(given) as api:
         found = api.get(path(_QUEUE, name))
     if as_json:
@@ -136,6 +141,16 @@ def purge(
                 confirm(f"Delete {count} {what}?", is_sure=is_sure)
         deleted = _delete(api, chosen, is_dry=False)
     print_done(deleted, f"deleted {deleted.value['deleted']} {what}", as_json=as_json)
+
+
+def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
+    since, paused = one["waiting_since"], one["paused_at"] is not None
+    return [
+        one["queue_name"],
+        *(one[status] for status in _COUNTS),
+        None if since is None else span((now - datetime.fromisoformat(since)).total_seconds()),
+        f"paused by {one['paused_by']}" if paused else None,
+    ]
 
 
 def _delete(api: Api, chosen: dict[str, str | None], *, is_dry: bool) -> Answer:

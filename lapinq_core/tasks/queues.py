@@ -12,6 +12,9 @@ from lapinq_core.people.audit import Author
 
 _PACKAGE = "lapinq_core.tasks"
 
+MAX_LISTED = 500
+ALL = 2**31 - 1
+"""As a limit."""
 MAX_REASON = 1000
 """Characters in the reason for a pause."""
 
@@ -39,8 +42,13 @@ class QueuePolicy(msgspec.Struct, frozen=True):
 
 
 class QueueDetails(QueueState, frozen=True):
-    """A queue with its policy."""
+    """A queue with its policy. `workers` are the names of the living workers that claim its tasks.
 
+    `waiting_since` is when its first ready task was enqueued or became due; null without any.
+    """
+
+    waiting_since: datetime | None
+    workers: list[str]
     policy: QueuePolicy
 
 
@@ -56,13 +64,16 @@ class QueueOrder(StrEnum):
 
 
 class QueueLine(QueueState, frozen=True):
-    """A queue in a list. `first_at` is when its first ready task was enqueued or became due; None without any."""
+    """A queue in a list. `waiting_since` is when its first ready task was enqueued or became due; None without any."""
 
-    first_at: datetime | None
+    waiting_since: datetime | None
 
 
 async def list_queues(
-    conn: psycopg.AsyncConnection, part: str = "", order: QueueOrder = QueueOrder.NAME, limit: int = 500
+    conn: psycopg.AsyncConnection,
+    part: str = "",
+    order: QueueOrder = QueueOrder.NAME,
+    limit: int = MAX_LISTED,
 ) -> tuple[list[QueueLine], int]:
     """The first `limit` queues that have tasks or are paused and whose name contains `part`, ignoring case.
 
@@ -78,9 +89,9 @@ async def get_queue(conn: psycopg.AsyncConnection, queue: str) -> QueueDetails |
     row = await (await conn.execute(sql(_PACKAGE, "get_queue"), {"queue": queue}, prepare=True)).fetchone()
     if row is None:
         return None
-    *counts, max_running = row
-    state = QueueState(*counts)
-    return QueueDetails(*counts, policy=QueuePolicy(max_running, state.running))
+    *details, max_running = row
+    running: int = row[2]
+    return QueueDetails(*details, policy=QueuePolicy(max_running, running))
 
 
 async def limit_running(

@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from lapinq.commands.console.terminal import field_text, plain
-from lapinq.commands.console.times import utc, utc_text
+from lapinq.commands.console.times import span, utc, utc_text
 from lapinq_core.domain.schedules.schedule import Definition, When, when
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 from lapinq_core.schedules.comparing import Action, Step
-
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def schedule_row(schedule: Mapping[str, Any], now: datetime) -> list[object]:
@@ -76,13 +74,8 @@ def time_line(moment: datetime, timezone: str, now: datetime) -> str:
 
 def in_text(moment: datetime, now: datetime) -> str:
     """Such as "in 5 m" or "in 2 d 3 h"; "now" if it is due."""
-    left = max(0, int((moment - now).total_seconds()))
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        number, left = divmod(left, size)
-        if number > 0:
-            parts.append(f"{number} {unit}")
-    return f"in {' '.join(parts[:2])}" if parts else "now"
+    seconds = (moment - now).total_seconds()
+    return f"in {span(seconds)}" if seconds >= 1 else "now"
 
 
 def steps_text(steps: Sequence[Step], *, is_dry: bool) -> str:

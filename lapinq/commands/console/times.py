@@ -56,6 +56,19 @@ PAST_MOMENT = _PastMoment()
 """A time, or how long ago it was."""
 DURATION = Duration()
 
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def span(seconds: float) -> str:
+    """Such as "5 m" or "2 d 3 h"; "0 s" for less than a second."""
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for unit, size in _UNITS:
+        number, left = divmod(left, size)
+        if number > 0:
+            parts.append(f"{number} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
 
 def utc(moment: datetime) -> str:
     """To the second, in UTC."""

@@ -1,5 +1,7 @@
--- Tasks of one queue by status, exact, and whether it is paused or limited. No row for a queue without tasks
--- that was never either. The cost grows with the unfolded deltas and the running tasks. Locks nothing.
+-- Tasks of one queue by status, exact, whether it is paused or limited, since when its first ready task waits, and the
+-- names of the living workers that claim its tasks. No row for a queue without tasks that was never paused or limited.
+-- The cost grows with the unfolded deltas, the running tasks and the workers. Locks nothing.
+-- Relies on lapinq_ready_claim and lapinq_tasks_pkey for the first ready task.
 SELECT counted.name,
        counted.pending,
        counted.running,
@@ -10,6 +12,20 @@ SELECT counted.name,
        q.paused_at,
        q.paused_by,
        q.pause_reason,
+       (SELECT greatest(t.created_at, t.scheduled_at)
+          FROM (SELECT r.id
+                  FROM lapinq_ready r
+                 WHERE r.queue_name = %(queue)s::text
+                 ORDER BY r.queue_name, r.rank, r.seq
+                 LIMIT 1) AS head
+          JOIN lapinq_tasks t ON t.id = head.id),
+       ARRAY(SELECT w.name
+               FROM lapinq_workers w
+              WHERE w.dead_at IS NULL
+                AND w.beat_at >= lapinq_now() - w.lease_seconds * interval '1 second'
+                AND NOT w.is_quiet
+                AND (w.queues IS NULL OR %(queue)s::text = ANY (w.queues))
+              ORDER BY w.name),
        q.max_running
   FROM (SELECT %(queue)s::text AS name,
                coalesce(sum(pending), 0)::bigint AS pending,

@@ -1,5 +1,5 @@
 -- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, sorted as
--- asked, at most `limit`, each with how many match. Counts are exact; `first_at` is when the first ready task was
+-- asked, at most `limit`, each with how many match. Counts are exact; `waiting_since` is when the first ready task was
 -- enqueued or became due. The cost grows with the unfolded deltas, the running tasks and the queues.
 -- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one probe per listed queue.
 WITH counted AS (

@@ -4,8 +4,10 @@ A queue name may contain any printable character, also a slash, so the name is t
 `%2F` before we see it. Names that clients or proxies resolve, such as `..`, cannot be reached.
 """
 
+from datetime import datetime
 from http import HTTPStatus
 
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,16 +15,17 @@ from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.bodies.pause_request import PauseRequest, read_reason
 from lapinq_api.operations.bodies.queue_policy import PolicyChange, read_max_running
 from lapinq_api.operations.body import read_json, read_json_if_any, read_no_fields
-from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
 from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks import inspect, queues
 from lapinq_core.tasks.inspect import QueueCounts
-from lapinq_core.tasks.queues import QueueDetails
+from lapinq_core.tasks.queues import QueueDetails, QueueOrder
 
 QUEUE = Parameter(
     name="name",
@@ -32,8 +35,20 @@ QUEUE = Parameter(
 )
 
 
+class ListedQueue(QueueCounts, frozen=True):
+    """How many tasks of a queue have each status. The other fields only come with `details`."""
+
+    paused_at: datetime | UnsetType | None = UNSET
+    paused_by: str | UnsetType | None = UNSET
+    pause_reason: str | UnsetType | None = UNSET
+    waiting_since: datetime | UnsetType | None = UNSET
+
+
 async def list_queues(state: State, request: Request) -> Response:
-    return Json(await state.database.scan(inspect.count_queues))
+    if not flag("details", query_of(request).get("details")):
+        return Json(await state.database.scan(inspect.count_queues))
+    found, _ = await state.database.scan(queues.list_queues, "", QueueOrder.NAME, queues.ALL)
+    return Json(found)
 
 
 async def get_queue(state: State, request: Request) -> Response:
@@ -99,7 +114,17 @@ OPERATIONS = (
         needs=Needs.READ,
         tag="queues",
         summary="Count tasks by queue and status",
-        answers={200: Answer(description="All queues that have tasks.", body=list[QueueCounts])},
+        parameters=(
+            Parameter(
+                name="details",
+                description=(
+                    "Also say which queues are paused, by whom and why, and since when the first ready task waits."
+                    " Then paused queues without tasks are listed, too."
+                ),
+                schema={"type": "boolean", "default": False},
+            ),
+        ),
+        answers={200: Answer(description="All queues that have tasks.", body=list[ListedQueue])},
     ),
     Operation(
         method="POST",

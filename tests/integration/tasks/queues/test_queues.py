@@ -1,17 +1,30 @@
 """Pausing and resuming a queue, and what is told of it."""
 
+import msgspec
+
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueDetails, QueuePolicy
+from tests.integration.lookup.test_measure import make_older
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
+from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue
 
 
 def _active(name: str, pending: int = 0) -> QueueDetails:
     """A queue without limits that is not paused, and in which nothing runs."""
-    return QueueDetails(name, pending, 0, 0, 0, 0, 0, None, None, None, policy=QueuePolicy(None, 0))
+    return _details(name, pending, 0, 0, 0, 0, 0)
+
+
+def _details(name: str, pending: int, running: int, *ended: int) -> QueueDetails:
+    nothing = (None, None, None, None)
+    return QueueDetails(name, pending, running, *ended, *nothing, [], policy=QueuePolicy(None, running))
+
+
+def _counts(queue: QueueDetails | None) -> QueueDetails | None:
+    """Without what depends on the workers and the time."""
+    return None if queue is None else msgspec.structs.replace(queue, waiting_since=None, workers=[])
 
 
 async def noted(conn: Conn) -> list[tuple[str, str | None, dict[str, object] | None]]:
@@ -27,12 +40,13 @@ def test_a_queue_is_paused_once_and_the_first_to_have_paused_it_is_kept(database
         assert (first.paused_by, first.pause_reason, first.pending) == ("lisa", "out of stamps", 2)
         assert await claim(conn, await add_worker(conn), queue="mail") == []
         later = SOMEBODY.__class__(actor_kind=SOMEBODY.actor_kind, actor="max")
-        assert await queues.pause(conn, "mail", "me too", by=later) == first
+        again = await queues.pause(conn, "mail", "me too", by=later)
+        assert _counts(again) == _counts(first)
         assert await noted(conn) == [("queue.pause", "mail", {"reason": "out of stamps"})]
 
         was_paused, state = await queues.resume(conn, "mail", by=SOMEBODY)
         assert was_paused
-        assert state == _active("mail", pending=2)
+        assert _counts(state) == _active("mail", pending=2)
         assert await queues.resume(conn, "mail", by=later) == (False, state)
         assert await noted(conn) == [
             ("queue.pause", "mail", {"reason": "out of stamps"}),
@@ -64,8 +78,29 @@ def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
         await one_of_each(conn, "mail")
         await one_of_each(conn, "video")
         await enqueue(conn, 3, queue_name="video")
-        assert await queues.get_queue(conn, "video") == QueueDetails(
-            "video", 4, 1, 1, 1, 1, 1, None, None, None, policy=QueuePolicy(None, 1)
+        assert _counts(await queues.get_queue(conn, "video")) == _details("video", 4, 1, 1, 1, 1, 1)
+
+    on_connections(database, test)
+
+
+def test_a_queue_says_who_claims_its_tasks_and_since_when_the_first_waits(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for name, served in (("all", None), ("mail", ["mail"]), ("video", ["video"]), ("late", None)):
+            await add_worker(conn, name=name, queues=served)
+        await beat(conn, await add_worker(conn, name="quiet"), is_quiet=True)
+        await conn.execute(
+            "UPDATE lapinq_workers SET beat_at = lapinq_now() - interval '31 s' WHERE name = 'late'"
         )
+        assert (await queues.pause(conn, "mail", None, by=SOMEBODY)) is not None
+        empty = await queues.get_queue(conn, "mail")
+        assert empty is not None
+        assert (empty.workers, empty.waiting_since) == (["all", "mail"], None)
+        await enqueue(conn, queue_name="mail")
+        await make_older(conn, "mail", 300)
+        await enqueue(conn, queue_name="mail")
+        full, [listed] = await queues.get_queue(conn, "mail"), (await queues.list_queues(conn))[0]
+        assert full is not None
+        assert full.waiting_since == listed.waiting_since
+        assert full.waiting_since is not None
 
     on_connections(database, test)

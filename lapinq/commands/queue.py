@@ -144,12 +144,12 @@ def purge(
 
 
 def _row(one: Mapping[str, Any], now: datetime) -> list[object]:
-    since, paused = one["waiting_since"], one["paused_at"] is not None
+    since = one["waiting_since"]
     return [
         one["queue_name"],
         *(one[status] for status in _COUNTS),
         None if since is None else span((now - datetime.fromisoformat(since)).total_seconds()),
-        f"paused by {one['paused_by']}" if paused else None,
+        "paused" if one["paused_at"] is not None else None,
     ]
 
 

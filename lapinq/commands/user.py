@@ -11,7 +11,7 @@ import psycopg
 from lapinq.commands.console.api import Api, api_flags, reached
 from lapinq.commands.console.database import author, database_flags, run
 from lapinq.commands.console.failure import Failed, saying
-from lapinq.commands.console.json_output import json_flag, print_done, print_json
+from lapinq.commands.console.json_output import json_flag, json_of, print_done, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.accounts.account import Role
@@ -75,8 +75,9 @@ def add(username: str, role: str, from_stdin: bool, as_json: bool, **given: obje
 @user.command()
 @click.argument("username")
 @_password_flags
+@json_flag
 @database_flags
-def password(username: str, from_stdin: bool, **given: object) -> None:
+def password(username: str, from_stdin: bool, as_json: bool, **given: object) -> None:
     """Set a user's new password and end all their sessions.
 
     It works on the database alone, so it also helps when nobody can log in.
@@ -95,7 +96,8 @@ def password(username: str, from_stdin: bool, **given: object) -> None:
 
     if not run(given, verb):
         raise _unknown(username)
-    click.echo(f"{username} has a new password")
+    done = {"username": username, "changed": True}
+    click.echo(json_of(done) if as_json else f"{username} has a new password")
 
 
 @user.command()

@@ -12,12 +12,13 @@ from lapinq.commands.console.failure import Failed, Refused
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
 from lapinq.commands.console.tables import limit_flag, print_more, print_table
 from lapinq.commands.console.terminal import field_text, plain
+from lapinq.commands.console.times import utc_text
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.webhooks.webhook import WebhookState
 
 _WEBHOOKS = "/api/v1/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{}}"
-_HEADINGS = ("ID", "STATE", "TRIES", "ENDED", "TASK", "NAME", "QUEUE", "URL", "FAILURE")
+_HEADINGS = ("ID", "STATE", "TRIES", "ENDED", "TASK", "QUEUE", "URL", "FAILURE")
 _PAGE = 1000
 
 _queue = click.option("--queue", "-q", help="Only webhooks of tasks in this queue.")
@@ -153,5 +154,5 @@ def _matching(api: Api, filters: Mapping[str, str | None]) -> list[str]:
 
 
 def _row(one: Mapping[str, Any]) -> list[object]:
-    names = ("id", "state", "tries", "created_at", "task_id", "task_name", "queue_name", "url", "failure")
-    return [one[name] for name in names]
+    begin = [one["id"], one["state"], one["tries"], utc_text(one["created_at"])]
+    return [*begin, one["task_name"], one["queue_name"], one["url"], one["failure"]]

@@ -51,8 +51,11 @@ def test_a_new_password_ends_all_sessions(database: str) -> None:
     app = build_app(Settings(database_url=database))
     with serving(app) as server, browser(server) as session:
         assert session.get("/me").status_code == 200
-        changed = lapinq_user(database, "password", "lapinq", "--password-stdin", stdin="correct horse\n")
+        changed = lapinq_user(
+            database, "password", "lapinq", "--password-stdin", "-j", stdin="correct horse\n"
+        )
         assert changed.exit_code == 0, changed.stderr
+        assert json.loads(changed.stdout) == {"username": "lapinq", "changed": True}
         assert session.get("/me").status_code == 401
         with browser(server, "lapinq", "correct horse") as anew:
             assert anew.get("/me").json()["has_default_password"] is False

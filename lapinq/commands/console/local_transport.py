@@ -1,7 +1,10 @@
 """Sends httpx's requests to the API's own application in this process, which works on the database."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from threading import Thread
+from typing import Any, TypeVar
 
 import httpx
 from starlette.types import ASGIApp
@@ -9,24 +12,52 @@ from starlette.types import ASGIApp
 from lapinq_api.local_app import local_app
 from lapinq_core.runtime.settings import Settings
 
+T = TypeVar("T")
+
 
 class LocalTransport(httpx.BaseTransport):
-    """The application runs on an event loop of its own, and only while a request waits for it."""
+    """The application runs on an event loop in a thread of its own, until `close`.
+
+    So it notices between two requests that the database went away or came back.
+    """
 
     def __init__(self, settings: Settings, operator: str) -> None:
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="application", daemon=True)
+        self._thread.start()
         self._is_over = asyncio.Event()
-        self._transport, self._serving = self._runner.run(self._start(settings, operator))
+        try:
+            self._transport, self._serving = self._run(self._start(settings, operator))
+        except BaseException:
+            self._stop()
+            raise
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._runner.run(self._send(request))
+        return self._run(self._send(request))
 
     def close(self) -> None:
-        self._is_over.set()
+        self._loop.call_soon_threadsafe(self._is_over.set)
         try:
-            self._runner.run(asyncio.wait_for(self._serving, None))
+            self._run(asyncio.wait_for(self._serving, None))
         finally:
-            self._runner.close()
+            self._stop()
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        running = asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return running.result()
+        except BaseException:  # Ctrl-C
+            running.cancel()
+            raise
+
+    def _stop(self) -> None:
+        try:
+            self._run(self._loop.shutdown_asyncgens())
+            self._run(self._loop.shutdown_default_executor())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     async def _start(
         self, settings: Settings, operator: str

@@ -18,6 +18,7 @@ _COMMANDS = {
         ),
     },
     "Work with it": {
+        "top": Lazy("lapinq.commands.top.command:top", "Show what happens, and take keys to act on it."),
         "task": Lazy("lapinq.commands.tasks.group:task", "List, show, enqueue, await and change tasks."),
         "queue": Lazy("lapinq.commands.queue:queue", "List, show, limit, pause, resume and empty queues."),
         "registered": Lazy("lapinq.commands.registered:registered", "List the tasks that workers know."),

@@ -33,7 +33,7 @@ class Terminal:
         cwd: Path = REPOSITORY,
     ) -> None:
         self._leader, terminal = os.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.resize(columns, rows)
         path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
         known = {
             name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}
@@ -60,6 +60,15 @@ class Terminal:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         os.close(self._leader)
+
+    @property
+    def modes(self) -> list[object]:
+        """Whether the terminal echoes, gathers lines, and so on."""
+        return list(termios.tcgetattr(self._leader))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the window another size."""
+        fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys: str) -> None:
         """Presses keys; "\\t" is Tab and "\\x03" Ctrl-C."""

@@ -1,0 +1,66 @@
+"""The terminal is as it was before, however a program with a full screen ends."""
+
+import signal
+
+import pytest
+
+from tests.support.programs.screen import Screen
+from tests.support.programs.terminal import PROGRAMS, Terminal
+
+_PROGRAM = """
+import sys, time
+from rich.text import Text
+from lapinq.commands.top.full_screen import FullScreen
+with FullScreen() as screen:
+    while True:
+        screen.draw([Text(f"size {screen.size}"), Text("x" * 500)])
+        for key in screen.keys(time.monotonic() + 60):
+            if key == "e":
+                raise ValueError("a mistake")
+            if key == "q":
+                sys.exit(0)
+"""
+_LEAVE = "\x1b[?25h\x1b[?1049l"
+
+
+@pytest.mark.parametrize(
+    ("typed", "signalled", "code"),
+    [
+        ("q", None, 0),
+        ("e", None, 1),
+        ("\x03", None, -signal.SIGINT),
+        (None, signal.SIGTERM, 128 + signal.SIGTERM),
+    ],
+)
+def test_a_terminal_is_restored(typed: str | None, signalled: int | None, code: int) -> None:
+    with Terminal(str(PROGRAMS / "python"), "-c", _PROGRAM) as terminal:
+        modes = terminal.modes
+        terminal.until("size (80, 24)")
+        assert terminal.modes != modes
+        if typed is not None:
+            terminal.type(typed)
+        if signalled is not None:
+            terminal.process.send_signal(signalled)
+        assert terminal.end() == code
+        assert terminal.modes == modes
+        screen = Screen(80, 24)
+        screen.feed(terminal.output[: terminal.output.index(_LEAVE) + len(_LEAVE)])
+        assert screen.text().strip() == ""
+        assert ("a mistake" in terminal.output.partition(_LEAVE)[2]) == (typed == "e")
+
+
+def test_it_follows_the_size_and_comes_back_after_a_stop() -> None:
+    with Terminal(str(PROGRAMS / "python"), "-c", _PROGRAM) as terminal:
+        modes = terminal.modes
+        terminal.until("size (80, 24)")
+        terminal.resize(columns=100, rows=30)
+        terminal.until("size (100, 30)")
+        terminal.type("")
+        # The program leads its session, so the kernel lets it go on at once.
+        terminal.process.send_signal(signal.SIGTSTP)
+        again = terminal.until("size (100, 30)")
+        assert again.index(_LEAVE) < again.index("\x1b[?1049h")
+        assert terminal.modes != modes
+        terminal.type("q")
+        assert terminal.end() == 0
+        assert terminal.modes == modes

@@ -9,7 +9,7 @@ import msgspec
 from lapinq.commands.console.api import api_flags, reached
 from lapinq.commands.console.json_output import json_flag, print_json
 from lapinq.commands.console.tables import limit_flag, print_more, print_table
-from lapinq.commands.console.times import utc_text
+from lapinq.commands.console.times import PAST_MOMENT, utc_text
 from lapinq_core.command_line.commands import Group
 
 _HEADINGS = ("AT", "WHO", "BY", "ACTION", "TARGET", "DETAILS")
@@ -26,8 +26,8 @@ def audit() -> None:
 @click.option(
     "--target", "-t", help="Only changes of exactly this target: an id, or the name of a queue or user."
 )
-@click.option("--since", help="Only changes at or after this time, ISO 8601; UTC without an offset.")
-@click.option("--until", help="Only changes before this time.")
+@click.option("--since", type=PAST_MOMENT, metavar="TIME", help="Only changes since: 2h, or a time.")
+@click.option("--until", type=PAST_MOMENT, metavar="TIME", help="Only changes before: 2h, or a time.")
 @limit_flag
 @json_flag
 @api_flags

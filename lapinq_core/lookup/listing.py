@@ -15,7 +15,7 @@ from lapinq_core.lookup.search import INITIAL_WINDOW, is_void, run_scan
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import TaskFilter
 
-LIST_SECONDS = 2.0
+LIST_SECONDS = 3.0
 """How long a list scans. It leaves time to load the page within the budget of a scan."""
 
 

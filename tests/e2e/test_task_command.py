@@ -209,6 +209,7 @@ def test_wrong_values_are_refused_with_the_reason(task: Task) -> None:
         (["m:f", "[1,"], "'[1,' begins like JSON, but is not: "),
         (["m:f", "1", "--args", "[2]"], "give arguments after the function or as --args, not both"),
         (["m:f", "a=1", "a=2"], "a= is given twice"),
+        (["m:f", "-5"], "put -- before -5: it looks like an option"),
         (["m:f", "--args", "1"], "args must be a list, not an integer"),
         (["m:f", "--args", "x"], "Invalid value for '--args': 'x' is not JSON: "),
         (["m:f", "--in", "soon"], "'soon' is not a duration such as 90, 30s, 15m, 1h30m or 2d"),

@@ -17,8 +17,6 @@ limit_flag = click.option(
     help="Maximum number to show.",
 )
 
-_ID_WIDTH = 36
-
 STYLES = {
     "completed": "green",
     "alive": "green",
@@ -87,10 +85,13 @@ def _print_rich(
 
     console = Console(highlight=False)
     fits = sum(widths) + 2 * len(widths) <= console.width
-    # Ids, in the first column, stay whole to be copied where others wrap.
+    # The first column has ids to copy: it stays whole where others wrap.
     columns = [
         Column(
-            heading, min_width=width if fits else None, no_wrap=not n and width <= _ID_WIDTH, overflow="fold"
+            heading,
+            min_width=width if fits else None,
+            no_wrap=not n and width <= console.width // 2,
+            overflow="fold",
         )
         for n, (heading, width) in enumerate(zip(headings, widths, strict=True))
     ]

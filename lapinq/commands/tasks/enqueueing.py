@@ -19,7 +19,19 @@ _ARGUMENTS = (
 )
 
 
-@click.command(cls=Command, epilog=_ARGUMENTS)
+class _Enqueue(Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not error.option_name[1:2].isdigit():
+                raise
+            raise click.UsageError(
+                f"put -- before {error.option_name}: it looks like an option", ctx
+            ) from error
+
+
+@click.command(cls=_Enqueue, epilog=_ARGUMENTS)
 @click.argument("function", type=FUNCTION, metavar="MODULE:FUNCTION")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENTS]...")
 @wait_flag

@@ -19,6 +19,50 @@ _READY = "\x1b]0;ready"
 _PROMPT = r"\[\e]0;ready\a\]\[\e[1;32m\]$\[\e[0m\] "
 
 
+_SHOP = """\
+import random
+import time
+
+from lapinq import TaskQueue, current_task
+
+mail, reports, videos, archive = (TaskQueue(queue_name=name) for name in ("mail", "reports", "videos", "archive"))
+
+
+@mail.task(max_retries=3, retry_delay=2)
+def send(address: str) -> None:
+    time.sleep(random.expovariate(8))
+    if random.random() < 0.03:
+        raise ConnectionError("the mail server is busy")
+
+
+@reports.task(max_retries=0)
+def add_up(month: int) -> None:
+    time.sleep(random.uniform(0.5, 2))
+    if month % 9 == 0:
+        raise ValueError(f"month {month} is not over yet")
+
+
+@videos.task
+def transcode(path: str) -> None:
+    current_task().progress(random.randrange(100))
+    time.sleep(600)
+
+
+@archive.task
+def keep(path: str) -> None: ...
+
+
+if __name__ == "__main__":
+    for number in range(4):
+        transcode.queue(f"{number}.mp4")
+    keep.queue("2025.tar")
+    for _ in range(3):
+        mail.batch_enqueue(send.entry(f"{number}@example.com") for number in range(1000))
+    reports.batch_enqueue(add_up.entry(month) for month in range(200))
+"""
+"""What a shop does: much mail, some reports, a few videos, and an archive that no worker serves."""
+
+
 class Shell:
     """A bash in a terminal of its own, in which commands are typed one after another."""
 
@@ -30,6 +74,10 @@ class Shell:
         """Until the command that goes on has shown it."""
         self._terminal.until(text, timeout)
 
+    def watch(self, seconds: float) -> None:
+        """Looks on for so long."""
+        self._terminal.watch(seconds)
+
     def run(self, command: str, shows: str = _READY, timeout: float = 60.0) -> None:
         """Types a command and waits until it shows that, by default the next prompt."""
         self._terminal.type(f"{command}\n")
@@ -38,7 +86,7 @@ class Shell:
     def interrupt(self) -> None:
         """Ctrl-C, to a command that goes on by itself."""
         self._terminal.type("\x03")
-        self._terminal.until(_READY)
+        self._terminal.until(_READY, timeout=30)
 
     @property
     def shown(self) -> str:
@@ -50,7 +98,12 @@ class Shell:
 @contextmanager
 def shell(place: Path, cwd: Path | None = None, rows: int = ROWS) -> Generator[Shell]:
     """A shell whose commands share the embedded database in `place`."""
-    env = {"PS1": _PROMPT, "LAPINQ_DATA_DIR": str(place / "data"), "HISTFILE": ""}
+    env = {
+        "PS1": _PROMPT,
+        "LAPINQ_DATA_DIR": str(place / "data"),
+        "HISTFILE": "",
+        "LAPINQ_SHUTDOWN_GRACE": "1",
+    }
     with Terminal(
         *("bash", "--norc", "--noprofile"), env=env, cwd=cwd or place, columns=COLUMNS, rows=rows
     ) as terminal:
@@ -58,10 +111,10 @@ def shell(place: Path, cwd: Path | None = None, rows: int = ROWS) -> Generator[S
 
 
 @contextmanager
-def serving(place: Path, project: Path) -> Generator[Shell]:
-    """A shell in which a server runs, with a worker and a scheduler."""
+def serving(place: Path, project: Path, flags: str = "--scheduler --schedules tasks") -> Generator[Shell]:
+    """A shell in which a server runs, with a worker."""
     with shell(place, project) as first:
-        first.run("lapinq server --worker --scheduler --schedules tasks", "dashboard http")
+        first.run(f"lapinq server --worker {flags}", "dashboard http")
         yield first
         first.interrupt()
 
@@ -74,6 +127,7 @@ def init() -> Screen:
         with serving(place, place / "demo") as server, shell(place, place / "demo") as other:
             other.run("python enqueue.py Ada")
             server.wait_for("completed")
+            other.run("lapinq task list")
             return screen(first.shown, server.shown, "\r\n    in another terminal\r\n\r\n", other.shown)
 
 
@@ -90,6 +144,21 @@ def doctor() -> Screen:
             return screen(other.shown)
 
 
+def top() -> Screen:
+    """A worker under load."""
+    rows = 28
+    # Nobody reads what the server logs meanwhile: more than a terminal buffers would block it.
+    flags = "--log-level error --worker-pool threads --worker-concurrency 10"
+    queues = "--queue mail --queue reports --queue videos"
+    with open_directory() as place:
+        (place / "shop.py").write_text(_SHOP)
+        with serving(place, place, f"{flags} {queues}"), shell(place, rows=rows) as other:
+            other.run("python shop.py && clear")
+            other.run("lapinq top --minutes 1", "RUNNING TASK")
+            other.watch(20)
+            return screen(other.shown, rows=rows)
+
+
 def screen(*outputs: str, rows: int = ROWS) -> Screen:
     found = Screen(COLUMNS, rows)
     for output in outputs:
@@ -97,7 +166,7 @@ def screen(*outputs: str, rows: int = ROWS) -> Screen:
     return found
 
 
-RECORDINGS: dict[str, Callable[[], Screen]] = {"init": init, "doctor": doctor}
+RECORDINGS: dict[str, Callable[[], Screen]] = {"init": init, "doctor": doctor, "top": top}
 
 
 if __name__ == "__main__":

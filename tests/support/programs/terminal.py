@@ -85,11 +85,16 @@ class Terminal:
             assert self._read(end), f"{text!r} did not come: {self.output[-2000:]!r}"
         return self.output[self._typed_at :]
 
+    def watch(self, seconds: float) -> None:
+        """Reads what comes for so long, or until the program ends."""
+        end = time.monotonic() + seconds
+        while self._read(end):
+            pass
+
     def end(self, timeout: float = 10.0) -> int:
         """Reads on until the program ends, and returns its exit code."""
         end = time.monotonic() + timeout
-        while self._read(end):
-            pass
+        self.watch(timeout)
         return self.process.wait(max(0.1, end - time.monotonic()))
 
     def _read(self, end: float) -> bool:

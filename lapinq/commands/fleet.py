@@ -13,6 +13,7 @@ from lapinq.commands.console.failure import Failed, Refused
 from lapinq.commands.console.json_output import json_array, json_flag, print_json
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text
+from lapinq.commands.console.times import DURATION
 from lapinq.commands.console.worker_choice import chosen
 from lapinq_core.command_line.commands import Group
 from lapinq_core.runtime import exits
@@ -107,13 +108,14 @@ def resume(names: tuple[str, ...], all_named: bool, as_json: bool, **given: obje
 @click.option("--wait", is_flag=True, help="Return when they have stopped.")
 @click.option(
     "--timeout",
-    type=click.IntRange(0),
+    type=DURATION,
     default=_WAIT_SECONDS,
     show_default=True,
-    help="With --wait: fail after this many seconds.",
+    metavar="TIME",
+    help="With --wait: fail after that: 90, 30s or 5m.",
 )
 def stop(
-    names: tuple[str, ...], all_named: bool, wait: bool, timeout: int, as_json: bool, **given: object
+    names: tuple[str, ...], all_named: bool, wait: bool, timeout: float, as_json: bool, **given: object
 ) -> None:
     """Stop workers as SIGTERM does: running tasks get the grace period.
 

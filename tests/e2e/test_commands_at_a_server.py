@@ -84,7 +84,8 @@ def test_users_are_managed(place: str, where: tuple[str, ...], filled: str) -> N
     kind, actor = WHO[place]
     assert f" UTC  {actor}  {kind}  user.delete  {name}  {{" in line
     assert more == "there are more; raise --limit to see them"
-    assert "since must be" in said(where, "audit", "list", "--since", "yesterday", code=2)
+    assert json.loads(said(where, "audit", "list", "--target", name, "--since", "1h", "--json"))
+    assert "--since" in said(where, "audit", "list", "--since", "yesterday", code=2)
 
 
 def test_keys_are_managed(place: str, where: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ from tests.support.http.serving import serving
 from tests.support.programs.command_line import ME, lapinq_at, noted
 from tests.support.programs.processes import ApiProcess
 from tests.support.rows.enqueueing import enqueue_all
-from tests.support.rows.factories import new_task
+from tests.support.rows.factories import add_worker, new_task
 
 SAMPLE = "tests.support.sample.tasks"
 KEY = "s3cret-of-the-server"
@@ -76,7 +76,10 @@ def shown(task: Task, task_id: str) -> dict[str, Any]:
 
 
 def test_tasks_are_listed_by_every_filter(
-    task: Task, made: tuple[str, dict[Status, str]], monkeypatch: pytest.MonkeyPatch
+    task: Task,
+    idle: tuple[str, str],
+    made: tuple[str, dict[Status, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     queue, by_status = made
     newest = sorted(by_status.values(), reverse=True)
@@ -106,6 +109,10 @@ def test_tasks_are_listed_by_every_filter(
     lines = task("list", "-q", queue, "-s", "failed").stdout.splitlines()
     assert [line.split("  ")[:4] for line in lines] == [[failed, "failed", queue, "add"]]
     assert lines[0].endswith("ValueError: no")
+    on_connections(idle[0], add_worker)
+    several = task("list", "--worker", "test*")
+    assert several.exit_code == 2
+    assert re.search(r"--worker test\* means \d workers: name one", several.stderr)
     none = task("list", "-q", "nowhere")
     assert (none.exit_code, none.stdout, none.stderr) == (0, "", "There are no such tasks.\n")
     monkeypatch.setattr(listing, "_PAGE", 4)  # two pages

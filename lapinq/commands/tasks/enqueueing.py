@@ -55,9 +55,9 @@ def enqueue(
         task_id: str | None = answer.value["task_id"]
         if wait is not None and task_id is not None:
             click.echo(f"enqueued {task_id}", err=True)
-            [ended], code = await_tasks(api, [task_id], wait, prints=not as_json)
-            if as_json:
-                click.echo(json_of(ended))
+            objects, code = await_tasks(api, [task_id], wait, prints=not as_json)
+            if as_json and objects:  # none if it was deleted meanwhile
+                click.echo(json_of(objects[0]))
             sys.exit(code)
     if as_json:
         print_json(answer)

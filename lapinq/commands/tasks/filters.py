@@ -28,10 +28,10 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
         click.option("--name", "-n", help="Only tasks with exactly this name."),
         click.option("--task-name", help="Only tasks with this in their name, ignoring case."),
         click.option(
-            "--since", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued since: 2h, or a time."
+            "--since", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued since: 2h ago, or a time."
         ),
         click.option(
-            "--until", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued before: 2h, or a time."
+            "--until", type=PAST_MOMENT, metavar="TIME", help="Only tasks enqueued before: 2h ago, or a time."
         ),
         click.option("--error", help="Only tasks with this in their error, ignoring case."),
         click.option(
@@ -59,5 +59,7 @@ def query_of(api: Api, filters: Filters) -> Filters:
     """The query for the API, which knows workers by id alone."""
     if "worker" not in filters:
         return filters
-    [(worker_id, _)] = chosen(api, [filters["worker"]])
-    return {**filters, "worker": worker_id}
+    found = chosen(api, [filters["worker"]])
+    if len(found) > 1:
+        raise click.UsageError(f"--worker {filters['worker']} means {len(found)} workers: name one")
+    return {**filters, "worker": found[0][0]}

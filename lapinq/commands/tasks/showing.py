@@ -5,7 +5,7 @@ from http import HTTPStatus
 import click
 
 from lapinq.commands.console.api import Answer, Api, api_flags, path, reached
-from lapinq.commands.console.failure import Refused, saying
+from lapinq.commands.console.failure import Failed, saying
 from lapinq.commands.console.json_output import json_flag, print_json
 from lapinq.commands.console.task_text import attempts_text, task_text
 from lapinq.commands.console.terminal import plain
@@ -56,10 +56,10 @@ def why(task_id: str, as_json: bool, **given: object) -> None:
 
 
 def why_of(api: Api, which: str) -> dict[str, str | None] | None:
-    """Why the task is not running; None if the server is too old to tell, or too busy."""
+    """Why the task is not running; None if the server can't tell, being too old or too busy."""
     try:
         return _ask_why(api, which).value
-    except Refused:
+    except Failed:
         return None
 
 

@@ -69,7 +69,7 @@ OPERATIONS = (
         tag="tasks",
         summary="List failed tasks, newest first",
         description="The dead letter queue: tasks that failed with no retry left.",
-        parameters=(*FILTERS, *PAGE),
+        parameters=(*(one for one in FILTERS if one.name != "result"), *PAGE),
         answers={200: _tasks(list_failed)},
     ),
 )

@@ -13,13 +13,8 @@ from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim
 
 
 def _active(name: str, pending: int = 0) -> QueueDetails:
-    """A queue without limits that is not paused, and in which nothing runs."""
-    return _details(name, pending, 0, 0, 0, 0, 0)
-
-
-def _details(name: str, pending: int, running: int, *ended: int) -> QueueDetails:
-    nothing = (None, None, None, None)
-    return QueueDetails(name, pending, running, *ended, *nothing, [], policy=QueuePolicy(None, running))
+    """A queue without limits that is not paused, and in which nothing runs or has ended."""
+    return QueueDetails(name, pending, 0, 0, 0, 0, 0, None, None, None, None, [], policy=QueuePolicy(None, 0))
 
 
 def _counts(queue: QueueDetails | None) -> QueueDetails | None:
@@ -78,7 +73,10 @@ def test_the_counts_of_one_queue_are_those_of_the_list(database: str) -> None:
         await one_of_each(conn, "mail")
         await one_of_each(conn, "video")
         await enqueue(conn, 3, queue_name="video")
-        assert _counts(await queues.get_queue(conn, "video")) == _details("video", 4, 1, 1, 1, 1, 1)
+        expected = QueueDetails(
+            "video", 4, 1, 1, 1, 1, 1, None, None, None, None, [], policy=QueuePolicy(None, 1)
+        )
+        assert _counts(await queues.get_queue(conn, "video")) == expected
 
     on_connections(database, test)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -13,6 +13,9 @@ from lapinq_api.local_app import local_app
 from lapinq_core.runtime.settings import Settings
 
 T = TypeVar("T")
+
+_CLOSE_SECONDS = 10.0
+"""The connections of the application have limits of a few seconds each."""
 
 
 class LocalTransport(httpx.BaseTransport):
@@ -36,9 +39,11 @@ class LocalTransport(httpx.BaseTransport):
         return self._run(self._send(request))
 
     def close(self) -> None:
+        """Gives up what has not ended in time: the process is about to end."""
         self._loop.call_soon_threadsafe(self._is_over.set)
         try:
-            self._run(asyncio.wait_for(self._serving, None))
+            with suppress(TimeoutError):
+                self._run(asyncio.wait_for(self._serving, _CLOSE_SECONDS))
         finally:
             self._stop()
 

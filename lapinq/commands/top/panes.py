@@ -128,7 +128,7 @@ _QUEUES = (
 )
 
 _WORKERS = (
-    Column(heading="WORKER", text=_shown("name"), grows=True),
+    Column(heading="WORKER", text=_shown("name")),
     Column(heading="STATE", text=_shown("state"), style=lambda row: STYLES.get(row["state"], "")),
     Column(
         heading="RUNNING",
@@ -141,7 +141,7 @@ _WORKERS = (
     Column(
         heading="QUEUES",
         text=lambda row: "all" if row["queues"] is None else ", ".join(_line(each) for each in row["queues"]),
-        rank=3,
+        grows=True,
     ),
 )
 
@@ -159,7 +159,9 @@ _FAILED = (
     Column(heading="FAILED TASK", text=_shown("task_name"), rank=1),
     Column(heading="QUEUE", text=_shown("queue_name"), rank=2),
     Column(heading="TRIES", text=lambda row: str(row["attempts"]), rank=3, is_number=True),
-    Column(heading="ENDED", text=lambda row: (row["completed_at"] or "")[:19].replace("T", " "), rank=4),
+    Column(
+        heading="ENDED (UTC)", text=lambda row: (row["completed_at"] or "")[:19].replace("T", " "), rank=4
+    ),
     Column(
         heading="ERROR", text=lambda row: _line(row["error"]), grows=True, style=lambda row: STYLES["failed"]
     ),

@@ -64,8 +64,9 @@ def whole_picture(seen: Seen, width: int | None) -> list[Text]:
     lines = list(_summary(seen.overview)) if seen.overview else []
     for pane in (Pane.QUEUES, Pane.WORKERS, Pane.RUNNING):
         rows = seen.rows(pane)
-        widths = column_widths(pane, rows, width)
-        lines += [heading_line(pane, widths, _count(seen, pane))]
+        count = _count(seen, pane)
+        widths = column_widths(pane, rows, width, count)
+        lines += [heading_line(pane, widths, count)]
         lines += row_lines(rows, widths) or [Text(_EMPTY[pane], "dim")]
         lines.append(Text())
     for line in lines:
@@ -127,9 +128,10 @@ def _panes(seen: Seen, view: View, width: int, height: int) -> Iterator[Text]:
         rows, place = seen.rows(pane), view.place(seen, pane)
         first = max(0, place - room + 1)
         shown = rows[first : first + room]
-        widths = column_widths(pane, shown, width)
+        count = _count(seen, pane)
+        widths = column_widths(pane, shown, width, count)
         is_here = pane is view.pane
-        yield heading_line(pane, widths, _count(seen, pane), is_selected=is_here)
+        yield heading_line(pane, widths, count, is_selected=is_here)
         yield from row_lines(shown, widths, selected=place - first if is_here else None)
         if not rows and room:
             yield Text(_empty(seen, pane), "dim")

@@ -17,12 +17,14 @@ Widths = dict[Column, int]
 """The columns that fit, and how wide they are."""
 
 
-def column_widths(pane: Pane, rows: Sequence[Row], width: int | None) -> Widths:
-    """The columns for lines of `width`; all of them, in full, without one."""
+def column_widths(pane: Pane, rows: Sequence[Row], width: int | None, count: str = "") -> Widths:
+    """The columns for lines of `width`; all of them, in full, without one. `count` follows the first heading."""
     full = {
         column: max([cell_len(column.heading), *(cell_len(column.text(row)) for row in rows)])
         for column in COLUMNS[pane]
     }
+    first = COLUMNS[pane][0]
+    full[first] = max(full[first], cell_len(first.heading + count))
     if width is None:
         return full
     widths = {column: size if column.grows else min(size, _MAX_WIDTH) for column, size in full.items()}

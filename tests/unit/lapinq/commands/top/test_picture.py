@@ -23,9 +23,9 @@ video              no worker    12k        3   1m15s  0.42    0.4   1.8%       2
 mail               paused       12k        3   1m15s  0.42    0.4   1.8%       2
 a-very-long-name…               12k        3   1m15s  0.42    0.4              0
 
-WORKER (5)                    STATE  RUNNING  DONE/S  MEMORY   BEAT  QUEUES
-box-1                         alive      1/4    12.5  175MiB  1.25s  all
-box-2                         quiet      1/4    12.5  175MiB  1.25s  video, mail
+WORKER (5)  STATE  RUNNING  DONE/S  MEMORY   BEAT  QUEUES
+box-1       alive      1/4    12.5  175MiB  1.25s  all
+box-2       quiet      1/4    12.5  175MiB  1.25s  video, mail
 
 RUNNING TASK                                TIME  QUEUE  WORKER  TRY    PROGRESS
 transcode                                  1h01m  video  box-1     1        40 %

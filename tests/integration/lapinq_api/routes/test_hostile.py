@@ -31,6 +31,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "EnqueueRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "RerunRequest": {"task_name": "send", "module_path": "app.mail", "queue_name": "hostile"},
     "ProgressRequest": {"progress": 50},
+    "PolicyChange": {"max_running": 5},
     "PauseRequest": {"reason": "hostile"},
     "ScheduleRequest": {"name": "hostile", "task_name": "send", "module_path": "app.mail", "cron": "@daily"},
     "ScheduleChange": {"version": 1, "priority": 1},

@@ -93,6 +93,10 @@ TRIES = {
     "POST /api/v1/tasks/{id}/run": Try(Act.REQUEUE, "/api/v1/tasks/{done}/run", 404),
     "GET /api/v1/queues": Try(Act.READ, "/api/v1/queues", 200),
     "GET /api/v1/queues/{name:path}": Try(Act.READ, "/api/v1/queues/mail", 200),
+    # It takes the permission to pause all queues, as workers do.
+    "PATCH /api/v1/queues/{name:path}": Try(
+        Act.STEER_WORKERS, "/api/v1/queues/mail", 200, {"max_running": None}
+    ),
     "POST /api/v1/queues/{name:path}/pause": Try(Act.PAUSE, "/api/v1/queues/mail/pause", 200),
     "POST /api/v1/queues/{name:path}/resume": Try(Act.PAUSE, "/api/v1/queues/mail/resume", 200),
     "GET /api/v1/schedules": Try(Act.READ, "/api/v1/schedules?limit=1", 200),

@@ -188,7 +188,7 @@ def test_without_the_schema_it_is_alive_and_not_ready(postgres_url: str) -> None
         assert client.get("/livez").status_code == 200
         response = client.get("/readyz")
         assert response.status_code == 503
-        assert "schema" in response.json()["reason"]
+        assert "run `lapinq migrate`" in response.json()["reason"]
         assert scrape(client).value("lapinq_database_up") == 0
 
 

@@ -105,7 +105,8 @@ def next_(
     if cron is None and every is None:
         if name is None:
             raise click.UsageError("give the NAME of a schedule, or --cron or --every")
-        with _reached(given, name) as api:
+        hint = "; an expression needs --cron" if " " in name or name.startswith("@") else ""
+        with _reached(given, name + hint) as api:
             found = api.get(path(_SCHEDULE, name)).value
         anchor = datetime.fromisoformat(found["anchor_at"])
         fields = {

@@ -14,6 +14,7 @@ from lapinq.commands.console.schedule_text import steps_text
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
+from lapinq_core.domain.tasks.module_name import module_of
 from lapinq_core.runtime import exits
 from lapinq_core.schedules import applying
 from lapinq_core.schedules.applying import KeptElsewhere
@@ -69,6 +70,11 @@ def apply(
 
 def _wanted(file_or_module: str) -> tuple[str, list[Wanted]]:
     path = Path(file_or_module)
+    if path.suffix == ".py":
+        module = module_of(file_or_module) or "as Python imports it"
+        raise click.BadParameter(
+            f"{file_or_module!r} is Python: name its module, {module}", param_hint="FILE_OR_MODULE"
+        )
     if not (path.is_file() or path.suffix in (".toml", ".json")):
         return MODULE + file_or_module, declarations([file_or_module])
     try:

@@ -3,18 +3,31 @@
 A command of a group gets its class from the group, so `@group.command()` is enough.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from lapinq_core.command_line.help_page import Context
 from lapinq_core.command_line.sections import write_options
+from lapinq_core.domain.nearest import nearest
 from lapinq_core.domain.version import __version__
 
 
 class Command(click.Command):
+    """A wrong choice is answered with the nearest, as click does for commands and options."""
+
     context_class = Context
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            if error.param is None or not isinstance(error.param.type, click.Choice):
+                raise
+            wrong = error.message.partition(" is not one of ")[0].strip("'")
+            similar = _similar(wrong, error.param.type.choices)
+            raise click.BadParameter(error.message + similar, error.ctx, error.param) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_options(self, ctx, formatter)
@@ -30,6 +43,11 @@ class Group(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
         write_options(self, ctx, formatter)
+
+
+def _similar(wrong: str, choices: Iterable[object]) -> str:
+    meant = nearest(wrong, map(str, choices))
+    return "" if meant is None else f" Did you mean {meant!r}?"
 
 
 def version_flag(program: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

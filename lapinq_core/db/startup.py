@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sys
 import threading
 from collections.abc import Generator
@@ -14,6 +15,7 @@ from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
 from lapinq_core.db.pool import connect_sync, conninfo, ended_after
 from lapinq_core.domain.errors import LapinqError
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
@@ -37,8 +39,10 @@ def database(settings: Settings) -> Generator[str]:
     Raises `NoBinaries` if there is no PostgreSQL to run. A named database is not touched; a malformed URL raises
     `SettingsError`.
     """
+    if settings.listen_database_url is not None:
+        _check_url(settings.listen_database_url, "LAPINQ_LISTEN_DATABASE_URL")
     if settings.database_url is not None:
-        _check_url(settings.database_url)
+        _check_url(settings.database_url, "--database-url, LAPINQ_DATABASE_URL or DATABASE_URL")
         yield settings.database_url
         return
     from lapinq_core.db.embedded import EmbeddedDatabase  # not needed when the settings name a database
@@ -135,15 +139,23 @@ def explained() -> Generator[None]:
         raise _stop(error, exits.NO_DATABASE if isinstance(error, NoBinaries) else exits.FAILED) from error
 
 
-def _check_url(url: str) -> None:
+def _check_url(url: str, name: str) -> None:
     try:
         conninfo(url, "lapinq")
-    except psycopg.ProgrammingError:
+    except psycopg.ProgrammingError as error:
         # Not the driver's message, which shows a part of the URL, and perhaps of a password.
         raise SettingsError(
-            "the URL of the database is not valid (--database-url, LAPINQ_DATABASE_URL or DATABASE_URL): write it as"
+            f"the URL of the database is not valid ({name}): {_unknown_parameter(str(error))}write it as"
             " postgresql://user:password@host:5432/name, with special characters percent-encoded"
         ) from None
+
+
+def _unknown_parameter(message: str) -> str:
+    found = re.search(r'invalid (?:URI query parameter|connection option)[: ]+"(\w{1,40})"', message)
+    if found is None:
+        return ""
+    known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
+    return f"it has no parameter {found[1]!r}{did_you_mean(found[1], known)}; "
 
 
 def _stop(error: Exception, code: int) -> SystemExit:

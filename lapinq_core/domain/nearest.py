@@ -1,14 +1,19 @@
 """Finds what a misspelt name was meant to be, for messages."""
 
 from collections.abc import Iterable
+from itertools import islice
+
+MAX_NAME = 255
+MAX_KNOWN = 1000
+"""More names aren't compared, which would take too long."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The one of `known` that is most like `name`, ignoring case; None if none is like it."""
     from difflib import get_close_matches  # needed after mistakes only
 
-    by_lower = {each.lower(): each for each in known}
-    found = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
+    by_lower = {each.lower(): each for each in islice(known, MAX_KNOWN)}
+    found = get_close_matches(name[:MAX_NAME].lower(), by_lower, n=1, cutoff=0.7)
     return by_lower[found[0]] if found else None
 
 

@@ -48,7 +48,29 @@ def convert(name: str, raw: object, hint: object) -> object:
     try:
         return msgspec.convert(raw, hint, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{name}: {str(error)[0].lower()}{str(error)[1:]}") from error
+        wanted = _number_wanted(hint)
+        said = f"expected {wanted}, got {raw!r}" if wanted else f"{str(error)[0].lower()}{str(error)[1:]}"
+        raise SettingsError(f"{name}: {said}") from error
+
+
+def _number_wanted(hint: object) -> str | None:
+    """What kind of number `hint` takes, in words; None if it takes none."""
+    for kind in (hint, *get_args(hint)):
+        bounds = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+        number = next((one for one in (kind, *get_args(kind)) if one in (int, float)), None)
+        if number is None:
+            continue
+        least, above, most = (
+            next((value for meta in bounds if (value := getattr(meta, name)) is not None), None)
+            for name in ("ge", "gt", "le")
+        )
+        words = "a whole number" if number is int else "a number"
+        if above is not None:
+            words += f" above {above}"
+        elif least is not None:
+            words += f" from {least}" if most is not None else f" of at least {least}"
+        return words if most is None else f"{words} {'to' if least is not None else 'up to'} {most}"
+    return None
 
 
 def _choice(name: str, text: str, choices: Sequence[str]) -> str:

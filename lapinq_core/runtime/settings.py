@@ -188,6 +188,13 @@ sends tasks to another database.
 `session_secret` is not among them: if empty, it is random.
 """
 
+_LISTS: dict[str, Callable[[tuple[str, ...]], object]] = {
+    "cors_origins": read_origins,
+    "trusted_proxies": read_networks,
+    "allowed_hosts": read_host_names,
+    "keep": read_keep,
+}
+
 _DATABASE_URLS = frozenset({"database_url", "listen_database_url"})
 
 _MODULES = frozenset({"worker_imports", "schedule_modules", "worker_middleware"})
@@ -214,8 +221,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
     """
     values: dict[str, object] = {}
     for field, value in overrides.items():
-        flag = f"--{field.replace('_', '-')}"
-        if value is not None and (meant := _value(flag, field, value)) is not None:
+        if value is not None and (meant := _value(_flag(field), field, value)) is not None:
             values[field] = meant
     for field in Settings.__struct_fields__:
         if field not in values and (meant := _read(environ, field)) is not None:
@@ -227,10 +233,8 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
             f" LAPINQ_HEARTBEAT_INTERVAL ({settings.heartbeat_interval:g})"
         )
     _check_first_user(settings)
-    _check_list(settings, "cors_origins", read_origins)
-    _check_list(settings, "trusted_proxies", read_networks)
-    _check_list(settings, "allowed_hosts", read_host_names)
-    _check_list(settings, "keep", read_keep, name="--keep" if overrides.get("keep") else "LAPINQ_KEEP")
+    for field, read in _LISTS.items():
+        _check_list(settings, field, read, _flag(field) if overrides.get(field) else variable(field))
     _check_entries(settings, "webhook_secret", read_secret)
     _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))
     return settings
@@ -246,6 +250,10 @@ def _converted(name: str, field: str, raw: object) -> object:
     if field in _MODULES:
         for entry in cast("tuple[str, ...]", value):
             _check_module(name, entry)
+            if field == "worker_middleware" and not all(entry.partition(":")):
+                raise SettingsError(
+                    f"{name}: {entry!r} must have the form module:name, such as app.tracing:Tracing"
+                )
     return value
 
 
@@ -258,14 +266,16 @@ def _check_module(name: str, entry: str) -> None:
         raise SettingsError(f"{name}: {entry!r} is a file: name its module{meant}")
 
 
-def _check_list(
-    settings: Settings, field: str, read: Callable[[tuple[str, ...]], object], *, name: str | None = None
-) -> None:
-    """Raises `SettingsError`, which names the variable or else `name`, for a list that `read` refuses."""
+def _flag(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def _check_list(settings: Settings, field: str, read: Callable[[tuple[str, ...]], object], name: str) -> None:
+    """Raises `SettingsError`, which calls the setting `name`, for a list that `read` refuses."""
     try:
         read(getattr(settings, field))
     except InvalidValue as error:
-        raise SettingsError(f"{name or variable(field)}: {error.msg}") from error
+        raise SettingsError(f"{name}: {error.msg}") from error
 
 
 def _check_entries(settings: Settings, field: str, read: Callable[[str], object]) -> None:

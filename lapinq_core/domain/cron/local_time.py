@@ -7,9 +7,10 @@ there has been none since 1900.
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.nearest import nearest
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
@@ -28,8 +29,10 @@ def read_timezone(name: str) -> ZoneInfo:
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
+    meant = nearest(name[:MAX_NAME], available_timezones())
     raise InvalidValue(
-        "timezone", f"{name[:MAX_NAME]!r} is not a time zone; use an IANA name such as Europe/Madrid or UTC"
+        "timezone",
+        f"{name[:MAX_NAME]!r} is not a time zone; use an IANA name such as {meant or 'Europe/Madrid or UTC'}",
     )
 
 

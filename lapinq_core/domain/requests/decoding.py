@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.task import MAX_DEPTH
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _validation_error(str(error)) from error
+        raise _validation_error(str(error), decoder.type) from error
     except msgspec.DecodeError as error:
         raise InvalidValue("", f"is not valid JSON: {_reason(str(error))}") from error
     except UnicodeDecodeError as error:
@@ -40,12 +41,13 @@ _WORDS = {
 _GOT = {**_WORDS, "bool": "a boolean", "float": "a decimal fraction"}
 
 
-def _validation_error(message: str) -> InvalidValue:
-    """Parses msgspec's message: "Expected `int | null`, got `str` - at `$[3].priority`"."""
+def _validation_error(message: str, kind: object) -> InvalidValue:
+    """Parses msgspec's message about a `kind`: "Expected `int | null`, got `str` - at `$[3].priority`"."""
     located = _PLACE.fullmatch(message)
     what, place = (located["what"], located["place"][1:].removeprefix(".")) if located else (message, "")
     if field := _FIELD.fullmatch(what):
-        msg = "is required" if field["how"].startswith("missing") else "is not a known field"
+        is_missing = field["how"].startswith("missing")
+        msg = "is required" if is_missing else f"is not a known field{_similar(field['name'], place, kind)}"
         return InvalidValue(f"{place}.{field['name']}" if place else field["name"], msg)
     if types := _EXPECTED.fullmatch(what):
         wanted, got = types["wanted"].removesuffix(" | null"), types["got"]
@@ -53,6 +55,16 @@ def _validation_error(message: str) -> InvalidValue:
     if what.endswith("out of range"):
         return InvalidValue(place, "must be a number within range")
     return InvalidValue(place, what[:1].lower() + what[1:])
+
+
+def _similar(name: str, place: str, kind: object) -> str:
+    """What follows an unknown field in a message: a known one that is like it, in an object or a list of them."""
+    [described] = msgspec.inspect.multi_type_info([kind])
+    if isinstance(described, msgspec.inspect.ListType):
+        described, place = described.item_type, re.sub(r"^\[\d+\]", "", place)
+    if place or not isinstance(described, msgspec.inspect.StructType):
+        return ""
+    return did_you_mean(name, [field.encode_name for field in described.fields])
 
 
 def _reason(message: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.nearest import did_you_mean
 
 _MAX_PARAMETERS = 100
 
@@ -28,7 +29,7 @@ def read_query(scope: Scope, known: AbstractSet[str]) -> dict[str, str]:
     query: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
-            raise InvalidValue(name, "is not a known parameter")
+            raise InvalidValue(name, f"is not a known parameter{did_you_mean(name, known)}")
         if name in query:
             raise InvalidValue(name, "must be given once")
         query[name] = value

@@ -21,6 +21,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks import inspect, queues
@@ -52,9 +53,10 @@ async def list_queues(state: State, request: Request) -> Response:
 
 
 async def get_queue(state: State, request: Request) -> Response:
-    found = await state.database.scan(queues.get_queue, _queue(request))
+    queue = _queue(request)
+    found = await state.database.scan(queues.get_queue, queue)
     if found is None:
-        raise _unknown_queue()
+        raise await _unknown_queue(state, queue)
     return Json(found)
 
 
@@ -86,7 +88,7 @@ async def resume_queue(state: State, request: Request) -> Response:
     if was_paused:
         state.notifier.wake([queue])
     if found is None:
-        raise _unknown_queue()
+        raise await _unknown_queue(state, queue)
     return Json(found)
 
 
@@ -97,10 +99,12 @@ def _queue(request: Request) -> str:
     return name
 
 
-def _unknown_queue() -> Refused:
+async def _unknown_queue(state: State, name: str) -> Refused:
+    known = [one.queue_name for one in await state.database.scan(inspect.count_queues)]
+    meant = did_you_mean(name, known)
     return Refused(
         HTTPStatus.NOT_FOUND,
-        "there is no queue with this name: it has no tasks, and nobody paused or limited it",
+        f"there is no queue with this name{meant}: it has no tasks, and nobody paused or limited it",
     )
 
 

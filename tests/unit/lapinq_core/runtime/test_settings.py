@@ -302,8 +302,39 @@ def test_a_value_that_cannot_be_is_refused_with_the_name_of_its_variable(field: 
 
 
 def test_a_wrong_override_is_refused_with_the_name_of_its_flag() -> None:
-    with pytest.raises(SettingsError, match=r"^--worker-concurrency: expected `int` <= 10000"):
+    with pytest.raises(
+        SettingsError, match=r"^--worker-concurrency: expected a whole number from 1 to 10000, got 50000$"
+    ):
         load_settings({}, worker_concurrency=50_000)
+
+
+@pytest.mark.parametrize(
+    ("field", "wanted"),
+    [
+        ("port", "a whole number from 0 to 65535"),
+        ("metrics_port", "a whole number from 0 to 65535"),
+        ("pool_size", "a whole number of at least 1"),
+        ("worker_timeout", "a number above 0 up to 315576000"),
+        ("cleanup_interval", "a number from 0 to 315576000"),
+        ("worker_max_tasks_per_child", "a whole number of at least 1"),
+    ],
+)
+def test_a_number_that_is_none_is_answered_with_what_is_wanted(field: str, wanted: str) -> None:
+    for text in ("many", "-1"):
+        with pytest.raises(SettingsError) as refused:
+            load_settings({variable(field): text})
+        assert str(refused.value) == f"{variable(field)}: expected {wanted}, got {text!r}"
+
+
+def test_a_wrong_list_is_told_by_its_flag_if_that_gave_it() -> None:
+    with pytest.raises(SettingsError, match=r"^--allowed-hosts: must be host names"):
+        load_settings({}, allowed_hosts=("https://a.example",))
+
+
+def test_middleware_needs_a_module_and_a_name() -> None:
+    for text in ("tracing", "app.tracing:", ":Tracing"):
+        with pytest.raises(SettingsError, match=rf"^--middleware: '{text}' must have the form module:name"):
+            parse_setting("worker_middleware", text, "--middleware")
 
 
 def test_a_wrong_time_to_keep_is_told_by_its_entry_and_by_where_it_was_given() -> None:
@@ -315,7 +346,7 @@ def test_a_wrong_time_to_keep_is_told_by_its_entry_and_by_where_it_was_given() -
 
 def test_a_single_setting_is_read_under_the_name_it_was_given() -> None:
     assert parse_setting("port", "80", "-p") == 80
-    with pytest.raises(SettingsError, match=r"^-p: expected `int`"):
+    with pytest.raises(SettingsError, match=r"^-p: expected a whole number from 0 to 65535, got 'http'$"):
         parse_setting("port", "http", "-p")
 
 
@@ -354,7 +385,9 @@ def test_a_size_that_cannot_be_is_told_with_examples() -> None:
         SettingsError, match=r"^--max-memory: expected a size in bytes, or one such as 512M.*, got 'lots'$"
     ):
         parse_setting("worker_max_memory", "lots", "--max-memory")
-    with pytest.raises(SettingsError, match=r"^--worker-max-memory: expected `int` >= 1"):
+    with pytest.raises(
+        SettingsError, match=r"^--worker-max-memory: expected a whole number of at least 1, got 0$"
+    ):
         load_settings({}, worker_max_memory=0)
 
 

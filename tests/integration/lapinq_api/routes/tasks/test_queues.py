@@ -99,7 +99,7 @@ def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_da
         ({"max_running": 0}, "max_running must be from 1 to 1,000,000, or null for no limit"),
         ({"max_running": 1_000_001}, "max_running must be from 1 to 1,000,000, or null for no limit"),
         ({"max_running": True}, "max_running must be an integer, not a boolean"),
-        ({"max_runing": 1}, "max_runing is not a known field"),
+        ({"max_runing": 1}, "max_runing is not a known field (did you mean 'max_running'?)"),
     ):
         refused = api.patch(path("narrow"), json=body)
         assert (refused.status_code, refused.json()["error"]) == (400, error)

@@ -92,7 +92,9 @@ def prepare_schema(url: str, *, migrates: bool, direct_url: str | None = None) -
         return
     if not migrates:
         found = (
-            "lapinq isn't installed in this database" if current is None else f"its schema is at {current}"
+            "lapinq isn't installed in this database"
+            if current is None
+            else f"the database's schema is at {current}"
         )
         raise SchemaError(f"{found}, this release needs {head}: run `lapinq migrate`")
     migrate(direct_url or url)

@@ -14,6 +14,7 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,
@@ -66,6 +67,11 @@ CASES: list[tuple[Reason, str, str | None]] = [
         AllQuiet("mail", 2),
         "All 2 workers of the queue 'mail' are quiet.",
         "Resume one, or start another: lapinq worker --queue mail",
+    ),
+    (
+        QueueFull(5, 5, 3, False),
+        "Its queue may run 5 at the same time, and 5 run. 3 tasks are ahead of it.",
+        "Wait for one to end, or raise the queue's max_running.",
     ),
     (
         AllBusy(8, 8, 3, False),

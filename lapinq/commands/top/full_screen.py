@@ -4,6 +4,7 @@ Signals only leave a note and wake the loop, which acts on it: what a handler wr
 alone raises `SystemExit`, also out of a call that takes long, and the terminal is restored on the way.
 """
 
+import errno
 import os
 import select
 import signal
@@ -110,7 +111,15 @@ class FullScreen:
         self._noticed.clear()
 
     def _enter(self) -> None:
-        tty.setcbreak(self._input)
+        while True:
+            try:
+                tty.setcbreak(self._input)
+                break
+            except termios.error as error:
+                if (
+                    error.args[0] != errno.EINTR
+                ):  # in the background that stops it, until it is in front again
+                    raise
         sys.stdout.write(_ENTER)
         sys.stdout.flush()
 

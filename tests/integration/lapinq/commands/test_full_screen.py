@@ -1,9 +1,11 @@
 """The terminal is as it was before, however a program with a full screen ends."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
+from tests.support.programs.processes import REPOSITORY
 from tests.support.programs.screen import Screen
 from tests.support.programs.terminal import PROGRAMS, Terminal
 
@@ -49,18 +51,32 @@ def test_a_terminal_is_restored(typed: str | None, signalled: int | None, code: 
         assert ("a mistake" in terminal.output.partition(_LEAVE)[2]) == (typed == "e")
 
 
-def test_it_follows_the_size_and_comes_back_after_a_stop() -> None:
+def test_it_follows_the_size() -> None:
     with Terminal(str(PROGRAMS / "python"), "-c", _PROGRAM) as terminal:
-        modes = terminal.modes
         terminal.until("size (80, 24)")
         terminal.resize(columns=100, rows=30)
         terminal.until("size (100, 30)")
-        terminal.type("")
-        # The program leads its session, so the kernel lets it go on at once.
-        terminal.process.send_signal(signal.SIGTSTP)
-        again = terminal.until("size (100, 30)")
-        assert again.index(_LEAVE) < again.index("\x1b[?1049h")
-        assert terminal.modes != modes
         terminal.type("q")
         assert terminal.end() == 0
-        assert terminal.modes == modes
+
+
+def test_a_shell_stops_it_and_brings_it_back(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM)
+    with Terminal("bash", "--norc", "--noprofile", env={"PS1": "ready$ "}, cwd=tmp_path) as terminal:
+        terminal.until("ready$ ")
+        shell = terminal.modes
+        terminal.type(f"PYTHONPATH={REPOSITORY} python program.py\n")
+        terminal.until("size (80, 24)")
+        ours = terminal.modes
+        assert ours != shell
+        terminal.type("\x1a")
+        assert _LEAVE in terminal.until("ready$ ")
+        assert terminal.modes == shell
+        terminal.type("bg\n")  # where it may not use the terminal
+        terminal.until("ready$ ")
+        terminal.type("fg\n")
+        terminal.until("size (80, 24)")
+        assert terminal.modes == ours
+        terminal.type("q")
+        terminal.until("ready$ ")
+        assert terminal.modes == shell

@@ -83,7 +83,7 @@ def test_a_wide_one_shows_all_columns() -> None:
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 4), (20, 6), (80, 24), (500, 200)])
 def test_every_size_and_state_has_its_picture(width: int, height: int) -> None:
     many = overview(
-        queues=[queue(f"queue {n}" * n) for n in range(50)],
+        queues=[queue(f"queue 日本 {n}" * n) for n in range(50)],
         workers=[worker(n) for n in range(50)],
         running=[running(n) for n in range(1, 21)],
     )

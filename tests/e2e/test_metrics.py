@@ -10,6 +10,7 @@ import pytest
 from lapinq_core.domain.tasks.task import NewTask
 from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually
+from tests.support.programs.log_lines import own_tracebacks
 from tests.support.programs.processes import ApiProcess, Program, WorkerProcess
 from tests.support.rows.enqueueing import enqueue_all
 from tests.support.rows.factories import new_task
@@ -82,7 +83,7 @@ def test_a_worker_shows_what_it_ran(database: str) -> None:
         eventually(lambda: has_ended(url), timeout=30)
         check(scrape(url))
         assert worker.stop() == 0
-        assert "Traceback" not in worker.output.replace("Traceback (most recent call last):\n    File", "")
+        assert own_tracebacks(worker.output) == []
 
 
 def test_a_worker_whose_event_loop_is_held_up_still_shows_it(database: str) -> None:

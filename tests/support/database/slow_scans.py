@@ -14,7 +14,8 @@ CREATE FUNCTION slowly(paused_at timestamptz) RETURNS timestamptz LANGUAGE plpgs
     AS 'BEGIN PERFORM pg_sleep(3600); RETURN paused_at; END';
 ALTER TABLE lapinq_queues RENAME TO quick_queues;
 CREATE VIEW lapinq_queues AS
-SELECT name, CASE WHEN name = 'slow to look at' THEN slowly(paused_at) ELSE paused_at END AS paused_at
+SELECT name, CASE WHEN name = 'slow to look at' THEN slowly(paused_at) ELSE paused_at END AS paused_at,
+       max_running
   FROM quick_queues;
 INSERT INTO quick_queues (name) VALUES ('slow to look at');
 """

@@ -51,8 +51,9 @@ def test_every_field_that_is_shown_is_a_payload_or_meant_for_all() -> None:
 
 def test_every_field_of_a_schedule_is_a_payload_or_meant_for_all() -> None:
     of_schedules = {
-        "name", "cron", "every", "timezone", "starts_at", "ends_at", "jitter", "misfire", "misfire_limit", "overlap",
-        "state", "description", "next_fire_at", "last", "paused_at", "paused_by", "pause_reason", "source", "version",
+        "name", "cron", "every", "timezone", "anchor_at", "starts_at", "ends_at", "jitter", "misfire",
+        "misfire_limit", "overlap", "state", "description", "next_fire_at", "last", "paused_at", "paused_by",
+        "pause_reason", "source", "version",
         "updated_at", "updated_by",
     }  # fmt: skip
     assert set(ScheduleObject.__struct_fields__) <= SHOWN_TO_ALL | of_schedules | set(PAYLOAD_FIELDS)

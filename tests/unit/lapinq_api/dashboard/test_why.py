@@ -19,6 +19,7 @@ from lapinq_core.lookup.why_not_running import (
     Isolated,
     NotDue,
     NoWorker,
+    QueueFull,
     QueuePaused,
     Reason,
     WorkerDead,
@@ -60,6 +61,11 @@ CASES: list[tuple[Reason, str]] = [
         " lapinq worker --queue",
     ),
     (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
+    (
+        QueueFull(5, 5, 3, False),
+        "Queue it's <mail> may run 5 at the same time, and 5 run. 3 tasks are ahead of it."
+        " Wait for one to end, or raise the limit: lapinq queue set.",
+    ),
     (
         AllBusy(8, 8, 3, False),
         "All workers of queue it's <mail> are busy (8 of 8 slots in use). 3 tasks are ahead of it."

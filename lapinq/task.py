@@ -163,7 +163,10 @@ class Task(Generic[P, R, V]):
                 "retry, no_retry_for and typed belong in the decorator: the worker reads them from the code"
             )
         if unknown:
-            raise TypeError(f"a task has no option {', '.join(map(repr, sorted(unknown)))}")
+            from lapinq_core.domain.nearest import did_you_mean
+
+            named = (repr(name) + did_you_mean(name, TaskOptions.__annotations__) for name in sorted(unknown))
+            raise TypeError(f"a task has no option {', '.join(named)}")
         check_retry_options(self._handling, changes)
         check_timeout(changes)
         check_idempotency_key(changes.get("idempotency_key"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lapinq._client.calling.calls import EnqueueBatch
@@ -12,7 +13,7 @@ from lapinq._client.entries.result_reader import reader_of
 from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
@@ -95,5 +96,7 @@ class _Encoded:
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         self.readers.clear()
         for number, entry in enumerate(self._tasks):
+            if not isinstance(entry, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
+                raise TypeError(f"tasks[{number}] must come from task.entry(...), not be {entry!r}")
             self.readers.append(reader_of(entry))
             yield encode_entry(with_defaults(self._queue, entry), f"tasks[{number}].")

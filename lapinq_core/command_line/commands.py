@@ -14,10 +14,8 @@ from lapinq_core.domain.nearest import nearest
 from lapinq_core.domain.version import __version__
 
 
-class Command(click.Command):
-    """A wrong choice is answered with the nearest, as click does for commands and options."""
-
-    context_class = Context
+class _WithNearestChoice(click.Command):
+    """Answers a wrong choice with the nearest, as click does for commands and options."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -29,11 +27,15 @@ class Command(click.Command):
             similar = _similar(wrong, error.param.type.choices)
             raise click.BadParameter(error.message + similar, error.ctx, error.param) from error
 
+
+class Command(_WithNearestChoice):
+    context_class = Context
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_options(self, ctx, formatter)
 
 
-class Group(click.Group):
+class Group(_WithNearestChoice, click.Group):
     context_class = Context
     command_class = Command
 

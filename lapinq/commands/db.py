@@ -12,6 +12,7 @@ from types import FrameType
 import click
 from psycopg.conninfo import conninfo_to_dict
 
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.command_line.commands import Group
 from lapinq_core.db.embedded import EmbeddedDatabase, NoBinaries, Status, StillInUse, find_psql
 from lapinq_core.domain.errors import LapinqError
@@ -33,32 +34,41 @@ def db() -> None:
 
 @db.command()
 @_place
-def start(data_dir: Path | None, pg_bin: Path | None) -> None:
+@json_flag
+def start(data_dir: Path | None, pg_bin: Path | None, as_json: bool) -> None:
     """Start the database and leave it running until `lapinq db stop`."""
     with _reported():
         found = _database(data_dir, pg_bin).start()
-    click.echo(found)
+    click.echo(json_of({"url": found}) if as_json else found)
     click.echo("This database is for development. It runs until `lapinq db stop`.", err=True)
 
 
 @db.command()
 @_place
 @click.option("--force", is_flag=True, help="Stop it even if other processes use it.")
-def stop(data_dir: Path | None, pg_bin: Path | None, force: bool) -> None:
+@json_flag
+def stop(data_dir: Path | None, pg_bin: Path | None, force: bool, as_json: bool) -> None:
     """Stop the database, unless other processes use it."""
     with _reported():
         stopped = _database(data_dir, pg_bin).stop(force=force)
+    if as_json:
+        click.echo(json_of({"stopped": stopped}))
+        return
     click.echo("Stopped." if stopped else "It wasn't running.")
 
 
 @db.command()
 @_place
-def status(data_dir: Path | None, pg_bin: Path | None) -> None:
+@json_flag
+def status(data_dir: Path | None, pg_bin: Path | None, as_json: bool) -> None:
     """Show the state of the database. Exits with 1 if it isn't running."""
     with _reported():
         found = _database(data_dir, pg_bin).status()
-    for label, value in _facts(found):
-        click.echo(f"{label:<9}{value}")
+    if as_json:
+        click.echo(json_of(_object(found)))
+    else:
+        for label, value in _facts(found):
+            click.echo(f"{label:<9}{value}")
     sys.exit(0 if found.running else exits.FAILED)
 
 
@@ -117,6 +127,22 @@ def _facts(found: Status) -> Generator[tuple[str, str]]:
     yield "users", str(len(found.users))
     for user in found.users:
         yield "", str(user)
+
+
+def _object(found: Status) -> dict[str, object]:
+    """The same facts for programs. `size` is in bytes."""
+    return {
+        "state": found.state,
+        "running": found.running,
+        "kept": found.kept,
+        "version": found.version,
+        "data_dir": str(found.data_dir),
+        "size": found.size,
+        "pid": found.pid,
+        "url": found.url,
+        "log": None if found.log is None else str(found.log),
+        "users": [str(user) for user in found.users],
+    }
 
 
 def _psql_environment(url: str) -> dict[str, str]:

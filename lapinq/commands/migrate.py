@@ -4,6 +4,7 @@ import os
 
 import click
 
+from lapinq.commands.console.json_output import json_flag, json_of
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.migrate import migrate as run_migrations
 from lapinq_core.db.startup import database, explained
@@ -20,7 +21,8 @@ from lapinq_core.runtime.settings import load_settings
     show_default=True,
     help="Seconds to wait for another migration.",
 )
-def migrate(lock_wait: float, **given: object) -> None:
+@json_flag
+def migrate(lock_wait: float, as_json: bool, **given: object) -> None:
     """Migrate the database's schema to this release. Safe to run from several places at the same time."""
     with explained():
         settings = load_settings(os.environ, **given)
@@ -29,4 +31,7 @@ def migrate(lock_wait: float, **given: object) -> None:
                 # Through a pooler the lock would stay with a session that outlives this command.
                 url = settings.listen_database_url or url
             before, after = run_migrations(url, lock_wait=lock_wait)
+    if as_json:
+        click.echo(json_of({"revision": after, "previous": before}))
+        return
     click.echo(f"schema is at {after}" + ("" if before == after else f" (was {before or 'not installed'})"))

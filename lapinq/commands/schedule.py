@@ -96,9 +96,10 @@ def show(name: str, as_json: bool, **given: object) -> None:
 @click.option("--cron", help="This expression instead of a stored schedule. H needs NAME too.")
 @click.option("--every", help="This interval, starting now, instead of a stored schedule.")
 @click.option("--tz", default="UTC", show_default=True, help="Time zone of --cron.")
+@json_flag
 @api_flags
 def next_(
-    name: str | None, count: int, cron: str | None, every: str | None, tz: str, **given: object
+    name: str | None, count: int, cron: str | None, every: str | None, tz: str, as_json: bool, **given: object
 ) -> None:
     """Show when a schedule fires next, or when an expression would."""
     now = datetime.now(UTC)
@@ -113,7 +114,7 @@ def next_(
             field: found[field] for field in ("name", "cron", "every", "timezone", "starts_at", "ends_at")
         }
         definition = msgspec.convert({**fields, "task_name": "x", "module_path": "x"}, Definition)
-        if found["state"] == ScheduleState.PAUSED:
+        if found["state"] == ScheduleState.PAUSED and not as_json:
             click.echo("It is paused; without the pause:")
     else:
         if cron is not None and name is None and _HASH.search(cron):
@@ -126,10 +127,14 @@ def next_(
             check_definition(definition, now)
         except InvalidValue as error:
             raise click.BadParameter(error.msg, param_hint=_FLAGS.get(error.loc)) from error
-    click.echo(text.sentence(definition))
     with explained():
-        for moment in text.next_times(definition, anchor, now, count):
-            click.echo(text.time_line(moment, definition.timezone, now))
+        times = text.next_times(definition, anchor, now, count)
+    if as_json:
+        click.echo(json_of({"says": text.sentence(definition), "times": times}))
+        return
+    click.echo(text.sentence(definition))
+    for moment in times:
+        click.echo(text.time_line(moment, definition.timezone, now))
 
 
 _FLAGS = {"cron": "--cron", "every": "--every", "timezone": "--tz", "name": "NAME"}

@@ -171,6 +171,8 @@ def test_the_next_times_are_told_of_what_is_stored_and_of_what_is_not(database: 
     assert heading == "At 03:00, Europe/Madrid"
     assert [line.split("  ")[1][11:19] for line in times] == ["03:00:00"] * 3
     said(database, "disable", "tick")
+    as_json = json.loads(said(database, "next", "nightly", "-n", "3", "--json"))
+    assert (as_json["says"], len(as_json["times"])) == (heading, 3)
     assert said(database, "next", "tick").splitlines()[:2] == [
         "It is paused; without the pause:",
         "Every 15 minutes",

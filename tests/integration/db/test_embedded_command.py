@@ -1,5 +1,6 @@
 """`lapinq db`, run as people run it."""
 
+import json
 from pathlib import Path
 
 from lapinq_core.db.embedded import EmbeddedDatabase
@@ -39,7 +40,9 @@ def test_what_isnt_running_has_no_url_and_exit_code_1(data_dir: Path) -> None:
     status = lapinq_db(data_dir, "status")
     assert status.returncode == 1
     assert "stopped" in status.stdout
+    assert json.loads(lapinq_db(data_dir, "status", "--json").stdout)["state"] == "stopped"
     assert lapinq_db(data_dir, "stop").stdout == "It wasn't running.\n"
+    assert json.loads(lapinq_db(data_dir, "stop", "--json").stdout) == {"stopped": False}
     assert not data_dir.exists()
 
 

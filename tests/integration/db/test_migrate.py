@@ -1,5 +1,6 @@
 """Migrating: from several places at once, against locks, and what is there afterwards."""
 
+import json
 import re
 import threading
 import uuid
@@ -245,8 +246,9 @@ def test_the_command_migrates_what_its_flag_names_or_else_goes_past_the_pooler(
     # Nothing of ours is in the one that it is not to touch.
     env = {"DATABASE_URL": postgres_url, "LAPINQ_LISTEN_DATABASE_URL": postgres_url if is_named else empty}
     flags = ["--database-url", empty] if is_named else []
-    done = CliRunner().invoke(migrate_command, flags, env=env)
+    done = CliRunner().invoke(migrate_command, [*flags, "--json"], env=env)
     assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"revision": head_revision(), "previous": None}
     with connect(empty) as connection:
         assert current_revision(connection) == head_revision()
     with connect(postgres_url) as connection:

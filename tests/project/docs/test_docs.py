@@ -139,6 +139,9 @@ def commands() -> dict[str, click.Command]:
 
 
 COMMANDS = commands()
+PROGRAMS = {"lapinq server", "lapinq worker", "lapinq scheduler", "lapinq-api"}
+OWN_OUTPUT = {"lapinq api", "lapinq health", "lapinq completion", "lapinq db url", "lapinq db psql"}
+"""The first two print what a server answers, which is JSON."""
 
 
 def test_the_page_has_every_command_and_no_other() -> None:
@@ -163,6 +166,11 @@ def test_a_command_has_exactly_its_flags(path: str) -> None:
         and "--version" not in param.opts  # told of at the top of the page
     ]
     assert named == {name for param in options for name in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize("path", sorted(COMMANDS.keys() - PROGRAMS - OWN_OUTPUT))
+def test_a_command_prints_json_on_request(path: str) -> None:
+    assert "--json" in {name for param in COMMANDS[path].params for name in param.opts}
 
 
 @pytest.mark.parametrize("path", COMMANDS)

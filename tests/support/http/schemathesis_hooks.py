@@ -19,6 +19,8 @@ UNSAID = (
     r"must have printable characters only$",
     # What an expression is, which zones there are, and what fits together.
     r"^(cron|every|timezone|starts_at|ends_at) ",
+    # That one of several fields must be there.
+    r"^the body must have a field to change: ",
     # Text in base64 that is in UTF-8, and a name.
     r"^cursor must be the value of an X-Next-Cursor header$",
     # A time by itself is fine; how far it may be away depends on the day.
@@ -40,8 +42,8 @@ def filter_failure(context: HookContext, failure: Failure, case: Case[Any], resp
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and case.formatted_path == _PREVIEW:
         # No schedule may have this name, but it is a path, which other methods find nothing at.
         return False
-    if isinstance(failure, UnsupportedMethodResponse) and case.method == "GET":
-        # A queue may be named "mail/pause", and GET looks at it.
+    if isinstance(failure, UnsupportedMethodResponse) and case.method in {"GET", "PATCH"}:
+        # A queue may be named "mail/pause", and GET looks at it, PATCH changes it.
         return not _ACTION.fullmatch(case.formatted_path)
     return True
 

@@ -12,6 +12,7 @@ from lapinq.commands.console.json_output import json_flag, print_done, print_jso
 from lapinq.commands.console.tables import print_table
 from lapinq.commands.console.terminal import field_text, plain
 from lapinq.commands.console.times import span
+from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq_core.command_line.commands import Group
 from lapinq_core.domain.tasks.state import FINAL, Status
 
@@ -80,6 +81,7 @@ def show(name: str, as_json: bool, **given: object) -> None:
 def set_(name: str, max_running: int | None, as_json: bool, **given: object) -> None:
     """Limit how many tasks of a queue run at the same time. What runs already goes on."""
     with reached(given) as api:
+        note_unknown_queue(api, name)
         found = api.patch(path(_QUEUE, name), {"max_running": max_running})
     limit = "no limit" if max_running is None else f"at most {max_running} running"
     print_done(found, f"{name} has {limit}", as_json=as_json)
@@ -93,6 +95,7 @@ def set_(name: str, max_running: int | None, as_json: bool, **given: object) -> 
 def pause(name: str, reason: str | None, as_json: bool, **given: object) -> None:
     """Stop workers from starting tasks of a queue. Running tasks continue."""
     with reached(given) as api:
+        note_unknown_queue(api, name)
         found = api.post(path(_QUEUE, name) + "/pause", {"reason": reason} if reason is not None else None)
     print_done(found, f"paused {name}", as_json=as_json)
 
@@ -131,6 +134,7 @@ def purge(
     chosen = {"queue": name, "status": wanted}
     what = f"{wanted} tasks of {plain(name)}" if wanted else f"tasks of {plain(name)}"
     with reached(given) as api:
+        note_unknown_queue(api, name)
         if is_dry or not is_sure:
             counted = _delete(api, chosen, is_dry=True)
             count = counted.value["matching"]

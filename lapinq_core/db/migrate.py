@@ -9,6 +9,7 @@ import time
 from importlib.resources import files
 
 import psycopg
+from psycopg import errors as pg
 
 from lapinq_core.db.errors import translated
 from lapinq_core.db.pool import ISOLATION, conninfo
@@ -65,6 +66,10 @@ def migrate(url: str, *, lock_wait: float = LOCK_WAIT_SECONDS) -> tuple[str | No
             try:
                 command.upgrade(config, "head")
             except DBAPIError as error:
+                if isinstance(error.orig, pg.InsufficientPrivilege):
+                    raise _not_permitted(
+                        error.orig, "migrate as a user who may create tables there"
+                    ) from error
                 # Raise the driver's own error, without the whole script in its message.
                 raise error.orig or error from None
         connection.autocommit = True
@@ -85,11 +90,19 @@ def revisions() -> list[str]:
 
 
 def current_revision(connection: psycopg.Connection) -> str | None:
-    """The revision the database is at; None if lapinq isn't installed there."""
+    """The revision the database is at; None if lapinq isn't installed there. Raises `SchemaError`."""
     if connection.execute("SELECT to_regclass('lapinq_schema_version')").fetchone() == (None,):
         return None
-    row = connection.execute("SELECT version_num FROM lapinq_schema_version").fetchone()
+    try:
+        row = connection.execute("SELECT version_num FROM lapinq_schema_version").fetchone()
+    except pg.InsufficientPrivilege as error:
+        raise _not_permitted(error, "connect as a user who may use lapinq's tables") from error
     return row[0] if row else None
+
+
+def _not_permitted(error: pg.InsufficientPrivilege, remedy: str) -> SchemaError:
+    """The error for a user of the database who may not use, or change, the schema."""
+    return SchemaError(f"{error.diag.message_primary or error}: {remedy}")
 
 
 def _config():  # its type would import alembic

@@ -2,20 +2,17 @@
 
 import asyncio
 import logging
-import re
 import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from lapinq_core.db.errors import DatabaseUnavailable, translated
 from lapinq_core.db.migrate import SchemaError, current_revision, head_revision, migrate
-from lapinq_core.db.pool import connect_sync, conninfo, ended_after
-from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.nearest import did_you_mean
+from lapinq_core.db.pool import connect_sync, ended_after
+from lapinq_core.db.url_check import check_url
+from lapinq_core.domain.errors import InvalidValue, LapinqError
 from lapinq_core.runtime import exits
 from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.setting_values import EmptySetting, SettingsError
@@ -143,21 +140,9 @@ def explained() -> Generator[None]:
 
 def _check_url(url: str, name: str) -> None:
     try:
-        conninfo(url, "lapinq")
-    except psycopg.ProgrammingError as error:
-        # Not the driver's message, which shows a part of the URL, and perhaps of a password.
-        raise SettingsError(
-            f"the URL of the database is not valid ({name}): {_unknown_parameter(str(error))}write it as"
-            " postgresql://user:password@host:5432/name, with special characters percent-encoded"
-        ) from None
-
-
-def _unknown_parameter(message: str) -> str:
-    found = re.search(r'invalid (?:URI query parameter|connection option)[: ]+"(\w{1,40})"', message)
-    if found is None:
-        return ""
-    known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
-    return f"it has no parameter {found[1]!r}{did_you_mean(found[1], known)}; "
+        check_url(url)
+    except InvalidValue as error:
+        raise SettingsError(f"the URL of the database is not valid ({name}): {error.msg}") from None
 
 
 def _stop(error: Exception, code: int) -> SystemExit:

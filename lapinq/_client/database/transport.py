@@ -13,7 +13,9 @@ from lapinq._client.database.pooled import NotSent
 from lapinq._client.database.process import CHECK_SECONDS, Process
 from lapinq.errors import ServerUnavailable
 from lapinq_core.db.errors import DatabaseReadOnly, DatabaseUnavailable
+from lapinq_core.db.url_check import check_url
 from lapinq_core.domain.database_url import libpq_url, place_of
+from lapinq_core.domain.errors import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -75,6 +77,10 @@ class Direct:
             return process
         if process is not None:
             self._processes.pop(key, None)
+        try:
+            check_url(libpq_url(url))
+        except InvalidValue as error:
+            raise ValueError(f"server_url is not valid: {error.msg}") from None
         # No lock: a fork could copy one that a thread holds which the child doesn't have.
         fresh = Process(libpq_url(url))
         process = self._processes.setdefault(key, fresh)

@@ -22,8 +22,10 @@ from lapinq.commands.console.failure import Failed, NoAnswer, Refused, RefusedVa
 from lapinq.commands.console.operator import operator_name
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained, prepare_schema
-from lapinq_core.domain.database_url import is_database_url
+from lapinq_core.domain.database_url import check_login, is_database_url
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.runtime import flags
+from lapinq_core.runtime.setting_values import SettingsError
 from lapinq_core.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -164,8 +166,17 @@ def place_of(given: Mapping[str, object]) -> tuple[Settings, str | None]:
     settings = load_settings(os.environ, **flags_given)
     names_database = settings.database_url is not None or settings.data_dir is not None
     url = named_server() if server is None and not names_database else server
-    if url is not None and is_database_url(url):
+    if url is None:
+        return settings, None
+    name = URL if server is None else "--server"
+    try:
+        check_login(url)
+    except InvalidValue as error:
+        raise SettingsError(f"{name}: {error.msg}") from None
+    if is_database_url(url):
         return load_settings(os.environ, **{**flags_given, "database_url": url}), None
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(f"{name}: must begin with http:// or https://")
     return settings, url
 
 
@@ -174,8 +185,6 @@ def remote(url: str, api_key: str | None) -> Generator[Api]:
     """The API of the server at `url`."""
     import httpx
 
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("must begin with http:// or https://", param_hint="--server")
     headers = {"accept": "application/json"} | ({} if api_key is None else {"x-api-key": api_key})
     try:
         client = httpx.Client(base_url=url, headers=headers)

@@ -9,6 +9,7 @@ from lapinq.commands.console.api import BULK_TIMEOUT_SECONDS, Answer, Api, api_f
 from lapinq.commands.console.confirmation import confirm, yes_flag
 from lapinq.commands.console.failure import Failed, Refused
 from lapinq.commands.console.json_output import json_flag, print_done
+from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq.commands.tasks.named import TASK, TASKS, any_task_ids, given_ids
 from lapinq.commands.tasks.one_by_one import Change, change_each
@@ -125,6 +126,8 @@ def _change_matching(
     if is_dry or not is_sure:
         counted = api.call(many.method, many.path, {**query, "dry_run": True}, timeout=BULK_TIMEOUT_SECONDS)
         what = many.words.format(_count(counted.value["matching"]))
+        if not counted.value["matching"]:
+            note_unknown_queue(api, filters.get("queue"))
         if is_dry:
             print_done(counted, f"would {what}", as_json=as_json)
             return

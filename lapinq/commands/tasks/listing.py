@@ -11,6 +11,7 @@ from lapinq.commands.console.json_output import json_flag
 from lapinq.commands.console.tables import Table
 from lapinq.commands.console.terminal import json_text
 from lapinq.commands.console.times import utc_text
+from lapinq.commands.console.unknown_queue import note_unknown_queue
 from lapinq.commands.tasks.filters import Filters, filter_flags, query_of, taken
 from lapinq.commands.tasks.named import TASKS
 from lapinq_core.command_line.commands import Command
@@ -44,7 +45,10 @@ def list_tasks(limit: int, every: bool, ids: bool, as_json: bool, **given: Any) 
                 for task in tasks:
                     click.echo(task["id"])
         else:
-            _print_table(pages, has_errors="error" in filters or filters.get("status") == Status.FAILED)
+            has_errors = "error" in filters or filters.get("status") == Status.FAILED
+            if not _print_table(pages, has_errors=has_errors):
+                click.echo("There are no such tasks.", err=True)
+                note_unknown_queue(api, filters.get("queue"))
     if pages.has_more:
         click.echo("there are more: raise --limit, or give --all", err=True)
 
@@ -83,12 +87,12 @@ def _print_json(pages: Pages) -> None:
     click.echo("]" if begin != "[" else "[]")
 
 
-def _print_table(pages: Pages, *, has_errors: bool) -> None:
+def _print_table(pages: Pages, *, has_errors: bool) -> bool:
+    """Whether there were tasks to print."""
     table = Table((*_HEADINGS, "ERROR") if has_errors else _HEADINGS)
     for _, tasks in pages:
         table.print([_row(task, has_errors=has_errors) for task in tasks])
-    if table.is_empty:
-        click.echo("There are no such tasks.", err=True)
+    return not table.is_empty
 
 
 def _row(task: Mapping[str, Any], *, has_errors: bool) -> list[object]:

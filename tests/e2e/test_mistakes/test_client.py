@@ -29,6 +29,11 @@ def mistakes(url: str) -> list[Row]:
         ),
         (lambda: TaskQueue("mysql://u:s3cret@h/d"), ValueError, "must begin with http://"),
         (lambda: TaskQueue("postgresql://u:s3cr@et@h/d"), ValueError, "password must be percent-encoded"),
+        (
+            lambda: TaskQueue("postgresql://h/d?sslmod=require").task(tasks.add).queue(1, 2),
+            ValueError,
+            "it has no parameter 'sslmod' (did you mean 'sslmode'?)",
+        ),
         (lambda: add.queue(1), TypeError, "add(): missing a required argument: 'b'"),
         (lambda: add.queue(1, 2, 3), TypeError, "add(): too many positional arguments"),
         (lambda: add.queue(1, 2, c=3), TypeError, "add(): got an unexpected keyword argument 'c'"),

@@ -53,6 +53,9 @@ VALUES = [
     Mistake("task cancel", 2, "give IDs, or filters such as --queue, or --all for all tasks"),
     Mistake("queue show mial", 1, "there is no queue with this name (did you mean 'mail'?)"),
     Mistake("queue resume mial", 1, "there is no queue with this name (did you mean 'mail'?)"),
+    Mistake("queue purge mial --yes", 0, "Note: there is no queue mial; did you mean mail?"),
+    Mistake("task list --queue mial", 0, "Note: there is no queue mial; did you mean mail?"),
+    Mistake("task requeue --queue mial --dry-run", 0, "Note: there is no queue mial; did you mean mail?"),
     Mistake(
         "queue set mail --max-running 0", 2, "max_running must be from 1 to 1,000,000, or null for no limit"
     ),

@@ -1,9 +1,12 @@
 """Flags, variables, files of variables and URLs of databases: what is wrong is said before anything starts."""
 
+import uuid
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from tests.e2e.test_mistakes.mistake import Mistake, check
 
@@ -42,6 +45,13 @@ FLAGS = [
     ),
     Mistake(f"server {NOWHERE} --allowed-hosts https://a.example", 2, "--allowed-hosts: must be host names"),
     Mistake("queue list --server nowhere", 2, "--server: must begin with http:// or https://"),
+    Mistake("queue list", 2, "LAPINQ_URL: must begin with http:// or https://", {"LAPINQ_URL": "ftp://x"}),
+    Mistake(
+        "queue list",
+        2,
+        "LAPINQ_URL: user and password must be",
+        {"LAPINQ_URL": "postgresql://u:s3cr@t/x@h/d"},
+    ),
     Mistake("queue list --server http://127.0.0.1:1", 1, "no answer from http://127.0.0.1:1"),
     Mistake(
         f"queue list --server http://127.0.0.1:1 {NOWHERE}",
@@ -167,3 +177,20 @@ def test_a_database_that_is_another(in_use: str) -> None:
         [Mistake("migrate", 1, 'database "no_such" does not exist')],
         ("--database-url", in_use.replace(name, "no_such")),
     )
+
+
+def test_a_user_of_the_database_without_rights(in_use: str) -> None:
+    role = sql.Identifier(f"limited_{uuid.uuid4().hex[:8]}")
+    with psycopg.connect(in_use, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'x'").format(role))
+        try:
+            limited = make_conninfo(in_use, user=role.as_string(conn).strip('"'), password="x")
+            check(
+                [
+                    Mistake("queue list", 1, "connect as a user who may use lapinq's tables"),
+                    Mistake("migrate", 1, "permission denied for table lapinq_schema_version"),
+                ],
+                ("--database-url", limited),
+            )
+        finally:
+            conn.execute(sql.SQL("DROP ROLE {}").format(role))

@@ -11,7 +11,7 @@ _COMMANDS = {
             "lapinq.commands.server:server",
             "Serve the API and the dashboard, with a worker if requested.",
         ),
-        "worker": Lazy("lapinq.commands.worker:worker", "Run tasks."),
+        "worker": Lazy("lapinq.commands.worker:worker", "Run tasks; list, quiet and stop workers."),
         "scheduler": Lazy(
             "lapinq_scheduler.cli:scheduler",
             "Fire schedules, deliver webhooks and run maintenance.",

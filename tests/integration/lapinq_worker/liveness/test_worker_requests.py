@@ -120,8 +120,8 @@ def test_quiet_it_hands_back_what_it_claimed_ahead(
     monkeypatch.setattr(fetcher_module, "STALL_SECONDS", ENDLESS_SECONDS)
 
     async def test(desk: Desk) -> None:
+        running = await desk.hand_in(tasks.await_at, gate.path)
         async with working(database, worker_concurrency=1, worker_poll_interval=ENDLESS_SECONDS) as worker:
-            running = await desk.hand_in(tasks.await_at, gate.path)
             await gate.begun()
             ahead = await desk.hand_in_many([task_of(tasks.aadd, 1, 1) for _ in range(3)])
             token = str(uuid.uuid4())

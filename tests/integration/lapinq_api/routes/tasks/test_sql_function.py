@@ -188,7 +188,12 @@ def test_a_task_exists_once_its_transaction_commits_and_workers_hear_of_it_then(
                 [json.dumps(soon)],
             )
             assert not list(listening.notifies(timeout=0))
-        heard = {notice.channel: notice.payload for notice in listening.notifies(timeout=5, stop_after=2)}
+        heard: dict[str, str] = {}
+        for notice in listening.notifies(timeout=5):
+            if notice.payload != "default":  # the API may still announce the tasks of another test
+                heard[notice.channel] = notice.payload
+            if len(heard) == 2:
+                break
     assert heard["lapinq_ready"] == "done"
     assert 0 < float(heard["lapinq_delayed"]) <= 0.4
     found = {

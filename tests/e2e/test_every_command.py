@@ -1,0 +1,108 @@
+"""Each command that takes `--server` prints JSON, on the database and through a server with a key."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from lapinq.cli import cli
+from tests.support.database.postgres import private_database
+from tests.support.programs.command_line import lapinq_at
+from tests.support.programs.processes import ApiProcess
+
+KEY = "the key of every command"
+TASKS = "tests.support.sample.tasks"
+ELSEWHERE = {
+    "api",  # prints what it gets
+    "schedule apply",  # works on the database only, as `user password` does
+    "user password",
+    "webhook show",  # test_webhook_command.py has webhooks for them
+    "webhook resend",
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
+    with (
+        private_database(postgres_url, template_database) as database,
+        ApiProcess(database, "--worker", "--api-key", KEY, env={"LAPINQ_WORKER_NAME": "only"}) as api,
+    ):
+        yield api
+
+
+def commands(command: click.Command = cli, path: str = "") -> Iterator[str]:
+    """Those that take `--server`, as they are called."""
+    ctx = click.Context(command)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            assert below is not None
+            yield from commands(below, f"{path} {name}".strip())
+    elif "--server" in {flag for param in command.params for flag in param.opts}:
+        yield path
+
+
+@pytest.mark.parametrize("place", ["database", "server"])
+def test_each_prints_json(guarded: ApiProcess, place: str, tmp_path: Path) -> None:
+    database = ("--database-url", guarded.database)
+    where = database if place == "database" else ("--server", guarded.url, "--api-key", KEY)
+    ran: set[str] = set()
+
+    def said(command: str, *arguments: str, stdin: str = "", code: int = 0) -> Any:
+        done = lapinq_at(where, *command.split(), *arguments, "--json", stdin=stdin)
+        assert done.exit_code == code, (command, done.stderr)
+        ran.add(command)
+        return json.loads(done.stdout)
+
+    def enqueued(function: str, *arguments: str) -> str:
+        return said("task enqueue", f"{TASKS}:{function}", *arguments, "--queue", place)["task_id"]
+
+    done = enqueued("aadd", "1", "2")
+    said("task wait", done)
+    failed = enqueued("afail", "no", "--max-retries", "0")
+    said("task wait", failed, code=1)
+    for verb in ("get", "why", "logs", "rerun"):
+        said(f"task {verb}", done)
+    assert {one["id"] for one in said("task list", "--queue", place)} >= {done, failed}
+    said("task requeue", failed)
+    said("task run", enqueued("aadd", "1", "2", "--in", "1h"))
+    said("task cancel", enqueued("aadd", "1", "2", "--in", "1h"))
+    said("task delete", done)
+
+    said("queue set", place, "--max-running", "5")
+    for verb in ("pause", "show", "resume"):
+        said(f"queue {verb}", place)
+    said("queue purge", place, "--yes")
+    for command in ("queue list", "registered", "webhook list", "user list", "key list", "audit list", "top"):
+        said(command)
+    said("doctor", code=1)  # the default password
+
+    said("user add", f"u-{place}", "--password-stdin", stdin="correct horse")
+    said("user role", f"u-{place}", "admin")
+    said("user permit", f"u-{place}", "mail=cancel")
+    said("user delete", f"u-{place}")
+    said("key create", f"k-{place}", "--scope", "read")
+    said("key delete", f"k-{place}")
+
+    name = f"s-{place}"
+    file = tmp_path / f"{place}.json"
+    schedule = {"name": name, "task_name": "aadd", "module_path": TASKS, "every": "1h", "args": [1, 2]}
+    file.write_text(json.dumps({"schedules": [schedule]}))
+    applied = lapinq_at(database, "schedule", "apply", str(file))
+    assert applied.exit_code == 0, applied.stderr
+    for verb in ("show", "disable", "enable", "run", "next"):
+        said(f"schedule {verb}", name)
+    said("schedule list")
+    said("schedule delete", name, "--yes")
+
+    for group in ("worker", "fleet"):
+        said(f"{group} list")
+        for verb in ("show", "quiet", "resume"):
+            said(f"{group} {verb}", "only")
+    if place == "server":  # the last to need it
+        said("worker stop", "only")
+        ran.add("fleet stop")  # the same code, and a worker stops once
+        assert ran == set(commands()) - ELSEWHERE

@@ -115,7 +115,7 @@ def words(reason: Reason) -> tuple[str, str | None]:
             )
         case QueueFull(running, max_running, ahead, is_capped):
             return (
-                f"Its queue may run {max_running} at the same time, and {running} run."
+                f"Its queue is at its limit: {running} running, at most {max_running} allowed."
                 f" {_ahead(ahead, is_capped=is_capped)}",
                 "Wait for one to end, or raise the queue's max_running.",
             )

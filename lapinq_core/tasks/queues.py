@@ -35,7 +35,7 @@ class QueueState(msgspec.Struct, frozen=True):
 
 
 class QueuePolicy(msgspec.Struct, frozen=True):
-    """Limits of a queue, null if there are none, and what is used of them."""
+    """A queue's limits and their current use. A limit that is not set is null."""
 
     max_running: int | None
     running: int

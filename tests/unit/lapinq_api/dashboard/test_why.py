@@ -63,8 +63,8 @@ CASES: list[tuple[Reason, str]] = [
     (AllQuiet("it's <mail>", 2), "All 2 workers of queue it's <mail> are quiet."),
     (
         QueueFull(5, 5, 3, False),
-        "Queue it's <mail> may run 5 at the same time, and 5 run. 3 tasks are ahead of it."
-        " Wait for one to end, or raise the limit: lapinq queue set.",
+        "Queue it's <mail> is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it."
+        " Wait for one to end, or raise the limit with lapinq queue set.",
     ),
     (
         AllBusy(8, 8, 3, False),

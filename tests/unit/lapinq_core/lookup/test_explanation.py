@@ -70,7 +70,7 @@ CASES: list[tuple[Reason, str, str | None]] = [
     ),
     (
         QueueFull(5, 5, 3, False),
-        "Its queue may run 5 at the same time, and 5 run. 3 tasks are ahead of it.",
+        "Its queue is at its limit: 5 running, at most 5 allowed. 3 tasks are ahead of it.",
         "Wait for one to end, or raise the queue's max_running.",
     ),
     (

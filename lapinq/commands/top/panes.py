@@ -72,7 +72,7 @@ def _line(text: str | None) -> str:
 
 
 def _queue_style(row: Row) -> str:
-    return "red" if queue_state(row) == "no worker" else STYLES["paused"]
+    return {"no worker": STYLES["failed"], "paused": STYLES["paused"]}.get(queue_state(row), "")
 
 
 def _red(is_bad: Callable[[Row], bool]) -> Callable[[Row], str]:

@@ -107,6 +107,9 @@ def test_the_selected_row_is_in_view() -> None:
     lines = picture(seen, View(chosen={Pane.QUEUES: ("queue-40", 40)}), FRAME, 80, 24)
     [marked] = [line for line in lines if any(span.style == "reverse" for span in line.spans)]
     assert marked.plain.startswith("queue-40 ")
+    assert not [span for span in marked.spans if "yellow" in str(span.style)], (
+        "a block where the state would be"
+    )
 
 
 def test_what_went_wrong_and_what_is_asked_is_shown() -> None:

@@ -3,10 +3,11 @@
 -- keeps it from passing a higher priority in another queue. The row comparison leaves out the queue: with it, beside
 -- the equality, PostgreSQL would start at the queue's first entry, dead ones included, and only filter by the mark.
 -- Leaves tasks past their time to live to expire.sql. An unknown or dead worker gets nothing, and a paused queue gives
--- nothing. A queue with max_running gives only to a caller that holds its lock (`is_locked`, lock_queue.sql), as many as
--- are free; others get "limited" if any is. An attempt is overdue `margin` seconds after its task's own time limit, or after `lease` seconds.
--- Returns one JSON cell, an array per task; else NULL or "limited". Here date_part costs half of extract, which goes through
--- numeric.
+-- nothing. A queue with max_running gives as many as it has room for, and only to a caller that holds its lock
+-- (`is_locked`, lock_queue.sql). An attempt is overdue `margin` seconds after its task's own time limit, or after
+-- `lease` seconds.
+-- Returns one JSON cell: an array per task; "limited" for a queue with max_running and room, without its lock; else
+-- NULL. Here date_part costs half of extract, which goes through numeric.
 -- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
 -- connection: by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
@@ -55,16 +56,17 @@ WITH picked AS MATERIALIZED (
       FROM taken
     HAVING count(*) > 0
 )
-SELECT coalesce(json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
-                                 retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
-                                 timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
-                                 CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
-                                 request_id)
-                ORDER BY rank, seq)::text,
-                (SELECT '"limited"'
-                   FROM lapinq_queues q
-                  WHERE q.name = %(queue)s::text
-                    AND NOT %(is_locked)s::boolean
-                    AND q.paused_at IS NULL
-                    AND q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = q.name)))
+SELECT coalesce(
+           json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
+                                     retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
+                                     timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
+                                     CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
+                                     request_id)
+                    ORDER BY rank, seq)::text,
+           (SELECT '"limited"'
+              FROM lapinq_queues q
+             WHERE q.name = %(queue)s::text
+               AND NOT %(is_locked)s::boolean
+               AND q.paused_at IS NULL
+               AND q.max_running > (SELECT count(*) FROM lapinq_running r WHERE r.queue_name = q.name)))
   FROM claimed

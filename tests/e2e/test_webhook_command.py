@@ -1,15 +1,24 @@
 """`lapinq webhook`, on the database and through a server."""
 
 import json
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from tests.support.database.postgres import private_database
 from tests.support.http.delivering import completed
 from tests.support.programs.command_line import lapinq_at
 from tests.support.programs.processes import ApiProcess
 
 URL = "https://hooks.example/done"
+
+
+@pytest.fixture(scope="module")
+def server(postgres_url: str, template_database: str) -> Iterator[ApiProcess]:
+    """Without a worker, which would take the tasks that the test completes itself."""
+    with private_database(postgres_url, template_database) as database, ApiProcess(database) as api:
+        yield api
 
 
 @pytest.mark.parametrize("place", ["database", "server"])

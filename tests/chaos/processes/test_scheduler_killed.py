@@ -78,7 +78,7 @@ CRONS = {
     "at-work": "30 8-17/3 * * mon-fri",
 }
 YEAR = timedelta(days=365)
-REAL_SECONDS = 20.0
+REAL_SECONDS = 12.0
 LIVES = 1.0
 """Seconds after which a daemon is ended, by turns with SIGKILL and SIGTERM."""
 
@@ -87,10 +87,10 @@ def scheduler(database: str) -> Program:
     return Program("scheduler", "--database-url", database, "--scheduler-interval", "0.05")
 
 
-# What is made up for is bounded, and so is how long the daemons may take: eighteen days pass in a second.
+# What is made up for is bounded, and so is how long the daemons may take: a month passes in a second.
 @pytest.mark.alone
 def test_a_year_has_one_task_a_tick_while_three_daemons_are_killed_and_stopped(database: str) -> None:
-    """The clock of the database runs a million times as fast; whatever is late is made up for, up to a thousand
+    """The clock of the database runs two and a half million times as fast; whatever is late is made up for, up to a thousand
     ticks, and so a stop of all daemons of some seconds."""
     with ExitStack() as running:
         daemons = [running.enter_context(scheduler(database)) for _ in range(3)]

@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 INITIAL_BACKOFF_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 3.0
+MAX_REST_SECONDS = 60.0
 
 
 class StopLoop(LapinqError):
@@ -28,13 +29,19 @@ async def run_every(
     expected: Callable[[BaseException], bool] = lambda _: False,
     observe: Callable[[float, float | None], None] = lambda _seconds, _pause: None,
     wake: asyncio.Event | None = None,
+    rest: float = 0.0,
+    floor: float = 0.0,
 ) -> None:
     """Calls `turn` until `stop` is set, whatever a turn raises.
 
     A turn returns how many seconds to pause, None for `interval`. It gets `deadline` seconds. After a failure the pause
     grows from 0.2 to 3 s. `expected` failures are logged in one line, others with a traceback the first time in a row.
     `observe` gets the seconds that each turn took and the pause that follows; None if the turn failed.
-    `wake` ends a pause, but not one after a failure. It is cleared before each turn.
+    `wake` ends a pause once `floor` seconds of it are over, but not one after a failure. It is cleared before each
+    turn.
+
+    A turn that took long is followed by a pause of `rest` times as long, up to a minute: a scan over dead rows, which
+    finds nothing, then uses little of the database. A turn that returned 0, because there is more to do, is not.
     """
     backoff, last_reason = INITIAL_BACKOFF_SECONDS, ""
     while not stop.is_set():
@@ -59,9 +66,15 @@ async def run_every(
             pause, backoff = backoff, min(backoff * 2, MAX_BACKOFF_SECONDS)
             wakers = [stop]
         else:
+            took = time.perf_counter() - began
             pause = interval if pause is None else pause
-            observe(time.perf_counter() - began, pause)
+            if pause > 0:
+                pause = max(pause, min(rest * took, MAX_REST_SECONDS))
+            observe(took, pause)
             backoff, last_reason = INITIAL_BACKOFF_SECONDS, ""
+        if floor > 0 and len(wakers) > 1:
+            await pause_for(min(floor, pause), stop)
+            pause -= min(floor, pause)
         await pause_for(pause, *wakers)
 
 

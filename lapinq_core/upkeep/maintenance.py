@@ -30,6 +30,12 @@ FOLD_FIGURES_INTERVAL_SECONDS = 15.0
 PARTITION_INTERVAL_SECONDS = 3600.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
+PROMOTE_FLOOR_SECONDS = 0.02
+"""Between two looks for due tasks, however many fall due."""
+TIMER_MARGIN_SECONDS = 0.001
+"""A timer that fires a moment early would find nothing, and wait for the floor."""
+REST_FACTOR = 20.0
+"""A job that took long, over dead rows or on a slow disk, rests so many times as long."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +55,7 @@ async def run_maintenance(
     `cleanup_interval` is in seconds; 0 leaves out the deletion by TTL. Ended tasks are deleted as `keep` says. When
     `due_timer` fires, delayed tasks are looked at immediately.
     """
+    timer = due_timer or DueTimer()
     try:
         async with asyncio.TaskGroup() as group:
 
@@ -57,6 +64,7 @@ async def run_maintenance(
                 job: Callable[[], Awaitable[float | None]],
                 interval: float,
                 wake: asyncio.Event | None = None,
+                floor: float = 0.0,
             ) -> None:
                 group.create_task(
                     run_every(
@@ -67,15 +75,18 @@ async def run_maintenance(
                         expected=is_away,
                         observe=times.of(name),
                         wake=wake,
+                        rest=REST_FACTOR,
+                        floor=floor,
                     ),
                     name=name,
                 )
 
             start(
                 "promote",
-                lambda: _promote(pool, notifier),
+                lambda: _promote(pool, notifier, timer),
                 PROMOTE_INTERVAL_SECONDS,
-                due_timer.fired if due_timer else None,
+                timer.fired,
+                PROMOTE_FLOOR_SECONDS,
             )
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
@@ -96,15 +107,13 @@ async def run_maintenance(
         times.end()
 
 
-async def _promote(pool: Pool, notifier: Notifier) -> float:
+async def _promote(pool: Pool, notifier: Notifier, timer: DueTimer) -> float | None:
     async with pool.connection() as conn:
         moved, queues, next_due = await maintenance_jobs.promote(conn)
     notifier.wake(queues)
-    if moved == maintenance_jobs.PASS_LIMIT:
-        return 0.0
-    return (
-        PROMOTE_INTERVAL_SECONDS if next_due is None else min(max(next_due, 0.001), PROMOTE_INTERVAL_SECONDS)
-    )
+    if next_due is not None:
+        timer.fire_in(next_due + TIMER_MARGIN_SECONDS)
+    return 0.0 if moved == maintenance_jobs.PASS_LIMIT else None
 
 
 async def _make_partitions(pool: Pool) -> None:

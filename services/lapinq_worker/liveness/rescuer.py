@@ -7,14 +7,16 @@ LOCKED, and every change matches the token it was read with.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import Observe
-from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.loops import MAX_REST_SECONDS, run_every
 from lapinq_core.upkeep import rescuing
+from lapinq_core.upkeep.maintenance import REST_FACTOR
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ class Rescuer:
         self._pool = pool
         self._judging_time = judging_time
         self._on_ready = on_ready
+        self._search_at = 0.0  # by time.monotonic
         self.rescued_count = 0
 
     async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
@@ -41,14 +44,24 @@ class Rescuer:
         )
 
     async def sweep(self) -> float | None:
-        """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes."""
+        """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes.
+
+        A search for lost tasks that took long rests, unless a worker was just declared dead.
+        """
         expected = self._judging_time()
         if expected is None:
             return None
         async with self._pool.connection() as conn:
-            for _, name in await workers.declare_dead(conn, expected):
+            dead = await workers.declare_dead(conn, expected)
+            for _, name in dead:
                 log.warning("worker %s is lost: rescuing its tasks", name)
+            started = time.monotonic()
+            if not dead and started < self._search_at:
+                return None
             rescued = await rescuing.rescue(conn, expected, random.random())  # noqa: S311  # jitter
+        if len(rescued) < rescuing.PASS_LIMIT:
+            ended = time.monotonic()
+            self._search_at = ended + min(REST_FACTOR * (ended - started), MAX_REST_SECONDS)
         if rescued:
             self.rescued_count += len(rescued)
             log.warning("rescued %d tasks of lost workers or past their deadline", len(rescued))

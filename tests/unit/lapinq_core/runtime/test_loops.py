@@ -1,6 +1,7 @@
 """`run_every` goes on whatever a turn does, and stops when it is told to."""
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,12 @@ Turn = Callable[[], Awaitable[float | None]]
 
 
 def run(
-    turn: Turn, stop: asyncio.Event, **options: float | asyncio.Event | Callable[[BaseException], bool]
+    turn: Turn,
+    stop: asyncio.Event,
+    **options: float
+    | asyncio.Event
+    | Callable[[BaseException], bool]
+    | Callable[[float, float | None], None],
 ) -> None:
     async def main() -> None:
         async with asyncio.timeout(10):
@@ -53,6 +59,35 @@ def test_a_pause_ends_when_the_loop_is_woken() -> None:
 
     run(turns_until(stop, 4, look), stop, wake=wake)
     assert seen == [1, 2, 3, 4]
+
+
+def test_a_turn_that_took_long_is_followed_by_a_rest_unless_there_is_more_to_do() -> None:
+    stop, pauses = asyncio.Event(), list[tuple[float, float | None]]()
+
+    def look(n: int) -> float | None:
+        time.sleep(0.002)
+        return 0.0 if n == 1 else None
+
+    run(
+        turns_until(stop, 3, look),
+        stop,
+        interval=0.001,
+        rest=3.0,
+        observe=lambda took, pause: pauses.append((took, pause)),
+    )
+    assert [pause == (0.0 if n == 0 else 3.0 * took) for n, (took, pause) in enumerate(pauses)] == [True] * 3
+
+
+def test_a_woken_loop_keeps_its_floor() -> None:
+    stop, wake, turned = asyncio.Event(), asyncio.Event(), list[float]()
+
+    def look(_: int) -> float:
+        turned.append(time.monotonic())
+        wake.set()
+        return 3600.0
+
+    run(turns_until(stop, 3, look), stop, wake=wake, floor=0.01)
+    assert all(later - earlier >= 0.009 for earlier, later in itertools.pairwise(turned))
 
 
 def test_waking_shortens_no_pause_after_a_failure() -> None:

@@ -18,7 +18,7 @@ import click
 from tests.bench.contenders.contender import Contender, Processes
 from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
 from tests.bench.contenders.pgqueuer_contender import installed_versions, pgqueuer
-from tests.bench.measurements import backlog, delayed, drain, enqueue, latency
+from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency
 from tests.bench.run.facts import machine_facts, version_facts
 from tests.bench.run.figures import Case, Reading, summed_up
 from tests.bench.run.plan import Plan, plan_of, plan_options
@@ -33,7 +33,11 @@ _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "delayed": delayed.cases,
     "batch": enqueue.batch_cases,
     "single": enqueue.single_cases,
+    "held": held.held_cases,
+    "full": held.full_cases,
 }
+_UNLESS_ASKED = {"held", "full"}
+"""Left out unless `--only` names them: they take minutes each."""
 
 
 @click.command()
@@ -62,7 +66,7 @@ def main(
 ) -> None:
     """Measures drain, also beside a long queue, start latency, of delayed tasks too, batch and single enqueue."""
     signal.signal(signal.SIGTERM, _terminated)
-    wanted = only.split(",") if only else list(_CASES)
+    wanted = only.split(",") if only else [name for name in _CASES if name not in _UNLESS_ASKED]
     if unknown := set(wanted) - set(_CASES):
         raise click.UsageError(f"--only knows {', '.join(_CASES)}, not {', '.join(sorted(unknown))}")
     plan = plan_of(given, quick=quick)

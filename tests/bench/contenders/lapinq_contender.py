@@ -26,7 +26,7 @@ class Lapinq:
 
     def __init__(self, server_url: str, template: str, processes: Processes, plan: Plan) -> None:
         """`template` is the name of a migrated database."""
-        self._server_url = server_url
+        self.server_url = server_url
         self._template = template
         self.processes = processes
         self._options = {
@@ -37,7 +37,7 @@ class Lapinq:
         }
 
     def fresh_database(self) -> AbstractContextManager[str]:
-        return postgres.private_database(self._server_url, self._template)
+        return postgres.private_database(self.server_url, self._template)
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
         command = [

@@ -16,7 +16,7 @@ import psycopg
 from tests.bench.contenders import marks
 from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.measurements.backlog import CHUNK
+from tests.bench.measurements.refill import CHUNK
 from tests.bench.run.figures import Case, Metric, Reading, percentile
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError

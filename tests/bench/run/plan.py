@@ -14,7 +14,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tasks: Annotated[
         int, Meta(ge=1, description="Tasks in the queue before a drain, and in a bulk enqueue.")
     ] = 100_000
-    backlog: Annotated[int, Meta(ge=1, description="Tasks that wait in a second queue.")] = 1_000_000
+    backlog: Annotated[
+        int, Meta(ge=1, description="Tasks that wait in a second queue, or before a steady drain.")
+    ] = 1_000_000
+    finished: Annotated[int, Meta(ge=1, description="Tasks that have finished before a steady drain.")] = (
+        1_000_000
+    )
+    held_seconds: Annotated[float, Meta(ge=5, description="Time of a steady drain, rated by fifths.")] = 120.0
     runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
     samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 500
     seconds: Annotated[float, Meta(gt=0, description="Time of single enqueue, and of enqueue over HTTP.")] = (
@@ -35,7 +41,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[float, Meta(gt=0, description="Seconds after which a measurement is given up.")] = 300.0
 
 
-_QUICK: dict[str, Any] = {"tasks": 5_000, "backlog": 50_000, "runs": 1, "samples": 50, "seconds": 1.0}
+_QUICK: dict[str, Any] = {
+    "tasks": 5_000,
+    "backlog": 50_000,
+    "finished": 50_000,
+    "held_seconds": 5.0,
+    "runs": 1,
+    "samples": 50,
+    "seconds": 1.0,
+}
 
 
 def plan_of(given: Mapping[str, object], *, quick: bool) -> Plan:

@@ -1,0 +1,100 @@
+"""Tasks stored by the database itself: many at once, and a queue that is kept filled while a worker drains it."""
+
+import threading
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+
+from tests.bench.contenders.contender import number
+from tests.bench.run.processes import BenchError
+
+CHUNK = 100_000
+REFILL = 20_000
+"""Tasks stored at once while a worker drains the queue."""
+AHEAD = 3 * REFILL
+"""Below so many waiting tasks the queue is refilled."""
+_LOOK_SECONDS = 0.05
+
+# Ids as the client makes them: by the time in milliseconds, so that they fall into the partitions of today.
+_MADE = """
+WITH made AS (
+    SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7'
+            || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid AS id
+      FROM generate_series(1, %(count)s)
+), stored AS (
+    INSERT INTO lapinq_tasks (id, queue_name, task_name, module_path, args, kwargs, max_retries, priority, retry_delay,
+                              retry_backoff, created_at)
+    SELECT id, %(queue)s, 'nothing', 'tests.bench.contenders.lapinq_tasks', '[]', '{}', 3, 0, 60, true, lapinq_now()
+      FROM made
+), """
+
+_WAITING = (
+    _MADE
+    + """counted AS (
+    INSERT INTO lapinq_counts (queue_name, pending) VALUES (%(queue)s, %(count)s)
+)
+INSERT INTO lapinq_ready (queue_name, rank, id) SELECT %(queue)s, 0, id FROM made
+"""
+)
+
+_FINISHED = (
+    _MADE
+    + """counted AS (
+    INSERT INTO lapinq_counts (queue_name, completed) VALUES (%(queue)s, %(count)s)
+)
+INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, result, run_seconds, claimed_at, finished_at, worker_id,
+                             token)
+SELECT id, 1, true, 'completed', 'null', 0.0001, lapinq_now(), lapinq_now(), gen_random_uuid(), gen_random_uuid()
+  FROM made
+"""
+)
+
+
+def add_waiting(conn: psycopg.Connection, queue: str, count: int) -> None:
+    """Lets `count` more tasks wait in `queue`; nobody is notified."""
+    _in_chunks(conn, _WAITING, queue, count)
+
+
+def add_finished(conn: psycopg.Connection, queue: str, count: int) -> None:
+    """Stores `count` tasks of `queue` that have completed."""
+    _in_chunks(conn, _FINISHED, queue, count)
+
+
+def _in_chunks(conn: psycopg.Connection, statement: str, queue: str, count: int) -> None:
+    for done in range(0, count, CHUNK):
+        conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done)})
+
+
+@contextmanager
+def kept_filled(database: str, queue: str, waiting: int) -> Generator[None]:
+    """Refills `queue`, the only one, in which `waiting` tasks wait, so that at least as many keep waiting.
+
+    Raises `BenchError` at the end if the worker was faster than that.
+    """
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        lowest = executor.submit(_refill, database, queue, waiting, over)
+        try:
+            yield
+        finally:
+            over.set()
+        if lowest.result() <= waiting - AHEAD:
+            raise BenchError("the queue ran dry: tasks were not stored as fast as the worker ended them")
+
+
+def _refill(database: str, queue: str, waiting: int, over: threading.Event) -> int:
+    """The lowest number of waiting tasks seen."""
+    stored, lowest = waiting, waiting
+    with psycopg.connect(database, autocommit=True) as conn:
+        while not over.is_set():
+            # The sequence of claims tells how many were taken without reading a table.
+            left = stored - int(number(conn, "SELECT last_value FROM lapinq_claim_seq"))
+            lowest = min(lowest, left)
+            if left < waiting:
+                add_waiting(conn, queue, REFILL)
+                stored += REFILL
+            else:
+                over.wait(_LOOK_SECONDS)
+    return lowest

@@ -13,8 +13,7 @@ WITH late AS MATERIALIZED (
               FOR UPDATE SKIP LOCKED) AS r
 ), gone AS (
     DELETE FROM lapinq_rollups r
-     USING late
-     WHERE r.ctid = late.place
+     WHERE r.ctid = ANY (ARRAY(SELECT place FROM late))
     RETURNING r.span
 )
 SELECT count(*) FROM gone

@@ -5,7 +5,7 @@ from typing import Any
 from lapinq_core.domain.ids import new_id
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import Alerts
-from tests.integration.tasks.test_plans import nodes, plan
+from tests.support.database.plans import nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows import schedules
 from tests.support.rows.factories import Conn, add_worker, enqueue, make_late, pause

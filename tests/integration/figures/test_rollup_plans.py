@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.figures import SPANS, Window
-from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
 from tests.support.database import postgres
+from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 

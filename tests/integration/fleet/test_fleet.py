@@ -14,7 +14,8 @@ from lapinq_core.fleet.workers import Health
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import actions
-from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, wear_out
+from tests.integration.tasks.test_plans import wear_out
+from tests.support.database.plans import blocks, nodes, plan, scanned_whole
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, beat, claim, enqueue, make_late
 from tests.support.rows.rescue import ANY_TIME

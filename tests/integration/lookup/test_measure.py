@@ -8,7 +8,8 @@ import pytest
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.measure import measure
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.integration.tasks.test_plans import fill, nodes, plan, touched
+from tests.integration.tasks.test_plans import fill
+from tests.support.database.plans import nodes, plan, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
 

@@ -7,7 +7,8 @@ import pytest
 from lapinq_core.lookup import overview as overview_module
 from lapinq_core.lookup.overview import overview
 from tests.integration.lookup.test_measure import indexes_of
-from tests.integration.tasks.test_plans import fill, plan, scanned_whole, touched
+from tests.integration.tasks.test_plans import fill
+from tests.support.database.plans import plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue
 

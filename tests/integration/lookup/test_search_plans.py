@@ -24,8 +24,8 @@ from lapinq_core.lookup.search_filters import (
 )
 from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing
 from tests.bench.dashboard import seed
-from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
 from tests.support.database import postgres
+from tests.support.database.plans import blocks, nodes, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.eventually import eventually_async

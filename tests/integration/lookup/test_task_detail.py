@@ -8,7 +8,8 @@ from lapinq_core.lookup import task_detail
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.integration.tasks.test_plans import plan, scanned_whole, wear_out
+from tests.integration.tasks.test_plans import wear_out
+from tests.support.database.plans import plan, scanned_whole
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 

@@ -10,7 +10,7 @@ from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author, Recorded, RecordedActor
 from lapinq_core.people.audit_filters import AuditFilter, conditions
-from tests.integration.tasks.test_plans import touched
+from tests.support.database.plans import touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn
 

@@ -10,7 +10,7 @@ from lapinq_core.people import audit
 from lapinq_core.people.audit import AuditFilter
 from lapinq_core.schedules import firing, schedules, ticks
 from lapinq_core.schedules.schedules import OtherVersion, ScheduleExists, ScheduleFilter, UnknownSchedule
-from tests.integration.tasks.test_plans import nodes, plan
+from tests.support.database.plans import nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete
 from tests.support.rows.schedules import add_schedule, definition, set_clock

@@ -17,8 +17,8 @@ from lapinq_core.tasks.idempotency import (
     forget_keys,
     store,
 )
-from tests.integration.tasks.test_plans import nodes, plan, scanned_whole, touched
 from tests.support.database.invariants import check_invariants
+from tests.support.database.plans import nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
 from tests.support.rows.factories import Conn, counts, new_task

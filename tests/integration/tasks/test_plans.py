@@ -13,8 +13,8 @@ from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import worker_verbs
 from tests.support.database import postgres
+from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
-from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
 pytestmark = pytest.mark.version
@@ -58,41 +58,6 @@ async def crowd(conn: Conn, queue: str, count: int) -> None:
             " INSERT INTO lapinq_ready (queue_name, rank, id) SELECT %(queue)s, 0, id FROM made",
             {"queue": queue, "count": count},
         )
-
-
-async def plan(conn: Conn, verb: str, params: dict[str, Any]) -> dict[str, Any]:
-    statement = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + text_of(verb)
-    async with conn.transaction(force_rollback=True):
-        row = await (await conn.execute(statement, params)).fetchone()
-    assert row is not None
-    return row[0][0]["Plan"]
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
-
-
-def touched(plan: dict[str, Any]) -> float:
-    """How many rows the scans of tables gave or threw away."""
-    return sum(
-        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in nodes(plan)
-        if "Relation Name" in node and node["Node Type"].endswith("Scan")
-    )
-
-
-def blocks(plan: dict[str, Any]) -> int:
-    """How many pages a statement looked at, some more than once."""
-    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-
-
-def scanned_whole(plan: dict[str, Any]) -> list[str]:
-    """The tables that were read from end to end."""
-    return [
-        node["Relation Name"]
-        for node in nodes(plan)
-        if node["Node Type"] == "Seq Scan" and node["Actual Loops"]
-    ]
 
 
 async def wear_out(conn: Conn) -> str:

@@ -5,7 +5,8 @@ import json
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import inspect
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.integration.tasks.test_plans import crowd, plan, scanned_whole, touched
+from tests.integration.tasks.test_plans import crowd
+from tests.support.database.plans import plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 

@@ -6,7 +6,7 @@ from typing import Any
 from lapinq_core.domain.webhooks.webhook import NotTaken, WebhookState
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import DueWebhook
-from tests.integration.tasks.test_plans import blocks, nodes, plan, scanned_whole, touched
+from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn
 

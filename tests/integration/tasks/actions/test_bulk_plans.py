@@ -10,7 +10,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import STEP_SETTINGS, Walk
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_looked_at, these_ids, walk_ids
-from tests.integration.tasks.test_plans import blocks, nodes, scanned_whole, touched
+from tests.support.database.plans import blocks, nodes, scanned_whole, touched
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
 from tests.support.rows.factories import Conn

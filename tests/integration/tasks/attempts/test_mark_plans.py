@@ -9,7 +9,7 @@ from typing import Any
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks import worker_verbs
-from tests.integration.tasks.test_plans import blocks, nodes, plan
+from tests.support.database.plans import blocks, nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, enqueue
 

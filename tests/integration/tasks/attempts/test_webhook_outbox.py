@@ -11,7 +11,7 @@ from lapinq_core.domain.tasks.decide import Drop, Fail, Release, Retry
 from lapinq_core.tasks import actions, completion, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
 from lapinq_core.upkeep import maintenance_jobs, rescuing
-from tests.integration.tasks.test_plans import nodes, plan
+from tests.support.database.plans import nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, make_late, status
 from tests.support.rows.rescue import ANY_TIME

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.integration.tasks.test_plans import crowd, nodes, touched
+from tests.integration.tasks.test_plans import crowd
+from tests.support.database.plans import nodes, touched
 from tests.support.database.running import on_connections
 from tests.support.deployment.manifests import COMPONENTS, find
 from tests.support.rows.factories import Conn, add_worker, claim, enqueue, pause

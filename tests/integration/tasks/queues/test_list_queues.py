@@ -6,7 +6,8 @@ from lapinq_core.tasks import queues
 from lapinq_core.tasks.queues import QueueOrder
 from tests.integration.lookup.test_measure import make_older
 from tests.integration.tasks.test_inspect import one_of_each
-from tests.integration.tasks.test_plans import blocks, fill, nodes, plan, scanned_whole
+from tests.integration.tasks.test_plans import fill
+from tests.support.database.plans import blocks, nodes, plan, scanned_whole
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, enqueue
 

@@ -1,0 +1,305 @@
+"""The statements of the hot path as they are sent, each with what it may look at.
+
+To add one: its parameters, its kind of connection, how many rows its scans may give or throw away, and how many pages
+it may look at. The bounds are far below the rows of `burdened.SMALL`, live or dead, so that a statement which walks
+over those is found out, and they hold for `burdened.LARGE` too.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from lapinq_core.tasks.worker_verbs import HIGHEST_RANK
+from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
+
+Params = dict[str, Any]
+SMALL_TABLES = frozenset({"lapinq_workers", "lapinq_queues", "lapinq_schedules"})
+"""May be read whole: a row for each worker, queue or schedule."""
+
+
+class Session(StrEnum):
+    """The settings under which a statement runs."""
+
+    PINNED = "PLAN_SETTINGS, for claims and results"
+    POOLED = "none: the planner chooses"
+    STEP = "STEP_SETTINGS, for a step over many tasks"
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement, and the bounds on the rows and pages that it may look at.
+
+    `use` tells two uses of a verb apart. `whole` are tables that it may read from end to end, besides `SMALL_TABLES`.
+    `dead` is for a statement that begins where the dead rows lie: at how many pages it may look for each of them.
+    `needs_statistics` is for one that keeps to its bounds only while the planner knows how full the tables are.
+    """
+
+    verb: str
+    params: Callable[[Rows], Params]
+    session: Session = Session.POOLED
+    rows: int
+    pages: int
+    use: str = ""
+    whole: frozenset[str] = frozenset()
+    dead: float = 0
+    needs_statistics: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.use}".strip()
+
+
+def _claim(rows: Rows) -> Params:
+    return {
+        "queue": QUEUE,
+        "limit": FEW,
+        "worker": WORKER,
+        "token": str(uuid.UUID(int=1)),
+        "lease": 310.0,
+        "margin": 10.0,
+        "mark_rank": rows.rank,
+        "mark_seq": rows.seq,
+        "max_rank": HIGHEST_RANK,
+        "is_locked": False,
+    }
+
+
+def _running(rows: Rows) -> Params:
+    """Of a few running tasks, as their worker reports about them."""
+    ids = rows.running[:FEW]
+    ended = [
+        {"id": each, "token": each, "final": True, "counts": True, "delay": 0, "error": "no"} for each in ids
+    ]
+    return {
+        "ids": ids,
+        "tokens": ids,
+        "seqs": list(range(FEW)),
+        "seconds": [0.1] * FEW,
+        "results": json.dumps(["null"] * FEW),
+        "logs": "[]",
+        "percents": [50] * FEW,
+        "messages": [None] * FEW,
+        "attempts": json.dumps(ended),
+    }
+
+
+def _new(_rows: Rows) -> Params:
+    values: Params = {
+        "queue_name": QUEUE,
+        "task_name": "add",
+        "module_path": "app",
+        "args": [1],
+        "kwargs": {},
+    }
+    values |= {"max_retries": 3, "priority": 0, "retry_delay": 10, "retry_backoff": True}
+    return {"tasks": json.dumps([{**values, "id": f"01a00000-0000-7000-8000-{n:012}"} for n in range(FEW)])}
+
+
+def _of(task: str) -> Params:
+    """Of one task, for whatever shows or changes it."""
+    shown = {"whole": 1000, "part": 100, "limit": 200, "traced": 10, "logged": 10}
+    return {"id": task, "progress": 5, "message": "five", "claim_seq": None, **shown}
+
+
+def _retention(rows: Rows) -> Params:
+    return {"keep": 3600, "after": rows.looked, "limit": 100}
+
+
+_HEALTH: Params = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
+_NO_JUMP: Params = {"jumped_at": None, "jumped_seconds": None}
+_FIGURES: Params = {
+    "spans": [10, 60, 900],
+    "kept": [10_800, 259_200, 2_592_000],
+    "figures": json.dumps(
+        [
+            {
+                "queue_name": QUEUE,
+                "started": 1,
+                "completed": 1,
+                "failed": 0,
+                "retried": 0,
+                "runs": [],
+                "waits": [],
+            }
+        ]
+    ),
+}
+_DELIVERY: Params = {"answer": 500, "failure": "no", "wait": 10.0, "give_up": 86400.0, "is_final": False}
+_TURN: Params = {"limit": 10, "lease": 30.0, "hosts": [], "places": [], "places_each": 4, "after": ""}
+
+CLAIMING = [
+    Statement(verb="claim", params=_claim, session=Session.PINNED, rows=5 * FEW, pages=100),
+    Statement(
+        verb="claim",
+        use="under the lock of its queue",
+        params=lambda rows: {**_claim(rows), "is_locked": True},
+        session=Session.PINNED,
+        rows=5 * FEW,
+        pages=100,
+    ),
+    Statement(
+        verb="heads",
+        params=lambda rows: {"queues": [QUEUE], "ranks": [rows.rank], "seqs": [rows.seq]},
+        session=Session.PINNED,
+        rows=2,
+        pages=10,
+    ),
+    Statement(verb="discover", params=lambda _: {}, session=Session.PINNED, rows=25, pages=100, dead=0.5),
+    Statement(
+        # After a claim whose connection broke.
+        verb="reclaim",
+        params=lambda rows: {"worker": WORKER, "token": rows.running[0]},
+        session=Session.PINNED,
+        rows=250,
+        pages=100,
+        dead=1.1,
+    ),
+]
+
+SETTLING = [
+    Statement(
+        verb="complete",
+        needs_statistics=True,
+        params=_running,
+        session=Session.PINNED,
+        rows=2 * FEW,
+        pages=60,
+    ),
+    Statement(
+        verb="settle", needs_statistics=True, params=_running, session=Session.PINNED, rows=2 * FEW, pages=60
+    ),
+    Statement(
+        verb="settle",
+        needs_statistics=True,
+        use="of rescued tasks",
+        params=_running,
+        rows=250,
+        pages=100,
+        whole=frozenset({"lapinq_running"}),
+        dead=1.1,
+    ),
+    Statement(verb="release", needs_statistics=True, params=_running, rows=4 * FEW, pages=100),
+    Statement(verb="report_progress", needs_statistics=True, params=_running, rows=4 * FEW, pages=150),
+    Statement(
+        verb="report_logs",
+        needs_statistics=True,
+        params=lambda rows: {**_running(rows), "logs": ["a line"] * FEW},
+        rows=4 * FEW,
+        pages=150,
+    ),
+    Statement(verb="find_own_attempts", params=_running, rows=2 * FEW, pages=60),
+    Statement(verb="heartbeat", params=lambda _: {"id": WORKER, **_HEALTH, **_NO_JUMP}, rows=20, pages=30),
+]
+
+TASKS = [
+    Statement(verb="enqueue", params=_new, rows=0, pages=200),
+    Statement(verb="cancel", params=lambda rows: _of(rows.ready), rows=2, pages=20),
+    Statement(
+        verb="cancel", use="of a delayed task", params=lambda rows: _of(rows.delayed), rows=2, pages=20
+    ),
+    Statement(verb="request_cancel", params=lambda rows: _of(rows.running[0]), rows=2, pages=40),
+    Statement(verb="set_progress", params=lambda rows: _of(rows.running[0]), rows=2, pages=40),
+    Statement(verb="run_now", params=lambda rows: _of(rows.delayed), rows=2, pages=120),
+    Statement(verb="requeue", params=lambda rows: _of(rows.failed), rows=4, pages=150),
+    Statement(verb="get_result", params=lambda rows: _of(rows.completed), rows=4, pages=25),
+    Statement(verb="task_detail", params=lambda rows: _of(rows.completed), rows=20, pages=40),
+    Statement(verb="task_detail_attempts", params=lambda rows: _of(rows.failed), rows=20, pages=40),
+    Statement(verb="attempts", params=lambda rows: _of(rows.failed), rows=6, pages=40),
+    Statement(
+        verb="get_results",
+        needs_statistics=True,
+        params=lambda rows: {"ids": [rows.completed, rows.failed, rows.ready, *rows.running[:2]]},
+        rows=20,
+        pages=100,
+    ),
+]
+
+UPKEEP = [
+    Statement(
+        verb="promote", needs_statistics=True, params=lambda _: {"limit": 500}, rows=20, pages=100, dead=2.5
+    ),
+    Statement(
+        verb="expire", needs_statistics=True, params=lambda _: {"limit": 500}, rows=20, pages=100, dead=2.5
+    ),
+    Statement(
+        verb="find_lost",
+        needs_statistics=True,
+        params=lambda _: {"limit": 500, "expected": 0.0},
+        rows=250,
+        pages=100,
+        whole=frozenset({"lapinq_running"}),
+        dead=1.1,
+    ),
+    Statement(
+        verb="fold_counts",
+        params=lambda _: {},
+        rows=1000,
+        pages=100,
+        whole=frozenset({"lapinq_counts"}),
+        dead=0.1,
+    ),
+]
+
+KEEPING = [
+    *(
+        Statement(
+            verb="delete_ended",
+            use=f"of {status} tasks",
+            params=lambda rows, status=status: {**_retention(rows), "status": status},
+            session=Session.STEP,
+            rows=1000,
+            pages=6000,
+        )
+        for status in ("completed", "failed")
+    ),
+    Statement(
+        verb="cleanup",
+        needs_statistics=True,
+        params=lambda _: {"limit": 500},
+        rows=10 * FEW,
+        pages=300,
+        dead=1.1,
+    ),
+    Statement(
+        verb="forget_keys",
+        needs_statistics=True,
+        params=lambda _: {"limit": 500},
+        rows=4 * FEW,
+        pages=100,
+        dead=1.1,
+    ),
+]
+
+WEBHOOKS = [
+    Statement(
+        verb="take_webhooks", needs_statistics=True, params=lambda _: _TURN, rows=30, pages=300, dead=3.1
+    ),
+    Statement(
+        verb="webhook_delivered",
+        params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
+        rows=2,
+        pages=50,
+    ),
+    Statement(
+        verb="webhook_failed",
+        params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
+        rows=2,
+        pages=50,
+    ),
+    Statement(
+        verb="prune_webhooks", needs_statistics=True, params=lambda _: {"limit": 500}, rows=4 * FEW, pages=60
+    ),
+]
+
+FIGURES = [
+    Statement(verb="record_rollups", params=lambda _: _FIGURES, rows=0, pages=20),
+    Statement(verb="fold_rollups", params=lambda _: {**_FIGURES, "limit": 5000}, rows=1500, pages=1600),
+    Statement(verb="recent", params=lambda _: {"minutes": 5, "queue": None}, rows=500, pages=600),
+    Statement(
+        verb="prune_rollups", params=lambda _: {**_FIGURES, "limit": 500}, rows=4 * FEW, pages=60, dead=1.1
+    ),
+]
+
+STATEMENTS = [*CLAIMING, *SETTLING, *TASKS, *UPKEEP, *KEEPING, *WEBHOOKS, *FIGURES]

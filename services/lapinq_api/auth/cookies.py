@@ -22,6 +22,8 @@ GUARDED_COOKIE = f"__Host-{COOKIE}"
 def token_in(scope: Scope) -> str | None:
     """The session token in the request's cookie; None if there is none or it isn't well-formed."""
     cookies = _cookies(scope)
+    if not cookies:
+        return None
     if not prefix_of(scope) and any(_GUARDED_NAME.search(value) for value in cookies):
         return _first(_GUARDED, cookies)
     return _first(_PLAIN, cookies)

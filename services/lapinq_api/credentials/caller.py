@@ -27,7 +27,9 @@ class Rights(msgspec.Struct):
 
     authenticate: Callable[[Scope], Awaitable[Actor]]
     since: float = msgspec.field(default_factory=time.monotonic)
-    checks: list[Callable[[], object]] = msgspec.field(default_factory=list[Callable[[], object]])
+    checks: list[Callable[[Request], object]] = msgspec.field(
+        default_factory=list[Callable[[Request], object]]
+    )
 
 
 def actor_of(request: Request) -> Actor:
@@ -40,7 +42,7 @@ def actor_of(request: Request) -> Actor:
 
 def require(request: Request, permission: Permission, queue: str | None) -> Actor:
     """The sender, if they have `permission` on `queue`; None is all queues. Raises `Refused` (401, 403)."""
-    return check(request, lambda: _permitted(actor_of(request), permission, queue))
+    return check(request, lambda sent: _permitted(actor_of(sent), permission, queue))
 
 
 def refuse_early(request: Request, permission: Permission) -> None:
@@ -53,15 +55,16 @@ def refuse_early(request: Request, permission: Permission) -> None:
         require(request, permission, None)
 
 
-def check(request: Request, is_allowed: Callable[[], T]) -> T:
-    """Returns what `is_allowed` returns. It raises `Refused` if the sender of `request` may not continue.
+def check(request: Request, is_allowed: Callable[[Request], T]) -> T:
+    """Returns what `is_allowed` returns for `request`. It raises `Refused` if the sender may not continue.
 
-    `recheck` calls it again.
+    `recheck` calls it again. It must not refer to `request` itself: the request refers to it, and only the garbage
+    collector would free both.
     """
     rights: Rights | None = request.scope.get(RIGHTS_KEY)
     if rights is not None:
         rights.checks.append(is_allowed)
-    return is_allowed()
+    return is_allowed(request)
 
 
 async def recheck(scope: Scope) -> None:
@@ -77,7 +80,7 @@ async def recheck(scope: Scope) -> None:
     scope[ACTOR_KEY] = await rights.authenticate(scope)
     rights.since = now
     for is_allowed in rights.checks:
-        is_allowed()
+        is_allowed(Request(scope))
 
 
 def _permitted(actor: Actor, permission: Permission, queue: str | None) -> Actor:

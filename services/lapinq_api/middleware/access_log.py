@@ -1,6 +1,9 @@
 """Logs a line per request: method, path, status, duration, request id, caller. Never the query string or a header."""
 
 import logging
+import time
+from functools import lru_cache
+from threading import get_ident
 
 from starlette.types import Scope
 
@@ -13,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _QUIET = ("/health", "/livez", "/readyz", "/metrics", "/fragments/", "/static/")
 _MAX_PATH = 300
+_FORMAT = "%s %s %d %.1f ms"
 
 
 def write_line(scope: Scope, status: int, seconds: float) -> None:
@@ -26,6 +30,29 @@ def write_line(scope: Scope, status: int, seconds: float) -> None:
     actor: Actor | None = scope.get(ACTOR_KEY)
     if actor is not None and actor.kind is not ActorKind.ANONYMOUS:
         extra["actor"] = f"{actor.kind} {actor.name}"  # last, because a name may look like a field
-    values = (scope["method"], path, status, seconds * 1000)
-    # Like log.log(), but without looking up the caller, which would double the time of this function.
-    log.handle(log.makeRecord(log.name, level, __file__, 0, "%s %s %d %.1f ms", values, None, extra=extra))
+    log.handle(_record(level, (scope["method"], path, status, seconds * 1000), extra))
+
+
+def _record(level: int, values: tuple[object, ...], extra: dict[str, object]) -> logging.LogRecord:
+    """As `log.log()` makes it, but for less than a third of the time: a copy of the first one of this thread, with its
+    own time."""
+    if logging.getLogRecordFactory() is not logging.LogRecord:
+        return log.makeRecord(log.name, level, __file__, 0, _FORMAT, values, None, extra=extra)
+    first = _first_record(level, get_ident())
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    now = time.time()
+    vars(record).update(
+        vars(first),
+        args=values,
+        taskName=None,
+        created=now,
+        msecs=float(int(now * 1000) % 1000),
+        relativeCreated=first.relativeCreated + (now - first.created) * 1000,
+        **extra,
+    )
+    return record
+
+
+@lru_cache(maxsize=16)
+def _first_record(level: int, _thread: int) -> logging.LogRecord:
+    return log.makeRecord(log.name, level, __file__, 0, _FORMAT, (), None)

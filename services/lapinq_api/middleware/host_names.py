@@ -4,6 +4,8 @@ A web page may let its own host name resolve to this server's address once it is
 same origin as this server, so neither `Origin` nor CORS gives it away. Only the name in `Host` does.
 """
 
+from collections.abc import Callable, Collection
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,6 +34,7 @@ class HostNames:
         self._state = state
         self._names = read_host_names(state.settings.allowed_hosts)
         self._is_strict = state.settings.is_open or bool(self._names)
+        self._is_known = _recognizer(self._names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or self._is_sure(scope):
@@ -50,10 +53,13 @@ class HostNames:
     def _is_sure(self, scope: Scope) -> bool:
         """Whether every `Host` header names a known host. Only HTTP/1.0 clients may send none; browsers always send
         one."""
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if not hosts:
-            return scope.get("http_version") == "1.0"
-        return all(is_sure(host, self._names) for host in hosts)
+        found = False
+        for name, value in scope["headers"]:
+            if name == b"host":
+                found = True
+                if not self._is_known(value):
+                    return False
+        return found or scope.get("http_version") == "1.0"
 
     async def _is_served(self, scope: Scope) -> bool:
         """Whether to serve a request under any name: a probe, one with a valid key, or on a server that isn't open.
@@ -66,3 +72,11 @@ class HostNames:
             return True
         check_key_throttle(scope)
         return False
+
+
+def _recognizer(names: Collection[str]) -> Callable[[bytes], bool]:
+    @lru_cache(maxsize=128)  # clients use few
+    def is_known(host: bytes) -> bool:
+        return is_sure(host.decode("latin-1"), names)
+
+    return is_known

@@ -6,6 +6,7 @@ for unknown parameters, the permission check and the description in `/openapi.js
 
 from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
+from functools import partial
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -101,7 +102,7 @@ class Endpoint:
         method: str = scope["method"]
         operation = self._operations[method]
         request = Request(scope, receive)
-        check(request, lambda: _check(operation.needs, request))
+        check(request, partial(_check, operation.needs))
         scope[QUERY_KEY] = read_query(scope, self._known[method])
         response = await operation.handler(self._state, request)
         await response(scope, receive, send)

@@ -12,7 +12,7 @@ from lapinq_core.domain.accounts.account import Permission
 
 
 async def doctor(state: State, request: Request) -> Response:
-    check(request, lambda: _check_may_ask(request))
+    check(request, _check_may_ask)
     return Json(await state.examinations.report())
 
 

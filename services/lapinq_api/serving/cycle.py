@@ -1,0 +1,69 @@
+"""uvicorn's request and response with a short way for the usual response: complete, of known length, kept alive.
+
+Its head and body leave in one write. uvicorn writes them separately, which costs a second system call and a second
+packet, and checks each header of each response with regular expressions. All other responses are uvicorn's.
+"""
+
+from functools import lru_cache
+
+from starlette.types import Message
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    RequestResponseCycle,
+)
+
+_MAX_JOINED_BYTES = 64 * 1024
+_UNUSUAL = frozenset({b"connection", b"transfer-encoding"})
+
+
+class Cycle(RequestResponseCycle):
+    """Keeps the head of a response until its body begins. Until then the response has not started."""
+
+    _head: Message | None = None
+
+    async def send(self, message: Message) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as Starlette types it
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._head = message
+            return
+        head, self._head = self._head, None
+        if head is not None:
+            if self._is_sent_whole(head, message):
+                return
+            await super().send(head)  # pyright: ignore[reportArgumentType]
+        await super().send(message)  # pyright: ignore[reportArgumentType]
+
+    def _is_sent_whole(self, head: Message, message: Message) -> bool:
+        """Sends the response, if it is a usual one. Raises `RuntimeError` for an invalid header."""
+        body: bytes = message.get("body", b"")
+        headers: list[tuple[bytes, bytes]] = head.get("headers", [])
+        if (
+            message.get("more_body")
+            or not self.keep_alive
+            or self.disconnected
+            or self.flow.write_paused
+            or self.scope["method"] == "HEAD"
+            or len(body) > _MAX_JOINED_BYTES
+            or (b"content-length", b"%d" % len(body)) not in headers
+        ):
+            return False
+        lines = [STATUS_LINE[head["status"]]]
+        for name, value in (*self.default_headers, *headers):
+            if name in _UNUSUAL:
+                return False
+            lines.append(_line(name, value))
+        lines += (b"\r\n", body)
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(b"".join(lines))
+        self.message_event.set()
+        self.on_response()
+        return True
+
+
+@lru_cache(maxsize=256)  # most headers are the same in each response
+def _line(name: bytes, value: bytes) -> bytes:
+    if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+        raise RuntimeError(f"an invalid header: {name!r}")
+    return b"%s: %s\r\n" % (name.lower(), value)

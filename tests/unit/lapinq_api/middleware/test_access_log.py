@@ -1,0 +1,44 @@
+"""The record of a request's line, which is made by hand for speed."""
+
+import logging
+import threading
+
+import pytest
+from starlette.types import Scope
+
+from lapinq_api.middleware.access_log import log, write_line
+from lapinq_api.wire.request_ids import SCOPE_KEY
+
+SCOPE: Scope = {"type": "http", "method": "GET", "path": "/a", "raw_path": b"/a", SCOPE_KEY: "r1"}
+
+
+def test_it_has_what_any_record_has(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger=log.name)
+    write_line(SCOPE, 200, 0.0015)
+    thread = threading.Thread(target=write_line, args=(SCOPE, 404, 0.5), name="other")
+    thread.start()
+    thread.join()
+    log.info("usual", extra={"request_id": "r1"})
+    first, second, usual = caplog.records
+    assert list(vars(first)) == list(vars(usual))
+    assert [first.getMessage(), second.getMessage()] == ["GET /a 200 1.5 ms", "GET /a 404 500.0 ms"]
+    assert (first.threadName, second.threadName) == (usual.threadName, "other")
+    assert first.created <= second.created <= usual.created
+    for record in (first, second):
+        assert record.process == usual.process
+        assert record.msecs == int(record.created * 1000) % 1000
+        assert record.relativeCreated == pytest.approx(
+            usual.relativeCreated - (usual.created - record.created) * 1000, abs=1
+        )
+
+
+def test_a_programs_own_kind_of_record_is_kept(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own(logging.LogRecord):
+        pass
+
+    monkeypatch.setattr(logging, "_logRecordFactory", Own)
+    caplog.set_level("INFO", logger=log.name)
+    write_line(SCOPE, 200, 0.001)
+    assert type(caplog.records[0]) is Own

@@ -1,0 +1,106 @@
+"""How responses leave: the usual ones in one write, the others as uvicorn sends them."""
+
+import asyncio
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from lapinq_api.serving.protocol import HttpProtocol
+
+LENGTH = (b"content-length", b"2")
+CLOSE = (b"connection", b"close")
+
+
+def head(*headers: tuple[bytes, bytes], status: int = 200) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def body(data: bytes, *, more_body: bool = False) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": more_body}
+
+
+class Connection(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.is_closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+def exchange(request: bytes, *messages: Message, error: Exception | None = None) -> Connection:
+    """The connection after an application got `request` and sent `messages`."""
+
+    async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+        if error is not None:
+            raise error
+
+    async def run() -> Connection:
+        connection, state = Connection(), ServerState()
+        config = Config(application, http=HttpProtocol, lifespan="off", log_config=None, proxy_headers=False)
+        protocol = HttpProtocol(config, state, {}, asyncio.get_running_loop())
+        protocol.connection_made(connection)
+        protocol.data_received(request)
+        await asyncio.gather(*state.tasks)
+        protocol.connection_lost(ConnectionError())
+        return connection
+
+    return asyncio.run(run())
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def test_the_usual_response_leaves_in_one_write() -> None:
+    connection = exchange(GET, head(LENGTH, (b"X-Odd", b"1")), body(b"ok"))
+    assert connection.writes == [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-odd: 1\r\n\r\nok"]
+
+
+@pytest.mark.parametrize(
+    ("method", "messages", "ending"),
+    [
+        (b"HEAD", (head(LENGTH), body(b"ok")), b"content-length: 2\r\n\r\n"),
+        (b"GET", (head(LENGTH), body(b"o", more_body=True), body(b"k")), b"content-length: 2\r\n\r\nok"),
+        (b"GET", (head(), body(b"ok")), b"transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        (b"GET", (head(LENGTH, CLOSE), body(b"ok")), b"connection: close\r\n\r\nok"),
+        (b"GET", (head(status=204), body(b"")), b"HTTP/1.1 204 No Content\r\n\r\n"),
+    ],
+)
+def test_other_responses_are_as_uvicorn_has_them(
+    method: bytes, messages: tuple[Message, ...], ending: bytes
+) -> None:
+    connection = exchange(GET.replace(b"GET", method), *messages)
+    assert b"".join(connection.writes).endswith(ending)
+    assert connection.is_closed is (b"close" in ending)
+
+
+def test_an_error_between_head_and_body_is_a_500() -> None:
+    connection = exchange(GET, head(LENGTH), error=ValueError())
+    assert b"".join(connection.writes).startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("header", [(b"x-a", b"1\r\nx-b: 2"), (b"x a", b"1")])
+def test_a_header_that_would_split_the_head_is_never_sent(header: tuple[bytes, bytes]) -> None:
+    connection = exchange(GET, head(LENGTH, header), body(b"ok"))
+    assert b"x-b" not in b"".join(connection.writes)
+    assert connection.is_closed

@@ -1,9 +1,12 @@
 """The maintenance jobs, a pass of each. A pass is bounded, and safe to run twice and from anywhere."""
 
+from contextlib import suppress
+
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
+from lapinq_core.tasks.bulk import STEP_SETTINGS, STOPPED
 
 _PACKAGE = "lapinq_core.upkeep"
 
@@ -27,8 +30,12 @@ async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
 
 
 async def cleanup(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:
-    """Deletes ended tasks past their time to live; returns how many."""
-    return await _count(conn, "cleanup", limit)
+    """Deletes ended tasks past their time to live; returns how many, 0 if it gave way to others."""
+    with suppress(*STOPPED):
+        async with conn.transaction():
+            await conn.execute(STEP_SETTINGS)
+            return await _count(conn, "cleanup", limit)
+    return 0
 
 
 async def fold_counts(conn: PooledConnection) -> int:

@@ -39,7 +39,7 @@ class Guard(StrEnum):
 TASKS, SCHEDULES, UPKEEP = "lapinq_core/tasks/sql", "lapinq_core/schedules/sql", "lapinq_core/upkeep/sql"
 WORKER = "services/lapinq_worker"
 
-_TOKEN = r"\br\.token = i\.token\b"
+_TOKEN = r"(?:\br\.)?\btoken = i\.token\b"
 _SKIP_LOCKED = r"\s+SKIP LOCKED\b"
 _AT_ITS_INSTANT = (f"{SCHEDULES}/lock_schedules.sql", r" AND \(i\.at IS NULL OR [^)]*\)", "")
 

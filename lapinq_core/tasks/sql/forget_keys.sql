@@ -1,7 +1,7 @@
 -- Deletes up to `limit` idempotency keys that are at least a day old, oldest first; returns how many.
 -- Locks the rows it deletes, skipping locked ones. Relies on lapinq_idempotency_keys_created_at.
 WITH old AS MATERIALIZED (
-    SELECT key
+    SELECT ctid
       FROM lapinq_idempotency_keys
      WHERE created_at <= lapinq_now() - interval '24 hours'
      ORDER BY created_at
@@ -9,8 +9,7 @@ WITH old AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM lapinq_idempotency_keys k
-     USING old
-     WHERE k.key = old.key
+     WHERE k.ctid = ANY (ARRAY(SELECT ctid FROM old))
     RETURNING k.key
 )
 SELECT count(*) FROM gone

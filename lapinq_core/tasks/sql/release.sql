@@ -1,8 +1,8 @@
 -- Releases tasks whose function was never called: out of running, into ready at their old place.
 -- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
 -- Cancels instead if somebody asked the task to stop.
--- A row with another token belongs to a later claim and stays. Locks running rows in ascending order of id, as
--- report_logs.sql does. Relies on lapinq_running_pkey.
+-- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
+-- Relies on lapinq_running_pkey; joins as report_logs.sql does.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
@@ -10,13 +10,17 @@ WITH input AS MATERIALIZED (
 ), locked AS MATERIALIZED (
     SELECT r.id, r.token, i.seq
       FROM input i
-      JOIN lapinq_running r ON r.id = i.id AND r.token = i.token
-     ORDER BY r.id
-       FOR UPDATE OF r
+     CROSS JOIN LATERAL (
+           SELECT id, token
+             FROM lapinq_running
+            WHERE id = i.id
+              AND token = i.token
+            LIMIT 1
+              FOR UPDATE) AS r
 ), ended AS (
     DELETE FROM lapinq_running r
      USING locked l
-     WHERE r.id = l.id
+     WHERE r.id = ANY (ARRAY[l.id])
        AND r.token = l.token
     RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, l.seq,
               r.cancel_requested_at IS NOT NULL AS cancelled

@@ -6,7 +6,7 @@
 -- for delivery; only then is the task itself read.
 -- Returns the ids that were still ours, each with its queue if it is ready again.
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey.
+-- Relies on lapinq_running_pkey; joins as complete.sql does.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM json_to_recordset(%(attempts)s::json) AS i (
@@ -15,7 +15,7 @@ WITH input AS MATERIALIZED (
 ), ended AS (
     DELETE FROM lapinq_running r
      USING input i
-     WHERE r.id = i.id
+     WHERE r.id = ANY (ARRAY[i.id])
        AND r.token = i.token
     RETURNING r.id, CASE WHEN NOT coalesce(i.rescued, false) THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
               r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message, r.has_webhook,

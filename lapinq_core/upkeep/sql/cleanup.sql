@@ -1,12 +1,17 @@
 -- Deletes up to `limit` ended tasks past their time to live; expired ones an hour after they expired. Returns how many.
 -- Locks the task rows it deletes, skipping locked ones, then their final attempts: a task that is requeued meanwhile
--- has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final and _earlier.
+-- has none and stays. Relies on lapinq_tasks_expires_at, lapinq_attempts_final, _earlier and the settings of `bulk.py`.
 WITH late AS MATERIALIZED (
     SELECT t.id, t.queue_name, a.outcome
       FROM lapinq_tasks t
-      JOIN lapinq_attempts a ON a.task_id = t.id AND a.final
+     CROSS JOIN LATERAL (
+           SELECT outcome
+             FROM lapinq_attempts
+            WHERE task_id = t.id
+              AND final
+              AND (outcome <> 'expired' OR finished_at <= lapinq_now() - interval '1 hour')
+            LIMIT 1) AS a
      WHERE t.expires_at <= lapinq_now()
-       AND (a.outcome <> 'expired' OR a.finished_at <= lapinq_now() - interval '1 hour')
      ORDER BY t.expires_at
      LIMIT %(limit)s::integer
        FOR UPDATE OF t SKIP LOCKED

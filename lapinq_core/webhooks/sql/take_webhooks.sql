@@ -26,11 +26,11 @@ WITH RECURSIVE waiting (host, number) AS (
      WHERE w.host IS NOT NULL
        AND w.number < 200
 ), due AS MATERIALIZED (
-    SELECT d.seq, d.due_at, row_number() OVER (PARTITION BY w.host ORDER BY d.due_at) AS turn
+    SELECT d.place, d.due_at, row_number() OVER (PARTITION BY w.host ORDER BY d.due_at) AS turn
       FROM waiting w
       LEFT JOIN unnest(%(hosts)s::text[], %(places)s::integer[]) AS known (host, places) ON known.host = w.host
      CROSS JOIN LATERAL (
-           SELECT seq, due_at
+           SELECT ctid AS place, due_at
              FROM lapinq_webhooks
             WHERE state = 'pending'
               AND host = ANY (ARRAY[w.host])
@@ -39,7 +39,7 @@ WITH RECURSIVE waiting (host, number) AS (
             LIMIT coalesce(known.places, %(places_each)s::integer)
               FOR UPDATE SKIP LOCKED) AS d
 ), picked AS MATERIALIZED (
-    SELECT seq
+    SELECT place
       FROM due
      ORDER BY turn, due_at
      LIMIT %(limit)s::integer
@@ -48,9 +48,7 @@ WITH RECURSIVE waiting (host, number) AS (
        SET tries = tries + 1,
            tried_at = lapinq_now(),
            due_at = lapinq_now() + %(lease)s::float8 * interval '1 second'
-      FROM picked
-     WHERE h.seq = picked.seq
-       AND h.state = 'pending'
+     WHERE h.ctid = ANY (ARRAY(SELECT place FROM picked))
     RETURNING h.*
 )
 SELECT t.seq, t.url, t.host, t.tries, t.due_at, extract(epoch FROM lapinq_now())::bigint, t.task_id::text, t.status,

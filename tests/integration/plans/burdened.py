@@ -34,7 +34,8 @@ LARGE = Burden(1_000_000, 1_000_000, 400_000)
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Rows of a burdened database: tasks in each place, and the place of the first ready one of `QUEUE`.
+    """Rows of a burdened database: tasks in each place, and the places of the first and the last
+    ready ones of `QUEUE`.
 
     `running` are tasks of `WORKER`; the token of each is its id. `looked` is the last one that retention has
     looked at.
@@ -48,14 +49,17 @@ class Rows(msgspec.Struct, frozen=True):
     looked: str
     rank: int
     seq: int
+    last_rank: int
+    last_seq: int
     webhook: int
     webhook_due: str
 
 
 _DOOMED: tuple[LiteralString, ...] = (
-    # Of a higher priority and late, as claimed, cancelled and expired ones were.
+    # Before and after the live ones of each queue, and late.
     "INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)"
-    " SELECT 'queue-' || lpad((n %% 19)::text, 2, '0'), -1000, gen_random_uuid(), now() - interval '1 day'"
+    " SELECT 'queue-' || lpad((n %% 19)::text, 2, '0'), 1000 - n / 19 %% 2 * 2000, gen_random_uuid(),"
+    "        now() - interval '1 day'"
     "   FROM generate_series(1, %(dead)s) AS n ORDER BY random()",
     "INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, expires_at)"
     " SELECT gen_random_uuid(), now() - interval '1 day' + n * interval '1 ms', 'default', 0, now() - interval '1 day'"
@@ -139,9 +143,12 @@ SELECT ARRAY(SELECT id::text FROM lapinq_running WHERE worker_id = %(worker)s OR
        '01000000-0000-7000-8000-000000000000',
        ready.rank,
        ready.seq,
+       last.rank,
+       last.seq,
        webhook.seq,
        webhook.due_at::text
   FROM (SELECT * FROM lapinq_ready WHERE queue_name = %(queue)s ORDER BY rank, seq LIMIT 1) AS ready,
+       (SELECT * FROM lapinq_ready WHERE queue_name = %(queue)s ORDER BY rank DESC, seq DESC LIMIT 1) AS last,
        (SELECT * FROM lapinq_webhooks WHERE state = 'pending' ORDER BY due_at LIMIT 1) AS webhook
 """
 

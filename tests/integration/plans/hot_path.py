@@ -140,11 +140,28 @@ CLAIMING = [
         pages=100,
     ),
     Statement(
-        verb="heads",
-        params=lambda rows: {"queues": [QUEUE], "ranks": [rows.rank], "seqs": [rows.seq]},
+        verb="claim",
+        use="from the last task of its queue",
+        params=lambda rows: {
+            **_claim(rows),
+            "mark_rank": rows.last_rank,
+            "mark_seq": rows.last_seq,
+            "max_rank": rows.last_rank,
+        },
         session=Session.PINNED,
-        rows=2,
-        pages=10,
+        rows=FEW,
+        pages=50,
+    ),
+    Statement(
+        verb="heads",
+        params=lambda rows: {
+            "queues": [QUEUE, QUEUE],
+            "ranks": [rows.rank, rows.last_rank],
+            "seqs": [rows.seq, rows.last_seq],
+        },
+        session=Session.PINNED,
+        rows=4,
+        pages=20,
     ),
     Statement(verb="discover", params=lambda _: {}, session=Session.PINNED, rows=25, pages=100, dead=0.5),
     Statement(
@@ -161,18 +178,14 @@ CLAIMING = [
 SETTLING = [
     Statement(
         verb="complete",
-        needs_statistics=True,
         params=_running,
         session=Session.PINNED,
         rows=2 * FEW,
         pages=60,
     ),
-    Statement(
-        verb="settle", needs_statistics=True, params=_running, session=Session.PINNED, rows=2 * FEW, pages=60
-    ),
+    Statement(verb="settle", params=_running, session=Session.PINNED, rows=2 * FEW, pages=60),
     Statement(
         verb="settle",
-        needs_statistics=True,
         use="of rescued tasks",
         params=_running,
         rows=250,
@@ -180,11 +193,10 @@ SETTLING = [
         whole=frozenset({"lapinq_running"}),
         dead=1.1,
     ),
-    Statement(verb="release", needs_statistics=True, params=_running, rows=4 * FEW, pages=100),
-    Statement(verb="report_progress", needs_statistics=True, params=_running, rows=4 * FEW, pages=150),
+    Statement(verb="release", params=_running, rows=4 * FEW, pages=100),
+    Statement(verb="report_progress", params=_running, rows=4 * FEW, pages=150),
     Statement(
         verb="report_logs",
-        needs_statistics=True,
         params=lambda rows: {**_running(rows), "logs": ["a line"] * FEW},
         rows=4 * FEW,
         pages=150,
@@ -209,7 +221,6 @@ TASKS = [
     Statement(verb="attempts", params=lambda rows: _of(rows.failed), rows=6, pages=40),
     Statement(
         verb="get_results",
-        needs_statistics=True,
         params=lambda rows: {"ids": [rows.completed, rows.failed, rows.ready, *rows.running[:2]]},
         rows=20,
         pages=100,
@@ -256,7 +267,7 @@ KEEPING = [
     ),
     Statement(
         verb="cleanup",
-        needs_statistics=True,
+        session=Session.STEP,
         params=lambda _: {"limit": 500},
         rows=10 * FEW,
         pages=300,
@@ -264,7 +275,6 @@ KEEPING = [
     ),
     Statement(
         verb="forget_keys",
-        needs_statistics=True,
         params=lambda _: {"limit": 500},
         rows=4 * FEW,
         pages=100,
@@ -273,9 +283,7 @@ KEEPING = [
 ]
 
 WEBHOOKS = [
-    Statement(
-        verb="take_webhooks", needs_statistics=True, params=lambda _: _TURN, rows=30, pages=300, dead=3.1
-    ),
+    Statement(verb="take_webhooks", params=lambda _: _TURN, rows=30, pages=300, dead=3.1),
     Statement(
         verb="webhook_delivered",
         params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
@@ -288,9 +296,7 @@ WEBHOOKS = [
         rows=2,
         pages=50,
     ),
-    Statement(
-        verb="prune_webhooks", needs_statistics=True, params=lambda _: {"limit": 500}, rows=4 * FEW, pages=60
-    ),
+    Statement(verb="prune_webhooks", params=lambda _: {"limit": 500}, rows=4 * FEW, pages=60),
 ]
 
 FIGURES = [

@@ -63,19 +63,21 @@ def ended_as(task_id: str, token: str, following: Next, run_seconds: float | Non
             raise ValueError("a completion goes through complete")
 
 
-async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, int]:
-    """The rank of the first task at or after its mark, for each queue in `marks` that has one."""
+async def heads(conn: PinnedConnection, marks: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """The key (rank and seq) of the first task at or after its mark, for each queue in `marks` that has one."""
     params = {
         "queues": list(marks),
         "ranks": [rank for rank, _ in marks.values()],
         "seqs": [seq for _, seq in marks.values()],
     }
-    return dict(await (await conn.execute(sql(_PACKAGE, "heads"), params, prepare=True)).fetchall())
+    rows = await (await conn.execute(sql(_PACKAGE, "heads"), params, prepare=True)).fetchall()
+    return {queue: (rank, seq) for queue, rank, seq in rows}
 
 
-async def discover(conn: PinnedConnection) -> dict[str, int]:
-    """All queues with ready tasks, each with the rank of the first."""
-    return dict(await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall())
+async def discover(conn: PinnedConnection) -> dict[str, tuple[int, int]]:
+    """All queues with ready tasks, each with the key of the first."""
+    rows = await (await conn.execute(sql(_PACKAGE, "discover"), prepare=True)).fetchall()
+    return {queue: (rank, seq) for queue, rank, seq in rows}
 
 
 async def claim(

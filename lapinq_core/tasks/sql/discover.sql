@@ -1,22 +1,22 @@
--- All queues with ready tasks that are not paused, each with the rank of its first task: a loose index scan, one probe
--- per queue.
+-- All queues with ready tasks that are not paused, each with the rank and seq of its first task: a loose index scan, one
+-- probe per queue.
 -- Locks nothing. Relies on lapinq_ready_claim.
 WITH RECURSIVE heads AS (
-    (SELECT queue_name, rank
+    (SELECT queue_name, rank, seq
        FROM lapinq_ready
       ORDER BY queue_name, rank, seq
       LIMIT 1)
     UNION ALL
-    SELECT next.queue_name, next.rank
+    SELECT next.queue_name, next.rank, next.seq
       FROM heads
      CROSS JOIN LATERAL (
-           SELECT r.queue_name, r.rank
+           SELECT r.queue_name, r.rank, r.seq
              FROM lapinq_ready r
             WHERE r.queue_name > heads.queue_name
             ORDER BY r.queue_name, r.rank, r.seq
             LIMIT 1) AS next
 )
-SELECT queue_name, rank
+SELECT queue_name, rank, seq
   FROM heads
  WHERE NOT EXISTS (SELECT FROM lapinq_queues p WHERE p.name = heads.queue_name AND p.paused_at IS NOT NULL)
  LIMIT 10000

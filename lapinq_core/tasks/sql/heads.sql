@@ -1,10 +1,10 @@
--- For each named queue, from its mark on: the rank of the first ready task. Leaves out queues without one, and paused
+-- For each named queue, from its mark on: the rank and seq of the first ready task. Leaves out queues without one, and paused
 -- ones.
 -- Locks nothing. Relies on lapinq_ready_claim, one probe per queue; compares rows as claim.sql does.
-SELECT q.queue_name, head.rank
+SELECT q.queue_name, head.rank, head.seq
   FROM unnest(%(queues)s::text[], %(ranks)s::bigint[], %(seqs)s::bigint[]) AS q (queue_name, mark_rank, mark_seq)
  CROSS JOIN LATERAL (
-       SELECT r.rank
+       SELECT r.rank, r.seq
          FROM lapinq_ready r
         WHERE r.queue_name = q.queue_name
           AND (r.rank, r.seq) >= (q.mark_rank, q.mark_seq)

@@ -107,8 +107,7 @@ class Fetcher:
         if queue and not self._choice.heard(queue):
             return
         if not queue:
-            # The cost of a scan was perhaps measured while the event loop was blocked.
-            self._full_scans.due_at = 0.0
+            self._full_scans.forget_cost()
         self._fire_and_forget.heard()
         self._wake.set()
 
@@ -193,7 +192,8 @@ class Fetcher:
     async def _claim(self, connection: PinnedConnection, wanted: int) -> int:
         got = 0
         scanned = (
-            self._choice.knows_work and time.monotonic() > self._full_scans.due_at + self._busy_scan_interval
+            self._choice.knows_work
+            and time.monotonic() > self._full_scans.routine_at + self._busy_scan_interval
         )
         if scanned:
             await self._scan(connection)

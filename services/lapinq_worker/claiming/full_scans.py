@@ -19,20 +19,26 @@ from lapinq_worker.claiming.queue_choice import QueueChoice
 
 SCAN_DEADLINE_SECONDS = 5.0
 SCAN_COST_FACTOR = 20.0
+ROUTINE_COST_FACTOR = 50.0
 
 log = logging.getLogger(__name__)
 
 
 class FullScans:
-    """`due_at` is when the next scan may begin, by `time.monotonic`; `has_failed` whether the last one failed."""
+    """`due_at` is when the next scan may begin, by `time.monotonic`, and `routine_at` when one may while claims find
+    work; `has_failed` is whether the last one failed."""
 
     def __init__(self, choice: QueueChoice) -> None:
         self._choice = choice
-        self.due_at = 0.0
+        self.due_at = self.routine_at = 0.0
         self.has_failed = False
 
-    async def scan(self, connection: PinnedConnection) -> Mapping[str, int] | None:
-        """Tells the choice which queues have work, and returns them.
+    def forget_cost(self) -> None:
+        """The next scan may begin: perhaps the last one only seemed long, because the event loop was blocked."""
+        self.due_at = self.routine_at = 0.0
+
+    async def scan(self, connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
+        """Tells the choice which queues have work, and returns them, each with the key of its first task.
 
         None if the scan fails, or if it is too soon after one that failed. Raises if `connection` is no longer usable.
         """
@@ -54,13 +60,14 @@ class FullScans:
         finally:
             now = time.monotonic()
             # How long it takes to find out that a connection is broken says nothing about the next scan.
-            factor = SCAN_COST_FACTOR if _is_usable(connection) else 1.0
-            self.due_at = now + factor * (now - started)
+            is_usable, took = _is_usable(connection), now - started
+            self.due_at = now + took * (SCAN_COST_FACTOR if is_usable else 1.0)
+            self.routine_at = now + took * (ROUTINE_COST_FACTOR if is_usable else 1.0)
         self.has_failed = False
         self._choice.scanned(heads, paused)
         return heads
 
-    async def _heads(self, connection: PinnedConnection) -> dict[str, int]:
+    async def _heads(self, connection: PinnedConnection) -> dict[str, tuple[int, int]]:
         marks = self._choice.lowest_marks()
         return (
             await worker_verbs.heads(connection, marks) if marks else await worker_verbs.discover(connection)

@@ -1,9 +1,9 @@
 """Which queue to claim from next: the highest priority first, then in turn, weighted. `docs/claiming.md` draws the
 protocol.
 
-For each queue it remembers the mark (the key of the last task this worker claimed, where the next claim starts) and the
-rank of the first task known to wait. A full scan finds what enters before a mark: a late commit, a released task, a
-higher priority.
+For each queue it remembers the mark, where the next claim starts (the key of the last task this worker claimed, or of
+the first one that a scan saw), and the rank of the first task known to wait. A full scan finds what enters before a
+mark: a late commit, a released task, a higher priority.
 
 Turns at equal rank use start-time fair queueing: each queue has a virtual time, what it was served over its weight, and
 the queue furthest behind is next. An idle queue does not save up: its time is at least the clock, the virtual time at
@@ -93,20 +93,21 @@ class QueueChoice:
         """Marks from which a scan of the named queues is a full one."""
         return dict.fromkeys(self._weights, LOWEST_MARK)
 
-    def scanned(self, heads: Mapping[str, int], paused: Iterable[str] = ()) -> None:
-        """A full scan found work in these queues, each with the rank of its first task.
+    def scanned(self, heads: Mapping[str, tuple[int, int]], paused: Iterable[str] = ()) -> None:
+        """A full scan found work in these queues, each with the key of its first task, which becomes the mark: the
+        next claim doesn't walk what the scan has walked.
 
         `paused` are the paused queues, if the scan asked for them.
         """
-        self._heads = dict(heads)
+        self._heads = {queue: rank for queue, (rank, _) in heads.items()}
         self._paused = frozenset(paused).intersection(self._hints).difference(heads)
         self._hints = {
             queue: False
             for queue, followed in self._hints.items()
             if not followed and queue not in self._paused
         }
-        for queue in heads:
-            self._marks.pop(queue, None)
+        for queue, key in heads.items():
+            self._remember(self._marks, queue, key)
 
     def heard(self, queue: str) -> bool:
         """A hint: `queue` has work. Returns whether a turn should follow it."""
@@ -164,9 +165,11 @@ class QueueChoice:
             return {}
         return {turn.queue: max(self._marks.get(turn.queue, LOWEST_MARK), (turn.max_rank + 1, 0))}
 
-    def peeked(self, heads: Mapping[str, int]) -> None:
-        """A scan from the marks found work in these queues."""
-        self._heads.update(heads)
+    def peeked(self, heads: Mapping[str, tuple[int, int]]) -> None:
+        """A scan from the marks found work in these queues, each with the key of its first task."""
+        for queue, key in heads.items():
+            self._heads[queue] = key[0]
+            self._remember(self._marks, queue, key)
 
     def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
         # Enough to bring it level with the others, if each of them got its share.

@@ -1,12 +1,13 @@
 """Claims and jobs as a worker gets them, without a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.claim import Claim
+from lapinq_worker.claiming.queue_choice import QueueChoice
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
@@ -48,3 +49,8 @@ def make_limited_job(
         timeout=time_limit,
     )
     return Job(claim, Target(function), Host(Limits()))
+
+
+def scanned(choice: QueueChoice, ranks: Mapping[str, int], paused: Iterable[str] = ()) -> None:
+    """A full scan found these queues, each with its first task at this rank."""
+    choice.scanned({queue: (rank, 0) for queue, rank in ranks.items()}, paused)

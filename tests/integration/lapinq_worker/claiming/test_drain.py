@@ -131,7 +131,7 @@ def test_a_task_that_is_promoted_during_the_check_keeps_the_worker(database: str
     class ScansBeforePromotion(FullScans):
         """Somebody else promotes what is due, right after each scan."""
 
-        async def scan(self, connection: PinnedConnection) -> Mapping[str, int] | None:
+        async def scan(self, connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
             found = await super().scan(connection)
             async with await Conn.open(database) as other:
                 await maintenance_jobs.promote(other)

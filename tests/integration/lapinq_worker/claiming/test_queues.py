@@ -50,7 +50,7 @@ class Statements:
             self.claims += 1
             return await take_turn(connection, turn)
 
-        async def counted_scan(connection: PinnedConnection) -> Mapping[str, int] | None:
+        async def counted_scan(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
             self.scans += 1
             return await scan(connection)
 

@@ -170,15 +170,15 @@ def test_a_lost_answer_can_be_asked_for(database: str) -> None:
     on_connections(database, test)
 
 
-def test_heads_and_discovery_name_the_first_rank_of_each_queue(database: str) -> None:
+def test_heads_and_discovery_name_the_first_task_of_each_queue(database: str) -> None:
     async def test(conn: Conn) -> None:
         await enqueue(conn, queue_name="a")
         await enqueue(conn, queue_name="b", priority=3)
         await enqueue(conn, queue_name="b")
         await enqueue(conn, queue_name="zü")
-        assert await worker_verbs.discover(conn) == {"a": 0, "b": -3, "zü": 0}
+        assert await worker_verbs.discover(conn) == {"a": (0, 1), "b": (-3, 2), "zü": (0, 4)}
         marks = {"a": LOWEST_MARK, "b": (0, 0), "none": LOWEST_MARK}
-        assert await worker_verbs.heads(conn, marks) == {"a": 0, "b": 0}
+        assert await worker_verbs.heads(conn, marks) == {"a": (0, 1), "b": (0, 3)}
 
     on_connections(database, test)
 

@@ -25,14 +25,14 @@ def test_nothing_is_claimed_of_a_paused_queue_until_it_goes_on(database: str) ->
         marks: dict[str, tuple[int, int]] = {"paused": LOWEST_MARK, "other": LOWEST_MARK}
         await pause(conn, "paused")
         assert await claim(conn, worker, 5, "paused") == []
-        assert await worker_verbs.discover(conn) == {"other": 0}
-        assert await worker_verbs.heads(conn, marks) == {"other": 0}
+        assert await worker_verbs.discover(conn) == {"other": (0, 3)}
+        assert await worker_verbs.heads(conn, marks) == {"other": (0, 3)}
         assert len(await claim(conn, worker, 5, "other")) == 1
         assert [await status(conn, task) for task in paused] == ["pending"] * 2
 
         await resume(conn, "paused")
-        assert await worker_verbs.discover(conn) == {"paused": 0}
-        assert await worker_verbs.heads(conn, marks) == {"paused": 0}
+        assert await worker_verbs.discover(conn) == {"paused": (0, 1)}
+        assert await worker_verbs.heads(conn, marks) == {"paused": (0, 1)}
         assert [held.id for held in await claim(conn, worker, 5, "paused")] == paused
 
     on_connections(database, test)

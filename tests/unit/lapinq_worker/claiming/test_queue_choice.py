@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.tasks.worker_verbs import HIGHEST_RANK, LOWEST_MARK
 from lapinq_worker.claiming.queue_choice import MAX_REMEMBERED, QueueChoice, Turn, parse_queues
-from tests.unit.lapinq_worker.claims import make_claim
+from tests.unit.lapinq_worker.claims import make_claim, scanned
 
 
 def take(choice: QueueChoice, turn: Turn, count: int, rank: int | None = None, seq: int = 0) -> None:
@@ -44,20 +44,20 @@ def test_nothing_is_next_until_work_is_known() -> None:
     choice = QueueChoice({})
     assert choice.next(1) is None
     assert not choice.knows_work
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     assert choice.knows_work
-    assert choice.next(1) == Turn("a", LOWEST_MARK, HIGHEST_RANK, 1)
+    assert choice.next(1) == Turn("a", (0, 0), HIGHEST_RANK, 1)
 
 
 def test_the_highest_priority_is_next_whatever_its_queue_got_before() -> None:
     choice = QueueChoice({})
-    choice.scanned({"low": 0, "high": -5})
+    scanned(choice, {"low": 0, "high": -5})
     assert drain(choice, 50, rank=-5) == {"high": 500}
 
 
 def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": -5, "b": -2, "c": 7})
+    scanned(choice, {"a": -5, "b": -2, "c": 7})
     turn = choice.next(10)
     assert turn is not None
     assert (turn.queue, turn.max_rank) == ("a", -2)
@@ -65,7 +65,7 @@ def test_a_turn_does_not_pass_what_waits_elsewhere() -> None:
 
 def test_a_turn_among_equals_stays_at_their_rank() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 3, "b": 3, "c": 9})
+    scanned(choice, {"a": 3, "b": 3, "c": 9})
     turn = choice.next(10)
     assert turn is not None
     assert turn.max_rank == 3
@@ -73,7 +73,7 @@ def test_a_turn_among_equals_stays_at_their_rank() -> None:
 
 def test_equals_share_equally_in_one_claim_each() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0, "b": 0, "c": 0})
+    scanned(choice, {"a": 0, "b": 0, "c": 0})
     turns = list[Turn]()
     left = 300
     while left:
@@ -88,46 +88,46 @@ def test_equals_share_equally_in_one_claim_each() -> None:
 
 def test_one_place_rotates_over_equals() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0, "b": 0, "c": 0})
+    scanned(choice, {"a": 0, "b": 0, "c": 0})
     assert drain(choice, 30, wanted=1) == {"a": 10, "b": 10, "c": 10}
 
 
 def test_weights_divide_the_places() -> None:
     choice = QueueChoice({"video": 3, "mail": 1})
-    choice.scanned({"video": 0, "mail": 0})
+    scanned(choice, {"video": 0, "mail": 0})
     got = drain(choice, 100, wanted=7)
     assert got["video"] == pytest.approx(525, abs=7)
 
 
 def test_weights_do_not_touch_priority() -> None:
     choice = QueueChoice({"video": 1000, "mail": 1})
-    choice.scanned({"video": 0, "mail": -1})
+    scanned(choice, {"video": 0, "mail": -1})
     assert drain(choice, 3, rank=-1) == {"mail": 30}
 
 
 def test_a_queue_that_had_nothing_for_long_does_not_save_up_turns() -> None:
     choice = QueueChoice({})
-    choice.scanned({"busy": 0, "rare": 0})
+    scanned(choice, {"busy": 0, "rare": 0})
     drain(choice, 1)
-    choice.scanned({"busy": 0})
+    scanned(choice, {"busy": 0})
     drain(choice, 1000)
-    choice.scanned({"busy": 0, "rare": 0})
+    scanned(choice, {"busy": 0, "rare": 0})
     assert drain(choice, 10)["rare"] == pytest.approx(50, abs=10)
 
 
 def test_a_new_queue_gets_no_more_than_its_part() -> None:
     choice = QueueChoice({})
-    choice.scanned({"old": 0})
+    scanned(choice, {"old": 0})
     drain(choice, 1000)
     hint(choice, "new")
-    choice.scanned({"old": 0, "new": 0})
+    scanned(choice, {"old": 0, "new": 0})
     assert drain(choice, 10)["new"] == pytest.approx(50, abs=10)
 
 
 def test_the_backlog_of_one_queue_does_not_slow_another() -> None:
     choice = QueueChoice({})
     waiting = Counter({"huge": 1_000_000, "small": 5})
-    choice.scanned({"huge": 0, "small": 0})
+    scanned(choice, {"huge": 0, "small": 0})
     got = Counter[str]()
     for _ in range(20):
         turn = choice.next(1)
@@ -146,7 +146,7 @@ def test_the_backlog_of_one_queue_does_not_slow_another() -> None:
 )
 def test_any_weights_are_kept_to_within_one_claim(weights: dict[str, int], wanted: int) -> None:
     choice = QueueChoice(weights)
-    choice.scanned(dict.fromkeys(weights, 0))
+    scanned(choice, dict.fromkeys(weights, 0))
     rounds = 30
     got = drain(choice, rounds, wanted)
     total = rounds * wanted
@@ -160,7 +160,7 @@ def test_any_weights_are_kept_to_within_one_claim(weights: dict[str, int], wante
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 20), min_size=1), st.integers(1, 500))
 def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str, int], wanted: int) -> None:
     choice = QueueChoice(weights)
-    choice.scanned(dict.fromkeys(weights, 0))
+    scanned(choice, dict.fromkeys(weights, 0))
     for _ in range(20):
         turn = choice.next(wanted)
         assert turn is not None
@@ -170,7 +170,7 @@ def test_a_turn_asks_for_something_and_for_no_more_than_wanted(weights: dict[str
 
 def test_the_next_claim_starts_at_the_last_key() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(3)
     assert turn is not None
     take(choice, turn, 3, rank=2, seq=40)
@@ -181,29 +181,29 @@ def test_the_next_claim_starts_at_the_last_key() -> None:
 
 def test_a_short_claim_says_that_the_queue_is_empty() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(3)
     assert turn is not None
     take(choice, turn, 2, 0)
     assert choice.next(1) is None
 
 
-def test_a_full_scan_forgets_the_mark() -> None:
+def test_a_full_scan_moves_the_mark_to_the_first_task_that_it_found() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(1)
     assert turn is not None
     take(choice, turn, 1, rank=5, seq=9)
-    choice.scanned({"a": -1})
+    choice.scanned({"a": (-1, 3)})
     turn = choice.next(1)
     assert turn is not None
-    assert turn.mark == LOWEST_MARK
+    assert turn.mark == (-1, 3)
 
 
 def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0, "b": 0})
-    choice.scanned({"b": 0})
+    scanned(choice, {"a": 0, "b": 0})
+    scanned(choice, {"b": 0})
     turn = choice.next(1)
     assert turn is not None
     assert turn.queue == "b"
@@ -211,7 +211,7 @@ def test_a_queue_not_found_by_a_full_scan_has_no_work() -> None:
 
 def test_what_is_heard_of_stands_after_the_mark() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(2)
     assert turn is not None
     take(choice, turn, 1, rank=4, seq=9)
@@ -224,7 +224,7 @@ def test_what_is_heard_of_stands_after_the_mark() -> None:
 
 def test_hearing_of_known_work_changes_nothing() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": -7, "b": -3})
+    scanned(choice, {"a": -7, "b": -3})
     hint(choice, "a")
     turn = choice.next(1)
     assert turn is not None
@@ -257,27 +257,27 @@ def test_hints_of_queues_that_are_not_served_are_no_news() -> None:
 
 def test_a_hint_that_came_to_nothing_makes_it_wonder_what_is_paused() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(1)
     assert turn is not None
     take(choice, turn, 0)
     assert not choice.asks_for_paused
     come_to_nothing(choice, "b")
     assert choice.asks_for_paused
-    choice.scanned({}, [])
+    scanned(choice, {}, [])
     assert not choice.asks_for_paused
 
 
 def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() -> None:
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
-    choice.scanned({}, ["a", "c"])
+    scanned(choice, {}, ["a", "c"])
     assert not hint(choice, "a")
     assert choice.next(1) is None
     assert choice.asks_for_paused
-    choice.scanned({}, ["a"])
+    scanned(choice, {}, ["a"])
     assert not hint(choice, "a")
-    choice.scanned({"a": 3}, ["a"])  # it was resumed between the two questions
+    scanned(choice, {"a": 3}, ["a"])  # it was resumed between the two questions
     assert hint(choice, "a")
     turn = choice.next(1)
     assert turn is not None
@@ -287,15 +287,15 @@ def test_hints_of_a_paused_queue_are_ignored_while_it_is_known_to_be_paused() ->
 def test_without_further_hints_a_paused_queue_is_forgotten() -> None:
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
-    choice.scanned({}, ["a"])
+    scanned(choice, {}, ["a"])
     assert not choice.asks_for_paused
-    choice.scanned({})
+    scanned(choice, {})
     assert hint(choice, "a")
 
 
 def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     turn = choice.next(3)
     assert turn is not None
     assert choice.heard("a")
@@ -311,7 +311,7 @@ def test_a_hint_during_a_claim_is_followed_in_the_next_turn() -> None:
 def test_a_hint_during_a_scan_outlives_it() -> None:
     choice = QueueChoice({})
     assert choice.heard("a")
-    choice.scanned({"b": 0})
+    scanned(choice, {"b": 0})
     choice.follow_hints()
     served = list[str]()
     while turn := choice.next(1):
@@ -330,14 +330,14 @@ def test_a_hint_is_open_until_its_queue_gives_something_or_a_full_scan_succeeds(
     take(choice, turn, 1, 0)
     assert not choice.has_open_hints
     come_to_nothing(choice, "b")
-    choice.scanned({})
+    scanned(choice, {})
     assert not choice.has_open_hints
 
 
 def test_hints_of_a_queue_known_to_be_paused_make_nobody_scan_sooner() -> None:
     choice = QueueChoice({})
     come_to_nothing(choice, "a")
-    choice.scanned({}, ["a"])
+    scanned(choice, {}, ["a"])
     assert not hint(choice, "a")
     assert not choice.has_open_hints
 
@@ -361,7 +361,7 @@ def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st
         if data.draw(st.booleans()):
             found = dict.fromkeys(+waiting, 0)
             enter()
-            choice.scanned(found)
+            scanned(choice, found)
         choice.follow_hints()
         while claim := choice.next(2):
             taken = min(claim.limit, waiting[claim.queue])
@@ -378,12 +378,12 @@ def test_no_interleaving_of_hints_claims_and_scans_leaves_a_task_behind(data: st
 
 def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0, "b": 0})
+    scanned(choice, {"a": 0, "b": 0})
     turn = choice.next(10)
     assert turn is not None
     take(choice, turn, 1, 0, seq=8)
     assert choice.peek_after(turn) == {turn.queue: (1, 0)}
-    choice.peeked({turn.queue: 6})
+    choice.peeked({turn.queue: (6, 0)})
     other = choice.next(10)
     assert other is not None
     assert other.queue != turn.queue
@@ -392,13 +392,13 @@ def test_a_short_claim_below_anothers_rank_asks_what_is_beyond() -> None:
 
 def test_nothing_is_asked_after_a_claim_that_was_full_or_unbounded() -> None:
     choice = QueueChoice({})
-    choice.scanned({"a": 0, "b": 0})
+    scanned(choice, {"a": 0, "b": 0})
     full = choice.next(10)
     assert full is not None
     take(choice, full, full.limit, 0)
     assert choice.peek_after(full) == {}
     choice = QueueChoice({})
-    choice.scanned({"a": 0})
+    scanned(choice, {"a": 0})
     unbounded = choice.next(10)
     assert unbounded is not None
     take(choice, unbounded, 1, 0)
@@ -415,7 +415,7 @@ def test_full_scans_of_named_queues_start_at_the_lowest_mark() -> None:
 def test_memory_is_bounded_when_queues_come_and_go() -> None:
     choice = QueueChoice({})
     for n in range(5 * MAX_REMEMBERED):
-        choice.scanned({f"queue-{n}": 0})
+        scanned(choice, {f"queue-{n}": 0})
         turn = choice.next(10)
         assert turn is not None
         take(choice, turn, 5, 0)

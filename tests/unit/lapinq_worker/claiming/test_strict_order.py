@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_core.runtime.settings import Settings, SettingsError
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK, LOWEST_MARK
+from lapinq_core.tasks.worker_verbs import HIGHEST_RANK
 from lapinq_worker.claiming.queue_choice import QueueChoice, Turn
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.claiming.strict_order import StrictOrder
-from tests.unit.lapinq_worker.claims import make_claim
+from tests.unit.lapinq_worker.claims import make_claim, scanned
 
 ORDER = ("urgent", "mail", "video")
 
@@ -21,14 +21,14 @@ def got(choice: QueueChoice, turn: Turn, count: int) -> None:
 
 def test_the_first_queue_with_work_gets_all_places_whatever_its_rank() -> None:
     choice = StrictOrder(ORDER)
-    choice.scanned({"video": -100, "mail": 7})
-    assert choice.next(9) == Turn("mail", LOWEST_MARK, HIGHEST_RANK, 9)
+    scanned(choice, {"video": -100, "mail": 7})
+    assert choice.next(9) == Turn("mail", (7, 0), HIGHEST_RANK, 9)
 
 
 @given(st.sets(st.sampled_from(ORDER), min_size=1), st.integers(1, 100))
 def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], wanted: int) -> None:
     choice = StrictOrder(ORDER)
-    choice.scanned(dict.fromkeys(heads, 0))
+    scanned(choice, dict.fromkeys(heads, 0))
     served = list[str]()
     for _ in range(3 * len(heads)):
         turn = choice.next(wanted)
@@ -43,7 +43,7 @@ def test_a_queue_is_served_until_it_is_empty_and_then_the_next(heads: set[str], 
 
 def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
     choice = StrictOrder(ORDER)
-    choice.scanned({"video": 0})
+    scanned(choice, {"video": 0})
     turn = choice.next(5)
     assert turn is not None
     got(choice, turn, 5)
@@ -57,7 +57,7 @@ def test_work_heard_of_in_an_earlier_queue_is_next() -> None:
 def test_fire_and_forget_keeps_to_the_order() -> None:
     choice = StrictOrder(ORDER)
     assert choice.open_to_transient == list(ORDER)
-    choice.scanned({"mail": 0, "video": 0})
+    scanned(choice, {"mail": 0, "video": 0})
     turn = choice.next(1)
     assert turn is not None
     assert choice.before(turn) == ["urgent"]
@@ -66,7 +66,7 @@ def test_fire_and_forget_keeps_to_the_order() -> None:
 
 def test_without_it_fire_and_forget_of_all_queues_may_go() -> None:
     choice = QueueChoice({"a": 1, "b": 1})
-    choice.scanned({"b": 0})
+    scanned(choice, {"b": 0})
     turn = choice.next(1)
     assert turn is not None
     assert choice.before(turn) == []

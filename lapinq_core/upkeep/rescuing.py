@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 
 import msgspec
+from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
@@ -18,23 +19,40 @@ _PACKAGE = "lapinq_core.upkeep"
 PASS_LIMIT = 500
 MAX_SUSPECTS = 16
 """If a worker is lost with up to this many tasks, all of them are isolated; of more, only those lost before."""
+BOTTOM = "(0,0)"
+"""The first place in a table."""
+SEARCH_SETTINGS = psql.SQL("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+"""By statistics, which don't count dead rows, reading the whole table looks as cheap as a part of it."""
 _WORKER_ID = 9  # among the columns of find_lost.sql
 
 
+async def first_running(conn: PooledConnection, since: str) -> str | None:
+    """The place in the table of the first running attempt, looking from the place `since` on.
+
+    It costs as much as there are dead rows between the two. Until vacuum makes room for new rows there, nothing enters
+    before it.
+    """
+    async with conn.transaction():
+        await conn.execute(SEARCH_SETTINGS)
+        row = await (await conn.execute(sql(_PACKAGE, "first_running"), {"since": since})).fetchone()
+    return row[0] if row else None
+
+
 async def rescue(
-    conn: PooledConnection, expected: float, rand: float, limit: int = PASS_LIMIT
+    conn: PooledConnection, expected: float, rand: float, limit: int = PASS_LIMIT, *, since: str = BOTTOM
 ) -> dict[str, str | None]:
     """Takes running tasks from workers that are dead or gone, and those past their deadline, and decides their next.
 
     `expected` is what the caller expects the database's clock to show, in seconds since 1970: by a clock that has just
-    jumped nothing is overdue. Answers the ids rescued, each with the queue in which it may start at once, or None.
+    jumped nothing is overdue. It looks at the attempts from the place `since` on. Answers the ids rescued, each with
+    the queue in which it may start at once, or None.
     Declaring workers dead comes before (`lapinq_core.fleet.workers.declare_dead`); when to call this at all is the
     rescuer's protocol. What fails or is retried is counted in the figures over time here, for nobody else sees its end.
     """
+    params = {"limit": limit, "expected": expected, "since": since}
     async with conn.transaction():
-        cursor = await conn.execute(
-            sql(_PACKAGE, "find_lost"), {"limit": limit, "expected": expected}, prepare=True
-        )
+        await conn.execute(SEARCH_SETTINGS)
+        cursor = await conn.execute(sql(_PACKAGE, "find_lost"), params, prepare=True)
         rows = await cursor.fetchall()
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[worker_verbs.Ended] = []

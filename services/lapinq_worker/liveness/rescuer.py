@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import Pool
+from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import Observe
-from lapinq_core.runtime.loops import MAX_REST_SECONDS, run_every
+from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR, run_every
 from lapinq_core.upkeep import rescuing
-from lapinq_core.upkeep.maintenance import REST_FACTOR
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,8 @@ class Rescuer:
         self._pool = pool
         self._judging_time = judging_time
         self._on_ready = on_ready
-        self._search_at = 0.0  # by time.monotonic
+        self._place = rescuing.BOTTOM
+        self._search_at = self._full_search_at = 0.0  # by time.monotonic
         self.rescued_count = 0
 
     async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
@@ -46,7 +46,9 @@ class Rescuer:
     async def sweep(self) -> float | None:
         """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes.
 
-        A search for lost tasks that took long rests, unless a worker was just declared dead.
+        A search begins at the first attempt that ran at the last one, so that it doesn't walk the dead rows before it
+        again. Vacuum makes room there for new rows, so now and then one searches the whole table, and at once when a
+        worker was declared dead. A search that took long rests before the next one of its kind.
         """
         expected = self._judging_time()
         if expected is None:
@@ -55,15 +57,33 @@ class Rescuer:
             dead = await workers.declare_dead(conn, expected)
             for _, name in dead:
                 log.warning("worker %s is lost: rescuing its tasks", name)
-            started = time.monotonic()
-            if not dead and started < self._search_at:
+            now = time.monotonic()
+            is_full = bool(dead) or now >= self._full_search_at
+            if not is_full and now < self._search_at:
                 return None
-            rescued = await rescuing.rescue(conn, expected, random.random())  # noqa: S311  # jitter
-        if len(rescued) < rescuing.PASS_LIMIT:
-            ended = time.monotonic()
-            self._search_at = ended + min(REST_FACTOR * (ended - started), MAX_REST_SECONDS)
+            rescued = await self._search(conn, expected, is_full=is_full)
         if rescued:
             self.rescued_count += len(rescued)
             log.warning("rescued %d tasks of lost workers or past their deadline", len(rescued))
             self._on_ready({queue for queue in rescued.values() if queue})
         return 0.0 if len(rescued) == rescuing.PASS_LIMIT else None
+
+    async def _search(
+        self, conn: PooledConnection, expected: float, *, is_full: bool
+    ) -> dict[str, str | None]:
+        started = time.monotonic()
+        rescued: dict[str, str | None] = {}
+        try:
+            place = await rescuing.first_running(conn, rescuing.BOTTOM if is_full else self._place)
+            if place is not None:
+                self._place = place
+                rescued = await rescuing.rescue(conn, expected, random.random(), since=place)  # noqa: S311  # jitter
+        finally:
+            if len(rescued) < rescuing.PASS_LIMIT:
+                ended = time.monotonic()
+                next_at = ended + min(REST_FACTOR * (ended - started), MAX_REST_SECONDS)
+                if is_full:
+                    self._full_search_at = next_at
+                else:
+                    self._search_at = next_at
+        return rescued

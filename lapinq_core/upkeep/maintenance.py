@@ -15,11 +15,12 @@ from lapinq_core.figures import alerts, rollups
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
-from lapinq_core.runtime.loops import run_every
+from lapinq_core.runtime.loops import REST_FACTOR, run_every
 from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
 from lapinq_core.webhooks import deliveries
 
@@ -32,10 +33,6 @@ PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Between two looks for due tasks, however many fall due."""
-TIMER_MARGIN_SECONDS = 0.001
-"""A timer that fires a moment early would find nothing, and wait for the floor."""
-REST_FACTOR = 20.0
-"""A job that took long, over dead rows or on a slow disk, rests so many times as long."""
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +62,7 @@ async def run_maintenance(
                 interval: float,
                 wake: asyncio.Event | None = None,
                 floor: float = 0.0,
+                rest: float = REST_FACTOR,
             ) -> None:
                 group.create_task(
                     run_every(
@@ -75,7 +73,7 @@ async def run_maintenance(
                         expected=is_away,
                         observe=times.of(name),
                         wake=wake,
-                        rest=REST_FACTOR,
+                        rest=rest,
                         floor=floor,
                     ),
                     name=name,
@@ -83,10 +81,11 @@ async def run_maintenance(
 
             start(
                 "promote",
-                lambda: _promote(pool, notifier, timer),
+                Promotion(pool, notifier, timer).turn,
                 PROMOTE_INTERVAL_SECONDS,
                 timer.fired,
                 PROMOTE_FLOOR_SECONDS,
+                rest=0.0,  # it paces its looks from the bottom itself
             )
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
@@ -105,15 +104,6 @@ async def run_maintenance(
                 start("retain", RetentionRounds(pool, keep).turn, ROUND_INTERVAL_SECONDS)
     finally:
         times.end()
-
-
-async def _promote(pool: Pool, notifier: Notifier, timer: DueTimer) -> float | None:
-    async with pool.connection() as conn:
-        moved, queues, next_due = await maintenance_jobs.promote(conn)
-    notifier.wake(queues)
-    if next_due is not None:
-        timer.fire_in(next_due + TIMER_MARGIN_SECONDS)
-    return 0.0 if moved == maintenance_jobs.PASS_LIMIT else None
 
 
 async def _make_partitions(pool: Pool) -> None:

@@ -1,12 +1,14 @@
 """The maintenance jobs, a pass of each. A pass is bounded, and safe to run twice and from anywhere."""
 
 from contextlib import suppress
+from datetime import datetime
 
+import msgspec
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
 from lapinq_core.db.statements import sql
-from lapinq_core.tasks.bulk import STEP_SETTINGS, STOPPED
+from lapinq_core.tasks.bulk import FIRST, STEP_SETTINGS, STOPPED
 
 _PACKAGE = "lapinq_core.upkeep"
 
@@ -14,14 +16,34 @@ PASS_LIMIT = 500
 PARTITION_WEEKS_AHEAD = 2
 
 
-async def promote(conn: PooledConnection, limit: int = PASS_LIMIT) -> tuple[int, list[str], float | None]:
-    """Makes due delayed tasks ready.
+class DueMark(msgspec.Struct, frozen=True):
+    """The place among the delayed tasks, in the order they fall due, where the next look starts."""
 
-    Returns how many, their queues, and the seconds until the next one is due (None: there is none).
+    due_at: datetime
+    id: str = FIRST
+
+
+class Promoted(msgspec.Struct, frozen=True):
+    """How many tasks were made ready, their queues, and the seconds until the next one is due (None: there is none).
+
+    `mark` is where the next look may start: all that was due before it and visible is ready.
     """
-    row = await (await conn.execute(sql(_PACKAGE, "promote"), {"limit": limit}, prepare=True)).fetchone()
+
+    moved: int
+    queues: list[str]
+    next_due: float | None
+    mark: DueMark
+
+
+async def promote(
+    conn: PooledConnection, limit: int = PASS_LIMIT, *, mark: DueMark | None = None
+) -> Promoted:
+    """Makes delayed tasks ready that are due, from `mark` on; None: all."""
+    params = {"limit": limit, "since": mark and mark.due_at, "since_id": mark.id if mark else FIRST}
+    row = await (await conn.execute(sql(_PACKAGE, "promote"), params, prepare=True)).fetchone()
     assert row is not None
-    return row[0], row[1], row[2]
+    moved, queues, next_due, due_at, last_id = row
+    return Promoted(moved, queues, next_due, DueMark(due_at, last_id or FIRST))
 
 
 async def expire(conn: PooledConnection, limit: int = PASS_LIMIT) -> int:

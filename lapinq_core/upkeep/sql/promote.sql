@@ -1,17 +1,20 @@
--- Makes up to `limit` due delayed tasks ready, in the order they became due.
--- Returns how many, their queues, and the seconds until the next one is due (NULL: none).
--- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at.
+-- Makes up to `limit` due delayed tasks ready, in the order they became due. Starts at the mark (`since`, `since_id`), or
+-- at the bottom without one.
+-- Returns how many, their queues, the seconds until the next one is due (NULL: none), and the mark for the next look: the
+-- last task moved if there may be more, else a moment ago. Tasks that commit later than that lie before it.
+-- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison enters at the
+-- mark: rows moved before may still be in it, dead, as long as somebody holds an old snapshot.
 WITH due AS MATERIALIZED (
-    SELECT id
+    SELECT ctid, id, due_at
       FROM lapinq_delayed
-     WHERE due_at <= lapinq_now()
+     WHERE (due_at, id) >= (coalesce(%(since)s::timestamptz, '-infinity'), %(since_id)s::uuid)
+       AND due_at <= lapinq_now()
      ORDER BY due_at, id
      LIMIT %(limit)s::integer
        FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM lapinq_delayed d
-     USING due
-     WHERE d.id = due.id
+     WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due)::tid[])
     RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
 ), entered AS (
     INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
@@ -19,7 +22,15 @@ WITH due AS MATERIALIZED (
       FROM gone
      ORDER BY due_at, id
     RETURNING queue_name
+), mark AS (
+    SELECT due_at, id
+      FROM due
+     WHERE (SELECT count(*) FROM due) = %(limit)s::integer
+     ORDER BY due_at DESC, id DESC
+     LIMIT 1
 )
 SELECT (SELECT count(*) FROM entered),
        (SELECT coalesce(array_agg(DISTINCT queue_name), '{}') FROM entered),
-       (SELECT extract(epoch FROM min(due_at) - lapinq_now())::float8 FROM lapinq_delayed WHERE due_at > lapinq_now())
+       (SELECT extract(epoch FROM min(due_at) - lapinq_now())::float8 FROM lapinq_delayed WHERE due_at > lapinq_now()),
+       coalesce((SELECT due_at FROM mark), lapinq_now() - interval '100 milliseconds'),
+       (SELECT id::text FROM mark)

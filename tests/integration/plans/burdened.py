@@ -37,11 +37,12 @@ class Rows(msgspec.Struct, frozen=True):
     """Rows of a burdened database: tasks in each place, and the places of the first and the last
     ready ones of `QUEUE`.
 
-    `running` are tasks of `WORKER`; the token of each is its id. `looked` is the last one that retention has
-    looked at.
+    `running` are tasks of `WORKER`; the token of each is its id. `place` is where the first running attempt lies.
+    `looked` is the last one that retention has looked at.
     """
 
     running: list[str]
+    place: str
     ready: str
     delayed: str
     failed: str
@@ -136,6 +137,7 @@ _LIVING: tuple[LiteralString, ...] = (
 
 _FOUND: LiteralString = """
 SELECT ARRAY(SELECT id::text FROM lapinq_running WHERE worker_id = %(worker)s ORDER BY id),
+       (SELECT min(ctid)::text FROM lapinq_running),
        ready.id::text,
        (SELECT id::text FROM lapinq_delayed LIMIT 1),
        (SELECT task_id::text FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 1),

@@ -8,12 +8,15 @@ over those is found out, and they hold for `burdened.LARGE` too.
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from lapinq_core.tasks.bulk import FIRST
 from lapinq_core.tasks.worker_verbs import HIGHEST_RANK
+from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
 
 Params = dict[str, Any]
@@ -27,6 +30,7 @@ class Session(StrEnum):
     PINNED = "PLAN_SETTINGS, for claims and results"
     POOLED = "none: the planner chooses"
     STEP = "STEP_SETTINGS, for a step over many tasks"
+    SEARCH = "SEARCH_SETTINGS, for lost tasks"
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +109,10 @@ def _of(task: str) -> Params:
 
 def _retention(rows: Rows) -> Params:
     return {"keep": 3600, "after": rows.looked, "limit": 100}
+
+
+def _promotion(since: datetime | None) -> Params:
+    return {"limit": 500, "since": since, "since_id": FIRST}
 
 
 _HEALTH: Params = {"memory_bytes": 2**30, "running": 4, "rate": 1.5, "is_quiet": False}
@@ -229,19 +237,42 @@ TASKS = [
 
 UPKEEP = [
     Statement(
-        verb="promote", needs_statistics=True, params=lambda _: {"limit": 500}, rows=20, pages=100, dead=2.5
+        verb="promote",
+        params=lambda _: _promotion(datetime.now(UTC) - timedelta(hours=2)),
+        rows=20,
+        pages=200,
     ),
     Statement(
-        verb="expire", needs_statistics=True, params=lambda _: {"limit": 500}, rows=20, pages=100, dead=2.5
+        verb="promote",
+        use="from the bottom",
+        params=lambda _: _promotion(None),
+        rows=20,
+        pages=200,
+        dead=1.1,
+    ),
+    Statement(verb="expire", params=lambda _: {"limit": 500}, rows=20, pages=200, dead=2.2),
+    Statement(
+        verb="first_running",
+        params=lambda rows: {"since": rows.place},
+        session=Session.SEARCH,
+        rows=2,
+        pages=10,
+    ),
+    Statement(
+        verb="first_running",
+        use="from the bottom",
+        params=lambda _: {"since": BOTTOM},
+        session=Session.SEARCH,
+        rows=2,
+        pages=10,
+        dead=0.1,
     ),
     Statement(
         verb="find_lost",
-        needs_statistics=True,
-        params=lambda _: {"limit": 500, "expected": 0.0},
-        rows=250,
-        pages=100,
-        whole=frozenset({"lapinq_running"}),
-        dead=1.1,
+        params=lambda rows: {"limit": 500, "expected": 0.0, "since": rows.place},
+        session=Session.SEARCH,
+        rows=1500,
+        pages=1000,
     ),
     Statement(
         verb="fold_counts",

@@ -7,6 +7,7 @@ import pytest
 
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.tasks.bulk import STEP_SETTINGS
+from lapinq_core.upkeep.rescuing import SEARCH_SETTINGS
 from tests.integration.plans.burdened import LARGE, SMALL, Burden, Rows, burdened
 from tests.integration.plans.hot_path import SMALL_TABLES, STATEMENTS, Session, Statement
 from tests.support.database import postgres
@@ -24,6 +25,9 @@ DELETE FROM pg_statistic WHERE starelid::regclass::text LIKE 'lapinq%';
 UPDATE pg_class SET reltuples = 1, relpages = greatest(relpages, 1) WHERE relname LIKE 'lapinq%' AND relkind = 'r';
 UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname ~ '^lapinq_(tasks|attempts)' AND relkind IN ('r', 'p')
 """
+
+
+SETTINGS = {Session.STEP: STEP_SETTINGS, Session.SEARCH: SEARCH_SETTINGS}
 
 
 class Filled(NamedTuple):
@@ -56,8 +60,8 @@ def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -
                 async with conn.transaction(force_rollback=True):
                     if is_outdated:
                         await conn.execute(OUTDATED)
-                    if statement.session is Session.STEP:
-                        await conn.execute(STEP_SETTINGS)
+                    if statement.session in SETTINGS:
+                        await conn.execute(SETTINGS[statement.session])
                     found = await prepared_plan(
                         conn, text_of(statement.verb), statement.params(filled.rows), executed=executed
                     )

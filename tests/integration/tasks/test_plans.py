@@ -11,6 +11,7 @@ import pytest
 from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.bulk import FIRST
 from tests.support.database import postgres
 from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
@@ -185,7 +186,7 @@ def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: 
         for analyzed in (False, True):
             if analyzed:
                 await conn.execute("ANALYZE lapinq_delayed")
-            found = await plan(conn, "promote", {"limit": 500})
+            found = await plan(conn, "promote", {"limit": 500, "since": None, "since_id": FIRST})
             assert scanned_whole(found) == []
             # Whether something is due, and when the next one will be.
             assert touched(found) <= 1

@@ -18,13 +18,14 @@ def test_a_delayed_task_waits_until_it_is_due(database: str) -> None:
     async def test(conn: Conn) -> None:
         (task,) = await enqueue(conn, scheduled_at=later(3600))
         worker = await add_worker(conn)
-        moved, queues, next_due = await maintenance_jobs.promote(conn)
-        assert (moved, queues) == (0, [])
-        assert next_due is not None
-        assert 3590 < next_due <= 3600
+        promoted = await maintenance_jobs.promote(conn)
+        assert (promoted.moved, promoted.queues) == (0, [])
+        assert promoted.next_due is not None
+        assert 3590 < promoted.next_due <= 3600
         assert await claim(conn, worker) == []
         await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-        assert await maintenance_jobs.promote(conn) == (1, ["default"], None)
+        promoted = await maintenance_jobs.promote(conn)
+        assert (promoted.moved, promoted.queues, promoted.next_due) == (1, ["default"], None)
         assert [held.id for held in await claim(conn, worker)] == [task]
 
     on_connections(database, test)
@@ -34,8 +35,8 @@ def test_delayed_tasks_enter_in_the_order_they_fall_due(database: str) -> None:
     async def test(conn: Conn) -> None:
         ids = [(await enqueue(conn, scheduled_at=later(3600 - n)))[0] for n in range(5)]
         await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '2 hours'")
-        assert (await maintenance_jobs.promote(conn, 2))[0] == 2
-        assert (await maintenance_jobs.promote(conn))[0] == 3
+        assert (await maintenance_jobs.promote(conn, 2)).moved == 2
+        assert (await maintenance_jobs.promote(conn)).moved == 3
         got = await claim(conn, await add_worker(conn), 10)
         assert [held.id for held in got] == ids[::-1]
 
@@ -174,8 +175,8 @@ def test_promotion_and_expiry_wait_for_no_lock(database: str) -> None:
             for table in ("lapinq_ready", "lapinq_delayed"):
                 await other.execute(f"SELECT FROM {table} WHERE id = ANY(%s) FOR UPDATE", [held])
             assert await maintenance_jobs.expire(conn) == 2
-            assert (await maintenance_jobs.promote(conn))[0] == 1
+            assert (await maintenance_jobs.promote(conn)).moved == 1
         assert await maintenance_jobs.expire(conn) == 2
-        assert (await maintenance_jobs.promote(conn))[0] == 1
+        assert (await maintenance_jobs.promote(conn)).moved == 1
 
     on_connections(database, test, 2)

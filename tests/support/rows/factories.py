@@ -100,7 +100,7 @@ async def status(conn: Conn, task_id: str) -> str | None:
 async def make_delayed_ready(conn: Conn) -> None:
     """The one delayed task has come due, and is made ready."""
     await conn.execute("UPDATE lapinq_delayed SET due_at = lapinq_now() - interval '1 second'")
-    assert (await maintenance_jobs.promote(conn))[0] == 1
+    assert (await maintenance_jobs.promote(conn)).moved == 1
 
 
 async def make_late(conn: Conn, worker: str) -> None:

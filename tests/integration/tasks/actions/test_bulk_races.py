@@ -131,8 +131,8 @@ async def make_due(conn: Conn) -> list[str]:
 def test_a_task_promoted_from_under_a_deletion_is_had_at_the_next_look(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         ids = await make_due(looking)
-        moved, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), delete(two))
-        assert (moved[0], step.done, sorted(step.left)) == (2, 0, ids)
+        promoted, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), delete(two))
+        assert (promoted.moved, step.done, sorted(step.left)) == (2, 0, ids)
         again = await look_again(two, bulk.delete_tasks, step.left, status=Status.PENDING)
         assert (again.done, again.left) == (2, [])
         check_invariants(database, [])
@@ -171,8 +171,8 @@ def test_a_task_cancelled_from_under_a_claim_does_not_run(database: str) -> None
 def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         ids = await make_due(looking)
-        moved, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), cancel(two))
-        assert (moved[0], step.done, sorted(step.left)) == (2, 0, ids)
+        promoted, step = await beside(one, two, looking, lambda: maintenance_jobs.promote(one), cancel(two))
+        assert (promoted.moved, step.done, sorted(step.left)) == (2, 0, ids)
         again = await look_again(two, bulk.cancel_tasks, step.left, status=Status.PENDING)
         assert (again.done, again.left) == (2, [])
         check_invariants(database, ids)
@@ -183,8 +183,8 @@ def test_a_task_promoted_from_under_a_cancelling_is_had_at_the_next_look(databas
 def test_a_task_deleted_from_under_a_promotion_is_gone(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         await make_due(looking)
-        step, moved = await beside(one, two, looking, delete(one), lambda: maintenance_jobs.promote(two))
-        assert (step.done, moved[0]) == (2, 0)
+        step, promoted = await beside(one, two, looking, delete(one), lambda: maintenance_jobs.promote(two))
+        assert (step.done, promoted.moved) == (2, 0)
         check_invariants(database, [])
 
     on_connections(database, test, 3)

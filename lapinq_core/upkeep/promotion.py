@@ -1,0 +1,45 @@
+"""Promotes delayed tasks punctually, however many rows of promoted ones somebody's old snapshot keeps.
+
+Each look starts at the mark, where the last one ended. What lies before it (a task whose transaction committed late)
+is found by a look from the bottom, which walks all dead rows and so comes at most after `REST_FACTOR` times as long
+as the last one took. While there are few, that is nearly every look.
+"""
+
+import time
+
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import Pool
+from lapinq_core.runtime.loops import REST_FACTOR
+from lapinq_core.tasks.due_notices import DueTimer
+from lapinq_core.upkeep import maintenance_jobs
+
+TIMER_MARGIN_SECONDS = 0.001
+"""A timer that fires a moment early would find nothing, and wait for the floor."""
+
+
+class Promotion:
+    """The looks of one process. `turn` is for `run_every`."""
+
+    def __init__(self, pool: Pool, notifier: Notifier, timer: DueTimer) -> None:
+        self._pool = pool
+        self._notifier = notifier
+        self._timer = timer
+        self._mark: maintenance_jobs.DueMark | None = None
+        self._bottom_at = 0.0  # by time.monotonic
+
+    async def turn(self) -> float | None:
+        """One look. The next one follows immediately if there may be more."""
+        began = time.monotonic()
+        mark = self._mark if began < self._bottom_at else None
+        try:
+            async with self._pool.connection() as conn:
+                promoted = await maintenance_jobs.promote(conn, mark=mark)
+        finally:
+            if mark is None:
+                ended = time.monotonic()
+                self._bottom_at = ended + REST_FACTOR * (ended - began)
+        self._mark = promoted.mark
+        self._notifier.wake(promoted.queues)
+        if promoted.next_due is not None:
+            self._timer.fire_in(promoted.next_due + TIMER_MARGIN_SECONDS)
+        return 0.0 if promoted.moved == maintenance_jobs.PASS_LIMIT else None

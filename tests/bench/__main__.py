@@ -1,4 +1,4 @@
-"""`scripts/bench`: measures lapinq, and PgQueuer beside it if asked to, on one server in one run.
+"""`scripts/bench`: measures lapinq, and others beside it if asked to, on one server in one run.
 
 Contenders and kinds of work take turns, so that a change in the machine's mood meets all of them.
 """
@@ -15,20 +15,25 @@ from typing import NoReturn
 
 import click
 
-from tests.bench.contenders.contender import Contender, Processes
+from tests.bench.contenders.choice import PEERS, chosen
+from tests.bench.contenders.contender import Contender, Place, Processes
 from tests.bench.contenders.lapinq_contender import Lapinq, lapinq
-from tests.bench.contenders.pgqueuer_contender import installed_versions, pgqueuer
-from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency
-from tests.bench.run.facts import machine_facts, version_facts
+from tests.bench.contenders.redis_server import redis_facts
+from tests.bench.measurements import backlog, delayed, drain, enqueue, held, latency, loads, snapshot
+from tests.bench.run import page
+from tests.bench.run.facts import machine_facts
 from tests.bench.run.figures import Case, Reading, summed_up
 from tests.bench.run.plan import Plan, plan_of, plan_options
 from tests.bench.run.processes import BenchError
-from tests.bench.run.report import Report, as_text, ratios, save
+from tests.bench.run.ratios import ratios
+from tests.bench.run.report import Report, as_text, load, save
 from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 
 _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "drain": drain.cases,
+    "loads": loads.cases,
     "backlog": backlog.cases,
+    "snapshot": snapshot.cases,
     "latency": latency.cases,
     "delayed": delayed.cases,
     "batch": enqueue.batch_cases,
@@ -43,11 +48,14 @@ _UNLESS_ASKED = {"held", "full"}
 @click.command()
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works, not how fast.")
 @click.option("--only", help=f"Some of {','.join(_CASES)}.")
-@click.option(
-    "--with", "beside", type=click.Choice(["pgqueuer"]), help="Measure this one too; it gets installed."
-)
+@click.option("--with", "beside", help=f"Measure others too: all, or some of {','.join(PEERS)}.")
 @click.option(
     "--json", "path", type=click.Path(path_type=Path), help="File for the results, else in bench-results."
+)
+@click.option(
+    "--render",
+    type=click.Path(path_type=Path, exists=True),
+    help="Measure nothing: write docs/benchmarks.md and its charts from the results in this file.",
 )
 @click.option(
     "--database-url", help="Server to use, as it is, by a superuser; by default a new one is started."
@@ -60,36 +68,45 @@ def main(
     only: str | None,
     beside: str | None,
     path: Path | None,
+    render: Path | None,
     database_url: str | None,
     pg_bin: Path | None,
     **given: object,
 ) -> None:
-    """Measures drain, also beside a long queue, start latency, of delayed tasks too, batch and single enqueue."""
+    """Measures drains, of other loads and beside burdens too, start latency, also of delayed tasks, and enqueueing."""
+    if render:
+        click.echo("\n".join(map(str, page.write(load(render)))))
+        return
     signal.signal(signal.SIGTERM, _terminated)
     wanted = only.split(",") if only else [name for name in _CASES if name not in _UNLESS_ASKED]
     if unknown := set(wanted) - set(_CASES):
         raise click.UsageError(f"--only knows {', '.join(_CASES)}, not {', '.join(sorted(unknown))}")
+    peers = chosen(beside)
     plan = plan_of(given, quick=quick)
     machine = machine_facts()
+    failures: dict[str, str] = {}
     with ExitStack() as stack:
         url = database_url or stack.enter_context(own_server(pg_bin))
         processes = Processes(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lapinq-bench-"))))
         ours = stack.enter_context(lapinq(url, processes, plan))
         contenders: list[Contender] = [ours]
-        if beside:
-            contenders.append(stack.enter_context(pgqueuer(url, processes, plan)))
+        for name in peers:
+            try:
+                contenders += stack.enter_context(PEERS[name](Place(url, processes, plan.redis_fsync)))
+            except BenchError as error:
+                failures[name] = str(error)
+                _say(f"{name}: {error}")
         commit_ms = commit_milliseconds(url)
         readings: list[Reading] = []
-        failures: dict[str, str] = {}
         for name in wanted:
             _measure(_CASES[name](contenders, ours, plan), plan.runs, readings, failures)
         figures = summed_up(readings)
         report = Report(
             plan=plan,
             machine=machine,
-            versions=version_facts(),
-            pgqueuer_versions=installed_versions() if beside else None,
+            contenders=[one.about for one in contenders],
             postgresql=settings_of(url),
+            redis=redis_facts(),
             commit_ms=commit_ms,
             figures=figures,
             ratios=ratios(figures),
@@ -108,7 +125,7 @@ def _measure(cases: Sequence[Case], runs: int, readings: list[Reading], failures
     for run in range(1, runs + 1):
         for case in cases:
             name = f"{case.title}, {case.contender}"
-            if name in failures:
+            if name in failures or run > (case.runs_at_most or runs):
                 continue
             started = time.monotonic()
             try:

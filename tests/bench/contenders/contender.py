@@ -14,6 +14,22 @@ from tests.bench.contenders import marks
 from tests.bench.run.processes import Child, child, environment
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader has to know to judge a contender's figures."""
+
+    name: str
+    versions: dict[str, str]
+    settings: str
+    durability: str
+    """What a crash of the machine costs, and of a worker."""
+    history: str
+    """What is kept of a task that ended."""
+    brief: str
+    """Both in a few words, to stand beside each figure."""
+    source: str = ""
+    """The page of its documentation that the settings are from."""
+
+
 class Produced(msgspec.Struct, frozen=True):
     """What a producer did. `seconds` is the time of its calls alone, without its own start."""
 
@@ -26,13 +42,45 @@ class Produced(msgspec.Struct, frozen=True):
         return self.tasks / self.seconds
 
 
+class Store(Protocol):
+    """What a contender keeps its tasks in, opened to be looked at."""
+
+    def checkpoint(self) -> None:
+        """Writes out what was put off, so that no one else pays for it."""
+        ...
+
+    def vacuum(self) -> None:
+        """Does what the store does by itself after a large enqueue, at a time that is the same for all."""
+        ...
+
+    def wal_bytes(self) -> float:
+        """The bytes of write-ahead log so far; 0 where there is no such log."""
+        ...
+
+    def stored(self) -> int:
+        """How many tasks were taken in, while none has run yet."""
+        ...
+
+    def is_drained(self, tasks: int, *, failed: bool = False) -> bool:
+        """Whether all `tasks` tasks have ended well; with `failed`, whether all have failed for good."""
+        ...
+
+
 class Contender(Protocol):
     """A task queue. A database it is asked about is one that came from its `fresh_database`."""
 
-    name: str
+    about: About
+    share: float
+    """How many tasks it gets, as a share of the plan's: slow ones get fewer."""
+    measures: frozenset[str]
+    """The measurements that it takes part in: some of `drain`, `latency`, `single`, `backlog` and `snapshot`."""
 
     def fresh_database(self) -> AbstractContextManager[str]:
-        """The conninfo of a private database with its schema and no tasks."""
+        """The URL of a private database with its schema and no tasks."""
+        ...
+
+    def opened(self, database: str) -> AbstractContextManager[Store]:
+        """That database, for questions."""
         ...
 
     def produce(self, database: str, verb: str, function: str, *numbers: float, limit: float) -> Produced:
@@ -43,20 +91,8 @@ class Contender(Protocol):
         """A worker process whose functions leave their marks in the directory `marks`."""
         ...
 
-    def stored(self, conn: psycopg.Connection) -> int:
-        """How many tasks were taken in."""
-        ...
-
-    def is_drained(self, conn: psycopg.Connection, tasks: int) -> bool:
-        """Whether all `tasks` tasks ended well, by a question that costs next to nothing while they didn't."""
-        ...
-
-    def finished_before(self, conn: psycopg.Connection, moment: float) -> int:
-        """How many tasks had ended at `moment`, in seconds since 1970, by what it keeps of them."""
-        ...
-
-    def last_finish(self, conn: psycopg.Connection) -> float:
-        """When the last task ended, likewise."""
+    def add_waiting(self, conn: psycopg.Connection, count: int) -> None:
+        """Lets `count` tasks wait that a worker of the kind `one queue` leaves alone; only asked for `backlog`."""
         ...
 
 
@@ -64,7 +100,7 @@ class Processes:
     """Starts a contender's processes, each with a log of its own in `directory`."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._numbers = itertools.count(1)
 
     def start(
@@ -72,7 +108,7 @@ class Processes:
     ) -> AbstractContextManager[Child]:
         """`command` with `env` on top of a clean environment."""
         more = {marks.VARIABLE: str(marks_in)} if marks_in else {}
-        log = self._directory / f"{next(self._numbers)}.log"
+        log = self.directory / f"{next(self._numbers)}.log"
         return child(command, environment(**env, **more), log)
 
     def run(self, command: Sequence[str], env: Mapping[str, str], *, limit: float) -> str:
@@ -86,8 +122,9 @@ class Processes:
         return Produced(**json.loads(self.run(command, env, limit=limit).splitlines()[-1]))
 
 
-def number(conn: psycopg.Connection, query: str, *values: object) -> float:
-    """The one number that `query` answers; 0 for NULL."""
-    row = conn.execute(query.encode(), values).fetchone()
-    assert row is not None
-    return row[0] or 0
+class Place(msgspec.Struct, frozen=True):
+    """Where contenders are set up."""
+
+    server_url: str
+    processes: Processes
+    redis_fsync: str

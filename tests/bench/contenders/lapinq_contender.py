@@ -11,7 +11,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from lapinq_core.db.migrate import migrate
-from tests.bench.contenders.contender import Processes, Produced, number
+from tests.bench.contenders import lapinq_refill
+from tests.bench.contenders.contender import About, Processes, Produced
+from tests.bench.contenders.postgres_store import PostgresStore, number
+from tests.bench.run.facts import version_facts
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError, Child
 from tests.support.database import postgres
@@ -19,13 +22,34 @@ from tests.support.database import postgres
 START_SECONDS = 30.0
 
 
+class LapinqStore(PostgresStore):
+    """Asks the counts that the worker keeps: a few rows a statement, folded every few seconds."""
+
+    def __init__(self, conn: psycopg.Connection) -> None:
+        super().__init__(conn, "SELECT count(*) FROM lapinq_tasks", "")
+        self._counts = conn
+
+    def is_drained(self, tasks: int, *, failed: bool = False) -> bool:
+        state = "failed" if failed else "completed"
+        return number(self._counts, f"SELECT sum({state}) FROM lapinq_counts") >= tasks
+
+
 class Lapinq:
     """Kinds of worker: `coroutines`, the same for `one queue`, and for plain functions `threads` and `processes`."""
 
-    name = "lapinq"
+    share = 1.0
+    measures = frozenset({"drain", "latency", "single", "backlog", "snapshot"})
 
     def __init__(self, server_url: str, template: str, processes: Processes, plan: Plan) -> None:
         """`template` is the name of a migrated database."""
+        self.about = About(
+            name="lapinq",
+            versions=version_facts(),
+            settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task",
+            durability="each commit is on disk; tasks of a dead worker run again after its lease",
+            history="every task, attempt and result is kept",
+            brief="durable, all kept",
+        )
         self.server_url = server_url
         self._template = template
         self.processes = processes
@@ -51,9 +75,12 @@ class Lapinq:
         return self.processes.produce(command, {"DATABASE_URL": database}, limit=limit)
 
     def worker(self, database: str, kind: str, marks: Path) -> AbstractContextManager[Child]:
-        # PgQueuer logs no line per task either.
+        # The others log no line per task either.
         command = [sys.executable, "-m", "lapinq", "worker", "--no-task-log", *self._options[kind]]
         return self.processes.start(command, {"DATABASE_URL": database}, marks_in=marks)
+
+    def add_waiting(self, conn: psycopg.Connection, count: int) -> None:
+        lapinq_refill.add_waiting(conn, "long", count)
 
     @contextmanager
     def http_server(self, database: str) -> Generator[int]:
@@ -69,19 +96,10 @@ class Lapinq:
             yield int(found[1])
             process.check_alive()
 
-    def stored(self, conn: psycopg.Connection) -> int:
-        return int(number(conn, "SELECT count(*) FROM lapinq_tasks"))
-
-    def is_drained(self, conn: psycopg.Connection, tasks: int) -> bool:
-        # A few rows a statement of the worker, folded every few seconds.
-        return number(conn, "SELECT sum(completed) FROM lapinq_counts") >= tasks
-
-    def finished_before(self, conn: psycopg.Connection, moment: float) -> int:
-        query = "SELECT count(*) FROM lapinq_attempts WHERE finished_at < to_timestamp(%s)"
-        return int(number(conn, query, moment))
-
-    def last_finish(self, conn: psycopg.Connection) -> float:
-        return number(conn, "SELECT extract(epoch FROM max(finished_at))::float8 FROM lapinq_attempts")
+    @contextmanager
+    def opened(self, database: str) -> Generator[LapinqStore]:
+        with psycopg.connect(database, autocommit=True) as conn:
+            yield LapinqStore(conn)
 
 
 @contextmanager

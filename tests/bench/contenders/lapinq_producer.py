@@ -5,15 +5,18 @@ it did as JSON. The verbs that end with `-http` go through HTTP, and their first
 """
 
 import asyncio
+import functools
+import itertools
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import msgspec
 import psycopg
 import uvloop
+from msgspec.structs import replace
 
 from lapinq_core.db.notifier import Notifier, notify
 from lapinq_core.db.pool import connect, make_pool
@@ -25,11 +28,25 @@ from tests.bench.contenders import pacing
 MODULE = "tests.bench.contenders.lapinq_tasks"
 
 
-async def _bulk(url: str, function: str, tasks: float, size: float) -> None:
+QUEUES = 100
+
+_VARIANTS: dict[str, Callable[[NewTask, int], NewTask]] = {
+    "bulk": lambda task, _: task,
+    "bulk-once": lambda task, _: replace(task, max_retries=0),
+    "bulk-retried": lambda task, number: replace(task, args=[number], max_retries=1, retry_delay=0.0),
+    "bulk-large": lambda task, _: replace(task, args=["x" * 10_000]),
+    "bulk-spread": lambda task, number: replace(task, queue_name=f"queue {number % QUEUES}"),
+}
+"""What each verb makes of an empty task and its number."""
+
+
+async def _bulk(url: str, function: str, tasks: float, size: float, *, verb: str) -> None:
+    numbers = itertools.count()
     async with await connect(url, "bench") as conn:
 
         async def put(count: int) -> None:
-            await notify(conn, await enqueueing.enqueue(conn, _tasks(function, count)))
+            made = [_VARIANTS[verb](task, next(numbers)) for task in _tasks(function, count)]
+            await notify(conn, await enqueueing.enqueue(conn, made))
 
         await pacing.in_batches(int(tasks), int(size), put)
 
@@ -76,7 +93,7 @@ async def _delayed(url: str, function: str, count: float) -> None:
 
         async def put(due_ns: int) -> None:
             task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[due_ns])
-            await enqueueing.enqueue(conn, [msgspec.structs.replace(task, scheduled_at=_time(due_ns))])
+            await enqueueing.enqueue(conn, [replace(task, scheduled_at=_time(due_ns))])
 
         await pacing.for_later(int(count), put)
 
@@ -103,7 +120,7 @@ def _tasks(function: str, count: int) -> list[NewTask]:
 
 if __name__ == "__main__":
     verbs = {
-        "bulk": _bulk,
+        **{variant: functools.partial(_bulk, verb=variant) for variant in _VARIANTS},
         "single": _single,
         "latency": _latency,
         "latency-http": _latency_http,

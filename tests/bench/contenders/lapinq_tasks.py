@@ -4,6 +4,8 @@ import time
 
 from tests.bench.contenders import marks
 
+_failed: set[int] = set()
+
 
 async def nothing() -> None:
     """An empty coroutine."""
@@ -13,6 +15,25 @@ async def nothing() -> None:
 def nothing_plain() -> None:
     """An empty plain function."""
     marks.ran()
+
+
+async def nothing_with(_payload: str) -> None:
+    """An empty coroutine with an argument."""
+    marks.ran()
+
+
+async def fail() -> None:
+    """A coroutine that always fails."""
+    marks.ran()
+    raise ValueError("as it should")
+
+
+async def fail_once(number: int) -> None:
+    """A coroutine that fails the first time that this process gets `number`."""
+    marks.ran()
+    if number not in _failed:
+        _failed.add(number)
+        raise ValueError("as it should, for now")
 
 
 async def arrive(sent_ns: int) -> None:

@@ -1,25 +1,53 @@
-"""What measured functions leave behind: files in the directory that LAPINQ_BENCH_MARKS names, one a process.
+"""What measured functions leave behind: files in the directory that LAPINQ_BENCH_MARKS names.
 
 Runs inside the workers of every contender, so it needs nothing but the standard library. All times are those of the
-machine's clock.
+machine's clock. `marks.mjs` does the same for Node.
 """
 
+import mmap
 import os
+import struct
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "LAPINQ_BENCH_MARKS"
 
-_has_run = False
+_LAYOUT = struct.Struct("qq")
+"""When the first function ran, in nanoseconds since 1970, and how many did."""
+_COUNT = struct.Struct("q")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the empty functions of one worker left. `first` is in seconds since 1970."""
+
+    first: float | None
+    count: int
+
+
+_here = threading.local()
+"""Of each thread: its `count`, and the `memory` of its file, which needs no system call to change."""
 _arrivals: int | None = None
 
 
 def ran() -> None:
-    """Called by every empty function: notes when this process ran its first one."""
-    global _has_run
-    if not _has_run:
-        _has_run = True
-        _file("first").write_text(str(time.time_ns()))
+    """Called by every empty function: counts it."""
+    try:
+        count = _here.count = _here.count + 1
+    except AttributeError:
+        count = _here.count = 1
+        _here.memory = _memory()
+    _COUNT.pack_into(_here.memory, 8, count)
+
+
+def _memory() -> mmap.mmap:
+    with _file(f"{threading.get_ident()}.ran").open("w+b") as file:
+        file.truncate(_LAYOUT.size)
+        memory = mmap.mmap(file.fileno(), _LAYOUT.size)
+    _LAYOUT.pack_into(memory, 0, time.time_ns(), 0)
+    return memory
 
 
 def arrived(sent_ns: int) -> None:
@@ -35,10 +63,15 @@ def _file(kind: str) -> Path:
     return Path(os.environ[VARIABLE], f"{os.getpid()}.{kind}")
 
 
-def first_run(directory: Path) -> float | None:
-    """When the first function of the worker that writes to `directory` ran, in seconds since 1970."""
-    times = [int(text) for file in directory.glob("*.first") if (text := file.read_text())]
-    return min(times) / 1e9 if times else None
+def runs(directory: Path) -> Runs:
+    """Of the worker that writes to `directory`: its first run, and their number so far."""
+    found = [
+        _LAYOUT.unpack(content)
+        for file in directory.glob("*.ran")
+        if len(content := file.read_bytes()) == _LAYOUT.size
+    ]
+    begun = [(first, count) for first, count in found if first]
+    return Runs(min(first for first, _ in begun) / 1e9 if begun else None, sum(count for _, count in begun))
 
 
 def waits(directory: Path) -> list[float]:

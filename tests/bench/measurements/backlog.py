@@ -10,24 +10,33 @@ import psycopg
 from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_contender import Lapinq
 from tests.bench.measurements import drain
-from tests.bench.measurements.refill import add_waiting
-from tests.bench.run.figures import Case, Metric
+from tests.bench.run.figures import Case, Metric, Reading
 from tests.bench.run.plan import Plan
+
+RUNS_AT_MOST = 2
 
 
 def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
-    """Of lapinq alone."""
-    del contenders
-    return [_case(lapinq, plan, waiting) for waiting in (0, plan.backlog)]
+    """Of lapinq, and of others that serve one queue of several from the same table."""
+    del lapinq
+    taking_part = [one for one in contenders if "backlog" in one.measures]
+    return [_case(one, plan, waiting) for waiting in (0, plan.backlog) for one in taking_part]
 
 
-def _case(lapinq: Lapinq, plan: Plan, waiting: int) -> Case:
-    title = f"drain of one queue, {f'{waiting:,} tasks' if waiting else 'nothing'} in another"
+def metric(waiting: int) -> Metric:
+    """The rate beside `waiting` tasks in another queue."""
+    beside = f"{waiting:,} tasks" if waiting else "nothing"
+    return Metric(f"drain of one queue, {beside} in another", "tasks/s", "more")
+
+
+def _case(contender: Contender, plan: Plan, waiting: int) -> Case:
+    measured = metric(waiting)
 
     def fill(conn: psycopg.Connection) -> None:
-        add_waiting(conn, "long", waiting)
+        contender.add_waiting(conn, waiting)
 
-    metric = Metric(title, "tasks/s", "more")
-    return Case(
-        title, lapinq.name, lambda: drain.drained(lapinq, plan, "one queue", 1, metric, beforehand=fill)
-    )
+    def run() -> list[Reading]:
+        found = drain.drained(contender, plan, drain.Load(kind="one queue"), beforehand=fill)
+        return [Reading(measured, contender.about.name, found.rate)]
+
+    return Case(measured.name, contender.about.name, run, RUNS_AT_MOST)

@@ -16,7 +16,7 @@ import psycopg
 from tests.bench.contenders import marks
 from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.measurements.refill import CHUNK
+from tests.bench.contenders.lapinq_refill import CHUNK
 from tests.bench.run.figures import Case, Metric, Reading, percentile
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError
@@ -66,11 +66,11 @@ def _case(lapinq: Lapinq, plan: Plan, title: str, *, over_http: bool, waiting: i
             with _producing(lapinq, plan, database, over_http=over_http) as produce:
                 late = _measured(lapinq, plan, database, produce)
         return [
-            Reading(Metric(f"{title}, p50", "ms", "less"), lapinq.name, percentile(late, 0.50)),
-            Reading(Metric(f"{title}, p99", "ms", "less"), lapinq.name, percentile(late, 0.99)),
+            Reading(Metric(f"{title}, p50", "ms", "less"), lapinq.about.name, percentile(late, 0.50)),
+            Reading(Metric(f"{title}, p99", "ms", "less"), lapinq.about.name, percentile(late, 0.99)),
         ]
 
-    return Case(title, lapinq.name, run)
+    return Case(title, lapinq.about.name, run)
 
 
 @contextmanager

@@ -16,9 +16,10 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.bench.contenders.contender import Contender, number
+from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.measurements.refill import AHEAD, add_finished, add_waiting, kept_filled
+from tests.bench.contenders.lapinq_refill import AHEAD, add_finished, add_waiting, kept_filled
+from tests.bench.contenders.postgres_store import number
 from tests.bench.run.figures import Case, Metric, Reading
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError, Child
@@ -92,7 +93,7 @@ class _Steady:
         """Of the last run, all of it."""
 
     def case(self) -> Case:
-        return Case(self._title, self._lapinq.name, self._run)
+        return Case(self._title, self._lapinq.about.name, self._run)
 
     def _run(self) -> list[Reading]:
         with ExitStack() as stack:
@@ -120,7 +121,7 @@ class _Steady:
         return readings
 
     def _reading(self, what: str, unit: str, value: float) -> Reading:
-        return Reading(Metric(f"{self._title}, {what}", unit, "more"), self._lapinq.name, value)
+        return Reading(Metric(f"{self._title}, {what}", unit, "more"), self._lapinq.about.name, value)
 
 
 def _rates(completed: Callable[[], float], worker: Child, plan: Plan) -> Generator[float]:

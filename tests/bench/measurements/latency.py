@@ -25,7 +25,11 @@ _Produce = Callable[[int], object]
 def cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
     """From a program for all; for lapinq also of plain functions, and over HTTP."""
     return [
-        *(_direct(contender, plan, "coroutines", "arrive", "start latency") for contender in contenders),
+        *(
+            _direct(one, plan, "coroutines", "arrive", "start latency")
+            for one in contenders
+            if "latency" in one.measures
+        ),
         _direct(lapinq, plan, "processes", "arrive_plain", "start latency, plain function in a process"),
         _over_http(lapinq, plan, "start latency, over HTTP"),
     ]
@@ -40,7 +44,7 @@ def _direct(contender: Contender, plan: Plan, kind: str, function: str, title: s
 
             return _measure(contender, plan, database, kind, title, produce)
 
-    return Case(title, contender.name, run)
+    return Case(title, contender.about.name, run)
 
 
 def _over_http(lapinq: Lapinq, plan: Plan, title: str) -> Case:
@@ -52,7 +56,7 @@ def _over_http(lapinq: Lapinq, plan: Plan, title: str) -> Case:
 
             return _measure(lapinq, plan, database, "coroutines", title, produce)
 
-    return Case(title, lapinq.name, run)
+    return Case(title, lapinq.about.name, run)
 
 
 def _measure(
@@ -64,8 +68,8 @@ def _measure(
         produce(plan.samples)
         waits = _wait_for(Path(name), worker, WARM_UP + plan.samples)[WARM_UP:]
     return [
-        Reading(Metric(f"{title}, p50", "ms", "less"), contender.name, percentile(waits, 0.50)),
-        Reading(Metric(f"{title}, p99", "ms", "less"), contender.name, percentile(waits, 0.99)),
+        Reading(Metric(f"{title}, p50", "ms", "less"), contender.about.name, percentile(waits, 0.50)),
+        Reading(Metric(f"{title}, p99", "ms", "less"), contender.about.name, percentile(waits, 0.99)),
     ]
 
 

@@ -25,7 +25,7 @@ def machine_facts() -> dict[str, object]:
 def version_facts() -> dict[str, str]:
     """Python, the commit of this clone, and the packages that do the work."""
     return {
-        "python": platform.python_version(),
+        "Python": platform.python_version(),
         "commit": _commit(),
         **{name: importlib.metadata.version(name) for name in _PACKAGES},
     }

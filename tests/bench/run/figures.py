@@ -26,11 +26,15 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One thing to measure of one contender; `run` measures it once, and may raise `BenchError`."""
+    """One thing to measure of one contender; `run` measures it once, and may raise `BenchError`.
+
+    `runs_at_most` is for what takes long.
+    """
 
     title: str
     contender: str
     run: Callable[[], list[Reading]]
+    runs_at_most: int | None = None
 
 
 class Figure(msgspec.Struct, frozen=True):

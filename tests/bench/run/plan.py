@@ -1,7 +1,7 @@
 """How much is measured."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import click
 import msgspec
@@ -12,14 +12,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Each can be given on the command line."""
 
     tasks: Annotated[
-        int, Meta(ge=1, description="Tasks in the queue before a drain, and in a bulk enqueue.")
-    ] = 100_000
+        int, Meta(ge=1, description="Tasks in the queue before a drain; slow contenders get fewer.")
+    ] = 150_000
     backlog: Annotated[
         int, Meta(ge=1, description="Tasks that wait in a second queue, or before a steady drain.")
     ] = 1_000_000
     finished: Annotated[int, Meta(ge=1, description="Tasks that have finished before a steady drain.")] = (
         1_000_000
     )
+    snapshot_tasks: Annotated[int, Meta(ge=1, description="Tasks drained under a held snapshot.")] = 900_000
     held_seconds: Annotated[float, Meta(ge=5, description="Time of a steady drain, rated by fifths.")] = 120.0
     runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
     samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 500
@@ -32,12 +33,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: Annotated[int, Meta(ge=1, description="Connections of single enqueue from Python.")] = 8
     http_connections: Annotated[int, Meta(ge=2, description="Connections of single enqueue over HTTP.")] = 64
     http_batch_connections: Annotated[int, Meta(ge=2, description="The same for batches.")] = 4
-    concurrency: Annotated[
-        int, Meta(ge=1, description="Coroutines at once in a worker; PgQueuer's batch size.")
-    ] = 100
+    concurrency: Annotated[int, Meta(ge=1, description="Coroutines at once in a worker of lapinq.")] = 100
     threads: Annotated[int, Meta(ge=1, description="Threads for plain functions.")] = 8
     processes: Annotated[int, Meta(ge=1, description="Child processes for plain functions.")] = 2
-    pgqueuer_pool: Annotated[int, Meta(ge=0, description="Pool of PgQueuer's worker; 0: one connection.")] = 0
+    redis_fsync: Annotated[
+        Literal["everysec", "always"], Meta(description="When Redis makes its writes durable.")
+    ] = "everysec"
     limit: Annotated[float, Meta(gt=0, description="Seconds after which a measurement is given up.")] = 300.0
 
 
@@ -45,6 +46,7 @@ _QUICK: dict[str, Any] = {
     "tasks": 5_000,
     "backlog": 50_000,
     "finished": 50_000,
+    "snapshot_tasks": 20_000,
     "held_seconds": 5.0,
     "runs": 1,
     "samples": 50,
@@ -61,13 +63,16 @@ def plan_of(given: Mapping[str, object], *, quick: bool) -> Plan:
         raise click.UsageError(str(error)) from error
 
 
+_TYPES: dict[str, type] = {"number": float, "integer": int}
+
+
 def plan_options() -> list[click.Option]:
     """An option for each part of a plan."""
     fields: dict[str, dict[str, Any]] = msgspec.json.schema(Plan)["$defs"]["Plan"]["properties"]
     return [
         click.Option(
             [f"--{name.replace('_', '-')}"],
-            type=float if field["type"] == "number" else int,
+            type=click.Choice(field["enum"]) if "enum" in field else _TYPES[field["type"]],
             help=f"{field['description']} [{field['default']}]",
         )
         for name, field in fields.items()

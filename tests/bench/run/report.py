@@ -6,50 +6,48 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench.run.figures import Figure, Metric
+from tests.bench.contenders.contender import About
+from tests.bench.run.figures import Figure
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import ROOT
+from tests.bench.run.ratios import Ratio, by_metric
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run. `ratios` are lapinq's medians divided by PgQueuer's, `failures` what could not be measured."""
+    """All of a run. `failures` names what could not be measured, with the error."""
 
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     plan: Plan
     machine: dict[str, object]
-    versions: dict[str, str]
-    pgqueuer_versions: dict[str, str] | None
+    contenders: list[About]
     postgresql: dict[str, str]
+    redis: dict[str, str]
     commit_ms: float
     figures: list[Figure]
-    ratios: dict[str, float]
+    ratios: list[Ratio]
     failures: dict[str, str]
-
-
-def ratios(figures: Sequence[Figure]) -> dict[str, float]:
-    """lapinq's median divided by PgQueuer's, for each metric that both have."""
-    return {
-        metric.name: round(sides["lapinq"].median / sides["pgqueuer"].median, 3)
-        for metric, sides in _by_metric(figures).items()
-        if len(sides) == 2
-    }
 
 
 def save(report: Report, path: Path | None) -> Path:
     """Writes `report` as JSON to `path`, or to a new file in bench-results."""
     path = path or ROOT / "bench-results" / f"{report.at:%Y%m%dT%H%M%SZ}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     return path
 
 
+def load(path: Path) -> Report:
+    """What `save` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)
+
+
 def as_text(report: Report) -> str:
-    """The facts, then a line a metric."""
+    """The facts, a line a metric and contender, and the failures."""
     facts = [
         ("machine", report.machine),
-        ("versions", report.versions),
-        ("PgQueuer", report.pgqueuer_versions or {}),
+        *((one.name, one.versions) for one in report.contenders),
         ("PostgreSQL", report.postgresql),
+        ("Redis", report.redis),
     ]
     lines = [
         f"{name}: {', '.join(f'{key} {value}' for key, value in given.items())}"
@@ -61,12 +59,31 @@ def as_text(report: Report) -> str:
     return "\n".join(lines)
 
 
+def spread(figure: Figure | Ratio) -> str:
+    """The median, with the lowest and the highest where they differ."""
+    text = number(figure.median)
+    if len(figure.values) == 1:
+        return text
+    return f"{text} ({number(figure.lowest)}–{number(figure.highest)})"
+
+
+def number(value: float) -> str:
+    """As many digits as tell something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _table(report: Report) -> list[str]:
-    rows = [("median (lowest to highest)", "", "lapinq", "PgQueuer", "ratio", "better")]
-    for metric, sides in _by_metric(report.figures).items():
-        ratio = report.ratios.get(metric.name)
-        ours, other = _cell(sides.get("lapinq")), _cell(sides.get("pgqueuer"))
-        rows.append((metric.name, metric.unit, ours, other, f"{ratio:.2f}" if ratio else "", metric.better))
+    ratios = {(one.metric.name, one.contender): one for one in report.ratios}
+    rows = [("median (lowest–highest)", "", "contender", "figure", "lapinq / it")]
+    for metric, sides in by_metric(report.figures).items():
+        for contender, figure in sides.items():
+            ratio = ratios.get((metric.name, contender))
+            name, unit = (metric.name, metric.unit) if contender == next(iter(sides)) else ("", "")
+            rows.append((name, unit, contender, spread(figure), spread(ratio) if ratio else ""))
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -76,20 +93,3 @@ def _table(report: Report) -> list[str]:
 def _short(error: str) -> str:
     first, *rest = error.splitlines()
     return f"{first} … {rest[-1]}" if rest else first
-
-
-def _by_metric(figures: Sequence[Figure]) -> dict[Metric, dict[str, Figure]]:
-    found: dict[Metric, dict[str, Figure]] = {}
-    for figure in figures:
-        found.setdefault(figure.metric, {})[figure.contender] = figure
-    return found
-
-
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
-        return ""
-    return f"{_number(figure.median)} ({_number(figure.lowest)} to {_number(figure.highest)})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from tests.bench.contenders.contender import number
+from tests.bench.contenders.postgres_store import number
 from tests.bench.run.processes import BenchError
 
 CHUNK = 100_000

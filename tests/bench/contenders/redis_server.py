@@ -1,0 +1,65 @@
+"""A Redis of a contender's own, which writes an append-only file as Redis's documentation suggests.
+
+https://redis.io/docs/latest/operate/oss_and_stack/management/persistence: `appendonly yes` with `appendfsync everysec`,
+"fast and relatively safe", which loses up to a second of writes in a crash of the machine; `--redis-fsync always`
+makes each write as durable as a commit of PostgreSQL.
+"""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from tests.bench.contenders.contender import Processes
+from tests.bench.run.processes import BenchError
+
+START_SECONDS = 10.0
+
+
+@contextmanager
+def redis_server(processes: Processes, fsync: str) -> Generator[str]:
+    """The URL of an empty Redis, gone when the context ends."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise BenchError("there is no redis-server: the Debian package redis-server has it")
+    with tempfile.TemporaryDirectory(dir=processes.directory) as directory:
+        port = _free_port()
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", ""]
+        command += ["--appendonly", "yes", "--appendfsync", fsync]
+        with processes.start(command, {}) as server:
+            url = f"redis://127.0.0.1:{port}/0"
+            give_up = time.monotonic() + START_SECONDS
+            while not _answers(url):
+                server.check_alive()
+                if time.monotonic() > give_up:
+                    raise BenchError(f"no answer after {START_SECONDS:.0f} s: {server.tail()}")
+                time.sleep(0.02)
+            yield url
+
+
+def ask(url: str, *command: str) -> str:
+    """What Redis answers, as redis-cli prints it for programs."""
+    done = subprocess.run(["redis-cli", "-u", url, *command], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def redis_facts() -> dict[str, str]:
+    """The version of the server's program."""
+    if (program := shutil.which("redis-server")) is None:
+        return {}
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    return {"version": next(word[2:] for word in said.split() if word.startswith("v="))}
+
+
+def _answers(url: str) -> bool:
+    said = subprocess.run(["redis-cli", "-u", url, "PING"], capture_output=True, text=True, check=False)
+    return said.stdout.strip() == "PONG"
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]

@@ -41,8 +41,8 @@ _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
     "held": held.held_cases,
     "full": held.full_cases,
 }
-_UNLESS_ASKED = {"held", "full"}
-"""Left out unless `--only` names them: they take minutes each."""
+_UNLESS_ASKED = {"delayed", "held", "full"}
+"""Left out unless `--only` names them: they take a minute or more each."""
 
 
 @click.command()

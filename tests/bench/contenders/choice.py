@@ -11,6 +11,7 @@ from tests.bench.contenders.peers import (
     celery,
     dramatiq,
     graphile_worker,
+    original_lapinq,
     pg_boss,
     pgqueuer,
     procrastinate,
@@ -26,6 +27,7 @@ PEERS: dict[str, Callable[[Place], AbstractContextManager[Sequence[Contender]]]]
     "taskiq": taskiq.contenders,
     "celery": celery.contenders,
     "dramatiq": dramatiq.contenders,
+    "lapinq-1.3.0": original_lapinq.contenders,
 }
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import psycopg
@@ -93,6 +93,15 @@ class Contender(Protocol):
 
     def add_waiting(self, conn: psycopg.Connection, count: int) -> None:
         """Lets `count` tasks wait that a worker of the kind `one queue` leaves alone; only asked for `backlog`."""
+        ...
+
+
+@runtime_checkable
+class TakesHttp(Contender, Protocol):
+    """One that takes in tasks over HTTP, as lapinq does."""
+
+    def http_server(self, database: str) -> AbstractContextManager[int]:
+        """The port of a server without a worker in it."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,10 +15,11 @@ from tests.bench.contenders.contender import About, Processes, Produced
 from tests.bench.contenders.postgres_store import PostgresStore, number
 from tests.bench.run.facts import version_facts
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import BenchError, Child
+from tests.bench.run.processes import Child
 from tests.support.database import postgres
 
 START_SECONDS = 30.0
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class LapinqStore(PostgresStore):
@@ -87,12 +87,9 @@ class Lapinq:
         """The port of an API server without a worker in it."""
         command = [sys.executable, "-m", "lapinq", "server", "--host", "127.0.0.1", "--port", "0"]
         with self.processes.start(command, {"DATABASE_URL": database}) as process:
-            give_up = time.monotonic() + START_SECONDS
-            while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", process.output)):
-                process.check_alive()
-                if time.monotonic() > give_up:
-                    raise BenchError(f"no address after {START_SECONDS:.0f} s: {process.tail()}")
-                time.sleep(0.05)
+            process.wait_until(lambda: _ADDRESS.search(process.output), START_SECONDS, "no address")
+            found = _ADDRESS.search(process.output)
+            assert found is not None
             yield int(found[1])
             process.check_alive()
 

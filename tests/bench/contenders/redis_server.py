@@ -6,15 +6,13 @@ makes each write as durable as a commit of PostgreSQL.
 """
 
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from tests.bench.contenders.contender import Processes
-from tests.bench.run.processes import BenchError
+from tests.bench.run.processes import BenchError, free_port
 
 START_SECONDS = 10.0
 
@@ -26,17 +24,12 @@ def redis_server(processes: Processes, fsync: str) -> Generator[str]:
     if program is None:
         raise BenchError("there is no redis-server: the Debian package redis-server has it")
     with tempfile.TemporaryDirectory(dir=processes.directory) as directory:
-        port = _free_port()
+        port = free_port()
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, "--save", ""]
         command += ["--appendonly", "yes", "--appendfsync", fsync]
         with processes.start(command, {}) as server:
             url = f"redis://127.0.0.1:{port}/0"
-            give_up = time.monotonic() + START_SECONDS
-            while not _answers(url):
-                server.check_alive()
-                if time.monotonic() > give_up:
-                    raise BenchError(f"no answer after {START_SECONDS:.0f} s: {server.tail()}")
-                time.sleep(0.02)
+            server.wait_until(lambda: _answers(url), START_SECONDS, "no answer")
             yield url
 
 
@@ -57,9 +50,3 @@ def redis_facts() -> dict[str, str]:
 def _answers(url: str) -> bool:
     said = subprocess.run(["redis-cli", "-u", url, "PING"], capture_output=True, text=True, check=False)
     return said.stdout.strip() == "PONG"
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tests.bench.contenders.contender import Contender, Store
+from tests.bench.contenders.contender import Contender, Processes, Store, TakesHttp
 from tests.bench.contenders.lapinq_contender import Lapinq
 from tests.bench.measurements.http_clients import Load, load
 from tests.bench.run.figures import Case, Metric, Reading
@@ -24,6 +24,7 @@ def batch_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> 
     return [
         _over_http(
             lapinq,
+            lapinq.processes,
             plan,
             f"enqueue over HTTP, {plan.batch:,} a request, {plan.http_batch_connections} connections",
             Load(
@@ -38,15 +39,20 @@ def batch_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> 
 
 
 def single_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
-    """One by one, many at the same time: from a program for all, over HTTP for lapinq."""
+    """One by one, many at the same time: from a program for all, over HTTP where there is a server."""
     return [
         *(_from_program(one, plan) for one in contenders if "single" in one.measures),
-        _over_http(
-            lapinq,
-            plan,
-            f"single enqueue over HTTP, {plan.http_connections} connections",
-            Load("/api/v1/enqueue", json.dumps(_TASK), plan.http_connections, plan.seconds),
-            1,
+        *(
+            _over_http(
+                one,
+                lapinq.processes,
+                plan,
+                f"single enqueue over HTTP, {plan.http_connections} connections",
+                Load("/api/v1/enqueue", json.dumps(_TASK), plan.http_connections, plan.seconds),
+                1,
+            )
+            for one in contenders
+            if isinstance(one, TakesHttp)
         ),
     ]
 
@@ -66,23 +72,25 @@ def _from_program(contender: Contender, plan: Plan) -> Case:
     return Case(title, contender.about.name, run)
 
 
-def _over_http(lapinq: Lapinq, plan: Plan, title: str, asked: Load, tasks_a_request: int) -> Case:
+def _over_http(
+    contender: TakesHttp, processes: Processes, plan: Plan, title: str, asked: Load, tasks_a_request: int
+) -> Case:
     def run() -> list[Reading]:
-        with lapinq.fresh_database() as database, lapinq.opened(database) as store:
+        with contender.fresh_database() as database, contender.opened(database) as store:
             store.checkpoint()
-            with lapinq.http_server(database) as port:
-                answers = load(lapinq.processes, msgspec.structs.replace(asked, port=port), limit=plan.limit)
+            with contender.http_server(database) as port:
+                answers = load(processes, msgspec.structs.replace(asked, port=port), limit=plan.limit)
             _check_stored(store, answers.confirmed * tasks_a_request)
         readings = [
-            Reading(Metric(title, "tasks/s", "more"), lapinq.about.name, answers.rate * tasks_a_request)
+            Reading(Metric(title, "tasks/s", "more"), contender.about.name, answers.rate * tasks_a_request)
         ]
         for name, value in (("p50", answers.p50_ms), ("p99", answers.p99_ms)):
             readings.append(
-                Reading(Metric(f"{title}, {name} of a request", "ms", "less"), lapinq.about.name, value)
+                Reading(Metric(f"{title}, {name} of a request", "ms", "less"), contender.about.name, value)
             )
         return readings
 
-    return Case(title, lapinq.about.name, run)
+    return Case(title, contender.about.name, run)
 
 
 def _check_stored(store: Store, confirmed: int) -> None:

@@ -1,6 +1,6 @@
 """What lapinq sets itself to reach, as ratios within one run, and whether a run reached it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -11,17 +11,23 @@ from tests.bench.run.ratios import OURS, Ratio, between
 SUCCESSES = ("drain, one process", OURS)
 ORIGINAL = "lapinq 1.3.0"
 
+_OPERATORS: dict[str, Callable[[float, float], float]] = {
+    "/": lambda ours, theirs: ours / theirs,
+    "−": lambda ours, theirs: ours - theirs,
+}
+
 _Side = tuple[str, str]
 """The name of a metric, and a contender."""
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """`ours` divided by `theirs` must be at least, or at most, `bound`."""
+    """`ours` divided by `theirs`, or minus it, must be at least, or at most, `bound`."""
 
     ours: _Side
     theirs: _Side
     direction: Literal["at least", "at most"]
     bound: float
+    sign: Literal["/", "−"] = "/"
 
     @property
     def text(self) -> str:
@@ -30,7 +36,7 @@ class Bar(msgspec.Struct, frozen=True):
         other = f"{metric}, {contender}" if metric != self.ours[0] else contender
         if contender == OURS:
             other = metric
-        return f"{self.ours[0]} / {other}"
+        return f"{self.ours[0]} {self.sign} {other}"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -73,6 +79,7 @@ BARS = (
     ),
     _beside("start latency, p50", _FAST, "at most", 0.8),
     _beside("start latency, p99", _FAST, "at most", 1.0),
+    Bar(("start latency, over HTTP, p50", OURS), ("start latency, p50", OURS), "at most", 1.5, "−"),
     _beside(_BULK, _FAST, "at least", 1.5),
     Bar(("enqueue over HTTP, 1,000 a request, 4 connections", OURS), (_BULK, _FAST), "at least", 0.8),
     _beside(_HTTP, ORIGINAL, "at least", 12.0),
@@ -90,4 +97,4 @@ def verdicts(figures: Sequence[Figure]) -> list[Verdict]:
 
 
 def _verdict(bar: Bar, ours: Figure | None, theirs: Figure | None) -> Verdict:
-    return Verdict(bar, between(ours, theirs) if ours and theirs else None)
+    return Verdict(bar, between(ours, theirs, _OPERATORS[bar.sign]) if ours and theirs else None)

@@ -11,6 +11,7 @@ CHARTS: dict[str, tuple[str, ...]] = {
     "drain": ("drain, one process", "drain, two processes"),
     "latency": ("start latency, p50", "start latency, p99"),
     "enqueue": ("bulk enqueue, 1,000 a call", "single enqueue, 8 in flight"),
+    "wal": ("WAL per task, enqueued and run", "WAL per task, run"),
     "burdens": (
         "drain under a held snapshot, first fifth",
         "drain under a held snapshot, last fifth",

@@ -13,19 +13,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     tasks: Annotated[
         int, Meta(ge=1, description="Tasks in the queue before a drain; slow contenders get fewer.")
-    ] = 150_000
+    ] = 120_000
     backlog: Annotated[
         int, Meta(ge=1, description="Tasks that wait in a second queue, or before a steady drain.")
     ] = 1_000_000
     finished: Annotated[int, Meta(ge=1, description="Tasks that have finished before a steady drain.")] = (
         1_000_000
     )
-    snapshot_tasks: Annotated[int, Meta(ge=1, description="Tasks drained under a held snapshot.")] = 900_000
+    snapshot_tasks: Annotated[int, Meta(ge=1, description="Tasks drained under a held snapshot.")] = 600_000
     held_seconds: Annotated[float, Meta(ge=5, description="Time of a steady drain, rated by fifths.")] = 120.0
     runs: Annotated[int, Meta(ge=1, description="How often each is measured, in turns with the others.")] = 3
-    samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 500
+    samples: Annotated[int, Meta(ge=1, description="Single tasks for a start latency.")] = 200
     seconds: Annotated[float, Meta(gt=0, description="Time of single enqueue, and of enqueue over HTTP.")] = (
-        5.0
+        2.0
     )
     batch: Annotated[int, Meta(ge=1, le=1000, description="Tasks a call or request of a bulk enqueue.")] = (
         1_000

@@ -5,9 +5,10 @@ They are ended gently first, so that a worker can end its own children, then wit
 
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,6 +47,15 @@ class Child:
         if code:
             raise BenchError(f"failed with {code}: {self.tail()}")
 
+    def wait_until(self, is_there: Callable[[], object], limit: float, complaint: str) -> None:
+        """Returns once `is_there` says so; raises `BenchError` when it ends before or takes too long."""
+        give_up = time.monotonic() + limit
+        while not is_there():
+            self.check_alive()
+            if time.monotonic() > give_up:
+                raise BenchError(f"{complaint} after {limit:.0f} s: {self.tail()}")
+            time.sleep(_POLL_SECONDS)
+
     def tail(self) -> str:
         """The command and the end of its output."""
         return f"{self._process.args!r}\n" + "\n".join(self.output.splitlines()[-20:])
@@ -74,6 +84,13 @@ def child(command: Sequence[str], env: Mapping[str, str], log: Path) -> Generato
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 for a program that can't choose one itself."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
 
 
 def environment(**more: str) -> dict[str, str]:

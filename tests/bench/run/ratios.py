@@ -1,7 +1,7 @@
 """lapinq's figures divided by another's, run by run: the machine's mood differs from run to run, and cancels out."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -36,9 +36,11 @@ def ratios(figures: Sequence[Figure]) -> list[Ratio]:
     ]
 
 
-def between(one: Figure, other: Figure) -> Ratio:
-    """`one` divided by `other`, of the runs that both have."""
-    values = [round(ours / theirs, 4) for ours, theirs in zip(one.values, other.values, strict=False)]
+def between(
+    one: Figure, other: Figure, combine: Callable[[float, float], float] = lambda ours, theirs: ours / theirs
+) -> Ratio:
+    """`one` divided by `other`, or what `combine` makes of them, of the runs that both have."""
+    values = [round(combine(ours, theirs), 4) for ours, theirs in zip(one.values, other.values, strict=False)]
     return Ratio(other.metric, other.contender, values, statistics.median(values), min(values), max(values))
 
 

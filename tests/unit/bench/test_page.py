@@ -1,4 +1,7 @@
-from tests.bench.run.page import rendered
+from tests.bench.run.charts import charts
+from tests.bench.run.page import CHARTS, rendered
+from tests.bench.run.page import PAGE as PAGE_FILE
+from tests.bench.run.report import load
 from tests.unit.bench.reports import DRAIN, LATENCY, readings, report
 
 PAGE = """By hand.
@@ -25,3 +28,10 @@ def test_a_page_made_twice_is_the_same() -> None:
     one = report(readings(LATENCY, "lapinq", 1.5), readings(LATENCY, "other", 2))
     assert rendered(rendered(PAGE, one), one) == rendered(PAGE, one)
     assert "In this run, nowhere." in rendered(PAGE, one)
+
+
+def test_the_page_and_its_charts_are_those_of_the_run_beside_them() -> None:
+    run = load(PAGE_FILE.with_name("benchmarks.json"))
+    assert rendered(PAGE_FILE.read_text(), run) == PAGE_FILE.read_text()
+    for name, svg in charts(run).items():
+        assert (CHARTS / f"{name}.svg").read_text() == svg

@@ -4,11 +4,12 @@ Every write matches the claim token, so a worker that lost its claim changes not
 back with what it sent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import psycopg
 
+from lapinq_core.db.arrays import float_array, uuid_array
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.claim import Claim
@@ -158,9 +159,9 @@ async def complete(
     `logs` are what they logged, empty when none logged anything.
     """
     params = {
-        "ids": _array(ids),
-        "tokens": _array(tokens),
-        "seconds": _array(map(repr, seconds)),
+        "ids": uuid_array(ids),
+        "tokens": uuid_array(tokens),
+        "seconds": float_array(seconds),
         "results": msgspec.json.encode(results).decode(),
         "logs": msgspec.json.encode(logs).decode() if logs else "[]",
     }
@@ -185,8 +186,8 @@ async def report_progress(
     Returns the ids that were ours.
     """
     params = {
-        "ids": _array(task_id for task_id, _, _, _ in reports),
-        "tokens": _array(token for _, token, _, _ in reports),
+        "ids": uuid_array([task_id for task_id, _, _, _ in reports]),
+        "tokens": uuid_array([token for _, token, _, _ in reports]),
         "percents": [percent for _, _, percent, _ in reports],
         "messages": [message for _, _, _, message in reports],
     }
@@ -209,8 +210,8 @@ async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set
     """Releases tasks that never started, to the places they came from; returns their queues."""
     claims = sorted(claims, key=lambda claim: claim.id)
     params = {
-        "ids": _array(claim.id for claim in claims),
-        "tokens": _array(claim.token for claim in claims),
+        "ids": uuid_array([claim.id for claim in claims]),
+        "tokens": uuid_array([claim.token for claim in claims]),
         "seqs": [claim.seq for claim in claims],
     }
     return {row[0] for row in await (await conn.execute(sql(_PACKAGE, "release"), params)).fetchall()}
@@ -220,7 +221,7 @@ async def find_own_attempts(
     conn: psycopg.AsyncConnection, ids: Sequence[str], tokens: Sequence[str]
 ) -> set[str]:
     """Those of `ids` whose end is already recorded with this token."""
-    params = {"ids": _array(ids), "tokens": _array(tokens)}
+    params = {"ids": uuid_array(ids), "tokens": uuid_array(tokens)}
     return {
         row[0] for row in await (await conn.execute(sql(_PACKAGE, "find_own_attempts"), params)).fetchall()
     }
@@ -233,8 +234,3 @@ def _decode(row: tuple[str | None] | None, token: str) -> list[Claim]:
     for claim in claims:
         claim.token = token
     return claims
-
-
-def _array(items: Iterable[str]) -> str:
-    # An array literal joined here costs a tenth of what the driver takes to build one item by item.
-    return "{" + ",".join(items) + "}"

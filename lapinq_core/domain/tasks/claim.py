@@ -7,7 +7,7 @@ from lapinq_core.domain.tasks.retry import RetryPolicy
 _NULL = msgspec.Raw(b"null")
 
 
-class Claim(msgspec.Struct, array_like=True):
+class Claim(msgspec.Struct, array_like=True, gc=False):
     """One claimed task; the order of fields is the order in `claim.sql`.
 
     `args`, `kwargs` and `metadata` (`null` for none) stay JSON text until somebody looks, so that they can be handed to

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Completed(msgspec.Struct, frozen=True, tag=True):
+class Completed(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The function returned; `result` is its value as JSON text."""
 
     result: str

@@ -5,14 +5,11 @@
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey, on a pinned connection: by statistics the table looks tiny while it is full of dead
 -- rows. The array keeps PostgreSQL from walking that whole index in the order of a join on equality.
-WITH input AS MATERIALIZED (
-    SELECT *
-      FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seconds)s::float8[]),
+WITH ended AS (
+    DELETE FROM lapinq_running r
+     USING ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seconds)s::float8[]),
                       json_array_elements_text(%(results)s::json), json_array_elements_text(%(logs)s::json))
            AS i (id, token, run_seconds, result, logs)
-), ended AS (
-    DELETE FROM lapinq_running r
-     USING input i
      WHERE r.id = ANY (ARRAY[i.id])
        AND r.token = i.token
     RETURNING r.id, r.token, r.queue_name, r.attempt, r.worker_id, r.claimed_at, r.progress, r.progress_message,

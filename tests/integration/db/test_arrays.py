@@ -1,0 +1,21 @@
+"""Arrays in PostgreSQL's binary format."""
+
+import uuid
+
+import psycopg
+import pytest
+
+from lapinq_core.db.arrays import float_array, uuid_array
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_an_array_arrives_as_it_was(conn: psycopg.Connection, length: int) -> None:
+    uuids = [str(uuid.uuid4()) for _ in range(length)]
+    numbers = [0.0, -1.5e-7, 1e300][:length]
+    query = "SELECT %s::uuid[]::text[], %s::float8[]"
+    assert conn.execute(query, (uuid_array(uuids), float_array(numbers))).fetchone() == (uuids, numbers)
+
+
+def test_text_that_is_no_uuid_is_refused() -> None:
+    with pytest.raises(ValueError, match="hex"):
+        uuid_array(["no"])

@@ -9,6 +9,7 @@ from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.counting import number_of
 from lapinq_core.lookup.search_filters import Place, matching_query, place_of, scan_query
 from lapinq_core.tasks.filters import TaskFilter
 
@@ -76,6 +77,7 @@ class BackwardScan:
         self._first = window if _can_mismatch(chosen) else most
         self._clock = Clock(seconds)
         self._seconds = seconds
+        self._there: int | None = None
 
     async def run(self, conn: psycopg.AsyncConnection) -> list[str]:
         """Scans until there is enough or time is up; returns the ids. Runs in a transaction, which it may abort.
@@ -107,9 +109,20 @@ class BackwardScan:
             self.ids += batch.ids
             self.matched += batch.matched
             self.before = batch.last or self.before
-            self.is_over = batch.last is None
+            self.is_over = batch.last is None or await self._has_all(conn)
             size = self._clock.next_size(size, self._first)
         await set_limit(conn, SHOWING_SECONDS)
+
+    async def _has_all(self, conn: psycopg.AsyncConnection) -> bool:
+        """Whether the queue has no more tasks of this status than were found from the newest one on.
+
+        Without this, a scan for the few tasks of a small queue would go on to the oldest task of all queues.
+        """
+        if self._chosen.queue is None or self._chosen.before is not None:
+            return False
+        if self._there is None:
+            self._there = await number_of(conn, self._chosen.queue, self._chosen.status)
+        return self.matched >= self._there
 
     async def _next_batch(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:
         chosen = msgspec.structs.replace(self._chosen, before=self.before)

@@ -21,17 +21,15 @@ import msgspec
 import psycopg
 from psycopg import errors as pg
 
-from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
+from lapinq_core.lookup.counting import number_of
 from lapinq_core.lookup.search_filters import longest_running_query
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.filters import OF_THE_END, TaskFilter, given
 from lapinq_core.tasks.inspect import TaskLine
-
-_PACKAGE = "lapinq_core.lookup"
 
 SEARCH_SECONDS = 0.04
 """How long a search scans. Loading the page takes a few milliseconds more."""
@@ -138,7 +136,8 @@ async def count(
     if is_void(narrowed):
         return Count(0, is_exact=True, is_capped=False)
     if narrowed == TaskFilter(queue=narrowed.queue, status=narrowed.status):
-        return Count(await _count_exactly(conn, narrowed), is_exact=True, is_capped=False)
+        number = await number_of(conn, narrowed.queue, narrowed.status)
+        return Count(number, is_exact=True, is_capped=False)
     scan = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:
         async with conn.transaction():
@@ -189,14 +188,6 @@ async def _longest_running(
     last, started = rows[limit - 1] if len(rows) > limit else (None, None)
     shown = [lines[row[0]] for row in rows[:limit] if row[0] in lines]
     return Found(shown, f"{started.isoformat()}|{last}" if started else None, None)
-
-
-async def _count_exactly(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> int:
-    params = {"queue": chosen.queue}
-    row = await (await conn.execute(sql(_PACKAGE, "count_statuses"), params, prepare=True)).fetchone()
-    assert row is not None
-    counted = dict(zip(Status, row, strict=True))
-    return sum(counted.values()) if chosen.status is None else counted[chosen.status]
 
 
 def is_void(chosen: TaskFilter) -> bool:

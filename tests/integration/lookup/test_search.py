@@ -137,6 +137,24 @@ def test_going_by_all_tasks_finds_the_same(database: str, window: int) -> None:
     on_connections(database, test)
 
 
+def test_a_search_ends_when_it_has_all_tasks_of_the_queue(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 20, queue_name="large")
+        few = await enqueue(conn, 2, queue_name="small")
+        for chosen, found in (
+            (TaskFilter(queue="small"), few[::-1]),
+            (TaskFilter(queue="small", task_name="a%"), few[::-1]),
+            (TaskFilter(queue="none", task_name="a%"), []),
+            (TaskFilter(queue="large", status=Status.COMPLETED), []),
+        ):
+            scan = BackwardScan(chosen, 100, 100, 2, LONG)
+            async with conn.transaction():
+                await scan.run_over_all_tasks(conn)
+            assert (scan.ids, scan.is_over, scan.before) == (found, True, few[0]), chosen
+
+    on_connections(database, test)
+
+
 def test_scheduled_tasks_of_a_queue_are_found_among_those_that_are_ready(database: str) -> None:
     async def test(conn: Conn) -> None:
         made: list[str] = []

@@ -16,9 +16,11 @@ from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.counting import count_statuses
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk
+from lapinq_core.tasks.filters import TaskFilter
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):
@@ -133,6 +135,12 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     state.payloads.for_(actor).check_search(query)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    if is_dry_run and chosen == TaskFilter(queue=chosen.queue, status=chosen.status):
+        counted = await state.database.scan(count_statuses, chosen.queue)
+        if chosen.status is not None:
+            counted = {chosen.status: counted[chosen.status]}
+        running = counted.pop(Status.RUNNING, 0)
+        return _Done(0, running, sum(counted.values()), is_dry_run=True)
     if is_dry_run:
         found = await walk(state, request, chosen, _count)
         return _Done(0, found.running, found.done, is_dry_run=True)

@@ -1,0 +1,23 @@
+"""Counts tasks by queue and status, exactly, in a time that does not grow with the number of tasks."""
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.state import Status
+
+_PACKAGE = "lapinq_core.lookup"
+
+
+async def count_statuses(conn: psycopg.AsyncConnection, queue: str | None) -> dict[Status, int]:
+    """How many tasks of `queue`, or of all (None), have each status."""
+    row = await (
+        await conn.execute(sql(_PACKAGE, "count_statuses"), {"queue": queue}, prepare=True)
+    ).fetchone()
+    assert row is not None
+    return dict(zip(Status, row, strict=True))
+
+
+async def number_of(conn: psycopg.AsyncConnection, queue: str | None, status: Status | None) -> int:
+    """How many tasks of `queue` have `status`; None stands for all."""
+    counted = await count_statuses(conn, queue)
+    return sum(counted.values()) if status is None else counted[status]

@@ -1,0 +1,136 @@
+"""How long requests take that read a history: lists, deep pages, searches by each filter, counts, details, overviews.
+
+One after the other, over HTTP, from a real server, with nothing else running.
+"""
+
+import statistics
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Generator
+from uuid import UUID
+
+import httpx
+import psycopg
+
+from tests.bench.dashboard.seed import RARE_QUEUE
+from tests.support.http.people import log_in
+from tests.support.programs.processes import ApiProcess
+
+TIMES = 20
+QUEUE = "queue-03"
+
+
+def lines(url: str) -> Generator[str]:
+    """A line for each request: median and slowest in milliseconds, how many tasks it answered, and whether there is
+    more."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        paths = _paths(conn)
+    with ApiProcess(url) as program:
+        address = program.said(r"dashboard (http://127\.0\.0\.1:\d+)/")[1]
+        with httpx.Client(base_url=address, trust_env=False, timeout=120) as client:
+            log_in(client)
+            for path in paths:
+                yield _get(client, path)
+            for query in (f"queue={RARE_QUEUE}&status=failed", "status=failed", f"queue={QUEUE}", ""):
+                yield _count(client, query)
+
+
+def _get(client: httpx.Client, path: str) -> str:
+    taken: list[float] = []
+    answered = ""
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        answer = client.get(path)
+        taken.append(1000 * (time.perf_counter() - began))
+        if answer.status_code != 200:
+            return f"GET {path}: {answer.status_code} after {taken[-1]:.0f} ms"
+        if path.startswith("/api/v1/tasks?"):
+            more = "more" if "x-next-cursor" in answer.headers else "all"
+            answered = f", {len(answer.json())} tasks, {more}"
+        if sum(taken) > 1000 * TIMES / 4:
+            break  # a slow one says enough with a few
+    return f"GET {path}: {statistics.median(taken):.1f} ms, at most {max(taken):.1f}{answered}"
+
+
+def _count(client: httpx.Client, query: str) -> str:
+    """How long it takes to count what a bulk call would change."""
+    path = f"/api/v1/tasks?{query}{'&' if query else ''}dry_run=true"
+    began = time.perf_counter()
+    answer = client.delete(path)
+    seconds = time.perf_counter() - began
+    if answer.status_code != 200:
+        return f"DELETE {path}: {answer.status_code} after {seconds:.1f} s"
+    return f"DELETE {path}: {seconds:.2f} s, {answer.json()['matching']:,} tasks"
+
+
+def _paths(conn: psycopg.Connection) -> list[str]:
+    row = conn.execute(
+        "SELECT to_timestamp((min(ms) + max(ms)) / 2000.0) FROM ("
+        " SELECT ('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint AS ms FROM ("
+        "  (SELECT id FROM lapinq_tasks ORDER BY id LIMIT 1)"
+        "  UNION ALL (SELECT id FROM lapinq_tasks ORDER BY id DESC LIMIT 1)) AS ends) AS times"
+    ).fetchone()
+    assert row is not None
+    middle = row[0]
+    deep = _cursor(conn, middle)
+    one = {kind: _one(conn, kind) for kind in ("completed", "failed")}
+    listed = "/api/v1/tasks?limit=50"
+    return [
+        listed,
+        f"{listed}&cursor={deep}",
+        *(
+            f"{listed}&status={status}"
+            for status in ("pending", "running", "completed", "failed", "cancelled", "expired")
+        ),
+        f"{listed}&status=failed&cursor={deep}",
+        f"{listed}&queue={QUEUE}",
+        f"{listed}&queue={QUEUE}&cursor={deep}",
+        f"{listed}&queue={QUEUE}&status=failed",
+        f"{listed}&queue={RARE_QUEUE}",
+        f"{listed}&queue=no-such-queue",
+        f"{listed}&name=task_07",
+        f"{listed}&name=no-such-task",
+        f"{listed}&task_name=no-such-task",
+        f"{listed}&args=customer-4711",
+        f"{listed}&result=no-such-result",
+        f"{listed}&error=timeout",
+        f"{listed}&error=no-such-error",
+        f"{listed}&error_kind=no-such-kind",
+        f"{listed}&worker={UUID(int=3)}",
+        f"{listed}&worker={UUID(int=99)}",
+        f"{listed}&id={one['completed'][:13]}",
+        f"{listed}&until={middle:%Y-%m-%dT%H:%M:%SZ}",
+        f"{listed}&until={middle:%Y-%m-%dT%H:%M:%SZ}&args=customer-4711",
+        "/api/v1/tasks/failed?limit=50",
+        *(f"/api/v1/tasks/{task}{what}" for task in one.values() for what in ("", "/attempts", "/result")),
+        "/api/v1/queues",
+        f"/api/v1/queues/{QUEUE}",
+        "/api/v1/overview",
+        "/api/v1/doctor",
+        "/metrics",
+        "/",
+        "/tasks",
+        "/failed",
+        "/queues",
+        f"/tasks/{one['failed']}",
+    ]
+
+
+def _one(conn: psycopg.Connection, outcome: str) -> str:
+    row = conn.execute(
+        "SELECT task_id::text FROM lapinq_attempts WHERE final AND outcome = %s ORDER BY task_id LIMIT 1",
+        [outcome],
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _cursor(conn: psycopg.Connection, middle: object) -> str:
+    """The cursor of the page in the middle of the history."""
+    row = conn.execute(
+        "SELECT id FROM lapinq_tasks WHERE id < (lpad(to_hex((extract(epoch FROM %s::timestamptz) * 1000)::bigint), 12,"
+        " '0') || repeat('0', 20))::uuid ORDER BY id DESC LIMIT 1",
+        [middle],
+    ).fetchone()
+    assert row is not None
+    return urlsafe_b64encode(row[0].bytes).rstrip(b"=").decode()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
@@ -53,12 +53,13 @@ class Listener:
     async def _listen(self, stop: asyncio.Event) -> None:
         connection = await connect(self._url, self._name)
         try:
+            connection.add_notify_handler(self._heard)  # for those that come during a statement
             for channel in self._subscribers:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.connected = True
             self._tell_all()
             while not stop.is_set():
-                await self._hear(connection)
+                await self._hear(connection.pgconn)
                 async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
                     await connection.execute("SELECT 1")
         finally:
@@ -67,10 +68,39 @@ class Listener:
             with contextlib.suppress(Exception):
                 await connection.close()
 
-    async def _hear(self, connection: psycopg.AsyncConnection) -> None:
-        async for notification in connection.notifies(timeout=CHECK_INTERVAL_SECONDS):
-            for callback in self._subscribers.get(notification.channel, ()):
-                callback(notification.payload)
+    async def _hear(self, connection: pq.abc.PGconn) -> None:
+        """Listens for `CHECK_INTERVAL_SECONDS`. Raises psycopg.OperationalError when the connection breaks.
+
+        A notification is heard as soon as the socket is readable. psycopg's `notifies` passes it through a task, a
+        turn of the loop later, and registers the socket again after each.
+        """
+        loop = asyncio.get_running_loop()
+        broken: asyncio.Future[None] = loop.create_future()
+        socket = connection.socket
+
+        def read() -> None:
+            loop.remove_reader(socket)  # the driver may close it, and then the number is another's
+            try:
+                connection.consume_input()
+                while (notification := connection.notifies()) and connection.notify_handler:
+                    connection.notify_handler(notification)
+            except Exception as error:  # noqa: BLE001  # raised below
+                broken.set_exception(error)
+            else:
+                loop.add_reader(socket, read)
+
+        loop.add_reader(socket, read)
+        try:
+            await asyncio.wait([broken], timeout=CHECK_INTERVAL_SECONDS)
+        finally:
+            if not broken.done():
+                loop.remove_reader(socket)
+        if broken.done():
+            broken.result()
+
+    def _heard(self, notification: psycopg.Notify) -> None:
+        for callback in self._subscribers.get(notification.channel, ()):
+            callback(notification.payload)
 
     def _tell_all(self) -> None:
         for callbacks in self._subscribers.values():

@@ -84,6 +84,9 @@ async def pause_for(seconds: float, *events: asyncio.Event) -> None:
     """Waits for `seconds`, or until one of `events` is set."""
     if any(event.is_set() for event in events):
         return
+    if seconds <= 0:
+        await asyncio.sleep(0)
+        return
     if len(events) == 1:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -100,6 +100,7 @@ class Fetcher:
         self._connection: PinnedConnection | None = None
         self._unanswered = UnansweredClaims()
         self._to_release: list[Claim] = []  # before the next claim
+        self._pause = 0.0  # before the next turn, in seconds
         self.claimed_count = 0
 
     def heard(self, queue: str) -> None:
@@ -135,6 +136,7 @@ class Fetcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claims until `stop` is set."""
+        waking = asyncio.create_task(self._wake_at(stop), name="fetcher's stop")
         try:
             await run_every(
                 "fetcher",
@@ -145,10 +147,23 @@ class Fetcher:
                 expected=is_away,
             )
         finally:
+            waking.cancel()
             self._arrivals.stop()
             await self._disconnect()
 
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        # So that a turn sleeps on one event: a wait for two needs two tasks, and more turns of the loop after a hint.
+        await stop.wait()
+        self._wake.set()
+
     async def _turn(self, stop: asyncio.Event) -> None:
+        # It sleeps first: nothing stands between a hint and the claim.
+        pause, self._pause = self._pause, 0.0
+        if pause > 0:
+            await pause_for(pause, self._wake)
+            self._wake.clear()
+            if stop.is_set():
+                return
         try:
             connection = self._connection or await self._connect()
             if self._unanswered:
@@ -169,11 +184,9 @@ class Fetcher:
             self._take_stalled()
             if self._to_release:
                 return
-            pause = self._poll_interval
+            self._pause = self._poll_interval
             if wanted > 0 and self._choice.has_open_hints:
-                pause = min(pause, self._full_scans.due_at - time.monotonic())
-            await pause_for(pause, self._wake, stop)
-            self._wake.clear()
+                self._pause = min(self._pause, self._full_scans.due_at - time.monotonic())
 
     @property
     def _has_claims(self) -> bool:
@@ -235,6 +248,8 @@ class Fetcher:
             return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)
         self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
+        if claims and len(claims) < turn.limit:
+            await asyncio.sleep(0)  # they start first, and then it looks for more
         if peek := self._choice.peek_after(turn):
             self._choice.peeked(await worker_verbs.heads(connection, peek))
         return len(claims)

@@ -1,7 +1,8 @@
 """Natural batching: tasks that arrive one by one are stored together.
 
 The first is stored immediately. Those that arrive while that statement is in flight go into the next. So a quiet
-server answers quickly, and a busy one stores hundreds of tasks with one commit, and answers after it.
+server answers quickly, and a busy one stores hundreds of tasks with one commit, and answers after it. When a
+notification may go out at that moment, it goes along with the tasks (`lapinq_core.tasks.announced`).
 
 A request whose idempotency key is held by another request is retried until its time is up. It waits here, not in the
 database, where it would block a connection and the tasks stored with it.
@@ -19,6 +20,7 @@ from lapinq_core.db.errors import DatabaseUnavailable, ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.announced import may_start_now
 from lapinq_core.tasks.due_notices import announce
 from lapinq_core.tasks.enqueueing import Taken
 from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, store
@@ -130,7 +132,9 @@ class EnqueueBatcher:
         try:
             if budget <= 0:
                 raise DatabaseUnavailable("no answer in time")
-            answers, taken = await self._database.within(budget, store, [entry.asked for entry in entries])
+            asked = [entry.asked for entry in entries]
+            announced = _can_announce(asked) and self._notifier.take_turn()
+            answers, taken = await self._database.within(budget, store, asked, announced=announced)
         except ValueRefused as error:
             if len(entries) == 1:
                 entries[0].refuse(error)
@@ -163,6 +167,10 @@ class EnqueueBatcher:
         self._paused -= 1
         if not entry.stored.done():  # else its client has disconnected
             self._append(entry)
+
+
+def _can_announce(requests: Sequence[Asked]) -> bool:
+    return all(one.key is None and may_start_now(one.tasks) for one in requests)
 
 
 class _Entry(msgspec.Struct, gc=False):

@@ -1,12 +1,13 @@
 """Sends NOTIFY after the commit, never inside it: for queues that have work, and for tasks whose end somebody awaits.
 
-NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks. One notifier per
-process and channel sends for all of them: the first immediately, then at most 50 a second by default. A notification
-is a hint: polling finds what gets lost.
+NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks. Its own transaction
+writes nothing and waits for no disk. One notifier per process and channel sends for all of them: the first immediately,
+then at most 50 a second by default. A notification is a hint: polling finds what gets lost.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -48,6 +49,7 @@ class Notifier:
         self._packed = packed
         self._min_interval = min_interval
         self._names: set[str] = set()
+        self._free_at = 0.0  # when the next one may be sent, by `time.monotonic`
         self._some = asyncio.Event()
         self._is_sent = asyncio.Event()
         self._is_sent.set()
@@ -66,6 +68,14 @@ class Notifier:
             self._is_sent.clear()
             self._some.set()
 
+    def take_turn(self) -> bool:
+        """Whether one may be sent now. Then the caller sends it, and what `wake` gets next waits `min_interval`."""
+        now = time.monotonic()
+        if self._names or now < self._free_at:
+            return False
+        self._free_at = now + self._min_interval
+        return True
+
     async def flush(self) -> None:
         """Returns when everything that `wake` collected has been sent, after `FLUSH_SECONDS` at the latest.
 
@@ -79,6 +89,9 @@ class Notifier:
         """Sends what `wake` collects, until cancelled."""
         while True:
             await self._some.wait()
+            if (pause := self._free_at - time.monotonic()) > 0:
+                await asyncio.sleep(pause)
+            self._free_at = time.monotonic() + self._min_interval
             self._some.clear()
             names, self._names = self._names, set()
             try:
@@ -89,7 +102,6 @@ class Notifier:
                 self._failures.failed(error)
             if not self._names:
                 self._is_sent.set()
-            await asyncio.sleep(self._min_interval)
 
 
 def done_notifier(pool: Pool) -> Notifier:

@@ -20,6 +20,7 @@ from psycopg.errors import UniqueViolation
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.announced import flush, take_in_announced
 from lapinq_core.tasks.enqueueing import Taken, take_in
 
 _PACKAGE = "lapinq_core.tasks"
@@ -66,18 +67,20 @@ class KeyHeld(LapinqError):
 
 
 async def store(
-    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked], *, announced: bool = False
 ) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
     """Stores the tasks of all requests or of none, except those that were stored before.
 
-    Returns what `enqueue_once` does. A task is the same as an earlier one with its id: the client chose it.
+    Returns what `enqueue_once` does. A task is the same as an earlier one with its id: the client chose it. With
+    `announced` it has also announced the tasks: no request has a key, and all tasks `may_start_now`.
     """
     try:
-        return await _store(conn, requests)
+        return await (_store_announced if announced else _store)(conn, requests)
     except UniqueViolation:
         repeated = await _repeated(conn, requests)
         if not repeated:
             raise
+        await flush(conn)  # what stored them has perhaps not done so yet
     # Each turn finds at least one more that another transaction has stored since.
     rest = [n for n in range(len(requests)) if n not in repeated]
     answers: dict[int, Earlier | KeyHeld | None] = {}
@@ -126,12 +129,22 @@ async def _store(
 ) -> tuple[Sequence[Earlier | KeyHeld | None], Taken]:
     if any(one.key for one in requests):
         return await enqueue_once(conn, requests)
-    tasks = sorted((task for one in requests for task in one.tasks), key=lambda task: task.id)
+    tasks = _in_order(requests)
     stored = [None] * len(requests)
     if len({task.is_transient for task in tasks}) == 1:
         return stored, await take_in(conn, tasks)  # one statement is a transaction
     async with conn.transaction():
         return stored, await take_in(conn, tasks)
+
+
+async def _store_announced(
+    conn: psycopg.AsyncConnection, requests: Sequence[Asked]
+) -> tuple[Sequence[None], Taken]:
+    return [None] * len(requests), await take_in_announced(conn, _in_order(requests))
+
+
+def _in_order(requests: Sequence[Asked]) -> list[NewTask]:
+    return sorted((task for one in requests for task in one.tasks), key=lambda task: task.id)
 
 
 async def _repeated(conn: psycopg.AsyncConnection, requests: Sequence[Asked]) -> dict[int, int]:

@@ -23,6 +23,7 @@ from lapinq_core.db.pool import connect, make_pool
 from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks import enqueueing
+from lapinq_core.tasks.announced import take_in_announced
 from tests.bench.contenders import pacing
 
 MODULE = "tests.bench.contenders.lapinq_tasks"
@@ -73,7 +74,7 @@ async def _latency(url: str, function: str, count: float) -> None:
 
         async def put(sent_ns: int) -> None:
             task = NewTask(id=new_ids(1)[0], task_name=function, module_path=MODULE, args=[sent_ns])
-            await notify(conn, await enqueueing.enqueue(conn, [task]))
+            await take_in_announced(conn, [task])
 
         await pacing.now_and_then(int(count), put)
 

@@ -1,0 +1,55 @@
+"""Stores tasks and wakes the workers in one message to the server, so that a task starts early.
+
+It is three transactions. The first stores the tasks, and its commit does not wait for the disk. The second notifies.
+The third flushes, and only then does the caller know that the tasks are stored. While the disk writes, workers wake and
+claim: a claim's commit is flushed after that of the task, so nothing starts that a crash could take back. What else
+reads the task within that moment may see one that a crash takes back, and whose client has had no answer.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.channels import READY_CHANNEL
+from lapinq_core.db.pipelined import Statement, run_pipelined
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.enqueueing import Taken
+
+_PACKAGE = "lapinq_core.tasks"
+
+
+def may_start_now(tasks: Iterable[NewTask]) -> bool:
+    """Whether `take_in_announced` can store them: neither delayed nor fire-and-forget."""
+    return not any(task.is_transient or task.scheduled_at is not None for task in tasks)
+
+
+async def take_in_announced(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Taken:
+    """As `enqueueing.take_in`, of tasks that `may_start_now`. What it returns is to announce because NOTIFY failed.
+
+    Raises also if the flush fails: then nobody knows whether the tasks are stored.
+    """
+    payload = msgspec.json.encode(tasks).decode()
+    queues = {task.queue_name for task in tasks}
+    notices = msgspec.json.encode([{"channel": READY_CHANNEL, "payload": queue} for queue in queues]).decode()
+    refused, unheard, unflushed = await run_pipelined(
+        conn,
+        [_FLUSH_LATER, Statement("lapinq_enqueue", _ENQUEUE, (payload,))],
+        [Statement("lapinq_announce", _ANNOUNCE, (notices,))],
+        [_FLUSH],
+    )
+    if error := refused or unflushed:
+        raise error
+    return Taken(queues if unheard else set())
+
+
+async def flush(conn: psycopg.AsyncConnection) -> None:
+    """Returns when everything is on disk that has been committed, by anybody."""
+    await conn.execute(sql(_PACKAGE, "flush"), prepare=True)
+
+
+_FLUSH_LATER = Statement("lapinq_flush_later", sql(_PACKAGE, "flush_later"))
+_FLUSH = Statement("lapinq_flush", sql(_PACKAGE, "flush"))
+_ENQUEUE = sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1")
+_ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")

@@ -1,0 +1,56 @@
+"""Several transactions in one message: each is its own, and each has its own error."""
+
+import psycopg
+import pytest
+from psycopg.errors import DivisionByZero, UniqueViolation
+
+from lapinq_core.db.pipelined import Statement, run_pipelined
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
+
+
+def put(number: str) -> Statement:
+    return Statement("put", "INSERT INTO numbers VALUES ($1::integer)", (number,))
+
+
+DIVIDE = Statement("divide", "SELECT 1 / $1::integer", ("0",))
+
+
+def test_each_transaction_commits_whatever_the_others_do(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute("CREATE TABLE numbers (number integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
+        errors = await run_pipelined(conn, [put("1")], [put("2"), DIVIDE, put("3")], [put("1")], [put("4")])
+        assert [type(error) for error in errors] == [
+            type(None),
+            DivisionByZero,
+            UniqueViolation,  # which only the commit finds
+            type(None),
+        ]
+        assert await run_pipelined(conn, [put("5"), put("6")]) == [None]
+        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+        assert [number for (number,) in numbers] == [1, 4, 5, 6]
+        names = await (await conn.execute("SELECT name FROM pg_prepared_statements ORDER BY name")).fetchall()
+        assert [name for (name,) in names] == ["divide", "put"]
+
+    on_connections(database, test)
+
+
+def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [error] = await run_pipelined(conn, [put("1")])
+        assert isinstance(error, psycopg.errors.UndefinedTable)
+        await conn.execute("CREATE TABLE numbers (number integer)")
+        assert await run_pipelined(conn, [put("1")]) == [None]
+
+    on_connections(database, test)
+
+
+def test_a_connection_that_ends_in_between_is_an_outage(database: str) -> None:
+    end = Statement("end", "SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async def test(conn: Conn) -> None:
+        with pytest.raises(psycopg.OperationalError):
+            await run_pipelined(conn, [DIVIDE], [end], [DIVIDE])
+        assert conn.closed
+
+    on_connections(database, test)

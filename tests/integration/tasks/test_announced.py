@@ -1,0 +1,73 @@
+"""Storing tasks and waking the workers in one message, before the disk has them."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from lapinq_core.db.channels import READY_CHANNEL
+from lapinq_core.db.notifier import Notifier
+from lapinq_core.db.pool import make_pool
+from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, counts, new_task, status
+
+
+def test_tasks_are_stored_and_workers_hear_of_each_queue_once(database: str) -> None:
+    async def test(conn: Conn, listener: Conn) -> None:
+        await listener.execute(f"LISTEN {READY_CHANNEL}")
+        tasks = [new_task(queue_name=queue) for queue in ("a", 'it\'s "b"', "a")]
+        assert (await take_in_announced(conn, tasks)).queues == set()
+        heard = [one.payload async for one in listener.notifies(timeout=5, stop_after=2)]
+        assert sorted(heard) == ["a", 'it\'s "b"']
+        assert await counts(conn, "a") == {"pending": 2}
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await take_in_announced(conn, [new_task(), tasks[0]])
+        assert await counts(conn) == {}
+
+    on_connections(database, test, count=2)
+
+
+def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute(
+            "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no notices today'; END $$"
+        )
+        await conn.execute("SET search_path = public, pg_catalog")
+        task = new_task()
+        assert (await take_in_announced(conn, [task])).queues == {"default"}
+        assert await status(conn, task.id) == "pending"
+
+    on_connections(database, test)
+
+
+def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute("CREATE TABLE notes (note text)")
+        await conn.execute("SET synchronous_commit = off")
+        await conn.execute("INSERT INTO notes VALUES ('x')")
+        [end] = await (await conn.execute("SELECT pg_current_wal_insert_lsn()")).fetchone() or [None]
+        await conn.execute("RESET synchronous_commit")
+        await flush(conn)
+        cursor = await conn.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", (end,))
+        assert await cursor.fetchone() == (True,)
+
+    on_connections(database, test)
+
+
+def test_delayed_and_fire_and_forget_tasks_are_stored_otherwise() -> None:
+    assert may_start_now([new_task(), new_task(ttl_seconds=5.0)])
+    assert not may_start_now([new_task(), new_task(ttl_seconds=0.0)])
+
+
+def test_one_sender_at_a_time_has_the_turn_to_notify() -> None:
+    async def test() -> None:
+        notifier = Notifier(make_pool("", "test", 1, timeout=1.0), min_interval=60.0)
+        assert notifier.take_turn()
+        assert not notifier.take_turn()
+        waiting = Notifier(make_pool("", "test", 1, timeout=1.0))
+        waiting.wake(["default"])
+        assert not waiting.take_turn(), "what waits already goes first"
+
+    asyncio.run(test())

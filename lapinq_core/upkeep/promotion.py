@@ -1,15 +1,15 @@
 """Promotes delayed tasks punctually, however many rows of promoted ones somebody's old snapshot keeps.
 
 Each look starts at the mark, where the last one ended. What lies before it (a task whose transaction committed late)
-is found by a look from the bottom, which walks all dead rows and so comes at most after `REST_FACTOR` times as long
-as the last one took. While there are few, that is nearly every look.
+is found by a look from the bottom, which walks all dead rows and so rests `REST_FACTOR` times as long as it took, up to
+a minute. While there are few, nearly every look begins there.
 """
 
 import time
 
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
-from lapinq_core.runtime.loops import REST_FACTOR
+from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
 
@@ -37,7 +37,7 @@ class Promotion:
         finally:
             if mark is None:
                 ended = time.monotonic()
-                self._bottom_at = ended + REST_FACTOR * (ended - began)
+                self._bottom_at = ended + min(REST_FACTOR * (ended - began), MAX_REST_SECONDS)
         self._mark = promoted.mark
         self._notifier.wake(promoted.queues)
         if promoted.next_due is not None:

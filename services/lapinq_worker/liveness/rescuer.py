@@ -17,6 +17,9 @@ from lapinq_core.monitoring.loop_times import Observe
 from lapinq_core.runtime.loops import MAX_REST_SECONDS, REST_FACTOR, run_every
 from lapinq_core.upkeep import rescuing
 
+MAX_FULL_REST_SECONDS = 600.0
+"""Of a search of the whole table: under a snapshot held for an hour one takes half a minute."""
+
 log = logging.getLogger(__name__)
 
 
@@ -81,9 +84,9 @@ class Rescuer:
         finally:
             if len(rescued) < rescuing.PASS_LIMIT:
                 ended = time.monotonic()
-                next_at = ended + min(REST_FACTOR * (ended - started), MAX_REST_SECONDS)
+                rest = REST_FACTOR * (ended - started)
                 if is_full:
-                    self._full_search_at = next_at
+                    self._full_search_at = ended + min(rest, MAX_FULL_REST_SECONDS)
                 else:
-                    self._search_at = next_at
+                    self._search_at = ended + min(rest, MAX_REST_SECONDS)
         return rescued

@@ -95,6 +95,11 @@ def _contenders(report: Report) -> list[str]:
     return _table(("contender", "versions", "settings", "durability", "history"), rows)
 
 
+def _charts(report: Report) -> list[str]:
+    pictures = [f"![{_ALTERNATIVES[name]}](images/benchmarks/{name}.svg)" for name in charts(report)]
+    return "\n\n".join(pictures).splitlines()
+
+
 def _wins(report: Report) -> list[str]:
     figures = by_metric(report.figures)
     won: dict[Metric, list[Ratio]] = {}
@@ -123,9 +128,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
+_ALTERNATIVES = {
+    "drain": "Tasks a second of one and of two worker processes",
+    "latency": "Start latency",
+    "enqueue": "Tasks enqueued a second",
+    "wal": "Bytes of write-ahead log a task",
+    "burdens": "Drains under a held snapshot and beside a long queue",
+    "loads": "Drains of other loads, of lapinq",
+}
+"""What each chart shows, for those who can't see it."""
+
 _PARTS: dict[str, Callable[[Report], list[str]]] = {
     "machine": _machine,
     "bars": _bars,
+    "charts": _charts,
     "wins": _wins,
     "figures": _figures,
     "contenders": _contenders,

@@ -1,4 +1,6 @@
+from tests.bench.run.charts import CHARTS as CHARTED
 from tests.bench.run.charts import charts
+from tests.bench.run.figures import Metric
 from tests.bench.run.page import CHARTS, rendered
 from tests.bench.run.page import PAGE as PAGE_FILE
 from tests.bench.run.report import load
@@ -28,6 +30,16 @@ def test_a_page_made_twice_is_the_same() -> None:
     one = report(readings(LATENCY, "lapinq", 1.5), readings(LATENCY, "other", 2))
     assert rendered(rendered(PAGE, one), one) == rendered(PAGE, one)
     assert "In this run, nowhere." in rendered(PAGE, one)
+
+
+def test_every_chart_is_on_the_page_with_a_text_for_those_who_cannot_see_it() -> None:
+    one = report(*(readings(Metric(name, "tasks/s", "more"), "lapinq", 1) for name in shown_metrics()))
+    made = rendered("<!-- charts -->\n<!-- /charts -->\n", one)
+    assert all(f"](images/benchmarks/{name}.svg)" in made for name in CHARTED)
+
+
+def shown_metrics() -> list[str]:
+    return [name for shown in CHARTED.values() for name in shown]
 
 
 def test_the_page_and_its_charts_are_those_of_the_run_beside_them() -> None:

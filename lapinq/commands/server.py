@@ -8,6 +8,7 @@ import click
 
 from lapinq.server import embedded_services
 from lapinq_api.cli import run, serving_flags
+from lapinq_api.serving.share import read_share
 from lapinq_core.command_line.commands import Command
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import explained
@@ -78,7 +79,7 @@ from lapinq_core.runtime.settings import load_settings
 @flags.maintenance()
 @flags.database("PostgreSQL to use")
 @flags.logging()
-def server(concurrency: int | None, **given: object) -> None:
+def server(concurrency: int | None, share: str | None, **given: object) -> None:
     """Migrate the database, then serve the API and the dashboard. With --worker also run tasks.
 
     SIGTERM or Ctrl-C lets requests and running tasks finish; a second one cuts the wait short.
@@ -87,11 +88,13 @@ def server(concurrency: int | None, **given: object) -> None:
         if given["worker_concurrency"] is None:
             given["worker_concurrency"] = concurrency
         settings = load_settings(os.environ, **given)
-        if settings.worker:
+        own = read_share(share)
+        runs_services = settings.api_processes == 1 if own is None else own.runs_services
+        if settings.worker and runs_services:
             from lapinq_worker.claiming.queue_settings import choice_of  # not needed without a worker
 
             choice_of(settings)  # fails if they are invalid
             prepare_imports(settings.worker_imports)
-        if settings.scheduler:
+        if settings.scheduler and runs_services:
             declared_in(settings.schedule_modules)  # fails if they are invalid
-        sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), migrates=True))
+        sys.exit(run(settings, partial(embedded_services, reexec=make_reexec()), own, migrates=True))

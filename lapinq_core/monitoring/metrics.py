@@ -28,11 +28,12 @@ class Source(Protocol):
 
 
 class Metrics:
-    """The metrics of one process, or of one application in it."""
+    """The metrics of one process, or of one application in it: its parts and, if `of_process`, its use of memory, time
+    and files."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_process: bool = True) -> None:
         self._sources: tuple[Source, ...] = ()
-        self._process = ProcessCollector(registry=None)
+        self._process = ProcessCollector(registry=None) if of_process else None
 
     def show(self, source: Source) -> None:
         """Shows `source` from now on."""
@@ -68,13 +69,14 @@ class Metrics:
 class _Page:
     """One scrape."""
 
-    def __init__(self, process: ProcessCollector, parts: Source, more: Iterable[Metric]) -> None:
+    def __init__(self, process: ProcessCollector | None, parts: Source, more: Iterable[Metric]) -> None:
         self._process = process
         self._parts = parts
         self._more = more
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._process.collect()
+        if self._process is not None:
+            yield from self._process.collect()
         yield catalogue.BUILD_INFO.of({(__version__,): 1})
         yield from self._more
         yield from self._parts.collect()

@@ -24,6 +24,7 @@ from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
 
 _TEN_YEARS = 315_576_000
+_HIGHEST_PORT = 65_535
 Seconds = Annotated[float, Meta(gt=0, le=_TEN_YEARS)]
 SecondsOrOff = Annotated[float, Meta(ge=0, le=_TEN_YEARS)]
 Count = Annotated[int, Meta(ge=1)]
@@ -48,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address the API listens on."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8001
     """Port the API listens on; 0 picks a free port."""
+    api_processes: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Number of processes that serve the API on one port."""
     api_key: str | None = None
     """Key that requests to the API must send; without it, the API is open."""
     require_auth: bool = False
@@ -126,9 +129,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Private host names and networks that webhooks may be sent to, separated by commas."""
 
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
-    """Port on which a worker or scheduler serves its metrics; 0 picks a free port. Not set: not served."""
+    """Port on which a worker or scheduler, or the first of several processes of the API, serves its metrics; 0 picks a
+    free port. Not set: not served."""
     metrics_host: str = "127.0.0.1"
-    """Address on which a worker or scheduler serves its metrics."""
+    """Address on which these metrics are served."""
 
     scheduler: bool = False
     """Run the scheduler inside the server."""
@@ -233,6 +237,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
             f" LAPINQ_HEARTBEAT_INTERVAL ({settings.heartbeat_interval:g})"
         )
     _check_first_user(settings)
+    _check_metrics_ports(settings)
     for field, read in _LISTS.items():
         _check_list(settings, field, read, _flag(field) if overrides.get(field) else variable(field))
     _check_entries(settings, "webhook_secret", read_secret)
@@ -297,6 +302,16 @@ def _check_first_user(settings: Settings) -> None:
             check_password("admin_password", settings.admin_password, username)
     except InvalidValue as error:
         raise SettingsError(f"{variable(error.loc)} {error.msg}") from error
+
+
+def _check_metrics_ports(settings: Settings) -> None:
+    """Each process of the API has a port. Raises `SettingsError` if there are too few."""
+    first = settings.metrics_port
+    if first and first + settings.api_processes - 1 > _HIGHEST_PORT:
+        raise SettingsError(
+            f"LAPINQ_METRICS_PORT ({first}): {settings.api_processes} processes need a port each from there on, and the"
+            f" highest port is {_HIGHEST_PORT}"
+        )
 
 
 def _read(environ: Mapping[str, str], field: str) -> object:

@@ -38,14 +38,18 @@ from lapinq_core.runtime.settings import Settings
 
 
 def build_app(
-    settings: Settings, *, services: Sequence[EmbeddedService] = (), migrates: bool = False
+    settings: Settings,
+    *,
+    services: Sequence[EmbeddedService] = (),
+    migrates: bool = False,
+    shares_port: bool = False,
 ) -> Starlette:
     """The API and the dashboard on the database that `settings` names.
 
     The lifespan runs `services` beside the requests. With `migrates` it updates the schema at the start. Otherwise it
-    waits until somebody updates it, and answers 503 until then.
+    waits until somebody updates it, and answers 503 until then. `shares_port`: other processes serve the same address.
     """
-    state = State(settings)
+    state = State(settings, shares_port=shares_port)
     warn_of_risky_settings(settings)
     middleware = [Middleware(RequestId), Middleware(SecurityHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:

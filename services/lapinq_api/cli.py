@@ -1,8 +1,11 @@
 """`lapinq-api`: the HTTP service without a worker or scheduler."""
 
+import logging
 import os
+import secrets
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 import msgspec
@@ -10,7 +13,11 @@ from starlette.applications import Starlette
 
 from lapinq_api.app import build_app
 from lapinq_api.embedded.service_runner import EmbeddedService
-from lapinq_api.serving.server import listening, serve
+from lapinq_api.serving.listening import listening, listening_together
+from lapinq_api.serving.own_metrics import OwnMetrics
+from lapinq_api.serving.server import serve
+from lapinq_api.serving.share import OPTION, Share, read_share
+from lapinq_api.serving.supervisor import supervise
 from lapinq_core.command_line.commands import Command, version_flag
 from lapinq_core.command_line.sections import section
 from lapinq_core.db.startup import database, explained
@@ -21,6 +28,8 @@ from lapinq_core.runtime.logs import configure_logging
 from lapinq_core.runtime.settings import Settings, load_settings
 from lapinq_core.runtime.unknown_variables import warn_of_unknown_variables
 
+log = logging.getLogger(__name__)
+
 Services = Callable[[Settings], list[EmbeddedService]]
 
 serving_flags = flags.group(
@@ -28,6 +37,13 @@ serving_flags = flags.group(
         "Listening",
         flags.option("host", help="Address to listen on."),
         flags.option("port", help="Port to listen on; 0 picks a free port."),
+        flags.option("api_processes", "--processes", help="Number of processes that serve this port."),
+        flags.option(
+            "metrics_port",
+            help="With several processes: port of the first one's metrics; the others use the next ports.",
+        ),
+        flags.option("metrics_host", help="Address to serve these metrics on."),
+        click.option(OPTION, hidden=True, help="What the parent gives to one of several processes."),
     ),
     section(
         "Access",
@@ -51,10 +67,11 @@ serving_flags = flags.group(
 @flags.database("PostgreSQL to use")
 @flags.logging()
 @version_flag("lapinq-api")
-def api(**given: object) -> None:
+def api(share: str | None, **given: object) -> None:
     """Serve the API and the dashboard on a migrated database. Any number may run."""
     with explained():
-        sys.exit(run(load_settings(os.environ, **given), lambda _: [], migrates=False))
+        settings = load_settings(os.environ, **given)
+        sys.exit(run(settings, lambda _: [], read_share(share), migrates=False))
 
 
 def main() -> None:
@@ -62,21 +79,62 @@ def main() -> None:
     api()
 
 
-def run(settings: Settings, services: Services, *, migrates: bool) -> int:
+def run(settings: Settings, services: Services, share: Share | None, *, migrates: bool) -> int:
     """Serves until it is stopped. Returns the exit code.
 
     `services` makes the embedded services from the settings with the database's URL filled in. With `migrates` it also
-    migrates a named database; it always migrates the embedded one.
+    migrates a named database; it always migrates the embedded one. With several processes this one only starts them,
+    unless it is one of them: then it has a `share`.
     """
     configure_logging(settings.log_level, as_json=settings.json_log)
+    if share is not None:
+        return _serve_together(settings, services, share, migrates=migrates)
     warn_of_unknown_variables(os.environ)
+    if settings.api_processes > 1:
+        return _start_several(settings)
     with listening(settings.host, settings.port) as sockets, database(settings) as url:
         found = msgspec.structs.replace(settings, database_url=url)
         app = build_app(found, services=services(found), migrates=migrates)
-        port: int = sockets[0].getsockname()[1]
-        address = f"http://{_reachable(settings.host)}:{port}/"
-        hello = f"lapinq {__version__} · dashboard {address}"
-        return serve(app, sockets, on_started=lambda: click.echo(hello + _first_login(app)))
+        return serve(app, sockets, on_started=lambda: click.echo(_hello(app, sockets)))
+
+
+def _start_several(settings: Settings) -> int:
+    if settings.metrics_port is None:
+        log.warning(
+            "the metrics of the %d processes are not served: set --metrics-port", settings.api_processes
+        )
+    with (
+        listening_together(settings.host, settings.port, settings.api_processes) as sockets,
+        database(settings) as url,
+    ):
+        env: dict[str, str] = {}
+        if settings.database_url is None:
+            env["LAPINQ_DATABASE_URL"] = url
+        if not settings.session_secret:
+            env["LAPINQ_SESSION_SECRET"] = secrets.token_hex(32)
+        return supervise(sockets, env, click.echo)
+
+
+def _serve_together(settings: Settings, services: Services, share: Share, *, migrates: bool) -> int:
+    share.end_with_parent()
+    metrics, sockets = OwnMetrics(settings, share.number), share.opened()
+    with database(settings) as url:
+        found = msgspec.structs.replace(settings, database_url=url)
+        app = build_app(
+            found,
+            services=[metrics.watching, *(services(found) if share.runs_services else ())],
+            migrates=migrates,
+            shares_port=True,
+        )
+        with metrics.serving(app.state.shared):
+            return serve(app, sockets, on_started=lambda: share.say_started(_hello(app, sockets)))
+
+
+def _hello(app: Starlette, sockets: Sequence[socket.socket]) -> str:
+    settings: Settings = app.state.shared.settings
+    port: int = sockets[0].getsockname()[1]
+    address = f"http://{_reachable(settings.host)}:{port}/"
+    return f"lapinq {__version__} · dashboard {address}{_first_login(app)}"
 
 
 def _first_login(app: Starlette) -> str:

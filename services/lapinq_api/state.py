@@ -60,13 +60,14 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """Created with the application. The lifespan opens and closes the connected part."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, shares_port: bool = False) -> None:
+        """With `shares_port` `/metrics` shows what is the same in all processes: the figures of the database."""
         self.settings = settings
         self.admission = Admission()
         self.counters = Counters()
         self.metrics = Metrics()
         self.metrics.show(self.counters)
-        self.scrapes = Scrapes(self.metrics)
+        self.scrapes = Scrapes(Metrics(of_process=False) if shares_port else self.metrics)
         self.walks = ConcurrencyLimit(MAX_WALKS)
         self.previews = ConcurrencyLimit(MAX_PREVIEWS)
         self.viewers = ConcurrencyLimit(MAX_VIEWERS)

@@ -5,10 +5,7 @@ embedded services. The second makes them end immediately; what still runs soon a
 """
 
 import asyncio
-import contextlib
-import errno
 import logging
-import os
 import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -17,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from lapinq_api.app import announce_stop, force_stop
+from lapinq_api.serving.listening import BACKLOG
 from lapinq_api.serving.protocol import HttpProtocol
 from lapinq_api.serving.socket_protocol import SocketProtocol
 from lapinq_core.domain.errors import LapinqError
@@ -25,41 +23,10 @@ from lapinq_core.runtime.signals import stop_signals
 
 REQUESTS_GRACE_SECONDS = 5
 FORCED_STOP_SECONDS = 20.0
-BACKLOG = 2048
-
-
-class CannotListen(LapinqError):
-    """The server cannot listen on this address."""
 
 
 class StartFailed(LapinqError):
     """The server could not start; see the log."""
-
-
-@contextmanager
-def listening(host: str, port: int) -> Generator[list[socket.socket]]:
-    """Sockets on every address of `host`, bound so that no other process gets the port, not yet accepting.
-
-    Port 0 takes a free one, the same for all addresses. Raises `CannotListen`.
-    """
-    with contextlib.ExitStack() as opened:
-        sockets: list[socket.socket] = []
-        for family, address in _addresses(host, port):
-            one = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                one.bind((address, port))
-                # With bind() alone, a second server could bind, too.
-                one.listen(BACKLOG)
-            except OSError as error:
-                if error.errno == errno.EADDRNOTAVAIL and sockets:
-                    continue  # localhost resolves to an IPv6 address that doesn't exist
-                raise CannotListen(_why(address, port, error)) from error
-            port = port or one.getsockname()[1]
-            sockets.append(one)
-        yield sockets
 
 
 def serve(app: Starlette, sockets: Sequence[socket.socket], *, on_started: Callable[[], None]) -> int:
@@ -133,17 +100,3 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         # Without its lifespan the application only answers 503. Exit, to be restarted.
         return await super().on_tick(counter) or self.lifespan_failed
-
-
-def _addresses(host: str, port: int) -> list[tuple[int, str]]:
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise CannotListen(f"the host {host!r} has no address: {error.strerror or error}") from error
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
-
-
-def _why(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; choose another with --port, or --port 0 for a free one"
-    return f"cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}"

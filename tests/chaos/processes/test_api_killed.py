@@ -1,10 +1,13 @@
 """Two API processes on one database; one of them is killed again and again amid batches of a thousand."""
 
+import os
 import random
+import signal
 import threading
 import time
 from http import HTTPStatus
 from itertools import chain, count
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -13,7 +16,7 @@ import pytest
 
 from tests.support.database.invariants import check_invariants
 from tests.support.eventually import eventually
-from tests.support.programs.processes import ApiProcess
+from tests.support.programs.processes import ApiProcess, children_of
 
 KILLS = 3
 CLIENTS = 4
@@ -48,8 +51,27 @@ def test_each_batch_amid_which_a_server_is_killed_is_stored_whole_or_not_at_all(
         with httpx.Client(base_url=survivor.url, timeout=30, trust_env=False) as client:
             repeated = {name: post(client, name) for name in unknown if is_keyed(name)}
     assert not spared.unknown
-    taken |= spared.taken | repeated
+    check_whole(database, taken | spared.taken | repeated, unknown)
 
+
+@pytest.mark.alone
+def test_the_same_when_it_is_one_of_the_processes_of_a_server(database: str) -> None:
+    with ApiProcess(database, "--processes", "2") as server:
+        with Batches("both", server.url, CLIENTS) as sent:
+            eventually(lambda: len(sent.taken) > CLIENTS, 30, 0)
+            os.kill(children_of(server.pid)[1], signal.SIGKILL)
+            eventually(lambda: "starting another" in server.output)
+        with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+            repeated = {name: post(client, name) for name in sent.unknown if is_keyed(name)}
+        # A server without its parent ends, too.
+        left = children_of(server.pid)
+        server.kill()
+        eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 30)
+    check_whole(database, sent.taken | repeated, sent.unknown)
+
+
+def check_whole(database: str, taken: dict[str, list[str]], unknown: list[str]) -> None:
+    """Fails unless each batch that was `taken` is stored as a whole, and each of the `unknown` ones or not at all."""
     with psycopg.connect(database) as conn:
         stored = dict(
             conn.execute("SELECT metadata->>'batch', count(*) FROM lapinq_tasks GROUP BY 1").fetchall()

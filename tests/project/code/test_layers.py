@@ -138,6 +138,7 @@ def test_only_the_settings_read_the_environment() -> None:
         "lapinq_core/command_line/help_page.py",  # whether the terminal shows colours is no setting of lapinq
         "lapinq/_client/environment.py",  # the client's own: it doesn't import the runtime
         "lapinq/commands/db.py",  # hands its environment on to psql
+        "services/lapinq_api/serving/supervisor.py",  # hands its environment on to its children
         "lapinq/testing/databases.py",  # tests have no settings but this one
     }
 

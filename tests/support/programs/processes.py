@@ -122,6 +122,12 @@ class Program:
         return found
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that `pid` started, the oldest first."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
+
+
 class ApiProcess(Program):
     """`lapinq server` on a free port; `url` is its address once it answers."""
 

@@ -28,6 +28,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "pool_size": ("25", 25),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("0", 0),
+    "api_processes": ("4", 4),
     "api_key": ("k", "k"),
     "session_secret": ("s", "s"),
     "admin_username": ("ada", "ada"),
@@ -412,6 +413,12 @@ def test_a_lease_must_outlast_a_missed_beat() -> None:
         SettingsError, match=r"LAPINQ_LEASE_SECONDS \(9\.9\).*LAPINQ_HEARTBEAT_INTERVAL \(5\)"
     ):
         load_settings({"LAPINQ_LEASE_SECONDS": "9.9"})
+
+
+def test_each_process_needs_a_port_for_its_metrics() -> None:
+    load_settings({"LAPINQ_METRICS_PORT": "65535"})
+    with pytest.raises(SettingsError, match=r"LAPINQ_METRICS_PORT \(65535\): 2 processes need a port each"):
+        load_settings({"LAPINQ_METRICS_PORT": "65535", "LAPINQ_API_PROCESSES": "2"})
 
 
 @pytest.mark.parametrize("field", sorted(SECRETS))

@@ -24,9 +24,9 @@ from lapinq_api.middleware.rate_limit import RateLimit
 from lapinq_api.middleware.read_only import ReadOnly
 from lapinq_api.middleware.refused_changes import RefusedChanges
 from lapinq_api.middleware.request_id import RequestId
+from lapinq_api.middleware.response_headers import ResponseHeaders
 from lapinq_api.middleware.running import Running
 from lapinq_api.middleware.same_origin import SameOrigin
-from lapinq_api.middleware.security_headers import SecurityHeaders
 from lapinq_api.middleware.timing import Timing
 from lapinq_api.operations.endpoint import routes_for
 from lapinq_api.operations.fixed_paths import FixedPaths
@@ -51,7 +51,7 @@ def build_app(
     """
     state = State(settings, shares_port=shares_port)
     warn_of_risky_settings(settings)
-    middleware = [Middleware(RequestId), Middleware(SecurityHeaders), Middleware(PlainPath)]
+    middleware = [Middleware(RequestId), Middleware(ResponseHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:
         middleware.insert(0, Middleware(ProxyHeaders, read_networks(settings.trusted_proxies)))
     if settings.cors_origins:

@@ -2,7 +2,8 @@
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -71,8 +72,12 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
         _check_webhook_url(task.webhook_url)
     if task.scheduled_at is not None:
         task.scheduled_at = _check_scheduled_at(task.scheduled_at, now)
-    for field in ("args", "kwargs", "metadata"):
-        check_json(field, getattr(task, field))
+    if task.args:
+        check_json("args", task.args)
+    if task.kwargs:
+        check_json("kwargs", task.kwargs)
+    if task.metadata:
+        check_json("metadata", task.metadata)
     return task
 
 
@@ -84,6 +89,7 @@ def check_name(loc: str, name: str) -> None:
         raise InvalidValue(loc, "must have printable characters only")
 
 
+@lru_cache(maxsize=1000)
 def check_module_path(path: str) -> None:
     """A dotted Python name. Raises `InvalidValue`."""
     if len(path) > MAX_MODULE_PATH or not is_module_name(path):
@@ -110,13 +116,24 @@ def check_json(loc: str, value: object, *, depth: int = 0) -> None:
         if depth >= MAX_DEPTH:
             raise InvalidValue(loc, f"must not be nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, list):
-            for index, item in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-                if type(item) is not int:  # pyright: ignore[reportUnknownArgumentType]
-                    check_json(f"{loc}[{index}]", item, depth=depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+            for index, item in enumerate(cast("list[object]", value)):
+                if not _is_plain(item):
+                    check_json(f"{loc}[{index}]", item, depth=depth + 1)
         else:
-            for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
-                check_json(loc, key, depth=depth)  # pyright: ignore[reportUnknownArgumentType]
-                check_json(f"{loc}.{key}", item, depth=depth + 1)  # pyright: ignore[reportUnknownArgumentType]
+            for key, item in cast("dict[object, object]", value).items():
+                if not _is_plain(key):
+                    check_json(loc, key, depth=depth)
+                if not _is_plain(item):
+                    check_json(f"{loc}.{key}", item, depth=depth + 1)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a value as most are, and needs no closer look and no name of its place."""
+    kind = type(value)
+    if kind is str:
+        text = cast("str", value)
+        return text.isascii() and "\x00" not in text
+    return kind is int or value is None or kind is bool
 
 
 def _check_range(loc: str, value: int, lowest: int, highest: int) -> None:

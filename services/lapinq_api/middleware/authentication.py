@@ -41,6 +41,7 @@ _PAGES = (
 )
 _PASSWORD_CHANGE_PATHS = frozenset({"/account", "/account/password"})
 """The paths on which a user replaces the default password."""
+_CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
 _BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
 
 
@@ -70,13 +71,14 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Actor:
-        if (by_key := await actor_by_key(self._state, scope)) is not None:
-            return by_key
-        session = await identify(self._state, scope)
-        if session is not None:
-            record_valid(self._state, scope)
-            check_password_changed(self._state, scope, session)
-            return session.actor
+        if any(name in _CREDENTIALS for name, _ in scope["headers"]):
+            if (by_key := await actor_by_key(self._state, scope)) is not None:
+                return by_key
+            session = await identify(self._state, scope)
+            if session is not None:
+                record_valid(self._state, scope)
+                check_password_changed(self._state, scope, session)
+                return session.actor
         if not self._is_open:
             check_key_throttle(scope)
             raise unauthenticated()

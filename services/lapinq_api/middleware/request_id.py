@@ -3,8 +3,9 @@
 import os
 import re
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lapinq_api.middleware.response_headers import HEADERS_KEY
 from lapinq_api.wire.headers import first
 from lapinq_api.wire.request_ids import SCOPE_KEY
 
@@ -22,13 +23,8 @@ class RequestId:
         given = first(scope, b"x-request-id")
         request_id = given if given and _SANE.fullmatch(given) else os.urandom(8).hex().encode()
         scope[SCOPE_KEY] = request_id.decode()
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
-            await send(message)
-
-        await self._app(scope, receive, send_with_id)
+        scope[HEADERS_KEY] = [(b"x-request-id", request_id)]
+        await self._app(scope, receive, send)
 
 
 _SANE = re.compile(rb"[\w.:-]{1,128}")

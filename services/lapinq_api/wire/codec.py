@@ -41,8 +41,13 @@ _FIXED_HEADERS = (
 )
 
 
+def is_small(body: bytes) -> bool:
+    """Whether it is decoded in the event loop."""
+    return len(body) < _LARGE_BYTES
+
+
 async def off_loop_if_large(body: bytes, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Returns what `read` returns. Calls it in a thread if `body` is large."""
-    if len(body) < _LARGE_BYTES:
+    if is_small(body):
         return read(*args, **kwargs)
     return await asyncio.to_thread(read, *args, **kwargs)

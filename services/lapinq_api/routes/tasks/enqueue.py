@@ -1,5 +1,6 @@
 """Enqueues tasks, one by one and in batches."""
 
+import asyncio
 import time
 from http import HTTPStatus
 from typing import Annotated
@@ -22,7 +23,7 @@ from lapinq_api.operations.idempotency import (
 )
 from lapinq_api.operations.task_path import links_to_task
 from lapinq_api.state import State
-from lapinq_api.wire.codec import Json, off_loop_if_large
+from lapinq_api.wire.codec import Json, is_small, off_loop_if_large
 from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.requests.enqueue import MAX_IN_BATCH, EnqueueRequest, read_batch, read_task
@@ -55,9 +56,9 @@ async def enqueue(state: State, request: Request) -> Response:
     with await state.admission.decoding(body):
         now = time.time()
         task_id = None if given is None else chosen_id(given, now)
-        task = await off_loop_if_large(
-            body, read_task, body, state.settings.allowed_modules, request_id(request), task_id
-        )
+        wanted = (body, state.settings.allowed_modules, request_id(request), task_id)
+        # Not `off_loop_if_large`: on this path every coroutine counts.
+        task = read_task(*wanted) if is_small(body) else await asyncio.to_thread(read_task, *wanted)
         require(request, Permission.ENQUEUE, task.queue_name)
         if given is None or (task_id is not None and not needs_key(task, now)):
             key = None

@@ -1,8 +1,14 @@
-"""Sets security headers: browsers may do as little as possible with a response that doesn't say otherwise."""
+"""Completes the headers of each response, in one place: a layer that wraps `send` costs more than its headers.
+
+Browsers may do as little as possible with a response that doesn't say otherwise.
+"""
 
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS_KEY = "lapinq.headers"
+"""In the scope of a request: headers for its response, which outer layers leave here."""
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -22,8 +28,9 @@ _OVER_TLS = ((b"strict-transport-security", b"max-age=31536000"), *_HEADERS)
 """For this host only: sibling hosts may not support TLS."""
 
 
-class SecurityHeaders:
-    """Adds the headers that a response lacks. Over TLS it adds that browsers must keep using TLS."""
+class ResponseHeaders:
+    """Adds what is under `HEADERS_KEY`, and the security headers that a response lacks: over TLS also that browsers
+    must keep using TLS."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +45,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                message["headers"] = [*headers, *_missing(is_tls, tuple([name for name, _ in headers]))]
+                missing = _missing(is_tls, tuple([name for name, _ in headers]))
+                message["headers"] = [*headers, *scope.get(HEADERS_KEY, ()), *missing]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -10,6 +10,7 @@ from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.result_reader import reader_of
+from lapinq._client.entries.spool import Spool
 from lapinq_core.domain.ids import new_id
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ async def asend_batch(
 def _call(
     queue: QueueSettings, tasks: Iterable[Mapping[str, Any]], idempotency_key: str | None, *, repeats: bool
 ) -> tuple[_Encoded, EnqueueBatch]:
-    if repeats:
-        tasks = tasks if isinstance(tasks, (list, tuple)) else list(tasks)
-        idempotency_key = new_id() if idempotency_key is None else idempotency_key
     encoded = _Encoded(queue, tasks)
-    return encoded, EnqueueBatch(encoded, idempotency_key)
+    if not repeats:
+        return encoded, EnqueueBatch(encoded, idempotency_key)
+    # Read in the caller's thread, where it may hold on to things of that thread.
+    entries = encoded if isinstance(tasks, (list, tuple)) else Spool(encoded)
+    return encoded, EnqueueBatch(entries, new_id() if idempotency_key is None else idempotency_key)
 
 
 class _Encoded:

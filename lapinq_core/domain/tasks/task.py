@@ -20,8 +20,10 @@ MAX_URL = 2000
 SCHEDULE_HORIZON = timedelta(days=36_525)  # a hundred years
 
 
-class NewTask(msgspec.Struct, kw_only=True):
+class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A task to enqueue; the caller creates the `id` (`ids.new_ids`).
+
+    Its JSON leaves out what has its default value, and the statements that store it know the defaults.
 
     `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
@@ -32,8 +34,8 @@ class NewTask(msgspec.Struct, kw_only=True):
     task_name: str
     module_path: str
     queue_name: str = "default"
-    args: list[Any] = msgspec.field(default_factory=list[Any])
-    kwargs: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
     scheduled_at: datetime | None = None
     max_retries: int = 3
     priority: int = 0

@@ -54,6 +54,8 @@ class _PlainFormatter(logging.Formatter):
         line = f"{log_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{extra}"
         if stack := _stack(self, record):
             line += f"\n{stack}"
+        if line.isprintable():  # as most are: a quarter of the time for the rest
+            return line
         return _NO_TEXT.sub(_escaped, line).rstrip("\n").replace("\n", "\n    ")
 
 

@@ -19,6 +19,8 @@ class TaskFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         attempt = running.get(None)
+        if attempt is None and self._outside is None:
+            return True
         task_id, task_name = (None, None) if attempt is None else (attempt.id or None, attempt.task_name)
         self._add(record, "task_id", task_id)
         self._add(record, "task_name", task_name)

@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 _MAX_JOINED_BYTES = 64 * 1024
-_UNUSUAL = frozenset({b"connection", b"transfer-encoding"})
+_UNUSUAL = frozenset({b"connection", b"transfer-encoding", b"set-cookie"})
+"""Headers that change how a response is sent, or that must not stay in memory."""
 
 
 class Cycle(RequestResponseCycle):

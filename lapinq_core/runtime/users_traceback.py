@@ -3,6 +3,7 @@
 import os
 import traceback
 from pathlib import Path
+from typing import Any, ClassVar
 
 import lapinq_core
 
@@ -23,6 +24,7 @@ MACHINERY = (
     "<frozen runpy>",
 )
 """How the paths of files begin that call the user's code or import it."""
+MAX_TEXTS = 1_000
 
 
 def users_traceback(
@@ -42,9 +44,34 @@ def users_traceback(
     while waiting:
         one = waiting.pop()
         if one is not None:
-            one.stack[:] = _users_frames(one.stack, above, between, below)
+            one.stack = _Frames(_users_frames(one.stack, above, between, below))
             waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
     return "".join(told.format())
+
+
+class _Frames(traceback.StackSummary):
+    """Remembers the text of the latest frames: to place its marks, Python parses the source of each frame again."""
+
+    _texts: ClassVar[dict[tuple[object, ...], str]] = {}
+
+    def format_frame_summary(self, frame_summary: traceback.FrameSummary, **options: Any) -> str:
+        frame = frame_summary
+        key = (
+            frame.filename,
+            frame.lineno,
+            frame.end_lineno,
+            frame.colno,
+            frame.end_colno,
+            frame.name,
+            frame.line,
+            *options.items(),
+        )
+        text = self._texts.get(key)
+        if text is None:
+            if len(self._texts) >= MAX_TEXTS:
+                self._texts.clear()
+            text = self._texts[key] = super().format_frame_summary(frame, **options)
+        return text
 
 
 def _users_frames(

@@ -17,14 +17,15 @@ PACKAGES = {"graphile-worker": "0.18.0", "pg": "8.23.1"}
 LOCAL_QUEUES = (500, 2000)
 EVERYTHING = frozenset({"drain", "latency", "single", "backlog", "snapshot"})
 
-# Jobs of a task that the worker doesn't have; below zero, so that they are told from those that are measured.
+# Jobs of a task that the worker doesn't have. All share one order, so they wait behind, with a lower priority: before
+# the others, each fetch would walk them all. Their ids are below zero, to tell them from those that are measured.
 _WAITING = """
 WITH task AS (
     INSERT INTO graphile_worker._private_tasks (identifier) VALUES ('waiting')
     ON CONFLICT (identifier) DO UPDATE SET identifier = EXCLUDED.identifier RETURNING id
 )
-INSERT INTO graphile_worker._private_jobs (id, task_id) OVERRIDING SYSTEM VALUE
-SELECT -number, task.id FROM task, generate_series(1, %(count)s) AS number
+INSERT INTO graphile_worker._private_jobs (id, task_id, priority) OVERRIDING SYSTEM VALUE
+SELECT -number, task.id, 1 FROM task, generate_series(1, %(count)s) AS number
 """
 
 

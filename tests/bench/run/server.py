@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,14 +36,14 @@ _NAMED = (
 
 
 @contextmanager
-def own_server(pg_bin: Path | None) -> Generator[str]:
-    """The URL of a new server with `SETTINGS`, gone when the context ends."""
+def own_server(pg_bin: Path | None, more: Mapping[str, str] | None = None) -> Generator[str]:
+    """The URL of a new server with `SETTINGS` and `more`, gone when the context ends."""
     with tempfile.TemporaryDirectory(prefix="lapinq-bench-pg-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         directory.chmod(0o755)  # for root the server runs as another user
         database = EmbeddedDatabase(directory / "data", pg_bin)
         with database.use() as url, psycopg.connect(url, autocommit=True) as conn:
-            for setting, value in SETTINGS.items():
+            for setting, value in {**SETTINGS, **(more or {})}.items():
                 conn.execute(
                     sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(setting), sql.Literal(value))
                 )

@@ -9,6 +9,7 @@ database, where it would block a connection and the tasks stored with it.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -91,15 +92,16 @@ class EnqueueBatcher:
         while True:
             [answer], taken = await self._database.within(budget, verb, [Asked(tasks, key)])
             if not isinstance(answer, KeyHeld):
-                self._notify(taken)
+                self._notify(taken, len(tasks))
                 return answer
             if self._loop.time() + pause + MIN_TRY_SECONDS > until:
                 raise answer
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
-    def _notify(self, taken: Taken) -> None:
-        self._notifier.wake(taken.queues)
+    def _notify(self, taken: Taken, tasks: int) -> None:
+        if taken.queues:
+            self._notifier.wake(taken.queues, math.ceil(tasks / len(taken.queues)))
         announce(self._delayed, taken.due_in)
 
     def _append(self, entry: "_Entry") -> None:
@@ -147,7 +149,7 @@ class EnqueueBatcher:
             for entry in entries:
                 entry.refuse(error)
         else:
-            self._notify(taken)
+            self._notify(taken, len(entries))
             for entry, answer in zip(entries, answers, strict=True):
                 if isinstance(answer, KeyHeld):
                     self._pause(entry, answer)

@@ -1,12 +1,13 @@
 """Listens for NOTIFY on one connection per process: psycopg lets a listening connection do nothing else.
 
 A notification is a hint. After every (re)connect subscribers get an empty payload, which tells them to query the
-database. A periodic query with a time limit of seconds detects a half-open connection.
+database. When nothing arrives, a periodic query with a time limit of seconds detects a half-open connection.
 """
 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -18,6 +19,8 @@ from lapinq_core.runtime.loops import run_every
 
 CHECK_INTERVAL_SECONDS = 2.0
 CHECK_DEADLINE_SECONDS = 2.0
+PROVEN_SECONDS = 1.2
+"""After a notification. A process on duty (`upkeep.duty`) sends one twice a second."""
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,13 @@ class Listener:
         self._url = url
         self._name = name
         self._subscribers: dict[str, list[Callable[[str], None]]] = {}
+        self._heard_at = float("-inf")  # by time.monotonic
         self.connected = False
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether notifications arrive: one did a moment ago."""
+        return self.connected and time.monotonic() - self._heard_at < PROVEN_SECONDS
 
     def subscribe(self, channel: str, callback: Callable[[str], None]) -> None:
         """Calls `callback` for each notification on `channel`. Call it before `run`."""
@@ -60,6 +69,8 @@ class Listener:
             self._tell_all()
             while not stop.is_set():
                 await self._hear(connection.pgconn)
+                if self.is_proven:
+                    continue
                 async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
                     await connection.execute("SELECT 1")
         finally:
@@ -99,6 +110,7 @@ class Listener:
             broken.result()
 
     def _heard(self, notification: psycopg.Notify) -> None:
+        self._heard_at = time.monotonic()
         for callback in self._subscribers.get(notification.channel, ()):
             callback(notification.payload)
 

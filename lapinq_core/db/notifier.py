@@ -8,11 +8,13 @@ then at most 50 a second by default. A notification is a hint: polling finds wha
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import psycopg
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
@@ -32,15 +34,15 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Collects names of queues or tasks and sends them. A running event loop owns it.
 
-    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default one each; `min_interval`
-    is the pause between two sends, in seconds.
+    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default those of queues;
+    `min_interval` is the pause between two sends, in seconds.
     """
 
     def __init__(
         self,
         pool: Pool,
         channel: str = READY_CHANNEL,
-        packed: Callable[[Iterable[str]], list[str]] = list,
+        packed: Callable[[Counter[str]], list[str]] = ready_notices.packed,
         *,
         min_interval: float = MIN_INTERVAL_SECONDS,
     ) -> None:
@@ -48,7 +50,7 @@ class Notifier:
         self._channel = channel
         self._packed = packed
         self._min_interval = min_interval
-        self._names: set[str] = set()
+        self._names = Counter[str]()
         self._free_at = 0.0  # when the next one may be sent, by `time.monotonic`
         self._some = asyncio.Event()
         self._is_sent = asyncio.Event()
@@ -61,9 +63,10 @@ class Notifier:
         )
         self.sent_count = 0
 
-    def wake(self, names: Iterable[str]) -> None:
-        """Schedules a notification of `names` and returns immediately."""
-        self._names.update(names)
+    def wake(self, names: Iterable[str], count: int = 1) -> None:
+        """Schedules a notification of `names` and returns immediately. Each queue got about `count` tasks."""
+        for name in names:
+            self._names[name] += count
         if self._names:
             self._is_sent.clear()
             self._some.set()
@@ -93,7 +96,7 @@ class Notifier:
                 await asyncio.sleep(pause)
             self._free_at = time.monotonic() + self._min_interval
             self._some.clear()
-            names, self._names = self._names, set()
+            names, self._names = self._names, Counter[str]()
             try:
                 async with asyncio.timeout(SEND_DEADLINE_SECONDS), self._pool.connection() as conn:
                     await notify(conn, self._packed(names), self._channel)

@@ -44,9 +44,22 @@ class Jump(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """A worker's place among its `peers`, the workers that serve the same queues and had room for a task lately: how
+    many of them come before it. It counts as its own peer. `living` counts all workers."""
+
+    rank: int
+    peers: int
+    living: int
+
+
+ALONE = Place(0, 1, 1)
+"""The place of a worker that has not heard of others."""
+
+
 class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
     """The answer to a heartbeat: the tasks to cancel, each by its id and claim token, and a request to the worker
-    itself.
+    itself, and its place in the fleet.
 
     `asked_to` is a `WorkerRequest`, or one that only a later release knows. `now` is the database's time, in seconds
     since 1970.
@@ -56,6 +69,7 @@ class HeartbeatReply(msgspec.Struct, frozen=True, array_like=True):
     asked_to: str | None
     asked_by: str | None
     now: float
+    place: Place
 
 
 async def register(conn: psycopg.AsyncConnection, record: WorkerRecord) -> None:

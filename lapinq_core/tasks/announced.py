@@ -6,11 +6,13 @@ claim: a claim's commit is flushed after that of the task, so nothing starts tha
 reads the task within that moment may see one that a crash takes back, and whose client has had no answer.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import psycopg
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql
@@ -31,8 +33,9 @@ async def take_in_announced(conn: psycopg.AsyncConnection, tasks: Sequence[NewTa
     Raises also if the flush fails: then nobody knows whether the tasks are stored.
     """
     payload = msgspec.json.encode(tasks).decode()
-    queues = {task.queue_name for task in tasks}
-    notices = msgspec.json.encode([{"channel": READY_CHANNEL, "payload": queue} for queue in queues]).decode()
+    counts = Counter(task.queue_name for task in tasks)
+    payloads = ready_notices.packed(counts)
+    notices = msgspec.json.encode([{"channel": READY_CHANNEL, "payload": one} for one in payloads]).decode()
     refused, unheard, unflushed = await run_pipelined(
         conn,
         [_FLUSH_LATER, Statement("lapinq_enqueue", _ENQUEUE, (payload,))],
@@ -41,7 +44,7 @@ async def take_in_announced(conn: psycopg.AsyncConnection, tasks: Sequence[NewTa
     )
     if error := refused or unflushed:
         raise error
-    return Taken(queues if unheard else set())
+    return Taken(set(counts) if unheard else set())
 
 
 async def flush(conn: psycopg.AsyncConnection) -> None:

@@ -21,6 +21,14 @@ async def is_due(conn: psycopg.AsyncConnection, queues: list[str] | None) -> boo
     return row is not None and row[0]
 
 
+async def has_transient(conn: psycopg.AsyncConnection, queues: list[str] | None) -> bool:
+    """Whether a fire-and-forget task waits, perhaps for its time."""
+    row = await (
+        await conn.execute(sql(_PACKAGE, "has_transient"), {"queues": queues}, prepare=True)
+    ).fetchone()
+    return row is not None and row[0]
+
+
 async def count_delayed(conn: psycopg.AsyncConnection, queues: list[str] | None) -> int:
     """How many tasks are delayed, including those that wait for a retry."""
     row = await (await conn.execute(sql(_PACKAGE, "count_delayed"), {"queues": queues})).fetchone()

@@ -1,10 +1,11 @@
-"""The maintenance loops. Every worker, scheduler and server runs them.
+"""The maintenance loops. Every worker, scheduler and server runs them, and the one on duty (`duty`) does the work.
 
-What one process has done the others skip, so many cost little more than one.
+The others do each job rarely, should the one on duty be unable to.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from lapinq_core.db.errors import is_away
@@ -20,6 +21,7 @@ from lapinq_core.schedules import ticks
 from lapinq_core.tasks import idempotency
 from lapinq_core.tasks.due_notices import DueTimer
 from lapinq_core.upkeep import maintenance_jobs
+from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
 from lapinq_core.webhooks import deliveries
@@ -33,6 +35,9 @@ PRUNE_INTERVAL_SECONDS = 3600.0
 FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Between two looks for due tasks, however many fall due."""
+OFF_DUTY_FACTOR = 20.0
+OFF_DUTY_MAX_SECONDS = 3600.0
+"""A process that is not on duty does a job so many times as rarely, but at least so often."""
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +50,15 @@ async def run_maintenance(
     *,
     cleanup_interval: float,
     due_timer: DueTimer | None = None,
+    duty: Duty | None = None,
     keep: Retention = FOR_EVER,
 ) -> None:
     """Runs every loop until `stop` is set, and reports each pass to `times`, and the end.
 
     `cleanup_interval` is in seconds; 0 leaves out the deletion by TTL. Ended tasks are deleted as `keep` says. When
-    `due_timer` fires, delayed tasks are looked at immediately.
+    `due_timer` fires, delayed tasks are looked at immediately. Without `duty` it works as if it were alone.
     """
-    timer = due_timer or DueTimer()
+    timer, duty = due_timer or DueTimer(), duty or Duty()
     try:
         async with asyncio.TaskGroup() as group:
 
@@ -67,7 +73,7 @@ async def run_maintenance(
                 group.create_task(
                     run_every(
                         name,
-                        job,
+                        _when_on_duty(duty, job, interval),
                         interval=interval,
                         stop=stop,
                         expected=is_away,
@@ -79,6 +85,16 @@ async def run_maintenance(
                     name=name,
                 )
 
+            group.create_task(
+                run_every(
+                    "duty",
+                    lambda: _say_who_is_on_duty(pool, duty),
+                    interval=BEACON_INTERVAL_SECONDS,
+                    stop=stop,
+                    expected=is_away,
+                ),
+                name="duty",
+            )
             start(
                 "promote",
                 Promotion(pool, notifier, timer).turn,
@@ -104,6 +120,30 @@ async def run_maintenance(
                 start("retain", RetentionRounds(pool, keep).turn, ROUND_INTERVAL_SECONDS)
     finally:
         times.end()
+        await duty.end(pool)
+
+
+def _when_on_duty(
+    duty: Duty, job: Callable[[], Awaitable[float | None]], interval: float
+) -> Callable[[], Awaitable[float | None]]:
+    rarely = max(interval, min(interval * OFF_DUTY_FACTOR, OFF_DUTY_MAX_SECONDS))
+    due_at = 0.0
+
+    async def turn() -> float | None:
+        nonlocal due_at
+        if not duty.is_on and (now := time.monotonic()) < due_at:
+            return min(max(interval, duty.starts_in) + 0.001, due_at - now)
+        due_at = time.monotonic() + rarely
+        return await job()
+
+    return turn
+
+
+async def _say_who_is_on_duty(pool: Pool, duty: Duty) -> float | None:
+    if not duty.is_on:
+        return min(BEACON_INTERVAL_SECONDS, duty.starts_in + 0.001)
+    await duty.say(pool)
+    return None
 
 
 async def _make_partitions(pool: Pool) -> None:

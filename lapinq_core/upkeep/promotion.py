@@ -5,6 +5,7 @@ is found by a look from the bottom, which walks all dead rows and so rests `REST
 a minute. While there are few, nearly every look begins there.
 """
 
+import math
 import time
 
 from lapinq_core.db.notifier import Notifier
@@ -39,7 +40,8 @@ class Promotion:
                 ended = time.monotonic()
                 self._bottom_at = ended + min(REST_FACTOR * (ended - began), MAX_REST_SECONDS)
         self._mark = promoted.mark
-        self._notifier.wake(promoted.queues)
+        if promoted.queues:
+            self._notifier.wake(promoted.queues, math.ceil(promoted.moved / len(promoted.queues)))
         if promoted.next_due is not None:
             self._timer.fire_in(promoted.next_due + TIMER_MARGIN_SECONDS)
         return 0.0 if promoted.moved == maintenance_jobs.PASS_LIMIT else None

@@ -15,6 +15,7 @@ from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.tasks.due_notices import DueTimer
+from lapinq_core.upkeep.duty import DUTY_CHANNEL, Duty
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_scheduler.metrics import SchedulerMetrics
 
@@ -27,9 +28,10 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
     assert settings.database_url is not None, "the caller resolves the database"
     pool = make_pool(settings.database_url, "lapinq-scheduler", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     notifier = Notifier(pool)
-    due_timer = DueTimer()
+    due_timer, duty = DueTimer(), Duty()
     listener = Listener(settings.listen_database_url or settings.database_url, "lapinq-scheduler listen")
     listener.subscribe(DELAYED_CHANNEL, due_timer.heard)
+    listener.subscribe(DUTY_CHANNEL, duty.heard)
     own_metrics = SchedulerMetrics(pool, notifier, listener)
     await pool.open()
     background = [
@@ -45,6 +47,7 @@ async def run_scheduler(settings: Settings, stop: asyncio.Event, metrics: Metric
                 own_metrics.times,
                 cleanup_interval=settings.cleanup_interval,
                 due_timer=due_timer,
+                duty=duty,
                 keep=read_keep(settings.keep),
             )
     finally:

@@ -21,6 +21,7 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks.actions import CANCEL_CHANNEL
 from lapinq_core.tasks.due_notices import DueTimer
+from lapinq_core.upkeep.duty import DUTY_CHANNEL, Duty
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.blocked_loop.guard import make_guard
 from lapinq_worker.blocked_loop.handover import Handover
@@ -71,8 +72,10 @@ class Worker:
                      lapinq_cancel             Canceller.heard ──▸ the pool that runs it
                      lapinq_wait               CompletionNotices.heard
                      lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
+                     lapinq_duty               Duty.heard ──▸ maintenance, or none
         Dispatcher   on_low                    Fetcher.wake
         Fetcher      on_idle                   Draining.check ──▸ stop
+                     on_more                   Notifier.wake ──▸ other workers
         Settler      before_write              ProgressReporter.flush
                      on_ready                  Notifier.wake ──▸ other workers
                      on_delayed                DueTimer.fire_in
@@ -113,6 +116,7 @@ class Worker:
         self._done_notifier = done_notifier(self._pool)
         self._notices = CompletionNotices(self._done_notifier.wake)
         self._due_timer = DueTimer()
+        self._duty = Duty()
         self._membership = Membership(
             url,
             self._pool,
@@ -180,6 +184,9 @@ class Worker:
             self._host,
             worker_id=lambda: self._membership.id,
             poll_interval=settings.worker_poll_interval,
+            hears=lambda: self._listener.is_proven,
+            place=lambda: self._membership.place,
+            on_more=self._notifier.wake,
             is_quiet=lambda: self._membership.is_quiet,
             may_claim=lambda: self._may_start() and not self._settler.is_full and not self.is_tainted,
             on_ended=self._settler.add,
@@ -191,7 +198,13 @@ class Worker:
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._notices.heard)
         self._listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
-        self._rescuer = Rescuer(self._pool, lambda: self._membership.judging_time, self._notifier.wake)
+        self._listener.subscribe(DUTY_CHANNEL, self._duty.heard)
+        self._rescuer = Rescuer(
+            self._pool,
+            lambda: self._membership.judging_time,
+            self._notifier.wake,
+            living=lambda: self._membership.place.living,
+        )
         self._metrics = WorkerMetrics(
             tally,
             self._pool,
@@ -254,6 +267,7 @@ class Worker:
             self._metrics.times,
             cleanup_interval=settings.cleanup_interval,
             due_timer=self._due_timer,
+            duty=self._duty,
         )
         sweeps = self._rescuer.run(
             self._stop, settings.stale_recovery_interval, self._metrics.times.of("rescuer")

@@ -1,7 +1,9 @@
 -- A worker's heartbeat, with its health and the last jump of the clock that it noticed. Returns the tasks to cancel, as
--- pairs of id and token, the request to the worker, who made it, and the time: one JSON array. No row if the worker was
--- declared dead: it has lost its tasks.
--- Locks its own row. Relies on lapinq_running_cancel_requested. No index holds a column that it sets.
+-- pairs of id and token, the request to the worker, who made it, the time, and the worker's place in the fleet: one JSON
+-- array. Its peers are the workers that serve the same queues and had room for a task lately, and itself. No row if the
+-- worker was declared dead: it has lost its tasks.
+-- Locks its own row. Relies on lapinq_running_cancel_requested; reads all of lapinq_workers, which is small. No index
+-- holds a column that it sets.
 WITH beat AS (
     UPDATE lapinq_workers
        SET beat_at = lapinq_now(),
@@ -13,7 +15,7 @@ WITH beat AS (
            jumped_seconds = %(jumped_seconds)s::float8
      WHERE id = %(id)s::uuid
        AND dead_at IS NULL
-    RETURNING id, asked_to, asked_by
+    RETURNING id, asked_to, asked_by, queues
 )
 SELECT json_build_array(
            (SELECT coalesce(json_agg(json_build_array(r.id, r.token)), '[]')
@@ -22,5 +24,14 @@ SELECT json_build_array(
                AND r.cancel_requested_at IS NOT NULL),
            beat.asked_to,
            beat.asked_by,
-           date_part('epoch', lapinq_now()))::text
+           date_part('epoch', lapinq_now()),
+           (SELECT json_build_array(count(*) FILTER (WHERE p.is_peer AND p.id < beat.id),
+                                    count(*) FILTER (WHERE p.is_peer),
+                                    count(*))
+              FROM (SELECT w.id,
+                           w.id = beat.id OR (w.queues IS NOT DISTINCT FROM beat.queues
+                                              AND w.is_quiet IS NOT TRUE
+                                              AND coalesce(w.running, 0) < w.concurrency) AS is_peer
+                      FROM lapinq_workers w
+                     WHERE w.dead_at IS NULL) AS p))::text
   FROM beat

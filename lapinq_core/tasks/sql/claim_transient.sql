@@ -1,20 +1,43 @@
 -- Takes up to `limit` fire-and-forget tasks by deleting their rows: nothing is left of them.
 -- Returns one JSON cell as claim.sql does, without id and time to live, with the queue at the end; NULL for none. Skips
--- paused queues. With `in_order` the queues come in the order given, each by rank and entry.
--- Locks the rows it takes, skipping locked ones. Relies on the primary key if queues are named.
-WITH picked AS MATERIALIZED (
-    SELECT ctid
-      FROM lapinq_transient
-     WHERE (%(queues)s::text[] IS NULL OR queue_name = ANY (%(queues)s::text[]))
-       AND due_at <= lapinq_now()
-       AND queue_name NOT IN (SELECT name FROM lapinq_queues WHERE paused_at IS NOT NULL)
-     ORDER BY CASE WHEN %(in_order)s::boolean THEN array_position(%(queues)s::text[], queue_name) END, rank, seq
+-- paused queues. With `in_order` the queues come in the order given, each by rank and entry. Reads `limit` rows of each
+-- queue, however many wait.
+-- Locks the rows it reads, skipping locked ones. Relies on the primary key.
+WITH RECURSIVE names (name) AS (
+    SELECT (SELECT min(queue_name) FROM lapinq_transient)
+     WHERE %(queues)s::text[] IS NULL
+    UNION ALL
+    SELECT (SELECT min(t.queue_name) FROM lapinq_transient t WHERE t.queue_name > names.name)
+      FROM names
+     WHERE names.name IS NOT NULL
+), open AS (
+    SELECT served.name, CASE WHEN %(in_order)s::boolean THEN served.place END AS place
+      FROM (SELECT name, 1 AS place
+              FROM names
+             WHERE name IS NOT NULL
+             UNION ALL
+            SELECT named.name, named.place
+              FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS named (name, place)) AS served
+     WHERE NOT EXISTS (SELECT FROM lapinq_queues q WHERE q.name = served.name AND q.paused_at IS NOT NULL)
+), first AS MATERIALIZED (
+    SELECT open.place, t.row_id, t.rank, t.seq
+      FROM open
+     CROSS JOIN LATERAL (
+           SELECT ctid AS row_id, rank, seq
+             FROM lapinq_transient
+            WHERE queue_name = open.name
+              AND due_at <= lapinq_now()
+            ORDER BY queue_name, rank, seq
+            LIMIT %(limit)s::integer
+              FOR UPDATE SKIP LOCKED) AS t
+), picked AS MATERIALIZED (
+    SELECT row_id
+      FROM first
+     ORDER BY place, rank, seq
      LIMIT %(limit)s::integer
-       FOR UPDATE SKIP LOCKED
 ), taken AS (
     DELETE FROM lapinq_transient x
-     USING picked
-     WHERE x.ctid = picked.ctid
+     WHERE x.ctid = ANY ((SELECT array_agg(row_id) FROM picked)::tid[])
     RETURNING x.queue_name, x.task_name, x.module_path, x.args, x.kwargs, x.rank, x.seq, x.timeout_seconds, x.metadata,
               x.due_at, x.request_id
 )

@@ -9,17 +9,22 @@ the mark of its queue; a full scan (`FullScans`) follows when all queues seem em
 import asyncio
 import contextlib
 import logging
+import math
+import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
+from lapinq_core.fleet.workers import ALONE, Place
 from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
+from lapinq_worker.claiming.answering import pause_before_answer
 from lapinq_worker.claiming.arrivals import Arrivals
 from lapinq_worker.claiming.fire_and_forget import FireAndForget
 from lapinq_worker.claiming.full_scans import FullScans
@@ -36,6 +41,11 @@ STATEMENT_DEADLINE_SECONDS = 20.0
 BUSY_SCAN_INTERVAL_SECONDS = 0.25
 STALL_SECONDS = 1.0
 LEASE_MARGIN_SECONDS = 10.0
+REST_FACTOR = 10.0
+MAX_REST_SECONDS = 4.0
+"""A worker with nothing to do polls so many times as rarely while notifications arrive, up to this pause."""
+MORE_ANSWERS = 2
+"""Workers told to look by one that slept and filled up with its first claim."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +66,9 @@ class Fetcher:
 
     While `is_quiet` it claims nothing, and releases what has not started. It awaits `on_idle` between two claims when
     there was nothing to claim and no claimed task is left to start or end; `on_ended` gets jobs that can't start.
+    `hears` says whether notifications arrive: then an idle worker polls `REST_FACTOR` times as rarely. By its `place`
+    in the fleet it answers a notice at once, later or not at all (`answering`); later only with a claim. `on_more` gets
+    queues in which others find work: it filled up, or released tasks.
     """
 
     def __init__(
@@ -72,6 +85,9 @@ class Fetcher:
         is_quiet: Callable[[], bool],
         on_ended: Callable[[Job, Outcome, float], None],
         on_idle: Callable[[PinnedConnection, FullScans], Awaitable[None]] | None = None,
+        hears: Callable[[], bool] = lambda: False,
+        place: Callable[[], Place] = lambda: ALONE,
+        on_more: Callable[[Iterable[str], int], None] = lambda _queues, _count: None,
         tally: Tally | None = None,
     ) -> None:
         self._url = url
@@ -85,12 +101,15 @@ class Fetcher:
         self._lease = limits.time_limit + self._margin
         self._may_claim = may_claim
         self._is_quiet = is_quiet
+        self._hears = hears
+        self._place = place
+        self._on_more = on_more
         self._on_idle = on_idle
         self._tally = tally or Tally()
         self._busy_scan_interval = (
             min(BUSY_SCAN_INTERVAL_SECONDS, poll_interval) if choice.is_strict else BUSY_SCAN_INTERVAL_SECONDS
         )
-        self._fire_and_forget = FireAndForget(poll_interval, in_order=choice.is_strict)
+        self._fire_and_forget = FireAndForget(poll_interval, in_order=choice.is_strict, hears=hears)
         self._prefetch = Prefetch()
         self._wake = asyncio.Event()
         self._arrivals = Arrivals(
@@ -99,21 +118,44 @@ class Fetcher:
         self._full_scans = FullScans(choice)
         self._connection: PinnedConnection | None = None
         self._unanswered = UnansweredClaims()
+        self._saw_nothing = False  # the last turn scanned the queues, and found none with work
+        self._is_rested = False  # the last turn left places free
+        self._poll_at = 0.0  # by time.monotonic, while it sleeps
+        self._is_backup = False  # the next turn only follows hints that others answer, too
+        self._answer_later: asyncio.TimerHandle | None = None
         self._to_release: list[Claim] = []  # before the next claim
         self._pause = 0.0  # before the next turn, in seconds
         self.claimed_count = 0
 
-    def heard(self, queue: str) -> None:
-        """NOTIFY: `queue` got work; "" says that anything may have changed."""
-        if queue and not self._choice.heard(queue):
-            return
-        if not queue:
+    def heard(self, payload: str) -> None:
+        """NOTIFY: a queue got work (`ready_notices`); "" says that anything may have changed."""
+        if not payload:
             self._full_scans.forget_cost()
+            self._answer()
+            return
+        notice = ready_notices.read(payload)
+        pause = pause_before_answer(notice, self._place())
+        if pause is None or not self._choice.heard(notice.queue):
+            return
+        if pause == 0.0:
+            self._answer()
+        elif self._answer_later is None:
+            self._answer_later = asyncio.get_running_loop().call_later(pause, self._answer_as_backup)
+
+    def _answer(self) -> None:
+        self._is_backup = False
         self._fire_and_forget.heard()
         self._wake.set()
 
+    def _answer_as_backup(self) -> None:
+        self._answer_later = None
+        if not self._wake.is_set():
+            self._is_backup = True
+            self._wake.set()
+
     def wake(self) -> None:
         """Ends the pause: there may be a place to fill."""
+        self._is_backup = False
         self._wake.set()
 
     @any_thread
@@ -143,7 +185,7 @@ class Fetcher:
                 lambda: self._turn(stop),
                 interval=0.0,
                 stop=stop,
-                deadline=STATEMENT_DEADLINE_SECONDS + self._poll_interval,
+                deadline=STATEMENT_DEADLINE_SECONDS + max(self._poll_interval, 1.25 * MAX_REST_SECONDS),
                 expected=is_away,
             )
         finally:
@@ -164,6 +206,7 @@ class Fetcher:
             self._wake.clear()
             if stop.is_set():
                 return
+        is_backup, self._is_backup = self._is_backup and time.monotonic() < self._poll_at, False
         try:
             connection = self._connection or await self._connect()
             if self._unanswered:
@@ -171,7 +214,12 @@ class Fetcher:
             if self._to_release:
                 await self._release(connection)
             wanted = self._wanted()
-            got = await self._claim(connection, wanted) if wanted > 0 else 0
+            if wanted <= 0:
+                got = 0
+            elif is_backup:
+                got = await self._follow_hints(connection, wanted)
+            else:
+                got = await self._claim(connection, wanted)
             if self._on_idle and wanted > 0 and got == 0 and not self._has_claims:
                 await self._on_idle(connection, self._full_scans)
         except BaseException:
@@ -180,13 +228,31 @@ class Fetcher:
             raise
         if wanted > 0 and got == 0:
             self._prefetch.idled()
-        if got == 0 or self._wanted() <= 0:
+        if got == 0 or self._wanted() <= 0 or (got < wanted and self._saw_nothing):
             self._take_stalled()
             if self._to_release:
                 return
-            self._pause = self._poll_interval
-            if wanted > 0 and self._choice.has_open_hints:
-                self._pause = min(self._pause, self._full_scans.due_at - time.monotonic())
+            self._is_rested = got < wanted
+            if not is_backup or got > 0:
+                self._poll_at = time.monotonic() + self._pause_after(wanted, got)
+            self._pause = self._poll_at - time.monotonic()
+
+    def _pause_after(self, wanted: int, got: int) -> float:
+        if got >= wanted:
+            return self._poll_interval
+        if self._choice.has_open_hints:
+            return min(self._poll_interval, self._full_scans.due_at - time.monotonic())
+        rests = (
+            self._saw_nothing
+            and self._fire_and_forget.rests
+            and not self._dispatcher.waiting
+            and not self._on_idle
+            and self._hears()
+        )
+        if not rests:
+            return self._poll_interval
+        spread = random.uniform(0.75, 1.25)  # noqa: S311  # the polls of a fleet
+        return max(self._poll_interval, min(self._poll_interval * REST_FACTOR, MAX_REST_SECONDS) * spread)
 
     @property
     def _has_claims(self) -> bool:
@@ -202,8 +268,21 @@ class Fetcher:
             return 0
         return self._prefetch.bounded(self._dispatcher.limit + ahead - in_hand)
 
+    async def _follow_hints(self, connection: PinnedConnection, wanted: int) -> int:
+        """Without a scan when a claim gets nothing: most likely another worker was there before."""
+        got = 0
+        self._choice.follow_hints()
+        while got < wanted and (turn := self._choice.next(wanted - got)):
+            got += await self._take_turn(connection, turn)
+        self._choice.close_hints()
+        if self._fire_and_forget.is_used and got < wanted:
+            self._fire_and_forget.heard()
+            got += await self._claim_transient(connection, self._choice.open_to_transient, wanted - got)
+        return got
+
     async def _claim(self, connection: PinnedConnection, wanted: int) -> int:
         got = 0
+        self._saw_nothing = False
         scanned = (
             self._choice.knows_work
             and time.monotonic() > self._full_scans.routine_at + self._busy_scan_interval
@@ -223,6 +302,11 @@ class Fetcher:
                 got += await self._claim_transient(connection, before, wanted - got)
             if got < wanted:
                 got += await self._take_turn(connection, turn)
+            if got >= wanted and self._is_rested:
+                # Others may be asleep beside the rest of what came.
+                self._is_rested = False
+                if self._choice.knows_work and self._place().peers > 1:
+                    self._on_more([turn.queue], MORE_ANSWERS)
         return got + await self._claim_transient(
             connection, self._choice.open_to_transient, max(1, wanted - got)
         )
@@ -264,7 +348,7 @@ class Fetcher:
 
     async def _scan(self, connection: PinnedConnection) -> None:
         if time.monotonic() >= self._full_scans.due_at:
-            await self._full_scans.scan(connection)
+            self._saw_nothing = await self._full_scans.scan(connection) == {}
         elif self._full_scans.has_failed and (marks := self._choice.marks):
             self._choice.peeked(await worker_verbs.heads(connection, marks))
 
@@ -276,6 +360,8 @@ class Fetcher:
         if claims is None:
             return 0
         self._hand_over(claims, time.monotonic() - started)
+        if claims:
+            self._saw_nothing = False  # there may be more
         return len(claims)
 
     def _hand_over(self, claims: list[Claim], round_trip: float) -> None:
@@ -307,8 +393,10 @@ class Fetcher:
     async def _release(self, connection: PinnedConnection) -> None:
         # Again until it succeeds: what neither runs nor is released would wait for its deadline.
         claims = self._to_release[:]
-        await worker_verbs.release(connection, claims)
+        queues = await worker_verbs.release(connection, claims)
         del self._to_release[: len(claims)]
+        if queues:
+            self._on_more(queues, math.ceil(len(claims) / len(queues)))
 
     async def _connect(self) -> PinnedConnection:
         self._connection = await connect_pinned(self._url, "lapinq-worker claim")

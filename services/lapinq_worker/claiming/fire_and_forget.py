@@ -1,21 +1,33 @@
-"""When to ask for fire-and-forget tasks: after a hint, else once in `poll_interval`, and again while there are some."""
+"""When to ask for fire-and-forget tasks: after a hint, else by polling, and again while there are some."""
 
 import time
+from collections.abc import Callable
 
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
-from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks import backlog, worker_verbs
+
+REST_FACTOR = 10.0
+UNUSED_FACTOR = 50.0
+"""It polls so many times as rarely while notifications arrive and no such task waits; the second if none ever did."""
 
 
 class FireAndForget:
     """The fetcher owns it. Of any two sets of queues that it asks for, one contains the other."""
 
-    def __init__(self, poll_interval: float, *, in_order: bool) -> None:
-        """With `in_order` it takes from the queues in the order they are named."""
+    def __init__(
+        self, poll_interval: float, *, in_order: bool, hears: Callable[[], bool] = lambda: False
+    ) -> None:
+        """With `in_order` it takes from the queues in the order they are named. `hears` says whether notifications
+        arrive."""
         self._poll_interval = poll_interval
+        self._hears = hears
         self._in_order = in_order
         self._none_until: dict[int, float] = {}  # by the number of queues, 0 for all
         self._heard_count = 0
+        self._got_some = False
+        self.rests = False  # none waits, as of the last look
+        self.is_used = False  # this worker has seen such a task
 
     def heard(self) -> None:
         """A hint: there may be some."""
@@ -31,7 +43,15 @@ class FireAndForget:
         if any(now < until for held, until in self._none_until.items() if held >= count):
             return None
         heard_count = self._heard_count
-        claims = await worker_verbs.claim_transient(connection, queues, limit, in_order=self._in_order)
+        claims: list[Claim] = []
+        some_wait = self._got_some or await backlog.has_transient(connection, queues)
+        if some_wait:
+            claims = await worker_verbs.claim_transient(connection, queues, limit, in_order=self._in_order)
+        self._got_some = bool(claims)
+        self.is_used |= some_wait
+        self.rests = not some_wait and self._hears()
         if not claims and heard_count == self._heard_count:
-            self._none_until[count] = now + self._poll_interval
+            # Nothing announces those that wait for their time, or for their queue.
+            factor = (REST_FACTOR if self.is_used else UNUSED_FACTOR) if self.rests else 1.0
+            self._none_until[count] = now + self._poll_interval * factor
         return claims

@@ -123,6 +123,10 @@ class QueueChoice:
                 self._hints[queue] = True
                 self._heads.setdefault(queue, self._marks.get(queue, LOWEST_MARK)[0])
 
+    def close_hints(self) -> None:
+        """Forgets the hints that led to nothing: a full scan comes anyway."""
+        self._hints = {queue: False for queue, followed in self._hints.items() if not followed}
+
     def next(self, wanted: int) -> Turn | None:
         """Where to claim up to `wanted` tasks now; None when nothing is known to wait."""
         if not self._heads:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import connect
 from lapinq_core.fleet import workers
-from lapinq_core.fleet.workers import Health
+from lapinq_core.fleet.workers import ALONE, Health
 from lapinq_core.runtime.thread_stacks import stack_of
 from lapinq_core.runtime.threads import any_thread
 from lapinq_worker.liveness.lease_trust import LeaseTrust
@@ -68,6 +68,7 @@ class Heartbeat:
         self._loop_turned = 0.0
         self._loop_thread = 0
         self._trust = LeaseTrust(interval, lease, NEVER)
+        self.place = ALONE
 
     def start(self, registered: Moment) -> None:
         """Starts the thread. `registered` is when the statement that registered the worker was sent."""
@@ -158,6 +159,7 @@ class Heartbeat:
         heard = await workers.heartbeat(self._connection, self._worker_id, self._health(), self._trust.jump)
         if heard is None:
             return None
+        self.place = heard.place
         for task_id, token in heard.to_stop:
             self._on_cancel_requested(task_id, token)
         if heard.asked_to != self._request:

@@ -20,7 +20,7 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.domain.version import __version__
 from lapinq_core.domain.worker import WorkerRequest
 from lapinq_core.fleet import workers
-from lapinq_core.fleet.workers import Health, WorkerRecord
+from lapinq_core.fleet.workers import Health, Place, WorkerRecord
 from lapinq_core.runtime.loops import StopLoop, run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.runtime.threads import any_thread
@@ -86,6 +86,11 @@ class Membership:
     def judging_time(self) -> float | None:
         """The database's time for judging others; None while the worker may not judge."""
         return self._heartbeat.judging_time
+
+    @property
+    def place(self) -> Place:
+        """The worker's place in the fleet, as of its last heartbeat."""
+        return self._heartbeat.place
 
     async def join(self, stop: asyncio.Event) -> None:
         """Registers, trying until it succeeds or `stop` is set, which also ends later attempts to register again."""

@@ -19,32 +19,47 @@ from lapinq_core.upkeep import rescuing
 
 MAX_FULL_REST_SECONDS = 600.0
 """Of a search of the whole table: under a snapshot held for an hour one takes half a minute."""
+SWEEPING = 2
+MAX_SHARE = 4.0
+"""Should nearly all of a large fleet die at once, those left sweep this many times as rarely as one alone."""
 
 log = logging.getLogger(__name__)
 
 
 class Rescuer:
     """`judging_time` is the database's time for judging others, None while this process may not judge (`lease_trust`).
-    `on_ready` gets the queues in which rescued tasks may start."""
+    `on_ready` gets the queues in which rescued tasks may start. The more workers are `living`, the more rarely each
+    sweeps."""
 
     def __init__(
         self,
         pool: Pool,
         judging_time: Callable[[], float | None],
         on_ready: Callable[[Iterable[str]], None],
+        *,
+        living: Callable[[], int] = lambda: 1,
     ) -> None:
         self._pool = pool
         self._judging_time = judging_time
         self._on_ready = on_ready
+        self._living = living
         self._place = rescuing.BOTTOM
         self._search_at = self._full_search_at = 0.0  # by time.monotonic
         self.rescued_count = 0
 
     async def run(self, stop: asyncio.Event, interval: float, observe: Observe) -> None:
         """Sweeps every `interval` seconds until `stop` is set, and reports each sweep to `observe`."""
-        await run_every(
-            "rescuer", self.sweep, interval=interval, stop=stop, expected=is_away, observe=observe
-        )
+
+        async def turn() -> float | None:
+            pause = await self.sweep()
+            return interval * self._share() if pause is None else pause
+
+        await run_every("rescuer", turn, interval=interval, stop=stop, expected=is_away, observe=observe)
+
+    def _share(self) -> float:
+        # So that two workers sweep in each interval, whichever of them are suspended or gone.
+        factor = min(max(1.0, self._living() / SWEEPING), MAX_SHARE)
+        return factor * random.uniform(0.75, 1.25) if factor > 1.0 else 1.0  # noqa: S311  # they spread
 
     async def sweep(self) -> float | None:
         """One pass, for `run_every`. The next one follows immediately if there was more than one pass takes.

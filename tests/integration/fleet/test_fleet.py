@@ -10,7 +10,7 @@ from lapinq_core.domain.tasks.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators, workers
 from lapinq_core.fleet.operators import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails
-from lapinq_core.fleet.workers import Health
+from lapinq_core.fleet.workers import Health, Place
 from lapinq_core.people import audit
 from lapinq_core.people.audit_filters import AuditFilter
 from lapinq_core.tasks import actions
@@ -133,6 +133,35 @@ def test_the_tasks_held_for_longest_are_shown(database: str) -> None:
         assert longest.seconds == round(longest.seconds, 3)
         assert ([task.id for task in two.tasks], two.task_count) == ([ids[24]], 1)
         assert [task.id for task in (await get(conn, other)).tasks] == [ids[24]]
+
+    on_connections(database, test)
+
+
+def test_a_worker_hears_its_place_among_those_that_serve_its_queues_and_have_room(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        ids = [f"00000000-0000-4000-8000-{number:012}" for number in range(5)]
+        queues = [None, ["mail"], None, None, ["mail"]]
+        for worker, served in zip(ids, queues, strict=True):
+            await add_worker(conn, id=worker, queues=served, concurrency=4)
+
+        async def place(which: int, **health: Any) -> Place:
+            told = await workers.heartbeat(conn, ids[which], Health(**health))
+            assert told is not None
+            return told.place
+
+        assert [await place(n) for n in range(5)] == [
+            Place(0, 3, 5),
+            Place(0, 2, 5),
+            Place(1, 3, 5),
+            Place(2, 3, 5),
+            Place(1, 2, 5),
+        ]
+        assert await place(0, running=4) == Place(0, 3, 5)
+        assert await place(2, is_quiet=True) == Place(0, 2, 5)
+        assert await place(3) == Place(0, 1, 5)
+        await make_late(conn, ids[1])
+        await workers.declare_dead(conn, ANY_TIME)
+        assert await place(4) == Place(0, 1, 4)
 
     on_connections(database, test)
 

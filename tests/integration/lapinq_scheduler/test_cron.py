@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.runtime.settings import load_settings
@@ -54,7 +55,10 @@ def test_a_tick_wakes_the_workers_of_its_queue(database: str) -> None:
             await conn.execute(f"LISTEN {READY_CHANNEL}")
             await eventually_async(lambda: is_listening(conn))
             await add_schedule(conn, every="1s", queue_name="video")
-            assert [note.payload async for note in conn.notifies(timeout=10, stop_after=1)] == ["video"]
+            heard = [
+                ready_notices.read(note.payload) async for note in conn.notifies(timeout=10, stop_after=1)
+            ]
+            assert [notice.queue for notice in heard] == ["video"]
 
     asyncio.run(test())
 

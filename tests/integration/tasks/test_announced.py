@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
@@ -18,8 +19,8 @@ def test_tasks_are_stored_and_workers_hear_of_each_queue_once(database: str) -> 
         await listener.execute(f"LISTEN {READY_CHANNEL}")
         tasks = [new_task(queue_name=queue) for queue in ("a", 'it\'s "b"', "a")]
         assert (await take_in_announced(conn, tasks)).queues == set()
-        heard = [one.payload async for one in listener.notifies(timeout=5, stop_after=2)]
-        assert sorted(heard) == ["a", 'it\'s "b"']
+        heard = [ready_notices.read(one.payload) async for one in listener.notifies(timeout=5, stop_after=2)]
+        assert sorted((one.queue, one.count) for one in heard) == [("a", 2), ('it\'s "b"', 1)]
         assert await counts(conn, "a") == {"pending": 2}
         with pytest.raises(psycopg.errors.UniqueViolation):
             await take_in_announced(conn, [new_task(), tasks[0]])

@@ -241,7 +241,7 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
             scans = 0
             scan = worker._fetcher._full_scans.scan
 
-            async def counted(connection: PinnedConnection) -> Mapping[str, int] | None:
+            async def counted(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
                 nonlocal scans
                 scans += 1
                 return await scan(connection)
@@ -249,5 +249,39 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
             worker._fetcher._full_scans.scan = counted
             await asyncio.sleep(1.5)
         assert scans <= 9
+
+    at_desk(database, test)
+
+
+def test_it_polls_rarely_only_while_notifications_arrive(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_poll_interval=0.1) as worker:
+
+            def pause() -> float:
+                return worker._fetcher._pause(1, 0)
+
+            await until(lambda: pause() >= 0.75)  # it hears itself, as the process on duty
+            worker._listener._heard_at = float("-inf")
+            assert pause() == 0.1
+
+    at_desk(database, test)
+
+
+def test_an_idle_worker_settles_on_the_connection_that_claims(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database) as worker:
+            await until(lambda: is_asleep(worker))
+            worker._settler._own_until = 0.0
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            worker._settler._own_until = 0.0
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
+            assert (
+                await desk.value(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND application_name LIKE 'lapinq-worker%%' AND %s",
+                    True,
+                )
+                == 4
+            )
 
     at_desk(database, test)

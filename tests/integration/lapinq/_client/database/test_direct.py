@@ -13,6 +13,7 @@ import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue
 from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
+from lapinq_core.db import ready_notices
 from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy
 from tests.support.drivers.urls import plain_url
@@ -77,7 +78,9 @@ def test_workers_are_notified(url: str, queue: TaskQueue) -> None:
         conn.execute("LISTEN lapinq_ready")
         queue.task(tasks.add).queue(1, 2)
         queue.batch_enqueue([queue.task(tasks.add).entry(1, 2)])
-        assert [one.payload for one in conn.notifies(timeout=10, stop_after=2)] == [queue.queue_name] * 2
+        assert [ready_notices.read(one.payload).queue for one in conn.notifies(timeout=10, stop_after=2)] == [
+            queue.queue_name
+        ] * 2
 
 
 def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(url: str, queue: TaskQueue) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
@@ -95,7 +96,7 @@ def test_a_run_makes_a_task_and_wakes_the_workers(
     db.execute(f"LISTEN {READY_CHANNEL}")
     try:
         answer = api.post(path(name, "/run"))
-        assert next(note for note in db.notifies(timeout=5) if note.payload == name)
+        assert next(note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == name)
     finally:
         db.execute(f"UNLISTEN {READY_CHANNEL}")
     assert answer.status_code == 201

@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
@@ -177,7 +178,9 @@ def test_a_failed_task_waits_again_and_workers_are_woken(
     try:
         response = api.post(f"/api/v1/tasks/{task_id.upper()}/requeue")
         assert (response.status_code, response.json()) == (200, {"id": task_id, "status": "pending"})
-        assert next(note for note in db.notifies(timeout=5) if note.payload == queue)
+        assert next(
+            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == queue
+        )
     finally:
         db.execute(f"UNLISTEN {READY_CHANNEL}")
     assert status(api, task_id) == "pending"

@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.actions.test_bulk import fail
@@ -213,7 +214,9 @@ def test_failed_tasks_wait_again_oldest_first_and_workers_are_woken(
     try:
         response = api.post(REQUEUE, params={"queue": queue, "error": "valueerror%no"})
         assert (response.status_code, response.json()) == (200, {"requeued": 12})
-        assert next(note for note in db.notifies(timeout=5) if note.payload == queue)
+        assert next(
+            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == queue
+        )
     finally:
         db.execute(f"UNLISTEN {READY_CHANNEL}")
     details = {"filters": {"queue": queue, "error": "valueerror%no"}, "requeued": 12}

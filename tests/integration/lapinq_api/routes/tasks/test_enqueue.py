@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
@@ -265,7 +266,9 @@ def test_workers_are_woken_after_the_commit(api: httpx.Client, db: psycopg.Conne
     db.execute(f"LISTEN {READY_CHANNEL}")
     try:
         task_id = api.post("/api/v1/enqueue", json=_task(queue_name="wake me")).json()["task_id"]
-        heard = next(note for note in db.notifies(timeout=5) if note.payload == "wake me")
+        heard = next(
+            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "wake me"
+        )
         assert heard.channel == READY_CHANNEL
         assert _row(db, task_id)["queue_name"] == "wake me"
     finally:

@@ -7,6 +7,7 @@ import httpx
 import psycopg
 import pytest
 
+from lapinq_core.db import ready_notices
 from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.support.database.running import on_connections
@@ -55,7 +56,9 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed_and_workers_are_woken
     db.execute(f"LISTEN {READY_CHANNEL}")
     try:
         resumed = api.post(path("mail", "/resume"))
-        assert next(note for note in db.notifies(timeout=5) if note.payload == "mail")
+        assert next(
+            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "mail"
+        )
     finally:
         db.execute(f"UNLISTEN {READY_CHANNEL}")
     assert told(resumed) == {**paused, "paused_at": None, "paused_by": None, "pause_reason": None}
@@ -90,7 +93,9 @@ def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_da
     with psycopg.connect(api_database, autocommit=True) as db:
         db.execute(f"LISTEN {READY_CHANNEL}")
         limited = api.patch(path("narrow"), json={"max_running": 2})
-        assert next(note for note in db.notifies(timeout=5) if note.payload == "narrow")
+        assert next(
+            note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "narrow"
+        )
     assert limited.status_code == 200
     assert limited.json()["policy"] == {"max_running": 2, "running": 0}
     assert api.get(path("narrow")).json() == limited.json()

@@ -1,0 +1,23 @@
+"""What a notice to workers says survives its way, and older forms of it still say something."""
+
+import pytest
+
+from lapinq_core.db.ready_notices import ReadyNotice, packed, read
+
+
+def test_a_notice_tells_the_queue_and_how_many_tasks_it_got() -> None:
+    notices = [read(payload) for payload in packed({"mail": 3, "a queue, with spaces 7": 1})]
+    assert [(notice.queue, notice.count) for notice in notices] == [
+        ("mail", 3),
+        ("a queue, with spaces 7", 1),
+    ]
+
+
+@pytest.mark.parametrize("payload", ["mail", "mail\n", "mail\nx 1", "mail\n1", "mail\n1 2 3"])
+def test_a_payload_of_another_form_means_one_task_and_the_same_turn_for_all(
+    payload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lapinq_core.db.ready_notices.time.time", lambda: 1_800_000_000.0)
+    notice = read(payload)
+    assert (notice.queue, notice.count) == ("mail", 1)
+    assert notice == read(payload) != ReadyNotice("mail", 1, read("print").turn)

@@ -127,6 +127,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Secrets that sign webhooks, each `whsec_` and base64, separated by commas; all of them sign."""
     webhook_allow: tuple[str, ...] = ()
     """Private host names and networks that webhooks may be sent to, separated by commas."""
+    webhooks_per_host: Annotated[int, Meta(ge=1, le=100)] = 4
+    """Webhooks that one process sends to one host at a time."""
 
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
     """Port on which a worker or scheduler, or the first of several processes of the API, serves its metrics; 0 picks a

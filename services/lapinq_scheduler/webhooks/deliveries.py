@@ -26,7 +26,7 @@ from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.metrics import DeliveryMetrics
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import WHOLE_SECONDS, Poster
-from lapinq_scheduler.webhooks.receivers import MAX_AT_ONCE, MAX_PER_HOST, Receivers
+from lapinq_scheduler.webhooks.receivers import Receivers
 
 POOL_SIZE = 2
 POOL_TIMEOUT_SECONDS = 10.0
@@ -47,11 +47,12 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     assert settings.database_url is not None, "the caller resolves the database"
     network = GuardedNetwork(read_allowed(settings.webhook_allow))
     keys = [read_secret(secret) for secret in settings.webhook_secret]
-    poster = Poster(network, keys, max_at_once=MAX_AT_ONCE)
+    receivers = Receivers(settings.webhooks_per_host)
+    poster = Poster(network, keys, max_at_once=receivers.at_once)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
     own_metrics = DeliveryMetrics()
-    deliveries = _Deliveries(pool, poster, stop, own_metrics, are_signed=bool(keys))
+    deliveries = _Deliveries(pool, poster, receivers, stop, own_metrics, are_signed=bool(keys))
     try:
         with metrics.showing(own_metrics):
             await run_every(
@@ -85,14 +86,21 @@ class _Deliveries:
     """The deliveries in flight, and where the search for due webhooks continues."""
 
     def __init__(
-        self, pool: Pool, poster: Poster, stop: asyncio.Event, metrics: DeliveryMetrics, *, are_signed: bool
+        self,
+        pool: Pool,
+        poster: Poster,
+        receivers: Receivers,
+        stop: asyncio.Event,
+        metrics: DeliveryMetrics,
+        *,
+        are_signed: bool,
     ) -> None:
         self._pool = pool
         self._poster = poster
         self._stop = stop
         self._metrics = metrics
         self._is_warned = are_signed
-        self._receivers = Receivers()
+        self._receivers = receivers
         self._after = FIRST_HOST
         self._after_known = FIRST_HOST
         self._has_more = False  # hosts left to query before the next pause
@@ -131,7 +139,7 @@ class _Deliveries:
                 self._receivers.free_for_any,
                 lease=LEASE_SECONDS,
                 places=self._receivers.places(),
-                places_each=MAX_PER_HOST,
+                places_each=self._receivers.per_host,
                 after=self._after,
             )
         return taken

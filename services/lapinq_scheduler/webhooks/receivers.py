@@ -1,15 +1,14 @@
 """Limits how many webhooks are in flight to each host, so that slow receivers don't delay others.
 
-Each host gets a few at a time. A host that did not answer last time is *failing* and gets one. Failing and new hosts
-share half of all places, because anyone who enqueues can name any number of hosts that never answer. The other half is
-for *known* hosts, which last answered quickly.
+Each host gets a few at a time, as the settings say. A host that did not answer last time is *failing* and gets one.
+Failing and new hosts share half of all places, because anyone who enqueues can name any number of hosts that never
+answer. The other half is for *known* hosts, which last answered quickly.
 """
 
 from collections import Counter, OrderedDict
 
 MAX_AT_ONCE = 20
-MAX_PER_HOST = 4
-MAX_DOUBTFUL = MAX_AT_ONCE // 2
+"""Unless one host may have more than half of them."""
 QUICK_SECONDS = 5.0
 _MAX_REMEMBERED = 1000
 
@@ -17,7 +16,9 @@ _MAX_REMEMBERED = 1000
 class Receivers:
     """One process's deliveries in flight, and what it remembers of their hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_host: int) -> None:
+        self.per_host = per_host
+        self.at_once = max(MAX_AT_ONCE, 2 * per_host)
         self._in_flight: Counter[str] = Counter()
         self._failing: OrderedDict[str, None] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()  # answered quickly last time
@@ -25,22 +26,22 @@ class Receivers:
     @property
     def free(self) -> int:
         """How many more may be sent."""
-        return MAX_AT_ONCE - self._in_flight.total()
+        return self.at_once - self._in_flight.total()
 
     @property
     def free_for_any(self) -> int:
         """How many of `free` may go to any host, known or not."""
         doubtful = sum(count for host, count in self._in_flight.items() if host not in self._known)
-        return max(0, min(self.free, MAX_DOUBTFUL - doubtful))
+        return max(0, min(self.free, self.at_once // 2 - doubtful))
 
     def known_places(self) -> dict[str, int]:
         """How many more may be sent to each known host."""
-        return {host: max(MAX_PER_HOST - self._in_flight[host], 0) for host in self._known}
+        return {host: max(self.per_host - self._in_flight[host], 0) for host in self._known}
 
     def places(self) -> dict[str, int]:
-        """How many more may be sent to each host listed; to any other, `MAX_PER_HOST`."""
-        found = {host: max(MAX_PER_HOST - count, 0) for host, count in self._in_flight.items()}
-        left = MAX_DOUBTFUL - sum(self._in_flight[host] for host in self._failing)
+        """How many more may be sent to each host listed; to any other, `per_host`."""
+        found = {host: max(self.per_host - count, 0) for host, count in self._in_flight.items()}
+        left = self.at_once // 2 - sum(self._in_flight[host] for host in self._failing)
         for host in self._failing:  # the one that failed longest ago comes first
             found[host] = 1 if left > 0 and not self._in_flight[host] else 0
             left -= found[host]

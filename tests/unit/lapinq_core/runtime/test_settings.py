@@ -66,6 +66,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "shutdown_grace": ("0", 0.0),
     "webhook_secret": (f"whsec_{'A' * 32}, whsec_{'B' * 32}", (f"whsec_{'A' * 32}", f"whsec_{'B' * 32}")),
     "webhook_allow": ("hooks.internal, 10.1.0.0/16", ("hooks.internal", "10.1.0.0/16")),
+    "webhooks_per_host": ("50", 50),
     "metrics_port": ("9100", 9100),
     "metrics_host": ("0.0.0.0", "0.0.0.0"),
     "scheduler": ("true", True),

@@ -1,22 +1,23 @@
 from lapinq_scheduler.webhooks.receivers import (
     MAX_AT_ONCE,
-    MAX_DOUBTFUL,
-    MAX_PER_HOST,
     QUICK_SECONDS,
     Receivers,
 )
 
+PER_HOST = 4
+MAX_DOUBTFUL = MAX_AT_ONCE // 2
+
 
 def test_one_host_gets_a_few_at_once() -> None:
-    receivers = Receivers()
-    for left in range(MAX_PER_HOST - 1, -1, -1):
+    receivers = Receivers(PER_HOST)
+    for left in range(PER_HOST - 1, -1, -1):
         receivers.started("a")
         assert receivers.places() == {"a": left}
-    assert receivers.free == MAX_AT_ONCE - MAX_PER_HOST
+    assert receivers.free == MAX_AT_ONCE - PER_HOST
 
 
 def test_an_end_gives_the_place_back() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     receivers.started("a")
     receivers.ended("a", answered=True)
     assert receivers.free == MAX_AT_ONCE
@@ -24,7 +25,7 @@ def test_an_end_gives_the_place_back() -> None:
 
 
 def test_one_in_trouble_gets_one_at_a_time_until_it_answers() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     receivers.started("a")
     receivers.ended("a", answered=False)
     assert receivers.places() == {"a": 1}
@@ -35,7 +36,7 @@ def test_one_in_trouble_gets_one_at_a_time_until_it_answers() -> None:
 
 
 def test_those_in_trouble_never_take_more_than_half_of_the_places() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     for number in range(50):
         receivers.started(f"{number}")
         receivers.ended(f"{number}", answered=False)
@@ -48,7 +49,7 @@ def test_those_in_trouble_never_take_more_than_half_of_the_places() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     for number in range(2000):
         receivers.started(f"{number}")
         receivers.ended(f"{number}", answered=False)
@@ -56,7 +57,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 
 def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     receivers.started("known")
     receivers.ended("known", answered=True)
     for number in range(MAX_DOUBTFUL):
@@ -65,20 +66,27 @@ def test_half_of_the_places_are_for_those_that_answered_the_last_time() -> None:
     assert receivers.free_for_any == 0
     assert receivers.free == MAX_AT_ONCE - MAX_DOUBTFUL
     receivers.started("known")
-    assert receivers.known_places() == {"known": MAX_PER_HOST - 1}
+    assert receivers.known_places() == {"known": PER_HOST - 1}
     receivers.ended("known", answered=False)
     assert receivers.known_places() == {}
     assert receivers.free_for_any == 0
     receivers.ended("new 0", answered=True)
-    assert receivers.known_places() == {"new 0": MAX_PER_HOST}
+    assert receivers.known_places() == {"new 0": PER_HOST}
     assert receivers.free_for_any == 1
 
 
 def test_one_that_answers_late_gets_a_few_at_once_but_no_place_of_the_known() -> None:
-    receivers = Receivers()
+    receivers = Receivers(PER_HOST)
     receivers.started("late")
     receivers.ended("late", answered=True, seconds=QUICK_SECONDS + 1)
     assert receivers.places() == {}
     assert receivers.known_places() == {}
     receivers.started("late")
     assert receivers.free_for_any == MAX_DOUBTFUL - 1
+
+
+def test_where_a_host_gets_more_all_together_get_twice_as_many() -> None:
+    receivers = Receivers(50)
+    assert (receivers.at_once, receivers.free_for_any) == (100, 50)
+    receivers.started("a")
+    assert receivers.places() == {"a": 49}

@@ -13,6 +13,7 @@ from prometheus_client.core import Metric
 from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
+from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.tasks.outcome import Outcome, WorkerLost
 from lapinq_core.domain.tasks.task_lines import TASKS
@@ -111,7 +112,7 @@ class Worker:
         self._was_told = False
         self.is_dismissed = False
         self._ends_tainted = ends_tainted
-        self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
+        self._pool = make_pool(url, "lapinq-worker", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS, min_size=1)
         self._notifier = Notifier(self._pool)
         self._done_notifier = done_notifier(self._pool)
         self._notices = CompletionNotices(self._done_notifier.wake)
@@ -132,6 +133,7 @@ class Worker:
         self._progress = ProgressReporter(self._pool)
         self._live_logs = LiveLogs(self._pool)
         self._tally = tally = Tally()
+        session = PinnedSession(direct, "lapinq-worker claim")
         self._settler = Settler(
             direct,
             self._notifier.wake,
@@ -139,6 +141,7 @@ class Worker:
             before_write=self._progress.flush,
             notices=self._notices,
             tally=tally,
+            shared=session,
         )
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
@@ -177,7 +180,7 @@ class Worker:
             self._pool, self._membership, lambda: {*settings.worker_imports, *functions.modules}
         )
         self._fetcher = Fetcher(
-            direct,
+            session,
             choice,
             self._dispatcher,
             functions,

@@ -7,7 +7,6 @@ the mark of its queue; a full scan (`FullScans`) follows when all queues seem em
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 import random
@@ -17,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from lapinq_core.db import ready_notices
 from lapinq_core.db.errors import is_away
-from lapinq_core.db.pool import PinnedConnection, connect_pinned
+from lapinq_core.db.pinned_session import PinnedSession
+from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.outcome import Outcome
 from lapinq_core.fleet.workers import ALONE, Place
@@ -73,7 +73,7 @@ class Fetcher:
 
     def __init__(
         self,
-        url: str,
+        session: PinnedSession,
         choice: QueueChoice,
         dispatcher: Dispatcher,
         functions: Functions,
@@ -90,7 +90,7 @@ class Fetcher:
         on_more: Callable[[Iterable[str], int], None] = lambda _queues, _count: None,
         tally: Tally | None = None,
     ) -> None:
-        self._url = url
+        self._session = session
         self._choice = choice
         self._dispatcher = dispatcher
         self._worker_id = worker_id
@@ -116,7 +116,6 @@ class Fetcher:
             dispatcher, functions, host, worker_id=worker_id, on_ended=on_ended, on_imported=self.wake
         )
         self._full_scans = FullScans(choice)
-        self._connection: PinnedConnection | None = None
         self._unanswered = UnansweredClaims()
         self._saw_nothing = False  # the last turn scanned the queues, and found none with work
         self._is_rested = False  # the last turn left places free
@@ -191,7 +190,7 @@ class Fetcher:
         finally:
             waking.cancel()
             self._arrivals.stop()
-            await self._disconnect()
+            await self._session.close()
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         # So that a turn sleeps on one event: a wait for two needs two tasks, and more turns of the loop after a hint.
@@ -208,23 +207,10 @@ class Fetcher:
                 return
         is_backup, self._is_backup = self._is_backup and time.monotonic() < self._poll_at, False
         try:
-            connection = self._connection or await self._connect()
-            if self._unanswered:
-                await self._reclaim_unanswered(connection)
-            if self._to_release:
-                await self._release(connection)
-            wanted = self._wanted()
-            if wanted <= 0:
-                got = 0
-            elif is_backup:
-                got = await self._follow_hints(connection, wanted)
-            else:
-                got = await self._claim(connection, wanted)
-            if self._on_idle and wanted > 0 and got == 0 and not self._has_claims:
-                await self._on_idle(connection, self._full_scans)
+            async with self._session.use() as connection:
+                wanted, got = await self._look(connection, is_backup=is_backup)
         except BaseException:
             self._prefetch.failed()
-            await self._disconnect()
             raise
         if wanted > 0 and got == 0:
             self._prefetch.idled()
@@ -236,6 +222,23 @@ class Fetcher:
             if not is_backup or got > 0:
                 self._poll_at = time.monotonic() + self._pause_after(wanted, got)
             self._pause = self._poll_at - time.monotonic()
+
+    async def _look(self, connection: PinnedConnection, *, is_backup: bool) -> tuple[int, int]:
+        """How many tasks were wanted, and how many it got."""
+        if self._unanswered:
+            await self._reclaim_unanswered(connection)
+        if self._to_release:
+            await self._release(connection)
+        wanted = self._wanted()
+        if wanted <= 0:
+            got = 0
+        elif is_backup:
+            got = await self._follow_hints(connection, wanted)
+        else:
+            got = await self._claim(connection, wanted)
+        if self._on_idle and wanted > 0 and got == 0 and not self._has_claims:
+            await self._on_idle(connection, self._full_scans)
+        return wanted, got
 
     def _pause_after(self, wanted: int, got: int) -> float:
         if got >= wanted:
@@ -397,13 +400,3 @@ class Fetcher:
         del self._to_release[: len(claims)]
         if queues:
             self._on_more(queues, math.ceil(len(claims) / len(queues)))
-
-    async def _connect(self) -> PinnedConnection:
-        self._connection = await connect_pinned(self._url, "lapinq-worker claim")
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                await connection.close()

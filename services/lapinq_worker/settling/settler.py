@@ -14,13 +14,16 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar, assert_never
 
 import msgspec
 import psycopg
 
 from lapinq_core.db.errors import is_away
+from lapinq_core.db.pinned_session import PinnedSession
 from lapinq_core.db.pool import PinnedConnection, connect_pinned
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import (
@@ -53,6 +56,12 @@ PROGRESS_SECONDS = 2.0
 INITIAL_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
+FEW_OUTCOMES = 8
+"""So many are written on the connection that claims tasks."""
+BORROW_SECONDS = 0.02
+OWN_SECONDS = 10.0
+"""So long it uses a connection of its own, after that became necessary."""
+
 log = logging.getLogger(__name__)
 
 _UNSTORABLE_ERROR = "the attempt failed, and its error can't be stored"
@@ -83,8 +92,11 @@ class Settler:
         before_write: Callable[[PinnedConnection], Awaitable[None]] | None = None,
         notices: CompletionNotices | None = None,
         tally: Tally | None = None,
+        shared: PinnedSession | None = None,
     ) -> None:
+        """While little ends it borrows `shared`, and has a connection of its own only when more does."""
         self._url = url
+        self._shared = shared
         self._on_ready = on_ready
         self._on_delayed = on_delayed
         self._before_write = before_write
@@ -97,6 +109,7 @@ class Settler:
         self._empty = asyncio.Event()
         self._empty.set()
         self._connection: PinnedConnection | None = None
+        self._own_until = 0.0  # by time.monotonic
         self._failures = FailureLog(log, "outcomes wait to be written", is_away)
         self.lost_count = 0
         self.completed_count = 0
@@ -237,9 +250,9 @@ class Settler:
             return
         try:
             async with asyncio.timeout(seconds):
-                connection = self._connection or await self._connect()
-                await self._prepare(connection)
-                ids = await send(connection, batch)
+                async with self._connected(len(batch)) as connection:
+                    await self._prepare(connection)
+                    ids = await send(connection, batch)
         except Exception as error:
             buffer.failed(batch)
             if len(batch) > 1 and not is_away(error):
@@ -305,6 +318,18 @@ class Settler:
                 "dropped the outcome of a task that was given to another worker meanwhile",
                 extra={"task_id": task_id},
             )
+
+    @asynccontextmanager
+    async def _connected(self, outcomes: int) -> AsyncGenerator[PinnedConnection]:
+        now = time.monotonic()
+        if self._shared is not None and outcomes <= FEW_OUTCOMES and now >= self._own_until:
+            async with self._shared.lend(BORROW_SECONDS) as lent:
+                if lent is not None:
+                    await self._disconnect()
+                    yield lent
+                    return
+        self._own_until = now + OWN_SECONDS
+        yield self._connection or await self._connect()
 
     async def _connect(self) -> PinnedConnection:
         self._connection = await connect_pinned(self._url, "lapinq-worker settle")

@@ -17,6 +17,7 @@ from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming import unanswered
+from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
 from tests.support.database.invariants import check_invariants
@@ -258,7 +259,7 @@ def test_it_polls_rarely_only_while_notifications_arrive(database: str) -> None:
         async with working(database, worker_poll_interval=0.1) as worker:
 
             def pause() -> float:
-                return worker._fetcher._pause(1, 0)
+                return worker._fetcher._pause_after(1, 0)
 
             await until(lambda: pause() >= 0.75)  # it hears itself, as the process on duty
             worker._listener._heard_at = float("-inf")
@@ -267,21 +268,16 @@ def test_it_polls_rarely_only_while_notifications_arrive(database: str) -> None:
     at_desk(database, test)
 
 
-def test_an_idle_worker_settles_on_the_connection_that_claims(database: str) -> None:
+def test_little_is_settled_on_the_connection_that_claims(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler, "BORROW_SECONDS", 10.0)
+
     async def test(desk: Desk) -> None:
-        async with working(database) as worker:
-            await until(lambda: is_asleep(worker))
-            worker._settler._own_until = 0.0
+        async with working(database):
             await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-            worker._settler._own_until = 0.0
-            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))
-            assert (
-                await desk.value(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND application_name LIKE 'lapinq-worker%%' AND %s",
-                    True,
-                )
-                == 4
-            )
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+            assert await desk.value(query, "lapinq-worker claim") == 1
+            assert await desk.value(query, "lapinq-worker settle") == 0
 
     at_desk(database, test)

@@ -1,0 +1,52 @@
+"""A pinned connection that one part of a worker uses, and lends to another while it rests."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from lapinq_core.db.pool import PinnedConnection, connect_pinned
+
+
+class PinnedSession:
+    """Connects when it is used, and again after an error. One event loop owns it."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._turn = asyncio.Lock()
+        self._connection: PinnedConnection | None = None
+
+    @asynccontextmanager
+    async def use(self) -> AsyncGenerator[PinnedConnection]:
+        """For its owner: one at a time. After an error the next use gets a new connection."""
+        async with self._turn:
+            try:
+                self._connection = self._connection or await connect_pinned(self._url, self._name)
+                yield self._connection
+            except BaseException:
+                await self.close()
+                raise
+
+    @asynccontextmanager
+    async def lend(self, seconds: float) -> AsyncGenerator[PinnedConnection | None]:
+        """For others: None if there is no connection, or it is not free within `seconds`. An error closes it, because
+        a connection may stay read-only after a failover."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            yield None
+            return
+        try:
+            yield self._connection
+        except BaseException:
+            await self.close()
+            raise
+        finally:
+            self._turn.release()
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                await connection.close()

@@ -8,5 +8,7 @@ WAIT_CHANNEL = "lapinq_wait"
 """Ids of tasks whose end somebody awaits, separated by spaces; workers listen."""
 DONE_CHANNEL = "lapinq_done"
 """Ids of such tasks that have ended, separated by spaces; servers listen."""
+WATCH_CHANNEL = "lapinq_watch"
+"""Ids of running tasks whose log somebody looks at, separated by spaces; workers listen."""
 SOON_SECONDS = 1.0
 """A delayed task is announced only if it is due so soon."""

@@ -12,7 +12,7 @@ from lapinq_api.overload.database import Database
 from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
-from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
+from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, joined
 from lapinq_core.people.keys import ACCESS_CHANNEL
@@ -38,6 +38,7 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
             listener = Listener(settings.listen_database_url or settings.database_url, f"{name} listen")
             delayed = delayed_notifier(database.pool)
             interest = Notifier(database.pool, WAIT_CHANNEL, joined)
+            watched = Notifier(database.pool, WATCH_CHANNEL, joined)
             waiting = ResultWaits(database, interest.wake, state.stopping)
             listener.subscribe(DONE_CHANNEL, waiting.on_notify)
             changes = Changes()
@@ -53,16 +54,18 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
                 group.create_task(delayed.run()),
                 group.create_task(database.breaker.run()),
                 group.create_task(interest.run()),
+                group.create_task(watched.run()),
                 group.create_task(waiting.run()),
                 group.create_task(listener.run(stop)),
                 group.create_task(keys.run(stop)),
             ]
-            gauges = Gauges(database, (notifier, delayed, interest), listener)
+            gauges = Gauges(database, (notifier, delayed, interest, watched), listener)
             state.connect(
                 Connected(
                     database=database,
                     enqueue_batcher=EnqueueBatcher(database, notifier, delayed, group),
                     notifier=notifier,
+                    watched=watched,
                     listener=listener,
                     waiting=waiting,
                     keys=keys,

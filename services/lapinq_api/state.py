@@ -47,6 +47,7 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
     database: Database
     enqueue_batcher: EnqueueBatcher
     notifier: Notifier
+    watched: Notifier
     listener: Listener
     waiting: ResultWaits
     keys: KeyCache
@@ -110,6 +111,11 @@ class State:
     def notifier(self) -> Notifier:
         """Raises `DatabaseUnavailable` outside of the application's lifespan."""
         return self._open().notifier
+
+    @property
+    def watched(self) -> Notifier:
+        """For the ids of running tasks that somebody looks at. Raises as `notifier` does."""
+        return self._open().watched
 
     @property
     def waiting(self) -> ResultWaits:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.core import Metric
 
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, WAIT_CHANNEL
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, done_notifier
 from lapinq_core.db.pinned_session import PinnedSession
@@ -72,6 +72,7 @@ class Worker:
         Listener     lapinq_ready              Fetcher.heard
                      lapinq_cancel             Canceller.heard ──▸ the pool that runs it
                      lapinq_wait               CompletionNotices.heard
+                     lapinq_watch              LiveLogs.heard
                      lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
                      lapinq_duty               Duty.heard ──▸ maintenance, or none
         Dispatcher   on_low                    Fetcher.wake
@@ -200,6 +201,7 @@ class Worker:
         self._listener.subscribe(READY_CHANNEL, self._fetcher.heard)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._notices.heard)
+        self._listener.subscribe(WATCH_CHANNEL, self._live_logs.heard)
         self._listener.subscribe(DELAYED_CHANNEL, self._due_timer.heard)
         self._listener.subscribe(DUTY_CHANNEL, self._duty.heard)
         self._rescuer = Rescuer(

@@ -32,6 +32,8 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     if found is None:
         raise unknown_task()
     task, attempts, is_cut, told, reason, schedule_name = found
+    if any(one.outcome == "running" for one in attempts):
+        state.watched.wake([task_id])
     steps = steps_of(task, attempts, is_cut=is_cut)
     return {
         "task": task,

@@ -24,6 +24,8 @@ from lapinq_api.wire.query import whole_number
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import MAX_ATTEMPTS
 
+_RUNNING = '"outcome":"running"'  # as the database writes it
+
 
 async def get_task(state: State, request: Request) -> Response:
     found = await state.database.run(inspect.get_task, task_id(request))
@@ -40,6 +42,8 @@ async def get_attempts(state: State, request: Request) -> Response:
     found = await state.database.run(inspect.get_attempts, which, limit)
     if found is None:
         raise unknown_task()
+    if _RUNNING in found:
+        state.watched.wake([which])
     return Json(await about_task(state, request, which, found))
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
+from lapinq_core.db.channels import READY_CHANNEL, WATCH_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import worker_verbs
@@ -79,6 +79,18 @@ def test_what_is_not_pending_is_not_cancelled_and_the_answer_says_why(
         response = api.delete(f"/api/v1/tasks/{NIL}{query}")
         assert (response.status_code, response.json()) == (404, UNKNOWN)
     assert_untouched(api, made)
+
+
+def test_a_worker_is_told_that_somebody_looks_at_its_attempt(
+    api: httpx.Client, db: psycopg.Connection, held: Claim
+) -> None:
+    db.execute(f"LISTEN {WATCH_CHANNEL}")
+    try:
+        api.get(f"/api/v1/tasks/{held.id}/attempts").raise_for_status()
+        heard = next(db.notifies(timeout=5))
+        assert (heard.channel, heard.payload) == (WATCH_CHANNEL, held.id)
+    finally:
+        db.execute(f"UNLISTEN {WATCH_CHANNEL}")
 
 
 def test_a_running_task_is_asked_to_stop_and_its_worker_is_told(

@@ -241,6 +241,8 @@ UPKEEP = [
         params=lambda _: _promotion(datetime.now(UTC) - timedelta(hours=2)),
         rows=20,
         pages=200,
+        # The seed moves what would be due in the next hour, and leaves that dead too.
+        dead=0.01,
     ),
     Statement(
         verb="promote",
@@ -293,6 +295,8 @@ KEEPING = [
             session=Session.STEP,
             rows=1000,
             pages=6000,
+            # Of a week that nobody has analyzed it may sort all failed tasks.
+            needs_statistics=status == "failed",
         )
         for status in ("completed", "failed")
     ),
@@ -318,13 +322,13 @@ WEBHOOKS = [
     Statement(
         verb="webhook_delivered",
         params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
-        rows=2,
+        rows=2 * FEW,
         pages=50,
     ),
     Statement(
         verb="webhook_failed",
         params=lambda rows: {"seq": rows.webhook, "lease": rows.webhook_due, **_DELIVERY},
-        rows=2,
+        rows=2 * FEW,
         pages=50,
     ),
     Statement(verb="prune_webhooks", params=lambda _: {"limit": 500}, rows=4 * FEW, pages=60),
@@ -335,7 +339,7 @@ FIGURES = [
     Statement(verb="fold_rollups", params=lambda _: {**_FIGURES, "limit": 5000}, rows=1500, pages=1600),
     Statement(verb="recent", params=lambda _: {"minutes": 5, "queue": None}, rows=500, pages=600),
     Statement(
-        verb="prune_rollups", params=lambda _: {**_FIGURES, "limit": 500}, rows=4 * FEW, pages=60, dead=1.1
+        verb="prune_rollups", params=lambda _: {**_FIGURES, "limit": 500}, rows=200, pages=400, dead=1.1
     ),
 ]
 

@@ -11,12 +11,12 @@ import msgspec
 import psycopg
 from psycopg import pq
 from psycopg.abc import PQGen
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """Its parameters are $1, $2 and so on. The server keeps it prepared under `name`."""
+    """Its parameters are $1, $2 and so on. The server keeps it prepared under `name`, which no other text has."""
 
     name: str
     text: LiteralString
@@ -31,7 +31,13 @@ async def run_pipelined(
     Returns the error of each, None if it has committed. `conn` is in autocommit mode, and nobody else uses it
     meanwhile. Raises psycopg.OperationalError when the connection breaks.
     """
-    return await conn.wait(_round_trip(conn.pgconn, transactions, _prepared.setdefault(conn, set())))
+    prepared = _prepared.setdefault(conn, set())
+    errors = await conn.wait(_round_trip(conn.pgconn, transactions, prepared))
+    if isinstance(errors[0], InvalidSqlStatementName):
+        # After a rollback psycopg deallocates all prepared statements, so none of the transactions has begun.
+        prepared.clear()
+        errors = await conn.wait(_round_trip(conn.pgconn, transactions, prepared))
+    return errors
 
 
 _prepared: WeakKeyDictionary[psycopg.AsyncConnection, set[str]] = WeakKeyDictionary()

@@ -45,6 +45,21 @@ def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(databa
     on_connections(database, test)
 
 
+def test_statements_that_psycopg_deallocated_are_prepared_again(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await conn.execute("CREATE TABLE numbers (number integer)")
+        assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
+        for _ in range(2):
+            await conn.execute("SELECT 1", prepare=True)
+            async with conn.transaction(force_rollback=True):  # after which it deallocates all
+                await conn.execute("SELECT 1")
+            assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
+        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+        assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
+
+    on_connections(database, test)
+
+
 def test_a_connection_that_ends_in_between_is_an_outage(database: str) -> None:
     end = Statement("end", "SELECT pg_terminate_backend(pg_backend_pid())")
 

@@ -275,7 +275,7 @@ class Fetcher:
         """Without a scan when a claim gets nothing: most likely another worker was there before."""
         got = 0
         self._choice.follow_hints()
-        while got < wanted and (turn := self._choice.next(wanted - got)):
+        while got < wanted and (turn := self._next(wanted - got)):
             got += await self._take_turn(connection, turn)
         self._choice.close_hints()
         if self._fire_and_forget.is_used and got < wanted:
@@ -294,7 +294,7 @@ class Fetcher:
             await self._scan(connection)
         self._choice.follow_hints()
         while got < wanted:
-            turn = self._choice.next(wanted - got)
+            turn = self._next(wanted - got)
             if turn is None:
                 if scanned:
                     break
@@ -313,6 +313,10 @@ class Fetcher:
         return got + await self._claim_transient(
             connection, self._choice.open_to_transient, max(1, wanted - got)
         )
+
+    def _next(self, wanted: int) -> Turn | None:
+        # What the pools use up in two round trips is soon done, whichever queue it comes from.
+        return self._choice.next(wanted, self._prefetch.value)
 
     async def _take_turn(self, connection: PinnedConnection, turn: Turn) -> int:
         started = time.perf_counter()

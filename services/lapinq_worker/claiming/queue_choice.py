@@ -127,8 +127,12 @@ class QueueChoice:
         """Forgets the hints that led to nothing: a full scan comes anyway."""
         self._hints = {queue: False for queue, followed in self._hints.items() if not followed}
 
-    def next(self, wanted: int) -> Turn | None:
-        """Where to claim up to `wanted` tasks now; None when nothing is known to wait."""
+    def next(self, wanted: int, least: int = 1) -> Turn | None:
+        """Where to claim up to `wanted` tasks now; None when nothing is known to wait.
+
+        A turn is for `least` tasks or more, even if the queue's share of `wanted` is smaller: with quick tasks and many
+        queues, a worker would otherwise wait for a claim per queue and get a few tasks from each.
+        """
         if not self._heads:
             return None
         best = min(self._heads.values())
@@ -137,7 +141,9 @@ class QueueChoice:
         queue = min(tied, key=self._time)
         # With others at the same rank this queue must not go on to its lower priorities in this turn.
         max_rank = best if len(tied) > 1 else min(others, default=HIGHEST_RANK)
-        return Turn(queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted))
+        return Turn(
+            queue, self._marks.get(queue, LOWEST_MARK), max_rank, self._limit(queue, tied, wanted, least)
+        )
 
     def claimed(self, turn: Turn, claims: list[Claim], *, all_of_it: bool) -> None:
         """A claim came back; `all_of_it` means that it got as many as it asked for."""
@@ -175,7 +181,7 @@ class QueueChoice:
             self._heads[queue] = key[0]
             self._remember(self._marks, queue, key)
 
-    def _limit(self, queue: str, tied: Sequence[str], wanted: int) -> int:
+    def _limit(self, queue: str, tied: Sequence[str], wanted: int, least: int) -> int:
         # Enough to bring it level with the others, if each of them got its share.
         level, weight, served = 0.0, 0, float(wanted)
         for name in sorted(tied, key=self._time):
@@ -184,7 +190,8 @@ class QueueChoice:
             weight += self._weight(name)
             served += self._time(name) * self._weight(name)
             level = served / weight
-        return max(1, min(wanted, math.ceil((level - self._time(queue)) * self._weight(queue))))
+        share = math.ceil((level - self._time(queue)) * self._weight(queue))
+        return max(1, min(wanted, max(share, least)))
 
     def _remember(self, by_queue: dict[str, V], queue: str, value: V) -> None:
         # In order of use: when there are too many, the queue that was used longest ago goes.

@@ -19,8 +19,9 @@ class StrictOrder(QueueChoice):
         super().__init__(dict.fromkeys(queues, 1))
         self._order = list(queues)
 
-    def next(self, wanted: int) -> Turn | None:
+    def next(self, wanted: int, least: int = 1) -> Turn | None:
         """The first queue with work, whatever its priority and share."""
+        del least
         queue = next((name for name in self._order if name in self._heads), None)
         if queue is None:
             return None

@@ -22,10 +22,10 @@ TOGETHER = Metric("producer and worker together", "tasks/s", "more")
 _WARM_UP = 1_000
 
 _LOADS = {
-    FAILURES: Load("fail", "bulk-once", fails=True, share=0.2),
-    RETRIES: Load("fail_once", "bulk-retried", runs_of_a_task=2, share=0.15),
+    FAILURES: Load("fail", "bulk-once", fails=True, share=0.4),
+    RETRIES: Load("fail_once", "bulk-retried", runs_of_a_task=2, share=0.3),
     LARGE: Load("nothing_with", "bulk-large", share=0.2),
-    SPREAD: Load(verb="bulk-spread", share=0.05),
+    SPREAD: Load(verb="bulk-spread", share=0.5),
 }
 
 

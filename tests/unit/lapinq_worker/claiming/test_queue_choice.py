@@ -33,6 +33,21 @@ def drain(choice: QueueChoice, rounds: int, wanted: int = 10, rank: int = 0) -> 
     return got
 
 
+def test_a_turn_is_not_for_less_than_is_soon_done_and_the_shares_stay_even() -> None:
+    choice = QueueChoice({})
+    scanned(choice, {f"q{n}": 0 for n in range(100)})
+    got = Counter[str]()
+    for _ in range(250):
+        turn = choice.next(100, 40)
+        assert turn is not None
+        assert turn.limit >= 40
+        take(choice, turn, turn.limit)
+        got[turn.queue] += turn.limit
+    assert len(got) == 100
+    assert max(got.values()) - min(got.values()) <= 100
+    assert choice.next(30, 40) == choice.next(30, 30)  # never more than is wanted
+
+
 def hint(choice: QueueChoice, queue: str) -> bool:
     """Somebody says that `queue` has work, and a turn of the fetcher begins. Whether the hint is followed."""
     is_news = choice.heard(queue)

@@ -3,9 +3,9 @@
 import os
 import traceback
 from pathlib import Path
-from typing import Any, ClassVar
 
 import lapinq_core
+from lapinq_core.runtime.known_places import PLACES, place_of
 
 
 def files_in(folder: Path, *parts: str) -> str:
@@ -24,7 +24,6 @@ MACHINERY = (
     "<frozen runpy>",
 )
 """How the paths of files begin that call the user's code or import it."""
-MAX_TEXTS = 1_000
 
 
 def users_traceback(
@@ -39,39 +38,24 @@ def users_traceback(
     frame, which shows where it happened, is only left out if it is below the user's code. May raise what the methods of
     the exception raise.
     """
+    place = place_of(error, above, between, below)
+    frames = PLACES.frames_at(place)
+    if frames is not None:
+        ending = traceback.TracebackException(type(error), error, None, compact=True)
+        return _HEADER + frames + "".join(ending.format_exception_only())
     told = traceback.TracebackException.from_exception(error, compact=True)
     waiting: list[traceback.TracebackException | None] = [told]
     while waiting:
         one = waiting.pop()
         if one is not None:
-            one.stack = _Frames(_users_frames(one.stack, above, between, below))
+            one.stack = traceback.StackSummary.from_list(_users_frames(one.stack, above, between, below))
             waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
+    if place is not None:
+        PLACES.remember(place, "".join(told.stack.format()))
     return "".join(told.format())
 
 
-class _Frames(traceback.StackSummary):
-    """Remembers the text of the latest frames: to place its marks, Python parses the source of each frame again."""
-
-    _texts: ClassVar[dict[tuple[object, ...], str]] = {}
-
-    def format_frame_summary(self, frame_summary: traceback.FrameSummary, **options: Any) -> str:
-        frame = frame_summary
-        key = (
-            frame.filename,
-            frame.lineno,
-            frame.end_lineno,
-            frame.colno,
-            frame.end_colno,
-            frame.name,
-            frame.line,
-            *options.items(),
-        )
-        text = self._texts.get(key)
-        if text is None:
-            if len(self._texts) >= MAX_TEXTS:
-                self._texts.clear()
-            text = self._texts[key] = super().format_frame_summary(frame, **options)
-        return text
+_HEADER = "Traceback (most recent call last):\n"
 
 
 def _users_frames(

@@ -35,7 +35,7 @@ STEP_SECONDS = 5.0
 STEP_SETTINGS = psql.SQL(
     "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off;"
     " SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;"
-    " SET LOCAL jit = off"
+    " SET LOCAL enable_material = off; SET LOCAL jit = off"
 ).format(psql.Literal(f"{STEP_SECONDS:g}s"))
 
 STOPPED = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, pg.QueryCanceled)

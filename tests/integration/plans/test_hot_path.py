@@ -27,6 +27,9 @@ UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname ~ '^lapinq_(tasks
 """
 
 
+CATALOGUE_PAGES = 100
+"""Below PostgreSQL 16 these count too, and a transaction that changed the statistics reads them again."""
+
 SETTINGS = {Session.STEP: STEP_SETTINGS, Session.SEARCH: SEARCH_SETTINGS}
 
 
@@ -68,6 +71,7 @@ def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -
                 why = f"outdated statistics: {is_outdated}, executed before: {executed}"
                 assert set(whole_scans(found)) <= statement.whole | SMALL_TABLES, why
                 assert touched(found) <= statement.rows, why
-                assert blocks(found) <= statement.pages + statement.dead * filled.burden.dead, why
+                pages = statement.pages + statement.dead * filled.burden.dead
+                assert blocks(found) <= pages + CATALOGUE_PAGES * is_outdated, why
 
     on_connections(filled.url, test)

@@ -118,7 +118,7 @@ NOTICED = {
     ),
     Guard.SECOND_PASS: (
         [f"{RESCUER}::test_after_a_full_pass_the_next_follows_at_once"],
-        r"== \[0\.0, None, None\]",
+        r"== \[0\.0, None\]",
     ),
 }
 

@@ -90,8 +90,8 @@ def scheduler(database: str) -> Program:
 # What is made up for is bounded, and so is how long the daemons may take: a month passes in a second.
 @pytest.mark.alone
 def test_a_year_has_one_task_a_tick_while_three_daemons_are_killed_and_stopped(database: str) -> None:
-    """The clock of the database runs two and a half million times as fast; whatever is late is made up for, up to a thousand
-    ticks, and so a stop of all daemons of some seconds."""
+    """The clock of the database runs two and a half million times as fast; whatever is late is made up for, up to a
+    thousand ticks, and so a stop of all daemons of some seconds."""
     with ExitStack() as running:
         daemons = [running.enter_context(scheduler(database)) for _ in range(3)]
         all_work(daemons)

@@ -1,7 +1,7 @@
 """awa, whose engine is written in Rust, with handlers in Python.
 
 https://github.com/hardbyte/awa/blob/main/docs/benchmarking.md: many workers, because a job that does nothing holds its
-place until its end is stored, and batches of 512; a queue of one stripe, where more gained nothing here.
+place until its end is stored, and batches of 512; one stripe for the queue, the default.
 https://github.com/hardbyte/awa/blob/main/awa-python/README.md: `enqueue_many_copy` for high volume.
 """
 

@@ -15,6 +15,7 @@ class PinnedSession:
         self._name = name
         self._turn = asyncio.Lock()
         self._connection: PinnedConnection | None = None
+        self._is_closed = False
 
     @asynccontextmanager
     async def use(self) -> AsyncGenerator[PinnedConnection]:
@@ -24,7 +25,7 @@ class PinnedSession:
                 self._connection = self._connection or await connect_pinned(self._url, self._name)
                 yield self._connection
             except BaseException:
-                await self.close()
+                await self._drop()
                 raise
 
     @asynccontextmanager
@@ -40,12 +41,21 @@ class PinnedSession:
         try:
             yield self._connection
         except BaseException:
-            await self.close()
+            await self._drop()
             raise
         finally:
+            if self._is_closed:
+                await self._drop()
             self._turn.release()
 
     async def close(self) -> None:
+        """Ends it, for its owner. If it is lent, the borrower's end does that: uvloop aborts the process when a socket
+        is closed on which a task waits."""
+        self._is_closed = True
+        if not self._turn.locked():
+            await self._drop()
+
+    async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):

@@ -34,9 +34,8 @@ def listening_together(host: str, port: int, processes: int) -> Generator[Sequen
     They belong to the caller. So what waits in the socket of a process that dies waits for the next one, which gets
     the same socket. Where the kernel does not spread (not Linux), all processes accept from the same sockets.
     """
-    with listening(
-        host, port
-    ) as sockets:  # sockets of the other kind would be let in beside another server's
+    # Sockets that share would be let in beside those of another server.
+    with listening(host, port) as sockets:
         if sys.platform != "linux":
             yield [sockets] * processes
             return

@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager, suppress
-from typing import Literal
+from typing import Any, Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -56,7 +56,7 @@ class Proxy:
         self._swallowed_words = words
 
     async def start(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = make_conninfo(self._url, host="127.0.0.1", port=server.sockets[0].getsockname()[1])
         return server
 
@@ -78,8 +78,14 @@ class Proxy:
         for transport in self._transports:
             transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> Coroutine[Any, Any, None]:
+        # Not in the coroutine: it may be cancelled before it begins.
         self._transports.append(writer.transport)
+        return self._serve(reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._mode == "refuse":
             writer.transport.abort()
             return

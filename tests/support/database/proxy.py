@@ -161,8 +161,11 @@ def proxy(url: str) -> Generator[Proxy]:
 
 
 async def _finish(server: asyncio.Server, made: Proxy) -> None:
+    # `server.close()` leaves a connection open which was accepted in the same turn, so first nothing more is accepted.
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    await _turns()
     server.close()
-    await _turns()  # a connection that was just accepted is nobody's until its task has begun
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()

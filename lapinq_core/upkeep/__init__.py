@@ -1,1 +1,1 @@
-"""Maintenance: promotion, expiry, partitions, rescue, retention, and the loops that run them."""
+"""Maintenance: promotion, expiry, partitions, rescue, vacuum, retention, and the loops that run them."""

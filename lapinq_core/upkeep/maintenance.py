@@ -24,6 +24,7 @@ from lapinq_core.upkeep import maintenance_jobs
 from lapinq_core.upkeep.duty import BEACON_INTERVAL_SECONDS, Duty
 from lapinq_core.upkeep.promotion import Promotion
 from lapinq_core.upkeep.retention_rounds import ROUND_INTERVAL_SECONDS, RetentionRounds
+from lapinq_core.upkeep.vacuuming import VACUUM_INTERVAL_SECONDS, Vacuuming
 from lapinq_core.webhooks import deliveries
 
 PROMOTE_INTERVAL_SECONDS = 0.25
@@ -105,6 +106,7 @@ async def run_maintenance(
             )
             start("expire", lambda: _until_short(pool, maintenance_jobs.expire), EXPIRE_INTERVAL_SECONDS)
             start("fold counts", lambda: _once(pool, maintenance_jobs.fold_counts), FOLD_INTERVAL_SECONDS)
+            start("vacuum", Vacuuming(pool).turn, VACUUM_INTERVAL_SECONDS)
             start("make partitions", lambda: _make_partitions(pool), PARTITION_INTERVAL_SECONDS)
             start("prune workers", lambda: _once(pool, workers.prune), PRUNE_INTERVAL_SECONDS)
             start("forget keys", lambda: _forget_keys(pool), FORGET_INTERVAL_SECONDS)

@@ -1,0 +1,9 @@
+-- The tables through which tasks pass that have at least `dead` dead rows more than a tenth of their living ones, and a
+-- heap of at most `bytes`; with the number of dead rows.
+-- Locks nothing. Reads statistics, which lag behind by a second.
+SELECT c.relname, pg_stat_get_dead_tuples(c.oid) AS dead
+  FROM pg_class c
+ WHERE c.oid = ANY (ARRAY['lapinq_ready', 'lapinq_delayed', 'lapinq_running', 'lapinq_transient']::regclass[])
+   AND pg_stat_get_dead_tuples(c.oid) >= %(dead)s::bigint + pg_stat_get_live_tuples(c.oid) / 10
+   AND pg_relation_size(c.oid) <= %(bytes)s::bigint
+ ORDER BY c.relname

@@ -2,11 +2,11 @@
 
 from importlib.resources import files
 
-from alembic import op
-
 
 def run_script(name: str) -> None:
     """Runs the SQL of a file in `versions/`, statement after statement, in the migration's transaction."""
+    from alembic import op  # programs look here for the newest revision, and need no Alembic for that
+
     script = files("lapinq_migrations.versions").joinpath(name).read_text(encoding="utf-8")
     # The driver reads % as the start of a parameter.
     op.get_bind().exec_driver_sql(script.replace("%", "%%"))

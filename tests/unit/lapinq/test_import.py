@@ -68,6 +68,15 @@ def test_the_command_line_starts_without_the_client() -> None:
     assert done.stdout.endswith("loaded []\n"), done.stdout
 
 
+def test_programs_on_a_current_schema_load_nothing_that_only_a_migration_needs() -> None:
+    code = (
+        "import sys, lapinq_worker.cli, lapinq_scheduler.cli, lapinq.server, lapinq_core.db.migrate as m\n"
+        "m.head_revision(); print([name for name in ('alembic', 'mako', 'sqlalchemy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_pytest_starts_without_what_the_fixtures_need() -> None:
     code = (
         "import sys, pytest; before = set(sys.modules); import lapinq.testing.plugin\n"

@@ -1,6 +1,6 @@
 """What a notice to workers says: a queue, how many tasks it got, and a number by which workers take turns.
 
-A payload that is only a queue name, from the database's own function or an earlier release, means one task.
+A payload that is only a queue name, from the database's own function or an earlier release, tells of one task or more.
 """
 
 import random
@@ -16,11 +16,13 @@ _END_OF_NAME = "\n"  # a name has printable characters only
 
 
 class ReadyNotice(msgspec.Struct, frozen=True):
-    """`count` tasks of `queue` are ready, about. All workers that get the notice see the same `turn`."""
+    """`count` tasks of `queue` are ready, about, or at least if not `is_counted`. All workers that get the notice see
+    the same `turn`."""
 
     queue: str
     count: int
     turn: int
+    is_counted: bool = True
 
 
 def packed(counts: Mapping[str, int]) -> list[str]:
@@ -37,5 +39,6 @@ def read(payload: str) -> ReadyNotice:
         count, turn = map(int, rest.split(" "))
     except ValueError:
         # Workers whose clocks agree still agree whose turn it is.
-        count, turn = 1, zlib.crc32(queue.encode()) + int(time.time() / _TURN_SECONDS)
+        turn = zlib.crc32(queue.encode()) + int(time.time() / _TURN_SECONDS)
+        return ReadyNotice(queue, 1, turn, is_counted=False)
     return ReadyNotice(queue, count, turn)

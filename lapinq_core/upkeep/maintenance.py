@@ -37,8 +37,10 @@ FORGET_INTERVAL_SECONDS = 60.0
 PROMOTE_FLOOR_SECONDS = 0.02
 """Between two looks for due tasks, however many fall due."""
 OFF_DUTY_FACTOR = 20.0
+OFF_DUTY_SHARE = 5.0
 OFF_DUTY_MAX_SECONDS = 3600.0
-"""A process that is not on duty does a job so many times as rarely, but at least so often."""
+"""A process that is not on duty does a job so many times as rarely, `OFF_DUTY_SHARE` times for each worker of a large
+fleet, but at least so often."""
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +54,14 @@ async def run_maintenance(
     cleanup_interval: float,
     due_timer: DueTimer | None = None,
     duty: Duty | None = None,
+    living: Callable[[], int] = lambda: 1,
     keep: Retention = FOR_EVER,
 ) -> None:
     """Runs every loop until `stop` is set, and reports each pass to `times`, and the end.
 
     `cleanup_interval` is in seconds; 0 leaves out the deletion by TTL. Ended tasks are deleted as `keep` says. When
-    `due_timer` fires, delayed tasks are looked at immediately. Without `duty` it works as if it were alone.
+    `due_timer` fires, delayed tasks are looked at immediately. Without `duty` it works as if it were alone. `living` is
+    the number of workers.
     """
     timer, duty = due_timer or DueTimer(), duty or Duty()
     try:
@@ -74,7 +78,7 @@ async def run_maintenance(
                 group.create_task(
                     run_every(
                         name,
-                        _when_on_duty(duty, job, interval),
+                        _when_on_duty(duty, living, job, interval),
                         interval=interval,
                         stop=stop,
                         expected=is_away,
@@ -126,16 +130,16 @@ async def run_maintenance(
 
 
 def _when_on_duty(
-    duty: Duty, job: Callable[[], Awaitable[float | None]], interval: float
+    duty: Duty, living: Callable[[], int], job: Callable[[], Awaitable[float | None]], interval: float
 ) -> Callable[[], Awaitable[float | None]]:
-    rarely = max(interval, min(interval * OFF_DUTY_FACTOR, OFF_DUTY_MAX_SECONDS))
     due_at = 0.0
 
     async def turn() -> float | None:
         nonlocal due_at
         if not duty.is_on and (now := time.monotonic()) < due_at:
             return min(max(interval, duty.starts_in) + 0.001, due_at - now)
-        due_at = time.monotonic() + rarely
+        factor = max(OFF_DUTY_FACTOR, OFF_DUTY_SHARE * living())
+        due_at = time.monotonic() + max(interval, min(interval * factor, OFF_DUTY_MAX_SECONDS))
         return await job()
 
     return turn

@@ -75,7 +75,7 @@ class Worker:
                      lapinq_watch              LiveLogs.heard
                      lapinq_delayed            DueTimer.heard ──▸ maintenance promotes
                      lapinq_duty               Duty.heard ──▸ maintenance, or none
-        Dispatcher   on_low                    Fetcher.wake
+        Dispatcher   on_low                    Fetcher.place_freed
         Fetcher      on_idle                   Draining.check ──▸ stop
                      on_more                   Notifier.wake ──▸ other workers
         Settler      before_write              ProgressReporter.flush
@@ -147,7 +147,7 @@ class Worker:
         self._dispatcher = Dispatcher(
             settings.worker_concurrency,
             self._settler.add,
-            on_low=lambda: self._fetcher.wake(),
+            on_low=lambda: self._fetcher.place_freed(),
             may_start=self._may_start,
         )
         limits = limits_of(settings)
@@ -273,6 +273,7 @@ class Worker:
             cleanup_interval=settings.cleanup_interval,
             due_timer=self._due_timer,
             duty=self._duty,
+            living=lambda: self._membership.place.living,
         )
         sweeps = self._rescuer.run(
             self._stop, settings.stale_recovery_interval, self._metrics.times.of("rescuer")

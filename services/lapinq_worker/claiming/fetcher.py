@@ -44,6 +44,9 @@ LEASE_MARGIN_SECONDS = 10.0
 REST_FACTOR = 10.0
 MAX_REST_SECONDS = 4.0
 """A worker with nothing to do polls so many times as rarely while notifications arrive, up to this pause."""
+RESTING_PEERS = 10
+MAX_FLEET_REST_SECONDS = 10.0
+"""More peers than so many poll as often, all together, as these, until each has this pause."""
 MORE_ANSWERS = 2
 """Workers told to look by one that slept and filled up with its first claim."""
 
@@ -67,8 +70,9 @@ class Fetcher:
     While `is_quiet` it claims nothing, and releases what has not started. It awaits `on_idle` between two claims when
     there was nothing to claim and no claimed task is left to start or end; `on_ended` gets jobs that can't start.
     `hears` says whether notifications arrive: then an idle worker polls `REST_FACTOR` times as rarely. By its `place`
-    in the fleet it answers a notice at once, later or not at all (`answering`); later only with a claim. `on_more` gets
-    queues in which others find work: it filled up, or released tasks.
+    in the fleet it answers a notice at once, later or not at all (`answering`). It scans only if its claim got other
+    than the notice told of, and never when it answers later: the next poll scans. `on_more` gets queues in which others
+    find work: it filled up, or released tasks.
     """
 
     def __init__(
@@ -117,9 +121,11 @@ class Fetcher:
         )
         self._full_scans = FullScans(choice)
         self._unanswered = UnansweredClaims()
-        self._saw_nothing = False  # the last turn scanned the queues, and found none with work
+        self._saw_nothing = False  # the last scan found no queue with work, and no claim came back full since
         self._is_rested = False  # the last turn left places free
         self._poll_at = 0.0  # by time.monotonic, while it sleeps
+        self._hinted = 0.0  # how many tasks the hints for the next turn told of; inf: nobody knows
+        self._looks_everywhere = False  # the next turn, whatever the hints told of
         self._is_backup = False  # the next turn only follows hints that others answer, too
         self._answer_later: asyncio.TimerHandle | None = None
         self._to_release: list[Claim] = []  # before the next claim
@@ -130,20 +136,20 @@ class Fetcher:
         """NOTIFY: a queue got work (`ready_notices`); "" says that anything may have changed."""
         if not payload:
             self._full_scans.forget_cost()
-            self._answer()
+            self._answer(math.inf)
             return
         notice = ready_notices.read(payload)
         pause = pause_before_answer(notice, self._place())
         if pause is None or not self._choice.heard(notice.queue):
             return
         if pause == 0.0:
-            self._answer()
+            self._answer(notice.count if notice.is_counted else math.inf)
         elif self._answer_later is None:
             self._answer_later = asyncio.get_running_loop().call_later(pause, self._answer_as_backup)
 
-    def _answer(self) -> None:
+    def _answer(self, count: float) -> None:
         self._is_backup = False
-        self._fire_and_forget.heard()
+        self._hinted += count
         self._wake.set()
 
     def _answer_as_backup(self) -> None:
@@ -155,7 +161,13 @@ class Fetcher:
     def wake(self) -> None:
         """Ends the pause: there may be a place to fill."""
         self._is_backup = False
+        self._looks_everywhere = True
         self._wake.set()
+
+    def place_freed(self) -> None:
+        """Ends the pause if a task may wait for a place."""
+        if not (self._is_rested and self._saw_nothing) or self._on_idle:
+            self.wake()
 
     @any_thread
     def unstarted(self) -> list[Claim]:
@@ -184,7 +196,7 @@ class Fetcher:
                 lambda: self._turn(stop),
                 interval=0.0,
                 stop=stop,
-                deadline=STATEMENT_DEADLINE_SECONDS + max(self._poll_interval, 1.25 * MAX_REST_SECONDS),
+                deadline=STATEMENT_DEADLINE_SECONDS + max(self._poll_interval, 1.25 * MAX_FLEET_REST_SECONDS),
                 expected=is_away,
             )
         finally:
@@ -205,10 +217,16 @@ class Fetcher:
             self._wake.clear()
             if stop.is_set():
                 return
-        is_backup, self._is_backup = self._is_backup and time.monotonic() < self._poll_at, False
+        is_early = time.monotonic() < self._poll_at
+        is_backup, self._is_backup = self._is_backup and is_early, False
+        hinted, self._hinted = self._hinted, 0.0
+        expected = hinted if hinted and is_early and not self._looks_everywhere else math.inf
+        self._looks_everywhere = False
+        if hinted and expected == math.inf:
+            self._fire_and_forget.heard()
         try:
             async with self._session.use() as connection:
-                wanted, got = await self._look(connection, is_backup=is_backup)
+                wanted, got = await self._look(connection, expected, is_backup=is_backup)
         except BaseException:
             self._prefetch.failed()
             raise
@@ -219,11 +237,13 @@ class Fetcher:
             if self._to_release:
                 return
             self._is_rested = got < wanted
-            if not is_backup or got > 0:
+            if not is_backup and not got == expected < wanted:
                 self._poll_at = time.monotonic() + self._pause_after(wanted, got)
             self._pause = self._poll_at - time.monotonic()
 
-    async def _look(self, connection: PinnedConnection, *, is_backup: bool) -> tuple[int, int]:
+    async def _look(
+        self, connection: PinnedConnection, expected: float, *, is_backup: bool
+    ) -> tuple[int, int]:
         """How many tasks were wanted, and how many it got."""
         if self._unanswered:
             await self._reclaim_unanswered(connection)
@@ -235,7 +255,7 @@ class Fetcher:
         elif is_backup:
             got = await self._follow_hints(connection, wanted)
         else:
-            got = await self._claim(connection, wanted)
+            got = await self._claim(connection, wanted, expected)
         if self._on_idle and wanted > 0 and got == 0 and not self._has_claims:
             await self._on_idle(connection, self._full_scans)
         return wanted, got
@@ -254,8 +274,9 @@ class Fetcher:
         )
         if not rests:
             return self._poll_interval
-        spread = random.uniform(0.75, 1.25)  # noqa: S311  # the polls of a fleet
-        return max(self._poll_interval, min(self._poll_interval * REST_FACTOR, MAX_REST_SECONDS) * spread)
+        rest = min(self._poll_interval * REST_FACTOR, MAX_REST_SECONDS)
+        rest = min(rest * max(1.0, self._place().peers / RESTING_PEERS), MAX_FLEET_REST_SECONDS)
+        return max(self._poll_interval, rest * random.uniform(0.75, 1.25))  # noqa: S311  # the polls of a fleet
 
     @property
     def _has_claims(self) -> bool:
@@ -283,9 +304,8 @@ class Fetcher:
             got += await self._claim_transient(connection, self._choice.open_to_transient, wanted - got)
         return got
 
-    async def _claim(self, connection: PinnedConnection, wanted: int) -> int:
+    async def _claim(self, connection: PinnedConnection, wanted: int, expected: float) -> int:
         got = 0
-        self._saw_nothing = False
         scanned = (
             self._choice.knows_work
             and time.monotonic() > self._full_scans.routine_at + self._busy_scan_interval
@@ -298,7 +318,9 @@ class Fetcher:
             if turn is None:
                 if scanned:
                     break
-                scanned = True
+                if got == expected:
+                    return got
+                scanned, self._saw_nothing = True, self._saw_nothing and expected == math.inf
                 await self._scan(connection)
                 continue
             if before := self._choice.before(turn):
@@ -310,6 +332,8 @@ class Fetcher:
                 self._is_rested = False
                 if self._choice.knows_work and self._place().peers > 1:
                     self._on_more([turn.queue], MORE_ANSWERS)
+        if expected < math.inf:
+            self._fire_and_forget.heard()
         return got + await self._claim_transient(
             connection, self._choice.open_to_transient, max(1, wanted - got)
         )
@@ -338,8 +362,11 @@ class Fetcher:
         if worker != self._worker_id():
             return 0  # declared dead meanwhile: others rescue them
         self._hand_over(claims, time.perf_counter() - started)
-        self._choice.claimed(turn, claims, all_of_it=len(claims) >= turn.limit)
-        if claims and len(claims) < turn.limit:
+        all_of_it = len(claims) >= turn.limit
+        self._choice.claimed(turn, claims, all_of_it=all_of_it)
+        if all_of_it:
+            self._saw_nothing = False
+        elif claims:
             await asyncio.sleep(0)  # they start first, and then it looks for more
         if peek := self._choice.peek_after(turn):
             self._choice.peeked(await worker_verbs.heads(connection, peek))

@@ -15,8 +15,9 @@ import pytest
 
 from lapinq_core.db.notifier import notify
 from lapinq_core.db.pool import PinnedConnection
+from lapinq_core.db.ready_notices import packed
 from lapinq_core.tasks import worker_verbs
-from lapinq_worker.claiming import unanswered
+from lapinq_worker.claiming import full_scans, unanswered
 from lapinq_worker.settling import settler
 from lapinq_worker.worker import Worker
 from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, task_of, until, working
@@ -39,6 +40,19 @@ def is_asleep(worker: Worker) -> bool:
     """Whether the fetcher waits for a wake-up, after the one that the listener gives when it has connected."""
     wake = worker._fetcher._wake
     return worker._listener.connected and bool(wake._waiters) and not wake.is_set()
+
+
+def scans_of(worker: Worker) -> list[float]:
+    """When it makes a full scan, from now on."""
+    times = list[float]()
+    scan = worker._fetcher._full_scans.scan
+
+    async def noted(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
+        times.append(time.monotonic())
+        return await scan(connection)
+
+    worker._fetcher._full_scans.scan = noted
+    return times
 
 
 def test_it_is_woken_before_it_polls(database: str, tmp_path: Path) -> None:
@@ -239,17 +253,30 @@ def test_an_idle_worker_asks_seldom(database: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_poll_interval=0.2) as worker:
             await until(lambda: worker._membership.is_member)
-            scans = 0
-            scan = worker._fetcher._full_scans.scan
-
-            async def counted(connection: PinnedConnection) -> Mapping[str, tuple[int, int]] | None:
-                nonlocal scans
-                scans += 1
-                return await scan(connection)
-
-            worker._fetcher._full_scans.scan = counted
+            scans = scans_of(worker)
             await asyncio.sleep(1.5)
-        assert scans <= 9
+        assert len(scans) <= 9
+
+    at_desk(database, test)
+
+
+def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_scans, "SCAN_COST_FACTOR", 0.0)
+
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_poll_interval=ENDLESS_SECONDS) as worker:
+            scans = scans_of(worker)
+            await desk.ended(await desk.hand_in(tasks.aadd, 1, 1))  # it knows the function
+            for told, scanned in ((1, False), (2, True)):
+                await until(lambda: is_asleep(worker))
+                scans.clear()
+                task = await desk.hand_in(tasks.aadd, 1, 1)
+                await notify(desk.conn, packed({"default": told}))
+                await desk.ended(task, timeout=5)
+                await until(lambda: is_asleep(worker))
+                assert bool(scans) is scanned
 
     at_desk(database, test)
 

@@ -14,10 +14,10 @@ def test_a_notice_tells_the_queue_and_how_many_tasks_it_got() -> None:
 
 
 @pytest.mark.parametrize("payload", ["mail", "mail\n", "mail\nx 1", "mail\n1", "mail\n1 2 3"])
-def test_a_payload_of_another_form_means_one_task_and_the_same_turn_for_all(
+def test_a_payload_of_another_form_means_one_task_at_least_and_the_same_turn_for_all(
     payload: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lapinq_core.db.ready_notices.time.time", lambda: 1_800_000_000.0)
     notice = read(payload)
-    assert (notice.queue, notice.count) == ("mail", 1)
-    assert notice == read(payload) != ReadyNotice("mail", 1, read("print").turn)
+    assert (notice.queue, notice.count, notice.is_counted) == ("mail", 1, False)
+    assert notice == read(payload) != ReadyNotice("mail", 1, read("print").turn, is_counted=False)

@@ -7,6 +7,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.new_tasks import encoded
 
 _PACKAGE = "lapinq_core.tasks"
 
@@ -29,9 +30,10 @@ async def take_in(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> Ta
     (`lapinq_core.db.notifier`). Raises the driver's errors.
     """
     kept = [task for task in tasks if not task.is_transient]
-    taken = await _insert(conn, "enqueue", kept) if kept else Taken()
+    taken = await _insert(conn, *encoded(kept)) if kept else Taken()
     if len(kept) < len(tasks):
-        transient = await _insert(conn, "enqueue_transient", [task for task in tasks if task.is_transient])
+        rest = [task for task in tasks if task.is_transient]
+        transient = await _insert(conn, "enqueue_transient", msgspec.json.encode(rest).decode())
         taken = Taken(taken.queues | transient.queues, taken.due_in)
     return taken
 
@@ -41,9 +43,8 @@ async def enqueue(conn: psycopg.AsyncConnection, tasks: Sequence[NewTask]) -> se
     return (await take_in(conn, tasks)).queues
 
 
-async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: Sequence[NewTask]) -> Taken:
-    payload = msgspec.json.encode(tasks).decode()
-    row = await (await conn.execute(sql(_PACKAGE, verb), {"tasks": payload}, prepare=True)).fetchone()
+async def _insert(conn: psycopg.AsyncConnection, verb: str, tasks: str) -> Taken:
+    row = await (await conn.execute(sql(_PACKAGE, verb), {"tasks": tasks}, prepare=True)).fetchone()
     assert row is not None
     queues, due_in = row
     return Taken(set(queues), due_in)

@@ -14,6 +14,7 @@ from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, KEY_REUSED, ErrorBody, invalid_value
+from lapinq_core.tasks.new_tasks import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -69,8 +70,10 @@ class Insertion:
     def steps(self) -> Steps:
         """The statements. Each is sent its rows. Raises `Refused`."""
         for chunk in itertools.chain([self._first], self._chunks):
-            yield from self._store("enqueue", [task for task in chunk if not task.is_transient])
-            yield from self._store("enqueue_transient", [task for task in chunk if task.is_transient])
+            if kept := [task for task in chunk if not task.is_transient]:
+                yield from self._store(*encoded(kept))
+            if transient := [task for task in chunk if task.is_transient]:
+                yield from self._store("enqueue_transient", msgspec.json.encode(transient).decode())
         if self._key is not None:
             yield from self._claim(self._key)
 
@@ -107,11 +110,10 @@ class Insertion:
         if chunk:
             yield chunk
 
-    def _store(self, verb: Verb, tasks: Sequence[NewTask]) -> Steps:
-        if tasks:
-            [(queues, due_in)] = yield Statement(verb, msgspec.json.encode(tasks).decode())
-            self._queues.update(queues)
-            self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
+    def _store(self, verb: Verb, tasks: str) -> Steps:
+        [(queues, due_in)] = yield Statement(verb, tasks)
+        self._queues.update(queues)
+        self._is_due_soon |= due_in is not None and due_in <= SOON_SECONDS
 
     def _claim(self, key: str) -> Steps:
         """Writes the key, with the ids of the stored tasks. Raises `Refused` if it isn't free."""

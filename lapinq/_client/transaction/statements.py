@@ -8,7 +8,9 @@ from typing import Literal
 
 from lapinq_core.db.statements import sql
 
-Verb = Literal["enqueue", "enqueue_transient", "claim_keys", "find_idempotency_keys", "announce"]
+Verb = Literal[
+    "enqueue", "enqueue_alike", "enqueue_transient", "claim_keys", "find_idempotency_keys", "announce"
+]
 Placeholder = Literal["%s", "$1"]
 
 _PARAMETER = re.compile(r"%\(\w+\)s")

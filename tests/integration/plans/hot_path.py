@@ -89,6 +89,9 @@ def _running(rows: Rows) -> Params:
     }
 
 
+_NEW_IDS = [f"01a00000-0000-7000-8000-{n:012}" for n in range(FEW)]
+
+
 def _new(_rows: Rows) -> Params:
     values: Params = {
         "queue_name": QUEUE,
@@ -98,7 +101,13 @@ def _new(_rows: Rows) -> Params:
         "kwargs": {},
     }
     values |= {"max_retries": 3, "priority": 0, "retry_delay": 10, "retry_backoff": True}
-    return {"tasks": json.dumps([{**values, "id": f"01a00000-0000-7000-8000-{n:012}"} for n in range(FEW)])}
+    return {"tasks": json.dumps([{**values, "id": task_id} for task_id in _NEW_IDS])}
+
+
+def _alike(rows: Rows) -> Params:
+    [values, *_] = json.loads(_new(rows)["tasks"])
+    del values["id"]
+    return {"tasks": json.dumps({**values, "ids": _NEW_IDS, "args": [[1]] * FEW, "kwargs": None})}
 
 
 def _of(task: str) -> Params:
@@ -215,6 +224,7 @@ SETTLING = [
 
 TASKS = [
     Statement(verb="enqueue", params=_new, rows=0, pages=200),
+    Statement(verb="enqueue_alike", params=_alike, rows=0, pages=200),
     Statement(verb="cancel", params=lambda rows: _of(rows.ready), rows=2, pages=20),
     Statement(
         verb="cancel", use="of a delayed task", params=lambda rows: _of(rows.delayed), rows=2, pages=20

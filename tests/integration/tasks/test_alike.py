@@ -1,0 +1,83 @@
+"""Tasks that differ only in id, arguments and metadata are stored by a statement of their own, as any others."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from psycopg.rows import dict_row
+
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks import enqueueing
+from lapinq_core.tasks.new_tasks import encoded
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, new_task
+
+IN_AN_HOUR = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+ALL_FIELDS: dict[str, Any] = {
+    "task_name": "a name",
+    "module_path": "a.module",
+    "queue_name": "a queue",
+    "max_retries": 7,
+    "priority": 5,
+    "ttl_seconds": 600.0,
+    "retry_delay": 0.5,
+    "retry_backoff": False,
+    "webhook_url": "https://example.org/",
+    "timeout_seconds": 9.0,
+    "request_id": "a request",
+}
+
+
+ALIKE: dict[str, list[dict[str, Any]]] = {
+    "equal": [{}, {}],
+    "without arguments": [{"args": []}, {"args": [], "kwargs": {}}],
+    "arguments": [{"args": [1, "é\\\n'"]}, {"args": [True, {"a": [1.5]}]}, {"args": []}],
+    "named arguments": [{"kwargs": {"a": 1}}, {"kwargs": {}}],
+    "metadata": [{"metadata": {"a": 1}}, {"metadata": {"a": True}}, {}],
+    "empty metadata": [{"metadata": {}}, {"metadata": {}}],
+    "all fields": [ALL_FIELDS, {**ALL_FIELDS, "args": [2]}],
+    "delayed": [{"scheduled_at": IN_AN_HOUR}] * 2,
+    "past": [{"scheduled_at": datetime(2020, 1, 1, tzinfo=UTC)}] * 2,
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_alike_tasks_are_stored_as_each_of_them_alone(shared_database: str, name: str) -> None:
+    made = [new_task(**values) for values in ALIKE[name]]
+    assert encoded(made)[0] == "enqueue_alike"
+
+    async def stored(conn: Conn, *calls: list[NewTask]) -> list[Any]:
+        async with conn.transaction(force_rollback=True):
+            taken = [await enqueueing.take_in(conn, call) for call in calls]
+            return [taken[0].queues, taken[0].due_in is None, await _rows(conn, made)]
+
+    async def test(conn: Conn) -> None:
+        assert await stored(conn, made) == await stored(conn, *([task] for task in made))
+
+    on_connections(shared_database, test)
+
+
+@pytest.mark.parametrize("value", [{"queue_name": "other"}, {"priority": 1}, {"scheduled_at": IN_AN_HOUR}])
+def test_tasks_that_differ_in_another_field_are_not_alike(value: dict[str, Any]) -> None:
+    assert encoded([new_task(), new_task(**value)])[0] == "enqueue"
+
+
+async def _rows(conn: Conn, tasks: list[NewTask]) -> list[Any]:
+    """What the transaction stored of `tasks`, with times relative to that of the enqueue, and the counts."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "WITH stored AS (SELECT t AS task, d AS delayed, r AS ready, row_number() OVER (ORDER BY r.seq) AS place"
+        "                  FROM lapinq_tasks t LEFT JOIN lapinq_ready r USING (id)"
+        "                  LEFT JOIN lapinq_delayed d USING (id)"
+        "                 WHERE t.id = ANY (%s::uuid[]))"
+        "SELECT to_jsonb(task) - '{created_at,expires_at}'::text[] AS task, (task).args::text, place,"
+        "       to_jsonb(ready) - '{seq,expires_at}'::text[] AS ready,"
+        "       to_jsonb(delayed) - '{expires_at}'::text[] AS delayed,"
+        "       (task).expires_at - (task).created_at AS lives,"
+        "       coalesce((ready).expires_at, (delayed).expires_at) - (task).created_at AS waits"
+        "  FROM stored ORDER BY (task).id",
+        ([task.id for task in tasks],),
+    )
+    rows = await cursor.fetchall()
+    await cursor.execute("SELECT queue_name, sum(pending) FROM lapinq_counts GROUP BY queue_name ORDER BY 1")
+    return [*rows, *await cursor.fetchall()]

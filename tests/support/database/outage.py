@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,7 @@ from lapinq_core.db.embedded import EmbeddedDatabase, Lease
 from lapinq_core.db.migrate import migrate
 from tests.support.database import state_machine
 from tests.support.eventually import eventually
+from tests.support.programs.processes import children_of
 
 
 class FragileServer:
@@ -35,11 +36,13 @@ class FragileServer:
         self._database.stop(force=True)
 
     def crash(self) -> None:
-        """Kills all of its processes at the same time, as a power cut does."""
-        pid = self._database.status().pid
-        assert pid is not None
-        # The postmaster dies first, and its children notice; nothing is written any more.
-        os.kill(pid, signal.SIGKILL)
+        """Kills all of its processes at the same time. What they have not handed to the system by then is lost."""
+        pid = int((self._database.data_dir / "pgdata" / "postmaster.pid").read_text().split()[0])
+        # Stopped first, it starts no more processes. If it died first, the others would go on until they notice.
+        os.kill(pid, signal.SIGSTOP)
+        for process in [*children_of(pid), pid]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         eventually(lambda: self._database.url() is None)
 
     def start(self) -> None:

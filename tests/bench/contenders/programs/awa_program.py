@@ -8,7 +8,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import awa
 import uvloop
 
 from tests.bench.contenders import marks, pacing
+from tests.bench.contenders.command_line import told
 
 QUEUE = "bench"
 
@@ -100,11 +100,5 @@ def _url() -> str:
 
 
 if __name__ == "__main__":
-    verb, *rest = sys.argv[1:]
-    if verb == "migrate":
-        uvloop.run(migrate())
-    elif verb == "work":
-        uvloop.run(work(float(rest[0])))
-    else:
-        producer = {"bulk": bulk, "single": single, "latency": latency}[verb]
-        uvloop.run(producer(rest[0], *map(float, rest[1:])))
+    verbs = {"migrate": migrate, "work": work, "bulk": bulk, "single": single, "latency": latency}
+    uvloop.run(told(verbs))

@@ -8,12 +8,11 @@ VERB FUNCTION NUMBER…; the Redis is REDIS_URL. Celery has no call for many tas
 
 import asyncio
 import os
-import sys
-from typing import Any
 
 from celery import Celery
 
 from tests.bench.contenders import marks, pacing
+from tests.bench.contenders.command_line import told
 
 app = Celery("bench", broker=os.environ["REDIS_URL"])
 app.conf.update(
@@ -56,6 +55,4 @@ async def latency(_function: str, count: float) -> None:
 
 
 if __name__ == "__main__":
-    verb, function, *rest = sys.argv[1:]
-    producers: dict[str, Any] = {"bulk": bulk, "single": single, "latency": latency}
-    asyncio.run(producers[verb](function, *map(float, rest)))
+    asyncio.run(told({"bulk": bulk, "single": single, "latency": latency}))

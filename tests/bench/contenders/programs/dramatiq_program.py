@@ -8,13 +8,12 @@ VERB FUNCTION NUMBER…; the Redis is REDIS_URL. dramatiq has no call for many m
 
 import asyncio
 import os
-import sys
-from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 from tests.bench.contenders import marks, pacing
+from tests.bench.contenders.command_line import told
 
 dramatiq.set_broker(RedisBroker(url=os.environ["REDIS_URL"]))
 
@@ -52,6 +51,4 @@ async def latency(_function: str, count: float) -> None:
 
 
 if __name__ == "__main__":
-    verb, function, *rest = sys.argv[1:]
-    producers: dict[str, Any] = {"bulk": bulk, "single": single, "latency": latency}
-    asyncio.run(producers[verb](function, *map(float, rest)))
+    asyncio.run(told({"bulk": bulk, "single": single, "latency": latency}))

@@ -6,12 +6,11 @@
 # pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnknownArgumentType=false
 # pyright: reportUnknownLambdaType=false
 
-import sys
-
 import uvloop
 from procrastinate import App, PsycopgConnector
 
 from tests.bench.contenders import marks, pacing
+from tests.bench.contenders.command_line import told
 
 
 def make_app(connections: int) -> App:
@@ -60,11 +59,5 @@ async def latency(function: str, count: float) -> None:
 
 
 if __name__ == "__main__":
-    verb, *rest = sys.argv[1:]
-    if verb == "migrate":
-        uvloop.run(migrate())
-    elif verb == "work":
-        uvloop.run(work(float(rest[0])))
-    else:
-        producer = {"bulk": bulk, "single": single, "latency": latency}[verb]
-        uvloop.run(producer(rest[0], *map(float, rest[1:])))
+    verbs = {"migrate": migrate, "work": work, "bulk": bulk, "single": single, "latency": latency}
+    uvloop.run(told(verbs))

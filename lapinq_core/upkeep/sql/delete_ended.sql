@@ -4,7 +4,8 @@
 -- Returns how many it deleted, how many it looked at, and the last of these.
 -- Locks task rows, ascending and skipping locked ones, then their final attempts: a task that is requeued meanwhile has
 -- none and stays. Relies on lapinq_attempts_final, of which it reads only the index if the outcome differs,
--- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`.
+-- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`. The range of
+-- ids keeps PostgreSQL from walking all attempts of a week that it knows nothing about.
 WITH looked AS MATERIALIZED (
     (SELECT task_id AS id, outcome
        FROM lapinq_attempts
@@ -39,6 +40,8 @@ WITH looked AS MATERIALIZED (
     DELETE FROM lapinq_attempts a
      USING locked l
      WHERE a.task_id = l.id
+       AND (%(status)s::text <> 'completed'
+            OR (a.task_id > %(after)s::uuid AND a.task_id <= (SELECT id FROM looked ORDER BY id DESC LIMIT 1)))
        AND a.final
        AND a.outcome = %(status)s::text
        AND a.finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'

@@ -38,7 +38,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     `use` tells two uses of a verb apart. `whole` are tables that it may read from end to end, besides `SMALL_TABLES`.
     `dead` is for a statement that begins where the dead rows lie: at how many pages it may look for each of them.
-    `needs_statistics` is for one that keeps to its bounds only while the planner knows how full the tables are.
     """
 
     verb: str
@@ -49,7 +48,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     use: str = ""
     whole: frozenset[str] = frozenset()
     dead: float = 0
-    needs_statistics: bool = False
 
     def __str__(self) -> str:
         return f"{self.verb} {self.use}".strip()
@@ -305,8 +303,6 @@ KEEPING = [
             session=Session.STEP,
             rows=1000,
             pages=6000,
-            # PostgreSQL 15 begins with all attempts of a week that nobody has analyzed.
-            needs_statistics=status == "completed",
         )
         for status in ("completed", "failed")
     ),

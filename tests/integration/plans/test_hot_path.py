@@ -58,7 +58,7 @@ def test_it_looks_at_no_more_than_it_may(filled: Filled, statement: Statement) -
         await conn.execute("SET session_replication_role = replica")
         if statement.session is Session.PINNED:
             await configure(conn, **PLAN_SETTINGS)
-        for is_outdated in (False,) if statement.needs_statistics else (False, True):
+        for is_outdated in (False, True):
             for executed in (0, 5):
                 async with conn.transaction(force_rollback=True):
                     if is_outdated:

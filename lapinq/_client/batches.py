@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
+from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import EnqueueBatch
 from lapinq._client.calling.repeating import adeliver, deliver
 from lapinq._client.entries.entry import encode_entry, with_defaults
 from lapinq._client.entries.idempotency_key import check_idempotency_key
 from lapinq._client.entries.result_reader import reader_of
 from lapinq._client.entries.spool import Spool
+from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.requests.refusals import MAX_IN_BATCH, invalid_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from lapinq._client.calling.answer import Answer
     from lapinq._client.calling.transport import Transport
     from lapinq._client.entries.result_reader import Readers, ResultReader
     from lapinq._client.settings import QueueSettings
@@ -39,8 +43,12 @@ def send_batch(
     """
 
     def send(entries: Iterable[Mapping[str, Any]]) -> T:
-        encoded, call = _call(queue, entries, idempotency_key, repeats=repeats)
-        return read(deliver(sender, call, queue, repeats=repeats), encoded.readers)
+        encoded = _Encoded(queue, entries, sender.max_in_batch)
+        try:
+            answer = deliver(sender, _call(encoded, idempotency_key, repeats=repeats), queue, repeats=repeats)
+        except _TooMany:
+            answer = _refused(queue)
+        return read(answer, encoded.readers)
 
     check_idempotency_key(idempotency_key)
     if not queue.middleware:
@@ -62,8 +70,13 @@ async def asend_batch(
     """Like `send_batch`, for coroutines."""
 
     async def send(entries: Iterable[Mapping[str, Any]]) -> T:
-        encoded, call = _call(queue, entries, idempotency_key, repeats=repeats)
-        return read(await adeliver(sender, call, queue, repeats=repeats), encoded.readers)
+        encoded = _Encoded(queue, entries, sender.max_in_batch)
+        try:
+            call = _call(encoded, idempotency_key, repeats=repeats)
+            answer = await adeliver(sender, call, queue, repeats=repeats)
+        except _TooMany:
+            answer = _refused(queue)
+        return read(answer, encoded.readers)
 
     check_idempotency_key(idempotency_key)
     if not queue.middleware:
@@ -73,31 +86,42 @@ async def asend_batch(
     return await apass_through(queue.middleware, editable_copies(queue, tasks), send)
 
 
-def _call(
-    queue: QueueSettings, tasks: Iterable[Mapping[str, Any]], idempotency_key: str | None, *, repeats: bool
-) -> tuple[_Encoded, EnqueueBatch]:
-    encoded = _Encoded(queue, tasks)
+def _call(encoded: _Encoded, idempotency_key: str | None, *, repeats: bool) -> EnqueueBatch:
     if not repeats:
-        return encoded, EnqueueBatch(encoded, idempotency_key)
+        return EnqueueBatch(encoded, idempotency_key)
     # Read in the caller's thread, where it may hold on to things of that thread.
-    entries = encoded if isinstance(tasks, (list, tuple)) else Spool(encoded)
-    return encoded, EnqueueBatch(entries, new_id() if idempotency_key is None else idempotency_key)
+    entries = encoded if encoded.is_repeatable else Spool(encoded)
+    return EnqueueBatch(entries, new_id() if idempotency_key is None else idempotency_key)
+
+
+def _refused(queue: QueueSettings) -> Answer:
+    """What the server would answer, without the number of tasks: an iterator may go on for long."""
+    body = invalid_value(InvalidValue("", f"must be a list of at most {MAX_IN_BATCH} tasks"))
+    return Answer(400, msgspec.json.encode(body), url=queue.server_url)
+
+
+class _TooMany(Exception):
+    """The entries are more than the transport takes at once."""
 
 
 class _Encoded:
-    """The entries of `tasks`, encoded while they are read. They can be read again unless `tasks` is an iterator.
+    """The entries of `tasks`, encoded while they are read: at most `limit`, else `_TooMany` is raised.
 
     `readers` are those of the results of the entries that have been read.
     """
 
-    def __init__(self, queue: QueueSettings, tasks: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, queue: QueueSettings, tasks: Iterable[Mapping[str, Any]], limit: int | None) -> None:
         self._queue = queue
         self._tasks = tasks
+        self._limit = limit
+        self.is_repeatable = isinstance(tasks, (list, tuple))  # an iterator is read once
         self.readers: list[ResultReader | None] = []
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         self.readers.clear()
         for number, entry in enumerate(self._tasks):
+            if number == self._limit:
+                raise _TooMany
             if not isinstance(entry, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # user code
                 raise TypeError(f"tasks[{number}] must come from task.entry(...), not be {entry!r}")
             self.readers.append(reader_of(entry))

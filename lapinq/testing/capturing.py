@@ -34,6 +34,8 @@ def captured() -> Generator[EnqueuedTasks]:
 class _Capturing:
     """A transport that leads nowhere."""
 
+    max_in_batch: int | None = None  # the intake refuses what is too much over HTTP
+
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 

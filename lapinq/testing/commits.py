@@ -36,6 +36,8 @@ class Effect(Protocol):
 class UntilTheEnd:
     """A transport that takes calls at once. The end of the caller's transaction decides on their effects."""
 
+    max_in_batch: int | None = None
+
     def __init__(self, transport: InTransaction, take: Take) -> None:
         self._transport = transport
         self._take = take

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class ToDatabase:
     """A transport like that of a `TaskQueue(url)`, whatever the URL of the queue."""
 
+    max_in_batch: int | None = None
+
     def __init__(self, url: str) -> None:
         self._url = url
         self._direct = Direct()

@@ -78,6 +78,8 @@ def inline(*, raise_failures: bool = False) -> Generator[InlineTasks]:
 class _Inline:
     """A transport that runs the tasks it is given."""
 
+    max_in_batch: int | None = None  # the intake refuses what is too much over HTTP
+
     def __init__(self, tasks: InlineTasks) -> None:
         self._tasks = tasks
         self._intake = Intake(tasks)

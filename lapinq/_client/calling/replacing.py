@@ -59,6 +59,10 @@ class Replaceable:
         self._transport = transport
         self._in_transaction = in_transaction
 
+    @property
+    def max_in_batch(self) -> int | None:
+        return self._current().max_in_batch
+
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer:
         return self._current().send(call, server, timeout)
 

@@ -18,6 +18,11 @@ class Transport(Protocol):
     belongs to. `timeout` is in seconds. Connections open with the first call, and again with a call after the close.
     """
 
+    @property
+    def max_in_batch(self) -> int | None:
+        """A batch of more tasks is refused. None: there is no limit."""
+        ...
+
     def send(self, call: Call, server: ServerSettings, timeout: float) -> Answer: ...
 
     async def asend(self, call: Call, server: ServerSettings, timeout: float) -> Answer: ...

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class DirectOnFirstCall:
+    max_in_batch: int | None = None
+
     def __init__(self) -> None:
         self._loaded: dict[str, Direct] = {}
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class Direct:
     """For any number of threads and event loops. A forked child gets its own thread and connections."""
 
+    max_in_batch: int | None = None
+
     def __init__(self) -> None:
         self._processes: dict[tuple[int, str], Process] = {}
 

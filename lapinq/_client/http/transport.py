@@ -15,6 +15,7 @@ from lapinq._client.calling.calls import ReadResult
 from lapinq._client.http.requests import request_of
 from lapinq._client.http.slots import Slots
 from lapinq.errors import ServerUnavailable
+from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,6 +41,8 @@ class SyncHttp:
     A forked child gets its own pool and leaves the inherited one alone: closing it could wait for a lock that a thread
     of the parent held at the fork.
     """
+
+    max_in_batch: int | None = MAX_IN_BATCH
 
     def __init__(self) -> None:
         self.long_polls = Slots(MAX_LONG_POLLS)
@@ -92,6 +95,8 @@ class SyncHttp:
 
 class AsyncHttp:
     """For coroutines: one pool for each event loop. Plain code uses a pool for threads beside it."""
+
+    max_in_batch: int | None = MAX_IN_BATCH
 
     def __init__(self) -> None:
         self._clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}

@@ -21,6 +21,8 @@ class InTransaction:
     Raises the driver's errors, which end the transaction. So no call is repeated.
     """
 
+    max_in_batch: int | None = None
+
     def __init__(self, connection: Any) -> None:
         """Raises TypeError if it is no connection of a known driver."""
         self.connection = connection

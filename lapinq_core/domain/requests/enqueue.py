@@ -9,6 +9,7 @@ import msgspec
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import new_id, new_ids
 from lapinq_core.domain.requests.decoding import decode
+from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import (
     JSON_LIMITS,
     ModulePath,
@@ -23,8 +24,6 @@ from lapinq_core.domain.requests.values import (
 )
 from lapinq_core.domain.tasks.allow_list import check_allowed
 from lapinq_core.domain.tasks.task import NewTask, check_task
-
-MAX_IN_BATCH = 1000
 
 
 class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

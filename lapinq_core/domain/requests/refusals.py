@@ -13,6 +13,7 @@ UNKNOWN_TASK = "there is no task with this id"
 NOT_FINISHED = "task not finished"
 STILL_RUNNING = "the task is running: use DELETE with ?running=true to ask it to stop"
 MOVING = "the task changed its status at every try; try again"
+MAX_IN_BATCH = 1000
 _MAX_SHOWN = 200
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 

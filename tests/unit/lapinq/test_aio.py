@@ -114,6 +114,8 @@ def test_a_batch_is_one_request_and_its_refs(server: Script) -> None:
                 True,
             )
             server.answer(413, {"error": "too large"})
+            with pytest.raises(RequestRefused, match="at most 1000 tasks"):
+                await queue.batch_enqueue(add.entry(n, 1) for n in range(1001))
             with pytest.raises(RequestRefused, match="the batch was not enqueued: 413: too large"):
                 await queue.batch_enqueue([add.entry(1, 2)])
 

@@ -174,6 +174,30 @@ def test_a_batch_is_one_request_its_response_and_its_refs(server: Script, queue:
     ]
 
 
+@pytest.mark.parametrize("is_list", [False, True])
+def test_of_a_batch_that_is_too_large_no_more_is_read_and_nothing_is_sent(
+    server: Script, queue: TaskQueue, is_list: bool
+) -> None:
+    server.answer(201, {"task_ids": ["1"] * 1000})
+    assert len(queue.batch_enqueue(add.entry(n, n) for n in range(1000))) == 1000
+    server.requests.clear()
+    read = 0
+
+    def endless() -> Iterator[dict[str, object]]:
+        nonlocal read
+        while True:
+            read += 1
+            yield add.entry(1, 2)
+
+    entries = [add.entry(1, 2)] * 1_000_000 if is_list else endless()
+    with pytest.raises(RequestRefused, match="the body must be a list of at most 1000 tasks") as refused:
+        queue.batch_enqueue(entries)
+    with TaskQueue(server.url, raise_errors=False) as lenient:
+        assert lenient.batch_enqueue(entries).status_code == 400
+    assert (refused.value.status_code, server.requests) == (400, [])
+    assert is_list or read == 2 * 1001
+
+
 def test_what_is_temporary_is_repeated_with_one_key(server: Script, queue: TaskQueue) -> None:
     for status in (502, 503, 504):
         server.answer(status, {"error": "later"})

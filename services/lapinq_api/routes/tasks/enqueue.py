@@ -26,7 +26,8 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json, is_small, off_loop_if_large
 from lapinq_api.wire.request_ids import SCOPE_KEY
 from lapinq_core.domain.accounts.account import Permission
-from lapinq_core.domain.requests.enqueue import MAX_IN_BATCH, EnqueueRequest, read_batch, read_task
+from lapinq_core.domain.requests.enqueue import EnqueueRequest, read_batch, read_task
+from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
 

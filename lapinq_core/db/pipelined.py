@@ -34,10 +34,18 @@ async def run_pipelined(
     prepared = _prepared.setdefault(conn, set())
     errors = await conn.wait(_round_trip(conn.pgconn, transactions, prepared))
     if isinstance(errors[0], InvalidSqlStatementName):
-        # After a rollback psycopg deallocates all prepared statements, so none of the transactions has begun.
+        # psycopg has deallocated them and `forget_prepared` was not told, so none of the transactions has begun.
         prepared.clear()
         errors = await conn.wait(_round_trip(conn.pgconn, transactions, prepared))
     return errors
+
+
+def forget_prepared(conn: psycopg.AsyncConnection) -> None:
+    """The server keeps no prepared statement of `conn` any more.
+
+    Without this a transaction pooler would close `conn`: it doesn't answer that there is no such statement.
+    """
+    _prepared.pop(conn, None)
 
 
 _prepared: WeakKeyDictionary[psycopg.AsyncConnection, set[str]] = WeakKeyDictionary()

@@ -16,8 +16,11 @@ from typing import TypeAlias, TypeVar
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
+
+from lapinq_core.db.pipelined import forget_prepared
 
 STATEMENT_TIMEOUT_SECONDS = 30.0
 LOCK_TIMEOUT_SECONDS = 5.0
@@ -59,6 +62,11 @@ class PooledConnection(psycopg.AsyncConnection):
 
     The planner chooses the plans. A verb that needs settings sets them with SET LOCAL in its transaction.
     """
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        if name is None:  # psycopg deallocates all after a rollback
+            forget_prepared(self)
+        return super()._deallocate(name)
 
 
 class PinnedConnection(psycopg.AsyncConnection):

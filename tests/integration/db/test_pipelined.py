@@ -1,10 +1,13 @@
 """Several transactions in one message: each is its own, and each has its own error."""
 
+import asyncio
+
 import psycopg
 import pytest
 from psycopg.errors import DivisionByZero, UniqueViolation
 
 from lapinq_core.db.pipelined import Statement, run_pipelined
+from lapinq_core.db.pool import PooledConnection
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 
@@ -45,19 +48,23 @@ def test_a_statement_that_could_not_be_prepared_is_prepared_the_next_time(databa
     on_connections(database, test)
 
 
-def test_statements_that_psycopg_deallocated_are_prepared_again(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        await conn.execute("CREATE TABLE numbers (number integer)")
-        assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
-        for _ in range(2):
-            await conn.execute("SELECT 1", prepare=True)
-            async with conn.transaction(force_rollback=True):  # after which it deallocates all
-                await conn.execute("SELECT 1")
-            assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
-        numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
-        assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
+@pytest.mark.parametrize("kind", [PooledConnection, psycopg.AsyncConnection])
+def test_statements_that_psycopg_deallocated_are_prepared_again(
+    database: str, kind: type[psycopg.AsyncConnection]
+) -> None:
+    async def test() -> None:
+        async with await kind.connect(database, autocommit=True) as conn:
+            await conn.execute("CREATE TABLE numbers (number integer)")
+            assert await run_pipelined(conn, [put("1")], [put("2")]) == [None, None]
+            for _ in range(2):
+                await conn.execute("SELECT 1", prepare=True)
+                async with conn.transaction(force_rollback=True):  # after which it deallocates all
+                    await conn.execute("SELECT 1")
+                assert await run_pipelined(conn, [put("3")], [put("4")]) == [None, None]
+            numbers = await (await conn.execute("SELECT number FROM numbers ORDER BY number")).fetchall()
+            assert [number for (number,) in numbers] == [1, 2, 3, 3, 4, 4]
 
-    on_connections(database, test)
+    asyncio.run(test())
 
 
 def test_a_connection_that_ends_in_between_is_an_outage(database: str) -> None:

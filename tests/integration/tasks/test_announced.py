@@ -1,6 +1,8 @@
 """Storing tasks and waking the workers in one message, before the disk has them."""
 
 import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
@@ -10,6 +12,7 @@ from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
 from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced
+from tests.support.database.pgbouncer import PROGRAM, pooler
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, counts, new_task, status
 
@@ -55,6 +58,45 @@ def test_what_was_committed_before_a_flush_is_on_disk_after_it(database: str) ->
         assert await cursor.fetchone() == (True,)
 
     on_connections(database, test)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="there is no pgbouncer")
+def test_clients_of_a_pooler_share_two_connections_and_nothing_leaks(database: str) -> None:
+    async def test(*clients: Conn) -> None:
+        *enqueuers, other, listener = clients
+        await listener.execute(f"LISTEN {READY_CHANNEL}")
+
+        async def enqueue(conn: Conn, queue: str) -> None:
+            taken = new_task(queue_name=queue)
+            await take_in_announced(conn, [taken])
+            for _ in range(10):
+                with pytest.raises(psycopg.errors.UniqueViolation):
+                    await take_in_announced(conn, [taken])
+                async with conn.transaction(force_rollback=True):  # psycopg then deallocates what is prepared
+                    await conn.execute("SELECT 1", prepare=True)
+                assert (await take_in_announced(conn, [new_task(queue_name=queue)])).queues == set()
+
+        async def look() -> None:
+            for _ in range(50):
+                shown = await (await other.execute("SHOW synchronous_commit")).fetchone()
+                assert shown == ("on",)
+
+        await asyncio.gather(look(), *(enqueue(conn, f"q{n}") for n, conn in enumerate(enqueuers)))
+        for n in range(len(enqueuers)):
+            assert await counts(other, f"q{n}") == {"pending": 11}
+        heard = [
+            ready_notices.read(one.payload).queue
+            async for one in listener.notifies(timeout=5, stop_after=21 * len(enqueuers))
+        ]
+        assert Counter(heard) == {f"q{n}": 21 for n in range(len(enqueuers))}  # also of what was refused
+
+    async def run(pooled: str) -> None:
+        async with AsyncExitStack() as stack:
+            urls = [*[pooled] * 5, database]
+            await test(*[await stack.enter_async_context(await Conn.open(url)) for url in urls])
+
+    with pooler(database, 2) as pooled:
+        asyncio.run(run(pooled))
 
 
 def test_delayed_and_fire_and_forget_tasks_are_stored_otherwise() -> None:

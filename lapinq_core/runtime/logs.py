@@ -3,7 +3,12 @@
 import logging
 import re
 import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from io import StringIO
 from itertools import islice
+from select import PIPE_BUF
+from typing import TextIO
 
 import msgspec
 
@@ -26,7 +31,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     Values in `extra` become fields of the JSON object, or `name=value` at the end of the plain line. What a task's code
     logs has its id and name among them.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if as_json else _PlainFormatter())
     handler.addFilter(TaskFilter())
     # Some loggers take more than is written here: a task's logger keeps every line with its attempt.
@@ -43,6 +48,60 @@ def configure_logging(level: str, *, as_json: bool) -> None:
         # These would log secrets: headers and frames of WebSockets, and called addresses.
         logging.getLogger("uvicorn").setLevel(logging.INFO)
         logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes each record as it comes, those of a `joined` block together."""
+
+    @contextmanager
+    def joined(self) -> Generator[None]:
+        """Writes what is logged in the block at its end, with one system call for many lines. Other threads wait."""
+        self.acquire()
+        stream, lines = self.stream, _Lines()
+        self.stream = lines
+        try:
+            yield
+        finally:
+            self.stream = stream
+            try:
+                for piece in lines.pieces():
+                    stream.write(piece)
+                self.flush()
+            except (OSError, ValueError):  # standard error is gone, as logging ignores it for a single line
+                pass
+            self.release()
+
+
+def only_handler() -> LineHandler | None:
+    """The handler of `configure_logging`, while it is the root logger's only one."""
+    match logging.getLogger().handlers:
+        case [LineHandler() as handler]:
+            return handler
+        case _:
+            return None
+
+
+class _Lines(StringIO):
+    """Keeps lines, and parts them into pieces that a pipe takes whole: other processes may write to it, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def write(self, line: str, /) -> int:
+        self._lines.append(line)
+        return len(line)
+
+    def pieces(self) -> Iterator[str]:
+        piece, size = list[str](), 0
+        for line in self._lines:
+            more = len(line.encode(errors="backslashreplace"))
+            if piece and size + more > PIPE_BUF:
+                yield "".join(piece)
+                piece, size = [], 0
+            piece.append(line)
+            size += more
+        yield "".join(piece)
 
 
 class _PlainFormatter(logging.Formatter):

@@ -12,7 +12,7 @@ from lapinq_api.auth.startup_warnings import warn_of_risky_settings
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.embedded.service_runner import EmbeddedService
 from lapinq_api.lifespan import make_lifespan
-from lapinq_api.middleware.access_log import write_line
+from lapinq_api.middleware.access_log import AccessLog
 from lapinq_api.middleware.authentication import Authentication
 from lapinq_api.middleware.cors import Cors
 from lapinq_api.middleware.error_responses import ErrorResponses
@@ -58,7 +58,7 @@ def build_app(
         middleware.append(Middleware(Cors, read_origins(settings.cors_origins)))
     if settings.rate_limit:
         middleware.append(Middleware(RateLimit, settings.rate_limit))
-    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counters), write_line)))
+    middleware.insert(0, Middleware(Timing, (HttpMetrics(state.counters), AccessLog())))
     # Errors raised below become responses here, so the layers above add their headers to them, too.
     middleware += [Middleware(ErrorResponses), Middleware(Running, state), Middleware(HostNames, state)]
     if settings.read_only:

@@ -1,19 +1,23 @@
 """The record of a request's line, which is made by hand for speed."""
 
+import asyncio
 import logging
 import threading
+from io import StringIO
 
 import pytest
 from starlette.types import Scope
 
-from lapinq_api.middleware.access_log import log, write_line
+from lapinq_api.middleware.access_log import AccessLog, log
 from lapinq_api.wire.request_ids import SCOPE_KEY
+from lapinq_core.runtime.logs import LineHandler
 
 SCOPE: Scope = {"type": "http", "method": "GET", "path": "/a", "raw_path": b"/a", SCOPE_KEY: "r1"}
 
 
 def test_it_has_what_any_record_has(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger=log.name)
+    write_line = AccessLog()
     write_line(SCOPE, 200, 0.0015)
     thread = threading.Thread(target=write_line, args=(SCOPE, 404, 0.5), name="other")
     thread.start()
@@ -40,5 +44,25 @@ def test_a_programs_own_kind_of_record_is_kept(
 
     monkeypatch.setattr(logging, "_logRecordFactory", Own)
     caplog.set_level("INFO", logger=log.name)
-    write_line(SCOPE, 200, 0.001)
+    AccessLog()(SCOPE, 200, 0.001)
     assert type(caplog.records[0]) is Own
+
+
+def test_lines_of_one_turn_are_written_in_the_next(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", logger=log.name)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [LineHandler(written := StringIO())])
+
+    async def answer() -> None:
+        write_line = AccessLog()
+        write_line(SCOPE, 201, 0.001)
+        write_line(SCOPE, 404, 0.001)
+        assert written.getvalue() == ""
+        await asyncio.sleep(0)
+        assert written.getvalue() == "GET /a 201 1.0 ms\nGET /a 404 1.0 ms\n"
+        write_line(SCOPE, 200, 0.001)
+        await asyncio.sleep(0)
+        assert written.getvalue().endswith("\nGET /a 200 1.0 ms\n")
+
+    asyncio.run(answer())

@@ -7,13 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
+from select import PIPE_BUF
 from typing import Any
 
 import pytest
 
 from lapinq_core.domain.tasks.context import running
 from lapinq_core.domain.tasks.task_lines import TASKS, log_end
-from lapinq_core.runtime.logs import configure_logging
+from lapinq_core.runtime.logs import LineHandler, configure_logging
 from tests.unit.lapinq_core.domain.tasks.test_context import Recorded
 from tests.unit.lapinq_worker.claims import make_claim
 
@@ -157,7 +159,7 @@ def test_configuring_twice_does_not_write_twice(capsys: pytest.CaptureFixture[st
 
 def test_nothing_goes_to_standard_output() -> None:
     program = (
-        "import logging; from lapinq_core.runtime.logs import configure_logging;"
+        "import logging; from lapinq_core.runtime.logs import LineHandler, configure_logging;"
         "configure_logging('info', as_json=False); logging.getLogger().info('hello')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -209,3 +211,31 @@ def test_a_plain_line_has_no_control_characters(capsys: pytest.CaptureFixture[st
     (line,) = lines(capsys)
     shown = r"\x1b[31m\x9b2J\r\x07\x00\x0b\x0c\x1c\x85\u2028\u202e" + " tab\t é 🐇\xa0!"
     assert line.endswith(f": {shown} name_of_it={shown}")
+
+
+class _Writes(StringIO):
+    """Keeps each write, as a system call would see it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, piece: str, /) -> int:
+        self.pieces.append(piece)
+        return len(piece)
+
+
+def test_lines_of_a_block_are_written_together_in_pieces_that_a_pipe_takes_whole() -> None:
+    handler = LineHandler(written := _Writes())
+    with handler.joined():
+        for n in range(3):
+            handler.handle(logging.makeLogRecord({"msg": f"line {n}"}))
+        assert written.pieces == []
+    assert written.pieces == ["line 0\nline 1\nline 2\n"]
+    long = "é" * (PIPE_BUF // 2 - 1)
+    with handler.joined():
+        for line in ("short", long, "x" * 2 * PIPE_BUF, "short", "short"):
+            handler.handle(logging.makeLogRecord({"msg": line}))
+    assert written.pieces[1:] == ["short\n", f"{long}\n", "x" * 2 * PIPE_BUF + "\n", "short\nshort\n"]
+    handler.handle(logging.makeLogRecord({"msg": "later"}))
+    assert written.pieces[-1] == "later\n"

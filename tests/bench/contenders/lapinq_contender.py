@@ -45,7 +45,7 @@ class Lapinq:
         self.about = About(
             name="lapinq",
             versions=version_facts(),
-            settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task",
+            settings=f"defaults: {plan.concurrency} coroutines at once; no log line per task or request",
             durability="each commit is on disk; tasks of a dead worker run again after its lease",
             history="every task, attempt and result is kept",
             brief="durable, all kept",
@@ -85,7 +85,9 @@ class Lapinq:
     @contextmanager
     def http_server(self, database: str) -> Generator[int]:
         """The port of an API server without a worker in it."""
-        command = [sys.executable, "-m", "lapinq", "server", "--host", "127.0.0.1", "--port", "0"]
+        # As that of lapinq 1.3.0: no line per request.
+        flags = ("--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
+        command = [sys.executable, "-m", "lapinq", "server", *flags]
         with self.processes.start(command, {"DATABASE_URL": database}) as process:
             process.wait_until(lambda: _ADDRESS.search(process.output), START_SECONDS, "no address")
             found = _ADDRESS.search(process.output)

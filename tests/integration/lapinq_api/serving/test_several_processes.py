@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from http import HTTPStatus
 
 import httpx
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from lapinq_api.serving.listening import CannotListen, listening, listening_together
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
-from tests.support.programs.processes import ApiProcess, children_of
+from tests.support.programs.embedded import open_directory
+from tests.support.programs.processes import ApiProcess, Program, children_of
 
 PROCESSES = 2
+DOUBLED: dict[str, object] = {"task_name": "mul", "module_path": "operator", "args": [21, 2]}
 
 
 def test_all_serve_and_a_dead_one_is_replaced(database: str) -> None:
     arguments = ("--processes", str(PROCESSES), "--metrics-port", "0", "--require-auth")
-    with ApiProcess(database, *arguments) as program:
+    services = ("--worker", "--scheduler", "--scheduler-interval", "1")
+    with ApiProcess(database, *arguments, *services) as program:
         url = program.said(r"dashboard (http://\S+)/ · log in as lapinq / lapinq\n")[1]
         metrics = re.findall(r"metrics at (http://\S+)", program.output)
         with httpx.Client(base_url=url, trust_env=False, headers={"Connection": "close"}) as client:
@@ -36,19 +40,46 @@ def test_all_serve_and_a_dead_one_is_replaced(database: str) -> None:
             assert "process_" not in shared
 
             first, second = children_of(program.pid)
-            os.kill(second, signal.SIGKILL)
-            eventually(lambda: len(set(children_of(program.pid)) - {second}) == PROCESSES)
-            assert first in children_of(program.pid)
+            os.kill(first, signal.SIGKILL)  # and with it the worker and the scheduler
+            eventually(lambda: len(set(children_of(program.pid)) - {first}) == PROCESSES)
+            assert second in children_of(program.pid)
             for _ in range(8):  # the kernel keeps what waits for the dead one until the next one is there
                 assert client.get("/api/v1/queues", timeout=20).status_code == 200
+            assert _result(client) == "42"
+            schedule = {"name": "often", "every": "1s", **DOUBLED}
+            assert client.post("/api/v1/schedules", json=schedule).status_code == HTTPStatus.CREATED
+            eventually(lambda: client.get("/api/v1/schedules/often").json()["last"])
         assert program.stop() == 0
-        assert program.output.count("process 1 of the server ended with signal SIGKILL") == 1
+        assert program.output.count("process 0 of the server ended with signal SIGKILL") == 1
         assert "Traceback" not in program.output
 
 
 def _answered(metrics_url: str) -> bool:
     page = httpx.get(metrics_url, trust_env=False).text
     return 'lapinq_http_request_seconds_count{method="GET",route="/api/v1/queues"' in page
+
+
+def test_one_of_them_runs_a_worker_on_the_embedded_database() -> None:
+    arguments = ("--port", "0", "--processes", str(PROCESSES), "--worker")
+    with (
+        open_directory() as directory,
+        Program("server", *arguments, "--data-dir", str(directory / "data")) as program,
+    ):
+        url = program.said(r"dashboard (http://\S+)/ ")[1]
+        with httpx.Client(base_url=url, trust_env=False, headers={"Connection": "close"}) as client:
+            assert _result(client) == "42"
+            assert len(client.get("/api/v1/workers").json()["workers"]) == 1
+        assert program.stop() == 0
+        assert program.output.count("embedded PostgreSQL") == 1
+        assert "Traceback" not in program.output
+
+
+def _result(client: httpx.Client) -> str:
+    """Of a task that a worker runs."""
+    task_id = client.post("/api/v1/enqueue", json=DOUBLED).json()["task_id"]
+    path = f"/api/v1/tasks/{task_id}/result"
+    result: str = client.get(path, params={"wait": 20}, timeout=30).json()["result"]
+    return result
 
 
 def test_a_server_whose_process_cannot_start_fails(database: str) -> None:

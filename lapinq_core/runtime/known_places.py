@@ -59,8 +59,8 @@ def place_of(error: BaseException, *files: tuple[str, ...]) -> Place | None:
         or isinstance(error, (BaseExceptionGroup, *_WITH_SUGGESTIONS))
     ):
         return None
-    codes = list[CodeType]()
-    key = list[Hashable](files)
+    codes: list[CodeType] = []
+    key: list[Hashable] = [files]
     frames = error.__traceback__
     while frames is not None and len(codes) < MAX_FRAMES:
         code = frames.tb_frame.f_code

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import psycopg
 
-from lapinq_core.db.arrays import float_array, uuid_array
+from lapinq_core.db.arrays import bool_array, float_array, text_array, uuid_array
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.claim import Claim
@@ -25,12 +25,11 @@ HIGHEST_RANK = 2**40
 _LIMITED = '"limited"'
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """The end of an attempt that did not complete.
 
     `final` fails the task, or cancels it if `cancelled`. Otherwise the task waits `delay` seconds, and `counts` says
-    whether the attempt used up a start. `rescued`: not written by the holder of the token, which must not take it for
-    its own write. `isolation` is that of the next attempt, `logs` the log of this one.
+    whether the attempt used up a start. `isolation` is that of the next attempt, `logs` the log of this one.
     """
 
     id: str
@@ -41,7 +40,6 @@ class Ended(msgspec.Struct, frozen=True):
     error: str | None
     traceback: str | None = None
     run_seconds: float | None = None
-    rescued: bool = False
     cancelled: bool = False
     isolation: int = 0
     logs: str | None = None
@@ -169,13 +167,30 @@ async def complete(
     return row[0] if row else 0
 
 
-async def settle(conn: psycopg.AsyncConnection, ended: Sequence[Ended]) -> dict[str, str | None]:
+async def settle(
+    conn: psycopg.AsyncConnection, ended: Sequence[Ended], *, rescued: bool = False
+) -> tuple[int, list[str]]:
     """Settles attempts that did not complete, in ascending order of id.
 
-    Returns the ids that were ours, each with the queue in which it is ready again, or None.
+    Returns how many were ours, and the queues in which some of them are ready again. `rescued`: not written by the
+    holders of the tokens, which must not take it for their own write.
     """
-    params = {"attempts": msgspec.json.encode(ended).decode()}
-    return dict(await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchall())
+    params = {
+        "ids": uuid_array([end.id for end in ended]),
+        "tokens": uuid_array([end.token for end in ended]),
+        "finals": bool_array([end.final for end in ended]),
+        "counts": bool_array([end.counts for end in ended]),
+        "cancelled": bool_array([end.cancelled for end in ended]),
+        "delays": float_array([end.delay for end in ended]),
+        "isolations": [end.isolation for end in ended] if any(end.isolation for end in ended) else [],
+        "seconds": float_array([end.run_seconds for end in ended]),
+        "errors": text_array([end.error for end in ended]),
+        "tracebacks": text_array([end.traceback for end in ended]),
+        "logs": text_array([end.logs for end in ended] if any(end.logs for end in ended) else ()),
+        "rescued": rescued,
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "settle"), params, prepare=True)).fetchone()
+    return row or (0, [])
 
 
 async def report_progress(

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 
-import msgspec
 from psycopg import sql as psql
 
 from lapinq_core.db.pool import PooledConnection
@@ -56,6 +55,7 @@ async def rescue(
         rows = await cursor.fetchall()
         lost_with = Counter(row[_WORKER_ID] for row in rows)
         ended: list[worker_verbs.Ended] = []
+        rescued: dict[str, str | None] = {}
         figures: defaultdict[str, Figures] = defaultdict(Figures)
         for (
             task_id,
@@ -82,14 +82,14 @@ async def rescue(
                 )
             )
             following = decide(policy, attempt, outcome, rand)
-            ended.append(
-                msgspec.structs.replace(worker_verbs.ended_as(task_id, token, following), rescued=True)
-            )
+            ended.append(end := worker_verbs.ended_as(task_id, token, following))
+            is_ready = not end.final and not is_asked_to_stop and end.delay <= 0
+            rescued[task_id] = queue if is_ready else None
             if isinstance(following, Fail) and not is_asked_to_stop:
                 figures[queue].failed += 1
             elif isinstance(following, Retry):
                 figures[queue].retried += 1
-        if not ended:
-            return {}
-        await rollups.record(conn, figures)
-        return await worker_verbs.settle(conn, ended)
+        if ended:
+            await rollups.record(conn, figures)
+            await worker_verbs.settle(conn, ended, rescued=True)
+        return rescued

@@ -354,7 +354,8 @@ class Worker:
             self._membership.loop_turned()
             self._guard.loop_turned()
             self._dispatcher.start_what_fits()
-            self._tally.count_completions()  # also those of fire-and-forget tasks, which no statement settles
+            self._settler.tell_left_out()
+            self._tally.count_ends()  # also those of fire-and-forget tasks, which no statement settles
             if self.is_tainted and not self._dispatcher.in_hand and not self._stop.is_set():
                 self._stop.set()
             await asyncio.sleep(LOOP_TICK_SECONDS)

@@ -45,7 +45,7 @@ NOTICED = {
         ],
         r"assert 1 == 0",
     ),
-    Guard.SETTLE_TOKEN: ([f"{SETTLE}::test_a_stale_workers_result_changes_nothing"], r"== \{\}"),
+    Guard.SETTLE_TOKEN: ([f"{SETTLE}::test_a_stale_workers_result_changes_nothing"], r"== \(0, \[\]\)"),
     Guard.RELEASE_TOKEN: ([f"{SETTLE}::test_a_stale_workers_result_changes_nothing"], r"== set\(\)"),
     Guard.PROGRESS_TOKEN: (
         [

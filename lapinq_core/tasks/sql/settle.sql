@@ -1,27 +1,25 @@
 -- Settles running attempts that did not complete: an attempt appended, and the task failed, cancelled or pending again.
--- Takes a JSON array of objects: `final` fails the task, or cancels it if `cancelled`; otherwise it waits `delay`
--- seconds, and `counts` says whether the attempt used up a start. `isolation` is the least isolation of the next
--- attempt. `rescued` records no token, by which its holder would recognize its own write. A task that somebody asked to
--- stop does not wait again, however its attempt ended: it is cancelled. If a failing task names a webhook, that is left
--- for delivery; only then is the task itself read.
--- Returns the ids that were still ours, each with its queue if it is ready again.
+-- Takes arrays: `finals` fails the task, or cancels it if `cancelled`; otherwise it waits the seconds in `delays`, and
+-- `counts` says whether the attempt used up a start. `isolations` is the least isolation of the next attempt. That and
+-- `logs` may be shorter. `rescued` (of all) records no token, by which its holder would recognize its own write. A task
+-- that somebody asked to stop does not wait again, however its attempt ended: it is cancelled. If a failing task names a
+-- webhook, that is left for delivery; only then is the task itself read.
+-- Returns how many were still ours, and the queues in which some of them are ready again.
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
 -- Relies on lapinq_running_pkey; joins as complete.sql does.
-WITH input AS MATERIALIZED (
-    SELECT *
-      FROM json_to_recordset(%(attempts)s::json) AS i (
-           id uuid, token uuid, final boolean, counts boolean, delay float8, error text, traceback text,
-           run_seconds float8, rescued boolean, cancelled boolean, isolation smallint, logs text)
-), ended AS (
+WITH ended AS (
     DELETE FROM lapinq_running r
-     USING input i
+     USING unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(finals)s::boolean[], %(counts)s::boolean[],
+                  %(cancelled)s::boolean[], %(delays)s::float8[], %(isolations)s::smallint[], %(seconds)s::float8[],
+                  %(errors)s::text[], %(tracebacks)s::text[], %(logs)s::text[])
+           AS i (id, token, final, counts, cancelled, delay, isolation, run_seconds, error, traceback, logs)
      WHERE r.id = ANY (ARRAY[i.id])
        AND r.token = i.token
-    RETURNING r.id, CASE WHEN NOT coalesce(i.rescued, false) THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
+    RETURNING r.id, CASE WHEN NOT %(rescued)s::boolean THEN r.token END AS token, r.queue_name, r.rank, r.attempt,
               r.worker_id, r.claimed_at, r.expires_at, r.progress, r.progress_message, r.has_webhook,
               greatest(r.isolation, i.isolation) AS isolation,
-              i.final OR coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS final,
-              coalesce(i.cancelled, false) OR r.cancel_requested_at IS NOT NULL AS cancelled,
+              i.final OR i.cancelled OR r.cancel_requested_at IS NOT NULL AS final,
+              i.cancelled OR r.cancel_requested_at IS NOT NULL AS cancelled,
               i.counts, i.delay, i.error, i.traceback, i.run_seconds, i.logs
 ), recorded AS (
     INSERT INTO lapinq_attempts (task_id, attempt, final, outcome, error, traceback, run_seconds, claimed_at,
@@ -35,7 +33,7 @@ WITH input AS MATERIALIZED (
     SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation
       FROM ended
      WHERE NOT final
-       AND coalesce(delay, 0) <= 0
+       AND delay <= 0
      ORDER BY id
 ), delayed AS (
     INSERT INTO lapinq_delayed (id, due_at, queue_name, rank, starts, expires_at, isolation)
@@ -61,4 +59,4 @@ WITH input AS MATERIALIZED (
       FROM ended
      GROUP BY queue_name
 )
-SELECT id::text, CASE WHEN NOT final AND coalesce(delay, 0) <= 0 THEN queue_name END FROM ended
+SELECT count(*), coalesce(array_agg(DISTINCT queue_name) FILTER (WHERE NOT final AND delay <= 0), '{}') FROM ended

@@ -182,6 +182,8 @@ def _format(error: BaseException) -> str:
 
 def _storable(text: str, most: int) -> str:
     # PostgreSQL stores neither NUL nor halves of surrogate pairs.
+    if text.isascii() and len(text) <= most and "\x00" not in text:
+        return text
     text = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
     return (
         text

@@ -1,6 +1,6 @@
 """Counts claims and outcomes for the metrics and for the figures over time.
 
-Tens of thousands of tasks may complete in a second, so completions are gathered and counted in batches.
+Tens of thousands of attempts may end in a second, so they are gathered and counted in batches.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from lapinq_core.monitoring import catalogue
 from lapinq_core.monitoring.tallies import MAX_QUEUES, MAX_TASKS, OTHER, Bounded, Histograms
 from lapinq_core.runtime.threads import any_thread
 
-Ran = tuple[str, str, float]  # queue, task, seconds
+Ran = tuple[str, str, str, float]  # queue, task, outcome, seconds
 _Pair = tuple[str, str]
 
 COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, RELEASED = (
@@ -34,10 +34,10 @@ WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 
 
 
 class Tally:
-    """Append completed attempts to `completions`, and call `count_completions` now and then."""
+    """Append attempts that ran to `ends`, and call `count_ends` now and then."""
 
     def __init__(self) -> None:
-        self.completions: list[Ran] = []
+        self.ends: list[Ran] = []
         self._queues: Bounded[str] = Bounded(MAX_QUEUES, OTHER)
         self._pairs: Bounded[_Pair] = Bounded(MAX_TASKS, (OTHER, OTHER))
         self._outcomes: defaultdict[tuple[str, ...], int] = defaultdict(int)
@@ -66,21 +66,21 @@ class Tally:
         for claim in claims:
             self._figures[self._queues[claim.queue_name]].started -= 1
 
-    def count_completions(self) -> None:
-        """Counts the gathered `completions`."""
-        if not self.completions:
+    def count_ends(self) -> None:
+        """Counts the gathered `ends`."""
+        if not self.ends:
             return
-        gathered = self.completions[:]
-        self.completions.clear()
-        queues, tasks, seconds = zip(*gathered, strict=True)
-        counts = Counter(zip(queues, tasks, strict=True))
-        for pair, count in counts.items():
-            self._outcomes[(*self._pair(pair), COMPLETED)] += count
-        if len({queue for queue, _ in counts}) == 1:
+        gathered = self.ends[:]
+        self.ends.clear()
+        queues, tasks, outcomes, seconds = zip(*gathered, strict=True)
+        counts = Counter(zip(queues, tasks, outcomes, strict=True))
+        for (queue, task, outcome), count in counts.items():
+            self._count((queue, task), outcome, count)
+        if len({queue for queue, _, _ in counts}) == 1:
             self._ran(self._queues[queues[0]], sorted(seconds))
             return
         by_queue: defaultdict[str, list[float]] = defaultdict(list)
-        for queue, _, ran in gathered:
+        for queue, _, _, ran in gathered:
             by_queue[queue].append(ran)
         for queue, times in by_queue.items():
             times.sort()
@@ -88,24 +88,16 @@ class Tally:
 
     def ended(self, claim: Claim, outcome: str, seconds: float) -> None:
         """An attempt ended as `outcome`. One that has not started took no time."""
-        self._outcomes[(*self._pair((claim.queue_name, claim.task_name)), outcome)] += 1
-        queue = self._queues[claim.queue_name]
-        figures = self._figures[queue]
-        if outcome == COMPLETED:
-            figures.completed += 1
-        elif outcome == FAILED:
-            figures.failed += 1
-        elif outcome == RETRIED:
-            figures.retried += 1
         if seconds > 0:
-            self._runs[(queue,)].observe(seconds)
-            count_into(figures.runs, (seconds,))
-        elif outcome in (RELEASED, CANCELLED):
-            figures.started -= 1
+            self.ends.append((claim.queue_name, claim.task_name, outcome, seconds))
+            return
+        self._count((claim.queue_name, claim.task_name), outcome, 1)
+        if outcome in (RELEASED, CANCELLED):
+            self._figures[self._queues[claim.queue_name]].started -= 1
 
     def take_figures(self) -> dict[str, Figures]:
         """The figures since the last call, by queue. The caller may `give_back` them."""
-        self.count_completions()
+        self.count_ends()
         taken, self._figures = self._figures, defaultdict(Figures)
         return taken
 
@@ -120,12 +112,20 @@ class Tally:
         yield catalogue.RUNS.of_histograms(self._runs)
         yield catalogue.WAITS.of_histograms(self._waits)
 
+    def _count(self, pair: _Pair, outcome: str, count: int) -> None:
+        self._outcomes[(*self._pair(pair), outcome)] += count
+        figures = self._figures[self._queues[pair[0]]]
+        if outcome == COMPLETED:
+            figures.completed += count
+        elif outcome == FAILED:
+            figures.failed += count
+        elif outcome == RETRIED:
+            figures.retried += count
+
     def _ran(self, queue: str, ordered: Sequence[float]) -> None:
-        """Attempts of a queue completed, with their run times in ascending order."""
+        """Attempts of a queue have run for so long, in ascending order."""
         self._runs[(queue,)].observe_all(ordered)
-        figures = self._figures[queue]
-        figures.completed += len(ordered)
-        count_into(figures.runs, ordered)
+        count_into(self._figures[queue].runs, ordered)
 
     def _pair(self, pair: _Pair) -> _Pair:
         queue, task = pair

@@ -1,6 +1,11 @@
-"""The log line at the end of an attempt that did not complete: how it ended, and what follows."""
+"""The log line at the end of an attempt that did not complete: how it ended, and what follows.
+
+A line costs a worker more than everything else about a failure, so a wave of failures has only some of them.
+"""
 
 import logging
+import time
+from collections import Counter
 from typing import NamedTuple, assert_never
 
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry, decide
@@ -11,6 +16,8 @@ from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import CANCELLED, FAILED, RETRIED, SNOOZED
 
 RELEASED = "released"
+MAX_LINES = 500
+"""In a second."""
 
 _NO_RETRY = RetryPolicy(0)
 
@@ -23,9 +30,51 @@ class _End(NamedTuple):
     stack: str | None = None
 
 
-def log_ended(job: Job, outcome: Outcome, following: Next, seconds: float) -> None:
-    """Logs it, unless the job never started and only returns to its queue. A retry's traceback is with the task."""
-    _log(job, _end(job, outcome, following, _after(seconds)), seconds)
+class EndLog:
+    """Logs the first `most` ends in a second, and counts the others. Call `tell_left_out` now and then, and last."""
+
+    def __init__(self, most: int = MAX_LINES) -> None:
+        self._most = most
+        self._lines = 0
+        self._second_ends = 0.0  # by time.monotonic
+        self._left_out: Counter[str] = Counter()
+
+    def ended(self, job: Job, outcome: Outcome, following: Next, seconds: float) -> None:
+        """Logs it, unless the job never started and only returns to its queue. A retry's traceback is with the task."""
+        level, kind = _KINDS.get(type(following), _NONE)
+        if not (job.target.log or TASKS).isEnabledFor(level) or following == _UNSTARTED:
+            return
+        now = time.monotonic()
+        if now >= self._second_ends:
+            self.tell_left_out()
+            self._lines, self._second_ends = 0, now + 1.0
+        if self._lines >= self._most:
+            self._left_out[kind] += 1
+            return
+        self._lines += 1
+        _log(job, _end(job, outcome, following, _after(seconds)), seconds)
+
+    def tell_left_out(self, *, is_last: bool = False) -> None:
+        """Logs how many lines were left out, once their second is over."""
+        if self._left_out and (is_last or time.monotonic() >= self._second_ends):
+            kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._left_out.items())
+            TASKS.warning(
+                "%s lines left out, because over %d attempts did not complete within a second: %s",
+                f"{self._left_out.total():,}",
+                self._most,
+                kinds,
+            )
+            self._left_out.clear()
+
+
+_NONE = (logging.NOTSET, "")
+_UNSTARTED = Release()
+_KINDS: dict[type[Next], tuple[int, str]] = {
+    Fail: (logging.ERROR, FAILED),
+    Retry: (logging.WARNING, RETRIED),
+    Drop: (logging.INFO, CANCELLED),
+    Release: (logging.INFO, RELEASED),
+}
 
 
 def log_lost(job: Job, outcome: Outcome, seconds: float) -> None:

@@ -64,7 +64,7 @@ def size_of_done(one: Done) -> int:
 
 
 def size_of_end(end: Ended) -> int:
-    return sum(len(text) for text in (end.error, end.traceback, end.logs) if text)
+    return len(end.error or "") + len(end.traceback or "") + len(end.logs or "")
 
 
 def _fitting(sizes: Iterable[int], most: int) -> int:

@@ -46,7 +46,7 @@ from lapinq_core.tasks.worker_verbs import Ended, ended_as
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
-from lapinq_worker.settling.end_log import log_ended, log_lost
+from lapinq_worker.settling.end_log import EndLog, log_lost
 from lapinq_worker.settling.outcome_buffer import Done, OutcomeBuffer, size_of_done, size_of_end
 
 MAX_BACKLOG = 20_000
@@ -102,7 +102,8 @@ class Settler:
         self._before_write = before_write
         self._notices = notices
         self._tally = tally or Tally()
-        self._completions = self._tally.completions
+        self._ends = self._tally.ends
+        self._end_log = EndLog()
         self._done = OutcomeBuffer(size_of_done)
         self._ended = OutcomeBuffer(size_of_end)
         self._some = asyncio.Event()
@@ -135,7 +136,7 @@ class Settler:
         if claim.is_transient:
             if type(outcome) is Completed:
                 self.completed_count += 1
-                self._completions.append((claim.queue_name, claim.task_name, seconds))
+                self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds))
             else:
                 self.failed_count += 1
                 self._tally.ended(claim, FAILED, seconds)
@@ -145,7 +146,7 @@ class Settler:
         if type(outcome) is Completed:
             # A shortcut for the most common outcome; `decide` says the same.
             self._done.add((claim.id, claim.token, outcome.result, seconds, logs))
-            self._completions.append((claim.queue_name, claim.task_name, seconds))
+            self._ends.append((claim.queue_name, claim.task_name, COMPLETED, seconds))
             self.completed_count += 1
         elif job.is_committed:
             self.completed_count += 1
@@ -164,7 +165,7 @@ class Settler:
             if isinstance(following, Retry) and isolation > following.isolation:
                 following = msgspec.structs.replace(following, isolation=isolation)
             self._tally.ended(claim, outcome_of(outcome, following), seconds)
-            log_ended(job, outcome, following, seconds)
+            self._end_log.ended(job, outcome, following, seconds)
             self._settle_as(claim, following, seconds, logs)
         self._some.set()
         self._empty.clear()
@@ -187,6 +188,10 @@ class Settler:
                 pass
             case _:
                 assert_never(following)
+
+    def tell_left_out(self) -> None:
+        """Call it now and then: logs how many lines on ends were left out."""
+        self._end_log.tell_left_out()
 
     @any_thread
     def waiting(self) -> tuple[list[Done], list[Ended]]:
@@ -228,10 +233,11 @@ class Settler:
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
         finally:
+            self._end_log.tell_left_out(is_last=True)
             await self._disconnect()
 
     async def _write_some(self, batch_seconds: float) -> None:
-        self._tally.count_completions()
+        self._tally.count_ends()
         await self._write(self._done, self._complete, batch_seconds)
         await self._write(self._ended, self._settle, batch_seconds)
         if not self._done and not self._ended:
@@ -292,7 +298,7 @@ class Settler:
     async def _settle(self, connection: PinnedConnection, ended: list[Ended]) -> Iterable[str]:
         ended = sorted(ended, key=lambda end: end.id)
         try:
-            ours = await worker_verbs.settle(connection, ended)
+            ours, ready = await worker_verbs.settle(connection, ended)
         except REFUSED as error:
             plain = msgspec.structs.replace(ended[0], error=_UNSTORABLE_ERROR, traceback=None, logs=None)
             if len(ended) > 1 or ended[0] == plain:
@@ -300,11 +306,11 @@ class Settler:
             log.warning("the error of task %s can't be stored: %s", plain.id, error)
             self._ended.add(plain)
             return ()
-        self._on_ready({queue for queue in ours.values() if queue})
-        if len(ours) < len(ended):
-            rest = [end for end in ended if end.id not in ours]
-            await self._count_lost(connection, [end.id for end in rest], [end.token for end in rest])
-        return [end.id for end in ended]
+        self._on_ready(ready)
+        ids = [end.id for end in ended]
+        if ours < len(ended):
+            await self._count_lost(connection, ids, [end.token for end in ended])
+        return ids
 
     async def _count_lost(
         self, connection: PinnedConnection, ids: Iterable[str], tokens: Iterable[str]

@@ -71,23 +71,34 @@ def _claim(rows: Rows) -> Params:
 def _running(rows: Rows) -> Params:
     """Of a few running tasks, as their worker reports about them."""
     ids = rows.running[:FEW]
-    ended = [
-        {"id": each, "token": each, "final": True, "counts": True, "delay": 0, "error": "no"} for each in ids
-    ]
     return {
         "ids": ids,
         "tokens": ids,
         "seqs": list(range(FEW)),
         "seconds": [0.1] * FEW,
         "results": json.dumps(["null"] * FEW),
-        "logs": "[]",
         "percents": [50] * FEW,
         "messages": [None] * FEW,
-        "attempts": json.dumps(ended),
     }
 
 
 _NEW_IDS = [f"01a00000-0000-7000-8000-{n:012}" for n in range(FEW)]
+
+
+def _completed(rows: Rows) -> Params:
+    return {**_running(rows), "logs": "[]"}
+
+
+def _failed(rows: Rows) -> Params:
+    yes = [True] * FEW
+    ends: Params = {
+        "finals": yes,
+        "counts": yes,
+        "cancelled": [False] * FEW,
+        "delays": [0.0] * FEW,
+        "isolations": [],
+    }
+    return {**_running(rows), **ends, "errors": ["no"] * FEW, "tracebacks": [], "logs": [], "rescued": False}
 
 
 def _new(_rows: Rows) -> Params:
@@ -193,16 +204,16 @@ CLAIMING = [
 SETTLING = [
     Statement(
         verb="complete",
-        params=_running,
+        params=_completed,
         session=Session.PINNED,
         rows=2 * FEW,
         pages=60,
     ),
-    Statement(verb="settle", params=_running, session=Session.PINNED, rows=2 * FEW, pages=60),
+    Statement(verb="settle", params=_failed, session=Session.PINNED, rows=2 * FEW, pages=60),
     Statement(
         verb="settle",
         use="of rescued tasks",
-        params=_running,
+        params=_failed,
         rows=250,
         pages=100,
         whole=frozenset({"lapinq_running"}),

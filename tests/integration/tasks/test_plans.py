@@ -145,13 +145,17 @@ def test_ending_attempts_goes_by_the_primary_key(filled: Filled, verb: str) -> N
             "seqs": [held.seq for held in claims],
             "percents": [50] * 500,
             "messages": [None] * 500,
-            "attempts": "["
-            + ",".join(
-                f'{{"id":"{held.id}","token":"{held.token}","final":true,"counts":true,"delay":0,"error":"no"}}'
-                for held in claims
-            )
-            + "]",
+            "finals": [True] * 500,
+            "counts": [True] * 500,
+            "cancelled": [False] * 500,
+            "delays": [0.0] * 500,
+            "isolations": [],
+            "errors": ["no"] * 500,
+            "tracebacks": ["Traceback …"] * 500,
+            "rescued": False,
         }
+        if verb == "settle":
+            params["logs"] = ["a line"] * 500
         found = nodes(await plan(conn, verb, params))
         scans = [node for node in found if node.get("Index Name") == "lapinq_running_pkey"]
         # What goes over a pool locks its rows first, and then finds them again.

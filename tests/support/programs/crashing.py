@@ -68,7 +68,7 @@ def arm(step: Step) -> None:
         case Step.BEFORE_SETTLE:
             worker_verbs.settle = _die
         case Step.SETTLED:
-            worker_verbs.settle = _answered(worker_verbs.settle)
+            worker_verbs.settle = _answered(worker_verbs.settle, lambda answer: answer[0] > 0)
         case Step.TICK_SEEN:
             firing.fire = _die
         case Step.TICK_LOCKED:

@@ -101,11 +101,11 @@ def test_figures_wait_for_a_database_that_is_away(database: str) -> None:
         with proxy(database) as between:
             async with make_pool(between.url, "test", 2, timeout=0.5) as pool:
                 recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
-                tally.completions += [("a", "add", 0.01)] * 5
+                tally.ends += [("a", "add", "completed", 0.01)] * 5
                 assert await recorder.flush() is not None
                 between.cut()
                 for _ in range(3):
-                    tally.completions += [("a", "add", 0.01)] * 5
+                    tally.ends += [("a", "add", "completed", 0.01)] * 5
                     with pytest.raises(psycopg.Error):
                         await recorder.flush()
                 between.heal()
@@ -128,7 +128,7 @@ def test_a_write_that_is_broken_off_loses_nothing(database: str) -> None:
         tally = Tally()
         async with make_pool(database, "test", 2, timeout=5) as pool:
             recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
-            tally.completions += [("a", "add", 0.01)] * 5
+            tally.ends += [("a", "add", "completed", 0.01)] * 5
             async with desk.conn.transaction():
                 await desk.conn.execute("LOCK TABLE lapinq_rollups")
                 writing = asyncio.create_task(recorder.flush())

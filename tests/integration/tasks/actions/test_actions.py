@@ -137,7 +137,7 @@ def test_a_stop_that_meets_a_retry_of_the_task_cancels_it(database: str) -> None
         [held] = await claim(conn, await add_worker(conn))
         async with worker_conn.transaction():
             ended = Ended(held.id, held.token, final=False, counts=True, delay=0, error="no")
-            assert await worker_verbs.settle(worker_conn, [ended]) == {task_id: "default"}
+            assert await worker_verbs.settle(worker_conn, [ended]) == (1, ["default"])
             stopping = asyncio.create_task(
                 audited_actions.stop(conn, task_id, also_running=True, by=SOMEBODY)
             )

@@ -139,7 +139,7 @@ def test_whatever_an_attempt_comes_to_it_ends_cancelled(
         ended = ended_as(asked, claims[0].token, following, 0.5)
         # A neighbour in the same batch is not affected.
         beside = ended_as(other, claims[1].token, Release("stopping"))
-        assert await worker_verbs.settle(conn, [ended, beside]) == {asked: None, other: "default"}
+        assert await worker_verbs.settle(conn, [ended, beside]) == (2, ["default"])
         assert (await status(conn, asked), await status(conn, other)) == ("cancelled", "pending")
         assert await counts(conn) == {"cancelled": 1, "pending": 1}
         (shown,) = await attempts(conn, asked)
@@ -157,7 +157,7 @@ def test_a_task_that_cancels_itself_needs_no_request(database: str) -> None:
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         end = ended_as(task, held.token, Drop("the order was withdrawn"), 0.5)
-        assert await worker_verbs.settle(conn, [end]) == {task: None}
+        assert await worker_verbs.settle(conn, [end]) == (1, [])
         (shown,) = await attempts(conn, task)
         assert (shown["outcome"], shown["error"]) == ("cancelled", "the order was withdrawn")
         assert await counts(conn) == {"cancelled": 1}
@@ -172,7 +172,7 @@ def test_an_end_told_as_cancelled_is_final_whatever_else_it_says(database: str) 
         (task,) = await enqueue(conn)
         (held,) = await claim(conn, await add_worker(conn))
         muddled = Ended(task, held.token, False, True, 0.0, "stop", cancelled=True)
-        assert await worker_verbs.settle(conn, [muddled]) == {task: None}
+        assert await worker_verbs.settle(conn, [muddled]) == (1, [])
         assert await counts(conn) == {"cancelled": 1}
         check_invariants(database, [task])
 

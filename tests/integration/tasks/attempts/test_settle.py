@@ -53,8 +53,11 @@ def test_a_stale_workers_result_changes_nothing(database: str) -> None:
         new = await claim(living, await add_worker(living))
 
         assert await complete(stale, old, '"stale"') == 0
-        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == {}
-        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == {}
+        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Fail("stale"))]) == (0, [])
+        assert await worker_verbs.settle(stale, [ended_as(task, old[0].token, Retry(0.0, "stale"))]) == (
+            0,
+            [],
+        )
         assert await worker_verbs.release(stale, old) == set()
         beat_at = await beats(living, old_worker)
         await beat(stale, old_worker)
@@ -151,7 +154,7 @@ def test_other_ends_leave_the_task_where_they_should(
         (held,) = await claim(conn, await add_worker(conn))
         ours = await worker_verbs.settle(conn, [ended_as(task, held.token, following, 0.5)])
         at_once = isinstance(following, Release) or (isinstance(following, Retry) and following.delay == 0)
-        assert ours == {task: "default" if at_once else None}
+        assert ours == (1, ["default"] if at_once else [])
         assert await status(conn, task) == expected
         if starts is not None:
             table = "lapinq_ready" if at_once else "lapinq_delayed"

@@ -28,7 +28,7 @@ def test_a_snooze_waits_its_time_and_gives_the_start_back(database: str, max_ret
             (held,) = await claim(conn, worker)
             assert held.attempt == 1
             snooze = Release("snoozed for 3600 s", 3600.0)
-            assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == {task: None}
+            assert await worker_verbs.settle(conn, [ended_as(task, held.token, snooze)]) == (1, [])
             assert await status(conn, task) == "pending"
             assert await claim(conn, worker) == []
             row = await (

@@ -188,20 +188,23 @@ def test_only_for_a_webhook_is_the_task_looked_up(database: str, url: str | None
         await configure(conn, **PLAN_SETTINGS)
         await enqueue(conn, 50, webhook_url=url)
         claims = await claim(conn, await add_worker(conn), 50)
-        ends = [
-            {"id": held.id, "token": held.token, "final": True, "counts": True, "error": "no"}
-            for held in claims
-        ]
         params = {
             "ids": [held.id for held in claims],
             "tokens": [held.token for held in claims],
             "seconds": [0.1] * 50,
-            "results": msgspec.json.encode(["null"] * 50).decode(),
-            "logs": "[]",
-            "attempts": msgspec.json.encode(ends).decode(),
         }
-        for verb in ("complete", "settle"):
-            found = nodes(await plan(conn, verb, params))
+        completed = {"results": msgspec.json.encode(["null"] * 50).decode(), "logs": "[]"}
+        yes = [True] * 50
+        failed = {
+            "finals": yes,
+            "counts": yes,
+            "cancelled": [False] * 50,
+            "delays": [0.0] * 50,
+            "isolations": [],
+        }
+        failed |= {"errors": ["no"] * 50, "tracebacks": [], "logs": [], "rescued": False}
+        for verb, ends in (("complete", completed), ("settle", failed)):
+            found = nodes(await plan(conn, verb, {**params, **ends}))
             (lookup,) = [node for node in found if node.get("Function Name") == "lapinq_webhook_of"]
             assert lookup["Actual Loops"] == (50 if url else 0)
 

@@ -31,11 +31,11 @@ def scrape(tally: Tally) -> Scraped:
 
 def test_completions_are_counted_by_queue_and_task() -> None:
     tally = Tally()
-    tally.completions += [("a", "add", 0.002)] * 30 + [("a", "send", 0.2)] * 2
-    tally.count_completions()
-    tally.completions += [("a", "add", 0.002), ("b", "add", 7.0)]
-    tally.count_completions()
-    tally.count_completions()
+    tally.ends += [("a", "add", "completed", 0.002)] * 30 + [("a", "send", "completed", 0.2)] * 2
+    tally.count_ends()
+    tally.ends += [("a", "add", "completed", 0.002), ("b", "add", "completed", 7.0)]
+    tally.count_ends()
+    tally.count_ends()
     seen = scrape(tally)
     for queue, task, count in (("a", "add", 31), ("a", "send", 2), ("b", "add", 1)):
         labels = {"queue": queue, "task": task, "outcome": "completed"}
@@ -50,6 +50,7 @@ def test_an_attempt_that_was_not_begun_has_no_run_time() -> None:
     tally, claim = Tally(), make_claim(queue_name="a")
     tally.ended(claim, "handed_back", 0.0)
     tally.ended(claim, "failed", 0.5)
+    tally.count_ends()
     seen = scrape(tally)
     assert seen.value("lapinq_task_outcomes_total", queue="a", task="add", outcome="handed_back") == 1
     assert seen.value("lapinq_task_run_seconds_count", queue="a") == 1
@@ -70,12 +71,13 @@ def test_waits_are_those_before_a_first_start() -> None:
 def test_of_ten_thousand_queues_and_tasks_some_hundreds_are_told_apart() -> None:
     tally = Tally()
     for n in range(10_000):
-        tally.completions.append((f"queue {n}", "add", 0.001))
-        tally.completions.append(("queue 0", f"task {n}", 0.001))
+        tally.ends.append((f"queue {n}", "add", "completed", 0.001))
+        tally.ends.append(("queue 0", f"task {n}", "completed", 0.001))
         tally.ended(make_claim(queue_name=f"queue {n}", task_name=f"task {n}"), "failed", 0.001)
         tally.claimed([make_claim(queue_name=f"queue {n}", waited=0.001)])
-    tally.count_completions()
+    tally.count_ends()
     tally.ended(make_claim(queue_name="other", task_name="other"), "failed", 0.001)
+    tally.count_ends()
     seen = scrape(tally)
     for name in ("lapinq_task_run_seconds_count", "lapinq_task_wait_seconds_count"):
         assert len(seen.labels(name, "queue")) == 201
@@ -118,7 +120,7 @@ def test_figures_are_what_happened_since_they_were_taken() -> None:
     tally = Tally()
     tally.claimed([make_claim(queue_name="a", waited=wait) for wait in (0.004, None, 3.0)])
     tally.claimed([make_claim(id="", queue_name=queue) for queue in ("a", "b")])
-    tally.completions += [("a", "add", 0.002)] * 30 + [("b", "send", 0.2)]
+    tally.ends += [("a", "add", "completed", 0.002)] * 30 + [("b", "send", "completed", 0.2)]
     tally.ended(make_claim(queue_name="a"), "completed", 0.5)
     tally.ended(make_claim(queue_name="a"), "failed", 0.5)
     tally.ended(make_claim(queue_name="a"), "retried", 0.5)
@@ -134,9 +136,9 @@ def test_figures_are_what_happened_since_they_were_taken() -> None:
 
 def test_figures_given_back_are_taken_with_the_next() -> None:
     tally = Tally()
-    tally.completions += [("a", "add", 0.002)] * 3
+    tally.ends += [("a", "add", "completed", 0.002)] * 3
     tally.give_back(tally.take_figures())
-    tally.completions += [("a", "add", 0.002), ("b", "add", 0.002)]
+    tally.ends += [("a", "add", "completed", 0.002), ("b", "add", "completed", 0.002)]
     taken = tally.take_figures()
     assert {queue: (each.completed, sum(each.runs)) for queue, each in taken.items()} == {
         "a": (4, 4),
@@ -158,7 +160,7 @@ def test_what_goes_without_having_begun_was_not_started() -> None:
 def test_of_ten_thousand_queues_the_figures_of_some_hundreds_are_kept() -> None:
     tally = Tally()
     for n in range(10_000):
-        tally.completions.append((f"queue {n}", "add", 0.001))
+        tally.ends.append((f"queue {n}", "add", "completed", 0.001))
         tally.claimed([make_claim(queue_name=f"queue {n}", waited=0.001)])
     taken = tally.take_figures()
     assert len(taken) == 201

@@ -18,7 +18,7 @@ from lapinq_core.domain.tasks.outcome import (
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job, Target
 from lapinq_worker.running.limits import Limits
-from lapinq_worker.settling.end_log import log_ended, log_lost
+from lapinq_worker.settling.end_log import EndLog, log_lost
 from tests.support.sample import tasks
 from tests.unit.lapinq_worker.claims import make_claim
 
@@ -95,7 +95,7 @@ def test_it_says_how_the_attempt_ended_and_what_follows(
     text: str,
     word: str,
 ) -> None:
-    log_ended(job(), outcome, following, seconds)
+    EndLog().ended(job(), outcome, following, seconds)
     [line] = caplog.records
     assert (line.levelno, line.getMessage()) == (level, text)
     found = fields(line)
@@ -106,12 +106,12 @@ def test_it_says_how_the_attempt_ended_and_what_follows(
 
 
 def test_the_request_is_a_field_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
-    log_ended(job(request_id="r-7"), RAISED, Fail("no"), 0.1)
+    EndLog().ended(job(request_id="r-7"), RAISED, Fail("no"), 0.1)
     assert fields(caplog.records[0])["request_id"] == "r-7"
 
 
 def test_a_job_that_goes_back_unstarted_has_no_line(caplog: pytest.LogCaptureFixture) -> None:
-    log_ended(job(), Unstarted(), Release(), 0.0)
+    EndLog().ended(job(), Unstarted(), Release(), 0.0)
     assert caplog.records == []
 
 
@@ -150,5 +150,30 @@ def test_a_fire_and_forget_task_ends_with_its_first_attempt(
 def test_the_line_goes_to_the_logger_of_the_task(caplog: pytest.LogCaptureFixture) -> None:
     ended = job()
     ended.target.log = logging.getLogger("app.jobs")
-    log_ended(ended, RAISED, Fail("no"), 0.1)
+    EndLog().ended(ended, RAISED, Fail("no"), 0.1)
     assert [line.name for line in caplog.records] == ["app.jobs"]
+
+
+def test_of_a_wave_of_failures_some_have_a_line_and_the_others_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = EndLog(most=3)
+    for _ in range(4):
+        log.ended(job(), RAISED, Fail("no"), 0.1)
+        log.ended(job(), RAISED, Retry(1.0, "no"), 0.1)
+        log.ended(job(), Unstarted(), Release(), 0.0)
+    log.tell_left_out()  # the second is not over
+    assert len(caplog.records) == 3
+    log.tell_left_out(is_last=True)
+    log.tell_left_out(is_last=True)
+    assert [line.getMessage() for line in caplog.records[3:]] == [
+        "5 lines left out, because over 3 attempts did not complete within a second: 3 retried, 2 failed"
+    ]
+
+
+def test_a_line_that_nobody_wants_takes_no_place_from_others(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "lapinq.tasks")
+    log = EndLog(most=1)
+    log.ended(job(), RAISED, Retry(1.0, "no"), 0.1)
+    log.ended(job(), RAISED, Fail("no"), 0.1)
+    assert [line.levelno for line in caplog.records] == [logging.ERROR]

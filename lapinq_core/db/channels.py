@@ -1,7 +1,9 @@
 """The channels of NOTIFY that concern tasks. What is sent is a hint: polling finds what gets lost."""
 
+import msgspec
+
 READY_CHANNEL = "lapinq_ready"
-"""Queues that got work; workers listen."""
+"""Queues that got work; all workers listen. Each also listens to some of those for its share (`ready_notices`)."""
 DELAYED_CHANNEL = "lapinq_delayed"
 """The seconds until a delayed task is due; workers and schedulers listen."""
 WAIT_CHANNEL = "lapinq_wait"
@@ -12,3 +14,10 @@ WATCH_CHANNEL = "lapinq_watch"
 """Ids of running tasks whose log somebody looks at, separated by spaces; workers listen."""
 SOON_SECONDS = 1.0
 """A delayed task is announced only if it is due so soon."""
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """What NOTIFY sends, and where."""
+
+    channel: str
+    payload: str

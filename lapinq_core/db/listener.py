@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psycopg
 from psycopg import pq, sql
@@ -36,6 +36,8 @@ class Listener:
         self._url = url
         self._name = name
         self._subscribers: dict[str, list[Callable[[str], None]]] = {}
+        self._varying: Callable[[], frozenset[str]] = frozenset[str]
+        self._on_varying: Callable[[str], None] = lambda _payload: None
         self._heard_at = float("-inf")  # by time.monotonic
         self.connected = False
 
@@ -47,6 +49,13 @@ class Listener:
     def subscribe(self, channel: str, callback: Callable[[str], None]) -> None:
         """Calls `callback` for each notification on `channel`. Call it before `run`."""
         self._subscribers.setdefault(channel, []).append(callback)
+
+    def subscribe_varying(
+        self, channels: Callable[[], frozenset[str]], callback: Callable[[str], None]
+    ) -> None:
+        """Calls `callback` for each notification on `channels`, others than those of `subscribe`. It follows their
+        changes within two seconds. Call it before `run`."""
+        self._varying, self._on_varying = channels, callback
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listens, reconnecting as needed, until `stop` is set."""
@@ -63,16 +72,17 @@ class Listener:
         connection = await connect(self._url, self._name)
         try:
             connection.add_notify_handler(self._heard)  # for those that come during a statement
-            for channel in self._subscribers:
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            varying = self._varying()
+            await _listen(connection, {*self._subscribers, *varying}, ())
             self.connected = True
             self._tell_all()
             while not stop.is_set():
                 await self._hear(connection.pgconn)
-                if self.is_proven:
+                before, varying = varying, self._varying()
+                if self.is_proven and varying == before:
                     continue
                 async with asyncio.timeout(CHECK_DEADLINE_SECONDS):
-                    await connection.execute("SELECT 1")
+                    await _listen(connection, varying - before, before - varying)
         finally:
             self.connected = False
             self._tell_all()
@@ -111,10 +121,17 @@ class Listener:
 
     def _heard(self, notification: psycopg.Notify) -> None:
         self._heard_at = time.monotonic()
-        for callback in self._subscribers.get(notification.channel, ()):
+        for callback in self._subscribers.get(notification.channel, (self._on_varying,)):
             callback(notification.payload)
 
     def _tell_all(self) -> None:
         for callbacks in self._subscribers.values():
             for callback in callbacks:
                 callback("")
+
+
+async def _listen(connection: psycopg.AsyncConnection, more: Iterable[str], less: Iterable[str]) -> None:
+    """In one round trip, which also shows that the connection works."""
+    statements = [sql.SQL("LISTEN {}").format(sql.Identifier(channel)) for channel in more]
+    statements += [sql.SQL("UNLISTEN {}").format(sql.Identifier(channel)) for channel in less]
+    await connection.execute(sql.SQL("; ").join([*statements, sql.SQL("SELECT 1")]))

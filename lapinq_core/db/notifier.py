@@ -2,20 +2,20 @@
 
 NOTIFY takes a lock that serialises commits, so it stays out of the transactions that change tasks. Its own transaction
 writes nothing and waits for no disk. One notifier per process and channel sends for all of them: the first immediately,
-then at most 50 a second by default. A notification is a hint: polling finds what gets lost.
+then at most 50 times a second by default. A notification is a hint: polling finds what gets lost.
 """
 
 import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import psycopg
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL
+from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, Notice
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 class Notifier:
     """Collects names of queues or tasks and sends them. A running event loop owns it.
 
-    It runs as a task (`run`) until cancelled. `packed` turns names into payloads, by default those of queues;
-    `min_interval` is the pause between two sends, in seconds.
+    It runs as a task (`run`) until cancelled. `packed` turns names into payloads for `channel`. Without it the names
+    are queues, and `ready_notices` says what to send. `min_interval` is the pause between two sends, in seconds.
     """
 
     def __init__(
         self,
         pool: Pool,
         channel: str = READY_CHANNEL,
-        packed: Callable[[Counter[str]], list[str]] = ready_notices.packed,
+        packed: Callable[[Counter[str]], list[str]] | None = None,
         *,
         min_interval: float = MIN_INTERVAL_SECONDS,
     ) -> None:
@@ -99,12 +99,17 @@ class Notifier:
             names, self._names = self._names, Counter[str]()
             try:
                 async with asyncio.timeout(SEND_DEADLINE_SECONDS), self._pool.connection() as conn:
-                    await notify(conn, self._packed(names), self._channel)
+                    await send(conn, self._notices(names))
                 self.sent_count += len(names)
             except Exception as error:  # noqa: BLE001  # keep the loop running: later notifications must still go out
                 self._failures.failed(error)
             if not self._names:
                 self._is_sent.set()
+
+    def _notices(self, names: Counter[str]) -> list[Notice]:
+        if self._packed is None:
+            return ready_notices.packed(names)
+        return [Notice(self._channel, payload) for payload in self._packed(names)]
 
 
 def done_notifier(pool: Pool) -> Notifier:
@@ -117,10 +122,18 @@ async def notify(
 ) -> None:
     """Sends `payloads` over `conn`, which should not be in a transaction that changes much.
 
-    By default the payloads are queues, and the channel that of their workers.
+    By default the payloads are queues, and all workers hear them.
     """
+    await send(conn, [Notice(channel, payload) for payload in payloads])
+
+
+async def send(conn: psycopg.AsyncConnection, notices: Sequence[Notice]) -> None:
+    """Sends `notices`, as `notify` does."""
+    channels, payloads = [one.channel for one in notices], [one.payload for one in notices]
     await conn.execute(
-        "SELECT pg_notify(%s, p) FROM unnest(%s::text[]) p", (channel, list(payloads)), prepare=True
+        "SELECT pg_notify(n.channel, n.payload) FROM unnest(%s::text[], %s::text[]) AS n (channel, payload)",
+        (channels, payloads),
+        prepare=True,
     )
 
 

@@ -13,7 +13,6 @@ import msgspec
 import psycopg
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
@@ -34,8 +33,7 @@ async def take_in_announced(conn: psycopg.AsyncConnection, tasks: Sequence[NewTa
     """
     payload = msgspec.json.encode(tasks).decode()
     counts = Counter(task.queue_name for task in tasks)
-    payloads = ready_notices.packed(counts)
-    notices = msgspec.json.encode([{"channel": READY_CHANNEL, "payload": one} for one in payloads]).decode()
+    notices = msgspec.json.encode(ready_notices.packed(counts)).decode()
     refused, unheard, unflushed = await run_pipelined(
         conn,
         [_FLUSH_LATER, Statement("lapinq_enqueue", _ENQUEUE, (payload,))],

@@ -12,7 +12,8 @@ from lapinq_api.overload.database import Database
 from lapinq_api.state import MAX_PAGE_QUERIES, Connected, State
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.batching.waiting import ResultWaits
-from lapinq_core.db.channels import DONE_CHANNEL, READY_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
+from lapinq_core.db import ready_notices
+from lapinq_core.db.channels import DONE_CHANNEL, WAIT_CHANNEL, WATCH_CHANNEL
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier, joined
 from lapinq_core.people.keys import ACCESS_CHANNEL
@@ -42,7 +43,8 @@ async def connected(state: State, name: str = "lapinq-api") -> AsyncGenerator[as
             waiting = ResultWaits(database, interest.wake, state.stopping)
             listener.subscribe(DONE_CHANNEL, waiting.on_notify)
             changes = Changes()
-            listener.subscribe(READY_CHANNEL, changes.on_notify)
+            for channel in ready_notices.ALL_CHANNELS:
+                listener.subscribe(channel, changes.on_notify)
             keys = KeyCache(database, group)
             listener.subscribe(ACCESS_CHANNEL, keys.on_notify)
             access_changes = Changes()

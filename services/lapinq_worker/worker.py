@@ -26,6 +26,7 @@ from lapinq_core.upkeep.duty import DUTY_CHANNEL, Duty
 from lapinq_core.upkeep.maintenance import run_maintenance
 from lapinq_worker.blocked_loop.guard import make_guard
 from lapinq_worker.blocked_loop.handover import Handover
+from lapinq_worker.claiming.answering import channels_for
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.claiming.queue_settings import choice_of
 from lapinq_worker.drain import Draining
@@ -69,7 +70,7 @@ class Worker:
 
     Who announces what, and who hears it::
 
-        Listener     lapinq_ready              Fetcher.heard
+        Listener     lapinq_ready, …_ready_N   Fetcher.heard
                      lapinq_cancel             Canceller.heard ──▸ the pool that runs it
                      lapinq_wait               CompletionNotices.heard
                      lapinq_watch              LiveLogs.heard
@@ -199,6 +200,7 @@ class Worker:
         )
         self._listener = Listener(direct, "lapinq-worker listen")
         self._listener.subscribe(READY_CHANNEL, self._fetcher.heard)
+        self._listener.subscribe_varying(lambda: channels_for(self._membership.place), self._fetcher.heard)
         self._listener.subscribe(CANCEL_CHANNEL, self._canceller.heard)
         self._listener.subscribe(WAIT_CHANNEL, self._notices.heard)
         self._listener.subscribe(WATCH_CHANNEL, self._live_logs.heard)

@@ -10,7 +10,7 @@ import msgspec
 
 from lapinq._client.calling.answer import Answer
 from lapinq._client.calling.calls import Enqueue, EnqueueBatch
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS
+from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL, SOON_SECONDS, Notice
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.enqueue import read_task
 from lapinq_core.domain.requests.refusals import KEY_IN_PROGRESS, KEY_REUSED, ErrorBody, invalid_value
@@ -130,11 +130,6 @@ class Insertion:
 
     def _accepted(self, ids: Sequence[str | None]) -> Answer:
         return Answer(201, msgspec.json.encode({"task_ids": ids} if self._is_batch else _one(ids[0])))
-
-
-class Notice(msgspec.Struct, frozen=True):
-    channel: str
-    payload: str
 
 
 def announcement(notices: Iterable[Notice]) -> Statement:

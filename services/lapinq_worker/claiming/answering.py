@@ -1,23 +1,41 @@
 """Which workers answer a notice: as many as there is work for.
 
-Each notice reaches all workers. Those whose turn it is claim at once, one for each task. A few more claim a little
-later, each after a longer pause, in case that the first ones are busy or gone. The others don't claim: they would find
-nothing, and if everything goes wrong they find the task by polling.
+Each worker answers for a share of the ring of numbers that notices carry (`ready_notices`), and listens where these
+arrive. The worker in whose share a number lies claims at once. The one opposite claims a little later, in case that the
+first is busy or gone. The others don't claim: they would find nothing, and if everything goes wrong they find the task
+by polling.
 
-Workers take turns by their place in the fleet (`Place`), which each heartbeat tells them, so for some seconds two may
-believe to have the same. Then both answer, or none does at once.
+Shares follow from the workers' places in the fleet (`Place`), which each heartbeat tells them. So for some seconds two
+may believe to have the same, and both answer, or none does at once.
 """
 
-from lapinq_core.db.ready_notices import ReadyNotice
+from lapinq_core.db.ready_notices import ARCS, RING, ReadyNotice, channel_of, opposite
 from lapinq_core.fleet.workers import Place
 
-LATER_SECONDS = (0.01, 0.08)
-"""After which those claim that come next."""
+LATER_SECONDS = 0.02
+"""After which the worker opposite claims."""
 
 
 def pause_before_answer(notice: ReadyNotice, place: Place) -> float | None:
     """After how many seconds to claim; None: not at all."""
-    behind = (place.rank - notice.turn) % place.peers - notice.count
-    if behind < 0:
-        return 0.0
-    return LATER_SECONDS[behind] if behind < len(LATER_SECONDS) else None
+    if notice.count >= place.peers or _is_told(notice, place):
+        return 0.0 if notice.count else None
+    return LATER_SECONDS if notice.count <= 1 and opposite(notice.turn) in _share(place) else None
+
+
+def channels_for(place: Place) -> frozenset[str]:
+    """Where the notices arrive that a worker answers alone. Those for all workers have one channel."""
+    share, arc = _share(place), RING // ARCS
+    return frozenset(channel_of(turn) for turn in {*range(share.start, share.stop, arc), share.stop - 1})
+
+
+def _is_told(notice: ReadyNotice, place: Place) -> bool:
+    """Whether one of its numbers lies in the share: `count` of them, evenly spread from `turn` on."""
+    share, count = _share(place), max(1, notice.count)
+    ahead = (share.start - notice.turn) % RING
+    next_number = notice.turn + -(-ahead * count // RING) * RING // count
+    return next_number % RING in share
+
+
+def _share(place: Place) -> range:
+    return range(place.rank * RING // place.peers, (place.rank + 1) * RING // place.peers)

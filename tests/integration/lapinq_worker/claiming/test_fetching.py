@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lapinq_core.db.notifier import notify
+from lapinq_core.db.notifier import notify, send
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.ready_notices import packed
 from lapinq_core.tasks import worker_verbs
@@ -273,7 +273,7 @@ def test_it_scans_after_a_claim_only_if_the_notice_told_of_something_else(
                 await until(lambda: is_asleep(worker))
                 scans.clear()
                 task = await desk.hand_in(tasks.aadd, 1, 1)
-                await notify(desk.conn, packed({"default": told}))
+                await send(desk.conn, packed({"default": told}))
                 await desk.ended(task, timeout=5)
                 await until(lambda: is_asleep(worker))
                 assert bool(scans) is scanned

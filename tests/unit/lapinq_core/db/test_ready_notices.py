@@ -2,15 +2,19 @@
 
 import pytest
 
-from lapinq_core.db.ready_notices import ReadyNotice, packed, read
+from lapinq_core.db.channels import READY_CHANNEL
+from lapinq_core.db.ready_notices import ALL_CHANNELS, FEW_TASKS, ReadyNotice, packed, read
 
 
-def test_a_notice_tells_the_queue_and_how_many_tasks_it_got() -> None:
-    notices = [read(payload) for payload in packed({"mail": 3, "a queue, with spaces 7": 1})]
-    assert [(notice.queue, notice.count) for notice in notices] == [
-        ("mail", 3),
-        ("a queue, with spaces 7", 1),
-    ]
+def test_notices_tell_the_queue_and_how_many_tasks_it_got() -> None:
+    counts = {"mail": 3, "a queue, with spaces 7": 1, "bulk": FEW_TASKS + 1}
+    for queue, count in counts.items():
+        notices = packed({queue: count})
+        assert {one.channel for one in notices} <= ALL_CHANNELS
+        assert sum(read(one.payload).count for one in notices) == count
+        assert {read(one.payload).queue for one in notices} == {queue}
+    assert [one.channel for one in packed({"bulk": counts["bulk"]})] == [READY_CHANNEL]
+    assert len(packed(counts)) == sum(len(packed({queue: count})) for queue, count in counts.items())
 
 
 @pytest.mark.parametrize("payload", ["mail", "mail\n", "mail\nx 1", "mail\n1", "mail\n1 2 3"])

@@ -14,6 +14,7 @@ import pytest
 from lapinq import AsyncTaskQueue, TaskQueue
 from lapinq.errors import RequestRefused, ResultTimeout, ServerUnavailable
 from lapinq_core.db import ready_notices
+from tests.support.database import ready_channels
 from tests.support.database.postgres import private_database
 from tests.support.database.proxy import proxy
 from tests.support.drivers.urls import plain_url
@@ -75,12 +76,11 @@ def test_the_timeout_of_a_wait_names_a_queue_that_nobody_serves(queue: TaskQueue
 
 def test_workers_are_notified(url: str, queue: TaskQueue) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("LISTEN lapinq_ready")
+        conn.execute(ready_channels.LISTEN)
         queue.task(tasks.add).queue(1, 2)
         queue.batch_enqueue([queue.task(tasks.add).entry(1, 2)])
-        assert [ready_notices.read(one.payload).queue for one in conn.notifies(timeout=10, stop_after=2)] == [
-            queue.queue_name
-        ] * 2
+        heard = [ready_notices.read(one.payload) for one in conn.notifies(timeout=10, stop_after=4)]
+        assert [one.queue for one in heard if one.count] == [queue.queue_name] * 2
 
 
 def test_a_large_batch_is_stored_as_a_whole_or_not_at_all(url: str, queue: TaskQueue) -> None:

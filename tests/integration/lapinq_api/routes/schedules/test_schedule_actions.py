@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.schedules import firing
 from lapinq_core.schedules.schedules import SCHEDULES_CHANNEL
 from lapinq_core.schedules.ticks import Tick
 from tests.integration.lapinq_api.conftest import Serve
+from tests.support.database import ready_channels
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.http.schedules_over_http import create, pages, path
@@ -93,12 +93,12 @@ def test_a_run_makes_a_task_and_wakes_the_workers(
     api: httpx.Client, db: psycopg.Connection, name: str
 ) -> None:
     create(api, name, queue_name=name, args=[1], priority=4, metadata={"team": "ops"})
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         answer = api.post(path(name, "/run"))
         assert next(note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == name)
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
     assert answer.status_code == 201
     ran = answer.json()
     assert list(ran) == ["fire_at", "outcome", "task_id"]

@@ -10,13 +10,14 @@ import psycopg
 import pytest
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL, WATCH_CHANNEL
+from lapinq_core.db.channels import WATCH_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.actions import CANCEL_CHANNEL
 from lapinq_core.tasks.worker_verbs import Ended
 from lapinq_core.upkeep import maintenance_jobs
+from tests.support.database import ready_channels
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
@@ -186,7 +187,7 @@ def test_a_failed_task_waits_again_and_workers_are_woken(
 ) -> None:
     task_id = made[Status.FAILED]
     queue = api.get(f"/api/v1/tasks/{task_id}").json()["queue_name"]
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         response = api.post(f"/api/v1/tasks/{task_id.upper()}/requeue")
         assert (response.status_code, response.json()) == (200, {"id": task_id, "status": "pending"})
@@ -194,7 +195,7 @@ def test_a_failed_task_waits_again_and_workers_are_woken(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == queue
         )
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
     assert status(api, task_id) == "pending"
     again = api.post(f"/api/v1/tasks/{task_id}/requeue")
     assert again.status_code == 404

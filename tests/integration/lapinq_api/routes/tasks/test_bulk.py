@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.tasks.actions.test_bulk import fail
 from tests.integration.tasks.test_inspect import FIELDS
+from tests.support.database import ready_channels
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.http.people import PASSWORD, add_user, browser
@@ -210,7 +210,7 @@ def test_failed_tasks_wait_again_oldest_first_and_workers_are_woken(
 ) -> None:
     ids = on_connections(api_database, partial(fail, count=12, queue_name=queue))
     more = on_connections(api_database, partial(fail, count=3, error="other", queue_name=queue))
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         response = api.post(REQUEUE, params={"queue": queue, "error": "valueerror%no"})
         assert (response.status_code, response.json()) == (200, {"requeued": 12})
@@ -218,7 +218,7 @@ def test_failed_tasks_wait_again_oldest_first_and_workers_are_woken(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == queue
         )
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
     details = {"filters": {"queue": queue, "error": "valueerror%no"}, "requeued": 12}
     assert last_noted(db) == ("anonymous", "task.requeue_many", queue, details)
     assert [task["id"] for task in api.get(f"{TASKS}/failed", params={"queue": queue}).json()] == more[::-1]

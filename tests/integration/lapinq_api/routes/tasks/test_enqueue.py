@@ -12,11 +12,12 @@ from psycopg.rows import dict_row
 from lapinq_api.overload.database import Database
 from lapinq_core.batching.enqueue_batcher import EnqueueBatcher
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import DELAYED_CHANNEL, READY_CHANNEL
+from lapinq_core.db.channels import DELAYED_CHANNEL
 from lapinq_core.db.errors import ValueRefused
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.task import NewTask
+from tests.support.database import ready_channels
 
 Serve = Callable[..., httpx.Client]
 
@@ -263,16 +264,16 @@ def test_who_makes_delayed_tasks_ready_is_told_of_what_is_due_soon(
 
 
 def test_workers_are_woken_after_the_commit(api: httpx.Client, db: psycopg.Connection) -> None:
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         task_id = api.post("/api/v1/enqueue", json=_task(queue_name="wake me")).json()["task_id"]
         heard = next(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "wake me"
         )
-        assert heard.channel == READY_CHANNEL
+        assert heard.channel in ready_notices.ALL_CHANNELS
         assert _row(db, task_id)["queue_name"] == "wake me"
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
 
 
 def test_only_allowed_modules_are_taken(serve: Serve) -> None:

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.state import Status
+from tests.support.database import ready_channels
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim
 
@@ -53,14 +53,14 @@ def test_a_paused_queue_starts_nothing_until_it_is_resumed_and_workers_are_woken
     # to pause it again changes nothing
     assert told(api.post(path("mail", "/pause"), json={"reason": "really"})) == paused
 
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         resumed = api.post(path("mail", "/resume"))
         assert next(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "mail"
         )
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
     assert told(resumed) == {**paused, "paused_at": None, "paused_by": None, "pause_reason": None}
     assert told(api.post(path("mail", "/resume"))) == told(resumed)
     assert claimed(api_database, "mail") == 1
@@ -91,7 +91,7 @@ def test_one_queue_is_counted_as_the_list_does_and_the_list_has_its_published_fi
 
 def test_a_queue_is_limited_until_the_limit_is_removed(api: httpx.Client, api_database: str) -> None:
     with psycopg.connect(api_database, autocommit=True) as db:
-        db.execute(f"LISTEN {READY_CHANNEL}")
+        db.execute(ready_channels.LISTEN)
         limited = api.patch(path("narrow"), json={"max_running": 2})
         assert next(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == "narrow"

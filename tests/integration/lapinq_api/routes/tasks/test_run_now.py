@@ -4,10 +4,10 @@ import httpx
 import psycopg
 
 from lapinq_core.db import ready_notices
-from lapinq_core.db.channels import READY_CHANNEL
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.state import Status
 from tests.integration.lapinq_api.routes.tasks.test_actions import NIL, UNKNOWN, assert_untouched
+from tests.support.database import ready_channels
 from tests.support.database.invariants import check_invariants
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim
@@ -22,7 +22,7 @@ def test_a_task_that_waits_for_its_time_is_run_now_and_workers_are_woken(
     api: httpx.Client, db: psycopg.Connection, queue: str, api_database: str
 ) -> None:
     task_id = later(api, queue)
-    db.execute(f"LISTEN {READY_CHANNEL}")
+    db.execute(ready_channels.LISTEN)
     try:
         response = api.post(f"/api/v1/tasks/{task_id.upper()}/run")
         assert (response.status_code, response.json()) == (200, {"id": task_id, "status": "pending"})
@@ -30,7 +30,7 @@ def test_a_task_that_waits_for_its_time_is_run_now_and_workers_are_woken(
             note for note in db.notifies(timeout=5) if ready_notices.read(note.payload).queue == queue
         )
     finally:
-        db.execute(f"UNLISTEN {READY_CHANNEL}")
+        db.execute("UNLISTEN *")
 
     async def take(conn: Conn) -> list[Claim]:
         return await claim(conn, await add_worker(conn), queue=queue)

@@ -25,8 +25,9 @@ from tests.bench.run.facts import machine_facts
 from tests.bench.run.figures import Case, Reading, summed_up
 from tests.bench.run.plan import Plan, plan_of, plan_options
 from tests.bench.run.processes import BenchError
+from tests.bench.run.progress import say
 from tests.bench.run.ratios import ratios
-from tests.bench.run.report import Report, as_text, load, save
+from tests.bench.run.report import Report, as_text, joined, load, save
 from tests.bench.run.server import commit_milliseconds, own_server, settings_of
 
 _CASES: dict[str, Callable[[Sequence[Contender], Lapinq, Plan], list[Case]]] = {
@@ -55,7 +56,9 @@ _UNLESS_ASKED = {"delayed", "held", "full"}
 @click.option(
     "--render",
     type=click.Path(path_type=Path, exists=True),
-    help="Measure nothing: write docs/benchmarks.md and its charts from the results in this file.",
+    multiple=True,
+    help="Measure nothing: write docs/benchmarks.md and its charts from the results in this file. Repeat it to add"
+    " other measurements.",
 )
 @click.option(
     "--database-url", help="Server to use, as it is, by a superuser; by default a new one is started."
@@ -68,14 +71,17 @@ def main(
     only: str | None,
     beside: str | None,
     path: Path | None,
-    render: Path | None,
+    render: tuple[Path, ...],
     database_url: str | None,
     pg_bin: Path | None,
     **given: object,
 ) -> None:
-    """Measures drains, of other loads and beside burdens too, start latency, also of delayed tasks, and enqueueing."""
+    """Measures drains, of other loads and beside burdens too, start latency, also of delayed tasks, and enqueueing.
+
+    `held` takes nine minutes a run; `full` seven, and half a minute for each million tasks of --backlog and --finished.
+    """
     if render:
-        click.echo("\n".join(map(str, page.write(load(render)))))
+        click.echo("\n".join(map(str, page.write(joined(*map(load, render))))))
         return
     signal.signal(signal.SIGTERM, _terminated)
     wanted = only.split(",") if only else [name for name in _CASES if name not in _UNLESS_ASKED]
@@ -95,7 +101,7 @@ def main(
                 contenders += stack.enter_context(PEERS[name](Place(url, processes, plan.redis_fsync)))
             except BenchError as error:
                 failures[name] = str(error)
-                _say(f"{name}: {error}")
+                say(f"{name}: {error}")
         commit_ms = commit_milliseconds(url)
         readings: list[Reading] = []
         for name in wanted:
@@ -132,19 +138,15 @@ def _measure(cases: Sequence[Case], runs: int, readings: list[Reading], failures
                 found = case.run()
             except BenchError as error:
                 failures[name] = str(error)
-                _say(f"run {run} of {runs}: {name}: {error}")
+                say(f"run {run} of {runs}: {name}: {error}")
                 continue
             readings += found
             values = ", ".join(f"{one.value:,.2f} {one.metric.unit}" for one in found)
-            _say(f"run {run} of {runs}: {name}: {values} ({time.monotonic() - started:.0f} s)")
+            say(f"run {run} of {runs}: {name}: {values} ({time.monotonic() - started:.0f} s)")
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(143)  # which leaves every block, and with it ends every child
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

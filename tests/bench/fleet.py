@@ -6,7 +6,6 @@ lets delayed ones fall due, and prints a table of each fleet. A worker takes abo
 """
 
 import asyncio
-import os
 import re
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from lapinq_core.domain.ids import new_ids
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks import enqueueing
 from tests.bench.contenders import lapinq_tasks, marks
+from tests.bench.run import processor_time
 from tests.bench.run.figures import percentile
 from tests.bench.run.processes import ROOT, BenchError, child, environment
 from tests.bench.run.server import own_server
@@ -42,7 +42,6 @@ SETTLE_SECONDS = 8.0
 ARRIVE_SECONDS = 30.0
 BATCH = 1_000
 VERBS_SHOWN = 8
-_TICKS = os.sysconf("SC_CLK_TCK")
 _UNENDED = """
 SELECT count(*)
   FROM ((SELECT FROM lapinq_ready LIMIT 1) UNION ALL (SELECT FROM lapinq_running LIMIT 1)) AS unended
@@ -84,7 +83,7 @@ class Fleet:
             conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             row = conn.execute("SELECT pg_backend_pid()").fetchone()
             assert row is not None
-            self._postmaster = _parent(row[0])
+            self._postmaster = processor_time.parent(row[0])
 
     def idle(self, seconds: float) -> Phase:
         before = self._sample()
@@ -141,17 +140,10 @@ class Fleet:
         return self._database_seconds(), self._worker_seconds(), wal, disk
 
     def _database_seconds(self) -> float:
-        # Again if a backend ended meanwhile: its time has moved from the one to the other.
-        total = 0.0
-        for _ in range(10):
-            ended = _seconds(self._postmaster, reaped=True)
-            total = ended + sum(map(_seconds, _children(self._postmaster)))
-            if _seconds(self._postmaster, reaped=True) == ended:
-                break
-        return total
+        return processor_time.family_seconds(self._postmaster)
 
     def _worker_seconds(self) -> float:
-        return sum(_seconds(pid, reaped=True) for pid in self._pids)
+        return sum(processor_time.seconds(pid, reaped=True) for pid in self._pids)
 
     def _phase(self, name: str, before: Sample, count: int) -> Phase:
         after = self._sample()
@@ -349,35 +341,6 @@ def _verbs() -> dict[str, str]:
 def _shape(query: str) -> str:
     bare = re.sub(r"--[^\n]*|%\(\w+\)s|\$\d+|'[^']*'|\b\d+(\.\d+)?\b", "?", query)
     return " ".join(bare.split())[:300]
-
-
-def _stat(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def _parent(pid: int) -> int:
-    return int(_stat(pid)[1])
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if _parent(int(entry.name)) == pid:
-                    found.append(int(entry.name))
-            except OSError:
-                continue  # it has ended
-    return found
-
-
-def _seconds(pid: int, *, reaped: bool = False) -> float:
-    """Of processor time; with that of its ended children if `reaped`."""
-    try:
-        times = _stat(pid)[11 : 15 if reaped else 13]
-    except OSError:
-        return 0.0
-    return sum(map(int, times)) / _TICKS
 
 
 if __name__ == "__main__":

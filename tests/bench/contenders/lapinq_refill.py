@@ -1,6 +1,7 @@
 """Tasks stored by the database itself: many at once, and a queue that is kept filled while a worker drains it."""
 
 import threading
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,10 +10,15 @@ import psycopg
 
 from tests.bench.contenders.postgres_store import number
 from tests.bench.run.processes import BenchError
+from tests.bench.run.progress import say
 
 CHUNK = 100_000
+CONNECTIONS = 4
+"""That fill a database at the same time: more than small servers have cores, for they also wait for its disk."""
 REFILL = 20_000
 """Tasks stored at once while a worker drains the queue."""
+SHOWN = 1_000_000
+"""Tasks between two lines on how far the filling is."""
 AHEAD = 3 * REFILL
 """Below so many waiting tasks the queue is refilled."""
 _LOOK_SECONDS = 0.05
@@ -54,47 +60,67 @@ SELECT id, 1, true, 'completed', 'null', 0.0001, lapinq_now(), lapinq_now(), gen
 
 def add_waiting(conn: psycopg.Connection, queue: str, count: int) -> None:
     """Lets `count` more tasks wait in `queue`; nobody is notified."""
-    _in_chunks(conn, _WAITING, queue, count)
+    _add(conn, _WAITING, queue, count)
 
 
-def add_finished(conn: psycopg.Connection, queue: str, count: int) -> None:
-    """Stores `count` tasks of `queue` that have completed."""
-    _in_chunks(conn, _FINISHED, queue, count)
+def add_many_waiting(database: str, queue: str, count: int) -> None:
+    """The same over several connections, and tells how far it is."""
+    _add_many(database, _WAITING, queue, count, "waiting")
 
 
-def _in_chunks(conn: psycopg.Connection, statement: str, queue: str, count: int) -> None:
+def add_many_finished(database: str, queue: str, count: int) -> None:
+    """Stores `count` tasks of `queue` that have completed, over several connections, and tells how far it is."""
+    _add_many(database, _FINISHED, queue, count, "finished")
+
+
+def _add(conn: psycopg.Connection, statement: str, queue: str, count: int) -> None:
     for done in range(0, count, CHUNK):
         conn.execute(statement.encode(), {"queue": queue, "count": min(CHUNK, count - done)})
 
 
+def _add_many(database: str, statement: str, queue: str, count: int, what: str) -> None:
+    began = time.monotonic()
+
+    def add(share: int) -> None:
+        # Nothing is measured yet, so no commit needs to wait for the disk.
+        with psycopg.connect(database, autocommit=True, options="-c synchronous_commit=off") as conn:
+            _add(conn, statement, queue, share)
+
+    with ThreadPoolExecutor(CONNECTIONS) as executor:
+        for start in range(0, count, SHOWN):
+            now = min(SHOWN, count - start)
+            shares = [now // CONNECTIONS + (place < now % CONNECTIONS) for place in range(CONNECTIONS)]
+            list(executor.map(add, shares))
+            say(f"stored {start + now:,} of {count:,} {what} tasks ({time.monotonic() - began:.0f} s)")
+
+
 @contextmanager
-def kept_filled(database: str, queue: str, waiting: int) -> Generator[None]:
+def kept_filled(database: str, queue: str, waiting: int) -> Generator[int]:
     """Refills `queue`, the only one, in which `waiting` tasks wait, so that at least as many keep waiting.
 
-    Raises `BenchError` at the end if the worker was faster than that.
+    Gives the process id of the backend that does. Raises `BenchError` at the end if the worker was faster than that.
     """
     over = threading.Event()
-    with ThreadPoolExecutor(1) as executor:
-        lowest = executor.submit(_refill, database, queue, waiting, over)
+    with psycopg.connect(database, autocommit=True) as conn, ThreadPoolExecutor(1) as executor:
+        lowest = executor.submit(_refill, conn, queue, waiting, over)
         try:
-            yield
+            yield conn.info.backend_pid
         finally:
             over.set()
         if lowest.result() <= waiting - AHEAD:
             raise BenchError("the queue ran dry: tasks were not stored as fast as the worker ended them")
 
 
-def _refill(database: str, queue: str, waiting: int, over: threading.Event) -> int:
+def _refill(conn: psycopg.Connection, queue: str, waiting: int, over: threading.Event) -> int:
     """The lowest number of waiting tasks seen."""
     stored, lowest = waiting, waiting
-    with psycopg.connect(database, autocommit=True) as conn:
-        while not over.is_set():
-            # The sequence of claims tells how many were taken without reading a table.
-            left = stored - int(number(conn, "SELECT last_value FROM lapinq_claim_seq"))
-            lowest = min(lowest, left)
-            if left < waiting:
-                add_waiting(conn, queue, REFILL)
-                stored += REFILL
-            else:
-                over.wait(_LOOK_SECONDS)
+    while not over.is_set():
+        # The sequence of claims tells how many were taken without reading a table.
+        left = stored - int(number(conn, "SELECT last_value FROM lapinq_claim_seq"))
+        lowest = min(lowest, left)
+        if left < waiting:
+            add_waiting(conn, queue, REFILL)
+            stored += REFILL
+        else:
+            over.wait(_LOOK_SECONDS)
     return lowest

@@ -1,15 +1,15 @@
 """Whether a drain keeps its rate: beside a held snapshot, a standby that holds back vacuum, and very full tables.
 
-A worker drains a queue that the database refills, for `--held-seconds`. The rate of each fifth of that time is compared
-with the rate of the same run without the burden. Deleted rows stay as long as a transaction may still see them, so what
-a statement walks grows all the time, and shows in the last fifths.
+Each burdened run follows an undisturbed one, and each fifth of it is compared with the same fifth of that. Deleted rows
+stay as long as a transaction may still see them, so what a statement walks grows all the time, and shows in the last
+fifths.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -18,16 +18,17 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.bench.contenders.contender import Contender
 from tests.bench.contenders.lapinq_contender import Lapinq
-from tests.bench.contenders.lapinq_refill import AHEAD, add_finished, add_waiting, kept_filled
+from tests.bench.contenders.lapinq_refill import AHEAD, add_many_finished, add_many_waiting, kept_filled
 from tests.bench.contenders.postgres_store import number
+from tests.bench.measurements.steady import Fifth, Meter, fifths
 from tests.bench.run.figures import Case, Metric, Reading
 from tests.bench.run.plan import Plan
-from tests.bench.run.processes import BenchError, Child
+from tests.bench.run.processes import BenchError
+from tests.bench.run.progress import say
 from tests.bench.run.standby import standby
+from tests.bench.run.steady_table import DATABASE_TIME, SAME_UNDISTURBED, SLOWEST, TITLE, WORKER_TIME
 
 QUEUE = "default"
-FIFTHS = 5
-WARM_UP_SECONDS = 3.0
 FEEDBACK_SECONDS = 30.0
 
 
@@ -54,7 +55,7 @@ def held_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> l
 def full_cases(contenders: Sequence[Contender], lapinq: Lapinq, plan: Plan) -> list[Case]:
     """Of lapinq alone: many tasks waiting in the queue itself, and many finished ones."""
     del contenders
-    alone = _Steady(lapinq, plan, "nothing else")
+    alone = _Steady(lapinq, plan, "empty tables")
     return [
         alone.case(),
         _Steady(
@@ -83,69 +84,76 @@ class _Steady:
     ) -> None:
         self._lapinq = lapinq
         self._plan = plan
-        self._title = f"steady drain, {burden}"
+        self._title = f"{TITLE}, {burden}"
         self._waiting = waiting
         self._finished = finished
         self._has_standby = has_standby
         self._hold = hold
         self._undisturbed = undisturbed
-        self.rate = 0.0
-        """Of the last run, all of it."""
+        self.fifths: list[Fifth] = []
+        """Of the last run."""
 
     def case(self) -> Case:
         return Case(self._title, self._lapinq.about.name, self._run)
 
     def _run(self) -> list[Reading]:
+        say(f"{self._title}:")
         with ExitStack() as stack:
+            _make_log_files(self._lapinq.server_url)
             standby_url = stack.enter_context(standby(self._lapinq.server_url)) if self._has_standby else ""
             database = stack.enter_context(self._lapinq.fresh_database())
             conn = stack.enter_context(psycopg.connect(database, autocommit=True))
-            add_finished(conn, QUEUE, self._finished)
-            add_waiting(conn, QUEUE, self._waiting + AHEAD)
+            add_many_finished(database, QUEUE, self._finished)
+            add_many_waiting(database, QUEUE, self._waiting + AHEAD)
             conn.execute("VACUUM (ANALYZE)")
             conn.execute("CHECKPOINT")
             stack.enter_context(self._hold(database, standby_url))
-            stack.enter_context(kept_filled(database, QUEUE, self._waiting + AHEAD))
+            filler = stack.enter_context(kept_filled(database, QUEUE, self._waiting + AHEAD))
             marked = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             worker = stack.enter_context(self._lapinq.worker(database, "coroutines", marked))
-            rates = list(_rates(partial(_completed, conn), worker, self._plan))
-        self.rate = sum(rates) / FIFTHS
-        readings = [
-            self._reading(f"fifth {fifth}", "tasks/s", rate) for fifth, rate in enumerate(rates, start=1)
-        ]
-        if self._undisturbed:
-            if not self._undisturbed.rate:
-                raise BenchError("there is no undisturbed rate to compare with")
-            share = min(rates) / self._undisturbed.rate
-            readings.append(self._reading("slowest fifth beside the undisturbed rate", "ratio", share))
-        return readings
+            self.fifths = fifths(Meter(conn, filler, worker), worker, self._plan)
+        return [*self._own(), *(self._beside(self._undisturbed.fifths) if self._undisturbed else [])]
+
+    def _own(self) -> Generator[Reading]:
+        for place, fifth in enumerate(self.fifths, start=1):
+            yield self._reading(f"fifth {place}", "tasks/s", fifth.rate)
+            if fifth.database is not None:
+                yield self._reading(f"fifth {place}, {DATABASE_TIME}", "µs", fifth.database)
+            yield self._reading(f"fifth {place}, {WORKER_TIME}", "µs", fifth.worker)
+
+    def _beside(self, undisturbed: Sequence[Fifth]) -> Generator[Reading]:
+        """The fifth that is slowest beside the same fifth of the undisturbed run, and that one.
+
+        What comes with time (checkpoints, growing tables) then comes in both.
+        """
+        if not undisturbed:
+            raise BenchError("there is no undisturbed run to compare with")
+        pairs = zip(self.fifths, undisturbed, strict=True)
+        slowest, beside = min(pairs, key=lambda pair: pair[0].rate / pair[1].rate)
+        yield self._reading(SLOWEST, "tasks/s", slowest.rate)
+        yield self._reading(SAME_UNDISTURBED, "tasks/s", beside.rate)
 
     def _reading(self, what: str, unit: str, value: float) -> Reading:
-        return Reading(Metric(f"{self._title}, {what}", unit, "more"), self._lapinq.about.name, value)
+        return Reading(
+            Metric(f"{self._title}, {what}", unit, "less" if unit == "µs" else "more"),
+            self._lapinq.about.name,
+            value,
+        )
 
 
-def _rates(completed: Callable[[], float], worker: Child, plan: Plan) -> Generator[float]:
-    """Tasks a second in each fifth, once the worker has warmed up."""
-    at_start = completed()
-    give_up = time.monotonic() + plan.limit
-    while completed() == at_start:
-        worker.check_alive()
-        if time.monotonic() > give_up:
-            raise BenchError("no task ended")
-        time.sleep(0.1)
-    time.sleep(WARM_UP_SECONDS)
-    began = time.monotonic()
-    before, ended_before = began, completed()
-    for fifth in range(1, FIFTHS + 1):
-        time.sleep(max(0.0, began + fifth * plan.held_seconds / FIFTHS - time.monotonic()))
-        worker.check_alive()
-        now, ended = time.monotonic(), completed()
-        yield (ended - ended_before) / (now - before)
-        before, ended_before = now, ended
+@cache
+def _make_log_files(server_url: str) -> None:
+    """Lets the server have as many files of write-ahead log as it ever keeps.
 
-
-def _completed(conn: psycopg.Connection) -> float:
-    return number(conn, "SELECT sum(completed)::float8 FROM lapinq_counts")
+    The first of several runs would otherwise create them, which takes longer than to write over old ones.
+    """
+    say("making files of write-ahead log")
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        for _ in range(
+            int(number(conn, "SELECT setting::float8 FROM pg_settings WHERE name = 'max_wal_size'"))
+        ):
+            conn.execute("SELECT pg_logical_emit_message(false, 'lapinq-bench', repeat('x', 1 << 20))")
+        conn.execute("CHECKPOINT")
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from tests.bench.run.figures import Figure
+from tests.bench.run.figures import Figure, number
 from tests.bench.run.ratios import OURS, by_metric
-from tests.bench.run.report import Report, number
+from tests.bench.run.report import Report
 
 CHARTS: dict[str, tuple[str, ...]] = {
     "drain": ("drain, one process", "drain, two processes"),

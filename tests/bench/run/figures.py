@@ -64,3 +64,8 @@ def percentile(values: Sequence[float], share: float) -> float:
     ordered = sorted(values)
     rank = -(-share * len(ordered) // 1)  # rounded up
     return ordered[max(0, int(rank) - 1)]
+
+
+def number(value: float) -> str:
+    """As many digits as tell something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.bench.run import steady_table
 from tests.bench.run.bars import Verdict, verdicts
 from tests.bench.run.charts import charts
-from tests.bench.run.figures import Figure, Metric
+from tests.bench.run.figures import Figure, Metric, number
 from tests.bench.run.processes import ROOT
 from tests.bench.run.ratios import OURS, Ratio, by_metric
-from tests.bench.run.report import Report, number, spread
+from tests.bench.run.report import Report, spread
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 CHARTS = ROOT / "docs" / "images" / "benchmarks"
@@ -49,6 +50,10 @@ def _machine(report: Report) -> list[str]:
         facts.append(f"Redis {report.redis['version']}, `appendfsync {report.plan.redis_fsync}`;")
     runs = report.plan.runs
     facts.append("one run." if runs == 1 else f"median of {runs} runs (lowest–highest).")
+    facts += [
+        f"The steady drains are from a run of their own, of {other.at:%Y-%m-%d}; runs: {other.plan.runs}."
+        for other in report.added
+    ]
     return [" ".join(facts)]
 
 
@@ -70,7 +75,8 @@ def _figures(report: Report) -> list[str]:
     ratios = {(one.metric.name, one.contender): one for one in report.ratios}
     briefs = {one.name: one.brief for one in report.contenders}
     rows: list[tuple[str, ...]] = []
-    for metric, sides in by_metric(report.figures).items():
+    shown = [figure for figure in report.figures if not steady_table.is_steady(figure)]
+    for metric, sides in by_metric(shown).items():
         for contender, figure in sides.items():
             ratio = ratios.get((metric.name, contender))
             name = metric.name if contender == next(iter(sides)) else ""
@@ -79,6 +85,11 @@ def _figures(report: Report) -> list[str]:
     return _table(
         ("figure", "contender", "median (lowest–highest)", "lapinq / it", "a crash, the history"), rows
     )
+
+
+def _steady(report: Report) -> list[str]:
+    rows = steady_table.rows(report.figures)
+    return _table(steady_table.HEAD, rows) if rows else ["Not measured."]
 
 
 def _contenders(report: Report) -> list[str]:
@@ -144,6 +155,7 @@ _PARTS: dict[str, Callable[[Report], list[str]]] = {
     "charts": _charts,
     "wins": _wins,
     "figures": _figures,
+    "steady": _steady,
     "contenders": _contenders,
     "failures": _failures,
 }

@@ -7,14 +7,18 @@ from pathlib import Path
 import msgspec
 
 from tests.bench.contenders.contender import About
-from tests.bench.run.figures import Figure
+from tests.bench.run import steady_table
+from tests.bench.run.figures import Figure, number
 from tests.bench.run.plan import Plan
 from tests.bench.run.processes import ROOT
 from tests.bench.run.ratios import Ratio, by_metric
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run. `failures` names what could not be measured, with the error."""
+    """All of a run. `failures` names what could not be measured, with the error.
+
+    `added` are runs of other measurements whose figures this one takes along (`joined`).
+    """
 
     at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
     plan: Plan
@@ -26,6 +30,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     figures: list[Figure]
     ratios: list[Ratio]
     failures: dict[str, str]
+    added: list["Report"] = []
+
+
+def joined(report: Report, *others: Report) -> Report:
+    """`report` with the figures and failures of runs of other measurements."""
+    figures = list(report.figures)
+    failures = dict(report.failures)
+    for other in others:
+        known = {figure.metric for figure in figures}
+        figures += [figure for figure in other.figures if figure.metric not in known]
+        failures |= other.failures
+    return msgspec.structs.replace(report, figures=figures, failures=failures, added=list(others))
 
 
 def save(report: Report, path: Path | None) -> Path:
@@ -55,6 +71,8 @@ def as_text(report: Report) -> str:
         if given
     ]
     lines += [f"one small commit: {report.commit_ms:.2f} ms", "", *_table(report)]
+    if steady := steady_table.rows(report.figures):
+        lines += ["", f"{steady_table.TITLE}, medians", *_aligned([steady_table.HEAD, *steady])]
     lines += [f"FAILED {title}: {_short(error)}" for title, error in report.failures.items()]
     return "\n".join(lines)
 
@@ -67,15 +85,11 @@ def spread(figure: Figure | Ratio) -> str:
     return f"{text} ({number(figure.lowest)}–{number(figure.highest)})"
 
 
-def number(value: float) -> str:
-    """As many digits as tell something."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
 def _table(report: Report) -> list[str]:
     ratios = {(one.metric.name, one.contender): one for one in report.ratios}
     rows = [("median (lowest–highest)", "", "contender", "figure", "lapinq / it")]
-    for metric, sides in by_metric(report.figures).items():
+    shown = [figure for figure in report.figures if not steady_table.is_steady(figure)]
+    for metric, sides in by_metric(shown).items():
         for contender, figure in sides.items():
             ratio = ratios.get((metric.name, contender))
             name, unit = (metric.name, metric.unit) if contender == next(iter(sides)) else ("", "")

@@ -3,7 +3,7 @@ from tests.bench.run.charts import charts
 from tests.bench.run.figures import Metric
 from tests.bench.run.page import CHARTS, rendered
 from tests.bench.run.page import PAGE as PAGE_FILE
-from tests.bench.run.report import load
+from tests.bench.run.report import joined, load
 from tests.unit.bench.reports import DRAIN, LATENCY, readings, report
 
 PAGE = """By hand.
@@ -42,8 +42,10 @@ def shown_metrics() -> list[str]:
     return [name for shown in CHARTED.values() for name in shown]
 
 
-def test_the_page_and_its_charts_are_those_of_the_run_beside_them() -> None:
-    run = load(PAGE_FILE.with_name("benchmarks.json"))
+def test_the_page_and_its_charts_are_those_of_the_runs_beside_them() -> None:
+    run = joined(
+        *map(load, sorted(PAGE_FILE.parent.glob("benchmarks*.json"), key=lambda path: len(path.name)))
+    )
     assert rendered(PAGE_FILE.read_text(), run) == PAGE_FILE.read_text()
     for name, svg in charts(run).items():
         assert (CHARTS / f"{name}.svg").read_text() == svg

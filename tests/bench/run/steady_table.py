@@ -1,0 +1,46 @@
+"""The table of the steady drains: a line a burden, with the rate and the database's time a task by fifths."""
+
+from collections.abc import Sequence
+
+from tests.bench.run.figures import Figure
+
+TITLE = "steady drain"
+DATABASE_TIME = "processor time of the database per task"
+WORKER_TIME = "processor time of the worker per task"
+SLOWEST = "slowest fifth"
+SAME_UNDISTURBED = "the same fifth undisturbed"
+
+HEAD = (
+    "beside",
+    "tasks/s by fifths, thousands",
+    "database, µs a task",
+    "worker, µs a task",
+    "slowest fifth / the same one undisturbed",
+)
+
+
+def is_steady(figure: Figure) -> bool:
+    return figure.metric.name.startswith(f"{TITLE}, ")
+
+
+def rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """One for each burden, in the order they come. Each figure is the median of its runs."""
+    medians = {figure.metric.name: figure.median for figure in figures if is_steady(figure)}
+    first = ", fifth 1"
+    burdens = [name.removesuffix(first) for name in medians if name.endswith(first)]
+    return [_row(burden, medians) for burden in burdens]
+
+
+def _row(burden: str, medians: dict[str, float]) -> tuple[str, ...]:
+    def by_fifths(suffix: str, scale: float = 1.0) -> str:
+        names = [f"{burden}, fifth {fifth}{suffix}" for fifth in range(1, 6)]
+        return ", ".join(f"{medians[name] / scale:.1f}" for name in names if name in medians)
+
+    slowest, beside = (medians.get(f"{burden}, {which}") for which in (SLOWEST, SAME_UNDISTURBED))
+    return (
+        burden.removeprefix(f"{TITLE}, "),
+        by_fifths("", 1000.0),
+        by_fifths(f", {DATABASE_TIME}"),
+        by_fifths(f", {WORKER_TIME}"),
+        f"{slowest / beside:.2f}" if slowest and beside else "",
+    )

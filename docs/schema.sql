@@ -223,6 +223,44 @@ BEGIN
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION lapinq_lock_week(week text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    tasks text := 'lapinq_tasks_' || week;
+    attempts text := 'lapinq_attempts_' || week;
+    changes text := 'lapinq_changes_' || week;
+    part text;
+    number bigint;
+BEGIN
+    EXECUTE format('LOCK TABLE %I, %I IN SHARE ROW EXCLUSIVE MODE', tasks, attempts);
+    IF (SELECT count(*) < 2
+          FROM pg_trigger
+         WHERE tgrelid IN (tasks::regclass, attempts::regclass) AND tgname = 'lapinq_changed') THEN
+        EXECUTE format('CREATE SEQUENCE IF NOT EXISTS %I OWNED BY %I.id', changes, tasks);
+        FOREACH part IN ARRAY ARRAY[tasks, attempts] LOOP
+            EXECUTE format('CREATE OR REPLACE TRIGGER lapinq_changed AFTER INSERT OR UPDATE OR DELETE ON %I'
+                           ' FOR EACH ROW EXECUTE FUNCTION lapinq_note_change()', part);
+        END LOOP;
+    END IF;
+    EXECUTE format('SELECT last_value + is_called::integer FROM %I', changes) INTO number;
+    RETURN number;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION lapinq_note_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    PERFORM nextval(format('%I.%I', TG_TABLE_SCHEMA, 'lapinq_changes_' || right(TG_TABLE_NAME, 8))::regclass);
+    RETURN NULL;
+END
+$function$;
+
 CREATE OR REPLACE FUNCTION lapinq_now()
  RETURNS timestamp with time zone
  LANGUAGE sql

@@ -1,6 +1,6 @@
 """The maintenance loops. Every worker, scheduler and server runs them, and the one on duty (`duty`) does the work.
 
-The others do each job rarely, should the one on duty be unable to.
+The others do each job rarely, should the one on duty be unable to. Deleting is for those processes that are told to.
 """
 
 import asyncio
@@ -74,11 +74,12 @@ async def run_maintenance(
                 wake: asyncio.Event | None = None,
                 floor: float = 0.0,
                 rest: float = REST_FACTOR,
+                is_shared: bool = True,
             ) -> None:
                 group.create_task(
                     run_every(
                         name,
-                        _when_on_duty(duty, living, job, interval),
+                        _when_on_duty(duty, living, job, interval) if is_shared else job,
                         interval=interval,
                         stop=stop,
                         expected=is_away,
@@ -120,10 +121,22 @@ async def run_maintenance(
             start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
             start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
             start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
+            # Deleting is for the processes that are told to, on duty or not.
             if cleanup_interval:
-                start("clean up", lambda: _until_short(pool, maintenance_jobs.cleanup), cleanup_interval)
+                start(
+                    "clean up",
+                    lambda: _until_short(pool, maintenance_jobs.cleanup),
+                    cleanup_interval,
+                    is_shared=False,
+                )
             if keep != FOR_EVER:
-                start("retain", RetentionRounds(pool, keep).turn, ROUND_INTERVAL_SECONDS)
+                start(
+                    "retain",
+                    RetentionRounds(pool, keep).turn,
+                    ROUND_INTERVAL_SECONDS,
+                    rest=0.0,  # it paces itself, too
+                    is_shared=False,
+                )
     finally:
         times.end()
         await duty.end(pool)

@@ -1,10 +1,11 @@
 """Deletes what retention no longer keeps, in rounds: whole weeks, then each status, then the audit log.
 
-A pass is one step of a round; the next one starts where it ended. A round visits every ended task older than its limit,
-also those of other statuses that are kept longer, so its cost grows with their number. The pause after a round is a
-minute, or twenty times the database time of the round if that is longer. So a round over millions of failed tasks that
-are kept forever takes at most a twentieth of one connection's time. Any number of processes may do this: each makes
-its own rounds, and of two that meet at a task one deletes it.
+A pass is one step of a round; the next one starts where it ended, after a pause of nine times as long, so that passes
+take a tenth of one connection's time. A round visits every ended task older than its limit, also those of other
+statuses that are kept longer, so its cost grows with their number. The pause after a round is a minute, or twenty times
+the database time of the round if that is longer. So a round over millions of failed tasks that are kept forever takes
+at most a twentieth of one connection's time. Any number of processes may do this: each makes its own rounds, and of two
+that meet at a task one deletes it.
 """
 
 import time
@@ -15,11 +16,14 @@ from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.people import audit
-from lapinq_core.upkeep import retention
+from lapinq_core.upkeep import retention, weeks
 
 ROUND_INTERVAL_SECONDS = 60.0
 COST_FACTOR = 20.0
+PASS_FACTOR = 9.0
 STOPPED_SECONDS = 1.0
+DROP_TRIES = 10
+"""How often the drop of a counted week waits for the tables before the round goes on."""
 
 _Place = str | None
 """Where in its part of the round a pass starts, None for the beginning; as a result, None for the end."""
@@ -42,9 +46,11 @@ class RetentionRounds:
         self._size = retention.BATCH
         self._has_stopped = False
         self._round_seconds = 0.0
+        self._week: weeks.WeekCount | None = None
+        self._tries = 0
 
     async def turn(self) -> float:
-        """One pass. Returns the pause after it: within a round, as long as the pass took."""
+        """One pass. Returns the pause after it: within a round, `PASS_FACTOR` times as long as the pass took."""
         self._has_stopped = False
         async with self._pool.connection() as conn:
             began = time.monotonic()
@@ -54,20 +60,31 @@ class RetentionRounds:
         if self._has_stopped:
             return STOPPED_SECONDS
         if self._place is not None:
-            return took
+            return PASS_FACTOR * took
         self._part = (self._part + 1) % len(self._parts)
         if self._part:
-            return took
+            return PASS_FACTOR * took
         round_seconds, self._round_seconds = self._round_seconds, 0.0
         return max(ROUND_INTERVAL_SECONDS, COST_FACTOR * round_seconds)
 
     async def _drop(self, conn: PooledConnection, place: _Place) -> _Place:
-        week = await retention.drop_week(conn, self._keep, place)
-        if isinstance(week, retention.Busy):
-            # Don't skip it: its tasks would be deleted one by one.
+        if self._week is None:
+            found = await weeks.watch_week(conn, self._keep, place)
+            if isinstance(found, weeks.Busy):
+                # Don't skip the week: its tasks would be deleted one by one.
+                self._has_stopped = True
+                return place
+            if isinstance(found, weeks.WeekCount):
+                self._week, self._tries = found, 0
+            return None if found is None else found.name
+        name = self._week.name
+        verdict = await self._week.step(conn)
+        if verdict is weeks.Verdict.LOCKED:
+            self._tries += 1
             self._has_stopped = True
-            return place
-        return None if week is None else week.name
+        if verdict in {weeks.Verdict.GONE, weeks.Verdict.STAYS} or self._tries == DROP_TRIES:
+            self._week = None
+        return name
 
     async def _delete(self, status: Status, keep: int, conn: PooledConnection, place: _Place) -> _Place:
         batch = await retention.delete_ended(conn, status, keep, place, self._size)

@@ -1,4 +1,3 @@
--- Keeps a week's tasks and attempts, {tasks} and {attempts}, unchanged until the end of the transaction; they can still
--- be read.
--- Locks both partitions: it waits for current writers, and new writers wait for it.
-LOCK TABLE {tasks}, {attempts} IN SHARE ROW EXCLUSIVE MODE
+-- Keeps the tasks and attempts of the week `week` unchanged until the end of the transaction, and returns a number that
+-- stays the same until one of them changes. Locks what the function of that name says.
+SELECT lapinq_lock_week(%(week)s::text)

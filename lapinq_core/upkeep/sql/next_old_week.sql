@@ -1,7 +1,7 @@
 -- The first week after `after` (its Monday, as YYYYMMDD) that ended at least `keep` seconds and a day ago, the day for
--- clocks that are behind, and has no pending or running task; with its first id and the first one after it.
+-- clocks that are behind, and has no pending or running task.
 -- Locks nothing. Relies on the primary keys of ready, delayed and running, one probe each per week.
-SELECT week, lower_id::text, upper_id::text
+SELECT week
   FROM (SELECT right(c.relname, 8) AS week, to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC' AS since
           FROM pg_inherits i
           JOIN pg_class c ON c.oid = i.inhrelid

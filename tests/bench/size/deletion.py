@@ -12,7 +12,7 @@ import psycopg
 from lapinq_core.db.pool import PooledConnection, configure
 from lapinq_core.domain.tasks.retention import Retention
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.upkeep import retention
+from lapinq_core.upkeep import retention, weeks
 
 DAY = 86_400
 WINDOW_SECONDS = 20.0
@@ -40,9 +40,9 @@ async def _lines(conn: PooledConnection, keep: int) -> AsyncGenerator[str]:
     place: str | None = None
     while True:
         tasks, began = await _counted(conn), time.perf_counter()
-        week = await retention.drop_week(conn, kept, place)
+        week = await weeks.drop_week(conn, kept, place)
         seconds = time.perf_counter() - began
-        if not isinstance(week, retention.Week):
+        if not isinstance(week, weeks.Week):
             break
         place = week.name
         yield (

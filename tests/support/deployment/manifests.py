@@ -1,6 +1,7 @@
 """The Kubernetes manifests as they lie in deploy/k8s, read without kubectl."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ def resources(directory: Path) -> list[Resource]:
         resource
         for path in sorted(directory.rglob("*.yaml"))
         if path.name != "kustomization.yaml"
-        for resource in yaml.safe_load_all(path.read_text())
-        if isinstance(resource, dict)
+        for resource in _read(path)
     ]
+
+
+@cache
+def _read(path: Path) -> list[Resource]:
+    return [one for one in yaml.load_all(path.read_text(), yaml.CSafeLoader) if isinstance(one, dict)]
 
 
 def everything() -> list[Resource]:

@@ -23,9 +23,10 @@ def second_starts(database: str) -> int:
     return row[0] if row else 0
 
 
-@pytest.mark.parametrize("function", ["amark_until", "mark_until"])
+# A plain function takes a child process, of which a machine with two cores isolates four at a time.
+@pytest.mark.parametrize(("function", "doomed_tasks"), [("amark_until", 20), ("mark_until", 4)])
 def test_only_a_killed_workers_tasks_run_again_and_within_the_lease(
-    database: str, tmp_path: Path, function: str
+    database: str, tmp_path: Path, function: str, doomed_tasks: int
 ) -> None:
     gate = tmp_path / "gate"
 
@@ -35,23 +36,23 @@ def test_only_a_killed_workers_tasks_run_again_and_within_the_lease(
             database, [new_task(task_name=function, args=[str(tmp_path), name, str(gate)]) for name in names]
         )
 
-    with WorkerProcess(database, "--concurrency", "20", env=QUICK_LEASE) as doomed:
-        ids = gated(20, "doomed")
-        eventually(lambda: len(starts(tmp_path)) == 20, 30)
-        with WorkerProcess(database, "--concurrency", "24", env=QUICK_LEASE) as heir:
+    with WorkerProcess(database, "--concurrency", str(doomed_tasks), env=QUICK_LEASE) as doomed:
+        ids = gated(doomed_tasks, "doomed")
+        eventually(lambda: len(starts(tmp_path)) == doomed_tasks, 30)
+        with WorkerProcess(database, "--concurrency", str(doomed_tasks + 4), env=QUICK_LEASE) as heir:
             ids += gated(4, "other")
-            eventually(lambda: len(starts(tmp_path)) == 24, 30)
+            eventually(lambda: len(starts(tmp_path)) == doomed_tasks + 4, 30)
             eventually(lambda: calm_workers(database) == 2, 30)
 
             doomed.kill()
             killed_at = time.monotonic()
             # A plain function may wait a moment longer for its child process to come up.
-            eventually(lambda: second_starts(database) == 20, 30)
+            eventually(lambda: second_starts(database) == doomed_tasks, 30)
             assert time.monotonic() - killed_at < RERUN_SECONDS, heir.output
-            eventually(lambda: all(starts(tmp_path)[f"doomed{n}"] == 2 for n in range(20)), 30)
+            eventually(lambda: all(starts(tmp_path)[f"doomed{n}"] == 2 for n in range(doomed_tasks)), 30)
 
             gate.touch()
-            eventually(lambda: statuses(database) == {"completed": 24}, 30)
+            eventually(lambda: statuses(database) == {"completed": doomed_tasks + 4}, 30)
             assert all(starts(tmp_path)[f"other{n}"] == 1 for n in range(4))
     check_invariants(database, ids)
 
@@ -71,7 +72,7 @@ def test_nothing_is_lost_or_completed_twice_when_one_of_three_workers_is_killed(
 
     tasks = [
         new_task(task_name=name, args=args, max_retries=5, retry_delay=0.2, retry_backoff=False)
-        for name, args in (some_task() for _ in range(1000))
+        for name, args in (some_task() for _ in range(500))
     ]
     failing = sum(task.task_name in ("fail", "afail") for task in tasks)
     ids = [task.id for task in tasks]
@@ -84,7 +85,7 @@ def test_nothing_is_lost_or_completed_twice_when_one_of_three_workers_is_killed(
     ):
         eventually(lambda: calm_workers(database) == 3, 30)
         enqueue_all(database, tasks)
-        eventually(lambda: statuses(database).get("completed", 0) > 300, 30)
+        eventually(lambda: statuses(database).get("completed", 0) > 150, 30)
         doomed.kill()
         eventually(
             lambda: statuses(database) == {"completed": len(tasks) - failing, "failed": failing}, 60, 0.2

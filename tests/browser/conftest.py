@@ -182,7 +182,8 @@ def axe() -> CheckAccess:
     `axe(page, "color-contrast")` without that rule."""
 
     def check(page: Page, *without: str) -> None:
-        page.evaluate(AXE_SCRIPT)
+        if page.evaluate("typeof axe") == "undefined":
+            page.evaluate(AXE_SCRIPT)
         found: list[dict[str, Any]] = page.evaluate(
             "(rules) => axe.run({ resultTypes: ['violations'], rules }).then((all) => all.violations)",
             {rule: {"enabled": False} for rule in without},

@@ -11,7 +11,7 @@ from tests.support.database.invariants import check_invariants
 from tests.support.database.proxy import Proxy, proxy
 from tests.support.programs.processes import ApiProcess
 
-CUTS = 100
+CUTS = 25
 MAX_REPEATS = 100
 
 TASK = {"task_name": "aadd", "module_path": "tests.support.sample.tasks", "args": [1, 1]}

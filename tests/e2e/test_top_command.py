@@ -82,7 +82,7 @@ def test_it_goes_on_while_the_database_is_away(database: str) -> None:
         assert "trying again" not in terminal.until("no worker", 30).rpartition("\x1b[J")[2]
         way.swallow()
         terminal.type("\x03")
-        assert terminal.end(30) == 0
+        assert terminal.end(60) == 0
         assert terminal.output.endswith("\x1b[?1049l")
 
 

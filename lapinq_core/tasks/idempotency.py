@@ -20,7 +20,7 @@ from psycopg.errors import UniqueViolation
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.tasks.announced import flush, take_in_announced
+from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced, take_in_ready
 from lapinq_core.tasks.enqueueing import Taken, take_in
 
 _PACKAGE = "lapinq_core.tasks"
@@ -131,6 +131,8 @@ async def _store(
         return await enqueue_once(conn, requests)
     tasks = _in_order(requests)
     stored = [None] * len(requests)
+    if may_start_now(tasks):
+        return stored, await take_in_ready(conn, tasks)
     if len({task.is_transient for task in tasks}) == 1:
         return stored, await take_in(conn, tasks)  # one statement is a transaction
     async with conn.transaction():

@@ -92,6 +92,9 @@ class Endpoint:
         self._operations = {operation.method: operation for operation in operations}
         if "GET" in self._operations:
             self._operations.setdefault("HEAD", self._operations["GET"])
+        self._checks = {
+            method: partial(_check, operation.needs) for method, operation in self._operations.items()
+        }
         self._known = {
             method: frozenset(one.name for one in operation.parameters if one.where == "query")
             for method, operation in self._operations.items()
@@ -102,7 +105,7 @@ class Endpoint:
         method: str = scope["method"]
         operation = self._operations[method]
         request = Request(scope, receive)
-        check(request, partial(_check, operation.needs))
+        check(request, self._checks[method])
         scope[QUERY_KEY] = read_query(scope, self._known[method])
         response = await operation.handler(self._state, request)
         await response(scope, receive, send)

@@ -10,7 +10,7 @@ import pytest
 from lapinq_core.db import ready_notices
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import make_pool
-from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced
+from lapinq_core.tasks.announced import flush, may_start_now, take_in_announced, take_in_ready
 from tests.support.database import ready_channels
 from tests.support.database.pgbouncer import PROGRAM, pooler
 from tests.support.database.running import on_connections
@@ -33,6 +33,18 @@ def test_tasks_are_stored_and_workers_hear_of_each_queue_once(database: str) -> 
         assert await counts(conn) == {}
 
     on_connections(database, test, count=2)
+
+
+def test_without_a_notice_all_are_stored_or_none(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        tasks = [new_task(queue_name=queue) for queue in ("a", "b", "a")]
+        assert (await take_in_ready(conn, tasks)).queues == {"a", "b"}
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await take_in_ready(conn, [new_task(queue_name="a"), tasks[0]])
+        assert await counts(conn, "a") == {"pending": 2}
+        assert await counts(conn) == {}
+
+    on_connections(database, test)
 
 
 def test_when_notify_fails_the_tasks_are_stored_and_left_to_announce(database: str) -> None:

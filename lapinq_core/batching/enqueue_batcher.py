@@ -1,8 +1,9 @@
 """Natural batching: tasks that arrive one by one are stored together.
 
-The first is stored immediately. Those that arrive while that statement is in flight go into the next. So a quiet
-server answers quickly, and a busy one stores hundreds of tasks with one commit, and answers after it. When a
-notification may go out at that moment, it goes along with the tasks (`lapinq_core.tasks.announced`).
+The first is stored as soon as a turn of the loop brings no other. Those that arrive while that statement is in flight
+go into the next. So a quiet server answers quickly, and a busy one stores hundreds of tasks with one commit, and
+answers after it. When a notification may go out at that moment, it goes along with the tasks
+(`lapinq_core.tasks.announced`).
 
 A request whose idempotency key is held by another request is retried until its time is up. It waits here, not in the
 database, where it would block a connection and the tasks stored with it.
@@ -27,6 +28,8 @@ from lapinq_core.tasks.enqueueing import Taken
 from lapinq_core.tasks.idempotency import Asked, Earlier, Key, KeyHeld, store
 
 MAX_AT_ONCE = 500
+ENOUGH = 32
+"""So many don't wait for others: if all requests waited for one commit, the server would idle meanwhile."""
 MAX_KEYS_AT_ONCE = 100
 """Each takes one of the database's locks. There are a few thousand for all servers together."""
 MAX_BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -64,6 +67,7 @@ class EnqueueBatcher:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Entry] = deque()
         self._flushers = 0
+        self._is_gathering = False  # one flusher, whose next statement takes all that wait
         self._paused = 0  # requests that wait for a held key
 
     async def put(self, task: NewTask, size: int, key: Key | None = None) -> Earlier | None:
@@ -106,16 +110,28 @@ class EnqueueBatcher:
 
     def _append(self, entry: "_Entry") -> None:
         self._waiting.append(entry)
-        if self._flushers < MAX_FLUSHERS:
+        if self._flushers < MAX_FLUSHERS and not self._is_gathering:
             self._flushers += 1
             self._group.create_task(self._flush())
 
     async def _flush(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and not self._is_gathering:
+                await self._gather()
                 await self._store(self._next_batch())
         finally:
             self._flushers -= 1
+
+    async def _gather(self) -> None:
+        """Returns when a turn of the loop brings no other request, or `ENOUGH` wait."""
+        self._is_gathering = True
+        try:
+            before = 0
+            while before < len(self._waiting) < ENOUGH:
+                before = len(self._waiting)
+                await asyncio.sleep(0)
+        finally:
+            self._is_gathering = False
 
     def _next_batch(self) -> list["_Entry"]:
         """Takes the oldest waiting requests that fit into one statement."""

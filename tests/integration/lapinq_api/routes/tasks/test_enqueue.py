@@ -245,6 +245,31 @@ def test_in_a_shared_insert_only_the_value_that_the_database_refuses_is_refused(
         assert conn.execute("SELECT sum(pending) FROM lapinq_counts").fetchone() == (47,)
 
 
+def test_requests_of_successive_turns_of_the_loop_share_a_statement(database: str) -> None:
+    async def run() -> None:
+        pool = Database(database, 2)
+        pool.admit_calls()
+        await pool.open()
+        try:
+            async with asyncio.TaskGroup() as group:
+                batcher = EnqueueBatcher(pool, Notifier(pool.pool), Notifier(pool.pool), group)
+                tasks = [NewTask(id=new_id(), task_name="t", module_path="app") for _ in range(5)]
+                putting = list[asyncio.Task[Any]]()
+                for task in tasks:
+                    putting.append(group.create_task(batcher.put(task, 100)))
+                    await asyncio.sleep(0)
+                await asyncio.gather(*putting)
+        finally:
+            await pool.close()
+
+    asyncio.run(run())
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT count(DISTINCT xmin::text), count(*) FROM lapinq_tasks").fetchone() == (
+            1,
+            5,
+        )
+
+
 def test_who_makes_delayed_tasks_ready_is_told_of_what_is_due_soon(
     api: httpx.Client, db: psycopg.Connection
 ) -> None:

@@ -6,7 +6,8 @@ what this one hoards.
 
 MAX_PREFETCH = 1_000
 MAX_CLAIM = 2_048
-MAX_CLAIM_BYTES = 8 * 1024 * 1024
+MAX_CLAIM_BYTES = 1024 * 1024
+"""More doesn't fit into PostgreSQL's `work_mem`, whose default is 4 MB and which holds several copies."""
 _WEIGHT = 0.3
 
 

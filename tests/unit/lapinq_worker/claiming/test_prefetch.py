@@ -65,8 +65,8 @@ def test_two_claims_at_the_same_instant_give_no_rate() -> None:
 
 def test_large_tasks_are_claimed_few_at_a_time() -> None:
     prefetch = Prefetch()
-    prefetch.claimed(0.0, 0.01, 0, 10 * 1024 * 1024, 10)
-    assert prefetch.bounded(1000) == MAX_CLAIM_BYTES // (1024 * 1024)
+    prefetch.claimed(0.0, 0.01, 0, 10 * MAX_CLAIM_BYTES // 8, 10)
+    assert prefetch.bounded(1000) == 8
     assert prefetch.bounded(3) == 3
 
 

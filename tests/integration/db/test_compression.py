@@ -1,0 +1,31 @@
+"""Our sessions compress with lz4 where the server has it."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from lapinq_core.db.pool import connect, connect_pinned, make_pool
+
+pytestmark = pytest.mark.version  # the embedded PostgreSQL has no lz4, a system's has
+ASK = "SHOW default_toast_compression"
+
+
+def test_large_values_are_compressed_as_fast_as_the_server_can(database: str) -> None:
+    async def test() -> list[tuple[str] | None]:
+        async with (
+            await connect_pinned(database, "test") as pinned,
+            await connect(database, "test") as users,
+            make_pool(database, "test", 1, timeout=5) as pool,
+            pool.connection() as pooled,
+        ):
+            return [await (await conn.execute(ASK)).fetchone() for conn in (pinned, pooled, users)]
+
+    with psycopg.connect(database) as conn:
+        [usual] = conn.execute(ASK).fetchone() or [None]
+        has_lz4 = conn.execute(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
+        )
+        best = "lz4" if has_lz4.fetchone() == (True,) else usual
+    # The last serves a user's transaction, which may store in tables of the user.
+    assert asyncio.run(test()) == [(best,), (best,), (usual,)]

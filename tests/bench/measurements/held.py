@@ -1,6 +1,6 @@
 """Whether a drain keeps its rate: beside a held snapshot, a standby that holds back vacuum, and very full tables.
 
-Each burdened run follows an undisturbed one, and each fifth of it is compared with the same fifth of that. Deleted rows
+Each burdened run follows an undisturbed one, and is compared with it. Deleted rows
 stay as long as a transaction may still see them, so what a statement walks grows all the time, and shows in the last
 fifths.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 import psycopg
 from psycopg import IsolationLevel
@@ -26,7 +27,7 @@ from tests.bench.run.plan import Plan
 from tests.bench.run.processes import BenchError
 from tests.bench.run.progress import say
 from tests.bench.run.standby import standby
-from tests.bench.run.steady_table import DATABASE_TIME, SAME_UNDISTURBED, SLOWEST, TITLE, WORKER_TIME
+from tests.bench.run.steady_table import BY_FIFTHS, DATABASE_TIME, SLOWEST, TITLE, UNDISTURBED, WORKER_TIME
 
 QUEUE = "default"
 FEEDBACK_SECONDS = 30.0
@@ -122,16 +123,16 @@ class _Steady:
             yield self._reading(f"fifth {place}, {WORKER_TIME}", "µs", fifth.worker)
 
     def _beside(self, undisturbed: Sequence[Fifth]) -> Generator[Reading]:
-        """The fifth that is slowest beside the same fifth of the undisturbed run, and that one.
+        """The slowest fifth and the undisturbed rate; and the lowest ratio of a fifth and the same one undisturbed.
 
-        What comes with time (checkpoints, growing tables) then comes in both.
+        What comes with time, such as checkpoints and growing tables, comes in the same fifth of both.
         """
         if not undisturbed:
             raise BenchError("there is no undisturbed run to compare with")
+        yield self._reading(SLOWEST, "tasks/s", min(fifth.rate for fifth in self.fifths))
+        yield self._reading(UNDISTURBED, "tasks/s", fmean(fifth.rate for fifth in undisturbed))
         pairs = zip(self.fifths, undisturbed, strict=True)
-        slowest, beside = min(pairs, key=lambda pair: pair[0].rate / pair[1].rate)
-        yield self._reading(SLOWEST, "tasks/s", slowest.rate)
-        yield self._reading(SAME_UNDISTURBED, "tasks/s", beside.rate)
+        yield self._reading(BY_FIFTHS, "ratio", min(burdened.rate / alone.rate for burdened, alone in pairs))
 
     def _reading(self, what: str, unit: str, value: float) -> Reading:
         return Reading(

@@ -8,14 +8,16 @@ TITLE = "steady drain"
 DATABASE_TIME = "processor time of the database per task"
 WORKER_TIME = "processor time of the worker per task"
 SLOWEST = "slowest fifth"
-SAME_UNDISTURBED = "the same fifth undisturbed"
+UNDISTURBED = "the undisturbed rate"
+BY_FIFTHS = "lowest ratio of a fifth and the same one undisturbed"
 
 HEAD = (
     "beside",
     "tasks/s by fifths, thousands",
     "database, µs a task",
     "worker, µs a task",
-    "slowest fifth / the same one undisturbed",
+    "slowest fifth / undisturbed rate",
+    "lowest ratio of a fifth and the same one undisturbed",
 )
 
 
@@ -36,11 +38,14 @@ def _row(burden: str, medians: dict[str, float]) -> tuple[str, ...]:
         names = [f"{burden}, fifth {fifth}{suffix}" for fifth in range(1, 6)]
         return ", ".join(f"{medians[name] / scale:.1f}" for name in names if name in medians)
 
-    slowest, beside = (medians.get(f"{burden}, {which}") for which in (SLOWEST, SAME_UNDISTURBED))
+    slowest, undisturbed, ratio = (
+        medians.get(f"{burden}, {which}") for which in (SLOWEST, UNDISTURBED, BY_FIFTHS)
+    )
     return (
         burden.removeprefix(f"{TITLE}, "),
         by_fifths("", 1000.0),
         by_fifths(f", {DATABASE_TIME}"),
         by_fifths(f", {WORKER_TIME}"),
-        f"{slowest / beside:.2f}" if slowest and beside else "",
+        f"{slowest / undisturbed:.2f}" if slowest and undisturbed else "",
+        f"{ratio:.2f}" if ratio else "",
     )

@@ -4,7 +4,8 @@ from tests.bench.run.bars import verdicts
 from tests.bench.run.figures import Metric, Reading
 from tests.bench.run.page import rendered
 from tests.bench.run.report import as_text, joined
-from tests.bench.run.steady_table import DATABASE_TIME, SAME_UNDISTURBED, SLOWEST, WORKER_TIME
+from tests.bench.run.steady_table import BY_FIFTHS, DATABASE_TIME, SLOWEST, WORKER_TIME
+from tests.bench.run.steady_table import UNDISTURBED as UNDISTURBED_RATE
 from tests.unit.bench.reports import DRAIN, readings, report
 
 
@@ -19,12 +20,13 @@ def steady(burden: str, *rates: float) -> list[Reading]:
 
 
 SLOW = Metric(f"steady drain, a held snapshot, {SLOWEST}", "tasks/s", "more")
-UNDISTURBED = Metric(f"steady drain, a held snapshot, {SAME_UNDISTURBED}", "tasks/s", "more")
+UNDISTURBED = Metric(f"steady drain, a held snapshot, {UNDISTURBED_RATE}", "tasks/s", "more")
 RUN = report(
     steady("nothing else", 50_000, 60_000),
     steady("a held snapshot", 50_000, 51_000),
     readings(SLOW, "lapinq", 51_000),
     readings(UNDISTURBED, "lapinq", 60_000),
+    readings(Metric(f"steady drain, a held snapshot, {BY_FIFTHS}", "ratio", "more"), "lapinq", 0.851),
 )
 
 
@@ -32,7 +34,7 @@ def test_a_steady_drain_is_one_line_and_not_among_the_other_figures() -> None:
     lines = [" ".join(line.split()) for line in as_text(RUN).splitlines()]
     assert lines[-2:] == [
         "nothing else 50.0, 60.0 20.0, 20.0 6.0, 6.0",
-        "a held snapshot 50.0, 51.0 20.0, 20.0 6.0, 6.0 0.85",
+        "a held snapshot 50.0, 51.0 20.0, 20.0 6.0, 6.0 0.85 0.85",
     ]
     assert not [line for line in lines if line.startswith("steady drain, a")]
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 class Enqueue(msgspec.Struct, frozen=True):
-    """`entry` has the fields of a task by their names in the API. Its values are JSON already (`encode_entry`).
+    """`entry` has the fields of a task by their names in the API. Each value is JSON already, or any
+    encoder takes it (`encode_entry`).
 
     `task_id` is the id to store the task under, by which a repeated call is recognized. It replaces the key.
     """

@@ -32,6 +32,15 @@ def encode(value: Any, name: str) -> msgspec.Raw:
     return msgspec.Raw(text)
 
 
+def is_plain(value: object) -> bool:
+    """Whether every encoder of JSON takes it and none changes it. Most values are, and need no `encode`."""
+    if type(value) is str:
+        return value.isascii()
+    if type(value) is int:
+        return -(2**63) <= value < 2**63
+    return type(value) is bool
+
+
 def _as_basic_type(value: Any) -> Any:
     """msgspec doesn't encode subclasses of the basic types, which are sent as their base type, and Pydantic's types."""
     if isinstance(value, str):

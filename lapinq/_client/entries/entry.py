@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from lapinq._client.entries.encoding import encode
+from lapinq._client.entries.encoding import encode, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ def with_defaults(queue: QueueSettings, entry: Mapping[str, Any]) -> dict[str, A
 
 
 def encode_entry(entry: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The entry with each value as JSON text, without the fields that are None.
+    """The entry with each value as JSON text, or as it is if any encoder can take it, without the fields that are None.
 
     Raises like `encode`. Errors name the value by its path after `prefix`: `args[0]`, `kwargs['size']`, `metadata`.
     """
@@ -35,9 +35,17 @@ def encode_entry(entry: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _encode_field(field: str, value: Any, name: str) -> Any:
+    if is_plain(value):
+        return value
     if field == "args" and isinstance(value, (list, tuple)):
         positional = cast("list[Any] | tuple[Any, ...]", value)
-        return [encode(item, f"{name}[{index}]") for index, item in enumerate(positional)]
+        return [
+            item if is_plain(item) else encode(item, f"{name}[{index}]")
+            for index, item in enumerate(positional)
+        ]
     if field == "kwargs" and isinstance(value, dict):
-        return {key: encode(item, f"{name}[{key!r}]") for key, item in cast("dict[Any, Any]", value).items()}
+        return {
+            key: item if is_plain(item) else encode(item, f"{name}[{key!r}]")
+            for key, item in cast("dict[Any, Any]", value).items()
+        }
     return encode(value, name)

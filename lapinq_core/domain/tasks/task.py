@@ -83,6 +83,7 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
     return task
 
 
+@lru_cache(maxsize=1000)
 def check_name(loc: str, name: str) -> None:
     """A queue or task name: 1 to 255 printable characters. Raises `InvalidValue`."""
     if not 1 <= len(name) <= MAX_NAME:

@@ -9,6 +9,7 @@ answer.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 import msgspec
 import psycopg
@@ -18,6 +19,7 @@ from lapinq_core.db.pipelined import Statement, run_pipelined
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.tasks.task import NewTask
 from lapinq_core.tasks.enqueueing import Taken
+from lapinq_core.tasks.new_tasks import Verb, encoded
 
 _PACKAGE = "lapinq_core.tasks"
 
@@ -59,10 +61,11 @@ async def flush(conn: psycopg.AsyncConnection) -> None:
 
 
 def _enqueue(tasks: Sequence[NewTask]) -> Statement:
-    return Statement("lapinq_enqueue", _ENQUEUE, (msgspec.json.encode(tasks).decode(),))
+    verb, payload = encoded(tasks)
+    return Statement(f"lapinq_{verb}", _ENQUEUE[verb], (payload,))
 
 
 _FLUSH_LATER = Statement("lapinq_flush_later", sql(_PACKAGE, "flush_later"))
 _FLUSH = Statement("lapinq_flush", sql(_PACKAGE, "flush"))
-_ENQUEUE = sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1")
+_ENQUEUE = {verb: sql(_PACKAGE, verb).replace("%(tasks)s", "$1") for verb in get_args(Verb)}
 _ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")

@@ -83,7 +83,11 @@ class PinnedConnection(psycopg.AsyncConnection):
 
     Each of those statements goes row by row through a known index. `PLAN_SETTINGS` keep the planner from other plans,
     whatever statistics say about tables that fill and empty within seconds. Other statements get bad plans here.
+
+    Until `claims_everywhere_until`, by `time.monotonic`, its claims look in all partitions of tasks (`worker_verbs`).
     """
+
+    claims_everywhere_until = 0.0
 
 
 Pool: TypeAlias = AsyncConnectionPool[PooledConnection]

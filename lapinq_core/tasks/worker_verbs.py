@@ -4,7 +4,11 @@ Every write matches the claim token, so a worker that lost its claim changes not
 back with what it sent.
 """
 
+import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import LiteralString, cast
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -12,6 +16,7 @@ import psycopg
 from lapinq_core.db.arrays import bool_array, float_array, text_array, uuid_array
 from lapinq_core.db.pool import PinnedConnection
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.ids import id_at
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Complete, Drop, Fail, Next, Nothing, Release, Retry
 
@@ -22,7 +27,13 @@ LOWEST_MARK = (-(2**40), 0)
 """Before every (rank, seq)."""
 HIGHEST_RANK = 2**40
 
-_LIMITED = '"limited"'
+PAST_SECONDS, AHEAD_SECONDS = 86_400.0, 3600.0
+"""Tasks so old, and of clocks so far ahead, are looked for first."""
+EVERYWHERE_SECONDS = 1.0
+
+_LIMITED, _ELSEWHERE = '"limited"', '"elsewhere"'
+FIRST_ID, END_OF_IDS = UUID(int=0), UUID(int=2**128 - 1)
+_WEEK_SECONDS = 604_800
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -115,17 +126,46 @@ async def claim(
 
 
 async def _claimed(conn: PinnedConnection, params: Mapping[str, object]) -> tuple[str | None] | None:
-    """The row of claim.sql. Of a queue with `max_running`, which has room, it claims under the queue's lock."""
-    statement = sql(_PACKAGE, "claim")
-    cursor = await conn.execute(statement, {**params, "is_locked": False}, prepare=True)
-    row = await cursor.fetchone()
+    """The row of claim.sql. It looks for tasks of these days first, so that it locks one partition of many; after it
+    met another task, for a while in all partitions. Of a queue with `max_running`, which has room, it claims under the
+    queue's lock.
+    """
+    unlocked = {**params, "is_locked": False}
+    row: tuple[str | None] | None = (_ELSEWHERE,)
+    if (now := time.monotonic()) >= conn.claims_everywhere_until:
+        statement = _claim_within(*near(time.time()))
+        row = await (await conn.execute(statement, unlocked, prepare=True)).fetchone()
+        if row == (_ELSEWHERE,):
+            conn.claims_everywhere_until = now + EVERYWHERE_SECONDS
+    if row == (_ELSEWHERE,):
+        row = await (
+            await conn.execute(_claim_within(FIRST_ID, END_OF_IDS), unlocked, prepare=True)
+        ).fetchone()
     if row != (_LIMITED,):
         return row
     # In one message to the server, so that a worker that stalls here holds no lock.
     async with conn.pipeline(), conn.transaction():
         await conn.execute(sql(_PACKAGE, "lock_queue"), params, prepare=True)
-        cursor = await conn.execute(statement, {**params, "is_locked": True}, prepare=True)
+        locked = {**params, "is_locked": True}
+        cursor = await conn.execute(_claim_within(FIRST_ID, END_OF_IDS), locked, prepare=True)
     return await cursor.fetchone()
+
+
+def near(now: float) -> tuple[UUID, UUID]:
+    """The ids of this week's partition; with the last or next one's for a while before and after the week begins."""
+    since, until = _monday(now - PAST_SECONDS), _monday(now + AHEAD_SECONDS) + _WEEK_SECONDS
+    return id_at(since * 1000), id_at(until * 1000)
+
+
+def _monday(seconds: float) -> int:
+    """When the week began, in UTC. 1970 began on a Thursday."""
+    return int(seconds - (seconds + 3 * 86_400) % _WEEK_SECONDS)
+
+
+@lru_cache(maxsize=4)
+def _claim_within(since: UUID, until: UUID) -> LiteralString:
+    text = sql(_PACKAGE, "claim").replace("%(since)s", f"'{since}'").replace("%(until)s", f"'{until}'")
+    return cast("LiteralString", text)  # as literal as the digits of a number
 
 
 async def reclaim(conn: psycopg.AsyncConnection, *, worker: str, token: str) -> list[Claim]:

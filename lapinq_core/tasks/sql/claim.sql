@@ -6,12 +6,15 @@
 -- nothing. A queue with max_running gives as many as it has room for, and only to a caller that holds its lock
 -- (`is_locked`, lock_queue.sql). An attempt is overdue `margin` seconds after its task's own time limit, or after
 -- `lease` seconds.
--- Returns one JSON cell: an array per task; "limited" for a queue with max_running and room, without its lock; else
--- NULL. Here date_part costs half of extract, which goes through numeric.
+-- Takes nothing if one of the tasks has an id before `since`, or not before `until`. The caller replaces both by
+-- constants, so that the plan has only the partitions between them. OFFSET 0 keeps the lookup a lookup by id: without
+-- it PostgreSQL may read all tasks between the bounds, once.
+-- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; "limited" for a queue with
+-- max_running and room, without its lock; else NULL. Here date_part costs half of extract, which goes through numeric.
 -- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
 -- connection: by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
-    SELECT ctid
+    SELECT ctid, id >= %(since)s::uuid AND id < %(until)s::uuid AS is_here
       FROM lapinq_ready
      WHERE queue_name = %(queue)s::text
        AND (rank, seq) >= (%(mark_rank)s::bigint, %(mark_seq)s::bigint)
@@ -34,7 +37,7 @@ WITH picked AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 ), taken AS (
     DELETE FROM lapinq_ready r
-     WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked)::tid[])
+     WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked HAVING bool_and(is_here))::tid[])
     RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
@@ -42,7 +45,10 @@ WITH picked AS MATERIALIZED (
            greatest(t.created_at, t.scheduled_at) AS due_at,
            t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
-      JOIN lapinq_tasks t ON t.id = k.id
+     CROSS JOIN LATERAL (SELECT *
+                           FROM lapinq_tasks
+                          WHERE id = k.id AND id >= %(since)s::uuid AND id < %(until)s::uuid
+                         OFFSET 0) AS t
 ), leased AS (
     INSERT INTO lapinq_running (id, token, seq, worker_id, queue_name, rank, attempt, claimed_at, deadline_at, expires_at,
                                 isolation, has_webhook)
@@ -63,6 +69,7 @@ SELECT coalesce(
                                      CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
                                      request_id)
                     ORDER BY rank, seq)::text,
+           (SELECT '"elsewhere"' FROM picked HAVING NOT bool_and(is_here)),
            (SELECT '"limited"'
               FROM lapinq_queues q
              WHERE q.name = %(queue)s::text

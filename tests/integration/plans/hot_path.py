@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from lapinq_core.tasks.bulk import FIRST
-from lapinq_core.tasks.worker_verbs import HIGHEST_RANK
+from lapinq_core.tasks.worker_verbs import END_OF_IDS, HIGHEST_RANK
 from lapinq_core.upkeep.rescuing import BOTTOM
 from tests.integration.plans.burdened import FEW, QUEUE, WORKER, Rows
 
@@ -65,6 +65,8 @@ def _claim(rows: Rows) -> Params:
         "mark_seq": rows.seq,
         "max_rank": HIGHEST_RANK,
         "is_locked": False,
+        "since": FIRST,
+        "until": END_OF_IDS,
     }
 
 

@@ -12,6 +12,7 @@ from lapinq_core.db.pool import PLAN_SETTINGS, configure
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.bulk import FIRST
+from lapinq_core.tasks.worker_verbs import END_OF_IDS
 from tests.support.database import postgres
 from tests.support.database.plans import blocks, nodes, plan, scanned_whole, touched
 from tests.support.database.running import on_connections
@@ -106,6 +107,8 @@ def test_a_claim_scans_its_index_from_the_mark(filled: Filled) -> None:
             "mark_seq": filled.claims[-1].seq,
             "max_rank": 2**40,
             "is_locked": False,
+            "since": FIRST,
+            "until": END_OF_IDS,
         }
         found = nodes(await plan(conn, "claim", params))
         (scan,) = [node for node in found if node.get("Index Name") == "lapinq_ready_claim"]
@@ -185,6 +188,8 @@ def test_what_is_due_much_later_costs_a_promotion_and_a_claim_nothing(database: 
             "margin": 10.0,
             "max_rank": 2**40,
             "is_locked": False,
+            "since": FIRST,
+            "until": END_OF_IDS,
         }
         params |= {"queue": "default", "limit": 1, "mark_rank": -(2**40), "mark_seq": 0}
         for analyzed in (False, True):
@@ -215,6 +220,8 @@ def test_a_crowd_that_waits_in_one_queue_costs_the_claims_of_another_nothing(dat
             "mark_seq": 0,
             "max_rank": 2**40,
             "is_locked": False,
+            "since": FIRST,
+            "until": END_OF_IDS,
         }
         heads = {"queues": ["busy", "other"], "ranks": [worker_verbs.LOWEST_MARK[0]] * 2, "seqs": [0, 0]}
         alone = await plan(conn, "claim", params)

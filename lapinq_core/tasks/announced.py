@@ -9,7 +9,7 @@ answer.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import get_args
+from typing import LiteralString
 
 import msgspec
 import psycopg
@@ -67,5 +67,8 @@ def _enqueue(tasks: Sequence[NewTask]) -> Statement:
 
 _FLUSH_LATER = Statement("lapinq_flush_later", sql(_PACKAGE, "flush_later"))
 _FLUSH = Statement("lapinq_flush", sql(_PACKAGE, "flush"))
-_ENQUEUE = {verb: sql(_PACKAGE, verb).replace("%(tasks)s", "$1") for verb in get_args(Verb)}
+_ENQUEUE: dict[Verb, LiteralString] = {
+    "enqueue": sql(_PACKAGE, "enqueue").replace("%(tasks)s", "$1"),
+    "enqueue_alike": sql(_PACKAGE, "enqueue_alike").replace("%(tasks)s", "$1"),
+}
 _ANNOUNCE = sql(_PACKAGE, "announce").replace("%(notices)s", "$1")

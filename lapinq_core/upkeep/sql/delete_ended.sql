@@ -4,8 +4,9 @@
 -- Returns how many it deleted, how many it looked at, and the last of these.
 -- Locks task rows, ascending and skipping locked ones, then their final attempts: a task that is requeued meanwhile has
 -- none and stays. Relies on lapinq_attempts_final, of which it reads only the index if the outcome differs,
--- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`. The range of
--- ids keeps PostgreSQL from walking all attempts of a week that it knows nothing about.
+-- lapinq_attempts_unsuccessful, lapinq_attempts_earlier, lapinq_tasks_pkey and the settings of `bulk.py`. Arrays of ids
+-- instead of joins keep PostgreSQL from walking all attempts of a week that it knows nothing about, and their bounds
+-- leave out other weeks.
 WITH looked AS MATERIALIZED (
     (SELECT task_id AS id, outcome
        FROM lapinq_attempts
@@ -27,34 +28,45 @@ WITH looked AS MATERIALIZED (
                        || repeat('0', 20))::uuid
       ORDER BY task_id
       LIMIT %(limit)s::integer)
+), edge AS MATERIALIZED (
+    SELECT id AS last FROM looked ORDER BY id DESC LIMIT 1
+), due AS MATERIALIZED (
+    SELECT task_id
+      FROM lapinq_attempts
+     WHERE task_id = ANY (ARRAY(SELECT id FROM looked WHERE outcome = %(status)s::text))
+       AND task_id > %(after)s::uuid
+       AND task_id <= (SELECT last FROM edge)
+       AND final
+       AND finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
 ), locked AS MATERIALIZED (
-    SELECT t.id, t.queue_name
-      FROM looked l
-      JOIN lapinq_attempts a ON a.task_id = l.id AND a.final
-      JOIN lapinq_tasks t ON t.id = l.id
-     WHERE l.outcome = %(status)s::text
-       AND a.finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
-     ORDER BY t.id
-       FOR UPDATE OF t SKIP LOCKED
+    SELECT id
+      FROM lapinq_tasks
+     WHERE id = ANY (ARRAY(SELECT task_id FROM due))
+       AND id > %(after)s::uuid
+       AND id <= (SELECT last FROM edge)
+     ORDER BY id
+       FOR UPDATE SKIP LOCKED
 ), ended AS (
-    DELETE FROM lapinq_attempts a
-     USING locked l
-     WHERE a.task_id = l.id
-       AND (%(status)s::text <> 'completed'
-            OR (a.task_id > %(after)s::uuid AND a.task_id <= (SELECT id FROM looked ORDER BY id DESC LIMIT 1)))
-       AND a.final
-       AND a.outcome = %(status)s::text
-       AND a.finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
-    RETURNING l.id, l.queue_name
+    DELETE FROM lapinq_attempts
+     WHERE task_id = ANY (ARRAY(SELECT id FROM locked))
+       AND task_id > %(after)s::uuid
+       AND task_id <= (SELECT last FROM edge)
+       AND final
+       AND outcome = %(status)s::text
+       AND finished_at <= lapinq_now() - %(keep)s::bigint * interval '1 second'
+    RETURNING task_id AS id
 ), gone AS (
-    DELETE FROM lapinq_tasks t
-     USING ended e
-     WHERE t.id = e.id
+    DELETE FROM lapinq_tasks
+     WHERE id = ANY (ARRAY(SELECT id FROM ended))
+       AND id > %(after)s::uuid
+       AND id <= (SELECT last FROM edge)
+    RETURNING queue_name
 ), forgotten AS (
-    DELETE FROM lapinq_attempts a
-     USING ended e
-     WHERE a.task_id = e.id
-       AND NOT a.final
+    DELETE FROM lapinq_attempts
+     WHERE task_id = ANY (ARRAY(SELECT id FROM ended))
+       AND task_id > %(after)s::uuid
+       AND task_id <= (SELECT last FROM edge)
+       AND NOT final
 ), counted AS (
     INSERT INTO lapinq_counts (queue_name, completed, failed, cancelled, expired)
     SELECT queue_name,
@@ -62,9 +74,9 @@ WITH looked AS MATERIALIZED (
            CASE WHEN %(status)s::text = 'failed' THEN -count(*) ELSE 0 END,
            CASE WHEN %(status)s::text = 'cancelled' THEN -count(*) ELSE 0 END,
            CASE WHEN %(status)s::text = 'expired' THEN -count(*) ELSE 0 END
-      FROM ended
+      FROM gone
      GROUP BY queue_name
 )
 SELECT (SELECT count(*) FROM ended),
        (SELECT count(*) FROM looked),
-       (SELECT id::text FROM looked ORDER BY id DESC LIMIT 1)
+       (SELECT last::text FROM edge)

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import nullcontext
-from functools import lru_cache
-from threading import get_ident
+from threading import local
 
 from starlette.types import Scope
 
@@ -20,6 +19,16 @@ log = logging.getLogger(__name__)
 _QUIET = ("/health", "/livez", "/readyz", "/metrics", "/fragments/", "/static/")
 _MAX_PATH = 300
 _FORMAT = "%s %s %d %.1f ms"
+
+
+class _FirstRecords(local):
+    """Of each thread. Not by its number, which the next thread gets."""
+
+    def __init__(self) -> None:
+        self.by_level: dict[int, logging.LogRecord] = {}
+
+
+_first_records = _FirstRecords()
 
 
 class AccessLog:
@@ -63,7 +72,10 @@ def _record(level: int, values: tuple[object, ...], extra: dict[str, object]) ->
     own time."""
     if logging.getLogRecordFactory() is not logging.LogRecord:
         return log.makeRecord(log.name, level, __file__, 0, _FORMAT, values, None, extra=extra)
-    first = _first_record(level, get_ident())
+    first = _first_records.by_level.get(level)
+    if first is None:
+        first = log.makeRecord(log.name, level, __file__, 0, _FORMAT, (), None)
+        _first_records.by_level[level] = first
     record = logging.LogRecord.__new__(logging.LogRecord)
     now = time.time()
     vars(record).update(
@@ -76,8 +88,3 @@ def _record(level: int, values: tuple[object, ...], extra: dict[str, object]) ->
         **extra,
     )
     return record
-
-
-@lru_cache(maxsize=16)
-def _first_record(level: int, _thread: int) -> logging.LogRecord:
-    return log.makeRecord(log.name, level, __file__, 0, _FORMAT, (), None)

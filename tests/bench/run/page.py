@@ -51,7 +51,8 @@ def _machine(report: Report) -> list[str]:
     runs = report.plan.runs
     facts.append("one run." if runs == 1 else f"median of {runs} runs (lowest–highest).")
     facts += [
-        f"The steady drains are from a run of their own, of {other.at:%Y-%m-%d}; runs: {other.plan.runs}."
+        f"Steady drains of {other.plan.held_seconds:g} s are from another run, of {other.at:%Y-%m-%d};"
+        f" runs: {other.plan.runs}."
         for other in report.added
     ]
     return [" ".join(facts)]

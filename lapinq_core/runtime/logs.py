@@ -55,7 +55,7 @@ class LineHandler(logging.StreamHandler[TextIO]):
 
     @contextmanager
     def joined(self) -> Generator[None]:
-        """Writes what is logged in the block at its end, with one system call for many lines. Other threads wait."""
+        """Writes the lines of the block together when it ends, with one system call. Other threads wait."""
         self.acquire()
         stream, lines = self.stream, _Lines()
         self.stream = lines

@@ -87,7 +87,7 @@ def test_clients_of_a_pooler_share_two_connections_and_nothing_leaks(database: s
             for _ in range(10):
                 with pytest.raises(psycopg.errors.UniqueViolation):
                     await take_in_announced(conn, [taken])
-                async with conn.transaction(force_rollback=True):  # psycopg then deallocates what is prepared
+                async with conn.transaction(force_rollback=True):  # drops prepared statements
                     await conn.execute("SELECT 1", prepare=True)
                 assert (await take_in_announced(conn, [new_task(queue_name=queue)])).queues == set()
 

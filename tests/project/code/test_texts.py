@@ -48,7 +48,8 @@ def catalogue(locale: str) -> dict[str, str | dict[str, str]]:
             else:
                 found[prefix + name] = value
 
-    walk(tomllib.loads((SERVICE / f"texts/{locale}.toml").read_text(encoding="utf-8")), "")
+    for path in sorted((SERVICE / "texts" / locale).glob("*.toml")):
+        walk(tomllib.loads(path.read_text(encoding="utf-8")), "")
     return found
 
 
@@ -120,6 +121,11 @@ def test_all_languages_say_the_same(locale: str) -> None:
     for key, text in english.items():
         assert type(other[key]) is type(text), key
         assert places(other[key]) == places(text), key
+
+
+def test_every_language_has_the_same_files() -> None:
+    files = {locale: {path.name for path in (SERVICE / "texts" / locale).iterdir()} for locale in LOCALES}
+    assert all(names == files[DEFAULT] for names in files.values())
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -1,4 +1,6 @@
-"""The texts of the dashboard: one catalogue for each language, in `lapinq_api/texts`.
+"""The texts of the dashboard: one catalogue for each language, in a folder of `lapinq_api/texts`, a file a page.
+
+The files of a language are one tree: `[script]` stands in several, each with the texts of its page's scripts.
 
 A text has a key, such as "tasks.title". It may have placeholders (`{queue}`) and two plural forms, `one` and `other`,
 chosen by `n`. Errors of the API are not in the catalogues: they are always English.
@@ -61,8 +63,25 @@ class Texts:
 @cache
 def texts_in(locale: str) -> Texts:
     """The catalogue of `locale`, one of `LOCALES`."""
-    content = files("lapinq_api").joinpath(f"texts/{locale}.toml").read_text(encoding="utf-8")
-    return Texts(locale, tomllib.loads(content))
+    tree: Tree = {}
+    for file in sorted(files("lapinq_api").joinpath("texts", locale).iterdir(), key=lambda one: one.name):
+        if file.name.endswith(".toml"):
+            tree = joined(tree, tomllib.loads(file.read_text(encoding="utf-8")))
+    return Texts(locale, tree)
+
+
+def joined(one: Tree, other: Tree) -> Tree:
+    """Both trees in one. Raises ValueError for a text that stands in both."""
+    whole = dict(one)
+    for name, value in other.items():
+        known = whole.get(name)
+        if known is None:
+            whole[name] = value
+        elif isinstance(known, str) or isinstance(value, str) or "other" in value:
+            raise ValueError(f"two files have the text {name!r}")
+        else:
+            whole[name] = joined(known, value)
+    return whole
 
 
 def choose_locale(cookie: str | None, accepted: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from markupsafe import Markup
 
 from lapinq_api.dashboard.page.audience import locale_of
-from lapinq_api.dashboard.page.texts import LOCALES, Texts, choose_locale, texts_in
+from lapinq_api.dashboard.page.texts import LOCALES, Texts, choose_locale, joined, texts_in
 
 TEXTS = Texts(
     "en",
@@ -128,3 +128,9 @@ def test_scripts_get_theirs_without_the_section() -> None:
 def test_every_language_has_a_catalogue(locale: str) -> None:
     assert texts_in(locale).locale == locale
     assert texts_in(locale) is texts_in(locale)
+
+
+def test_the_files_of_a_language_are_one_tree() -> None:
+    assert joined({"a": {"b": "1"}, "c": "2"}, {"a": {"d": "3"}}) == {"a": {"b": "1", "d": "3"}, "c": "2"}
+    with pytest.raises(ValueError, match="'b'"):
+        joined({"a": {"b": {"one": "1", "other": "2"}}}, {"a": {"b": {"one": "1", "other": "2"}}})

@@ -310,6 +310,9 @@ CREATE TABLE lapinq_attempts (
     logs             text,
     progress         smallint,
     progress_message text,
+    requeued_at      timestamp with time zone,
+    requeued_by      text,
+    profile          bytea,
     CONSTRAINT lapinq_attempts_outcome_check CHECK (((outcome = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text])) OR ((NOT final) AND (outcome = 'released'::text))))
 ) PARTITION BY RANGE (task_id);
 CREATE INDEX lapinq_attempts_earlier ON lapinq_attempts USING btree (task_id, attempt) WHERE (NOT final);
@@ -359,6 +362,46 @@ CREATE TABLE lapinq_delayed (
 CREATE INDEX lapinq_delayed_due_at ON lapinq_delayed USING btree (due_at, id);
 CREATE INDEX lapinq_delayed_expires_at ON lapinq_delayed USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
+CREATE TABLE lapinq_error_counts (
+    group_id bigint NOT NULL,
+    span     integer NOT NULL,
+    since    timestamp with time zone NOT NULL,
+    failed   bigint NOT NULL DEFAULT 0,
+    retried  bigint NOT NULL DEFAULT 0,
+    CONSTRAINT lapinq_error_counts_group_id_fkey FOREIGN KEY (group_id) REFERENCES lapinq_error_groups(id) ON DELETE CASCADE
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_error_counts_group ON lapinq_error_counts USING btree (group_id, span, since);
+CREATE INDEX lapinq_error_counts_since ON lapinq_error_counts USING btree (span, since);
+
+CREATE TABLE lapinq_error_groups (
+    id           bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    fingerprint  bytea NOT NULL,
+    queue_name   text NOT NULL,
+    task_name    text NOT NULL,
+    kind         text NOT NULL,
+    state        text NOT NULL DEFAULT 'open'::text,
+    state_by     text,
+    state_at     timestamp with time zone,
+    state_reason text,
+    muted_until  timestamp with time zone,
+    regressed_at timestamp with time zone,
+    first_at     timestamp with time zone NOT NULL,
+    last_at      timestamp with time zone NOT NULL,
+    failed       bigint NOT NULL DEFAULT 0,
+    retried      bigint NOT NULL DEFAULT 0,
+    sample_task  uuid,
+    sample_error text,
+    sample_frame text,
+    releases     text[] NOT NULL DEFAULT '{}'::text[],
+    workers      text[] NOT NULL DEFAULT '{}'::text[],
+    CONSTRAINT lapinq_error_groups_fingerprint_key UNIQUE (fingerprint),
+    CONSTRAINT lapinq_error_groups_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_error_groups_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'muted'::text, 'regressed'::text])))
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_error_groups_last_at ON lapinq_error_groups USING btree (last_at);
+CREATE INDEX lapinq_error_groups_queue ON lapinq_error_groups USING btree (queue_name, last_at);
+CREATE INDEX lapinq_error_groups_state ON lapinq_error_groups USING btree (state, last_at);
+
 CREATE TABLE lapinq_idempotency_keys (
     key        text NOT NULL,
     digest     bytea NOT NULL,
@@ -368,6 +411,21 @@ CREATE TABLE lapinq_idempotency_keys (
 );
 CREATE INDEX lapinq_idempotency_keys_created_at ON lapinq_idempotency_keys USING btree (created_at);
 
+CREATE TABLE lapinq_invitations (
+    token_hash bytea NOT NULL,
+    user_id    bigint NOT NULL,
+    purpose    text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at    timestamp with time zone,
+    CONSTRAINT lapinq_invitations_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT lapinq_invitations_purpose_check CHECK ((purpose = ANY (ARRAY['invite'::text, 'reset'::text]))),
+    CONSTRAINT lapinq_invitations_user_id_fkey FOREIGN KEY (user_id) REFERENCES lapinq_users(id) ON DELETE CASCADE
+);
+CREATE INDEX lapinq_invitations_expires_at ON lapinq_invitations USING btree (expires_at);
+CREATE INDEX lapinq_invitations_user_id ON lapinq_invitations USING btree (user_id);
+
 CREATE TABLE lapinq_login_tries (
     key   text NOT NULL,
     since timestamp with time zone NOT NULL,
@@ -375,6 +433,59 @@ CREATE TABLE lapinq_login_tries (
     CONSTRAINT lapinq_login_tries_pkey PRIMARY KEY (key)
 );
 CREATE INDEX lapinq_login_tries_since ON lapinq_login_tries USING btree (since);
+
+CREATE TABLE lapinq_notices (
+    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    rule_id    bigint NOT NULL,
+    event      text NOT NULL,
+    details    jsonb NOT NULL,
+    state      text NOT NULL DEFAULT 'pending'::text,
+    tries      integer NOT NULL DEFAULT 0,
+    created_at timestamp with time zone NOT NULL,
+    tried_at   timestamp with time zone,
+    answer     smallint,
+    failure    text,
+    CONSTRAINT lapinq_notices_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_notices_rule_id_fkey FOREIGN KEY (rule_id) REFERENCES lapinq_notify_rules(id) ON DELETE CASCADE,
+    CONSTRAINT lapinq_notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sent'::text, 'given_up'::text])))
+);
+CREATE INDEX lapinq_notices_ended ON lapinq_notices USING btree (tried_at) WHERE (state <> 'pending'::text);
+CREATE INDEX lapinq_notices_pending ON lapinq_notices USING btree (rule_id, id) WHERE (state = 'pending'::text);
+CREATE INDEX lapinq_notices_rule ON lapinq_notices USING btree (rule_id, id);
+
+CREATE TABLE lapinq_notify_conditions (
+    rule_id bigint NOT NULL,
+    event   text NOT NULL,
+    subject text NOT NULL,
+    since   timestamp with time zone NOT NULL,
+    told_at timestamp with time zone,
+    CONSTRAINT lapinq_notify_conditions_pkey PRIMARY KEY (rule_id, event, subject),
+    CONSTRAINT lapinq_notify_conditions_rule_id_fkey FOREIGN KEY (rule_id) REFERENCES lapinq_notify_rules(id) ON DELETE CASCADE
+);
+
+CREATE TABLE lapinq_notify_rules (
+    id              bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    name            text NOT NULL,
+    kind            text NOT NULL,
+    url             text,
+    addresses       text[],
+    events          text[] NOT NULL,
+    queues          text[],
+    backlog_seconds double precision NOT NULL,
+    is_enabled      boolean NOT NULL DEFAULT true,
+    version         integer NOT NULL DEFAULT 1,
+    created_at      timestamp with time zone NOT NULL,
+    created_by      text NOT NULL,
+    updated_at      timestamp with time zone NOT NULL,
+    next_at         timestamp with time zone NOT NULL,
+    taken_until     timestamp with time zone,
+    left_out        bigint NOT NULL DEFAULT 0,
+    CONSTRAINT lapinq_notify_rules_events_check CHECK (((events <> '{}'::text[]) AND (events <@ ARRAY['error.new'::text, 'error.regressed'::text, 'backlog'::text, 'worker.dead'::text]))),
+    CONSTRAINT lapinq_notify_rules_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'slack'::text, 'mail'::text]))),
+    CONSTRAINT lapinq_notify_rules_name_key UNIQUE (name),
+    CONSTRAINT lapinq_notify_rules_pkey PRIMARY KEY (id),
+    CONSTRAINT lapinq_notify_rules_where_check CHECK ((((kind = 'mail'::text) = (url IS NULL)) AND ((kind = 'mail'::text) = (addresses IS NOT NULL))))
+);
 
 CREATE TABLE lapinq_queues (
     name         text NOT NULL,
@@ -394,6 +505,7 @@ CREATE TABLE lapinq_ready (
     starts     integer NOT NULL DEFAULT 0,
     expires_at timestamp with time zone,
     isolation  smallint NOT NULL DEFAULT 0,
+    since      timestamp with time zone,
     CONSTRAINT lapinq_ready_pkey PRIMARY KEY (id)
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lapinq_ready_claim ON lapinq_ready USING btree (queue_name, rank, seq);
@@ -504,6 +616,19 @@ CREATE TABLE lapinq_sessions (
 );
 CREATE INDEX lapinq_sessions_user_id ON lapinq_sessions USING btree (user_id);
 
+CREATE TABLE lapinq_task_rollups (
+    span       integer NOT NULL,
+    since      timestamp with time zone NOT NULL,
+    queue_name text NOT NULL,
+    task_name  text NOT NULL,
+    completed  bigint NOT NULL DEFAULT 0,
+    failed     bigint NOT NULL DEFAULT 0,
+    retried    bigint NOT NULL DEFAULT 0,
+    runs       bigint[] NOT NULL DEFAULT '{}'::bigint[]
+) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_task_rollups_since ON lapinq_task_rollups USING btree (span, since);
+CREATE INDEX lapinq_task_rollups_task ON lapinq_task_rollups USING btree (task_name, span, since);
+
 CREATE TABLE lapinq_tasks (
     id              uuid NOT NULL,
     queue_name      text NOT NULL,
@@ -523,6 +648,8 @@ CREATE TABLE lapinq_tasks (
     expires_at      timestamp with time zone,
     timeout_seconds double precision,
     request_id      text,
+    rerun_of        uuid,
+    profile         boolean,
     CONSTRAINT lapinq_tasks_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX lapinq_tasks_expires_at ON lapinq_tasks USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -572,6 +699,20 @@ CREATE TABLE lapinq_users (
     CONSTRAINT lapinq_users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'user'::text])))
 );
 CREATE UNIQUE INDEX lapinq_users_username ON lapinq_users USING btree (lower(username));
+
+CREATE TABLE lapinq_views (
+    id         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
+    owner_id   bigint NOT NULL,
+    name       text NOT NULL,
+    page       text NOT NULL,
+    query      text NOT NULL,
+    is_shared  boolean NOT NULL DEFAULT false,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT lapinq_views_name_key UNIQUE (owner_id, page, name),
+    CONSTRAINT lapinq_views_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES lapinq_users(id) ON DELETE CASCADE,
+    CONSTRAINT lapinq_views_pkey PRIMARY KEY (id)
+);
+CREATE INDEX lapinq_views_shared ON lapinq_views USING btree (page) WHERE is_shared;
 
 CREATE TABLE lapinq_webhooks (
     seq         bigint NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 1),
@@ -628,6 +769,7 @@ CREATE TABLE lapinq_workers (
     jumped_at      timestamp with time zone,
     jumped_seconds double precision,
     registered     jsonb,
+    release        text,
     CONSTRAINT lapinq_workers_asked_to_check CHECK ((asked_to = ANY (ARRAY['quiet'::text, 'stop'::text]))),
     CONSTRAINT lapinq_workers_pkey PRIMARY KEY (id)
 ) WITH (fillfactor=50);

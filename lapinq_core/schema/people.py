@@ -1,4 +1,4 @@
-"""Users, their sessions and logins, API keys, and the audit log."""
+"""Users, their sessions, logins, invitations and saved views, API keys, and the audit log."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
@@ -30,6 +30,37 @@ sessions = sa.Table(
     sa.Column("created_at", timestamptz, nullable=False),
     sa.Column("seen_at", timestamptz, nullable=False),
     sa.Index("lapinq_sessions_user_id", "user_id"),
+)
+
+invitations = sa.Table(
+    "lapinq_invitations",
+    metadata,
+    sa.Column("token_hash", BYTEA, primary_key=True),
+    sa.Column("user_id", sa.BigInteger, sa.ForeignKey("lapinq_users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("expires_at", timestamptz, nullable=False),
+    sa.Column("used_at", timestamptz),
+    sa.CheckConstraint("purpose IN ('invite', 'reset')", name="lapinq_invitations_purpose_check"),
+    sa.Index("lapinq_invitations_user_id", "user_id"),
+    sa.Index("lapinq_invitations_expires_at", "expires_at"),
+)
+
+views = sa.Table(
+    "lapinq_views",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column(
+        "owner_id", sa.BigInteger, sa.ForeignKey("lapinq_users.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("page", sa.Text, nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("is_shared", sa.Boolean, nullable=False, server_default="false"),
+    sa.Column("created_at", timestamptz, nullable=False),
+    sa.UniqueConstraint("owner_id", "page", "name", name="lapinq_views_name_key"),
+    sa.Index("lapinq_views_shared", "page", postgresql_where=sa.text("is_shared")),
 )
 
 login_tries = sa.Table(

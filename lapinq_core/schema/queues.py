@@ -43,3 +43,19 @@ rollups = sa.Table(
     sa.Index("lapinq_rollups_since", "span", "since"),
     postgresql_with=HOT,
 )
+
+task_rollups = sa.Table(
+    "lapinq_task_rollups",
+    metadata,
+    sa.Column("span", sa.Integer, nullable=False),
+    sa.Column("since", timestamptz, nullable=False),
+    sa.Column("queue_name", sa.Text, nullable=False),
+    sa.Column("task_name", sa.Text, nullable=False),
+    sa.Column("completed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("retried", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
+    sa.Index("lapinq_task_rollups_since", "span", "since"),
+    sa.Index("lapinq_task_rollups_task", "task_name", "span", "since"),
+    postgresql_with=HOT,
+)

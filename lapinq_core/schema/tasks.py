@@ -26,6 +26,8 @@ tasks = sa.Table(
     sa.Column("expires_at", timestamptz),
     sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.Column("request_id", sa.Text),
+    sa.Column("rerun_of", uuid),
+    sa.Column("profile", sa.Boolean),
     sa.Index("lapinq_tasks_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_partition_by="RANGE (id)",
 )
@@ -40,6 +42,7 @@ ready = sa.Table(
     sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("expires_at", timestamptz),
     sa.Column("isolation", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("since", timestamptz),
     sa.Index("lapinq_ready_claim", "queue_name", "rank", "seq"),
     sa.Index("lapinq_ready_expires_at", "expires_at", postgresql_where=sa.text("expires_at IS NOT NULL")),
     postgresql_with=HOT,
@@ -108,6 +111,9 @@ attempts = sa.Table(
     sa.Column("logs", sa.Text),
     sa.Column("progress", sa.SmallInteger),
     sa.Column("progress_message", sa.Text),
+    sa.Column("requeued_at", timestamptz),
+    sa.Column("requeued_by", sa.Text),
+    sa.Column("profile", BYTEA),
     sa.CheckConstraint(
         "outcome IN ('completed', 'failed', 'cancelled', 'expired') OR NOT final AND outcome = 'released'",
         name="lapinq_attempts_outcome_check",

@@ -30,6 +30,7 @@ workers = sa.Table(
     sa.Column("jumped_at", timestamptz),
     sa.Column("jumped_seconds", DOUBLE_PRECISION),
     sa.Column("registered", JSONB),
+    sa.Column("release", sa.Text),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
 )

@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
 
 _PACKAGE = "lapinq_core.lookup"
@@ -59,10 +60,21 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None
     cancel_requested_at: datetime | None
     request_id: str | None
+    is_queue_paused: bool
     args: Value
     kwargs: Value
     metadata: Value | None
     result: Value | None
+
+    @property
+    def state(self) -> ShownState:
+        return state_of(
+            self.status,
+            is_delayed=self.due_at is not None,
+            starts=self.attempts,
+            is_paused=self.is_queue_paused,
+            is_stopping=self.cancel_requested_at is not None,
+        )
 
 
 class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):

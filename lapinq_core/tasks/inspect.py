@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql as psql
 
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.shown_state import ShownState, state_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks.filters import TaskFilter, pick_tasks
 
@@ -44,7 +45,7 @@ class TaskLine(msgspec.Struct, frozen=True):
     """A task in a list. `age`, and `duration` of the latest attempt (None before the first), are in seconds.
 
     `scheduled_at` is when it is or was due, None for immediately. `started_at`, `progress` and the worker are those of
-    the running or last attempt. `worker` is None if that was pruned.
+    the running or last attempt. `worker` is None if that was pruned. `args` and `kwargs` are JSON text, None if large.
     """
 
     id: str
@@ -65,6 +66,20 @@ class TaskLine(msgspec.Struct, frozen=True):
     worker_id: str | None
     worker: str | None
     cancel_requested: bool
+    is_delayed: bool
+    is_paused: bool
+    args: str | None
+    kwargs: str | None
+
+    @property
+    def state(self) -> ShownState:
+        return state_of(
+            self.status,
+            is_delayed=self.is_delayed,
+            starts=self.attempts,
+            is_paused=self.is_paused,
+            is_stopping=self.cancel_requested,
+        )
 
 
 class Overview(msgspec.Struct, frozen=True):

@@ -137,7 +137,7 @@ def test_the_command_is_copied(page: Page, enqueue: Enqueue) -> None:
 def test_somebody_who_may_do_nothing_is_offered_nothing(user_page: UserPage, enqueue: Enqueue) -> None:
     tab = user_page()
     tab.goto(f"/tasks/{enqueue(scheduled_at=LATER)}")
-    expect(tab.locator("h1")).to_contain_text("pending")
+    expect(tab.locator("h1")).to_contain_text("scheduled")
     expect(tab.locator("[data-to]")).to_have_count(0)
 
 

@@ -1,5 +1,6 @@
 -- Tasks for a list, newest first, with their age and run time by the database's clock, in seconds. {picked} is a query
--- for their ids (`filters.py`).
+-- for their ids (`filters.py`). Arguments come as JSON text if they are stored in at most 2,000 bytes, else NULL: reading
+-- a large value takes longer than the rest of the row.
 -- Locks nothing. Relies on the primary keys and lapinq_attempts_final.
 WITH picked AS MATERIALIZED (
     {picked}
@@ -21,7 +22,11 @@ SELECT d.id::text,
        d.progress,
        d.worker_id::text,
        (SELECT w.name FROM lapinq_workers w WHERE w.id = d.worker_id),
-       d.cancel_requested_at IS NOT NULL
+       d.cancel_requested_at IS NOT NULL,
+       EXISTS (SELECT FROM lapinq_delayed w WHERE w.id = d.id),
+       EXISTS (SELECT FROM lapinq_queues q WHERE q.name = d.queue_name AND q.paused_at IS NOT NULL),
+       CASE WHEN pg_column_size(d.args) <= 2000 THEN d.args::text END,
+       CASE WHEN pg_column_size(d.kwargs) <= 2000 THEN d.kwargs::text END
   FROM picked
   JOIN lapinq_task_details d ON d.id = picked.id
  ORDER BY d.id DESC

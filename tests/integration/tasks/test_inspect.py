@@ -1,13 +1,15 @@
 """Looking at tasks: objects, lists by every filter, results and counts, and what they cost on full tables."""
 
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
 import msgspec
 from psycopg import sql as psql
 
 from lapinq_core.domain.ids import new_id
-from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.shown_state import ShownState
+from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.tasks import actions, enqueueing, inspect, worker_verbs
 from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
 from lapinq_core.tasks.inspect import QueueCounts, _task_objects  # pyright: ignore[reportPrivateUsage]
@@ -16,7 +18,7 @@ from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.test_plans import past_the_trigger
 from tests.support.database.running import on_connections
 from tests.support.database.statements import text_of
-from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, new_task, pause
 
 FIELDS = [
     "id", "task_name", "queue_name", "module_path", "args", "kwargs", "status", "result", "error", "attempts",
@@ -304,6 +306,28 @@ def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: s
         assert by_status[Status.CANCELLED].duration is None
         assert all(0 < line.age < 60 for line in shown.tasks)
         assert shown.queues == await inspect.count_queues(conn)
+
+    on_connections(database, test)
+
+
+def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        made = await one_of_each(conn)
+        [later] = await enqueue(conn, scheduled_at="2099-01-01T00:00:00Z")
+        [retried] = await enqueue(
+            conn, scheduled_at="2099-01-01T00:00:00Z", args=[token_hex(4000)], kwargs={"a": "ü"}
+        )
+        await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (retried,))
+        [held] = await enqueue(conn, queue_name="held")
+        await pause(conn, "held")
+        await actions.request_cancel(conn, made[Status.RUNNING])
+        lines = {line.id: line for line in await inspect.newest_tasks(conn, TaskFilter(), 50)}
+        states = {made[status]: ShownState(status.value) for status in FINAL}
+        states |= {made[Status.PENDING]: ShownState.READY, made[Status.RUNNING]: ShownState.STOPPING}
+        states |= {later: ShownState.SCHEDULED, retried: ShownState.RETRYING, held: ShownState.PAUSED}
+        assert {task_id: line.state for task_id, line in lines.items()} == states
+        assert (lines[later].args, lines[later].kwargs) == ("[1,1]", "{}")
+        assert (lines[retried].args, lines[retried].kwargs) == (None, '{"a":"ü"}')
 
     on_connections(database, test)
 

@@ -48,6 +48,7 @@ def task(**values: Any) -> TaskDetail:
         "timeout_seconds": None,
         "cancel_requested_at": None,
         "request_id": None,
+        "is_queue_paused": False,
         "args": json_value("[]"),
         "kwargs": json_value("{}"),
         "metadata": None,

@@ -1,0 +1,62 @@
+"""What people are notified of. Each piece of news is stored and sent as JSON with its kind in `event`. Pure."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class EventKind(StrEnum):
+    """What a rule can ask for."""
+
+    NEW_ERROR = "error.new"
+    REGRESSED_ERROR = "error.regressed"
+    BACKLOG = "backlog"
+    DEAD_WORKER = "worker.dead"
+
+
+class ErrorNews(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of errors; `error` is the first line of one of them."""
+
+    queue_name: str
+    task_name: str
+    group_id: int
+    kind: str
+    error: str
+
+
+class NewError(ErrorNews, frozen=True, kw_only=True, tag_field="event", tag="error.new"):
+    """An error of a kind that was never seen before."""
+
+
+class RegressedError(ErrorNews, frozen=True, kw_only=True, tag_field="event", tag="error.regressed"):
+    """A kind of error that came back after somebody had resolved it."""
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="backlog"):
+    """The oldest ready task of a queue has waited for longer than a rule allows; `ready` tasks wait with it."""
+
+    queue_name: str
+    oldest_seconds: float
+    ready: int
+    limit_seconds: float
+
+
+class DeadWorker(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="worker.dead"):
+    """A worker that was declared dead."""
+
+    worker_id: str
+    worker_name: str
+    dead_at: datetime
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="test"):
+    """Somebody tries whether a rule's messages arrive."""
+
+    sent_by: str
+
+
+News = NewError | RegressedError | Backlog | DeadWorker | Trial
+
+MAX_ERROR = 300
+"""Characters of an error in a message."""

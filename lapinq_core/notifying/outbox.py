@@ -1,0 +1,27 @@
+"""The outbox of notifications. Whoever has news stores it in the transaction in which it became true; a scheduler or
+server sends it."""
+
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.notifying.news import News
+
+_PACKAGE = "lapinq_core.notifying"
+
+MAX_PENDING = 1000
+"""Notices that wait for one rule. Further ones are only counted, and its next message says how many."""
+
+
+async def store_news(conn: psycopg.AsyncConnection, news: Sequence[News]) -> int:
+    """Stores `news` for each enabled rule that asks for it; returns how many notices that made.
+
+    Writes nothing if there is no news, and little more than nothing if no rule asks.
+    """
+    if not news:
+        return 0
+    params = {"news": msgspec.json.encode(news).decode(), "most": MAX_PENDING}
+    row = await (await conn.execute(sql(_PACKAGE, "store_news"), params)).fetchone()
+    return row[0] if row else 0

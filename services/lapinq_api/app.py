@@ -43,13 +43,15 @@ def build_app(
     services: Sequence[EmbeddedService] = (),
     migrates: bool = False,
     shares_port: bool = False,
+    has_random_secret: bool = False,
 ) -> Starlette:
     """The API and the dashboard on the database that `settings` names.
 
     The lifespan runs `services` beside the requests. With `migrates` it updates the schema at the start. Otherwise it
     waits until somebody updates it, and answers 503 until then. `shares_port`: other processes serve the same address.
+    `has_random_secret`: the session secret in the settings lasts only until a restart.
     """
-    state = State(settings, shares_port=shares_port)
+    state = State(settings, shares_port=shares_port, has_random_secret=has_random_secret)
     warn_of_risky_settings(settings)
     middleware = [Middleware(RequestId), Middleware(ResponseHeaders), Middleware(PlainPath)]
     if settings.trusted_proxies:

@@ -112,7 +112,7 @@ def _start_several(settings: Settings) -> int:
             env["LAPINQ_DATABASE_URL"] = url
         if not settings.session_secret:
             env["LAPINQ_SESSION_SECRET"] = secrets.token_hex(32)
-        return supervise(sockets, env, click.echo)
+        return supervise(sockets, env, click.echo, has_random_secret=not settings.session_secret)
 
 
 def _serve_together(settings: Settings, services: Services, share: Share, *, migrates: bool) -> int:
@@ -125,6 +125,7 @@ def _serve_together(settings: Settings, services: Services, share: Share, *, mig
             services=[metrics.watching, *(services(found) if share.runs_services else ())],
             migrates=migrates,
             shares_port=True,
+            has_random_secret=share.has_random_secret,
         )
         with metrics.serving(app.state.shared):
             return serve(app, sockets, on_started=lambda: share.say_started(_hello(app, sockets)))

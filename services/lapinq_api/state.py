@@ -61,8 +61,13 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """Created with the application. The lifespan opens and closes the connected part."""
 
-    def __init__(self, settings: Settings, *, shares_port: bool = False) -> None:
-        """With `shares_port` `/metrics` shows what is the same in all processes: the figures of the database."""
+    def __init__(
+        self, settings: Settings, *, shares_port: bool = False, has_random_secret: bool = False
+    ) -> None:
+        """With `shares_port` `/metrics` shows what is the same in all processes: the figures of the database.
+
+        `has_random_secret`: the session secret in the settings is one that the parent made for its processes.
+        """
         self.settings = settings
         self.admission = Admission()
         self.counters = Counters()
@@ -80,6 +85,8 @@ class State:
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """The key with which session tokens are hashed."""
+        self.has_random_secret = has_random_secret or not settings.session_secret
+        """Whether a restart of the server makes another session secret, and so ends all sessions."""
         self.default_login: str | None = None
         """A user who had the default password when the lifespan began."""
         self.stopping = asyncio.Event()

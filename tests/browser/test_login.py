@@ -24,6 +24,21 @@ def test_the_right_password_leads_to_the_overview(stranger: Page) -> None:
     expect(stranger.get_by_text("The default password of user lapinq is still in use.")).to_be_visible()
 
 
+def test_a_form_whose_session_ended_leads_to_the_login_and_back(
+    page: Page, browser_errors: BrowserErrors
+) -> None:
+    browser_errors.expect("status of 401")
+    page.goto("/account")
+    page.context.clear_cookies()
+    page.get_by_label("Current password").fill("lapinq")
+    page.get_by_label("New password").fill("correct horse")
+    page.get_by_role("button", name="Change password").click()
+    page.get_by_label("Username").fill("lapinq")
+    page.get_by_label("Password").fill("lapinq")
+    page.get_by_label("Password").press("Enter")
+    expect(page).to_have_url(re.compile(r"/account$"))
+
+
 def test_a_wrong_password_is_told_and_may_be_tried_again(
     stranger: Page, browser_errors: BrowserErrors
 ) -> None:
@@ -50,7 +65,7 @@ def test_over_tls_the_session_is_in_a_cookie_that_no_other_host_can_set(
         page.get_by_label("Password").fill("lapinq")
         page.get_by_label("Password").press("Enter")
         expect(page).to_have_title("Overview · lapinq")
-        assert [cookie.get("name") for cookie in window.cookies()] == ["__Host-lapinq_session"]
+        assert {cookie.get("name") for cookie in window.cookies()} == {"__Host-lapinq_session", "lapinq_boot"}
         with page.expect_websocket() as socket:
             page.reload()
         assert socket.value.url.startswith("wss:")

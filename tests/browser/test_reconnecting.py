@@ -44,11 +44,23 @@ def test_it_reconnects_to_a_server_that_was_restarted(
         expect(tab.locator("#queue-afterwards [data-label=completed]")).to_have_text("1")
 
 
-def test_a_server_with_other_sessions_leads_to_the_login(
+def test_a_restart_that_ends_the_session_is_explained_and_the_login_leads_back(
     new_context: NewContext, server_database: str
 ) -> None:
-    with ApiProcess(server_database, env=SECRET) as first:
-        tab, port = tab_of(first, new_context), first.url.rpartition(":")[2]
+    with ApiProcess(server_database) as first:
+        port = first.url.rpartition(":")[2]
+        tab = new_context(base_url=first.url).new_page()
+        tab.goto("/queues?q=a%20b")
+        fill_in(tab)
+        expect(tab.locator("#live-state")).to_have_text("Live")
         first.kill()
     with ApiProcess(server_database, "--port", port):
-        expect(tab).to_have_url(re.compile(r"/login$"), timeout=30_000)
+        expect(tab.get_by_text("The server restarted without a session secret")).to_be_visible(timeout=30_000)
+        fill_in(tab)
+        expect(tab).to_have_url(re.compile(r"/queues\?q=a%20b$"))
+
+
+def fill_in(login: Page) -> None:
+    login.get_by_label("Username").fill("lapinq")
+    login.get_by_label("Password").fill("lapinq")
+    login.get_by_label("Password").press("Enter")

@@ -44,20 +44,21 @@ def is_token(text: str) -> bool:
 def set_token(response: Response, request: Request, token: str) -> None:
     """Sets the cookie, out of reach of scripts and of requests that other sites send."""
     if _is_guarded(request.scope):
-        _set(response, request.scope, GUARDED_COOKIE, token, int(ABSOLUTE_SECONDS))
-        _set(response, request.scope, COOKIE, "", 0)
+        set_cookie(response, request.scope, GUARDED_COOKIE, token, int(ABSOLUTE_SECONDS))
+        set_cookie(response, request.scope, COOKIE, "", 0)
     else:
-        _set(response, request.scope, COOKIE, token, int(ABSOLUTE_SECONDS))
+        set_cookie(response, request.scope, COOKIE, token, int(ABSOLUTE_SECONDS))
 
 
 def clear_token(response: Response, request: Request) -> None:
     """Deletes the cookie, under both names."""
     if _is_guarded(request.scope):
-        _set(response, request.scope, GUARDED_COOKIE, "", 0)
-    _set(response, request.scope, COOKIE, "", 0)
+        set_cookie(response, request.scope, GUARDED_COOKIE, "", 0)
+    set_cookie(response, request.scope, COOKIE, "", 0)
 
 
-def _set(response: Response, scope: Scope, name: str, value: str, max_age: int) -> None:
+def set_cookie(response: Response, scope: Scope, name: str, value: str, max_age: int) -> None:
+    """Sets a cookie out of reach of scripts. `max_age` is in seconds; 0 deletes it."""
     cookie: SimpleCookie = SimpleCookie()
     cookie[name] = value
     morsel = cookie[name]

@@ -11,11 +11,12 @@ from lapinq_api.state import State
 
 
 def routes(state: State) -> list[BaseRoute]:
+    views = Views(VIEWS)
     return [
         # The page of users is published as an operation of the API.
         *(pages.route(view, state) for view in VIEWS if view.path != "/admin/users"),
-        *web_socket.routes(state, Views(VIEWS)),
-        *login.routes(state),
+        *web_socket.routes(state, views),
+        *login.routes(state, views),
         *account.routes(state),
         *static.routes(),
     ]

@@ -1,6 +1,7 @@
 """The login page, its form, and logout."""
 
 import logging
+from functools import partial
 from http import HTTPStatus
 
 from python_multipart.exceptions import FormParserError
@@ -12,59 +13,71 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from lapinq_api.auth import boot_mark
 from lapinq_api.auth.cookies import clear_token, set_token
 from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page
+from lapinq_api.dashboard.page.return_path import return_path
 from lapinq_api.dashboard.page.texts import Texts, texts_in
+from lapinq_api.dashboard.page.view import Views
 from lapinq_api.operations.body import read_body
 from lapinq_api.state import State
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
-from lapinq_api.wire.redirect import to_login, to_overview
+from lapinq_api.wire.redirect import to_login, to_page
 from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady
 from lapinq_core.domain.errors import InvalidValue
 
 MAX_FORM_BYTES = 16 * 1024
 _MAX_FIELDS = 10
+_NEXT = "next"
 
 log = logging.getLogger(__name__)
 
 
-def routes(state: State) -> list[Route]:
+def routes(state: State, views: Views) -> list[Route]:
     return [
-        Route("/login", PageEndpoint(login, state), methods=["GET", "POST"]),
+        Route("/login", PageEndpoint(partial(login, views), state), methods=["GET", "POST"]),
         Route("/logout", PageEndpoint(logout, state), methods=["GET", "POST"]),
     ]
 
 
-async def login(state: State, request: Request) -> Response:
+async def login(views: Views, state: State, request: Request) -> Response:
+    """The field or parameter `next` names the page to return to. Without a page of ours, that is the overview."""
     if request.method == "POST":
-        return await _log_in(state, request)
-    return page(request.scope, "login.html", problem=None)
+        return await _log_in(views, state, request)
+    wanted = return_path(views, request.query_params.get(_NEXT, ""))
+    has_restarted = boot_mark.has_restarted(state, request.scope)
+    return page(request.scope, "login.html", problem=None, next=wanted, has_restarted=has_restarted)
 
 
-async def _log_in(state: State, request: Request) -> Response:
+async def _log_in(views: Views, state: State, request: Request) -> Response:
     try:
-        username, password = await _read_form(state, request)
+        form = await _read_form(state, request)
+        username, password = _field(form, "username"), _field(form, "password")
     except InvalidValue as error:
-        return _again(request, HTTPStatus.BAD_REQUEST, f"The form is invalid: {error.loc} {error.msg}.")
+        return _again(request, None, HTTPStatus.BAD_REQUEST, f"The form is invalid: {error.loc} {error.msg}.")
+    given = form.get(_NEXT)
+    wanted = return_path(views, given) if isinstance(given, str) else None
+    again = partial(_again, request, wanted)
     try:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
-        return _again(request, HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
+        return again(HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
     except SchemaNotReady as error:
         return unavailable.page_for(request.scope, error)
     except (Overloaded, DatabaseUnavailable) as error:
         log.info("could not check a login: %s", error)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return _again(request, HTTPStatus.SERVICE_UNAVAILABLE, _texts(request)("login.later"), headers)
+        return again(HTTPStatus.SERVICE_UNAVAILABLE, _texts(request)("login.later"), headers)
     if token is None:
-        return _again(request, HTTPStatus.UNAUTHORIZED, _texts(request)("login.invalid"))
-    answer = to_overview(request)
+        return again(HTTPStatus.UNAUTHORIZED, _texts(request)("login.invalid"))
+    answer = to_page(request, wanted or "/")
     set_token(answer, request, token)
+    boot_mark.set_mark(state, answer, request)
     return answer
 
 
@@ -76,11 +89,16 @@ async def logout(state: State, request: Request) -> Response:
         return unavailable.page_for(request.scope, error)  # the browser keeps the token and can try again
     answer = to_login(request)
     clear_token(answer, request)
+    boot_mark.clear_mark(answer, request)
     return answer
 
 
-def _again(request: Request, status: int, problem: str, headers: dict[str, str] | None = None) -> Response:
-    return page(request.scope, "login.html", status, headers, problem=problem)
+def _again(
+    request: Request, wanted: str | None, status: int, problem: str, headers: dict[str, str] | None = None
+) -> Response:
+    return page(
+        request.scope, "login.html", status, headers, problem=problem, next=wanted, has_restarted=False
+    )
 
 
 def _texts(request: Request) -> Texts:
@@ -91,8 +109,8 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-async def _read_form(state: State, request: Request) -> tuple[str, str]:
-    """Username and password as typed. Raises `InvalidValue`, and `Refused` if the form is too large or slow."""
+async def _read_form(state: State, request: Request) -> FormData:
+    """Raises `InvalidValue`, and `Refused` if the form is too large or slow."""
     body = await read_body(request.scope, request.receive, MAX_FORM_BYTES, state.admission)
 
     async def receive() -> Message:
@@ -100,11 +118,10 @@ async def _read_form(state: State, request: Request) -> tuple[str, str]:
 
     again = Request(request.scope, receive)
     try:
-        form = await again.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
+        return await again.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
     except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
         log.info("could not read a login form: %s", type(error).__name__)
         raise InvalidValue("it", "is malformed") from error
-    return _field(form, "username"), _field(form, "password")
 
 
 def _field(form: FormData, name: str) -> str:

@@ -20,7 +20,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.origins import SAFE_METHODS, is_same_origin
 from lapinq_api.wire.path import is_api, route_path
-from lapinq_api.wire.redirect import to_account, to_login
+from lapinq_api.wire.redirect import to_account, to_login, to_login_and_back
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor
 from lapinq_core.domain.origins import ANY, read_origins
@@ -123,7 +123,8 @@ class Authentication:
             check_key_throttle(scope)
             if not is_page:
                 raise unauthenticated()
-            await to_login(Request(scope))(scope, receive, send)
+            redirect = to_login_and_back if _accepts_html(scope) else to_login
+            await redirect(Request(scope))(scope, receive, send)
             return
         elif path not in _PASSWORD_CHANGE_PATHS and must_change_password(self._state, scope, session):
             if not is_page:
@@ -149,5 +150,13 @@ def _is_page_load(scope: Scope, path: str) -> bool:
     """Whether the request loads a page in a browser, so that a redirect to the login helps."""
     if scope["method"] not in {"GET", "HEAD"} or path.startswith(_FOR_SCRIPTS):
         return False
-    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    return b"text/html" in accepted or b"json" not in accepted
+    return _accepts_html(scope) or b"json" not in _accepted(scope)
+
+
+def _accepts_html(scope: Scope) -> bool:
+    """Whether a browser asks for a page. Programs, which accept anything, get the bare login, as published."""
+    return b"text/html" in _accepted(scope)
+
+
+def _accepted(scope: Scope) -> bytes:
+    return b",".join(value for name, value in scope["headers"] if name == b"accept")

@@ -27,7 +27,7 @@ class NoShare(LapinqError):
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """The child's number, from 0, and file descriptors: `life` ends with the parent, `started` tells it of the start.
 
-    `parent` is its process id.
+    `parent` is its process id. `has_random_secret`: the parent made the session secret, so it lasts as long as that.
     """
 
     number: int
@@ -35,6 +35,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     life: int
     started: int
     sockets: list[int]
+    has_random_secret: bool
 
     @property
     def runs_services(self) -> bool:

@@ -33,13 +33,18 @@ log = logging.getLogger(__name__)
 
 
 def supervise(
-    sockets: Sequence[Sequence[socket.socket]], env: Mapping[str, str], on_started: Callable[[str], None]
+    sockets: Sequence[Sequence[socket.socket]],
+    env: Mapping[str, str],
+    on_started: Callable[[str], None],
+    *,
+    has_random_secret: bool,
 ) -> int:
     """Runs this program again for each of `sockets`, with `env` added to its environment, until it is told to stop.
 
     Calls `on_started` with what the first child wants to have printed when all have started. Returns the exit code.
     """
-    return asyncio.run(_Supervisor(sockets, env, on_started).run())
+    supervisor = _Supervisor(sockets, env, on_started, has_random_secret=has_random_secret)
+    return asyncio.run(supervisor.run())
 
 
 class _Supervisor:
@@ -48,8 +53,11 @@ class _Supervisor:
         sockets: Sequence[Sequence[socket.socket]],
         env: Mapping[str, str],
         on_started: Callable[[str], None],
+        *,
+        has_random_secret: bool,
     ) -> None:
         self._sockets = sockets
+        self._has_random_secret = has_random_secret
         self._env = {**os.environ, **env}
         self._on_started = on_started
         self._life, self._life_end = os.pipe()
@@ -97,6 +105,7 @@ class _Supervisor:
             life=self._life,
             started=tell,
             sockets=[one.fileno() for one in self._sockets[number]],
+            has_random_secret=self._has_random_secret,
         )
         try:
             child = await asyncio.create_subprocess_exec(

@@ -2,7 +2,7 @@
 // data-confirm, a question to ask first; data-done, a message on success. A form sends its fields as JSON, a button its
 // data-body. Afterwards the page reloads, unless it is live or data-next names another one.
 
-import { announce, root, text } from "./page.js";
+import { announce, pageAddress, root, text } from "./page.js";
 
 const GIVE_UP_MS = 15000;
 const KEPT = "lapinq.message";
@@ -48,7 +48,7 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
     throw new Error(text("no_answer"));
   }
   if (answer.status === 401) {
-    location.assign(new URL("login", root));
+    location.assign(new URL(`login?${new URLSearchParams({ next: `/${pageAddress()}` })}`, root));
     throw new Error(text("logged_out"));
   }
   const found = await answer.json().catch(() => ({}));

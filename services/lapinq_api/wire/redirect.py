@@ -15,14 +15,22 @@ def to_login(request: Request) -> Response:
     return _to(request, "/login")
 
 
+def to_login_and_back(request: Request) -> Response:
+    """To the login page, which later leads back to the requested page. From the overview: as `to_login`."""
+    wanted = quote(route_path(request.scope))
+    if query := request.scope["query_string"].decode("latin-1"):
+        wanted = f"{wanted}?{query}"
+    return to_login(request) if wanted == "/" else _to(request, f"/login?{urlencode({'next': wanted})}")
+
+
+def to_page(request: Request, path: str) -> Response:
+    """To a page of the dashboard. `path` is below its root, with the query string, and escaped."""
+    return _to(request, path)
+
+
 def to_account(request: Request) -> Response:
     """To the page where users change their password."""
     return _to(request, "/account")
-
-
-def to_overview(request: Request) -> Response:
-    """To the overview."""
-    return _to(request, "/")
 
 
 def to_query(request: Request, query: Mapping[str, str]) -> Response:

@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from typing import Any
 
 import httpx
@@ -31,10 +32,41 @@ def test_the_first_user_logs_in_and_is_led_to_the_overview(api: httpx.Client) ->
         assert '<form class="form" method="post"' in client.get("/login").text
         answer = client.post("/login", data=RIGHT)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        token, _, flags = answer.headers["set-cookie"].partition("; ")
+        token, _, flags = answer.headers.get_list("set-cookie")[0].partition("; ")
         assert flags == "HttpOnly; Max-Age=604800; Path=/; SameSite=Lax"
         assert len(token) == len("lapinq_session=") + 43
         assert client.get("/").status_code == 200
+
+
+def test_a_browser_returns_to_the_page_it_asked_for(serve: Serve) -> None:
+    with browser(serve(session_secret="s"), None) as client:
+        client.headers["Accept"] = "text/html"
+        login = client.get("/tasks?queue=a%20b&status=failed").headers["location"]
+        wanted = "/tasks?queue=a%20b&status=failed"
+        assert login == "/login?next=%2Ftasks%3Fqueue%3Da%2520b%26status%3Dfailed"
+        field = f'<input type="hidden" name="next" value="{escape(wanted)}">'
+        assert field in client.get(login).text
+        assert field in client.post("/login", data={**RIGHT, "password": "wrong", "next": wanted}).text
+        answer = client.post("/login", data={**RIGHT, "next": wanted})
+        assert (answer.status_code, answer.headers["location"]) == (303, wanted)
+        assert "lapinq_boot" not in answer.headers["set-cookie"]  # no restart ends this session
+        hostile = {**RIGHT, "next": "//evil.example/tasks"}
+        assert client.post("/login", data=hostile).headers["location"] == "/"
+        assert "evil" not in client.get("/login?next=//evil.example/tasks").text
+
+
+def test_a_login_after_a_restart_without_a_session_secret_says_so(serve: Serve) -> None:
+    explained = "The server restarted without a session secret"
+    first, second = serve(), serve()
+    with browser(first) as client, browser(second, None) as later:
+        assert explained not in client.get("/login").text
+        later.cookies.update(client.cookies)
+        assert explained in later.get("/login").text
+        log_in(later)
+        assert explained not in later.get("/login").text
+        later.cookies.update(client.cookies)
+        later.get("/logout")
+        assert explained not in later.get("/login").text
 
 
 def test_the_default_password_is_warned_of_until_it_is_changed(

@@ -81,7 +81,7 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt, or the end of a pending task (`started_at` is None then).
 
     `outcome` is one of the API's. Old attempts come without traceback and logs. `worker_name` is None if the worker has
-    been deleted.
+    been deleted. `requeued_at` and `requeued_by` say when and by whom the task was requeued after this attempt.
     """
 
     attempt: int
@@ -95,6 +95,8 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     worker_id: str | None
     worker_name: str | None
+    requeued_at: datetime | None = None
+    requeued_by: str | None = None
 
 
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:

@@ -73,9 +73,12 @@ async def set_progress(
     return ProgressNoted.NOT_RUNNING
 
 
-async def requeue(conn: psycopg.AsyncConnection, task_id: str) -> str | None:
-    """Makes a failed task pending again; returns its queue, None when it is unknown or not failed."""
-    row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id})).fetchone()
+async def requeue(conn: psycopg.AsyncConnection, task_id: str, *, by: str) -> str | None:
+    """Makes a failed task pending again; returns its queue, None when it is unknown or not failed.
+
+    The attempt that failed records the time and `by`, the name of the person or key.
+    """
+    row = await (await conn.execute(sql(_PACKAGE, "requeue"), {"id": task_id, "by": by})).fetchone()
     return row[0] if row else None
 
 

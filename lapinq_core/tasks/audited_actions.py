@@ -7,6 +7,7 @@ transaction.
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -65,9 +66,10 @@ async def requeue(
     if names is None:
         return None, None
     steps = _Steps(conn, task_id, names, by)
+    requeue_by = partial(actions.requeue, by=by.actor)
     status = None
     for _ in range(_LOOKS):
-        queue = await steps.take(actions.requeue, "task.requeue")
+        queue = await steps.take(requeue_by, "task.requeue")
         if queue is not None:
             return queue, Status.PENDING
         status = await _status(conn, task_id)

@@ -143,7 +143,7 @@ async def count_tasks(conn: psycopg.AsyncConnection, walk: Walk, batch: Batch) -
     """Counts what `delete_tasks` would delete; None when it gave way."""
     try:
         async with conn.transaction():
-            return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, batch)
+            return await _look(conn, sql(_PACKAGE, "count_tasks"), walk, batch, None)
     except STOPPED:
         return None
 
@@ -159,7 +159,7 @@ async def _change(
 ) -> Step | None:
     try:
         async with conn.transaction():
-            step = await _look(conn, statement, walk, batch)
+            step = await _look(conn, statement, walk, batch, entry.actor)
             if not step.done:
                 return msgspec.structs.replace(step, entry_id=entry_id)
             if entry_id is None:
@@ -172,7 +172,9 @@ async def _change(
         return None
 
 
-async def _look(conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, batch: Batch) -> Step:
+async def _look(
+    conn: psycopg.AsyncConnection, statement: LiteralString, walk: Walk, batch: Batch, by: str | None
+) -> Step:
     await conn.execute(STEP_SETTINGS)
     looked = walk_ids(walk.chosen, batch.size) if batch.ids is None else these_ids(walk.chosen)
     query = psql.SQL(statement).format(looked=looked, picked=pick_looked_at(walk.chosen))
@@ -182,6 +184,7 @@ async def _look(conn: psycopg.AsyncConnection, statement: LiteralString, walk: W
         "until": walk.until,
         "after": batch.after,
         "ids": batch.ids,
+        "by": by,
     }
     row = await (await conn.execute(query, params, prepare=False)).fetchone()
     assert row is not None

@@ -44,7 +44,7 @@ class QueuePolicy(msgspec.Struct, frozen=True):
 class QueueDetails(QueueState, frozen=True):
     """A queue with its policy. `workers` are the names of the living workers that claim its tasks.
 
-    `waiting_since` is when its first ready task was enqueued or became due; null without any.
+    `waiting_since` is when its first ready task was enqueued, became due or was requeued; null without any.
     """
 
     waiting_since: datetime | None
@@ -64,7 +64,8 @@ class QueueOrder(StrEnum):
 
 
 class QueueLine(QueueState, frozen=True):
-    """A queue in a list. `waiting_since` is when its first ready task was enqueued or became due; None without any."""
+    """A queue in a list. `waiting_since` is when its first ready task was enqueued, became due or was requeued; None
+    without any."""
 
     waiting_since: datetime | None
 

@@ -15,8 +15,9 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     queue. `id` is empty for a fire-and-forget task. Its time to live, if it has one, runs out `expires_in` seconds
     after the claim. `timeout` is its time limit in seconds, if it has one of its own. `claim_seq` grows from claim to
     claim. `enqueued_at` is in seconds since 1970, None for fire and forget. `waited` is how many seconds before the
-    claim it could have started for the first time, None where that is not known. `request_id` is that of the request
-    which enqueued it, if one did. `queue_name` and `token` are set by the claimer.
+    claim it could have started for the first time, or was requeued; None where that is not known. `request_id` is that
+    of the request which enqueued it, if one did. `profile` asks for a profile of the attempt. `queue_name` and `token`
+    are set by the claimer.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Claim(msgspec.Struct, array_like=True, gc=False):
     isolation: int = 0
     waited: float | None = None
     request_id: str | None = None
+    profile: bool | None = None
     queue_name: str = ""
     token: str = ""
 

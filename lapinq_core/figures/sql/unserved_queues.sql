@@ -21,13 +21,13 @@ WITH alive AS MATERIALIZED (
 )
 SELECT u.queue_name,
        u.waiting,
-       (SELECT date_part('epoch', lapinq_now() - greatest(t.created_at, t.scheduled_at))
+       (SELECT date_part('epoch', lapinq_now() - coalesce(head.since, greatest(t.created_at, t.scheduled_at)))
           FROM lapinq_tasks t
          WHERE t.id = head.id),
        EXISTS (SELECT FROM alive a WHERE a.queues IS NULL OR u.queue_name = ANY (a.queues))
   FROM unserved u
  CROSS JOIN LATERAL (
-       SELECT r.id
+       SELECT r.id, r.since
          FROM lapinq_ready r
         WHERE r.queue_name = u.queue_name
         ORDER BY r.queue_name, r.rank, r.seq

@@ -38,11 +38,12 @@ WITH picked AS MATERIALIZED (
 ), taken AS (
     DELETE FROM lapinq_ready r
      WHERE r.ctid = ANY ((SELECT array_agg(ctid) FROM picked HAVING bool_and(is_here))::tid[])
-    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation
+    RETURNING r.id, r.rank, r.seq, r.starts, r.expires_at, r.isolation, r.since
 ), claimed AS MATERIALIZED (
     SELECT k.*, nextval('lapinq_claim_seq') AS claim_seq, t.task_name, t.module_path, t.args, t.kwargs, t.max_retries,
            t.retry_delay, t.retry_backoff, t.timeout_seconds, t.created_at, t.metadata, t.request_id,
-           greatest(t.created_at, t.scheduled_at) AS due_at,
+           t.profile,
+           coalesce(k.since, greatest(t.created_at, t.scheduled_at)) AS due_at,
            t.webhook_url IS NOT NULL AS has_webhook
       FROM taken k
      CROSS JOIN LATERAL (SELECT *
@@ -67,7 +68,7 @@ SELECT coalesce(
                                      retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
                                      timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
                                      CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
-                                     request_id)
+                                     request_id, profile)
                     ORDER BY rank, seq)::text,
            (SELECT '"elsewhere"' FROM picked HAVING NOT bool_and(is_here)),
            (SELECT '"limited"'

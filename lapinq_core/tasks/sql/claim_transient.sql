@@ -43,7 +43,7 @@ WITH RECURSIVE names (name) AS (
 )
 SELECT json_agg(json_build_array('', task_name, module_path, args, kwargs, 1, 0, 0.0, false, rank, seq, NULL,
                                  timeout_seconds, 0, NULL, metadata, 0,
-                                 date_part('epoch', lapinq_now() - due_at), request_id, queue_name)
+                                 date_part('epoch', lapinq_now() - due_at), request_id, NULL, queue_name)
                 ORDER BY CASE WHEN %(in_order)s::boolean THEN array_position(%(queues)s::text[], queue_name) END,
                          rank, seq)::text
   FROM taken

@@ -12,8 +12,8 @@ SELECT counted.name,
        q.paused_at,
        q.paused_by,
        q.pause_reason,
-       (SELECT greatest(t.created_at, t.scheduled_at)
-          FROM (SELECT r.id
+       (SELECT coalesce(head.since, greatest(t.created_at, t.scheduled_at))
+          FROM (SELECT r.id, r.since
                   FROM lapinq_ready r
                  WHERE r.queue_name = %(queue)s::text
                  ORDER BY r.queue_name, r.rank, r.seq

@@ -1,6 +1,6 @@
 -- Queues as the dashboard lists them: those that have tasks or are paused and whose name contains `part`, sorted as
 -- asked, at most `limit`, each with how many match. Counts are exact; `waiting_since` is when the first ready task was
--- enqueued or became due. The cost grows with the unfolded deltas, the running tasks and the queues.
+-- enqueued, became due or was requeued. The cost grows with the unfolded deltas, the running tasks and the queues.
 -- Locks nothing. Relies on lapinq_ready_claim and lapinq_tasks_pkey, one probe per listed queue.
 WITH counted AS (
     SELECT queue_name,
@@ -40,8 +40,8 @@ WITH counted AS (
 SELECT l.queue_name, l.pending, l.running, l.completed, l.failed, l.cancelled, l.expired,
        l.paused_at, l.paused_by, l.pause_reason,
        CASE WHEN l.pending > 0 THEN
-            (SELECT greatest(t.created_at, t.scheduled_at)
-               FROM (SELECT r.id
+            (SELECT coalesce(head.since, greatest(t.created_at, t.scheduled_at))
+               FROM (SELECT r.id, r.since
                        FROM lapinq_ready r
                       WHERE r.queue_name = l.queue_name
                       ORDER BY r.queue_name, r.rank, r.seq

@@ -1,12 +1,15 @@
 -- What an unanswered claim took, in the form of claim.sql.
--- Locks nothing. Reads lapinq_running, which is small.
+-- Locks nothing. Reads lapinq_running, which is small. Relies on lapinq_attempts_earlier for the time of a requeue.
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
                                  t.retry_delay, t.retry_backoff, r.rank, 0,
                                  extract(epoch FROM r.expires_at - lapinq_now())::float8, t.timeout_seconds, r.seq,
                                  date_part('epoch', t.created_at), t.metadata, r.isolation,
                                  CASE WHEN r.attempt = 1
-                                      THEN date_part('epoch', r.claimed_at - greatest(t.created_at, t.scheduled_at)) END,
-                                 t.request_id, r.queue_name)
+                                      THEN date_part('epoch', r.claimed_at - greatest(t.created_at, t.scheduled_at, (
+                                               SELECT max(a.requeued_at)
+                                                 FROM lapinq_attempts a
+                                                WHERE a.task_id = t.id AND NOT a.final))) END,
+                                 t.request_id, t.profile, r.queue_name)
                 ORDER BY r.rank, r.seq)::text
   FROM lapinq_running r
   JOIN lapinq_tasks t ON t.id = r.id

@@ -1,16 +1,17 @@
--- Makes a failed task pending again, with all its retries; its earlier attempts stay in its history.
+-- Makes a failed task pending again, with all its retries; its earlier attempts stay in its history. The one that failed
+-- says when and by whom, and the task waits from then on.
 -- Returns its queue if it did; no row if the task is unknown or not failed.
 -- Locks the final attempt; of two requeues at once one wins. Relies on lapinq_attempts_final.
 WITH reopened AS (
     UPDATE lapinq_attempts
-       SET final = false
+       SET final = false, requeued_at = lapinq_now(), requeued_by = %(by)s::text
      WHERE task_id = %(id)s::uuid
        AND final
        AND outcome = 'failed'
     RETURNING task_id
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
-    SELECT t.queue_name, -t.priority::bigint, t.id, t.expires_at
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since)
+    SELECT t.queue_name, -t.priority::bigint, t.id, t.expires_at, lapinq_now()
       FROM lapinq_tasks t
       JOIN reopened ON reopened.task_id = t.id
     RETURNING queue_name

@@ -17,15 +17,15 @@ WITH looked AS MATERIALIZED (
        FOR UPDATE OF t SKIP LOCKED
 ), reopened AS (
     UPDATE lapinq_attempts a
-       SET final = false
+       SET final = false, requeued_at = lapinq_now(), requeued_by = %(by)s::text
       FROM locked l
      WHERE a.task_id = l.id
        AND a.final
        AND a.outcome = 'failed'
     RETURNING l.id, l.queue_name, l.rank, l.expires_at
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at)
-    SELECT queue_name, rank, id, expires_at
+    INSERT INTO lapinq_ready (queue_name, rank, id, expires_at, since)
+    SELECT queue_name, rank, id, expires_at, lapinq_now()
       FROM reopened
      ORDER BY id
     RETURNING id, queue_name

@@ -1,12 +1,12 @@
 -- Makes a delayed task ready, scheduled or waiting for a retry: behind the ready ones of its priority, as if it had
--- become due. Returns its queue if it did; no row if the task is unknown or not delayed.
+-- become due now, and it waits from now on. Returns its queue if it did; no row if the task is unknown or not delayed.
 -- Locks its row in delayed; against a promotion or a cancellation one of the two wins. Relies on lapinq_delayed_pkey.
 WITH gone AS (
     DELETE FROM lapinq_delayed
      WHERE id = %(id)s::uuid
     RETURNING id, queue_name, rank, starts, expires_at, isolation
 )
-INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
-SELECT queue_name, rank, id, starts, expires_at, isolation
+INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
+SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now()
   FROM gone
 RETURNING queue_name

@@ -22,8 +22,8 @@ WITH looked AS MATERIALIZED (
      WHERE d.id = l.id
     RETURNING d.id, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
-    SELECT queue_name, rank, id, starts, expires_at, isolation
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
+    SELECT queue_name, rank, id, starts, expires_at, isolation, lapinq_now()
       FROM gone
      ORDER BY id
     RETURNING id, queue_name

@@ -138,7 +138,7 @@ def test_a_requeue_of_a_group_takes_its_tasks_and_no_others(database: str) -> No
             *await fail(conn, 1, "TimeoutError: timeout after 7 s", queue_name="other"),
         ]
         (ended,) = await fail(conn, 1, "TimeoutError: timeout after 8 s")
-        assert await actions.requeue(conn, ended)
+        assert await actions.requeue(conn, ended, by="lisa")
         group = (await grouped(conn)).groups[0]
         assert group.count == 3
         chosen = as_filter(group.queue_name, group.task_name, group.kind)

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.figures import alerts
 from lapinq_core.lookup.measure import measure
+from lapinq_core.tasks import actions, queues, worker_verbs
+from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import fill
 from tests.support.database.plans import nodes, plan, touched
@@ -142,6 +145,38 @@ def test_a_claim_tells_how_long_a_task_waited_for_its_first_start(database: str,
         await make_older(conn, "default", 90)
         [held] = await claim(conn, await add_worker(conn))
         assert held.waited == pytest.approx(late, abs=5)
+
+    on_connections(database, test)
+
+
+def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, queues=["nothing"])
+        [failed] = await enqueue(conn, queue_name="a")
+        await make_older(conn, "a", 500)
+        [held] = await claim(conn, worker, queue="a")
+        await worker_verbs.settle(conn, [Ended(failed, held.token, True, True, 0, "ValueError: no")])
+        await actions.requeue(conn, failed, by="lisa")
+        [scheduled] = await enqueue(conn, queue_name="b", scheduled_at=datetime.now(UTC) + timedelta(hours=1))
+        await make_older(conn, "b", 500)
+        await actions.run_now(conn, scheduled)
+        moment = datetime.now(UTC)
+
+        ages = (await measure(conn, 200)).ages
+        assert ages == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
+        unserved = {queue.queue_name: queue.seconds for queue in await alerts.find_unserved(conn)}
+        assert unserved == {"a": pytest.approx(0, abs=5), "b": pytest.approx(0, abs=5)}
+        starts = [await queues.get_queue(conn, "a"), (await queues.list_queues(conn))[0][1]]
+        for queue in starts:
+            assert queue is not None
+            assert queue.waiting_since is not None
+            assert abs((moment - queue.waiting_since).total_seconds()) < 5
+
+        [held] = await claim(conn, worker, queue="a")
+        [other] = await claim(conn, worker, queue="b")
+        again = [await worker_verbs.reclaim(conn, worker=worker, token=one.token) for one in (held, other)]
+        for one in (held, other, again[0][0]):
+            assert one.waited == pytest.approx(0, abs=5)
 
     on_connections(database, test)
 

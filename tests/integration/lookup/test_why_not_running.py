@@ -172,7 +172,7 @@ def test_what_was_before_a_requeue_does_not_count(database: str) -> None:
         (task_id,) = await enqueue(conn)
         (held,) = await claim(conn, worker)
         await worker_verbs.settle(conn, [Ended(held.id, held.token, True, True, 0, IMPORT_ERROR)])
-        assert await actions.requeue(conn, task_id)
+        assert await actions.requeue(conn, task_id, by="lisa")
         assert await find_reason(conn, task_id) == InLine(0, False)
 
     on_connections(database, test)

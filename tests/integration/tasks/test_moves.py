@@ -84,7 +84,7 @@ async def is_cancelled(conn: Conn, task: Task) -> None:
 
 
 async def is_requeued(conn: Conn, task: Task) -> None:
-    await actions.requeue(conn, task.id)
+    await actions.requeue(conn, task.id, by="lisa")
 
 
 async def is_due(conn: Conn, task: Task) -> None:

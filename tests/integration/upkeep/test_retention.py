@@ -136,7 +136,7 @@ def test_a_task_that_is_requeued_meanwhile_stays(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, other = [await ended(looking, Status.FAILED, 40) for _ in range(2)]
         async with one.transaction():
-            assert await actions.requeue(one, task) == "default"
+            assert await actions.requeue(one, task, by="lisa") == "default"
             deleting = asyncio.ensure_future(delete_ended(two, Status.FAILED, 30 * DAY))
 
             async def waits() -> bool:
@@ -154,7 +154,7 @@ def test_a_deletion_that_waits_too_long_changes_nothing(database: str) -> None:
     async def test(one: Conn, two: Conn) -> None:
         task = await ended(one, Status.FAILED, 40)
         async with one.transaction():
-            assert await actions.requeue(one, task) == "default"
+            assert await actions.requeue(one, task, by="lisa") == "default"
             assert await delete_ended(two, Status.FAILED, 30 * DAY) is None
         check_invariants(database, [task])
 

@@ -151,9 +151,9 @@ def test_only_a_failed_task_is_requeued(database: str) -> None:
         one, two = await claim(conn, worker, 2)
         await worker_verbs.settle(conn, [ended_as(one.id, one.token, Fail("no"))])
         await complete(conn, [two])
-        results = [await actions.requeue(conn, task) for task in (failed, completed, waiting)]
+        results = [await actions.requeue(conn, task, by="lisa") for task in (failed, completed, waiting)]
         assert results == ["default", None, None]
-        assert await actions.requeue(conn, failed) is None
+        assert await actions.requeue(conn, failed, by="lisa") is None
         assert [await status(conn, task) for task in (failed, completed)] == ["pending", "completed"]
         (counts,) = await inspect.count_queues(conn)
         assert (counts.pending, counts.failed, counts.completed) == (2, 0, 1)

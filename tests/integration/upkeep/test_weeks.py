@@ -127,7 +127,7 @@ def test_who_reads_or_writes_a_week_only_delays_its_end(database: str) -> None:
             assert await drop_week(two, MONTH) == Week(name, is_gone=False)
             check_invariants(database, [task])
         async with one.transaction(force_rollback=True):
-            assert await actions.requeue(one, task) == "default"
+            assert await actions.requeue(one, task, by="lisa") == "default"
             assert await drop_week(two, MONTH) == Week(name, is_gone=False)
         check_invariants(database, [task])
         assert await drop_week(two, MONTH) == Week(name, is_gone=True)
@@ -149,7 +149,7 @@ def test_a_week_stays_whose_task_is_requeued_at_its_end(database: str, isolation
         )
         async with await Conn.open(database) as two:
             async with one.transaction():
-                assert await actions.requeue(one, task) == "default"
+                assert await actions.requeue(one, task, by="lisa") == "default"
                 dropping = asyncio.ensure_future(drop_week(two, MONTH))
 
                 async def waits() -> bool:
@@ -168,7 +168,7 @@ def test_a_requeue_that_comes_while_a_week_is_dropped_finds_nothing(database: st
         task = await ended(looking, Status.FAILED, 40)
         async with one.transaction():
             assert await drop_week(one, MONTH) == Week(name, is_gone=True)
-            requeueing = asyncio.ensure_future(actions.requeue(two, task))
+            requeueing = asyncio.ensure_future(actions.requeue(two, task, by="lisa"))
 
             async def waits() -> bool:
                 return await is_held_up(looking, two)
@@ -232,7 +232,7 @@ def test_a_week_is_counted_by_windows_and_by_queue(database: str, monkeypatch: p
 
 
 async def requeue(conn: Conn, task: str) -> None:
-    assert await actions.requeue(conn, task) == "default"
+    assert await actions.requeue(conn, task, by="lisa") == "default"
 
 
 async def run_again(conn: Conn, task: str) -> None:

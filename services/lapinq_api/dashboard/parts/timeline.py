@@ -31,12 +31,13 @@ class StepKind(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is its start. `seconds` is its duration, None if unknown or if it continues."""
+    """`at` is its start. `seconds` is its duration, None if unknown or if it continues. `by` is who requeued it."""
 
     kind: StepKind
     at: datetime
     seconds: float | None = None
     attempt: AttemptDetail | None = None
+    by: str | None = None
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,8 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
     before: AttemptDetail | None = None
     for one in reversed(attempts):
         if before is not None and _is_requeued(before, one.attempt):
-            steps.append(Step(kind=StepKind.REQUEUED, at=since or task.created_at))
+            since = before.requeued_at or since
+            steps.append(_requeue(before, since or task.created_at))
         until = one.started_at or one.finished_at
         if since is not None and until is not None:
             planned = task.scheduled_at if before is None else None
@@ -70,7 +72,8 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
     if task.status is Status.PENDING:
         begin = since or task.created_at
         if before is not None and _is_requeued(before, task.attempts):
-            steps.append(Step(kind=StepKind.REQUEUED, at=begin))
+            begin = before.requeued_at or begin
+            steps.append(_requeue(before, begin))
         steps.append(Step(kind=StepKind.WAITS, at=begin))
     return steps
 
@@ -109,8 +112,15 @@ def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[S
     return found
 
 
+def _requeue(before: AttemptDetail, at: datetime) -> Step:
+    return Step(kind=StepKind.REQUEUED, at=at, by=before.requeued_by)
+
+
 def _is_requeued(before: AttemptDetail, number: int) -> bool:
-    """Whether a user requeued the task between the two attempts: only that resets the number after a failure."""
+    """Whether a user requeued the task between the two attempts. Attempts from before the time was stored show it too:
+    only a requeue resets the number after a failure."""
+    if before.requeued_at is not None:
+        return True
     return before.outcome == Status.FAILED and number <= before.attempt and number <= 1
 
 

@@ -85,6 +85,8 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     finished_at: Annotated[datetime | None, doc("When the outcome was stored.")]
     worker_id: str | None
     final: Annotated[bool, doc("Whether this attempt set the task's final status.")]
+    requeued_at: Annotated[datetime | None, doc("When the task was requeued after this attempt failed.")]
+    requeued_by: Annotated[str | None, doc("The user or key that requeued it.")]
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):

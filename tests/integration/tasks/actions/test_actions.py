@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import psycopg
 import pytest
 
@@ -21,7 +22,16 @@ from tests.support.database.invariants import check_invariants
 from tests.support.database.locks import is_held_up
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually_async
-from tests.support.rows.factories import SOMEBODY, Conn, add_worker, claim, complete, enqueue, status
+from tests.support.rows.factories import (
+    SOMEBODY,
+    Conn,
+    add_worker,
+    attempts,
+    claim,
+    complete,
+    enqueue,
+    status,
+)
 
 
 def test_what_is_done_to_a_task_goes_by_its_status(database: str) -> None:
@@ -69,6 +79,22 @@ def test_what_was_done_is_noted_and_what_was_not_is_not(database: str) -> None:
             assert entry.details == {"queue": "mail", "task_name": "add"}
             assert entry.actor == RecordedActor(ActorKind.USER, 7, "lisa")
             assert (entry.address, entry.request_id) == ("203.0.113.9", "r-1")
+
+    on_connections(database, test)
+    check_invariants(database, [])
+
+
+def test_each_requeue_stays_with_the_attempt_after_which_it_was_made(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [task_id] = await enqueue(conn)
+        worker = await add_worker(conn)
+        for name in ("lisa", "otto"):
+            [held] = await claim(conn, worker)
+            await worker_verbs.settle(conn, [Ended(task_id, held.token, True, True, 0, "ValueError: no")])
+            await audited_actions.requeue(conn, task_id, by=msgspec.structs.replace(SOMEBODY, actor=name))
+        first, second = await attempts(conn, task_id)
+        assert [first["requeued_by"], second["requeued_by"]] == ["lisa", "otto"]
+        assert first["finished_at"] <= first["requeued_at"] <= second["started_at"] <= second["requeued_at"]
 
     on_connections(database, test)
     check_invariants(database, [])

@@ -217,7 +217,10 @@ def test_failed_tasks_wait_again_in_the_order_of_enqueueing_with_all_their_retri
         assert await status(conn, made[Status.FAILED]) == "failed"
         held = await claim(conn, await add_worker(conn), 50)
         assert [(one.id, one.attempt) for one in held] == [(task_id, 1) for task_id in ids]
-        assert [shown["outcome"] for shown in await attempts(conn, ids[0])] == ["failed", "failed", "running"]
+        first, second, running = await attempts(conn, ids[0])
+        assert [shown["outcome"] for shown in (first, second, running)] == ["failed", "failed", "running"]
+        assert [first["requeued_by"], second["requeued_by"]] == [None, ENTRY.actor]
+        assert second["requeued_at"] >= second["finished_at"]
         check_invariants(database, [*ids, *made.values()])
 
     on_connections(database, test)

@@ -117,6 +117,7 @@ async def plan(conn: Conn, verb: str, walk: Walk, ids: list[str] | None) -> dict
         # In the middle, with a wide table on both sides.
         "after": "00000000-3a98-7000-8000-000000000000",
         "ids": ids,
+        "by": "lisa",
     }
     async with conn.transaction(force_rollback=True):
         await conn.execute("SET LOCAL session_replication_role = replica")

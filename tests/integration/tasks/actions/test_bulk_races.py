@@ -93,7 +93,7 @@ def test_a_task_requeued_from_under_a_deletion_is_looked_at_again(
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, other = await fail(looking, 2)
         queue, step = await beside(
-            one, two, looking, lambda: actions.requeue(one, task), delete(two, **chosen)
+            one, two, looking, lambda: actions.requeue(one, task, by="lisa"), delete(two, **chosen)
         )
         assert (queue, step.done, step.left) == ("default", 1, [task])
         again = await look_again(two, bulk.delete_tasks, step.left, **chosen)
@@ -113,7 +113,9 @@ def test_a_task_requeued_from_under_a_deletion_is_looked_at_again(
 def test_a_task_deleted_from_under_a_requeue_is_not_requeued(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, _ = await fail(looking, 2)
-        step, queue = await beside(one, two, looking, delete(one), lambda: actions.requeue(two, task))
+        step, queue = await beside(
+            one, two, looking, delete(one), lambda: actions.requeue(two, task, by="lisa")
+        )
         assert (step.done, queue) == (2, None)
         assert await counts(looking) == {}
         check_invariants(database, [])
@@ -230,7 +232,11 @@ def test_a_single_requeue_and_the_clean_up_agree(database: str) -> None:
     async def test(one: Conn, two: Conn, looking: Conn) -> None:
         task, _ = await fail_late(looking)
         _, cleaned = await beside(
-            one, two, looking, lambda: actions.requeue(one, task), lambda: maintenance_jobs.cleanup(two)
+            one,
+            two,
+            looking,
+            lambda: actions.requeue(one, task, by="lisa"),
+            lambda: maintenance_jobs.cleanup(two),
         )
         assert cleaned == 1
         assert await counts(looking) == {"pending": 1}

@@ -54,7 +54,7 @@ def test_in_a_storm_nothing_is_lost_and_every_count_is_true(database: str) -> No
                 "SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 3"
             )
             for (task_id,) in await cursor.fetchall():
-                await actions.requeue(conn, str(task_id))
+                await actions.requeue(conn, str(task_id), by="lisa")
 
         async def change(conn: Conn, verb: Change, **chosen: Any) -> None:
             walk = await bulk.begin(conn, bulk.TaskFilter(**chosen))

@@ -161,7 +161,7 @@ def test_a_task_that_cancels_itself_needs_no_request(database: str) -> None:
         (shown,) = await attempts(conn, task)
         assert (shown["outcome"], shown["error"]) == ("cancelled", "the order was withdrawn")
         assert await counts(conn) == {"cancelled": 1}
-        assert await actions.requeue(conn, task) is None
+        assert await actions.requeue(conn, task, by="lisa") is None
         check_invariants(database, [task])
 
     on_connections(database, test)

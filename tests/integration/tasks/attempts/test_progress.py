@@ -33,7 +33,7 @@ from tests.support.rows.rescue import rescue_all
 
 FIELDS = [
     "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",
-    "started_at", "finished_at", "worker_id", "final",
+    "started_at", "finished_at", "worker_id", "final", "requeued_at", "requeued_by",
 ]  # fmt: skip
 
 
@@ -272,7 +272,7 @@ def test_earlier_attempts_stay_through_a_requeue(database: str) -> None:
         worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
         await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await actions.requeue(conn, task)
+        await actions.requeue(conn, task, by="lisa")
         (again,) = await claim(conn, worker)
         await complete(conn, [again])
         shown = await attempts(conn, task)

@@ -78,7 +78,7 @@ def test_a_result_from_before_a_requeue_is_refused(database: str) -> None:
         worker = await add_worker(conn)
         old = await claim(conn, worker)
         await worker_verbs.settle(conn, [ended_as(task, old[0].token, Fail("time"))])
-        assert await actions.requeue(conn, task) == "default"
+        assert await actions.requeue(conn, task, by="lisa") == "default"
         new = await claim(conn, worker)
         assert new[0].attempt == 1
         assert await complete(conn, old, '"old"') == 0
@@ -95,7 +95,7 @@ def test_a_result_from_before_a_rescue_and_a_requeue_is_refused(database: str) -
         await make_late(living, old_worker)
         await rescue_all(living)
         assert await status(living, task) == "failed"
-        assert await actions.requeue(living, task) == "default"
+        assert await actions.requeue(living, task, by="lisa") == "default"
         assert await complete(stale, old, '"old"') == 0
         assert await status(living, task) == "pending"
         new = await claim(living, await add_worker(living))

@@ -134,7 +134,7 @@ def test_a_requeued_task_that_ends_again_is_another_event(database: str) -> None
         worker = await add_worker(conn)
         (held,) = await claim(conn, worker)
         await worker_verbs.settle(conn, [ended_as(task, held.token, Fail("no"))])
-        await actions.requeue(conn, task)
+        await actions.requeue(conn, task, by="lisa")
         await complete(conn, await claim(conn, worker))
         first, second = await outbox(conn)
         assert (first["status"], second["status"]) == ("failed", "completed")

@@ -71,6 +71,16 @@ def test_what_counts_anew_after_a_failure_was_requeued_and_what_was_handed_back_
     assert "requeued" not in [step.kind.value for step in released]
 
 
+def test_a_requeue_has_its_own_time_and_name_and_the_wait_begins_there() -> None:
+    failed = attempt(3, 1, 2, "failed", requeued_at=after(60), requeued_by="lisa")
+    steps = steps_of(task(status=Status.COMPLETED), [attempt(1, 61, 65, "completed"), failed])
+    assert told(steps)[-3:] == [("requeued", None), ("waited", 1), ("attempt", 4)]
+    assert (steps[-3].at, steps[-3].by) == (after(60), "lisa")
+    # It was cancelled before its first start after that.
+    requeue, wait = steps_of(task(attempts=0), [failed])[-2:]
+    assert (requeue.at, requeue.by, wait.at) == (after(60), "lisa", after(60))
+
+
 def test_what_takes_no_time_is_seen_all_the_same() -> None:
     attempts = [attempt(number, number * 1000, number * 1000, "failed") for number in range(50, 0, -1)]
     bar = bar_of(steps_of(task(status=Status.FAILED, attempts=50), attempts))

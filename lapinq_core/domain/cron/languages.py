@@ -97,7 +97,7 @@ ES = Words(
     nths=("primer", "segundo", "tercer", "cuarto", "quinto", "último"),
     nth_weekday="el {} {} del mes",
     weekday_range="de {} a {}",
-    only_weekdays="sólo {}",
+    only_weekdays="solo {}",
     on_nth_weekdays="{}",
     article="el ",
     day="el día {}",
@@ -107,6 +107,6 @@ ES = Words(
     either="{} o {}",
     both="{} si es {}",
     month_range="de {} a {}",
-    only_months="sólo en {}",
+    only_months="solo en {}",
 )
 LANGUAGES = {"en": EN, "es": ES}

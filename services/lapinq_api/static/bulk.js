@@ -2,6 +2,7 @@
 // data-bulk, the action; data-query, the filter; data-since and data-until, times in seconds ago.
 
 import { ask, call } from "./actions.js";
+import { number } from "./formats.js";
 import { announce, text } from "./page.js";
 import { now } from "./times.js";
 
@@ -13,11 +14,9 @@ const CALLS = {
   delete: { method: "DELETE", to: "api/v1/tasks", done: "deleted" },
 };
 
-const numbers = new Intl.NumberFormat(document.documentElement.lang);
-
 // A text with the count `n`.
 export function counted(key, n, values = {}) {
-  return text(key, { n, count: numbers.format(n), ...values });
+  return text(key, { n, count: number.format(n), ...values });
 }
 
 function query(button) {

@@ -1,16 +1,12 @@
 // Line charts, by uPlot. An element's data-chart says what to draw: times in seconds since 1970, and each line's name,
 // colour (a CSS variable) and values. uPlot draws into the .plot inside it.
 
+import { clock, compact, day, moment } from "./formats.js";
 import { text } from "./page.js";
 import uPlot from "./vendor/uPlot.esm.js";
 
 const HEIGHT = 190;
 const drawn = new Map(); // element → its plot and data
-const locale = document.documentElement.lang;
-const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
-const clock = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
-const moment = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
 const sizes = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const plot = drawn.get(target)?.plot;
@@ -29,14 +25,14 @@ function colour(name) {
 }
 
 function seconds(value) {
-  if (value < 1) return `${compact.format(value * 1000)} ms`;
-  if (value < 120) return `${compact.format(value)} s`;
-  if (value < 7200) return `${compact.format(value / 60)} min`;
-  return `${compact.format(value / 3600)} h`;
+  if (value < 1) return `${compact(value * 1000)} ms`;
+  if (value < 120) return `${compact(value)} s`;
+  if (value < 7200) return `${compact(value / 60)} min`;
+  return `${compact(value / 3600)} h`;
 }
 
 const UNITS = {
-  rate: (value) => `${compact.format(value)}`,
+  rate: compact,
   seconds,
 };
 

@@ -6,6 +6,7 @@ Viewers with the same properties share rendered pages (`lapinq_api.dashboard.liv
 import msgspec
 from starlette.types import Scope
 
+from lapinq_api.dashboard.page.number_style import NEUTRAL, NumberStyle, number_style
 from lapinq_api.dashboard.page.texts import COOKIE, choose_locale
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission
 
@@ -18,6 +19,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     grants: frozenset[tuple[str, Permission]]
     is_read_only: bool
     """Whether the server is read-only."""
+    numbers: NumberStyle = NEUTRAL
 
     @property
     def actor(self) -> Actor:
@@ -41,11 +43,13 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_admin and not self.is_read_only
 
 
-def audience_of(actor: Actor, locale: str, *, is_read_only: bool) -> Audience:
-    """The audience that `actor` belongs to, reading `locale`."""
+def audience_of(actor: Actor, scope: Scope, *, is_read_only: bool) -> Audience:
+    """The audience that `actor` belongs to with this request or WebSocket."""
     granted = () if actor.is_admin else actor.permissions.items()
+    accepted = _accepted_languages(scope)
     return Audience(
-        locale=locale,
+        locale=_locale(scope, accepted),
+        numbers=number_style(accepted),
         is_admin=actor.is_admin,
         grants=frozenset((queue, one) for queue, may in granted for one in may),
         is_read_only=is_read_only,
@@ -54,12 +58,19 @@ def audience_of(actor: Actor, locale: str, *, is_read_only: bool) -> Audience:
 
 def locale_of(scope: Scope) -> str:
     """The language of a request or WebSocket: from its cookie, else from the browser's languages."""
-    cookie, accepted = None, ""
+    return _locale(scope, _accepted_languages(scope))
+
+
+def _locale(scope: Scope, accepted: str) -> str:
+    cookie = None
     for name, value in scope["headers"]:
-        if name == b"accept-language":
-            accepted = value.decode("latin-1")
-        elif name == b"cookie":
+        if name == b"cookie":
             for part in value.decode("latin-1").split(";"):
                 key, _, content = part.strip().partition("=")
                 cookie = content if key == COOKIE else cookie
     return choose_locale(cookie, accepted)
+
+
+def _accepted_languages(scope: Scope) -> str:
+    found = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"]
+    return found[-1] if found else ""

@@ -15,14 +15,14 @@ from lapinq_api.auth.forced_password_change import must_change_password
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import static, words
-from lapinq_api.dashboard.page.audience import Audience, audience_of, locale_of
+from lapinq_api.dashboard.page.audience import Audience, audience_of
 from lapinq_api.dashboard.page.marks import strip
 from lapinq_api.dashboard.page.server_address import server_of
 from lapinq_api.dashboard.page.texts import LOCALES, texts_in
 from lapinq_api.operations.endpoint import Handler
 from lapinq_api.state import State
 from lapinq_api.wire.path import route_path
-from lapinq_core.domain.accounts.account import Actor
+from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.domain.version import __version__
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ _FOR_ALL = {
     "pages": _PAGES,
     "strip": strip,
 }
-_ANONYMOUS = {
-    locale: Audience(locale=locale, is_admin=False, grants=frozenset(), is_read_only=False)
-    for locale in LOCALES
-}
+_STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
 
 
 class PageEndpoint:
@@ -94,7 +91,7 @@ def page(
     **values: Any,
 ) -> Response:
     """Renders `template` for a viewer who isn't logged in."""
-    audience = _ANONYMOUS[locale_of(scope)]
+    audience = audience_of(_STRANGER, scope, is_read_only=False)
     return _answer(scope, template, audience, status, headers, viewer=None, **values)
 
 
@@ -115,13 +112,14 @@ def page_of(
 
 def audience_for(state: State, scope: Scope, actor: Actor) -> Audience:
     """The audience that `actor` belongs to with this request or socket."""
-    return audience_of(actor, locale_of(scope), is_read_only=state.settings.read_only)
+    return audience_of(actor, scope, is_read_only=state.settings.read_only)
 
 
 def fragment(template: str, audience: Audience, /, **values: Any) -> str:
     """Renders `template`, a part of a page, for `audience`."""
     texts = texts_in(audience.locale)
-    return _templates.get_template(template).render(_FOR_ALL, t=texts, audience=audience, **values)
+    with words.written_in(audience.numbers):
+        return _templates.get_template(template).render(_FOR_ALL, t=texts, audience=audience, **values)
 
 
 def _answer(

@@ -1,33 +1,57 @@
-"""Formats numbers and times for people, and names for URLs."""
+"""Formats numbers and times for people, and names for URLs.
 
-from collections.abc import Mapping
+While a page is rendered, `written_in` sets how its reader's region writes numbers.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 
 import msgspec
 from jinja2.filters import do_urlencode
 
+from lapinq_api.dashboard.page.number_style import NEUTRAL, NumberStyle
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 
-_STEPS = ((60.0, 1, "s"), (3600.0, 60, "min"), (172_800.0, 3600, "h"))
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_style: ContextVar[NumberStyle] = ContextVar("number style", default=NEUTRAL)
+
+
+@contextmanager
+def written_in(style: NumberStyle) -> Generator[None]:
+    """Inside it, numbers are written in this style."""
+    token = _style.set(style)
+    try:
+        yield
+    finally:
+        _style.reset(token)
 
 
 def seconds(value: float | None) -> str:
-    """A duration: "12 ms", "3.4 s", "5 min", "2 h", "4 d"; a dash for None."""
+    """A duration: "12 ms", "3.4 s", "42 s"; from a minute on in two units, "1 h 40 min", "2 d"; a dash for None."""
     if value is None:
         return "–"
     if value < 0.9995:
         return f"{max(value, 0) * 1000:.0f} ms"
     if value < 9.95:
-        return f"{value:.1f} s"
-    for below, unit, name in _STEPS:
-        if value < below:
-            return f"{int(value / unit)} {name}"
-    return f"{int(value / 86_400)} d"
+        return f"{_style.get().decimal(value)} s"
+    return _in_two_units(int(value))
+
+
+def _in_two_units(left: int) -> str:
+    first = next(number for number, (unit, _) in enumerate(_UNITS) if left >= unit)
+    words: list[str] = []
+    for unit, name in _UNITS[first : first + 2]:
+        count, left = divmod(left, unit)
+        if count:
+            words.append(f"{thousands(count)} {name}")
+    return " ".join(words)
 
 
 def thousands(value: int) -> str:
-    """A count with thin spaces between groups of three digits."""
-    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    """A count, with groups of three digits."""
+    return _style.get().integer(value)
 
 
 def moment(value: datetime) -> str:
@@ -65,12 +89,15 @@ def size(value: int | None) -> str:
         if amount < 1024 or unit == "GiB":
             break
         amount /= 1024
-    return f"{amount:.1f} {unit}" if amount < 9.95 and unit != "B" else f"{amount:.0f} {unit}"
+    is_small = amount < 9.95 and unit != "B"
+    return f"{_style.get().decimal(amount) if is_small else thousands(round(amount))} {unit}"
 
 
 def rate(value: float) -> str:
     """A number per unit of time: "0", "0.5", "1 234"."""
-    return f"{value:.1f}" if 0 < value < 9.95 and value != int(value) else thousands(round(value))
+    return (
+        _style.get().decimal(value) if 0 < value < 9.95 and value != int(value) else thousands(round(value))
+    )
 
 
 def urlencode(value: str | Mapping[str, str]) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lapinq_api.dashboard.page.words import browser, seconds, thousands
+from lapinq_api.dashboard.page.number_style import number_style
+from lapinq_api.dashboard.page.words import browser, rate, seconds, size, thousands, written_in
 
 
 @pytest.mark.parametrize(
@@ -19,24 +20,39 @@ from lapinq_api.dashboard.page.words import browser, seconds, thousands
         (9.96, "9 s"),
         (59.9, "59 s"),
         (60, "1 min"),
-        (3599, "59 min"),
+        (119.9, "1 min 59 s"),
+        (3599, "59 min 59 s"),
         (3600, "1 h"),
-        (172_799, "47 h"),
-        (172_800, "2 d"),
-        (1e9, "11574 d"),
+        (6000, "1 h 40 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d"),
+        (86_459, "1 d"),
+        (258_000, "2 d 23 h"),
+        (1e9, "11\u202f574 d 1 h"),
     ],
 )
 def test_spans_of_time(value: float | None, text: str) -> None:
     assert seconds(value) == text
 
 
-def test_counts() -> None:
-    assert [thousands(n) for n in (0, 999, 1000, 1234567)] == [
-        "0",
-        "999",
-        "1\u202f000",
-        "1\u202f234\u202f567",
-    ]
+@pytest.mark.parametrize(
+    ("accepted", "texts"),
+    [
+        ("", ["999", "1\u202f000", "1\u202f234\u202f567", "0.5", "3.4 s", "1.5 GiB"]),
+        ("tlh", ["999", "1\u202f000", "1\u202f234\u202f567", "0.5", "3.4 s", "1.5 GiB"]),
+        ("*;q=0.5", ["999", "1\u202f000", "1\u202f234\u202f567", "0.5", "3.4 s", "1.5 GiB"]),
+        ("en-US,en;q=0.9", ["999", "1,000", "1,234,567", "0.5", "3.4 s", "1.5 GiB"]),
+        ("de-DE,de;q=0.9,en;q=0.8", ["999", "1.000", "1.234.567", "0,5", "3,4 s", "1,5 GiB"]),
+        ("de-AT", ["999", "1\xa0000", "1\xa0234\xa0567", "0,5", "3,4 s", "1,5 GiB"]),
+        ("es", ["999", "1000", "1.234.567", "0,5", "3,4 s", "1,5 GiB"]),
+        ("es-MX,es;q=0.9", ["999", "1,000", "1,234,567", "0.5", "3.4 s", "1.5 GiB"]),
+        ("zh-Hant-TW", ["999", "1,000", "1,234,567", "0.5", "3.4 s", "1.5 GiB"]),
+    ],
+)
+def test_numbers_are_written_as_in_the_readers_region(accepted: str, texts: list[str]) -> None:
+    with written_in(number_style(accepted)):
+        counts = [thousands(number) for number in (999, 1000, 1_234_567)]
+        assert [*counts, rate(0.5), seconds(3.44), size(1_600_000_000)] == texts
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     worker_name: str | None
     requeued_at: datetime | None = None
     requeued_by: str | None = None
+    has_profile: bool = False
 
 
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:

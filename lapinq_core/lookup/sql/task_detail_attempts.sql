@@ -11,17 +11,19 @@ WITH ended AS MATERIALIZED (
 ), shown AS (
     SELECT 0 AS place, attempt, 'running' AS outcome, NULL AS error, NULL AS traceback, logs, logs IS NOT NULL AS has_logs,
            NULL::float8 AS run_seconds, claimed_at, NULL::timestamptz AS finished_at, worker_id,
-           NULL::timestamptz AS requeued_at, NULL AS requeued_by
+           NULL::timestamptz AS requeued_at, NULL AS requeued_by,
+           false AS has_profile
       FROM lapinq_running
      WHERE id = %(id)s::uuid
     UNION ALL
     SELECT place, attempt, outcome, error, CASE WHEN place <= %(traced)s::integer THEN traceback END,
            CASE WHEN place <= %(logged)s::integer THEN logs END, logs IS NOT NULL,
-           run_seconds, claimed_at, finished_at, worker_id, requeued_at, requeued_by
+           run_seconds, claimed_at, finished_at, worker_id, requeued_at, requeued_by, profile IS NOT NULL
       FROM ended
 )
 SELECT s.attempt, s.outcome, s.error, s.traceback, s.logs, s.has_logs, s.run_seconds, s.claimed_at, s.finished_at,
-       s.worker_id::text, w.name, s.requeued_at, s.requeued_by
+       s.worker_id::text, w.name, s.requeued_at, s.requeued_by,
+       s.has_profile
   FROM shown s
   LEFT JOIN lapinq_workers w ON w.id = s.worker_id
  ORDER BY s.place

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from lapinq_core.domain.ids import new_id
+from lapinq_core.domain.tasks.profile import collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.profiles import get_profile
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
@@ -103,3 +105,22 @@ def test_a_task_is_found_by_its_key(database: str) -> None:
             assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
 
     on_connections(database, test, 2)
+
+
+def test_the_latest_profile_is_found_and_that_of_a_number(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [task_id] = await enqueue(conn, max_retries=5)
+        assert await get_profile(conn, task_id) is None
+        worker = await add_worker(conn)
+        for samples in (1, 2, 3):
+            [held] = await claim(conn, worker)
+            await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 0.0, "no")])
+            made = packed(collapsed({(): samples}, interval=0.005, seconds=1)) if samples < 3 else None
+            await conn.execute("UPDATE lapinq_attempts SET profile = %s WHERE token = %s", (made, held.token))
+        attempts, _ = await task_detail.get_attempts(conn, task_id)
+        assert [one.has_profile for one in attempts] == [False, True, True]
+        for wanted, expected in [(None, (2, 2)), (1, (1, 1)), (3, None)]:
+            found = await get_profile(conn, task_id, wanted)
+            assert (None if found is None else (found[0], found[1].samples)) == expected
+
+    on_connections(database, test)

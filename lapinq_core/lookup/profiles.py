@@ -1,0 +1,20 @@
+"""The profile of an attempt."""
+
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.tasks.profile import Profile, unpacked
+
+_PACKAGE = "lapinq_core.lookup"
+
+
+async def get_profile(
+    conn: psycopg.AsyncConnection, task_id: str, attempt: int | None = None
+) -> tuple[int, Profile] | None:
+    """The number and the profile of the task's latest attempt with a profile; None if there is none.
+
+    With `attempt`, of the latest with that number: numbers begin again after a requeue. Raises `ProfileError`.
+    """
+    params = {"id": task_id, "attempt": attempt}
+    row = await (await conn.execute(sql(_PACKAGE, "get_profile"), params)).fetchone()
+    return (row[0], unpacked(row[1])) if row else None

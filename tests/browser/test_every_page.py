@@ -31,7 +31,7 @@ PAGES = [
 ]
 """`{id}` in an address is that of a task, `{schedule}` the name of a schedule."""
 Scheme = Literal["light", "dark"]
-WIDTHS = (1280, 1000, 901, 900, 768, 701, 390, 320)
+WIDTHS = (1600, 1280, 981, 980, 768, 701, 390, 320)
 ONE_OF_EACH = """() => {
     const kept = new Set();
     for (const article of document.querySelectorAll("article")) {

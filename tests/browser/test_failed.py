@@ -45,13 +45,13 @@ def test_a_group_is_requeued_and_deleted_whole(page: Page, enqueue: Enqueue, adm
     page.goto("/failed?queue=whole")
     group = page.locator("#failed-groups tbody tr")
     group.get_by_role("button", name="Requeue 3").click()
-    confirm(page, "Requeue 3 matching failed tasks?", "Requeue 3")
-    expect(page.locator("#announcement")).to_have_text("3 tasks requeued.")
+    confirm(page, "Requeue 3 loads tasks in whole?", "Requeue 3")
+    expect(page.locator(".toast p").last).to_have_text("Requeued 3 loads tasks in whole.")
     # They fail once more, in the same way.
     eventually(lambda: all(status_of(admin, task_id) == "failed" for task_id in ids))
     group.get_by_role("button", name="Delete 3").click()
-    confirm(page, "Delete 3 matching tasks?", "Delete 3")
-    expect(page.locator("#announcement")).to_have_text("3 tasks deleted.")
+    confirm(page, "Delete 3 loads tasks in whole?", "Delete 3")
+    expect(page.locator(".toast p").last).to_have_text("Deleted 3 loads tasks in whole.")
     page.locator("h1").hover()
     expect(page.get_by_text("No failed task matches.")).to_be_visible()
     assert {status_of(admin, task_id) for task_id in ids} == {"gone"}

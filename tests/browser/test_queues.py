@@ -32,7 +32,7 @@ def test_who_thinks_better_of_it_pauses_nothing(page: Page, enqueue: Enqueue) ->
     enqueue(queue_name="video")
     page.goto("/queues")
     page.get_by_role("button", name="Pause queue video").click()
-    page.get_by_role("dialog").get_by_role("button", name="Go back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(row(page, "video")).not_to_contain_text("paused")
 

@@ -33,7 +33,7 @@ def test_it_reconnects_to_a_server_that_was_restarted(
     with ApiProcess(server_database, env=SECRET) as first:
         tab, port = tab_of(first, new_context), first.url.rpartition(":")[2]
         first.kill()
-    state, pause = tab.locator("#live-state"), tab.get_by_role("button", name="Pause")
+    state, pause = tab.locator("#live-state"), tab.get_by_role("button", name="Freeze view")
     expect(state).to_have_text("Reconnecting")
     for _ in range(2):  # what it says of the connection is true whatever is pressed
         pause.click()

@@ -174,11 +174,11 @@ def test_what_is_selected_is_cancelled_after_a_question(
     bar = page.get_by_role("region", name="Selection")
     expect(bar.get_by_role("button", name="Requeue")).to_be_disabled()
     bar.get_by_role("button", name="Cancel").click()
-    confirm(page, "Cancel 5 tasks?", "Go back")
+    confirm(page, "Cancel 5 factorial tasks in cancelling?", "Go back")
     expect(page.get_by_role("dialog")).to_be_hidden()
     bar.get_by_role("button", name="Cancel").click()
-    confirm(page, "Cancel 5 tasks?", "Cancel")
-    expect(page.locator("#announcement")).to_have_text("Done for 5 tasks.")
+    confirm(page, "Cancel 5 factorial tasks in cancelling?", "Cancel")
+    expect(page.locator(".toast p").last).to_have_text("Cancelled 5 factorial tasks in cancelling.")
     expect(bar).to_be_hidden()
     assert [status_of(admin, task_id) for task_id in ids] == ["cancelled"] * 5 + ["pending"]
     page.locator("h1").hover()
@@ -201,9 +201,10 @@ def test_what_could_not_be_done_is_said_with_the_reason(
         admin.delete(f"/api/v1/tasks/{task_id}")
     bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Cancel").click()
-    confirm(page, "Cancel 3 tasks?", "Cancel")
-    expect(page.locator("#announcement")).to_have_text(
-        "Done for 1 task. 2 refused: Only a pending or running task can be cancelled, and this one is cancelled."
+    confirm(page, "Cancel 3 factorial tasks in refusing?", "Cancel")
+    expect(page.get_by_role("status").get_by_text("Cancelled 1 factorial task in refusing.")).to_be_visible()
+    expect(page.locator(".toast[role=alert] p")).to_have_text(
+        "2 refused: Only a pending or running task can be cancelled, and this one is cancelled."
     )
     expect(bar).to_contain_text("2 selected")
 
@@ -218,18 +219,18 @@ def test_failed_tasks_are_requeued_and_deleted_by_selection(
     page.get_by_role("checkbox", name="Select all on this page").check()
     bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Requeue 2").click()
-    confirm(page, "Requeue 2 failed tasks?", "Requeue")
-    expect(page.locator("#announcement")).to_have_text("Done for 2 tasks.")
+    confirm(page, "Requeue 2 loads tasks in failing?", "Requeue")
+    expect(page.locator(".toast p").last).to_have_text("Requeued 2 loads tasks in failing.")
     expect(bar).to_contain_text("1 selected")
     bar.get_by_role("button", name="Run now").click()
-    confirm(page, "Run 1 delayed task now", "Run now")
-    expect(page.locator("#announcement")).to_have_text("Done for 1 task.")
+    confirm(page, "Run 1 factorial task in failing now?", "Run now")
+    expect(page.locator(".toast p").last).to_have_text("1 factorial task in failing can start now.")
     eventually(lambda: status_of(admin, later) == "completed")
     page.reload()
     page.get_by_role("checkbox", name="Select all on this page").check()
     bar.get_by_role("button", name="Delete").click()
-    confirm(page, "Delete 3 tasks?", "Delete")
-    expect(page.locator("#announcement")).to_have_text("Done for 3 tasks.")
+    confirm(page, "Delete 3 tasks in failing?", "Delete")
+    expect(page.locator(".toast p").last).to_have_text("Deleted 3 tasks in failing.")
     assert {status_of(admin, task_id) for task_id in (*ids, later)} == {"gone"}
 
 
@@ -246,13 +247,13 @@ def test_all_that_match_are_counted_before_they_are_deleted(
     expect(rows(page)).to_have_count(5)
     page.get_by_text("All matching tasks").click()
     page.get_by_role("button", name="Cancel pending").click()
-    confirm(page, "Cancel 5 matching pending tasks?", "Go back")
+    confirm(page, "Cancel 5 tasks in many?", "Go back")
     expect(page.get_by_role("dialog")).to_be_hidden()
     enter(page, r'queue:many args:"%\"" since:1h task:fact')
     page.get_by_text("All matching tasks").click()
     page.get_by_role("button", name="Delete all").click()
-    confirm(page, "Delete 5 matching tasks? This cannot be undone.", "Delete all")
-    expect(page.locator("#announcement")).to_have_text("5 tasks deleted.")
+    confirm(page, "Delete 5 tasks in many? This cannot be undone.", "Delete all")
+    expect(page.locator(".toast p").last).to_have_text("Deleted 5 tasks in many.")
     assert {status_of(admin, task_id) for task_id in (*ids, other)} == {"gone"}
 
 
@@ -267,10 +268,73 @@ def test_the_period_of_all_that_match_moves_along_with_the_clock(
         page.get_by_text("All matching tasks").click()
         page.get_by_role("button", name="Delete all").click()
         if is_found:
-            confirm(page, "Delete 1 matching task? This cannot be undone.", "Delete all")
+            confirm(page, "Delete 1 task in period? This cannot be undone.", "Delete all")
         else:
-            expect(page.locator("#announcement")).to_have_text("No matching task to delete.")
+            expect(page.locator(".toast p").last).to_have_text("No matching task to delete.")
     eventually(lambda: status_of(admin, task_id) == "gone")
+
+
+def test_a_message_moves_nothing_and_goes_by_itself(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
+    task_id = enqueue(queue_name="still", **LATER)
+    page.clock.install()
+    page.goto("/tasks?queue=still")
+    box(page, task_id).check()
+    bar = page.get_by_role("region", name="Selection")
+    before = row(page, task_id).bounding_box(), bar.get_by_role("button", name="Delete").bounding_box()
+    bar.get_by_role("button", name="Cancel").click()
+    confirm(page, "Cancel 1 factorial task in still?", "Go back")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Requeue failed").click()
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("No matching task has failed.")
+    assert before == (
+        row(page, task_id).bounding_box(),
+        bar.get_by_role("button", name="Delete").bounding_box(),
+    )
+    axe(page)
+    toast.hover()
+    page.clock.run_for(60_000)
+    expect(toast).to_be_visible()
+    page.locator("h1").hover()
+    page.clock.run_for(10_000)
+    expect(toast).to_have_count(0)
+
+
+def test_a_message_leads_to_what_it_is_about(page: Page, enqueue: Enqueue, admin: httpx.Client) -> None:
+    task_id = enqueue(queue_name="followed", **FAILING)
+    eventually(lambda: status_of(admin, task_id) == "failed")
+    page.goto("/tasks?queue=followed&status=failed&name=loads")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Requeue failed").click()
+    confirm(page, "Requeue 1 loads task in followed?", "Requeue failed")
+    expect(page.locator(".toast p").last).to_have_text("Requeued 1 loads task in followed.")
+    page.get_by_role("link", name="Follow", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/tasks\?queue=followed&name=loads$"))
+
+
+def test_deleting_very_many_takes_their_number(page: Page, admin: httpx.Client, axe: CheckAccess) -> None:
+    task = {"module_path": "math", "task_name": "factorial", "args": [5], "queue_name": "many more", **LATER}
+    assert admin.post("/api/v1/enqueue/batch", json=[task] * 101).status_code == 201
+    page.goto("/tasks")
+    page.get_by_text("All matching tasks").click()
+    page.get_by_role("button", name="Delete all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("tasks of all queues? This cannot be undone.")
+    button = dialog.get_by_role("button", name="Delete all")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(button).to_be_disabled()
+    axe(page)
+    number = re.search(r"Type ([\d,]+) to", dialog.text_content() or "")
+    assert number is not None
+    field = dialog.get_by_role("textbox")
+    field.fill("100")
+    field.press("Enter")
+    expect(button).to_be_disabled()
+    field.fill(number[1])
+    expect(button).to_be_enabled()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".toast")).to_have_count(0)
 
 
 def test_nothing_is_asked_where_nothing_matches(page: Page, enqueue: Enqueue) -> None:
@@ -278,7 +342,7 @@ def test_nothing_is_asked_where_nothing_matches(page: Page, enqueue: Enqueue) ->
     page.goto("/tasks?queue=nothing")
     page.get_by_text("All matching tasks").click()
     page.get_by_role("button", name="Requeue failed").click()
-    expect(page.locator("#announcement")).to_have_text("No matching task has failed.")
+    expect(page.locator(".toast p").last).to_have_text("No matching task has failed.")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
@@ -302,6 +366,6 @@ def test_somebody_does_what_they_may_on_their_queue(
         box(page, one).check()
     bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Delete 1").click()
-    confirm(page, "Delete 1 task?", "Delete")
-    expect(page.locator("#announcement")).to_have_text("Done for 1 task.")
+    confirm(page, "Delete 1 factorial task in theirs?", "Delete")
+    expect(page.locator(".toast p").last).to_have_text("Deleted 1 factorial task in theirs.")
     assert [status_of(admin, one) for one in (task_id, other)] == ["gone", "pending"]

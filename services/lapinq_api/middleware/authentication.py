@@ -31,9 +31,13 @@ _PAGES = (
     "/me",
     "/tasks",
     "/queues",
+    "/queue",
+    "/function",
     "/schedules",
     "/workers",
     "/failed",
+    "/errors",
+    "/search",
     "/webhooks",
     "/admin",
     "/account",
@@ -42,7 +46,7 @@ _PAGES = (
 _PASSWORD_CHANGE_PATHS = frozenset({"/account", "/account/password"})
 """The paths on which a user replaces the default password."""
 _CREDENTIALS = frozenset({b"x-api-key", b"cookie"})
-_BELOW = ("/tasks/", "/schedules/", "/admin/", "/account/")
+_BELOW = ("/tasks/", "/schedules/", "/workers/", "/errors/", "/admin/", "/account/")
 
 
 class Authentication:

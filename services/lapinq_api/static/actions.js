@@ -1,11 +1,13 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
-// data-confirm, a question to ask first; data-done, a message on success. A form sends its fields as JSON, a button its
-// data-body. Afterwards the page reloads, unless it is live or data-next names another one.
+// data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
+// asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
+// fields as JSON, a button its data-body. Afterwards the page reloads, unless it is live or data-next names another one.
 
-import { announce, pageAddress, root, text } from "./page.js";
+import { ask } from "./dialogs.js";
+import { pageAddress, root, text } from "./page.js";
+import { clearWarnings, say, sayKept, sayNext, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 15000;
-const KEPT = "lapinq.message";
 
 function grants(form) {
   const queues = Object.create(null); // without a prototype: a queue may have any name
@@ -60,43 +62,35 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
   return found;
 }
 
-// Asks the user in a dialog. Resolves to whether they said yes.
-export function ask(question, yes) {
-  const dialog = document.getElementById("ask");
-  dialog.querySelector("p").textContent = question;
-  dialog.querySelector("[value=yes]").textContent = yes;
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
-// Shows `message` now, or on the next page.
-export function done(message, next) {
+// Says `message` now, or on the next page. `follow` is the path of what it is about.
+export function done(message, next, follow) {
   if (next !== undefined || !document.querySelector("[data-part]")) {
-    if (message) sessionStorage.setItem(KEPT, message);
+    if (message) sayNext(message, follow);
     if (next) location.assign(new URL(next, root));
     else location.reload();
   } else {
-    announce(message ?? text("done"));
+    say(message ?? text("done"), follow);
   }
+}
+
+function filled(template, answer) {
+  return template?.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? ""));
 }
 
 async function act(element, button) {
   // Read now: until the response arrives, an update may turn this button into another.
-  const { confirm, method, to, done: message, secret } = element.dataset;
+  const { confirm, method, to, done: message, asked, follow, secret } = element.dataset;
   const next = element.dataset.next ?? ("reload" in element.dataset ? "" : undefined);
-  if (confirm && !(await ask(confirm, button.textContent.trim()))) return;
+  const danger = button.classList.contains("danger");
+  if (confirm && !(await ask(confirm, button.textContent.trim(), { danger }))) return;
   button.disabled = true;
-  announce("");
+  clearWarnings();
   try {
     const found = await call(method, to, content(element));
-    if (secret === undefined) done(message, next);
+    if (secret === undefined) done(found.cancel_requested && asked ? asked : message, next, filled(follow, found));
     else showSecret(secret, found);
   } catch (error) {
-    announce(error.message, true);
-    document.getElementById("announcement").scrollIntoView({ block: "nearest" });
+    warn(error.message);
   } finally {
     button.disabled = false;
   }
@@ -114,7 +108,7 @@ async function copy(button) {
   const place = document.getElementById(button.dataset.copy);
   if (navigator.clipboard) await navigator.clipboard.writeText(place.textContent);
   else select(place); // no clipboard access over plain HTTP: the user copies the selection
-  announce(text(navigator.clipboard ? "copied" : "selected"));
+  say(text(navigator.clipboard ? "copied" : "selected"));
 }
 
 function select(place) {
@@ -136,7 +130,5 @@ export function listenForActions() {
     const copier = event.target.closest("button[data-copy]");
     if (copier) copy(copier);
   });
-  const kept = sessionStorage.getItem(KEPT);
-  sessionStorage.removeItem(KEPT);
-  if (kept) announce(kept);
+  sayKept();
 }

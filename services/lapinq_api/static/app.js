@@ -13,8 +13,6 @@ import { listenForStrips } from "./strips.js";
 import { tellTimes } from "./times.js";
 import { drawTrees, listenForSearch } from "./tree.js";
 
-// On a phone the navigation is wider than the window.
-document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 tellTimes(document);
 listenForActions();
 listenForDialogs();

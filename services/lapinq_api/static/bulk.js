@@ -1,23 +1,22 @@
 // Bulk actions on all tasks that a filter finds, on all pages. A dry run counts them first. Attributes of a button:
 // data-bulk, the action; data-query, the filter; data-since and data-until, times in seconds ago.
 
-import { ask, call } from "./actions.js";
-import { number } from "./formats.js";
-import { announce, text } from "./page.js";
+import { call } from "./actions.js";
+import { ask } from "./dialogs.js";
+import { counted } from "./formats.js";
+import { text } from "./page.js";
 import { now } from "./times.js";
+import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 600000;
+const MOST_UNTYPED = 1000;
+const MOST_UNTYPED_EVERYWHERE = 100;
 const CALLS = {
   cancel: { method: "POST", to: "api/v1/tasks/cancel", done: "cancelled" },
   run: { method: "POST", to: "api/v1/tasks/run", done: "released" },
   requeue: { method: "POST", to: "api/v1/tasks/requeue", done: "requeued" },
   delete: { method: "DELETE", to: "api/v1/tasks", done: "deleted" },
 };
-
-// A text with the count `n`.
-export function counted(key, n, values = {}) {
-  return text(key, { n, count: number.format(n), ...values });
-}
 
 function query(button) {
   const found = new URLSearchParams(button.dataset.query);
@@ -27,32 +26,57 @@ function query(button) {
   return found;
 }
 
-function question(act, counts) {
-  const sentence = counted(`${act}_all`, counts.matching);
-  return counts.skipped_running ? `${sentence} ${counted("left_alone", counts.skipped_running)}` : sentence;
+// Tasks in words: "52 send_email tasks in mail". Without a `name` or a `queue` they have several.
+export function which(n, { name, queue, isEverything = false }) {
+  const tasks = name ? counted("which_named", n, { name }) : counted("which", n);
+  if (isEverything) return text("which_everywhere", { which: tasks });
+  return queue ? text("which_in", { which: tasks, queue }) : tasks;
+}
+
+// The list of the tasks that a filter finds, of any status.
+function listOf(chosen) {
+  const shown = new URLSearchParams(chosen);
+  for (const name of ["status", "since", "until"]) shown.delete(name);
+  return `tasks?${shown}`;
+}
+
+function told(action, n, words, chosen) {
+  say(text(`${action}_done`, { n, which: words }), action === "delete" || !n ? undefined : listOf(chosen));
+}
+
+async function confirmed(action, counts, chosen, button) {
+  const n = counts.matching;
+  const isEverything = ![...chosen.keys()].some((name) => name !== "status");
+  const words = which(n, { name: chosen.get("name"), queue: chosen.get("queue"), isEverything });
+  const sentences = [text(`${action}_ask`, { n, which: words })];
+  if (counts.skipped_running) sentences.push(counted("left_alone", counts.skipped_running));
+  const isTyped = n > (isEverything ? MOST_UNTYPED_EVERYWHERE : MOST_UNTYPED);
+  const danger = button.classList.contains("danger") || isTyped;
+  return ask(sentences.join(" "), button.textContent.trim(), { danger, count: isTyped ? n : undefined });
 }
 
 async function act(button) {
-  const name = button.dataset.bulk;
-  const { method, to, done } = CALLS[name];
+  const action = button.dataset.bulk;
+  const { method, to, done } = CALLS[action];
   const chosen = query(button);
   button.disabled = true;
-  announce(text("counting"));
+  clearWarnings();
+  let ended = sayWhile(text("counting"));
   try {
     const counts = await call(method, `${to}?${new URLSearchParams([...chosen, ["dry_run", "true"]])}`, undefined, GIVE_UP_MS);
-    announce("");
+    ended();
     if (!counts.matching) {
-      announce(text(`nothing_to_${name}`));
-    } else if (await ask(question(name, counts), button.textContent.trim())) {
-      announce(text("working"));
+      say(text(`nothing_to_${action}`));
+    } else if (await confirmed(action, counts, chosen, button)) {
+      ended = sayWhile(text("working"));
       const found = await call(method, `${to}?${chosen}`, undefined, GIVE_UP_MS);
-      announce(counted(done, found[done]));
+      told(action, found[done], which(found[done], { name: chosen.get("name"), queue: chosen.get("queue") }), chosen);
     }
   } catch (error) {
-    announce(error.message, true);
+    warn(error.message);
   } finally {
+    ended();
     button.disabled = false;
-    document.getElementById("announcement").scrollIntoView({ block: "nearest" });
   }
 }
 

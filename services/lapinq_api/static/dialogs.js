@@ -1,5 +1,7 @@
-// Dialogs with a form, shared by all rows of a list. Attributes of a button: data-dialog, the dialog to open;
-// data-dialog-to, where its form goes; data-dialog-name, the name to show.
+// Dialogs. The question before an action. And forms shared by all rows of a list; attributes of a button: data-dialog, the
+// dialog to open; data-dialog-to, where its form goes; data-dialog-name, the name to show.
+
+import { counted } from "./formats.js";
 
 function open(button) {
   const dialog = document.getElementById(button.dataset.dialog);
@@ -9,6 +11,40 @@ function open(button) {
   form.dataset.done = button.dataset.dialogDone;
   dialog.querySelector("[data-dialog-named]").textContent = button.dataset.dialogName;
   dialog.showModal();
+}
+
+function digits(words) {
+  return words.replace(/\D/g, "");
+}
+
+// Asks the user in a dialog. Resolves to whether they said yes, with the button labelled `yes`. `danger` makes it red. With
+// `count`, they type that number first.
+export function ask(question, yes, { danger = false, count } = {}) {
+  const dialog = document.getElementById("ask");
+  const [no, go] = dialog.querySelectorAll("button");
+  const typed = dialog.querySelector("input");
+  dialog.querySelector("p").textContent = question;
+  // Beside an action that is called Cancel, Cancel has two meanings.
+  no.textContent = yes.startsWith(no.dataset.no) ? no.dataset.back : no.dataset.no;
+  go.textContent = yes;
+  go.classList.toggle("danger", danger);
+  typed.value = "";
+  typed.closest(".typed").hidden = count === undefined;
+  typed.labels[0].textContent = count === undefined ? "" : counted("type_count", count);
+  const check = () => (go.disabled = count !== undefined && digits(typed.value) !== String(count));
+  typed.oninput = check;
+  typed.onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // it would press the first button
+    go.click();
+  };
+  check();
+  dialog.returnValue = "";
+  dialog.showModal();
+  no.focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
 }
 
 export function listenForDialogs() {

@@ -46,3 +46,8 @@ export function distance(seconds) {
   if (span < 1) return text("now");
   return text(seconds < 0 ? "ago" : "ahead", { span: inUnits(span, (count, rest) => count < 10 && rest > 0) });
 }
+
+// A text with the count `n`.
+export function counted(key, n, values = {}) {
+  return text(key, { n, count: number.format(n), ...values });
+}

@@ -15,10 +15,3 @@ export function text(key, values = {}) {
 export function pageAddress() {
   return location.pathname.slice(root.pathname.length) + location.search;
 }
-
-// Shows a message once, also to screen readers.
-export function announce(message, failed = false) {
-  const place = document.getElementById("announcement");
-  place.textContent = message;
-  place.classList.toggle("failed", failed);
-}

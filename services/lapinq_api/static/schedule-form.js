@@ -3,9 +3,10 @@
 
 import { call, done } from "./actions.js";
 import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
-import { announce, root, text } from "./page.js";
+import { text } from "./page.js";
 import { before, encoded, fieldsOf, give, giveBelow, isAside, isTouched, problemOf, typed } from "./schedule-fields.js";
 import { isPreviewed, preview } from "./schedule-preview.js";
+import { clearWarnings, say, warn } from "./toasts.js";
 
 const CONFLICT = 409;
 
@@ -46,8 +47,7 @@ function body() {
 function refuse(error) {
   const told = (error.details ?? []).filter(({ loc, msg }) => tellWrong(form, fieldOf(loc), sentence(msg)));
   if (told.length && showFirstWrong(form)) return;
-  announce(error.message, true);
-  document.getElementById("announcement").scrollIntoView({ block: "nearest" });
+  warn(error.message);
 }
 
 async function send() {
@@ -60,7 +60,7 @@ async function send() {
 
 async function submit(event) {
   event.preventDefault();
-  announce("");
+  clearWarnings();
   if (!check()) return;
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
@@ -120,7 +120,7 @@ function takeOver() {
   document.getElementById("conflict").hidden = true;
   choose();
   preview(form);
-  announce(text("taken_over"));
+  say(text("taken_over"));
   fieldsOf(form).find((field) => !isAside(field)).focus();
 }
 

@@ -1,9 +1,12 @@
 // Selects rows of a list for an action on all of them. The selection is kept by id, so it outlasts updates and rows that left
 // the page. A row's data-actions lists what this user may do to it in its current state.
 
-import { ask, call } from "./actions.js";
-import { counted } from "./bulk.js";
-import { announce, text } from "./page.js";
+import { call } from "./actions.js";
+import { which } from "./bulk.js";
+import { ask } from "./dialogs.js";
+import { counted } from "./formats.js";
+import { text } from "./page.js";
+import { clearWarnings, say, warn } from "./toasts.js";
 
 const AT_ONCE = 4;
 const CALLS = {
@@ -13,7 +16,7 @@ const CALLS = {
   delete: (id, queue) => ["DELETE", `api/v1/tasks?${new URLSearchParams({ id, queue })}`],
 };
 
-const selected = new Map(); // id → its queue and actions when the row was last seen
+const selected = new Map(); // id → its queue, name and actions when the row was last seen
 let last = null; // the id of the row last selected or deselected
 let isBusy = false;
 
@@ -24,8 +27,8 @@ function boxes() {
 }
 
 function remember(box) {
-  const { queue, actions } = box.closest("tr").dataset;
-  selected.set(box.dataset.select, { queue, actions: actions.split(" ") });
+  const { queue, name, actions } = box.closest("tr").dataset;
+  selected.set(box.dataset.select, { queue, name, actions: actions.split(" ") });
 }
 
 function set(box, isSelected) {
@@ -89,37 +92,59 @@ function deselect() {
   show();
 }
 
+// What all of these tasks have in common, for `which`.
+function common(ids) {
+  const found = {};
+  for (const member of ["name", "queue"]) {
+    const values = new Set(ids.map((id) => selected.get(id)?.[member]));
+    if (values.size === 1) [found[member]] = values;
+  }
+  return found;
+}
+
+// Resolves to whether the task was only asked to stop.
 async function actOn(action, id) {
   const [method, to] = CALLS[action](id, selected.get(id)?.queue);
   const found = await call(method, to);
   if (action === "delete" && !found.deleted) throw new Error(text("not_deleted"));
+  return found.cancel_requested === true;
 }
 
-function summary(doneCount, reasons) {
-  const sentences = doneCount ? [counted("each_done", doneCount)] : [];
-  for (const [reason, count] of reasons) sentences.push(counted("each_refused", count, { reason }));
-  return sentences.join(" ");
+function tell(action, doneIds, stoppingCount, reasons, shared) {
+  const doneCount = doneIds.length - stoppingCount;
+  const sentences = [];
+  if (doneCount) sentences.push(text(`${action}_done`, { n: doneCount, which: which(doneCount, shared) }));
+  if (stoppingCount) sentences.push(text("stopping", { n: stoppingCount, which: which(stoppingCount, shared) }));
+  const list = `tasks?${new URLSearchParams(shared)}`;
+  if (sentences.length) say(sentences.join(" "), action === "delete" ? undefined : doneIds.length === 1 ? `tasks/${doneIds[0]}` : list);
+  if (reasons.size) warn([...reasons].map(([reason, n]) => counted("each_refused", n, { reason })).join(" "));
 }
 
 async function act(button) {
   const action = button.dataset.each;
   const waiting = applicable(action);
   const total = waiting.length;
-  if (isBusy || !(await ask(counted(`${action}_each`, total), button.dataset.label))) return;
+  if (isBusy || !total) return;
+  const shared = common(waiting);
+  const sentences = [text(`${action}_ask`, { n: total, which: which(total, shared) })];
+  if (action === "cancel") sentences.push(text("asks_running"));
+  const question = sentences.join(" ");
+  if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return;
   isBusy = true;
-  announce("");
+  clearWarnings();
   const place = bar.querySelector("[data-selected]");
   const buttons = bar.querySelectorAll("button");
   const reasons = new Map(); // reason → how many were refused
-  let doneCount = 0;
+  const doneIds = [];
+  let stoppingCount = 0;
   let endedCount = 0;
   buttons.forEach((one) => (one.disabled = true));
   const work = async () => {
     for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
       try {
-        await actOn(action, id);
+        stoppingCount += await actOn(action, id);
         selected.delete(id);
-        doneCount += 1;
+        doneIds.push(id);
       } catch (error) {
         reasons.set(error.message, (reasons.get(error.message) ?? 0) + 1);
       }
@@ -132,8 +157,7 @@ async function act(button) {
   buttons.forEach((one) => (one.disabled = false));
   for (const box of boxes()) box.checked = selected.has(box.dataset.select);
   show();
-  announce(summary(doneCount, reasons), reasons.size > 0);
-  document.getElementById("announcement").scrollIntoView({ block: "nearest" });
+  tell(action, doneIds, stoppingCount, reasons, shared);
 }
 
 export function listenForSelection() {

@@ -15,10 +15,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     scan = state.database.scan
     queues = await scan(inspect.count_queues)
     tasks = await scan(inspect.newest_tasks, as_filter(dict(address.query)), TASKS_SHOWN)
-    return {"queues": queues, "total": total_of(queues), "tasks": tasks, **_NONE}
+    return {"queues": queues, "total": total_of(queues), "tasks": tasks}
 
-
-_NONE: dict[str, Any] = {"since": {}, "rates": {}, "left_out": 0}
-"""Values of cards that only our own overview shows."""
 
 PUBLISHED = View(path="/", template="", here="", load=load, parts=("cards", "table"))

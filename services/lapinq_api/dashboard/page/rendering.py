@@ -48,17 +48,28 @@ _templates = jinja2.Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update(words.FILTERS)
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """An entry of the navigation. The `is_first` ones have a place in the bar of a phone."""
+
+    address: str
+    name: str
+    is_first: bool = False
+    needs_admin: bool = False
+
+
 _PAGES = (
-    ("", "overview"),
-    ("tasks", "tasks"),
-    ("queues", "queues"),
-    ("schedules", "schedules"),
-    ("workers", "workers"),
-    ("failed", "failed"),
-    ("webhooks", "webhooks"),
-    ("admin/users", "users"),
-    ("admin/audit", "audit"),
-    ("docs", "api"),
+    _Page("", "overview", is_first=True),
+    _Page("tasks", "tasks", is_first=True),
+    _Page("failed", "errors", is_first=True),
+    _Page("queues", "queues", is_first=True),
+    _Page("schedules", "schedules"),
+    _Page("workers", "workers"),
+    _Page("webhooks", "webhooks"),
+    _Page("admin/users", "users", needs_admin=True),
+    _Page("admin/audit", "audit", needs_admin=True),
+    _Page("docs", "api"),
 )
 _FOR_ALL = {
     "static": static.address,

@@ -71,7 +71,7 @@ def _line(group: FailedGroup) -> Line:
 VIEW = View(
     path="/failed",
     template="failed.html",
-    here="failed",
+    here="errors",
     load=load,
     parts=("failed-groups",),
     parameters=frozenset({"queue", "task_name"}),

@@ -1,15 +1,33 @@
 """The API key and the rate limit: what they guard, and what stays open."""
 
+import re
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from lapinq_api.dashboard.views import VIEWS
 from tests.support.eventually import eventually
 from tests.support.http.people import log_in
 
 Serve = Callable[..., httpx.Client]
 
+BESIDE_VIEWS = (
+    "/ws",
+    "/account",
+    "/queue",
+    "/function",
+    "/errors",
+    "/errors/1",
+    "/workers/1",
+    "/tasks/new",
+    "/tasks/1/again",
+    "/tasks/1/find",
+    "/tasks/1/profile",
+    "/search",
+    "/admin/notifications",
+)
+"""Addresses of the dashboard that are no views."""
 TASK = {"task_name": "send", "module_path": "app.mail"}
 
 
@@ -119,9 +137,11 @@ def test_an_empty_key_is_nobodys(serve: Serve) -> None:
         assert client.get("/admin/users", headers=headers).status_code == 303
 
 
-def test_the_path_of_the_socket_leads_to_the_login_too(api: httpx.Client) -> None:
-    answer = api.get("/ws")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+def test_every_page_needs_a_session(api: httpx.Client) -> None:
+    shown = {re.sub(r"[{}]", "", view.path) for view in VIEWS}
+    for path in {*shown, *BESIDE_VIEWS}:
+        answer = api.get(path)
+        assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/login"), path
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,12 @@ def test_the_files_of_the_page_are_there_and_may_be_kept(signed_in: httpx.Client
     assert {address.rpartition("/")[2] for address in addresses} == {
         "app.js",
         "dashboard.css",
+        "dialogs.css",
+        "frame.css",
         "lists.css",
         "mark.svg",
         "overview.css",
+        "tables.css",
         "theme.js",
         "uPlot.min.css",
     }

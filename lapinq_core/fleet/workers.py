@@ -23,6 +23,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     pool: str
     concurrency: int
     lease_seconds: float
+    release: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that a worker imports at startup, separated by commas."""
     worker_name: str | None = None
     """Name of the worker in lists; if empty, host name and process id."""
+    worker_release: str | None = None
+    """Release of your code that a worker runs, such as a version or a commit. Errors and workers are shown with it."""
     heartbeat_interval: Seconds = 5.0
     """Seconds between a worker's heartbeats."""
     lease_seconds: Seconds = 30.0

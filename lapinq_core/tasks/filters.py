@@ -102,10 +102,15 @@ def literally(text: str) -> str:
     return f"%{_WILDCARD.sub(_ESCAPE, text)}%"
 
 
+def first_line(error: str) -> str:
+    """The part of an error that tells its kind, as `FIRST_LINE` in the database."""
+    return error.partition("\n")[0][:300]
+
+
 def kind_of(line: str) -> str:
     """Groups errors that differ only in numbers, ids and quoted parts: these become `*`.
 
-    `line` is `FIRST_LINE` of an error. A filter by `error_kind` does the same in the database.
+    `line` is the `first_line` of an error. A filter by `error_kind` does the same in the database.
     """
     return _HOLE.sub("*", line)
 

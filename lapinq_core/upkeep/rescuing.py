@@ -1,5 +1,6 @@
 """Rescues the tasks of lost workers and those past their deadline. Bounded, and safe to run twice and from anywhere."""
 
+import time
 from collections import Counter, defaultdict
 
 from psycopg import sql as psql
@@ -10,8 +11,10 @@ from lapinq_core.domain.figures import Figures
 from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
 from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.tasks.retry import RetryPolicy
+from lapinq_core.errors.recording import Failures, grouped, record
 from lapinq_core.figures import rollups
 from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.filters import first_line, kind_of
 
 _PACKAGE = "lapinq_core.upkeep"
 
@@ -46,7 +49,8 @@ async def rescue(
     jumped nothing is overdue. It looks at the attempts from the place `since` on. Answers the ids rescued, each with
     the queue in which it may start at once, or None.
     Declaring workers dead comes before (`lapinq_core.fleet.workers.declare_dead`); when to call this at all is the
-    rescuer's protocol. What fails or is retried is counted in the figures over time here, for nobody else sees its end.
+    rescuer's protocol. What fails or is retried is counted here, in the figures over time and in the error groups, for
+    nobody else sees its end.
     """
     params = {"limit": limit, "expected": expected, "since": since}
     async with conn.transaction():
@@ -57,6 +61,7 @@ async def rescue(
         ended: list[worker_verbs.Ended] = []
         rescued: dict[str, str | None] = {}
         figures: defaultdict[str, Figures] = defaultdict(Figures)
+        failures: list[Failures] = []
         for (
             task_id,
             token,
@@ -71,6 +76,7 @@ async def rescue(
             isolation,
             queue,
             is_asked_to_stop,
+            task_name,
         ) in rows:
             policy = RetryPolicy(max_retries, retry_delay, retry_backoff)
             outcome = (
@@ -87,9 +93,27 @@ async def rescue(
             rescued[task_id] = queue if is_ready else None
             if isinstance(following, Fail) and not is_asked_to_stop:
                 figures[queue].failed += 1
+                failures.append(_failure(queue, task_name, task_id, following))
             elif isinstance(following, Retry):
                 figures[queue].retried += 1
+                failures.append(_failure(queue, task_name, task_id, following))
         if ended:
             await rollups.record(conn, figures)
             await worker_verbs.settle(conn, ended, rescued=True)
+            await record(conn, grouped(failures))
         return rescued
+
+
+def _failure(queue: str, task_name: str, task_id: str, following: Fail | Retry) -> Failures:
+    is_final = isinstance(following, Fail)
+    return Failures(
+        queue_name=queue,
+        task_name=task_name,
+        kind=kind_of(first_line(following.error)),
+        failed=int(is_final),
+        retried=int(not is_final),
+        first=(now := time.monotonic()),
+        last=now,
+        task_id=task_id,
+        error=following.error,
+    )

@@ -80,6 +80,7 @@ worker_flags = flags.group(
     section(
         "The worker",
         flags.option("worker_name", "--name", help="Name of this worker in lists."),
+        flags.option("worker_release", "--release", help="Release of your code that it runs."),
         click.option("--drain", is_flag=True, help="Exit when the queues are empty."),
         flags.option(
             "cleanup_interval",

@@ -15,6 +15,7 @@ from lapinq_core.runtime.loops import StopLoop, pause_for, run_every
 from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
+from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.tally import Tally
@@ -40,6 +41,7 @@ class Shutdown:
         interrupt: Callable[[Outcome], None],
         tally: Tally,
         recorder: Recorder,
+        error_recorder: ErrorRecorder,
     ) -> None:
         self._pool = pool
         self._membership = membership
@@ -50,6 +52,7 @@ class Shutdown:
         self._interrupt = interrupt
         self._tally = tally
         self._recorder = recorder
+        self._error_recorder = error_recorder
 
     async def run(self, grace: float, insisted: asyncio.Event) -> None:
         """Waits for running tasks up to `grace` seconds, or until `insisted` is set."""
@@ -65,6 +68,7 @@ class Shutdown:
         self._membership.stop_beating()
         if await _insist("sign off", self._membership.leave):
             await _insist("write the last figures", self._recorder.flush)
+            await _insist("write the last errors", self._error_recorder.flush)
 
     async def _release_unstarted(self) -> None:
         unstarted = [job.claim for job in self._dispatcher.take_unstarted()]

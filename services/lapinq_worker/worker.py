@@ -35,6 +35,7 @@ from lapinq_worker.liveness.health import HealthMeter
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.liveness.rescuer import Rescuer
 from lapinq_worker.reporting.banner import say_what_it_serves
+from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.reporting.live_logs import LiveLogs
 from lapinq_worker.reporting.metrics import WorkerMetrics
 from lapinq_worker.reporting.progress import ProgressReporter
@@ -42,6 +43,7 @@ from lapinq_worker.reporting.rates import log_rates, wants_rates
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.reporting.registered import Registration
 from lapinq_worker.running.dispatcher import Dispatcher
+from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.functions import Functions
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.limits import limits_of
@@ -135,6 +137,7 @@ class Worker:
         self._progress = ProgressReporter(self._pool)
         self._live_logs = LiveLogs(self._pool)
         self._tally = tally = Tally()
+        failed = FailureTally()
         session = PinnedSession(direct, "lapinq-worker claim")
         self._settler = Settler(
             direct,
@@ -143,6 +146,7 @@ class Worker:
             before_write=self._progress.flush,
             notices=self._notices,
             tally=tally,
+            failed=failed,
             shared=session,
         )
         self._dispatcher = Dispatcher(
@@ -223,6 +227,13 @@ class Worker:
             self._rescuer,
         )
         self._recorder = Recorder(self._pool, tally, self._metrics.times.of("figures"))
+        self._error_recorder = ErrorRecorder(
+            self._pool,
+            failed,
+            lambda: self._membership.name,
+            settings.worker_release,
+            self._metrics.times,
+        )
         handover = Handover(
             direct, self._membership, self._settler, self._dispatcher, self._fetcher, self._pools
         )
@@ -288,6 +299,7 @@ class Worker:
             asyncio.create_task(self._live_logs.run(), name="live logs"),
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
+            asyncio.create_task(self._error_recorder.run(), name="error recorder"),
             *(asyncio.create_task(pool.run(), name="pool") for pool in self._pools),
         ]
         fetcher = asyncio.create_task(self._fetcher.run(self._stop), name="fetcher")
@@ -331,6 +343,7 @@ class Worker:
             self._interrupt,
             self._tally,
             self._recorder,
+            self._error_recorder,
         )
         await shutdown.run(self._settings.shutdown_grace, self._insisted)
 

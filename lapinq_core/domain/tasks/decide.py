@@ -109,8 +109,9 @@ def decide(policy: RetryPolicy, attempt: int, outcome: Outcome, rand: float) -> 
             delay = retry_wait(policy, attempt, rand)
             return _failed(policy, attempt, delay, reason, isolation=Isolation.ISOLATED)
         case WorkerLost(worker=worker, is_suspect=is_suspect):
-            # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4).
-            error = f"worker {worker} was lost while it ran this task"
+            # The task itself did nothing wrong: it goes on at once, but the start is spent (PROMISES P4). The name is
+            # quoted, so that errors of all lost workers are of one kind.
+            error = f"worker '{worker}' was lost while it ran this task"
             isolation = Isolation.ISOLATED if is_suspect else Isolation.SUSPECTED
             return _failed(policy, attempt, 0.0, error, isolation=isolation)
         case Interrupted():

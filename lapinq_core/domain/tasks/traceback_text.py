@@ -57,6 +57,16 @@ def read_traceback(text: str) -> tuple[Trace, ...]:
     return traces if any(trace.frames for trace in traces) else ()
 
 
+def own_frame(text: str) -> str | None:
+    """The innermost frame of the user's code in the last exception that has one: place and source, in two lines."""
+    for trace in reversed(read_traceback(text)):
+        for frame in reversed(trace.frames):
+            if frame.owner is Owner.USER:
+                place = f"{frame.file}:{frame.line}" + (f" in {frame.function}" if frame.function else "")
+                return f"{place}\n{frame.source.split(chr(10), 1)[0].strip()}".strip()
+    return None
+
+
 def owner_of(file: str) -> Owner:
     """Whose code a file is, by its path."""
     path = file.replace("\\", "/")

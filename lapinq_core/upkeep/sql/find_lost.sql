@@ -22,7 +22,7 @@ WITH lost AS MATERIALIZED (
 )
 SELECT l.id::text, l.token::text, l.attempt, t.max_retries, t.retry_delay, t.retry_backoff, l.worker, l.timed_out,
        coalesce(t.timeout_seconds, extract(epoch FROM lapinq_now() - l.claimed_at)::float8) AS limit_seconds,
-       l.worker_id::text, l.isolation, l.queue_name, l.is_asked_to_stop
+       l.worker_id::text, l.isolation, l.queue_name, l.is_asked_to_stop, t.task_name
   FROM lost l
   JOIN lapinq_tasks t ON t.id = l.id
  ORDER BY l.id

@@ -103,6 +103,7 @@ class Membership:
             pool=self._settings.worker_pool,
             concurrency=self._settings.worker_concurrency,
             lease_seconds=self._settings.lease_seconds,
+            release=self._settings.worker_release,
         )
 
         async def turn() -> None:

@@ -43,6 +43,7 @@ from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended, ended_as
+from lapinq_worker.running.failures import FailureTally
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.tally import COMPLETED, FAILED, Tally, outcome_of
 from lapinq_worker.settling.completion_notices import CompletionNotices
@@ -80,7 +81,7 @@ class Settler:
 
     It calls `on_ready` with the queues in which a retried task may start at once, and `on_delayed` with the seconds
     after which another one is due. It awaits `before_write` with the connection before it writes anything there; that
-    may fail. `notices` and `tally` hear of the ends that are written, and of all ends.
+    may fail. `notices` and `tally` hear of the ends that are written, and of all ends; `failed` of those that failed.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Settler:
         before_write: Callable[[PinnedConnection], Awaitable[None]] | None = None,
         notices: CompletionNotices | None = None,
         tally: Tally | None = None,
+        failed: FailureTally | None = None,
         shared: PinnedSession | None = None,
     ) -> None:
         """While little ends it borrows `shared`, and has a connection of its own only when more does."""
@@ -103,6 +105,7 @@ class Settler:
         self._notices = notices
         self._tally = tally or Tally()
         self._ends = self._tally.ends
+        self._failed = failed or FailureTally()
         self._end_log = EndLog()
         self._done = OutcomeBuffer(size_of_done)
         self._ended = OutcomeBuffer(size_of_end)
@@ -165,6 +168,8 @@ class Settler:
             if isinstance(following, Retry) and isolation > following.isolation:
                 following = msgspec.structs.replace(following, isolation=isolation)
             self._tally.ended(claim, outcome_of(outcome, following), seconds)
+            if isinstance(following, (Fail, Retry)):
+                self._failed.ended(claim, following)
             self._end_log.ended(job, outcome, following, seconds)
             self._settle_as(claim, following, seconds, logs)
         self._some.set()

@@ -7,6 +7,8 @@ import pytest
 from lapinq_core.db.moved_clock import clock_moved_by
 from lapinq_core.domain.figures import ALL_QUEUES, SPANS
 from lapinq_core.domain.tasks.decide import Isolation
+from lapinq_core.errors import groups
+from lapinq_core.errors.groups import GroupFilter, GroupOrder
 from lapinq_core.fleet import workers
 from lapinq_core.fleet.workers import Health, Jump
 from lapinq_core.tasks import actions
@@ -67,7 +69,7 @@ def test_a_task_that_may_start_once_only_fails_with_its_worker(database: str) ->
         assert await rescue_all(conn) == {task: None}
         assert await status(conn, task) == "failed"
         row = await (await conn.execute("SELECT error, attempt FROM lapinq_attempts WHERE final")).fetchone()
-        assert row == ("worker box-7 was lost while it ran this task", 1)
+        assert row == ("worker 'box-7' was lost while it ran this task", 1)
 
     on_connections(database, test)
 
@@ -181,6 +183,12 @@ def test_what_fails_or_is_retried_with_its_worker_is_counted(database: str) -> N
             "SELECT queue_name, sum(retried)::int FROM lapinq_rollups WHERE span = 10 GROUP BY queue_name"
         )
         assert dict(await cursor.fetchall()) == {"video": 3, "default": 0, ALL_QUEUES: 3}
+        errors, _ = await groups.list_groups(conn, GroupFilter(), GroupOrder.COUNT)
+        assert [(each.queue_name, each.failed, each.retried) for each in errors] == [
+            ("video", 2, 3),
+            ("default", 1, 0),
+        ]
+        assert {each.kind for each in errors} == {"worker * was lost while it ran this task"}
 
     on_connections(database, test)
 

@@ -18,7 +18,7 @@ CREATE TABLE lapinq_error_groups (
     sample_task  uuid,                 -- may no longer exist
     sample_error text,
     sample_frame text,                 -- the application's own last frame
-    releases     text[]      NOT NULL DEFAULT '{}', -- the newest last
+    releases     text[]      NOT NULL DEFAULT '{}', -- the newest first
     workers      text[]      NOT NULL DEFAULT '{}',
     CONSTRAINT lapinq_error_groups_pkey PRIMARY KEY (id),
     CONSTRAINT lapinq_error_groups_fingerprint_key UNIQUE (fingerprint),

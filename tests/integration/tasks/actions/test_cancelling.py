@@ -222,7 +222,7 @@ def test_what_a_lost_worker_was_asked_to_stop_ends_cancelled(database: str, max_
         assert await rescue_all(conn) == {task: None}
         (shown,) = await attempts(conn, task)
         assert shown["outcome"] == "cancelled"
-        assert shown["error"] == "worker box-7 was lost while it ran this task"
+        assert shown["error"] == "worker 'box-7' was lost while it ran this task"
         assert await complete(conn, claims) == 0
         assert await counts(conn) == {"cancelled": 1}
         check_invariants(database, [task])

@@ -59,6 +59,7 @@ TEXTS: dict[str, tuple[str, object]] = {
     "worker_queues": ("video=3,mail", ("video=3", "mail")),
     "worker_imports": ("app.tasks", ("app.tasks",)),
     "worker_name": ("blue", "blue"),
+    "worker_release": ("2.4.1", "2.4.1"),
     "heartbeat_interval": ("1", 1.0),
     "lease_seconds": ("60", 60.0),
     "stale_recovery_interval": ("2.5", 2.5),

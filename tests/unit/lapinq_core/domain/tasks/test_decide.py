@@ -38,7 +38,7 @@ TWICE = RetryPolicy(max_retries=1, retry_delay=10, retry_backoff=True)
 ONCE = RetryPolicy(max_retries=0, retry_delay=10, retry_backoff=True)
 
 LIMIT = "time limit of 2.5 s reached"
-LOST = "worker w1 was lost while it ran this task"
+LOST = "worker 'w1' was lost while it ran this task"
 STOPPED = "the worker was stopped before the task finished"
 SNOOZED = Release("snoozed for 30 s", 30)
 CRASHED = Retry(10, "killed by 9", isolation=Isolation.ISOLATED)

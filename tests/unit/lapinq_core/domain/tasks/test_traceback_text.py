@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_core.domain.tasks.traceback_text import Link, Owner, Trace, owner_of, read_traceback
+from lapinq_core.domain.tasks.traceback_text import Link, Owner, Trace, own_frame, owner_of, read_traceback
 
 
 def text_of(function: Callable[[], Any]) -> str:
@@ -63,6 +63,20 @@ def test_a_frame_has_its_place_and_its_source() -> None:
     assert last.file == __file__
     assert last.source.startswith("raise ValueError(message)")
     assert (trace.error, trace.link, trace.depth, trace.number) == ("ValueError: no", None, 0, None)
+
+
+def test_the_users_own_innermost_frame() -> None:
+    text = """Traceback (most recent call last):
+  File "/app/shop/mail.py", line 42, in send
+    smtp.send(letter)
+    ~~~~~~~~~^^^^^^^^
+  File "/usr/lib/python3.13/smtplib.py", line 9, in send
+    raise error
+ValueError: no
+"""
+    assert own_frame(text) == "/app/shop/mail.py:42 in send\nsmtp.send(letter)"
+    assert own_frame(text_of(lambda: compile("a b", "orders.py", "exec"))) == "orders.py:1\na b"
+    assert own_frame("ValueError: no") is None
 
 
 def test_a_message_may_have_several_lines_that_look_like_frames() -> None:

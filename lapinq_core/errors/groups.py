@@ -1,0 +1,121 @@
+"""Reads groups of errors. They are few, at most some ten thousand, and know nothing of the tasks but a sample."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.error_groups import GroupState, fingerprint_of
+from lapinq_core.tasks.filters import first_line, kind_of
+
+_PACKAGE = "lapinq_core.errors"
+
+MAX_LISTED = 100
+
+
+class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts of one task function in one queue that failed alike.
+
+    `kind` is the first line of the error with `*` in place of numbers, ids and quoted parts. `failed` attempts failed
+    for good, `retried` ones were followed by another. The sample is the newest of them; its task may be gone.
+    """
+
+    id: int
+    queue_name: str
+    task_name: str
+    kind: str
+    state: GroupState
+    state_by: str | None
+    state_at: datetime | None
+    state_reason: str | None
+    muted_until: datetime | None
+    regressed_at: datetime | None
+    first_at: datetime
+    last_at: datetime
+    failed: int
+    retried: int
+    sample_task: str | None
+    sample_error: str | None
+    sample_frame: str | None
+    workers: list[str]
+    releases: list[str]
+
+    @property
+    def count(self) -> int:
+        """How many attempts failed."""
+        return self.failed + self.retried
+
+
+class GroupOrder(StrEnum):
+    """How a list is sorted, each time from the highest; equals by id."""
+
+    LAST = "last"
+    """When it last failed."""
+    FIRST = "first"
+    """When it first failed."""
+    COUNT = "count"
+    """How often it failed."""
+    ID = "id"
+    """When it was noticed: the only order that stays, in which a list can be read page by page."""
+
+
+class GroupFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which groups a list shows. The task name contains `part`, ignoring case; `before` needs `GroupOrder.ID`."""
+
+    state: GroupState | None = None
+    queue: str | None = None
+    part: str | None = None
+    before: int | None = None
+
+
+async def list_groups(
+    conn: psycopg.AsyncConnection,
+    chosen: GroupFilter,
+    order: GroupOrder = GroupOrder.ID,
+    limit: int = MAX_LISTED,
+) -> tuple[list[ErrorGroup], int]:
+    """The first `limit` groups that match, and how many match in all."""
+    params = {**msgspec.structs.asdict(chosen), "order": order, "limit": limit}
+    rows = await (await conn.execute(sql(_PACKAGE, "list_groups"), params, prepare=True)).fetchall()
+    return await load(conn, [row[0] for row in rows]), rows[0][1] if rows else 0
+
+
+async def get(conn: psycopg.AsyncConnection, group_id: int) -> ErrorGroup | None:
+    """The group; None for an unknown id."""
+    return next(iter(await load(conn, [group_id])), None)
+
+
+async def of_error(
+    conn: psycopg.AsyncConnection, queue: str, task_name: str, error: str
+) -> ErrorGroup | None:
+    """The group of an error, as an attempt stores it; None if it was not counted, or is forgotten."""
+    params = {"fingerprint": fingerprint_of(queue, task_name, kind_of(first_line(error)))}
+    row = await (await conn.execute(sql(_PACKAGE, "find_group"), params, prepare=True)).fetchone()
+    return await get(conn, row[0]) if row else None
+
+
+async def count_active(conn: psycopg.AsyncConnection) -> int:
+    """How many groups are open or regressed."""
+    row = await (await conn.execute(sql(_PACKAGE, "count_active"), prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def count_by_state(
+    conn: psycopg.AsyncConnection, queue: str | None = None, part: str | None = None
+) -> dict[GroupState, int]:
+    """How many groups of a queue, and with a task name that contains `part`, are in each state."""
+    params = {"queue": queue, "part": part}
+    rows = await (await conn.execute(sql(_PACKAGE, "count_groups"), params, prepare=True)).fetchall()
+    return dict.fromkeys(GroupState, 0) | {GroupState(state): count for state, count in rows}
+
+
+async def load(conn: psycopg.AsyncConnection, ids: list[int]) -> list[ErrorGroup]:
+    """The groups with these ids, in their order, without unknown ones."""
+    rows = await (await conn.execute(sql(_PACKAGE, "load_groups"), {"ids": ids}, prepare=True)).fetchall()
+    found = {
+        row[0]: msgspec.convert(dict(zip(ErrorGroup.__struct_fields__, row, strict=True)), ErrorGroup)
+        for row in rows
+    }
+    return [found[each] for each in ids if each in found]

@@ -1,0 +1,18 @@
+-- Deletes groups of errors, with their counts: those that last failed more than `kept` seconds ago, and what there is
+-- beyond `most`, resolved ones first, then those that last failed earliest. At most `limit`; returns how many.
+-- Locks the groups it deletes, skipping locked ones. Scans lapinq_error_groups, which this bounds.
+WITH size AS MATERIALIZED (
+    SELECT count(*) AS total,
+           count(*) FILTER (WHERE last_at < lapinq_now() - make_interval(secs => %(kept)s::float8)) AS old
+      FROM lapinq_error_groups
+), gone AS (
+    DELETE FROM lapinq_error_groups
+     WHERE id = ANY (ARRAY(
+           SELECT id
+             FROM lapinq_error_groups
+            ORDER BY last_at >= lapinq_now() - make_interval(secs => %(kept)s::float8), state <> 'resolved', last_at
+            LIMIT (SELECT least(%(limit)s::bigint, greatest(old, total - %(most)s::bigint)) FROM size)
+              FOR UPDATE SKIP LOCKED))
+    RETURNING id
+)
+SELECT count(*) FROM gone

@@ -1,0 +1,66 @@
+"""How often groups of errors failed over time, and which failed most lately."""
+
+from collections.abc import Sequence
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.error_groups import COUNT_SPANS
+from lapinq_core.errors.groups import ErrorGroup, load
+
+_PACKAGE = "lapinq_core.errors"
+
+FINE_SECONDS = 86_400
+"""Up to here `top` reads the finer counts."""
+
+
+class TopGroup(msgspec.Struct, frozen=True):
+    """A group, with how many tasks failed and attempts were retried lately."""
+
+    group: ErrorGroup
+    failed: int
+    retried: int
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """The points of a trend: how many, and how many seconds apart. They are read from counts of `span` seconds."""
+
+    span: int
+    width: int
+    points: int
+
+
+DAY = Bars(3600, 3600, 24)
+FINE_DAY = Bars(300, 1800, 48)
+MONTH = Bars(3600, 86_400, 30)
+
+Trend = tuple[list[int], list[int]]
+"""How many tasks failed and attempts were retried at each point, the earliest first."""
+
+
+async def top(
+    conn: psycopg.AsyncConnection,
+    seconds: float,
+    *,
+    queue: str | None = None,
+    task_name: str | None = None,
+    limit: int = 5,
+) -> list[TopGroup]:
+    """The open and regressed groups that failed most in the last `seconds`, of a queue and a task name or of any."""
+    span = min(COUNT_SPANS) if seconds <= FINE_SECONDS else max(COUNT_SPANS)
+    params = {"seconds": seconds, "span": span, "queue": queue, "task_name": task_name, "limit": limit}
+    rows = await (await conn.execute(sql(_PACKAGE, "top_groups"), params, prepare=True)).fetchall()
+    counts = {group_id: (failed, retried) for group_id, failed, retried in rows}
+    return [TopGroup(group, *counts[group.id]) for group in await load(conn, list(counts))]
+
+
+async def trends(conn: psycopg.AsyncConnection, ids: Sequence[int], bars: Bars = DAY) -> dict[int, Trend]:
+    """How often each of the groups failed over time."""
+    found: dict[int, Trend] = {each: ([0] * bars.points, [0] * bars.points) for each in ids}
+    params = {"ids": list(ids), **msgspec.structs.asdict(bars)}
+    rows = await (await conn.execute(sql(_PACKAGE, "trends"), params, prepare=True)).fetchall()
+    for group_id, point, failed, retried in rows:
+        if point < bars.points:
+            found[group_id][0][point], found[group_id][1][point] = failed, retried
+    return found

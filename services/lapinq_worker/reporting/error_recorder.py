@@ -1,0 +1,82 @@
+"""Writes the failures that a worker counted to the error groups: the first within two seconds, then every ten seconds.
+
+While nothing fails it writes nothing. While the database is away, what is counted waits in bounded memory. A process
+that is killed takes with it what it counted since it last wrote; when the answer to a statement gets lost, what it
+wrote may be written twice.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import psycopg
+
+from lapinq_core.db.errors import is_away
+from lapinq_core.db.pool import Pool
+from lapinq_core.domain.error_groups import FLUSH_SECONDS
+from lapinq_core.errors.recording import record
+from lapinq_core.monitoring.loop_times import LoopTimes
+from lapinq_core.runtime.loops import pause_for, run_every
+from lapinq_worker.running.failures import FailureTally
+
+GATHER_SECONDS = (0.2, 1.2)
+"""So long failures are gathered before they are written, at random: when everything begins to fail, workers spread."""
+IDLE_SECONDS = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class ErrorRecorder:
+    """One event loop owns it. `worker` is the name under which failures are written, `release` that of the code."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        tally: FailureTally,
+        worker: Callable[[], str],
+        release: str | None,
+        times: LoopTimes,
+    ) -> None:
+        self._pool = pool
+        self._tally = tally
+        self._worker = worker
+        self._release = release
+        self._times = times
+        self._stop = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Writes, until cancelled. The first failure starts it."""
+        await self._tally.some.wait()
+        await run_every(
+            "errors",
+            self._turn,
+            interval=IDLE_SECONDS,
+            stop=self._stop,
+            expected=is_away,
+            observe=self._times.of("errors"),
+            wake=self._tally.some,
+            floor=FLUSH_SECONDS,
+        )
+
+    async def flush(self) -> None:
+        """Writes what has gathered; raises when that fails, having lost nothing."""
+        async with self._writing:
+            failures = self._tally.take()
+            if not failures:
+                return
+            try:
+                async with self._pool.connection() as conn:
+                    await record(conn, failures, worker=self._worker(), release=self._release)
+            except psycopg.DataError as error:
+                log.warning(
+                    "errors of %d kinds can't be stored, and are not counted: %s", len(failures), error
+                )
+            except BaseException:
+                self._tally.give_back(failures)
+                raise
+
+    async def _turn(self) -> None:
+        await pause_for(random.uniform(*GATHER_SECONDS), self._stop)  # noqa: S311  # no secret
+        await self.flush()

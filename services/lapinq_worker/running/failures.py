@@ -1,0 +1,80 @@
+"""Counts failed and retried attempts by the kind of their error, until they are written to the error groups.
+
+Thousands of attempts may fail in a second, so they are counted by the first line of their error; kinds are made of the
+lines when they are many, and when they are taken.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from lapinq_core.domain.error_groups import OTHER_KIND
+from lapinq_core.domain.tasks.claim import Claim
+from lapinq_core.domain.tasks.decide import Fail, Retry
+from lapinq_core.errors.recording import Failures
+from lapinq_core.tasks.filters import first_line, kind_of
+
+MAX_LINES = 500
+MAX_GROUPS = 500
+"""Beyond it the errors of a task function are counted together."""
+MAX_OTHER = 500
+"""Queues and task names of which errors are counted together. Beyond it they are not counted."""
+
+_Key = tuple[str, str, str]
+
+
+class FailureTally:
+    """Bounded, however many attempts fail in however many ways. `some` is set at each failure."""
+
+    def __init__(self) -> None:
+        self.some = asyncio.Event()
+        self._lines: dict[_Key, Failures] = {}
+        self._groups: dict[_Key, Failures] = {}
+
+    def ended(self, claim: Claim, following: Fail | Retry) -> None:
+        """An attempt failed."""
+        line = first_line(following.error)
+        key = claim.queue_name, claim.task_name, line
+        now = time.monotonic()
+        failures = self._lines.get(key)
+        if failures is None:
+            if len(self._lines) >= MAX_LINES:
+                self._group()
+            failures = self._lines[key] = Failures(
+                queue_name=claim.queue_name, task_name=claim.task_name, kind=line, first=now
+            )
+        if type(following) is Fail:
+            failures.failed += 1
+        else:
+            failures.retried += 1
+        failures.last, failures.error, failures.traceback = now, following.error, following.traceback
+        failures.task_id = claim.id
+        self.some.set()
+
+    def take(self) -> list[Failures]:
+        """The failures since the last call, one for each group. The caller may `give_back` them."""
+        self._group()
+        taken, self._groups = self._groups, {}
+        return list(taken.values())
+
+    def give_back(self, failures: Iterable[Failures]) -> None:
+        """The next `take` returns these too."""
+        for each in failures:
+            self._add(each)
+
+    def _group(self) -> None:
+        lines, self._lines = self._lines, {}
+        for failures in lines.values():
+            failures.kind = kind_of(failures.kind)
+            self._add(failures)
+
+    def _add(self, failures: Failures) -> None:
+        key = failures.queue_name, failures.task_name, failures.kind
+        if key not in self._groups and len(self._groups) >= MAX_GROUPS:
+            failures.kind = OTHER_KIND
+            key = failures.queue_name, failures.task_name, OTHER_KIND
+        found = self._groups.get(key)
+        if found is not None:
+            found.add(failures)
+        elif len(self._groups) < MAX_GROUPS + MAX_OTHER:
+            self._groups[key] = failures

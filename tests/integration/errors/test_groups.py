@@ -1,0 +1,139 @@
+"""Groups of errors as lists show them: filters, orders, counts and trends."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.errors import changing, groups, trends
+from lapinq_core.errors.groups import GroupFilter, GroupOrder
+from lapinq_core.errors.recording import record
+from lapinq_core.people import audit
+from lapinq_core.people.audit_filters import AuditFilter
+from tests.support.database import postgres
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.failures import failures
+
+
+async def fill(conn: Conn) -> None:
+    """Six groups; in the order they were noticed: two open ones, one of each other state, one whose muting is over."""
+    await record(conn, [failures("A: x", queue="mail", task="send_mail", failed=5, ago=300)])
+    await record(conn, [failures("B: x", queue="mail", task="Send_%", failed=1, retried=1, ago=100)])
+    for error in ("C", "D", "E", "F"):
+        await record(conn, [failures(f"{error}: x", queue="video", task="cut", failed=3, ago=200)])
+    by_kind = {group.kind: group.id for group in (await groups.list_groups(conn, GroupFilter()))[0]}
+    await changing.resolve(conn, by_kind["C: x"], by=SOMEBODY)
+    await record(conn, [failures("C: x", queue="video", task="cut", failed=3)])
+    await changing.resolve(conn, by_kind["D: x"], by=SOMEBODY)
+    await changing.mute(conn, by_kind["E: x"], 3600, None, by=SOMEBODY)
+    await changing.mute(conn, by_kind["F: x"], 0, None, by=SOMEBODY)
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a database after `fill`."""
+    with postgres.private_database(postgres_url, template_database) as url:
+        on_connections(url, fill)
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("chosen", "order", "kinds"),
+    [
+        (GroupFilter(), GroupOrder.ID, "FEDCBA"),
+        (GroupFilter(), GroupOrder.COUNT, "CAFEDB"),
+        (GroupFilter(), GroupOrder.LAST, "CBFEDA"),
+        (GroupFilter(queue="mail"), GroupOrder.FIRST, "BA"),
+        (GroupFilter(part="send_"), GroupOrder.ID, "BA"),
+        (GroupFilter(part="_%"), GroupOrder.ID, "B"),
+        (GroupFilter(state=GroupState.OPEN), GroupOrder.ID, "FBA"),
+        (GroupFilter(state=GroupState.REGRESSED), GroupOrder.ID, "C"),
+        (GroupFilter(state=GroupState.RESOLVED), GroupOrder.ID, "D"),
+        (GroupFilter(state=GroupState.MUTED), GroupOrder.ID, "E"),
+        (GroupFilter(queue="none"), GroupOrder.ID, ""),
+    ],
+)
+def test_lists(filled: str, chosen: GroupFilter, order: GroupOrder, kinds: str) -> None:
+    async def test(conn: Conn) -> None:
+        found, matching = await groups.list_groups(conn, chosen, order)
+        assert "".join(group.kind[0] for group in found) == kinds
+        assert matching == len(kinds)
+        some, still_matching = await groups.list_groups(conn, chosen, order, 1)
+        assert (some, still_matching) == (found[:1], matching)
+
+    on_connections(filled, test)
+
+
+def test_a_list_is_read_page_by_page(filled: str) -> None:
+    async def test(conn: Conn) -> None:
+        found, _ = await groups.list_groups(conn, GroupFilter())
+        after, matching = await groups.list_groups(conn, GroupFilter(before=found[1].id))
+        assert (after, matching) == (found[2:], 4)
+
+    on_connections(filled, test)
+
+
+def test_counts_by_state(filled: str) -> None:
+    async def test(conn: Conn) -> None:
+        assert list((await groups.count_by_state(conn)).values()) == [3, 1, 1, 1]
+        assert list((await groups.count_by_state(conn, "mail", "send_m")).values()) == [1, 0, 0, 0]
+        assert await groups.count_active(conn) == 4
+
+    on_connections(filled, test)
+
+
+def test_what_fails_most_lately_leaves_out_what_is_resolved_or_muted(filled: str) -> None:
+    async def test(conn: Conn) -> None:
+        found = await trends.top(conn, 3600)
+        assert [(each.group.kind, each.failed, each.retried) for each in found] == [
+            ("C: x", 6, 0),
+            ("A: x", 5, 0),
+            ("F: x", 3, 0),
+            ("B: x", 1, 1),
+        ]
+        assert [each.group.kind for each in await trends.top(conn, 7 * 86_400, queue="mail", limit=1)] == [
+            "A: x"
+        ]
+        assert [each.group.kind for each in await trends.top(conn, 250, task_name="cut")] == ["C: x", "F: x"]
+        assert await trends.top(conn, 50, queue="mail") == []
+
+    on_connections(filled, test)
+
+
+@pytest.mark.parametrize("bars", [trends.DAY, trends.FINE_DAY, trends.MONTH])
+def test_a_trend_ends_now(filled: str, bars: trends.Bars) -> None:
+    async def test(conn: Conn) -> None:
+        found, _ = await groups.list_groups(conn, GroupFilter(queue="mail"))
+        seen = await trends.trends(conn, [group.id for group in found], bars)
+        failed, retried = seen[found[0].id]
+        assert (failed[-1] + failed[-2], retried[-1] + retried[-2]) == (1, 1)
+        assert (sum(failed), len(failed), len(retried)) == (1, bars.points, bars.points)
+        assert sum(seen[found[1].id][0]) == 5
+
+    on_connections(filled, test)
+
+
+def test_changes_are_recorded_once_with_who_made_them(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await record(conn, [failures()])
+        ((group,), _) = await groups.list_groups(conn, GroupFilter())
+        muted = await changing.mute(conn, group.id, 60, "known", by=SOMEBODY)
+        assert muted is not None
+        assert (muted.state, muted.state_by, muted.state_reason) == ("muted", SOMEBODY.actor, "known")
+        assert muted.muted_until is not None
+        assert 50 < muted.muted_until.timestamp() - time.time() < 70
+        await changing.resolve(conn, group.id, by=SOMEBODY)
+        resolved = await changing.resolve(conn, group.id, by=SOMEBODY)
+        assert resolved is not None
+        assert (resolved.state, resolved.state_reason, resolved.muted_until) == ("resolved", None, None)
+        assert await changing.reopen(conn, group.id + 1, by=SOMEBODY) is None
+        entries, _ = await audit.list_entries(conn, AuditFilter(), 9)
+        of_group = {"queue": "mail", "task_name": "send", "kind": "ValueError: no *"}
+        assert [(entry.action, entry.target, entry.details) for entry in entries] == [
+            ("error.resolve", str(group.id), of_group),
+            ("error.mute", str(group.id), {**of_group, "seconds": 60, "reason": "known"}),
+        ]
+
+    on_connections(database, test)

@@ -1,0 +1,204 @@
+"""Failures are counted in groups, and a group that was resolved notices the next failure, whoever writes meanwhile."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import uuid4
+
+import pytest
+
+from lapinq_core.domain.error_groups import COUNT_SPANS, GroupState
+from lapinq_core.domain.notifying.news import NewError, RegressedError
+from lapinq_core.errors import changing, groups
+from lapinq_core.errors.groups import ErrorGroup, GroupFilter
+from lapinq_core.errors.recording import record
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.failures import failures
+from tests.support.rows.notifying import add_rule, notices
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/app/shop/mail.py", line 42, in send
+    smtp.send(letter)
+    ~~~~~~~~~^^^^^^^^
+  File "/usr/lib/python3.13/smtplib.py", line 9, in send
+    raise error
+ValueError: no 1
+"""
+
+
+async def only(conn: Conn) -> ErrorGroup:
+    """The group there is."""
+    (group,), matching = await groups.list_groups(conn, GroupFilter())
+    assert matching == 1
+    return group
+
+
+async def sums(conn: Conn) -> list[tuple[int, int, int]]:
+    """Of each span: failed and retried."""
+    cursor = await conn.execute(
+        "SELECT span, sum(failed)::int, sum(retried)::int FROM lapinq_error_counts GROUP BY span ORDER BY span"
+    )
+    return await cursor.fetchall()
+
+
+def news(changed: Sequence[NewError | RegressedError]) -> tuple[int, int]:
+    """How many groups are new, and how many regressed."""
+    return sum(type(each) is NewError for each in changed), sum(
+        type(each) is RegressedError for each in changed
+    )
+
+
+def test_failures_add_up_in_a_group_that_knows_the_last_of_them(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        old, new = str(uuid4()), str(uuid4())
+        first = failures("ValueError: no 1", retried=2, ago=60, task_id=old, traceback=TRACEBACK)
+        assert news(await record(conn, [first], worker="w-1", release="1.0")) == (1, 0)
+        more = failures("ValueError: no 22\nand more", failed=0, retried=1, task_id=new)
+        assert not await record(conn, [more], worker="w-2", release="1.0")
+        group = await only(conn)
+        assert (group.queue_name, group.task_name, group.kind) == ("mail", "send", "ValueError: no *")
+        assert (group.state, group.failed, group.retried) == (GroupState.OPEN, 1, 3)
+        assert (group.sample_task, group.sample_error) == (new, "ValueError: no 22\nand more")
+        assert group.sample_frame == "/app/shop/mail.py:42 in send\nsmtp.send(letter)"
+        assert (group.workers, group.releases) == (["w-2", "w-1"], ["1.0"])
+        assert 59 < (group.last_at - group.first_at).total_seconds() < 61
+        assert await sums(conn) == [(span, 1, 3) for span in COUNT_SPANS]
+
+    on_connections(database, test)
+
+
+def test_ten_workers_and_releases_are_kept(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for number in [*range(12), 5]:
+            await record(conn, [failures()], worker=f"w-{number}", release=f"{number}")
+        group = await only(conn)
+        assert group.workers == [f"w-{number}" for number in (5, 11, 10, 9, 8, 7, 6, 4, 3, 2)]
+        assert group.releases == [name[2:] for name in group.workers]
+
+    on_connections(database, test)
+
+
+def test_a_group_outlives_the_tasks_it_counted_and_finds_them_by_their_error(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await record(conn, [failures("KeyError: 'a'", task_id=str(uuid4()))])
+        found = await groups.of_error(conn, "mail", "send", "KeyError: 'b'\nmore")
+        assert found == await only(conn)
+        assert await groups.of_error(conn, "mail", "other", "KeyError: 'b'") is None
+
+    on_connections(database, test)
+
+
+@pytest.mark.parametrize(
+    ("change", "ago", "then"),
+    [
+        ("resolve", 0.0, GroupState.REGRESSED),
+        ("resolve", 60.0, GroupState.RESOLVED),
+        ("mute", 0.0, GroupState.MUTED),
+        ("mute a moment", 0.0, GroupState.OPEN),
+        ("reopen", 0.0, GroupState.OPEN),
+    ],
+)
+def test_what_the_next_failure_makes_of_a_group(
+    database: str, change: str, ago: float, then: GroupState
+) -> None:
+    async def test(conn: Conn) -> None:
+        await record(conn, [failures()])
+        number = (await only(conn)).id
+        match change:
+            case "resolve":
+                await changing.resolve(conn, number, by=SOMEBODY)
+            case "mute":
+                await changing.mute(conn, number, None, "known", by=SOMEBODY)
+            case "mute a moment":
+                await changing.mute(conn, number, 0.0, None, by=SOMEBODY)
+            case _:
+                await changing.resolve(conn, number, by=SOMEBODY)
+                await changing.reopen(conn, number, by=SOMEBODY)
+        changed = await record(conn, [failures(ago=ago)])
+        assert news(changed) == (0, then is GroupState.REGRESSED)
+        group = await only(conn)
+        assert (group.state, group.failed) == (then, 2)
+        assert news(await record(conn, [failures()])) == (0, then is GroupState.RESOLVED)
+
+    on_connections(database, test)
+
+
+def test_workers_that_write_the_same_groups_at_once_neither_lose_nor_block_each_other(database: str) -> None:
+    async def test(*conns: Conn) -> None:
+        some = [failures(f"E{chr(65 + number)}: x") for number in range(20)]
+
+        async def write(conn: Conn, order: int) -> int:
+            return sum([len(await record(conn, some[::order])) for _ in range(20)])
+
+        written = await asyncio.gather(
+            *(write(conn, order) for conn, order in zip(conns, (1, -1), strict=True))
+        )
+        assert sum(written) == 20
+        found, _ = await groups.list_groups(conns[0], GroupFilter())
+        assert [group.failed for group in found] == [40] * 20
+        assert await sums(conns[0]) == [(span, 800, 0) for span in COUNT_SPANS]
+
+    on_connections(database, test, 2)
+
+
+def test_a_failure_that_waits_for_a_resolve_makes_the_group_regressed(database: str) -> None:
+    async def test(operator: Conn, worker: Conn) -> None:
+        await record(worker, [failures()])
+        number = (await only(worker)).id
+        async with operator.transaction():
+            await changing.resolve(operator, number, by=SOMEBODY)
+            writing = asyncio.create_task(record(worker, [failures()]))
+            await _waits_for_a_lock(operator)
+        assert news(await writing) == (0, 1)
+        assert (await only(operator)).state is GroupState.REGRESSED
+
+    on_connections(database, test, 2)
+
+
+def test_a_resolve_that_waits_for_a_failure_resolves_it(database: str) -> None:
+    async def test(operator: Conn, worker: Conn, watcher: Conn) -> None:
+        await record(worker, [failures()])
+        number = (await only(worker)).id
+        async with worker.transaction():
+            await record(worker, [failures()])
+            resolving = asyncio.create_task(changing.resolve(operator, number, by=SOMEBODY))
+            await _waits_for_a_lock(watcher)
+        group = await resolving
+        assert group is not None
+        assert (group.state, group.failed) == (GroupState.RESOLVED, 2)
+
+    on_connections(database, test, 3)
+
+
+def test_rules_are_told_of_new_and_regressed_groups(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_rule(conn)
+        await record(conn, [failures("ValueError: no 1\nand more")])
+        group = await only(conn)
+        await record(conn, [failures()])
+        await changing.resolve(conn, group.id, by=SOMEBODY)
+        await record(conn, [failures()])
+        of_group = {
+            "queue_name": "mail",
+            "task_name": "send",
+            "group_id": group.id,
+            "kind": "ValueError: no *",
+        }
+        assert [(event, details) for _, event, details in await notices(conn)] == [
+            (event, {**of_group, "event": event, "error": "ValueError: no 1"})
+            for event in ("error.new", "error.regressed")
+        ]
+
+    on_connections(database, test)
+
+
+async def _waits_for_a_lock(conn: Conn) -> None:
+    while True:
+        row = await (
+            await conn.execute(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            )
+        ).fetchone()
+        if row and row[0]:
+            return
+        await asyncio.sleep(0.005)

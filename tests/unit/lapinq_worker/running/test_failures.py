@@ -1,0 +1,58 @@
+"""What a worker counts of failures: by queue, task function and kind of error, in bounded memory."""
+
+import pytest
+
+from lapinq_core.domain.error_groups import OTHER_KIND
+from lapinq_core.domain.tasks.decide import Fail, Retry
+from lapinq_worker.running import failures as failures_module
+from lapinq_worker.running.failures import FailureTally
+from tests.unit.lapinq_worker.claims import make_claim
+
+SEND = make_claim(queue_name="mail", task_name="send")
+
+
+def counts(tally: FailureTally) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """Failed and retried attempts by queue, task and kind."""
+    return {
+        (each.queue_name, each.task_name, each.kind): (each.failed, each.retried) for each in tally.take()
+    }
+
+
+def test_errors_that_differ_in_numbers_are_counted_together_and_the_last_is_kept() -> None:
+    tally = FailureTally()
+    tally.ended(SEND, Retry(1.0, "ValueError: no 1\nmore", "first"))
+    tally.ended(SEND, Retry(1.0, "ValueError: no 1\nmore"))
+    tally.ended(SEND, Fail("ValueError: no 2", "last"))
+    tally.ended(make_claim(queue_name="mail", task_name="other"), Fail("ValueError: no 2"))
+    failures, other = tally.take()
+    assert (failures.kind, failures.failed, failures.retried) == ("ValueError: no *", 1, 2)
+    assert (failures.error, failures.traceback, failures.task_id) == ("ValueError: no 2", "last", SEND.id)
+    assert failures.first <= failures.last
+    assert (other.task_name, other.failed) == ("other", 1)
+    assert tally.take() == []
+
+
+def test_what_is_given_back_is_taken_with_what_came_since() -> None:
+    tally = FailureTally()
+    tally.ended(SEND, Fail("ValueError: no 1"))
+    taken = tally.take()
+    tally.ended(SEND, Retry(1.0, "ValueError: no 2"))
+    tally.give_back(taken)
+    (failures,) = tally.take()
+    assert (failures.failed, failures.retried, failures.error) == (1, 1, "ValueError: no 2")
+
+
+def test_many_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (("MAX_LINES", 5), ("MAX_GROUPS", 10), ("MAX_OTHER", 2)):
+        monkeypatch.setattr(failures_module, name, most)
+    tally = FailureTally()
+    words = [f"E{chr(65 + number)}: x" for number in range(26)]
+    for word in words:
+        tally.ended(SEND, Fail(word))
+    for name in ("a", "b", "c"):
+        tally.ended(make_claim(queue_name="mail", task_name=name), Fail("new"))
+    seen = counts(tally)
+    assert len(seen) == 12
+    assert seen["mail", "send", words[0]] == (1, 0)
+    assert seen["mail", "send", OTHER_KIND] == (16, 0)
+    assert seen["mail", "a", OTHER_KIND] == (1, 0)

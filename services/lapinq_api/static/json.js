@@ -3,6 +3,7 @@
 
 const SCALAR = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|true|false|null/y;
 const SPACE = /[ \t\r\n]*/y;
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const DEEPEST = 200;
 
 class Reader {
@@ -57,7 +58,12 @@ class Reader {
 
 // The string without needless escapes.
 function plain(text) {
-  return text.includes("\\") ? JSON.stringify(JSON.parse(text)) : text;
+  return visible(text.includes("\\") ? JSON.stringify(JSON.parse(text)) : text);
+}
+
+// Characters that change the direction of text as escapes: they are invisible and reorder what follows.
+export function visible(text) {
+  return text.replace(DIRECTIONS, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 // The value of `text`; null if it isn't JSON or is nested too deeply.

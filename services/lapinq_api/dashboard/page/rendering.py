@@ -46,6 +46,7 @@ _templates = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    finalize=words.visible,
 )
 _templates.filters.update(words.FILTERS)
 

@@ -6,6 +6,7 @@ A text has a key, such as "tasks.title". It may have placeholders (`{queue}`) an
 chosen by `n`. Errors of the API are not in the catalogues: they are always English.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -20,6 +21,7 @@ LOCALES = {"en": "English", "es": "Español"}
 COOKIE = "lapinq_language"
 """Set when a user chooses a language. Without it, the browser's languages decide."""
 _MAX_HEADER = 1000
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 
 
 Text = str | dict[str, str]
@@ -44,8 +46,9 @@ class Texts:
         return self._form(key, values).format(**values) if values else self._form(key, values)
 
     def html(self, key: str, /, **values: object) -> Markup:
-        """The text as markup. Values are escaped, unless they are markup."""
-        return Markup.escape(self._form(key, values)).format(**values)
+        """The text as markup. Values are escaped, unless they are markup, and keep their direction to themselves."""
+        isolated = {name: _isolated(value) for name, value in values.items()}
+        return Markup.escape(self._form(key, values)).format(**isolated)
 
     def has(self, key: str) -> bool:
         return key in self._texts
@@ -96,6 +99,12 @@ def choose_locale(cookie: str | None, accepted: str) -> str:
         if locale in LOCALES and weight > best_weight:
             best, best_weight = locale, weight
     return best
+
+
+def _isolated(value: object) -> object:
+    if isinstance(value, str) and not isinstance(value, Markup) and _RIGHT_TO_LEFT.search(value):
+        return Markup("<bdi>{}</bdi>").format(value)
+    return value
 
 
 def _weight(parameter: str) -> float:

@@ -3,17 +3,20 @@
 While a page is rendered, `written_in` sets how its reader's region writes numbers.
 """
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from jinja2.filters import do_urlencode
+from markupsafe import Markup
 
 from lapinq_api.dashboard.page.number_style import NEUTRAL, NumberStyle
 from lapinq_core.domain.schedules.schedule_words import sentence_of
 
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _style: ContextVar[NumberStyle] = ContextVar("number style", default=NEUTRAL)
 
@@ -59,6 +62,11 @@ def moment(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def address(value: datetime) -> str:
+    """A point in time for a URL, exactly: without a plus sign, which means a space in a query."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def local(text: str) -> str:
     """An ISO 8601 time as local time: "2026-11-25 10:00:00 +01:00"."""
     return f"{text[:10]} {text[11:19]} {text[19:]}"
@@ -100,12 +108,24 @@ def rate(value: float) -> str:
     )
 
 
+def visible(value: object) -> object:
+    """A text with characters that change its direction as escapes: "\\u202e".
+
+    They are invisible and reorder what follows, so that "evil" reads as "live". Other values stay.
+    """
+    if not isinstance(value, str) or value.isascii():
+        return value
+    text = _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", str(value))
+    return Markup(text) if isinstance(value, Markup) else text  # noqa: S704  # as safe as before
+
+
 def urlencode(value: str | Mapping[str, str]) -> str:
     """Like Jinja's filter, but also encodes slashes: a browser would resolve a queue named ../schedules/x as a path."""
     return do_urlencode(value).replace("/", "%2F")
 
 
 FILTERS = {
+    "address": address,
     "bytes": size,
     "json": json,
     "local": local,

@@ -134,3 +134,8 @@ def test_the_files_of_a_language_are_one_tree() -> None:
     assert joined({"a": {"b": "1"}, "c": "2"}, {"a": {"d": "3"}}) == {"a": {"b": "1", "d": "3"}, "c": "2"}
     with pytest.raises(ValueError, match="'b'"):
         joined({"a": {"b": {"one": "1", "other": "2"}}}, {"a": {"b": {"one": "1", "other": "2"}}})
+
+
+def test_a_value_in_another_direction_leaves_the_sentence_alone() -> None:
+    assert TEXTS.html("page.of", queue="<\u05d0>") == "Tasks of <bdi>&lt;\u05d0&gt;</bdi>"
+    assert TEXTS.html("page.of", queue="1\u202f000") == "Tasks of 1\u202f000"

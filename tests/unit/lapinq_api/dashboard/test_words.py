@@ -1,9 +1,10 @@
 """Numbers and times as people read them."""
 
 import pytest
+from markupsafe import Markup
 
 from lapinq_api.dashboard.page.number_style import number_style
-from lapinq_api.dashboard.page.words import browser, rate, seconds, size, thousands, written_in
+from lapinq_api.dashboard.page.words import browser, rate, seconds, size, thousands, visible, written_in
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,12 @@ def test_numbers_are_written_as_in_the_readers_region(accepted: str, texts: list
 )
 def test_browsers(user_agent: str | None, found: tuple[str | None, str | None]) -> None:
     assert browser(user_agent) == found
+
+
+def test_characters_that_change_the_direction_are_seen() -> None:
+    hostile = "user\u202e live\u2066!"
+    assert visible(hostile) == "user\\u202e live\\u2066!"
+    assert visible(Markup("<b>\u200f</b>")) == Markup("<b>\\u200f</b>")
+    assert isinstance(visible(Markup("<b>\u200f</b>")), Markup)
+    for value in ("\u05e9\u05dc\u05d5\u05dd", "ü", "", 3, None):
+        assert visible(value) == value

@@ -18,6 +18,8 @@ PART_CHARACTERS = 20_000
 MAX_ATTEMPTS = 50
 MAX_TRACEBACKS = 20
 MAX_LOGS = 5
+VALUES = ("args", "kwargs", "metadata", "result")
+"""The fields of a task that hold values of any size."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -100,6 +102,13 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     has_profile: bool = False
 
 
+class AttemptLog(msgspec.Struct, frozen=True):
+    """What an attempt logged, as far as it is kept."""
+
+    text: str
+    is_running: bool
+
+
 async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     """The task; None for an unknown id."""
     params = {"id": task_id, "whole": WHOLE_BYTES, "part": PART_CHARACTERS}
@@ -109,7 +118,7 @@ async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     shown: dict[str, Any] = dict(zip(_PLAIN, row, strict=False))
     shown["status"] = Status(shown["status"])
     values = iter(row[len(_PLAIN) :])
-    for name in _VALUES:
+    for name in VALUES:
         shown[name] = _value(next(values), next(values))
     return TaskDetail(**shown)
 
@@ -128,9 +137,22 @@ async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[lis
     return found[:MAX_ATTEMPTS], len(found) > MAX_ATTEMPTS
 
 
+async def get_log(conn: psycopg.AsyncConnection, task_id: str, claimed_at: datetime) -> AttemptLog | None:
+    """What the attempt that was claimed then logged; None if there is no such attempt."""
+    params = {"id": task_id, "claimed_at": claimed_at}
+    row = await (await conn.execute(sql(_PACKAGE, "attempt_log"), params, prepare=True)).fetchone()
+    return AttemptLog(row[0] or "", row[1]) if row else None
+
+
+async def get_value(conn: psycopg.AsyncConnection, task_id: str, field: str) -> str | None:
+    """A whole value as JSON text, up to many megabytes; None if there is none. `field` is one of `VALUES`."""
+    params = {"id": task_id, "field": field}
+    row = await (await conn.execute(sql(_PACKAGE, "task_value"), params, prepare=False)).fetchone()
+    return row[0] if row else None
+
+
 def _value(size: int | None, text: str | None) -> Value | None:
     return None if size is None or text is None else Value(text, size)
 
 
-_VALUES = ("args", "kwargs", "metadata", "result")
-_PLAIN = TaskDetail.__struct_fields__[: -len(_VALUES)]
+_PLAIN = TaskDetail.__struct_fields__[: -len(VALUES)]

@@ -3,13 +3,14 @@
 from lapinq_api.routes.operating import description, doctor, health, metrics, overview, webhooks, workers
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
-from lapinq_api.routes.tasks import bulk, enqueue, listing, queues, rerun, results, tasks, why
+from lapinq_api.routes.tasks import attempt_log, bulk, enqueue, listing, queues, rerun, results, tasks, why
 
 _DESCRIBED = (
     *enqueue.OPERATIONS,
     *listing.OPERATIONS,
     *bulk.OPERATIONS,
     *tasks.OPERATIONS,
+    *attempt_log.OPERATIONS,
     *rerun.OPERATIONS,
     *results.OPERATIONS,
     *why.OPERATIONS,

@@ -17,6 +17,7 @@ from lapinq_core.db.pool import Pool
 from lapinq_core.runtime.failure_log import FailureLog
 from lapinq_core.runtime.threads import any_thread
 from lapinq_core.tasks import worker_verbs
+from lapinq_worker.running.attempt_log import latest
 from lapinq_worker.running.host import LoggingAttempt
 
 INTERVAL_SECONDS = 1.0
@@ -79,13 +80,6 @@ class LiveLogs:
             del self._changed[key]
             text = None if attempt.is_ended else attempt.log_text()
             if text:
-                due.append((*key, _latest(text)))
+                due.append((*key, latest(text, MAX_CHARACTERS)))
                 self._rests_until[key] = now + UNWATCHED_SECONDS
         return sorted(due)
-
-
-def _latest(text: str) -> str:
-    """The whole lines at the end of `text` that fit."""
-    if len(text) <= MAX_CHARACTERS:
-        return text
-    return text[-MAX_CHARACTERS:].partition("\n")[2] or text[-MAX_CHARACTERS:]

@@ -192,6 +192,14 @@ def test_attempts_are_listed_in_their_order_with_what_they_said(
     assert first["started_at"] < first["finished_at"] < second["started_at"]
     assert first["started_at"].endswith("+00:00")
     assert first["worker_id"] != second["worker_id"]
+    for one, text in ((first, "one\ntwo"), (second, "")):  # both have the number 1
+        log = api.get(f"{path}/attempts/{one['started_at']}/log")
+        assert (log.status_code, log.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+        assert log.text == text
+    utc = first["started_at"].replace("+00:00", "Z")
+    assert api.get(f"{path}/attempts/{utc}/log").text == "one\ntwo"
+    for started_at, status in (("2026-01-31T12:00:00Z", 404), ("1", 400), ("now", 400)):
+        assert api.get(f"{path}/attempts/{started_at}/log").status_code == status
 
 
 def test_a_task_of_every_status_has_its_attempts(api: httpx.Client, made: dict[Status, str]) -> None:

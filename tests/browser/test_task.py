@@ -33,17 +33,38 @@ def test_a_task_that_ends_shows_its_result_without_being_asked(
     expect(page.get_by_role("button", name="Ask to stop")).to_be_hidden()
 
 
-def test_what_a_task_logs_is_shown_while_it_runs(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
+def test_what_a_task_logs_is_followed_and_filtered_while_it_runs(
+    page: Page, enqueue: Enqueue, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     task = enqueue(
         module_path="tests.support.sample.logging_tasks",
-        task_name="say_and_wait",
-        args=["half way", str(gate)],
+        task_name="say_much_and_wait",
+        args=[str(gate)],
     )
     page.goto(f"/tasks/{task}")
-    expect(page.locator(".task-logs pre")).to_contain_text("half way")
+    log = page.get_by_role("region", name="Log of attempt 1")
+    lines = log.get_by_role("list")
+    expect(lines).to_contain_text("line 299")
+    expect(lines).to_contain_text(re.compile("[0-9]+ earlier lines left out"))  # the latest are sent
+    assert lines.evaluate(
+        "(list) => list.scrollTop > 0 && list.scrollHeight - list.scrollTop - list.clientHeight < 9"
+    )
     gate.touch()
-    expect(page.locator(".task-logs pre")).to_contain_text("the last word")
+    expect(lines).to_contain_text("the last word")
+    expect(lines).to_contain_text("line 0")
+    log.get_by_role("searchbox").fill("LINE 29")
+    expect(log.get_by_text("11 of 301 lines")).to_be_visible()
+    log.get_by_role("searchbox").fill("")
+    log.get_by_role("combobox").select_option("Warnings and errors")
+    expect(lines.get_by_role("listitem").filter(has_text="line")).to_have_count(0)
+    expect(lines.get_by_text("the last word")).to_be_visible()
+    link = log.get_by_role("link", name="Whole log as text")
+    whole = page.request.get(str(link.evaluate("(link) => link.href"))).text()
+    assert whole.count("\n") == 300
+    at = whole.splitlines()[-1].split()[0]
+    local = page.evaluate("(at) => new Date(at).toTimeString().slice(0, 8)", at)
+    expect(lines.locator("time").last).to_have_text(re.compile(f"^{local}"))
 
 
 def test_a_running_task_is_asked_to_stop(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:
@@ -91,6 +112,15 @@ def test_the_search_opens_and_marks_what_it_finds(page: Page, enqueue: Enqueue) 
     expect(page.locator("#json-matches")).to_have_text("No match")
     search.fill("")
     expect(tree.locator("mark")).to_have_count(0)
+
+
+def test_a_value_that_is_shown_in_part_is_searched_as_a_whole(page: Page, enqueue: Enqueue) -> None:
+    large = "x" * 150_000 + "user\u202e needle"
+    page.goto(f"/tasks/{enqueue(args=[large], scheduled_at=LATER)}")
+    page.get_by_role("searchbox").fill("NEEDLE")
+    expect(page.locator("#json-matches")).to_have_text("1 match")
+    expect(page.locator(".excerpts mark")).to_have_text("needle")
+    expect(page.locator(".excerpts")).to_contain_text("user\\u202e needle")
 
 
 def test_a_long_list_is_shown_piece_by_piece(page: Page, enqueue: Enqueue) -> None:

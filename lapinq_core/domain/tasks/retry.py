@@ -98,6 +98,13 @@ def retry_wait(policy: RetryPolicy, attempt: int, rand: float) -> float:
             assert_never(policy.schedule)
 
 
+def planned_waits(policy: RetryPolicy) -> tuple[float, float] | None:
+    """The first and the last delay in seconds, without their random share; None if nothing is retried."""
+    if not policy.max_retries:
+        return None
+    return retry_wait(policy, 1, 0.5), retry_wait(policy, policy.max_retries, 0.5)
+
+
 def as_schedule(given: RetrySchedule | Sequence[float]) -> RetrySchedule:
     """A list of seconds as `Delays`. Raises `InvalidValue`, and TypeError if it is not a list."""
     if isinstance(given, FixedDelay | Backoff | Delays):

@@ -4,6 +4,7 @@
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
 import { drawBars } from "./bars.js";
 import { drawCharts } from "./charts.js";
+import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
 import { keepSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
@@ -61,6 +62,7 @@ function morph(part, html) {
   drawCharts(part);
   drawBars(part);
   drawTrees(part);
+  drawLogs(part);
 }
 
 // Updates existing rows; new ones wait.

@@ -2,8 +2,8 @@
 // visible. The server draws small trees the same way (`dashboard/parts/json_tree.py`), for browsers without scripts and
 // until this script runs.
 
-import { read } from "./json.js";
-import { text } from "./page.js";
+import { read, visible } from "./json.js";
+import { root, text } from "./page.js";
 
 const CHUNK = 50;
 const OPEN_DEPTH = 2;
@@ -14,6 +14,7 @@ const PAUSE_MS = 150;
 
 const branches = new WeakMap(); // details element → its content
 let timer = 0;
+let asked; // of the search that is under way
 
 function make(name, className, content) {
   const element = document.createElement(name);
@@ -132,8 +133,31 @@ function markMatch(list, { path, inKey }, wanted) {
   mark(place, wanted);
 }
 
-function search(box) {
+// The server searches values that are shown in part. Returns how many matches there are, up to its limit and one more.
+async function findOnServer(place, wanted, signal) {
+  const address = new URL(place.dataset.find, root);
+  address.searchParams.set("text", wanted);
+  const answer = await fetch(address, { signal, headers: { Accept: "application/json" } });
+  const found = await answer.json();
+  place.hidden = false;
+  if (!answer.ok) {
+    place.replaceChildren(make("li", "soft", found.error));
+    return 0;
+  }
+  place.replaceChildren(...found.excerpts.map(({ before, found: match, after }) => {
+    const item = make("li");
+    item.append(`…${visible(before)}`, make("mark", "", visible(match)), `${visible(after)}…`);
+    return item;
+  }));
+  if (found.has_more) place.append(make("li", "soft", text("more_matches")));
+  place.hidden = !found.excerpts.length;
+  return found.excerpts.length + found.has_more;
+}
+
+async function search(box) {
   const wanted = box.value.trim().toLowerCase();
+  asked?.abort();
+  asked = new AbortController();
   let count = 0;
   for (const place of document.querySelectorAll("[data-json]")) {
     const value = read(document.getElementById(place.dataset.json).textContent);
@@ -144,6 +168,15 @@ function search(box) {
     for (const match of found.slice(0, MAX_MATCHES - count)) markMatch(list, match, wanted);
     count += found.length;
   }
+  const { signal } = asked;
+  for (const place of document.querySelectorAll("[data-find]")) {
+    place.hidden = true;
+    try {
+      if (wanted) count += await findOnServer(place, wanted, signal);
+    } catch {
+      if (signal.aborted) return;
+    }
+  }
   const said = document.getElementById("json-matches");
   if (!wanted) said.textContent = "";
   else if (!count) said.textContent = text("no_matches");
@@ -151,7 +184,7 @@ function search(box) {
 }
 
 function next(box) {
-  const marks = [...document.querySelectorAll("[data-json] mark")];
+  const marks = [...document.querySelectorAll(":is([data-json], [data-find]) mark")];
   if (!marks.length) return;
   const at = marks.findIndex((one) => one.classList.contains("here"));
   marks[at]?.classList.remove("here");
@@ -171,7 +204,7 @@ export function drawTrees(part) {
     else if (!place.firstElementChild) place.closest("section").querySelector(".raw").open = true;
   }
   const box = document.querySelector("[data-json-search]");
-  if (box?.value && part !== document) search(box);
+  if (box?.value && part !== document && part.querySelector("[data-json], [data-find]")) search(box);
 }
 
 export function listenForSearch() {

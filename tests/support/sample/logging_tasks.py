@@ -18,6 +18,15 @@ def say_and_wait(words: str, open_at: str) -> None:
     current_task().log.info("the last word")
 
 
+def say_much_and_wait(open_at: str) -> None:
+    """Logs three hundred lines, and one of another level once the file `open_at` exists."""
+    for number in range(300):
+        current_task().log.info("line %s %s", number, "." * 80)
+    while not Path(open_at).exists():
+        time.sleep(0.02)
+    current_task().log.warning("the last word")
+
+
 async def asay_and_wait(words: str, open_at: str) -> None:
     """The same as a coroutine."""
     current_task().log.info("%s", words)

@@ -4,10 +4,11 @@ While a page is rendered, `written_in` sets how its reader's region writes numbe
 """
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import msgspec
 from jinja2.filters import do_urlencode
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from lapinq_api.dashboard.page.number_style import NEUTRAL, NumberStyle
 from lapinq_core.domain.schedules.schedule_words import sentence_of
+from lapinq_core.domain.tasks.retry import RetryPolicy, planned_waits
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -119,12 +121,23 @@ def visible(value: object) -> object:
     return Markup(text) if isinstance(value, Markup) else text  # noqa: S704  # as safe as before
 
 
+class _Retried(Protocol):
+    max_retries: int
+    retry_delay: float
+    retry_backoff: bool
+
+
+def waits(options: _Retried) -> tuple[float, float] | None:
+    """The first and last delay before a retry, as planned."""
+    return planned_waits(RetryPolicy(options.max_retries, options.retry_delay, options.retry_backoff))
+
+
 def urlencode(value: str | Mapping[str, str]) -> str:
     """Like Jinja's filter, but also encodes slashes: a browser would resolve a queue named ../schedules/x as a path."""
     return do_urlencode(value).replace("/", "%2F")
 
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "address": address,
     "bytes": size,
     "json": json,
@@ -135,6 +148,7 @@ FILTERS = {
     "thousands": thousands,
     "urlencode": urlencode,
     "moment": moment,
+    "waits": waits,
 }
 """The filters of the templates."""
 

@@ -9,11 +9,12 @@ import psycopg
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.payload import TaskPayload
 from lapinq_api.dashboard.parts.timeline import StepKind, bar_of, steps_of
+from lapinq_api.dashboard.parts.traceback import stacks_of
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
-from lapinq_core.domain.tasks.traceback_text import Frame, Owner, Trace, read_traceback
 from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.snapshot import snapshot
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules
@@ -21,9 +22,6 @@ from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import WebhookFilter
 
 MAX_WEBHOOKS = 20
-
-Group = tuple[bool, list[Frame]]
-"""Consecutive frames, and whether they are the user's code."""
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -41,7 +39,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "kinds": StepKind,
         "bar": bar_of(steps),
         "is_cut": is_cut,
-        "traces": {one: _grouped(read_traceback(one.traceback)) for one in attempts if one.traceback},
+        "tracebacks": {one: stacks_of(one.traceback) for one in attempts if one.traceback},
         "webhooks": told,
         "schedule_name": schedule_name,
         "reason": reason,
@@ -54,19 +52,21 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 async def _read(
     conn: psycopg.AsyncConnection, task_id: str
 ) -> tuple[TaskDetail, list[AttemptDetail], bool, list[WebhookObject], Reason | None, str | None] | None:
-    """Everything on the page, read through one connection. The next update corrects changes in between."""
-    task = await task_detail.get(conn, task_id)
-    if task is None:
-        return None
-    attempts, is_cut = await task_detail.get_attempts(conn, task_id)
-    told: list[str] = []
-    if task.webhook_url is not None:
-        told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
+    """Everything on the page, as of one moment."""
+    async with snapshot(conn):
+        task = await task_detail.get(conn, task_id)
+        if task is None:
+            return None
+        named = _schedule_of(task)
+        if named is not None and await schedules.get_schedule(conn, named) is None:
+            named = None  # deleted, or it never existed: anyone may write a name into the metadata
+        attempts, is_cut = await task_detail.get_attempts(conn, task_id)
+        told: list[str] = []
+        if task.webhook_url is not None:
+            told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
+        reason = await find_reason(conn, task_id)
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
-    named = _schedule_of(task)
-    if named is not None and await schedules.get_schedule(conn, named) is None:
-        named = None  # deleted, or it never existed: anyone may write a name into the metadata
-    return task, attempts, is_cut, decoded, await find_reason(conn, task_id), named
+    return task, attempts, is_cut, decoded, reason, named
 
 
 def _schedule_of(task: TaskDetail) -> str | None:
@@ -85,20 +85,6 @@ class _Metadata(msgspec.Struct):
 
 def _needs_key(state: State) -> bool:
     return not state.settings.is_open
-
-
-def _grouped(traces: tuple[Trace, ...]) -> list[tuple[Trace, list[Group]]]:
-    return [(trace, _groups(trace)) for trace in traces]
-
-
-def _groups(trace: Trace) -> list[Group]:
-    groups: list[Group] = []
-    for frame in trace.frames:
-        is_users = frame.owner is Owner.USER
-        if not groups or groups[-1][0] is not is_users:
-            groups.append((is_users, []))
-        groups[-1][1].append(frame)
-    return groups
 
 
 VIEW = View(

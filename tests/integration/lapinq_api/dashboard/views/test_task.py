@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import unescape
@@ -17,6 +18,7 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually
 from tests.support.http.people import PASSWORD, add_user, browser
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue, pause
 
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.http
 Serve = Callable[..., httpx.Client]
 
 NIL = "00000000-0000-0000-0000-000000000000"
-HOSTILE = "</script><script>alert(\"1\")</script>' onload='x"
+HOSTILE = "</script><script>alert(\"1\")</script>' onload='x \u202eevil"
 TRACEBACK = f"""Traceback (most recent call last):
   File "/srv/shop/{HOSTILE}.py", line 7, in send
     mail(address)
@@ -95,7 +97,7 @@ def test_what_it_is_and_where_to_find_its_like(
     assert 'href="../tasks?task=a%20b"' in html
     assert f'href="../tasks?queue={queue.replace(" ", "%20")}%26x"' in html
     assert "<dd>7</dd>" in html
-    assert "<dd>1 min</dd>" in html
+    assert "<dd>1 min 30 s</dd>" in html
     assert "<dd>0 of 4</dd>" in html
 
 
@@ -104,7 +106,7 @@ def test_what_users_named_and_what_tasks_said_is_escaped(
 ) -> None:
     task_id = ended_of(
         api_database,
-        f"{queue} {HOSTILE}",
+        f"{queue} {HOSTILE}".replace("\u202e", ""),
         None,
         task_name=HOSTILE,
         args=[HOSTILE, {HOSTILE: [HOSTILE]}],
@@ -113,12 +115,56 @@ def test_what_users_named_and_what_tasks_said_is_escaped(
     )
     html = signed_in.get(f"/tasks/{task_id}").text
     assert "<script>alert" not in html
+    assert "\u202e" not in html
+    assert html.count("\\u202eevil") >= 6  # arguments, metadata, error, traceback, log
     assert not re.search(
         r"<style|\sstyle=|<[^>]+\son\w+=|<script(?![^>]*\ssrc=)", re.sub(r'"[^"]*"', '""', html)
     )
     assert "&lt;/script&gt;" in html
     assert "1 library frame" in html
     assert "Log, 2 lines" in html
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_retries": 0}, "none"),
+        ({"max_retries": 1}, "1, after 10 s"),
+        ({}, "3, after 10 s, doubled each time up to 40 s"),
+        ({"max_retries": 50}, "50, after 10 s, doubled each time up to 10 min"),
+        ({"retry_delay": 3600}, "3, every 10 min"),
+        ({"retry_delay": 3600, "retry_backoff": False}, "3, every 1 h"),
+        ({"retry_delay": 0}, "3, immediately"),
+    ],
+)
+def test_it_tells_when_retries_would_follow(
+    signed_in: httpx.Client, api_database: str, queue: str, options: dict[str, Any], sentence: str
+) -> None:
+    html = signed_in.get(f"/tasks/{made_of(api_database, queue_name=queue, **options)}").text
+    assert f"<dd>{sentence}</dd>" in html
+
+
+def test_a_page_shows_one_moment(
+    signed_in: httpx.Client, api_database: str, queue: str, db: psycopg.Connection
+) -> None:
+    """A worker claims the task while the page is being read."""
+    task_id = made_of(api_database, queue_name=queue, metadata={"schedule": "none"})
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(api_database) as other:
+        other.execute("LOCK TABLE lapinq_schedules")  # which is read between the head and the timeline
+        reading = thread.submit(signed_in.get, f"/tasks/{task_id}")
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'lapinq_schedules'::regclass"
+        eventually(lambda: db.execute(waiting).fetchone() is not None)
+
+        async def take(conn: Conn) -> None:
+            await claim(conn, await add_worker(conn), queue=queue)
+
+        on_connections(api_database, take)
+        other.rollback()
+        html = reading.result().text
+    assert '<span class="status pending">' in html
+    assert '<span class="status running">' not in html
+    assert 'class="task-why' in html
+    assert "Attempt 1" not in html
 
 
 def test_a_large_result_is_shown_in_part(signed_in: httpx.Client, api_database: str, queue: str) -> None:
@@ -233,6 +279,36 @@ def test_what_is_hidden_from_somebody_is_nowhere_on_the_page(
                 html = client.get(f"/tasks/{small}").text
                 assert ("curl " in html) is is_seen
                 assert "ada" in html
+
+
+def test_a_large_value_is_searched_on_the_server(serve: Serve, api_database: str, queue: str) -> None:
+    server = serve(redact=("password",))
+    text = json.dumps({"password": "x" * 200_000, "a": ["Needle"] * 30}, ensure_ascii=False)
+    task_id = ended_of(api_database, queue, text)
+    path = f"/tasks/{task_id}/find"
+    with browser(server) as admin:
+        found = admin.get(path, params={"field": "result", "text": "needle"}).json()
+        assert (len(found["excerpts"]), found["has_more"]) == (20, True)
+        assert found["excerpts"][0]["found"] == "Needle"
+        assert found["excerpts"][0]["before"].endswith('"a": ["')
+        nothing: dict[str, Any] = {"excerpts": [], "has_more": False}
+        for field, wanted in (("result", "absent"), ("kwargs", "needle"), ("metadata", "needle")):
+            assert admin.get(path, params={"field": field, "text": wanted}).json() == nothing
+        for query in (
+            {"field": "error", "text": "a"},
+            {"field": "args"},
+            {"field": "args", "text": "a" * 201},
+        ):
+            answer = admin.get(path, params=query)
+            assert answer.status_code == 400
+            assert answer.json()["details"][0]["loc"] in (["field"], ["text"]) or answer.json()["error"]
+        assert admin.get(f"/tasks/{NIL}/find", params={"field": "args", "text": "a"}).status_code == 404
+        sees_not = add_user(admin, "user", **{queue: ["enqueue"]})
+    with browser(server, sees_not["username"], PASSWORD) as client:
+        answer = client.get(path, params={"field": "result", "text": "needle"})
+        assert answer.status_code == 403
+        assert "may not search result" in answer.json()["error"]
+    assert server.get(path, params={"field": "result", "text": "a"}).status_code in {303, 401}
 
 
 def test_the_command_names_the_key_where_the_api_takes_one(

@@ -18,6 +18,7 @@ from lapinq_core.domain.tasks.retry import (
     RetryPolicy,
     as_schedule,
     may_retry,
+    planned_waits,
     retry_wait,
 )
 from lapinq_core.domain.tasks.task import MAX_RETRIES
@@ -165,3 +166,21 @@ def test_a_schedule_that_cannot_be_is_refused_by_the_name_of_its_part(make: Any,
 def test_what_is_no_list_is_no_schedule() -> None:
     with pytest.raises(TypeError):
         as_schedule(5)  # pyright: ignore[reportArgumentType]  # that is the test
+
+
+@pytest.mark.parametrize(
+    ("policy", "waits"),
+    [
+        (RetryPolicy(0), None),
+        (RetryPolicy(1), (10, 10)),
+        (RetryPolicy(3), (10, 40)),
+        (RetryPolicy(20), (10, MAX_BACKOFF_SECONDS)),
+        (RetryPolicy(3, 3600), (MAX_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)),
+        (RetryPolicy(3, 3600, retry_backoff=False), (3600, 3600)),
+        (RetryPolicy(4, schedule=Delays((1, 5, 60))), (1, 60)),
+    ],
+)
+def test_the_planned_waits_are_those_without_chance(
+    policy: RetryPolicy, waits: tuple[float, float] | None
+) -> None:
+    assert planned_waits(policy) == (waits and pytest.approx(waits))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
+from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.nearest import did_you_mean
 from lapinq_core.domain.tasks.allow_list import has_private_part, is_allowed, is_defined_in, is_module
@@ -99,10 +100,7 @@ def find(module_path: str, task_name: str, allowed: Sequence[str] = ()) -> Found
         raise TaskNotFound(
             f"{task_name!r} in module {module_path!r} is not a function but {type(found).__name__}"
         )
-    # Unwrap our own wrapper, which only saves a call. Any other object with the mark is the user's decorator around
-    # it, to
-    # which functools.wraps copied the mark, or a proxy of one: keep that.
-    return Found(vars(found)["__wrapped__"] if _is_ours(found) else found, _handling(found))
+    return Found(_unwrapped(found), _handling(found))
 
 
 def task_names(module_path: str) -> list[str]:
@@ -238,7 +236,18 @@ def _describe(name: str, found: object, module_path: str) -> Registered:
         options={
             option: value for option, value in options.items() if isinstance(value, str | int | float | bool)
         },
+        parameters=form_fields(_unwrapped(found)),
     )
+
+
+def _unwrapped(found: Any) -> Any:
+    """What our own wrapper, which only saves a call, stands for.
+
+    Any other object with the mark is the user's decorator around it, to which functools.wraps copied the mark, or a
+    proxy of one: that is kept.
+    """
+    function: Any = vars(found)["__wrapped__"] if _is_ours(found) else found
+    return function
 
 
 def _is_ours(found: object) -> bool:

@@ -73,7 +73,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     tasks: list[HeldTask]
 
 
-class RegisteredTask(Registered, frozen=True):
+class RegisteredTask(Registered, frozen=True, kw_only=True):
     """A task that living workers have found in their modules. `workers` are their names."""
 
     workers: list[str]

@@ -4,14 +4,20 @@ from typing import Any
 
 import msgspec
 
+from lapinq_core.domain.annotations.task_parameter import TaskParameter
+
 DEFAULTS = "__lapinq_defaults__"
 """The attribute of a decorated function with the options that its decorator sets for enqueueing, and its queue."""
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """`queue_name` is where its calls go, None if that is unknown. `options` are those that its decorator sets."""
+    """`queue_name` is where its calls go, None if that is unknown. `options` are those that its decorator sets.
+
+    `parameters` is None if they are unknown, as with a worker of an earlier release.
+    """
 
     task_name: str
     module_path: str
     queue_name: str | None
     options: dict[str, Any]
+    parameters: list[TaskParameter] | None = None

@@ -4,6 +4,8 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.tasks.registered import Registered
@@ -15,6 +17,8 @@ from lapinq_worker.liveness.membership import Membership
 INTERVAL_SECONDS = 2.0
 MAX_TASKS = 1000
 """A worker with more of them tells the first ones by module and name."""
+MAX_PARAMETERS_BYTES = 64 * 1024
+"""Of the parameters of all tasks together, as JSON. Further tasks are told without theirs."""
 
 
 class Registration:
@@ -49,4 +53,12 @@ def _tasks_in(modules: Iterable[str]) -> list[Registered]:
         if module in sys.modules
         for task in registered_tasks(module)
     }
-    return [found[key] for key in sorted(found)][:MAX_TASKS]
+    return _within_limit([found[key] for key in sorted(found)][:MAX_TASKS])
+
+
+def _within_limit(tasks: list[Registered]) -> list[Registered]:
+    told, left = list[Registered](), MAX_PARAMETERS_BYTES
+    for task in tasks:
+        left -= len(msgspec.json.encode(task.parameters))
+        told.append(task if left >= 0 else msgspec.structs.replace(task, parameters=None))
+    return told

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.tasks.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators, workers
@@ -266,7 +267,9 @@ def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
 
 def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(database: str) -> None:
     async def test(conn: Conn) -> None:
-        mail = Registered("send", "shop.mail", "mail", {"priority": 5})
+        mail = Registered(
+            "send", "shop.mail", "mail", {"priority": 5}, form_fields(lambda to, copies=1: None)
+        )
         old, video = Registered("send", "shop.mail", "mail", {}), Registered("cut", "shop.video", None, {})
         for name, tasks in (
             ("b", [video, mail]),
@@ -279,7 +282,14 @@ def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(d
             if tasks is not None:
                 await workers.record_registered(conn, worker, tasks)
         await conn.execute("UPDATE lapinq_workers SET dead_at = lapinq_now() WHERE name = 'dead'")
-        found = [(one.task_name, one.options, one.workers) for one in await operators.list_registered(conn)]
+        # As a worker of an earlier release stores it.
+        await conn.execute(
+            "UPDATE lapinq_workers SET registered = registered #- '{0, parameters}' WHERE name = 'old'"
+        )
+        listed = await operators.list_registered(conn)
+        assert [one.parameters for one in listed if one.workers == ["a", "b"]] == [mail.parameters]
+        assert [one.parameters for one in listed if one.workers == ["old"]] == [None]
+        found = [(one.task_name, one.options, one.workers) for one in listed]
         assert sorted(found, key=str) == [
             ("cut", {}, ["b"]),
             ("send", {"priority": 5}, ["a", "b"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from lapinq_core import importing
 from lapinq_core.domain.tasks.allow_list import is_allowed
@@ -226,12 +227,23 @@ def test_a_registered_task_says_how_its_calls_are_enqueued(write: Write) -> None
         "odd = Odd()",
     )
     write("importing", "from defining import *\n@tq.task\ndef two(): ...")
-    assert registered_tasks("importing") == [
+    found = [structs.replace(task, parameters=None) for task in registered_tasks("importing")]
+    assert found == [
         Registered(
             "one", "defining", "mail", {"max_retries": 5, "priority": 0, "timeout": 2, "ttl_seconds": 60}
         ),
         Registered("odd", "defining", None, {}),
         Registered("two", "importing", "default", {"priority": 0}),
+    ]
+
+
+def test_a_registered_task_says_what_its_function_takes(write: Write) -> None:
+    write("taking", "@tq.task\ndef one(to: str, copies: int = 1): ...")
+    [task] = registered_tasks("taking")
+    assert task.parameters is not None
+    assert [(one.name, one.type, one.is_required) for one in task.parameters] == [
+        ("to", "str", True),
+        ("copies", "int", False),
     ]
 
 

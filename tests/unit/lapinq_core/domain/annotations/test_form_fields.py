@@ -1,0 +1,138 @@
+"""What a form asks for: the parameters of a function, with the shape of their values."""
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, NewType, Optional
+from uuid import UUID
+
+import pytest
+from msgspec import UNSET
+
+from lapinq_core.domain.annotations import form_fields as module
+from lapinq_core.domain.annotations.form_fields import form_fields
+from lapinq_core.domain.annotations.task_parameter import Given, Shape, TaskParameter
+
+Cents = NewType("Cents", int)
+
+
+class Size(Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+class Weight(Enum):
+    LIGHT = 1.5
+
+
+def only(function: Callable[..., Any]) -> TaskParameter:
+    fields = form_fields(function)
+    assert fields is not None
+    [field] = fields
+    return field
+
+
+def of_type(annotation: Any) -> TaskParameter:
+    def function(value: Any) -> None: ...
+
+    function.__annotations__["value"] = annotation
+    return only(function)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "shape", "choices", "may_be_null"),
+    [
+        (str, Shape.TEXT, None, False),
+        (int, Shape.INTEGER, None, False),
+        (float, Shape.NUMBER, None, False),
+        (bool, Shape.FLAG, None, False),
+        (datetime, Shape.TEXT, None, False),
+        (Decimal, Shape.TEXT, None, False),
+        (UUID, Shape.TEXT, None, False),
+        (int | None, Shape.INTEGER, None, True),
+        (Optional[str], Shape.TEXT, None, True),  # noqa: UP045
+        (int | str, Shape.JSON, None, False),
+        (Annotated[int, "seconds"], Shape.INTEGER, None, False),
+        (Cents, Shape.INTEGER, None, False),
+        ("int", Shape.INTEGER, None, False),
+        ("unknown.Name", Shape.JSON, None, False),
+        (Literal["a", "b"], Shape.CHOICE, ["a", "b"], False),
+        (Literal[1, None], Shape.CHOICE, [1, None], True),
+        (Literal["a"] | None, Shape.CHOICE, ["a"], True),
+        (Size, Shape.CHOICE, ["s", "l"], False),
+        (Weight, Shape.JSON, None, False),
+        (list[int], Shape.JSON, None, False),
+        (dict[str, Any], Shape.JSON, None, False),
+        (Any, Shape.JSON, None, False),
+        ([], Shape.JSON, None, False),
+    ],
+)
+def test_an_annotation_tells_the_shape(
+    annotation: Any, shape: Shape, choices: list[object] | None, may_be_null: bool
+) -> None:
+    field = of_type(annotation)
+    assert (field.shape, field.choices, field.may_be_null) == (shape, choices, may_be_null)
+
+
+def test_parameters_come_in_order_with_how_they_are_given() -> None:
+    def function(
+        first: Any, /, second: int, *rest: str, third: Any, fourth: Any = 1, **others: Any
+    ) -> None: ...
+
+    fields = form_fields(function)
+    assert fields is not None
+    assert [(one.name, one.given, one.type, one.is_required) for one in fields] == [
+        ("first", Given.POSITION, "Any", True),
+        ("second", Given.EITHER, "int", True),
+        ("rest", Given.REST, "str", False),
+        ("third", Given.NAME, "Any", True),
+        ("fourth", Given.NAME, "Any", False),
+        ("others", Given.OTHERS, "Any", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "default"),
+    [
+        (1, 1),
+        ("x", "x"),
+        (None, None),
+        ([1, {"a": [None]}], [1, {"a": [None]}]),
+        ((1, 2), UNSET),
+        ({1: 2}, UNSET),
+        (Size.SMALL, UNSET),
+        (object(), UNSET),
+        ("x" * module.MAX_VALUE_BYTES, UNSET),
+    ],
+)
+def test_a_default_is_told_if_json_holds_it(value: object, default: object) -> None:
+    def function(given: Any = value) -> None: ...
+
+    field = only(function)
+    assert not field.is_required
+    assert field.default == default
+
+
+def test_large_and_odd_functions_are_no_trouble() -> None:
+    def many(**values: Any) -> None: ...
+
+    class Odd:
+        @property
+        def __signature__(self) -> object:
+            raise RuntimeError
+
+        def __call__(self) -> None: ...
+
+    assert form_fields(Odd()) is None
+    assert form_fields(iter) is None  # written in C
+    names = [f"p{number}" for number in range(module.MAX_PARAMETERS + 1)]
+    made: dict[str, Any] = {}
+    exec(f"def wide({', '.join(names)}): ...", made)
+    assert form_fields(made["wide"]) is None
+    assert only(functools.partial(many, x=1)).given is Given.OTHERS
+    long = of_type(Literal["x" * 2000])
+    assert long.shape is Shape.JSON
+    assert long.type is not None
+    assert len(long.type) == module.MAX_TYPE + 1

@@ -16,8 +16,10 @@ from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import static, words
 from lapinq_api.dashboard.page.audience import Audience, audience_of
+from lapinq_api.dashboard.page.column import Column
 from lapinq_api.dashboard.page.marks import strip
 from lapinq_api.dashboard.page.server_address import server_of
+from lapinq_api.dashboard.page.sparkline import sparkline
 from lapinq_api.dashboard.page.texts import LOCALES, texts_in
 from lapinq_api.operations.endpoint import Handler
 from lapinq_api.state import State
@@ -78,6 +80,8 @@ _FOR_ALL = {
     "locales": LOCALES,
     "pages": _PAGES,
     "strip": strip,
+    "sparkline": sparkline,
+    "column": Column,
 }
 _STRANGER = Actor(kind=ActorKind.USER, name="a stranger")
 

@@ -72,6 +72,7 @@ def test_the_files_of_the_page_are_there_and_may_be_kept(signed_in: httpx.Client
         "overview.css",
         "tables.css",
         "theme.js",
+        "tiles.css",
         "uPlot.min.css",
     }
     for address in addresses:

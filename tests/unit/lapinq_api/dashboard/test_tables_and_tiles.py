@@ -1,0 +1,53 @@
+"""The macros for tables and tiles: what a page says in one line is complete in HTML."""
+
+import jinja2
+
+from lapinq_api.dashboard.page import words
+from lapinq_api.dashboard.page.column import Column
+from lapinq_api.dashboard.page.sorting import sorting
+from lapinq_api.dashboard.page.sparkline import sparkline
+from lapinq_api.dashboard.page.texts import texts_in
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("lapinq_api"), autoescape=True, undefined=jinja2.StrictUndefined
+)
+TEMPLATES.filters.update(words.FILTERS)
+COLUMNS = [
+    Column("name", "Queue"),
+    Column("ready", "Ready", is_number=True),
+    Column("do", "Act", is_hidden=True),
+]
+
+
+def shown(template: str, **values: object) -> str:
+    return TEMPLATES.from_string(template).render(t=texts_in("en"), columns=COLUMNS, **values)
+
+
+def test_a_head_says_how_the_table_is_sorted_and_links_to_the_other_orders() -> None:
+    order = sorting({"sort": "-ready"}, {"name": False, "ready": True}, "name")
+    html = shown('{% from "tables.html" import head %}{{ head(columns, order) }}', order=order)
+    assert '<th scope="col" role="columnheader" class="number" aria-sort="descending">' in html
+    assert '<a class="sort" href="?sort=ready">Ready</a>' in html
+    assert '<a class="sort" href="?">Queue</a>' in html
+    assert '<span class="hidden">Act</span>' in html
+
+
+def test_a_cell_carries_its_label_for_a_phone() -> None:
+    html = shown(
+        '{% from "tables.html" import cell %}{% call cell(columns[1], "big") %}{{ "<b>" }}{% endcall %}'
+    )
+    assert html.strip() == '<td role="cell" data-label="Ready" class="number big">&lt;b&gt;</td>'
+
+
+def test_a_tile_says_its_way_in_words() -> None:
+    html = shown(
+        '{% from "tiles.html" import change, spark, tile %}'
+        '{{ tile("Ready", 12, "q?a=1&b=2", change=change(t, -0.12, true), line=spark(t, line, "1", "5", "3")) }}',
+        line=sparkline([1.0, 5.0, 3.0]),
+    )
+    assert '<a href="q?a=1&amp;b=2">Ready</a>' in html
+    assert (
+        '<span class="change better">−12 %<span class="hidden"> against the same time before</span></span>'
+        in html
+    )
+    assert 'role="img" aria-label="Between 1 and 5, now 3"' in html

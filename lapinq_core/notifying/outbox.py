@@ -1,5 +1,5 @@
-"""The outbox of notifications. Whoever has news stores it in the transaction in which it became true; a scheduler or
-server sends it."""
+"""The outbox of notifications. News is stored in the transaction in which it became true; a scheduler or server sends
+it."""
 
 from collections.abc import Sequence
 

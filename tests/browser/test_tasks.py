@@ -92,21 +92,40 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(
 # Staying live
 
 
-def test_a_row_keeps_its_place_under_the_pointer(page: Page, enqueue: Enqueue) -> None:
-    first = enqueue(queue_name="steady", **LATER)
-    page.goto("/tasks?queue=steady")
+def test_new_rows_wait_and_rows_that_left_fade(
+    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess
+) -> None:
+    kept, gone = enqueue(queue_name="calm", **LATER), enqueue(queue_name="calm", **LATER)
+    page.goto("/tasks?queue=calm&status=pending")
     expect(page.locator("#live-state")).to_have_text("Live")
-    row(page, first).hover()
-    before = row(page, first).bounding_box()
-    second = enqueue(queue_name="steady", **LATER)
-    note = page.locator("#tasks-table [data-waiting]")
-    expect(note).to_have_text("Show 1 more task")
-    after = row(page, first).bounding_box()
-    assert before is not None
-    assert after is not None
-    expect(row(page, second)).to_have_count(0)
-    assert after["y"] == before["y"]
+    row(page, kept).hover()
+    before = row(page, kept).bounding_box()
+    new = enqueue(queue_name="calm", **LATER)
+    button = page.get_by_role("button", name="1 new")
+    expect(button).to_be_visible()
+    admin.delete(f"/api/v1/tasks/{gone}")
+    expect(row(page, gone)).to_have_attribute("aria-disabled", "true")
+    expect(box(page, gone)).to_be_disabled()
+    expect(row(page, new)).to_have_count(0)
+    assert row(page, kept).bounding_box() == before
+    axe(page)
+    button.click()
+    expect(row(page, new)).to_be_visible()
+    expect(row(page, gone)).to_have_count(0)
+    expect(button).to_be_hidden()
+
+
+def test_a_list_is_replaced_when_its_reader_has_looked_on_for_a_while(page: Page, enqueue: Enqueue) -> None:
+    first = enqueue(queue_name="idle", **LATER)
+    page.clock.install()
+    page.goto("/tasks?queue=idle")
+    expect(page.locator("#live-state")).to_have_text("Live")
+    expect(row(page, first)).to_be_visible()
     page.locator("h1").hover()
+    second = enqueue(queue_name="idle", **LATER)
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    expect(row(page, second)).to_have_count(0)
+    page.clock.run_for(7_000)
     expect(rows(page).first).to_have_id(f"task-{second}")
 
 

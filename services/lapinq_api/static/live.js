@@ -1,8 +1,9 @@
 // Live updates: the socket sends changed parts, which are morphed into place, so that focus, selection and open details
-// stay. While the pointer is in a part, its rows don't move.
+// stay. The rows of a calm list don't move under its reader's eyes (`calm.js`).
 
 import { Idiomorph } from "./vendor/idiomorph.esm.js";
 import { drawBars } from "./bars.js";
+import { listenForCalm, mayReplace, noteReplaced, updateInPlace } from "./calm.js";
 import { drawCharts } from "./charts.js";
 import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
@@ -12,11 +13,12 @@ import { drawTrees } from "./tree.js";
 
 const INITIAL_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 15000;
+const RETRY_MS = 1000;
 const SESSION_ENDED = 1008;
 
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
-const deferred = new Map(); // part → its update, delayed by a pause, a selection, or the pointer
+const deferred = new Map(); // part → its update, delayed by a pause, a selection, or its reader
 let socket, reconnectTimer;
 let pause = INITIAL_PAUSE_MS;
 let isPaused = false;
@@ -35,11 +37,6 @@ function showState(name = connection) {
 function isReading(part) {
   const selection = document.getSelection();
   return !selection.isCollapsed && selection.containsNode(part, true);
-}
-
-// Whether rows must not appear, disappear or move, because of the pointer or the focus.
-function mustNotMove(part) {
-  return "steady" in part.dataset && (part.matches(":hover") || part.contains(document.activeElement));
 }
 
 const callbacks = {
@@ -63,28 +60,12 @@ function morph(part, html) {
   drawBars(part);
   drawTrees(part);
   drawLogs(part);
+  noteReplaced(part);
 }
 
-// Updates existing rows; new ones wait.
-function morphInPlace(part, html) {
-  const next = document.createElement("template");
-  next.innerHTML = html;
-  let waiting = 0;
-  for (const row of next.content.querySelectorAll("tr[id]")) {
-    const shown = document.getElementById(row.id);
-    if (shown && part.contains(shown)) {
-      Idiomorph.morph(shown, row, { ignoreActiveValue: isTyping(), callbacks });
-      tellTimes(shown);
-    } else {
-      waiting += 1;
-    }
-  }
-  keepSelection(part);
-  const note = part.querySelector("[data-waiting]");
-  if (note) {
-    note.hidden = !waiting;
-    note.textContent = text(note.dataset.waiting || "waiting", { n: waiting });
-  }
+function updateRow(shown, next) {
+  Idiomorph.morph(shown, next, { ignoreActiveValue: isTyping(), restoreFocus: true, callbacks });
+  tellTimes(shown);
 }
 
 function show(id, html) {
@@ -92,12 +73,13 @@ function show(id, html) {
   if (!part) return;
   if (isPaused || isReading(part)) {
     deferred.set(id, html);
-  } else if (mustNotMove(part)) {
-    deferred.set(id, html);
-    morphInPlace(part, html);
-  } else {
+  } else if (mayReplace(part, html)) {
     deferred.delete(id);
     morph(part, html);
+  } else {
+    deferred.set(id, html);
+    updateInPlace(part, html, updateRow);
+    keepSelection(part);
   }
 }
 
@@ -155,14 +137,11 @@ export function stayLive() {
     if (part && !part.contains(event.relatedTarget)) setTimeout(showDeferred);
   });
   document.addEventListener("focusout", () => setTimeout(showDeferred));
-  document.addEventListener("click", (event) => {
-    const note = event.target.closest("[data-waiting]");
-    const part = note?.closest("[data-part]");
-    if (part && deferred.has(part.id)) {
-      const html = deferred.get(part.id);
-      deferred.delete(part.id);
-      morph(part, html);
-    }
+  setInterval(showDeferred, RETRY_MS); // its reader may be idle by now
+  listenForCalm((part) => {
+    const html = deferred.get(part.id);
+    deferred.delete(part.id);
+    if (html !== undefined) morph(part, html);
   });
   // The browser may keep the page in its back/forward cache, but not the socket.
   window.addEventListener("pagehide", () => {

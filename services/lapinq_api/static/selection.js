@@ -23,7 +23,7 @@ let isBusy = false;
 const bar = document.getElementById("selection");
 
 function boxes() {
-  return [...document.querySelectorAll("input[data-select]")];
+  return [...document.querySelectorAll("input[data-select]:not(:disabled)")];
 }
 
 function remember(box) {
@@ -67,7 +67,7 @@ function show() {
 // Restores the selection after an update of `part`.
 export function keepSelection(part) {
   for (const box of part.querySelectorAll("input[data-select]")) {
-    box.checked = selected.has(box.dataset.select);
+    box.checked = !box.disabled && selected.has(box.dataset.select);
     if (box.checked) remember(box);
   }
   show();

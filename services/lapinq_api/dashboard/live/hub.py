@@ -24,6 +24,7 @@ from lapinq_core.runtime.loops import pause_for
 
 INTERVAL_SECONDS = 2.0
 MIN_INTERVAL_SECONDS = 0.25
+LIST_INTERVAL_SECONDS = 1.0
 COST_FACTOR = 4.0
 """The pause after an update, in multiples of the time to load, render and send it."""
 
@@ -95,7 +96,8 @@ class Feed:
             self.update_count += 1
             self._updates.on_notify("")
             await asyncio.sleep(0)  # lets the viewers send
-            pause = max(MIN_INTERVAL_SECONDS, COST_FACTOR * (loop.time() - began))
+            least = LIST_INTERVAL_SECONDS if self._view.is_list else MIN_INTERVAL_SECONDS
+            pause = max(least, COST_FACTOR * (loop.time() - began))
             await pause_for(pause, self._state.stopping, self._missing)
             await pause_for(INTERVAL_SECONDS, news, self._missing, self._state.stopping)
 

@@ -55,7 +55,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is a route. `parts` are ids of elements, each rendered by `templates/parts/<id>.html`.
 
     `here` is the page's entry in the navigation. `parameters` are the query parameters that it reads. A page with a
-    form, in which the user can correct an invalid value, is rendered with `on_invalid`, without its parts.
+    form, in which the user can correct an invalid value, is rendered with `on_invalid`, without its parts. The viewers
+    of a list get its changes at most once a second: nobody reads rows faster.
     """
 
     path: str
@@ -65,6 +66,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[str, ...] = ()
     parameters: frozenset[str] = frozenset()
     needs_admin: bool = False
+    is_list: bool = False
     check: Check | None = None
     canonical: Canonical | None = None
     on_invalid: OnInvalid | None = None

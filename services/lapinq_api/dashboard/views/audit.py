@@ -44,6 +44,7 @@ VIEW = View(
     here="audit",
     load=load,
     parts=("audit-list",),
+    is_list=True,
     parameters=frozenset({"actor", "action", "target", "since", "until", CURSOR}),
     needs_admin=True,
 )

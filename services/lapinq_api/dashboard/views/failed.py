@@ -74,6 +74,7 @@ VIEW = View(
     here="errors",
     load=load,
     parts=("failed-groups",),
+    is_list=True,
     parameters=frozenset({"queue", "task_name"}),
     on_invalid=on_invalid,
 )

@@ -35,5 +35,6 @@ VIEW = View(
     here="queues",
     load=load,
     parts=("queues-list",),
+    is_list=True,
     parameters=frozenset({"q", "order"}),
 )

@@ -57,5 +57,6 @@ VIEW = View(
     here="schedules",
     load=load,
     parts=("schedules-late", "schedules-list"),
+    is_list=True,
     parameters=frozenset({"name", "queue", "state", CURSOR}),
 )

@@ -171,6 +171,7 @@ VIEW = View(
     here="tasks",
     load=load,
     parts=("tasks-count", "tasks-table"),
+    is_list=True,
     parameters=PARAMETERS,
     check=check,
     canonical=canonical,

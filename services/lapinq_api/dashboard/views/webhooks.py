@@ -33,5 +33,6 @@ VIEW = View(
     here="webhooks",
     load=load,
     parts=("webhooks-list",),
+    is_list=True,
     parameters=frozenset({"state", "queue", "task_id", CURSOR}),
 )

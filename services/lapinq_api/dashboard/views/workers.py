@@ -12,4 +12,11 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     return {"fleet": await state.database.scan(operators.list_workers)}
 
 
-VIEW = View(path="/workers", template="workers.html", here="workers", load=load, parts=("workers-table",))
+VIEW = View(
+    path="/workers",
+    template="workers.html",
+    here="workers",
+    load=load,
+    parts=("workers-table",),
+    is_list=True,
+)

@@ -22,6 +22,7 @@ TAGS = {
     "queues": "Read, pause and resume queues.",
     "schedules": "Tasks that are enqueued repeatedly: definitions, ticks and runs.",
     "workers": "Read, quiet and stop workers.",
+    "errors": "Errors of one queue, task and kind, with their history.",
     "webhooks": "HTTP requests that report ended tasks.",
     "keys": "Named API keys. For admins.",
     "audit": "Changes that users and keys made. For admins.",

@@ -1,6 +1,15 @@
 """The operations of the REST API. A handler decodes, checks permission, calls one verb, encodes."""
 
-from lapinq_api.routes.operating import description, doctor, health, metrics, overview, webhooks, workers
+from lapinq_api.routes.operating import (
+    description,
+    doctor,
+    errors,
+    health,
+    metrics,
+    overview,
+    webhooks,
+    workers,
+)
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import attempt_log, bulk, enqueue, listing, queues, rerun, results, tasks, why
@@ -20,6 +29,7 @@ _DESCRIBED = (
     *actions.OPERATIONS,
     *workers.OPERATIONS,
     *overview.OPERATIONS,
+    *errors.OPERATIONS,
     *webhooks.OPERATIONS,
     *keys.OPERATIONS,
     *audit.OPERATIONS,

@@ -1,0 +1,36 @@
+"""Filters of groups of errors, read from a query string."""
+
+from collections.abc import Mapping
+
+from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.filters.task_values import MAX_TEXT
+from lapinq_api.operations.paging import read_number
+from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.requests.values import NAME_SCHEMA
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.errors.groups import GroupFilter
+
+STATE = Parameter(
+    name="state", description="Only this state.", schema={"type": "string", "enum": list(GroupState)}
+)
+QUEUE = Parameter(name="queue", description="Only errors of tasks in this queue.", schema=NAME_SCHEMA)
+TASK_NAME = Parameter(
+    name="task_name",
+    description="Only errors of tasks whose name contains this text, ignoring case.",
+    schema={"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+)
+
+
+def read_filter(query: Mapping[str, str]) -> GroupFilter:
+    """The filter in `query`, with its cursor. Raises `InvalidValue`."""
+    state, queue, part = (query.get(key) for key in ("state", "queue", "task_name"))
+    if state is not None and state not in set(GroupState):
+        raise InvalidValue("state", f"must be one of {', '.join(GroupState)}")
+    if queue is not None:
+        check_name("queue", queue)
+    if part is not None and (not 1 <= len(part) <= MAX_TEXT or "\0" in part):
+        raise InvalidValue("task_name", f"must have 1 to {MAX_TEXT} characters and no NUL")
+    return GroupFilter(
+        state=GroupState(state) if state else None, queue=queue, part=part, before=read_number(query)
+    )

@@ -1,0 +1,166 @@
+"""Groups of errors: list, get, resolve, mute, reopen."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lapinq_api.credentials.caller import author_of, require
+from lapinq_api.operations.bodies.mute_request import MuteRequest, read_mute
+from lapinq_api.operations.body import read_json, read_no_fields
+from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.filters.error_group import QUEUE, STATE, TASK_NAME, read_filter
+from lapinq_api.operations.paging import CURSOR_HEADERS, LIMIT, NUMBER_CURSOR, next_number, read_limit
+from lapinq_api.state import State
+from lapinq_api.wire.codec import Json
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.query import whole_number
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.errors import changing, groups
+from lapinq_core.errors.groups import ErrorGroup, GroupOrder
+
+_MAX_ID = 10**18 - 1
+_ID = Parameter(
+    name="id",
+    where="path",
+    description="The group's id.",
+    schema={"type": "integer", "minimum": 1, "maximum": _MAX_ID},
+)
+
+
+async def list_errors(state: State, request: Request) -> Response:
+    query = query_of(request)
+    limit = read_limit(query)
+    found, matching = await state.database.scan(groups.list_groups, read_filter(query), GroupOrder.ID, limit)
+    return Json(found, headers=next_number(found[-1].id if matching > len(found) else None))
+
+
+async def get_error(state: State, request: Request) -> Response:
+    return Json(await _found(state, request))
+
+
+async def resolve_error(state: State, request: Request) -> Response:
+    group = await _permitted(state, request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    return _changed(await state.database.run(changing.resolve, group.id, by=author_of(request)))
+
+
+async def mute_error(state: State, request: Request) -> Response:
+    group = await _permitted(state, request)
+    seconds, reason = read_mute(
+        await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    )
+    return _changed(await state.database.run(changing.mute, group.id, seconds, reason, by=author_of(request)))
+
+
+async def reopen_error(state: State, request: Request) -> Response:
+    group = await _permitted(state, request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    return _changed(await state.database.run(changing.reopen, group.id, by=author_of(request)))
+
+
+async def _permitted(state: State, request: Request) -> ErrorGroup:
+    """The group in the path, if the caller may change it."""
+    group = await _found(state, request)
+    require(request, Permission.REQUEUE, group.queue_name)
+    return group
+
+
+async def _found(state: State, request: Request) -> ErrorGroup:
+    number = whole_number("id", request.path_params["id"], 0, lowest=1, highest=_MAX_ID)
+    group = await state.database.run(groups.get, number)
+    if group is None:
+        raise _unknown()
+    return group
+
+
+def _changed(group: ErrorGroup | None) -> Response:
+    if group is None:
+        raise _unknown()
+    return Json(group)
+
+
+def _unknown() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "there is no group of errors with this id")
+
+
+_UNKNOWN = {404: "There is no group of errors with this id."}
+_PERMITTED = "A user needs the permission `requeue` on the queue."
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/api/v1/errors",
+        handler=list_errors,
+        needs=Needs.READ,
+        tag="errors",
+        summary="List groups of errors, the newest group first",
+        description=(
+            "A group is the errors of one queue, task function and kind: the first line with `*` in place of"
+            " numbers, ids and quoted parts. Its counts include tasks that were requeued or deleted since."
+        ),
+        parameters=(STATE, QUEUE, TASK_NAME, LIMIT, NUMBER_CURSOR),
+        answers={
+            200: Answer(
+                description="The groups.",
+                body=list[ErrorGroup],
+                headers=CURSOR_HEADERS,
+                links={
+                    "list_errors": {"cursor": "$response.header.X-Next-Cursor"},
+                    **{
+                        name: {"id": "$response.body#/0/id"}
+                        for name in ("get_error", "resolve_error", "mute_error", "reopen_error")
+                    },
+                },
+            )
+        },
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/errors/{id}",
+        handler=get_error,
+        needs=Needs.READ,
+        tag="errors",
+        summary="One group of errors",
+        parameters=(_ID,),
+        answers={200: Answer(description="The group.", body=ErrorGroup)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/errors/{id}/resolve",
+        handler=resolve_error,
+        needs=Needs.PERMISSION,
+        tag="errors",
+        summary="Resolve a group of errors",
+        description=f"When it fails again, it is `regressed`. Its tasks stay as they are. {_PERMITTED}",
+        parameters=(_ID,),
+        answers={200: Answer(description="It is resolved.", body=ErrorGroup)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/errors/{id}/mute",
+        handler=mute_error,
+        needs=Needs.PERMISSION,
+        tag="errors",
+        summary="Mute a group of errors",
+        description=f"It is counted, but not among the open ones, and never becomes `regressed`. {_PERMITTED}",
+        parameters=(_ID,),
+        body=MuteRequest,
+        answers={200: Answer(description="It is muted.", body=ErrorGroup)},
+        errors=_UNKNOWN,
+    ),
+    Operation(
+        method="POST",
+        path="/api/v1/errors/{id}/reopen",
+        handler=reopen_error,
+        needs=Needs.PERMISSION,
+        tag="errors",
+        summary="Reopen a group of errors",
+        description=f"Whatever its state, it is open. {_PERMITTED}",
+        parameters=(_ID,),
+        answers={200: Answer(description="It is open.", body=ErrorGroup)},
+        errors=_UNKNOWN,
+    ),
+)

@@ -426,6 +426,16 @@ CREATE TABLE lapinq_invitations (
 CREATE INDEX lapinq_invitations_expires_at ON lapinq_invitations USING btree (expires_at);
 CREATE INDEX lapinq_invitations_user_id ON lapinq_invitations USING btree (user_id);
 
+CREATE TABLE lapinq_levels (
+    span       integer NOT NULL,
+    since      timestamp with time zone NOT NULL,
+    queue_name text NOT NULL,
+    sampled_at timestamp with time zone NOT NULL,
+    ready      bigint,
+    running    bigint NOT NULL,
+    CONSTRAINT lapinq_levels_pkey PRIMARY KEY (span, since, queue_name)
+);
+
 CREATE TABLE lapinq_login_tries (
     key   text NOT NULL,
     since timestamp with time zone NOT NULL,
@@ -522,6 +532,7 @@ CREATE TABLE lapinq_rollups (
     waits      bigint[] NOT NULL DEFAULT '{}'::bigint[],
     retried    bigint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_rollups_queue ON lapinq_rollups USING btree (span, queue_name, since);
 CREATE INDEX lapinq_rollups_since ON lapinq_rollups USING btree (span, since);
 
 CREATE TABLE lapinq_running (
@@ -626,6 +637,7 @@ CREATE TABLE lapinq_task_rollups (
     retried    bigint NOT NULL DEFAULT 0,
     runs       bigint[] NOT NULL DEFAULT '{}'::bigint[]
 ) WITH (autovacuum_vacuum_scale_factor=0.01, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX lapinq_task_rollups_queue ON lapinq_task_rollups USING btree (queue_name, span, since);
 CREATE INDEX lapinq_task_rollups_since ON lapinq_task_rollups USING btree (span, since);
 CREATE INDEX lapinq_task_rollups_task ON lapinq_task_rollups USING btree (task_name, span, since);
 

@@ -17,6 +17,9 @@ FLUSH_SECONDS = 10
 SPANS = {FLUSH_SECONDS: 3 * 3600, 60: 3 * 86_400, 900: 30 * 86_400}
 """The span of a row and how long it is kept, in seconds. Each span is a multiple of the one before."""
 
+LEVEL_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
+"""How many seconds a sample of the levels stands for, and how long it is kept."""
+
 
 def _no_counts() -> list[int]:
     return [0] * BUCKETS
@@ -76,6 +79,16 @@ class Window(StrEnum):
     def points(self) -> int:
         """How many points there are; the last one is incomplete."""
         return _SHAPES[self][2]
+
+    @property
+    def seconds(self) -> int:
+        """How long it is."""
+        return self.width * self.points
+
+    @property
+    def level_span(self) -> int:
+        """The span of the levels that it shows."""
+        return max(self.width, min(LEVEL_SPANS))
 
 
 _SHAPES = {

@@ -41,6 +41,7 @@ rollups = sa.Table(
     sa.Column("waits", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
     sa.Column("retried", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("lapinq_rollups_since", "span", "since"),
+    sa.Index("lapinq_rollups_queue", "span", "queue_name", "since"),
     postgresql_with=HOT,
 )
 
@@ -57,5 +58,17 @@ task_rollups = sa.Table(
     sa.Column("runs", ARRAY(sa.BigInteger), nullable=False, server_default=sa.text("'{}'")),
     sa.Index("lapinq_task_rollups_since", "span", "since"),
     sa.Index("lapinq_task_rollups_task", "task_name", "span", "since"),
+    sa.Index("lapinq_task_rollups_queue", "queue_name", "span", "since"),
     postgresql_with=HOT,
+)
+
+levels = sa.Table(
+    "lapinq_levels",
+    metadata,
+    sa.Column("span", sa.Integer, primary_key=True),
+    sa.Column("since", timestamptz, primary_key=True),
+    sa.Column("queue_name", sa.Text, primary_key=True),
+    sa.Column("sampled_at", timestamptz, nullable=False),
+    sa.Column("ready", sa.BigInteger),
+    sa.Column("running", sa.BigInteger, nullable=False),
 )

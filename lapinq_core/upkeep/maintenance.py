@@ -13,7 +13,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.errors import upkeep as errors_upkeep
-from lapinq_core.figures import alerts, rollups
+from lapinq_core.figures import alerts, levels, rollups
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.people import logins, sessions
@@ -122,6 +122,8 @@ async def run_maintenance(
             start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
             start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
             start("error groups", lambda: _keep_errors(pool), FORGET_INTERVAL_SECONDS)
+            start("sample levels", lambda: _sample_levels(pool), levels.SAMPLE_SECONDS)
+            start("prune levels", lambda: _until_short(pool, levels.prune), PRUNE_INTERVAL_SECONDS)
             start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
             # Deleting is for the processes that are told to, on duty or not.
             if cleanup_interval:
@@ -192,6 +194,12 @@ async def _fold_figures(pool: Pool) -> float | None:
 async def _keep_errors(pool: Pool) -> float | None:
     async with pool.connection() as conn:
         return 0.0 if await errors_upkeep.turn(conn) else None
+
+
+async def _sample_levels(pool: Pool) -> float:
+    """Early in each minute, so that none is left out."""
+    async with pool.connection() as conn:
+        return levels.SAMPLE_SECONDS - await levels.sample(conn) + 1.0
 
 
 async def _until_short(pool: Pool, verb: Callable[[PooledConnection], Awaitable[int]]) -> float | None:

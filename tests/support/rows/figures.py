@@ -44,3 +44,14 @@ async def rows(conn: Conn, queue: str = "", span: int = 10) -> int:
     )
     (count,) = await cursor.fetchone() or (0,)
     return count
+
+
+async def put_levels(conn: Conn, queue: str, *ready: int) -> None:
+    """Adds samples of the last minutes, the newest first: how many tasks of the queue were ready."""
+    for minutes, count in enumerate(ready):
+        await conn.execute(
+            "INSERT INTO lapinq_levels (span, since, queue_name, sampled_at, ready, running)"
+            " SELECT 60, date_bin('1 min', at, to_timestamp(0)), %(queue)s, at, %(ready)s, 1"
+            " FROM date_bin('1 min', lapinq_now() - make_interval(mins => %(minutes)s), to_timestamp(0)) AS at",
+            {"queue": queue, "ready": count, "minutes": minutes},
+        )

@@ -13,3 +13,4 @@ CREATE TABLE lapinq_task_rollups (
 
 CREATE INDEX lapinq_task_rollups_since ON lapinq_task_rollups (span, since);
 CREATE INDEX lapinq_task_rollups_task ON lapinq_task_rollups (task_name, span, since);
+CREATE INDEX lapinq_task_rollups_queue ON lapinq_task_rollups (queue_name, span, since);

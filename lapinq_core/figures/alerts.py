@@ -1,9 +1,13 @@
-"""Alerts as data: queues without workers, late schedules, failed webhooks, and what slows the whole system down."""
+"""Alerts as data: queues that stand still or grow, dead workers, late schedules, failed webhooks, slow databases."""
+
+from datetime import datetime
 
 import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
+from lapinq_core.figures import levels
+from lapinq_core.figures.levels import GrowingQueue
 
 _PACKAGE = "lapinq_core.figures"
 
@@ -17,6 +21,9 @@ LATE_SECONDS = 30.0
 """A tick that is overdue by more than this has no scheduler to handle it."""
 SNAPSHOT_SECONDS = 600.0
 """Dead rows that are kept longer than this slow down claims."""
+DEAD_SECONDS = 3600.0
+"""How long an alert tells that a worker died."""
+MAX_DEAD = 20
 SNAPSHOT_TRANSACTIONS = 10_000_000
 """The same limit for a replication slot, whose age is not known in seconds."""
 
@@ -32,6 +39,24 @@ class UnservedQueue(msgspec.Struct, frozen=True):
     waiting: int
     seconds: float | None
     has_quiet_worker: bool
+
+
+class PausedQueue(msgspec.Struct, frozen=True):
+    """A paused queue, by whom and why it was paused. `waiting` includes delayed tasks."""
+
+    queue_name: str
+    waiting: int
+    paused_at: datetime
+    paused_by: str | None
+    reason: str | None
+
+
+class DeadWorker(msgspec.Struct, frozen=True):
+    """A worker that was declared dead: it sent no heartbeat and did not deregister."""
+
+    id: str
+    name: str
+    dead_at: datetime
 
 
 class OldSnapshot(msgspec.Struct, frozen=True):
@@ -61,7 +86,9 @@ class MissingPartition(msgspec.Struct, frozen=True):
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything to report. Counts of webhooks stop at `MAX_WEBHOOKS`.
 
-    `unserved` are the fullest queues, at most `MAX_QUEUES`. `has_worker`: at least one is alive and claims.
+    `unserved` and `paused` are the fullest queues, `growing` those that grew most, at most `MAX_QUEUES` each, and no
+    queue is in two of them. `dead_workers` died in the last `DEAD_SECONDS`, at most `MAX_DEAD`.
+    `has_worker`: at least one is alive and claims.
     `schedules_late` is how many seconds the earliest tick is overdue, None if none is late.
     `overdue_seconds` is how long the earliest webhook is overdue.
     """
@@ -74,12 +101,17 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     overdue_seconds: float | None
     old_snapshots: list[OldSnapshot]
     default_passwords: list[str]
+    paused: list[PausedQueue] = []
+    growing: list[GrowingQueue] = []
+    dead_workers: list[DeadWorker] = []
     missing_partition: MissingPartition | None = None
 
 
 async def current(conn: psycopg.AsyncConnection) -> Alerts:
     """All current alerts."""
-    unserved = await find_unserved(conn)
+    unserved, paused = await find_unserved(conn), await find_paused(conn)
+    standing = {queue.queue_name for queue in (*unserved, *paused)}
+    growing = [queue for queue in (await levels.looks(conn)).growing() if queue.queue_name not in standing]
     params = {
         "given_up": GIVEN_UP_SECONDS,
         "overdue": OVERDUE_SECONDS,
@@ -98,6 +130,9 @@ async def current(conn: psycopg.AsyncConnection) -> Alerts:
         overdue_seconds=overdue_seconds,
         old_snapshots=await find_old_snapshots(conn),
         default_passwords=usernames,
+        paused=paused,
+        growing=growing[:MAX_QUEUES],
+        dead_workers=await find_dead_workers(conn),
         missing_partition=await missing_partition(conn),
     )
 
@@ -106,6 +141,19 @@ async def find_unserved(conn: psycopg.AsyncConnection) -> list[UnservedQueue]:
     """Only `Alerts.unserved`."""
     cursor = await conn.execute(sql(_PACKAGE, "unserved_queues"), {"most": MAX_QUEUES}, prepare=True)
     return [UnservedQueue(*row) for row in await cursor.fetchall()]
+
+
+async def find_paused(conn: psycopg.AsyncConnection) -> list[PausedQueue]:
+    """Only `Alerts.paused`."""
+    cursor = await conn.execute(sql(_PACKAGE, "paused_queues"), {"most": MAX_QUEUES}, prepare=True)
+    return [PausedQueue(*row) for row in await cursor.fetchall()]
+
+
+async def find_dead_workers(conn: psycopg.AsyncConnection) -> list[DeadWorker]:
+    """Only `Alerts.dead_workers`, the last one first."""
+    params = {"seconds": DEAD_SECONDS, "most": MAX_DEAD}
+    cursor = await conn.execute(sql(_PACKAGE, "dead_workers"), params, prepare=True)
+    return [DeadWorker(*row) for row in await cursor.fetchall()]
 
 
 async def missing_partition(conn: psycopg.AsyncConnection) -> MissingPartition | None:

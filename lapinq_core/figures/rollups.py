@@ -6,6 +6,7 @@ frequent query need not add up the histograms of every queue.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import msgspec
@@ -19,8 +20,8 @@ _PACKAGE = "lapinq_core.figures"
 
 FOLD_LIMIT = 5_000
 PRUNE_LIMIT = 500
-MAX_QUEUES = 8
-"""Queues that a series shows separately."""
+SPARK_POINTS, SPARK_SECONDS = 30, 120
+"""A sparkline of a queue covers the last hour."""
 
 _SHARES = (0.5, 0.95, 0.99)
 
@@ -28,37 +29,47 @@ Line = list[float]
 Times = list[float | None]
 
 
-class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chart shows, by column: values at `times`, in seconds since 1970, `width` seconds apart.
+class Totals(msgspec.Struct, frozen=True):
+    """What happened in a window: rates per minute, and percentiles in seconds, None where nothing ran or started."""
 
-    `started`, `completed`, `failed`, `by_queue` and `others` are rates per minute. The last point covers only the time
-    that has passed. `run_…` and `wait_…` are percentiles in seconds, None where nothing ran or started. `by_queue` is
-    what the busiest queues completed, the busiest first; `others` is the sum of the rest.
+    completed: float
+    failed: float
+    retried: float
+    run_p95: float | None
+    wait_p95: float | None
+
+    @property
+    def done(self) -> float:
+        """Tasks that completed or failed for good, per minute."""
+        return self.completed + self.failed
+
+    @property
+    def failure_share(self) -> float | None:
+        """Of the tasks that completed or failed for good, the share that failed; None without any."""
+        return self.failed / self.done if self.done else None
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """What charts show, by column: values at `times`, in seconds since 1970, `width` seconds apart.
+
+    `completed`, `failed` and `retried` are rates per minute. The last point covers only the time that has passed.
+    `run_…` and `wait_…` are percentiles in seconds, None where nothing ran or started. `total` is of the whole window,
+    `before` of the window before it.
     """
 
     window: Window
     queue: str | None
     width: int
     times: list[int]
-    started: Line
     completed: Line
     failed: Line
+    retried: Line
     run_p50: Times
     run_p95: Times
-    run_p99: Times
     wait_p50: Times
     wait_p95: Times
-    wait_p99: Times
-    by_queue: dict[str, Line]
-    others: Line
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """Attempts per minute in one queue."""
-
-    started: float
-    completed: float
-    failed: float
+    total: Totals
+    before: Totals
 
 
 class Happened(NamedTuple):
@@ -113,36 +124,40 @@ async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
 
 
 async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | None = None) -> Series:
-    """What happened in `window`, up to the last complete 10 s; in one queue or in all."""
-    shape = {"span": window.span, "width": window.width}
-    params = {**shape, "points": window.points, "queue": ALL_QUEUES if queue is None else queue}
-    rows = await (await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)).fetchall()
-    times, seconds, started, completed, failed, runs, waits = map(list, zip(*rows, strict=True))
-    a_minute = [60 / each for each in seconds]
-    completed = _line(completed, a_minute)
-    if queue is None:
-        by_queue, others = await _by_queue(conn, shape, times, times[-1] + seconds[-1], a_minute)
-    else:
-        by_queue, others = {queue: completed}, [0.0] * len(times)
+    """What happened in `window`, up to the last complete 10 s, and in the one before; in one queue or in all."""
+    params = {
+        "span": window.span,
+        "width": window.width,
+        "points": 2 * window.points,
+        "queue": ALL_QUEUES if queue is None else queue,
+    }
+    cursor = await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)
+    points = [_Point(*row) for row in await cursor.fetchall()]
+    shown, before = points[window.points :], points[: window.points]
+    a_minute = [60 / point.seconds for point in shown]
     return Series(
         window=window,
         queue=queue,
         width=window.width,
-        times=times,
-        started=_line(started, a_minute),
-        completed=completed,
-        failed=_line(failed, a_minute),
-        **_percentiles("run", runs),
-        **_percentiles("wait", waits),
-        by_queue=by_queue,
-        others=others,
+        times=[point.at for point in shown],
+        completed=_line([point.completed for point in shown], a_minute),
+        failed=_line([point.failed for point in shown], a_minute),
+        retried=_line([point.retried for point in shown], a_minute),
+        **_percentiles("run", [point.runs for point in shown]),
+        **_percentiles("wait", [point.waits for point in shown]),
+        total=_total(shown),
+        before=_total(before),
     )
 
 
-async def rates(conn: psycopg.AsyncConnection) -> dict[str, Rate]:
-    """The rate of each queue in the last complete minute. Queues where nothing happened are left out."""
-    rows = await (await conn.execute(sql(_PACKAGE, "rates"), prepare=True)).fetchall()
-    return {queue: Rate(*(float(max(0, count)) for count in counts)) for queue, *counts in rows}
+async def sparklines(conn: psycopg.AsyncConnection, queues: Sequence[str]) -> dict[str, list[int]]:
+    """What ended in each queue in the last hour, in pieces of two minutes. Queues where nothing did are left out."""
+    params = {"queues": list(queues), "points": SPARK_POINTS, "width": SPARK_SECONDS}
+    rows = await (await conn.execute(sql(_PACKAGE, "sparklines"), params, prepare=True)).fetchall()
+    lines: dict[str, list[int]] = {}
+    for queue, place, count in rows:
+        lines.setdefault(queue, [0] * SPARK_POINTS)[place] = count
+    return lines
 
 
 async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Recent:
@@ -160,22 +175,32 @@ async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None 
     )
 
 
-async def _by_queue(
-    conn: psycopg.AsyncConnection,
-    shape: Mapping[str, int],
-    times: Sequence[int],
-    until: int,
-    a_minute: Sequence[float],
-) -> tuple[dict[str, Line], Line]:
-    params = {**shape, "first": times[0], "until": until, "most": MAX_QUEUES}
-    rows = await (await conn.execute(sql(_PACKAGE, "series_by_queue"), params, prepare=True)).fetchall()
-    places = {time: place for place, time in enumerate(times)}
-    counts: dict[str | None, list[int]] = {}
-    for queue, time, completed in rows:
-        counts.setdefault(queue, [0] * len(times))[places[time]] = completed
-    others = counts.pop(None, [0] * len(times))
-    named = {queue: _line(line, a_minute) for queue, line in counts.items() if queue is not None}
-    return named, _line(others, a_minute)
+class _Point(NamedTuple):
+    """A row of `series.sql`."""
+
+    at: int
+    seconds: int
+    completed: int
+    failed: int
+    retried: int
+    runs: list[int] | None
+    waits: list[int] | None
+
+
+def _total(points: Sequence[_Point]) -> Totals:
+    a_minute = 60 / sum(point.seconds for point in points)
+    return Totals(
+        completed=_brief(a_minute * sum(point.completed for point in points)),
+        failed=_brief(a_minute * sum(point.failed for point in points)),
+        retried=_brief(a_minute * sum(point.retried for point in points)),
+        run_p95=_p95([point.runs or () for point in points]),
+        wait_p95=_p95([point.waits or () for point in points]),
+    )
+
+
+def _p95(histograms: Sequence[Sequence[int]]) -> float | None:
+    counts = [sum(column) for column in zip_longest(*histograms, fillvalue=0)]
+    return _brief_percentiles(counts)[1]
 
 
 def _row(queue: str, figures: Figures) -> dict[str, object]:
@@ -199,15 +224,12 @@ def _short(counts: Sequence[int]) -> Sequence[int]:
 
 
 def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
-    # A start that was given back may have been counted in an earlier point.
-    return [_brief(max(0, count) * factor) for count, factor in zip(counts, a_minute, strict=True)]
+    return [_brief(count * factor) for count, factor in zip(counts, a_minute, strict=True)]
 
 
 def _percentiles(what: str, histograms: Sequence[Sequence[int] | None]) -> dict[str, Times]:
     points = [_brief_percentiles(counts) for counts in histograms]
-    return {
-        f"{what}_p{share * 100:g}": [point[place] for point in points] for place, share in enumerate(_SHARES)
-    }
+    return {f"{what}_p50": [p50 for p50, _, _ in points], f"{what}_p95": [p95 for _, p95, _ in points]}
 
 
 def _brief_percentiles(counts: Sequence[int] | None) -> Times:

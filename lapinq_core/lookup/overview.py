@@ -7,10 +7,13 @@ from typing import Annotated, NamedTuple
 import msgspec
 import psycopg
 
+from lapinq_core.db.snapshot import snapshot
 from lapinq_core.db.statements import sql
+from lapinq_core.domain.forecast import Forecast, forecast
 from lapinq_core.domain.requests.values import Id, doc
 from lapinq_core.domain.worker import WorkerState
-from lapinq_core.figures import rollups
+from lapinq_core.figures import levels, rollups
+from lapinq_core.figures.levels import Looks
 from lapinq_core.figures.rollups import Recent
 from lapinq_core.fleet import operators
 from lapinq_core.fleet.operators import WorkerDetails
@@ -68,6 +71,15 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
     failure_share: Annotated[
         float | None, doc("Of the tasks that completed or failed for good, the share that failed, 0 to 1.")
     ]
+    slots: Annotated[
+        int, doc("How many attempts its workers can run at once. They may share them with other queues.")
+    ]
+    is_growing: Annotated[
+        bool, doc("Whether more tasks have been ready from minute to minute, and many are.")
+    ]
+    empties_in_seconds: Annotated[
+        float | None, doc("When it is empty if it goes on like this; null while it does not empty.")
+    ]
 
 
 class WorkerNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +117,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     window_seconds: int
     queue: Annotated[str | None, doc("The queue that was asked for; null for all.")]
     totals: Annotated[dict[str, int], doc("Tasks by status.")]
+    ready: Annotated[int | None, doc(f"Null if more than {MAX_DELAYED} tasks are delayed in all.")]
+    slots: Annotated[int, doc("How many attempts the workers can run at once.")]
     rates: Rates
     wait: Annotated[Times, doc("How long tasks were ready before their first start.")]
     run: Annotated[Times, doc("How long attempts ran.")]
@@ -119,29 +133,38 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 async def overview(conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None) -> Overview:
     """What happens in `queue`, or in all queues. `conn` is in no transaction."""
-    async with conn.transaction():
-        # One snapshot: the statements agree about each task.
-        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        found = await inspect.count_queues(conn)
-        paused = set(await backlog.paused(conn))
-        chosen = [each for each in _with_paused(found, paused) if queue in {None, each.queue_name}]
-        shown = fullest(chosen, MAX_QUEUES)
-        waiting = [each.queue_name for each in shown if each.pending]
-        facts = _Facts(
-            paused=paused,
-            fleet=(fleet := await operators.list_workers(conn, max_tasks=0)).workers,
-            delayed=await _count_delayed(conn),
-            ages=await measure.ages(conn, waiting),
-            enqueued=await _enqueued(conn, minutes * 60),
-            recent=await rollups.recent(conn, minutes, queue),
-            seconds=minutes * 60,
-        )
-        running = await _longest_running(conn, queue)
-    workers = [each for each in facts.fleet if queue is None or each.queues is None or queue in each.queues]
+    async with snapshot(conn):
+        return await read(conn, minutes, queue, max_newest=MAX_NEWEST)
+
+
+async def read(
+    conn: psycopg.AsyncConnection, minutes: int, queue: str | None = None, *, max_newest: int
+) -> Overview:
+    """As `overview`, in the caller's `snapshot`. It counts the queues of at most `max_newest` new tasks."""
+    found = await inspect.count_queues(conn)
+    paused = set(await backlog.paused(conn))
+    chosen = [each for each in _with_paused(found, paused) if queue in {None, each.queue_name}]
+    shown = fullest(chosen, MAX_QUEUES)
+    waiting = [each.queue_name for each in shown if each.pending]
+    fleet = await operators.list_workers(conn, max_tasks=0)
+    workers = [each for each in fleet.workers if queue is None or each.queues is None or queue in each.queues]
+    facts = _Facts(
+        paused=paused,
+        slots=_slots(fleet.workers),
+        delayed=await _count_delayed(conn),
+        ages=await measure.ages(conn, waiting),
+        enqueued=await _enqueued(conn, minutes * 60, max_newest),
+        recent=await rollups.recent(conn, minutes, queue),
+        looks=await levels.looks(conn),
+        seconds=minutes * 60,
+    )
+    running = await _longest_running(conn, queue)
     return Overview(
         window_seconds=facts.seconds,
         queue=queue,
         totals=total_of(chosen),
+        ready=facts.ready(chosen),
+        slots=sum(each.concurrency for each in workers if _claims(each)),
         rates=facts.rates_of(queue),
         wait=Times(*facts.recent.wait),
         run=Times(*facts.recent.run),
@@ -169,33 +192,48 @@ def fullest(queues: Sequence[QueueCounts], most: int) -> list[QueueCounts]:
 
 
 class _Facts(NamedTuple):
-    """What the database answered, by queue. `delayed` is None if there are too many to count."""
+    """What the database answered, by queue. `delayed` is None if there are too many to count.
+
+    `slots` under None are those of workers that serve all queues.
+    """
 
     paused: set[str]
-    fleet: list[WorkerDetails]
+    slots: Mapping[str | None, int]
     delayed: dict[str, int] | None
     ages: Mapping[str, float]
     enqueued: Mapping[str, float]
     recent: Recent
+    looks: Looks
     seconds: int
+
+    def ready(self, queues: Sequence[QueueCounts]) -> int | None:
+        """How many tasks of `queues` are ready."""
+        if self.delayed is None:
+            return None
+        return sum(max(0, each.pending - self.delayed.get(each.queue_name, 0)) for each in queues)
 
     def queue(self, of: QueueCounts) -> QueueNow:
         name = of.queue_name
-        delayed = None if self.delayed is None else min(self.delayed.get(name, 0), of.pending)
+        ready = self.ready([of])
         happened = self.recent.queues.get(name)
         ended = happened.completed + happened.failed if happened else 0
+        slots = self.slots.get(None, 0) + self.slots.get(name, 0)
+        foreseen = Forecast() if ready is None else forecast(ready, self.looks.of(name))
         return QueueNow(
             queue_name=name,
             is_paused=name in self.paused,
-            has_worker=any(_serves(each, name) for each in self.fleet),
+            has_worker=slots > 0,
             pending=of.pending,
-            ready=None if delayed is None else of.pending - delayed,
-            delayed=delayed,
+            ready=ready,
+            delayed=None if ready is None else of.pending - ready,
             running=of.running,
             failed=of.failed,
             oldest_ready_seconds=self.ages.get(name),
             rates=self.rates_of(name),
             failure_share=round(happened.failed / ended, 4) if happened and ended else None,
+            slots=slots,
+            is_growing=foreseen.is_growing,
+            empties_in_seconds=foreseen.empties_in,
         )
 
     def rates_of(self, queue: str | None) -> Rates:
@@ -212,10 +250,17 @@ def _with_paused(queues: Sequence[QueueCounts], paused: set[str]) -> list[QueueC
     return [*queues, *(QueueCounts(name, *([0] * len(STATUSES))) for name in empty)]
 
 
-def _serves(worker: WorkerDetails, queue: str) -> bool:
-    return worker.state in {WorkerState.ALIVE, WorkerState.LATE} and (
-        worker.queues is None or queue in worker.queues
-    )
+def _claims(worker: WorkerDetails) -> bool:
+    return worker.state in {WorkerState.ALIVE, WorkerState.LATE}
+
+
+def _slots(fleet: Sequence[WorkerDetails]) -> dict[str | None, int]:
+    """How many attempts workers run at once, by queue; under None those that serve all queues."""
+    slots: dict[str | None, int] = {}
+    for worker in filter(_claims, fleet):
+        for queue in worker.queues if worker.queues is not None else [None]:
+            slots[queue] = slots.get(queue, 0) + worker.concurrency
+    return slots
 
 
 def _worker(of: WorkerDetails) -> WorkerNow:
@@ -228,9 +273,9 @@ async def _count_delayed(conn: psycopg.AsyncConnection) -> dict[str, int] | None
     return None if sum(count for _, count in rows) > MAX_DELAYED else dict(rows)
 
 
-async def _enqueued(conn: psycopg.AsyncConnection, seconds: int) -> dict[str, float]:
+async def _enqueued(conn: psycopg.AsyncConnection, seconds: int, most: int) -> dict[str, float]:
     """Tasks enqueued per second, by queue."""
-    params = {"seconds": seconds, "most": MAX_NEWEST}
+    params = {"seconds": seconds, "most": most}
     rows = await (await conn.execute(sql(_PACKAGE, "count_newest"), params, prepare=True)).fetchall()
     return {
         queue: count / (seconds if extent is None else min(max(extent, _SHORTEST_SECONDS), seconds))

@@ -1,39 +1,95 @@
-"""The overview in a browser: charts are drawn, and follow the theme and the window."""
+"""The overview in a browser: charts keep their place and their zoom, and follow the theme."""
 
+import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Enqueue
 
 pytestmark = pytest.mark.http
 
 
-def test_charts_are_drawn_and_say_what_is_under_the_pointer(page: Page, enqueue: Enqueue) -> None:
+@pytest.fixture
+def charts(page: Page, enqueue: Enqueue, server_database: str) -> Locator:
+    """The charts of an hour in which something happened."""
     enqueue()
-    page.goto("/?window=15m")
-    charts = page.locator(".chart .uplot")
-    expect(charts).to_have_count(4)
-    canvas = charts.first.locator("canvas")
-    expect(canvas).to_be_visible()
-    charts.first.locator(".u-over").hover()
-    expect(charts.first.locator(".u-legend .u-value").first).not_to_have_text("–")
-
-
-def test_charts_are_drawn_anew_in_another_theme(page: Page, enqueue: Enqueue) -> None:
-    enqueue()
+    happen(server_database, "20 min", 40)
     page.goto("/")
-    stroke = "[...document.querySelectorAll('.chart .u-marker')].at(-1)?.style.borderColor"
-    expect(page.locator(".chart .uplot")).to_have_count(4)
-    light = page.evaluate(stroke)
-    assert light
+    expect(page.locator(".chart .uplot")).to_have_count(2)
+    return page.locator(".chart")
+
+
+def happen(database: str, ago: str, completed: int) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO lapinq_rollups (span, since, queue_name, completed, runs, waits)"
+            " SELECT 60, date_bin('1 min', now() - %(ago)s::interval, to_timestamp(0)), '', %(completed)s,"
+            " ARRAY[0, %(completed)s], ARRAY[0, 0, 0, %(completed)s]",
+            {"ago": ago, "completed": completed},
+        )
+
+
+BOXES = """() => [...document.querySelectorAll(".chart, .plot, .legend, .legend li")].map(element => {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return [x, y - element.closest(".charts").getBoundingClientRect().y, width, height].map(Math.round);
+})"""
+
+
+def test_neither_script_nor_pointer_moves_anything(page: Page, charts: Locator) -> None:
+    place = "[...document.querySelectorAll('.plot')].map(plot => [plot.offsetHeight, plot.scrollHeight])"
+    assert page.evaluate(place) == [[190, 190]] * 2  # as the style sheet says
+    before = page.evaluate(BOXES)
+    charts.first.locator(".u-over").hover()
+    expect(charts.first.locator("[data-value]").first).to_have_text("0")
+    assert page.evaluate(BOXES) == before
+
+
+def test_a_zoom_lasts_until_it_is_reset(page: Page, charts: Locator, server_database: str) -> None:
+    over, reset = charts.first.locator(".u-over"), charts.first.get_by_role("button", name="Reset zoom")
+    expect(reset).to_be_hidden()
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box
+
+    def time_at(share: float) -> str:
+        page.mouse.move(box["x"] + box["width"] * share, box["y"] + 40)
+        return charts.first.locator("[data-when]").inner_text()
+
+    time_at(0.25)
+    page.mouse.down()
+    time_at(0.75)
+    page.mouse.up()
+    expect(reset).to_be_visible()
+    left, right = time_at(0.02), time_at(0.98)
+    shown = charts.first.get_attribute("data-chart")
+    happen(server_database, "30 min", 60)
+    expect(charts.first).not_to_have_attribute("data-chart", shown or "")
+    assert (time_at(0.02), time_at(0.98)) == (left, right)
+    reset.click()
+    expect(reset).to_be_hidden()
+    assert time_at(0.02) != left
+
+
+def test_waiting_and_running_times_share_a_chart(page: Page, charts: Locator, server_database: str) -> None:
+    times, run = charts.nth(1), page.get_by_role("button", name="Run", exact=True)
+    run.click()
+    expect(run).to_have_attribute("aria-pressed", "true")
+    happen(server_database, "40 min", 70)
+    times.locator(".u-over").hover()
+    expect(run).to_have_attribute("aria-pressed", "true")
+
+
+def test_charts_are_drawn_again_in_another_theme(page: Page, charts: Locator) -> None:
+    pixels = "document.querySelector('.chart canvas').toDataURL()"
+    light = page.evaluate(pixels)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"before => ({stroke} ?? before) !== before", arg=light)
-    expect(page.locator(".chart .uplot")).to_have_count(4)
+    page.wait_for_function(f"before => {pixels} !== before", arg=light)
+    expect(charts.locator(".uplot")).to_have_count(2)
 
 
 def test_a_window_is_chosen_by_a_link(page: Page, enqueue: Enqueue) -> None:
     enqueue()
-    page.goto("/")
+    page.goto("/?sort=-ready")
     page.get_by_role("link", name="7 days").click()
     expect(page.get_by_role("link", name="7 days")).to_have_attribute("aria-current", "true")
-    assert page.url.endswith("?window=7d")
+    assert page.url.endswith("?sort=-ready&window=7d")

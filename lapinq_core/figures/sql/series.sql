@@ -1,8 +1,8 @@
 -- What happened at each of `points` points in time, `width` seconds apart: one row per point, oldest first. Columns:
--- start in seconds since 1970, seconds covered, sums of started, completed and failed, and the histograms of run and
+-- start in seconds since 1970, seconds covered, sums of completed, failed and retried, and the histograms of run and
 -- wait times, NULL if there are none. `queue` is one queue, or '' for all together.
 -- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest from
--- rows of 10 s. Locks nothing. Relies on lapinq_rollups_since.
+-- rows of 10 s. Locks nothing. Relies on lapinq_rollups_queue.
 WITH clock AS MATERIALIZED (
     SELECT until, width, span_ends,
            date_bin(width, until - interval '10 seconds', to_timestamp(0)) AS last,
@@ -12,7 +12,7 @@ WITH clock AS MATERIALIZED (
                    date_bin(make_interval(secs => %(span)s::integer), lapinq_now(), to_timestamp(0)) AS span_ends,
                    make_interval(secs => %(width)s::integer) AS width) AS ends
 ), seen AS MATERIALIZED (
-    SELECT date_bin(c.width, r.since, to_timestamp(0)) AS at, r.started, r.completed, r.failed, r.runs, r.waits
+    SELECT date_bin(c.width, r.since, to_timestamp(0)) AS at, r.completed, r.failed, r.retried, r.runs, r.waits
       FROM clock c
      CROSS JOIN LATERAL (
            SELECT *
@@ -29,7 +29,7 @@ WITH clock AS MATERIALIZED (
               AND since < c.until
               AND queue_name = %(queue)s::text) AS r
 ), sums AS (
-    SELECT at, sum(started) AS started, sum(completed) AS completed, sum(failed) AS failed
+    SELECT at, sum(completed) AS completed, sum(failed) AS failed, sum(retried) AS retried
       FROM seen
      GROUP BY at
 ), buckets AS (
@@ -45,7 +45,7 @@ WITH clock AS MATERIALIZED (
      GROUP BY at
 )
 SELECT extract(epoch FROM p.at)::bigint, extract(epoch FROM least(c.until - p.at, c.width))::integer,
-       coalesce(s.started, 0)::bigint, coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, h.runs, h.waits
+       coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, coalesce(s.retried, 0)::bigint, h.runs, h.waits
   FROM clock c
  CROSS JOIN LATERAL generate_series(c.first, c.last, c.width) AS p (at)
   LEFT JOIN sums s ON s.at = p.at

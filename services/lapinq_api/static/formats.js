@@ -18,9 +18,9 @@ export const clockWithSeconds = new Intl.DateTimeFormat(region, { ...CLOCK, seco
 export const day = new Intl.DateTimeFormat(region, { ...DATE, ...DIGITS });
 export const moment = new Intl.DateTimeFormat(region, { year: "numeric", ...DATE, ...CLOCK, second: "2-digit" });
 
-// A number in three digits: "4.2 k".
-export function compact(value) {
-  const [, unit, sign] = SCALES.find(([below]) => Math.abs(value) < below);
+// A number in three digits: "4.2 k". On an axis, all are in thousands if its `top` is.
+export function compact(value, top = value) {
+  const [, unit, sign] = SCALES.find(([below]) => Math.abs(top) < below);
   return `${digits.format(value / unit)}${sign}`;
 }
 

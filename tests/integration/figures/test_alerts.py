@@ -1,15 +1,20 @@
-"""What a person must see: unserved queues, webhooks nobody delivers, old snapshots, known passwords."""
+"""What a person must see: queues that stand still or grow, dead workers, webhooks nobody delivers, old snapshots."""
 
 from typing import Any
 
+from lapinq_core.domain.accounts.account import ActorKind
 from lapinq_core.domain.ids import new_id
 from lapinq_core.figures import alerts
 from lapinq_core.figures.alerts import Alerts
+from lapinq_core.people.audit import Author
+from lapinq_core.tasks import queues
 from tests.support.database.plans import nodes, plan
 from tests.support.database.running import on_connections
 from tests.support.rows import schedules
 from tests.support.rows.factories import Conn, add_worker, enqueue, make_late, pause
+from tests.support.rows.figures import put_levels
 
+ADA = Author(actor_kind=ActorKind.USER, actor="ada")
 NOTHING = Alerts(
     unserved=[],
     has_worker=True,
@@ -78,7 +83,50 @@ def test_queues_that_nobody_claims_from_are_told_with_what_waits(database: str) 
         await add_worker(conn, queues=["long"])
         assert await unserved(conn) == ["short"]
         await add_worker(conn)
-        assert await alerts.current(conn) == NOTHING
+        assert await unserved(conn) == []
+
+    on_connections(database, test)
+
+
+def test_paused_queues_are_told_with_who_and_why(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await enqueue(conn, 2, queue_name="full")
+        await pause(conn, "empty")
+        await queues.pause(conn, "full", "the receiver is down", by=ADA)
+        found = (await alerts.current(conn)).paused
+        assert [(one.queue_name, one.waiting) for one in found] == [("full", 2), ("empty", 0)]
+        assert (found[0].paused_by, found[0].reason) == ("ada", "the receiver is down")
+        await queues.resume(conn, "full", by=ADA)
+        assert [one.queue_name for one in (await alerts.current(conn)).paused] == ["empty"]
+
+    on_connections(database, test)
+
+
+def test_a_worker_that_died_is_told_for_an_hour(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_worker(conn, name="alive")
+        for name, ago in (("long gone", "61 min"), ("one", "20 min"), ("the other", "1 min")):
+            await conn.execute(
+                "UPDATE lapinq_workers SET dead_at = lapinq_now() - %s::interval WHERE id = %s",
+                (ago, await add_worker(conn, name=name)),
+            )
+        found = (await alerts.current(conn)).dead_workers
+        assert [worker.name for worker in found] == ["the other", "one"]
+
+    on_connections(database, test)
+
+
+def test_a_queue_that_grows_is_told_unless_it_stands_still(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await add_worker(conn, queues=["served", "paused"])
+        for queue in ("served", "paused", "nobody's"):
+            await enqueue(conn, 1, queue_name=queue)
+            await put_levels(conn, queue, 900, 700, 600)
+        await put_levels(conn, "", 2700, 2100, 1800)
+        await pause(conn, "paused")
+        found = await alerts.current(conn)
+        assert [(one.queue_name, one.ready, one.before) for one in found.growing] == [("served", 900, 600)]
+        assert 110 < found.growing[0].seconds < 130
 
     on_connections(database, test)
 

@@ -39,34 +39,28 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
 
 
 def spans_read(window: Window) -> int:
-    """Of the window's own rows, and of those of 10 s in place of the one that is not over yet."""
-    return window.points * window.width // window.span + (0 if window.span == 10 else window.span // 10)
+    """Of the window and the one before, and rows of 10 s in place of the span that is not over yet."""
+    return 2 * window.seconds // window.span + (0 if window.span == 10 else window.span // 10)
 
 
 @pytest.mark.parametrize("plan_mode", ["force_custom_plan", "force_generic_plan"])
-def test_readers_touch_the_rows_of_their_window(filled: str, plan_mode: str) -> None:
+def test_charts_touch_the_rows_of_their_window_and_queue(filled: str, plan_mode: str) -> None:
     async def test(conn: Conn) -> None:
         await conn.execute(f"SET plan_cache_mode = {plan_mode}".encode())
         for window in Window:
-            shape = {"span": window.span, "width": window.width}
-            (now,) = await (
-                await conn.execute(
-                    "SELECT extract(epoch FROM date_bin('10 s', lapinq_now(), to_timestamp(0)))::bigint"
-                )
-            ).fetchone() or (0,)
-            first = (now - 10) // window.width * window.width - (window.points - 1) * window.width
-            asked: list[tuple[str, dict[str, Any]]] = [
-                ("series", {**shape, "points": window.points, "queue": ""}),
-                ("series", {**shape, "points": window.points, "queue": "queue 7"}),
-                ("series_by_queue", {**shape, "first": first, "until": now, "most": 8}),
+            shape = {"span": window.span, "width": window.width, "points": 2 * window.points}
+            asked: list[tuple[str, dict[str, Any], int]] = [
+                ("series", {**shape, "queue": ""}, spans_read(window)),
+                ("series", {**shape, "queue": "queue 7"}, spans_read(window)),
+                ("sparklines", {"queues": ["queue 7", ""], "points": 30, "width": 120}, 2 * 60),
             ]
-            for verb, params in asked:
+            for verb, params, most in asked:
                 found = await plan(conn, verb, params)
                 assert scanned_whole(found) == [], (verb, window)
                 assert {node["Index Name"] for node in nodes(found) if "Index Name" in node} == {
-                    "lapinq_rollups_since"
+                    "lapinq_rollups_queue"
                 }
-                assert touched(found) <= (spans_read(window) + 2) * (QUEUES + 1), (verb, window)
+                assert touched(found) <= most + 2, (verb, window)
 
     on_connections(filled, test)
 
@@ -84,10 +78,10 @@ def test_the_last_minutes_are_read_from_minutes(filled: str) -> None:
     on_connections(filled, test)
 
 
-def test_rates_and_upkeep_touch_what_is_new_or_too_old(filled: str) -> None:
+def test_upkeep_touches_what_is_new_or_too_old(filled: str) -> None:
     async def test(conn: Conn) -> None:
         spans = {"spans": list(SPANS), "kept": list(SPANS.values()), "limit": 500}
-        for verb, most in (("rates", 7), ("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
+        for verb, most in (("fold_rollups", 12 * len(SPANS) + 40), ("prune_rollups", 40)):
             found = await plan(conn, verb, spans)
             assert scanned_whole(found) == [], verb
             assert touched(found) <= most * (QUEUES + 1), verb

@@ -8,7 +8,7 @@ import pytest
 from lapinq_core.domain.figures import SPANS, Figures, Window
 from lapinq_core.domain.histogram import count_into
 from lapinq_core.figures import rollups
-from lapinq_core.figures.rollups import Rate, Recent, Series
+from lapinq_core.figures.rollups import Recent, Series, Totals
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn
 from tests.support.rows.figures import put, rows, sums
@@ -37,23 +37,17 @@ def test_what_was_recorded_is_read(database: str, window: Window, ago: int) -> N
         await rollups.record(conn, {"a": figures(-1, 3, 0, (0.02, 8.0))})
         await conn.execute("UPDATE lapinq_rollups SET since = since - make_interval(secs => %s)", (ago,))
         both = await rollups.series(conn, window)
-        assert counted(both.started, both.width) == pytest.approx(6)
         assert counted(both.completed, both.width) == pytest.approx(8)
         assert counted(both.failed, both.width) == pytest.approx(1)
         (place,) = [place for place, rate in enumerate(both.completed) if rate]
         assert both.run_p50[place] == pytest.approx(0.02, rel=0.34)
-        assert both.run_p99[place] == pytest.approx(8.0, rel=0.16)
+        assert both.run_p95[place] == pytest.approx(8.0, rel=0.16)
         assert both.wait_p50 == [None] * window.points
         assert [both.run_p95[other] for other in range(window.points) if other != place] == [None] * (
             window.points - 1
         )
-        assert {queue: counted(line, both.width) for queue, line in both.by_queue.items()} == pytest.approx(
-            {"a": 6, "b": 2}
-        )
-        assert both.others == [0] * window.points
         one = await rollups.series(conn, window, "b")
-        assert counted(one.started, one.width) == counted(one.completed, one.width) == pytest.approx(2)
-        assert one.by_queue == {"b": one.completed}
+        assert counted(one.completed, one.width) == pytest.approx(2)
         assert one.run_p50 == [None] * window.points
 
     on_connections(database, test)
@@ -71,10 +65,10 @@ def test_where_nothing_happened_there_are_zeros(database: str, window: Window) -
         assert series.times[0] % window.width == 0
         # It ends within the last 10 s that are over; a slow answer may be 10 s old.
         assert now - 30 - window.width <= series.times[-1] <= now - 10
-        for line in (series.started, series.completed, series.failed, series.others):
+        for line in (series.completed, series.failed, series.retried):
             assert line == [0] * window.points
-        assert series.wait_p99 == [None] * window.points
-        assert series.by_queue == {}
+        assert series.wait_p95 == [None] * window.points
+        assert series.total == series.before == Totals(0, 0, 0, None, None)
 
     on_connections(database, test)
 
@@ -85,17 +79,19 @@ def test_a_steady_flow_is_a_flat_line_up_to_the_last_point(database: str, window
         # Each span is full, that which is not over yet too: read as it stands, the last point would stick out.
         for queue in ("", "a"):
             for span in SPANS:
-                reach = 4000 if span == 10 else 8 * 86_400
+                reach = 4000 if span == 10 else 15 * 86_400
                 await conn.execute(
-                    "INSERT INTO lapinq_rollups (span, since, queue_name, started, completed, failed)"
+                    "INSERT INTO lapinq_rollups (span, since, queue_name, completed, failed, retried)"
                     " SELECT %(span)s, date_bin(make_interval(secs => %(span)s), lapinq_now(), to_timestamp(0))"
                     " - make_interval(secs => n * %(span)s), %(queue)s, %(span)s, %(span)s, %(span)s"
                     " FROM generate_series(-5, %(reach)s / %(span)s) AS n",
                     {"span": span, "queue": queue, "reach": reach},
                 )
         for series in (await rollups.series(conn, window), await rollups.series(conn, window, "a")):
-            for line in (series.started, series.completed, series.failed, series.by_queue["a"]):
+            for line in (series.completed, series.failed, series.retried):
                 assert line == pytest.approx([60.0] * window.points)
+            for total in (series.total, series.before):
+                assert (total.done, total.failure_share) == (pytest.approx(120.0), pytest.approx(0.5))
 
     on_connections(database, test)
 
@@ -114,26 +110,31 @@ def test_what_happened_is_at_its_point(database: str) -> None:
     on_connections(database, test)
 
 
-def test_the_busiest_queues_are_told_apart_and_the_rest_is_together(database: str) -> None:
+def test_the_window_before_is_summed_by_itself(database: str) -> None:
     async def test(conn: Conn) -> None:
-        for number in range(1, 12):
-            await put(conn, 60, 600, f"queue {number}", completed=number * 10)
-            await put(conn, 60, 1200, f"queue {number}", completed=1)
-        await put(conn, 60, 600, completed=660)
+        await put(conn, 60, 600, completed=59)
+        await put(conn, 60, 5400, completed=119)
         series = await rollups.series(conn, Window.HOUR)
-        assert list(series.by_queue) == [f"queue {number}" for number in range(11, 3, -1)]
-        assert [max(line) for line in series.by_queue.values()] == [float(n * 10) for n in range(11, 3, -1)]
-        assert max(series.others) == 60
-        assert sum(series.others) == 63
+        assert series.total.done == pytest.approx(1.0, rel=0.05)
+        assert series.before.done == pytest.approx(2.0, rel=0.001)
+        assert series.total.failure_share == pytest.approx(1 / 60, rel=0.01)
+        assert series.before.failure_share == pytest.approx(1 / 120, rel=0.01)
+        assert series.total.run_p95 == pytest.approx(0.001, rel=0.34)
+        assert series.before.wait_p95 == pytest.approx(0.00015, rel=0.34)
 
     on_connections(database, test)
 
 
-def test_a_queue_that_nobody_knows_has_a_line_of_zeros(database: str) -> None:
+def test_a_sparkline_is_what_ended_in_the_last_hour(database: str) -> None:
     async def test(conn: Conn) -> None:
-        await put(conn, 60, 600)
-        series = await rollups.series(conn, Window.HOUR, "nothing")
-        assert series.by_queue == {"nothing": [0.0] * 60}
+        await put(conn, 60, 60, "a", completed=1)
+        await put(conn, 60, 30 * 60, "a", completed=9)
+        await put(conn, 60, 62 * 60, "a", completed=100)
+        await put(conn, 60, 600, "b")
+        found = await rollups.sparklines(conn, ["a", "c"])
+        assert found.keys() == {"a"}
+        assert (len(found["a"]), found["a"][-1], sum(found["a"])) == (30, 2, 12)
+        assert found["a"].index(10) in {14, 15}
 
     on_connections(database, test)
 
@@ -145,22 +146,8 @@ def test_a_series_is_compact_json_of_columns(database: str) -> None:
         shown = msgspec.json.decode(msgspec.json.encode(series))
         assert shown["window"] == "1h"
         assert shown["times"] == series.times
-        assert {
-            len(shown[name]) for name in shown if name not in ("window", "queue", "width", "by_queue")
-        } == {60}
-
-    on_connections(database, test)
-
-
-def test_rates_are_those_of_the_last_minute_that_is_over(database: str) -> None:
-    async def test(conn: Conn) -> None:
-        for ago in (20, 30, 40):
-            await put(conn, 10, ago, "a", completed=5)
-            await put(conn, 10, ago)
-        await put(conn, 10, 100, "a", completed=100)
-        await put(conn, 10, 100, "b", completed=100)
-        await put(conn, 60, 30, "a", completed=100)
-        assert await rollups.rates(conn) == {"a": Rate(15.0, 15.0, 3.0)}
+        names = ("completed", "failed", "retried", "run_p50", "run_p95", "wait_p50", "wait_p95")
+        assert {len(shown[name]) for name in names} == {60}
 
     on_connections(database, test)
 

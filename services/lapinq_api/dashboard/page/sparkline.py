@@ -7,6 +7,8 @@ import msgspec
 WIDTH, HEIGHT = 100.0, 24.0
 _MARGIN = 1.5
 """Room above and below, for the thickness of the line."""
+_PEAK = 3.0
+"""A few points so many times higher than the others are cut off, so that they don't flatten the line."""
 
 
 class Sparkline(msgspec.Struct, frozen=True):
@@ -20,14 +22,14 @@ class Sparkline(msgspec.Struct, frozen=True):
 
 
 def sparkline(points: Sequence[float | None]) -> Sparkline | None:
-    """The line through `points`, oldest first, from zero to the highest. None without any figure.
+    """The line through `points`, oldest first, from zero to the highest but for peaks. None without any figure.
 
     A point that is None is a gap: nothing was measured.
     """
     known = [point for point in points if point is not None]
     if not known:
         return None
-    top = max(*known, 0.0) or 1.0
+    top = _top(sorted(known)) or 1.0
     line, area = list[str](), list[str]()
     for piece in _pieces(points):
         places = [f"{_x(at, len(points))} {_y(point, top)}" for at, point in piece]
@@ -35,6 +37,11 @@ def sparkline(points: Sequence[float | None]) -> Sparkline | None:
         line.append(f"M{'L'.join(places)}" if len(places) > 1 else f"M{places[0]}h.01")
         area.append(f"M{first} {HEIGHT:g}L{'L'.join(places)}L{last} {HEIGHT:g}z")
     return Sparkline(line="".join(line), area="".join(area), low=min(known), high=max(known), last=known[-1])
+
+
+def _top(ordered: Sequence[float]) -> float:
+    usual = ordered[int(0.95 * (len(ordered) - 1))]
+    return usual if 0 < _PEAK * usual < ordered[-1] else max(ordered[-1], 0.0)
 
 
 def _pieces(points: Sequence[float | None]) -> list[list[tuple[int, float]]]:
@@ -55,4 +62,4 @@ def _x(at: int, count: int) -> str:
 
 
 def _y(point: float, top: float) -> str:
-    return f"{_MARGIN + (HEIGHT - 2 * _MARGIN) * (1 - max(point, 0.0) / top):.4g}"
+    return f"{_MARGIN + (HEIGHT - 2 * _MARGIN) * (1 - min(max(point, 0.0) / top, 1)):.4g}"

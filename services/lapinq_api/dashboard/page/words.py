@@ -132,6 +132,12 @@ def waits(options: _Retried) -> tuple[float, float] | None:
     return planned_waits(RetryPolicy(options.max_retries, options.retry_delay, options.retry_backoff))
 
 
+def percent(value: float) -> str:
+    """A share from 0 to 1: "0 %", "<0.1 %", "0.4 %", "12 %"."""
+    shown = f"<{_style.get().decimal(0.1)}" if 0 < value < 0.001 else rate(round(value * 100, 1))
+    return f"{shown}\N{NARROW NO-BREAK SPACE}%"
+
+
 def urlencode(value: str | Mapping[str, str]) -> str:
     """Like Jinja's filter, but also encodes slashes: a browser would resolve a queue named ../schedules/x as a path."""
     return do_urlencode(value).replace("/", "%2F")
@@ -142,6 +148,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": size,
     "json": json,
     "local": local,
+    "percent": percent,
     "rate": rate,
     "seconds": seconds,
     "sentence": sentence_of,

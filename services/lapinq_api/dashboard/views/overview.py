@@ -1,46 +1,120 @@
-"""The overview: counts, rates and alerts."""
+"""The overview: what needs attention, and what happens in all queues. Everything comes from one snapshot."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+import msgspec
+import psycopg
+
+from lapinq_api.dashboard.page.sorting import sorting
 from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.tiles import tiles_of
 from lapinq_api.state import State
+from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
-from lapinq_core.figures import alerts, rollups
-from lapinq_core.lookup import measure
-from lapinq_core.lookup.overview import MAX_QUEUES, fullest, total_of
-from lapinq_core.tasks import inspect
+from lapinq_core.figures import alerts, levels, rollups
+from lapinq_core.lookup import failures, measure, overview
+from lapinq_core.lookup.overview import QueueNow
+
+NOW_MINUTES = 5
+"""The table of queues shows rates of so many minutes, whatever the window is."""
+MAX_NEWEST = 5_000
+MAX_GROUPS = 5
+GROUPS_SECONDS = 0.01
+MAX_RUNNING = 5
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A queue in the table. `since` is when its first task in line became ready; `line` is its last hour."""
+
+    queue: QueueNow
+    since: datetime | None
+    line: list[int] | None
+
+    @property
+    def entering(self) -> float:
+        """Tasks enqueued per minute."""
+        return self.queue.rates.enqueued * 60
+
+    @property
+    def done(self) -> float:
+        """Tasks that completed or failed for good, per minute."""
+        return (self.queue.rates.completed + self.queue.rates.failed) * 60
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    window = _window(address.query.get("window", Window.HOUR))
-    scan = state.database.scan
-    queues = await scan(inspect.count_queues)
-    shown = fullest(queues, MAX_QUEUES)  # the page of queues lists all
+    window = window_of(address)
+    order = sorting(address.query, {name: name != "name" for name in _COLUMNS}, "name")
+    found = await state.database.scan(_read, window)
+    by_name = sorted(found["lines"], key=_COLUMNS["name"])
     return {
+        **found,
         "window": window,
         "windows": list(Window),
-        "queues": shown,
-        "left_out": len(queues) - len(shown),
-        "total": total_of(queues),
-        "since": await scan(measure.waiting_since, [queue.queue_name for queue in shown if queue.pending]),
-        "rates": await scan(rollups.rates),
-        "series": await scan(rollups.series, window),
-        "alerts": await scan(alerts.current),
+        "order": order,
+        "sort": address.query.get("sort"),
+        "lines": sorted(by_name, key=_COLUMNS[order.by], reverse=order.is_descending),
     }
 
 
-def _window(text: str) -> Window:
+def window_of(address: PageAddress) -> Window:
+    """The window that is asked for. Raises `InvalidValue`."""
+    text = address.query.get("window", Window.HOUR)
     if text not in set(Window):
         raise InvalidValue("window", f"must be one of {', '.join(Window)}")
     return Window(text)
 
+
+async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]:
+    async with snapshot(conn):
+        now = await overview.read(conn, NOW_MINUTES, max_newest=MAX_NEWEST)
+        names = [queue.queue_name for queue in now.queues]
+        since = await measure.waiting_since(conn, [queue.queue_name for queue in now.queues if queue.pending])
+        history = await rollups.sparklines(conn, names)
+        series = await rollups.series(conn, window)
+        levels_seen = await levels.series(conn, window)
+        told = await alerts.current(conn)
+        # Last, because it limits the time of all that follows.
+        failed = await failures.groups(conn, most=MAX_GROUPS, seconds=GROUPS_SECONDS)
+    return {
+        "seen": now,
+        "lines": [
+            Line(queue, since.get(queue.queue_name), history.get(queue.queue_name)) for queue in now.queues
+        ],
+        "oldest": min(since.values(), default=None),
+        "series": series,
+        "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
+        "alerts": told,
+        "groups": failed.groups,
+        "running": now.running[:MAX_RUNNING],
+    }
+
+
+_COLUMNS: dict[str, Callable[[Line], Any]] = {
+    "name": lambda line: line.queue.queue_name,
+    "ready": lambda line: line.queue.pending if line.queue.ready is None else line.queue.ready,
+    "running": lambda line: line.queue.running,
+    "oldest": lambda line: line.queue.oldest_ready_seconds or 0.0,
+    "in": lambda line: line.entering,
+    "done": lambda line: line.done,
+    "failures": lambda line: line.queue.failure_share or 0.0,
+}
+"""Those that the table can be sorted by; equals stand by name."""
 
 VIEW = View(
     path="/",
     template="overview.html",
     here="overview",
     load=load,
-    parts=("overview-alerts", "overview-totals", "overview-charts", "overview-queues"),
-    parameters=frozenset({"window"}),
+    parts=(
+        "overview-alerts",
+        "overview-tiles",
+        "overview-queues",
+        "overview-charts",
+        "overview-errors",
+        "overview-running",
+    ),
+    parameters=frozenset({"window", "sort"}),
 )

@@ -21,6 +21,14 @@ def test_the_line_goes_through_the_points_and_stops_at_gaps(points: list[float |
     assert found.line == line
 
 
+def test_one_peak_flattens_nothing() -> None:
+    found = sparkline([1.0] * 29 + [1000.0])
+    assert found is not None
+    assert found.line.startswith("M0 1.5L")
+    assert found.line.endswith("L100 1.5")
+    assert found.high == 1000.0
+
+
 def test_its_words_have_the_extremes_and_the_last_figure() -> None:
     found = sparkline([3.0, None, 1.0, 2.0, None])
     assert found is not None

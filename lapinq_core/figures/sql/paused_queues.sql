@@ -1,0 +1,14 @@
+-- Paused queues, by whom and why, with how many tasks are pending; the fullest first, at most `most`.
+-- Locks nothing. Its cost grows with unfolded counts and paused queues.
+SELECT q.name,
+       coalesce(c.pending, 0)::bigint AS waiting,
+       q.paused_at,
+       q.paused_by,
+       q.pause_reason
+  FROM lapinq_queues q
+  LEFT JOIN (SELECT queue_name, sum(pending) AS pending
+               FROM lapinq_counts
+              GROUP BY queue_name) AS c ON c.queue_name = q.name
+ WHERE q.paused_at IS NOT NULL
+ ORDER BY waiting DESC, q.name COLLATE "C"
+ LIMIT %(most)s::integer

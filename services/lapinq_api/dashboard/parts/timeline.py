@@ -59,7 +59,8 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
     since: datetime | None = None if is_cut else task.created_at
     before: AttemptDetail | None = None
     for one in reversed(attempts):
-        if before is not None and _is_requeued(before, one.attempt):
+        # An attempt that ended before it started carries the number of the start before it.
+        if before is not None and _is_requeued(before, one.attempt + (one.started_at is None)):
             since = before.requeued_at or since
             steps.append(_requeue(before, since or task.created_at))
         until = one.started_at or one.finished_at
@@ -71,7 +72,7 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
         since, before = one.finished_at or since, one
     if task.status is Status.PENDING:
         begin = since or task.created_at
-        if before is not None and _is_requeued(before, task.attempts):
+        if before is not None and _is_requeued(before, task.attempts + 1):
             begin = before.requeued_at or begin
             steps.append(_requeue(before, begin))
         steps.append(Step(kind=StepKind.WAITS, at=begin))
@@ -117,8 +118,8 @@ def _requeue(before: AttemptDetail, at: datetime) -> Step:
 
 
 def _is_requeued(before: AttemptDetail, number: int) -> bool:
-    """Whether a user requeued the task between the two attempts. Attempts from before the time was stored show it too:
-    only a requeue resets the number after a failure."""
+    """Whether a user requeued the task after `before`, when start `number` follows. Attempts from before the time was
+    stored show it too: only a requeue resets the number after a failure."""
     if before.requeued_at is not None:
         return True
     return before.outcome == Status.FAILED and number <= before.attempt and number <= 1

@@ -71,6 +71,15 @@ def test_what_counts_anew_after_a_failure_was_requeued_and_what_was_handed_back_
     assert "requeued" not in [step.kind.value for step in released]
 
 
+def test_a_retry_that_waits_or_is_cancelled_before_its_start_was_not_requeued() -> None:
+    failed = attempt(1, 1, 2, "failed")
+    assert told(steps_of(task(attempts=1), [failed]))[-2:] == [("attempt", 1), ("waits", None)]
+    cancelled = steps_of(
+        task(status=Status.CANCELLED, attempts=1), [attempt(1, None, 5, "cancelled"), failed]
+    )
+    assert told(cancelled)[-3:] == [("attempt", 1), ("waited", 3), ("ended", None)]
+
+
 def test_a_requeue_has_its_own_time_and_name_and_the_wait_begins_there() -> None:
     failed = attempt(3, 1, 2, "failed", requeued_at=after(60), requeued_by="lisa")
     steps = steps_of(task(status=Status.COMPLETED), [attempt(1, 61, 65, "completed"), failed])

@@ -16,9 +16,12 @@ from lapinq_core.domain.database_url import check_login, libpq_url
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.host_names import read_host_names
 from lapinq_core.domain.networks import read_networks
+from lapinq_core.domain.notifying.rule import is_mail_address
+from lapinq_core.domain.notifying.smtp_url import read_smtp_url
 from lapinq_core.domain.origins import read_origins
 from lapinq_core.domain.tasks.module_name import is_file, module_of
 from lapinq_core.domain.tasks.retention import read_keep
+from lapinq_core.domain.tasks.task import check_url
 from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.runtime.setting_values import Bytes, EmptySetting, SettingsError, convert, is_empty
@@ -132,6 +135,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_per_host: Annotated[int, Meta(ge=1, le=100)] = 4
     """Webhooks that one process sends to one host at a time."""
 
+    public_url: str | None = None
+    """Address of the dashboard as people open it, for links in notifications."""
+    smtp_url: str | None = None
+    """Mail server for notifications, as `smtp://user:password@host:587`, or `smtps://` for TLS from the start."""
+    mail_from: str | None = None
+    """Address from which notifications are mailed; by default the user in `smtp_url`, if that is one."""
+
     metrics_port: Annotated[int, Meta(ge=0, le=65535)] | None = None
     """Port on which a worker or scheduler, or the first of several processes of the API, serves its metrics; 0 picks a
     free port. Not set: not served."""
@@ -168,6 +178,7 @@ SECRETS = frozenset(
         "session_secret",
         "admin_password",
         "webhook_secret",
+        "smtp_url",
     }
 )
 """The settings that may be given as `…_FILE`."""
@@ -246,6 +257,7 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
         _check_list(settings, field, read, _flag(field) if overrides.get(field) else variable(field))
     _check_entries(settings, "webhook_secret", read_secret)
     _check_entries(settings, "webhook_allow", lambda entry: read_allowed([entry]))
+    _check_notifications(settings)
     return settings
 
 
@@ -306,6 +318,20 @@ def _check_first_user(settings: Settings) -> None:
             check_password("admin_password", settings.admin_password, username)
     except InvalidValue as error:
         raise SettingsError(f"{variable(error.loc)} {error.msg}") from error
+
+
+def _check_notifications(settings: Settings) -> None:
+    """Checks addresses and that a mail has a sender. Raises `SettingsError`, which does not repeat a password."""
+    try:
+        if settings.public_url is not None:
+            check_url("public_url", settings.public_url)
+        server = None if settings.smtp_url is None else read_smtp_url(settings.smtp_url)
+    except InvalidValue as error:
+        raise SettingsError(f"{variable(error.loc or 'smtp_url')} {error.msg}") from error
+    if settings.mail_from is not None and not is_mail_address(settings.mail_from):
+        raise SettingsError("LAPINQ_MAIL_FROM must be a mail address such as lapinq@example.org")
+    if server is not None and settings.mail_from is None and not is_mail_address(server.user or ""):
+        raise SettingsError("LAPINQ_SMTP_URL needs LAPINQ_MAIL_FROM, the address to send from")
 
 
 def _check_metrics_ports(settings: Settings) -> None:

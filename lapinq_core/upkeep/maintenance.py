@@ -16,6 +16,7 @@ from lapinq_core.errors import upkeep as errors_upkeep
 from lapinq_core.figures import alerts, levels, rollups
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import LoopTimes
+from lapinq_core.notifying import messages
 from lapinq_core.people import logins, sessions
 from lapinq_core.runtime.loops import REST_FACTOR, run_every
 from lapinq_core.schedules import ticks
@@ -119,6 +120,7 @@ async def run_maintenance(
             start("prune sessions", lambda: _until_short(pool, sessions.prune), PRUNE_INTERVAL_SECONDS)
             start("prune login tries", lambda: _until_short(pool, logins.prune), PRUNE_INTERVAL_SECONDS)
             start("prune webhooks", lambda: _until_short(pool, deliveries.prune), PRUNE_INTERVAL_SECONDS)
+            start("prune notices", lambda: _until_short(pool, messages.prune), PRUNE_INTERVAL_SECONDS)
             start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
             start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
             start("error groups", lambda: _keep_errors(pool), FORGET_INTERVAL_SECONDS)

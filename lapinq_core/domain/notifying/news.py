@@ -34,11 +34,11 @@ class RegressedError(ErrorNews, frozen=True, kw_only=True, tag_field="event", ta
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="backlog"):
-    """The oldest ready task of a queue has waited for longer than a rule allows; `ready` tasks wait with it."""
+    """The oldest ready task of a queue has waited for longer than a rule allows. `pending` includes delayed tasks."""
 
     queue_name: str
     oldest_seconds: float
-    ready: int
+    pending: int
     limit_seconds: float
 
 

@@ -71,7 +71,7 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
         if task.timeout_seconds == 0:
             raise InvalidValue("timeout_seconds", "must be more than 0")
     if task.webhook_url is not None:
-        _check_webhook_url(task.webhook_url)
+        check_url("webhook_url", task.webhook_url)
     if task.scheduled_at is not None:
         task.scheduled_at = _check_scheduled_at(task.scheduled_at, now)
     if task.args:
@@ -149,16 +149,15 @@ def _check_seconds(loc: str, value: float) -> None:
         raise InvalidValue(loc, f"must be a number of seconds between 0 and {MAX_SECONDS} (ten years)")
 
 
-def _check_webhook_url(url: str) -> None:
+def check_url(loc: str, url: str) -> None:
+    """A URL to which something is sent. Raises `InvalidValue`."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or len(url) > MAX_URL or not url.isprintable() or " " in url:
-        raise InvalidValue(
-            "webhook_url", f"must be an http or https URL with a host, at most {MAX_URL} characters"
-        )
+        raise InvalidValue(loc, f"must be an http or https URL with a host, at most {MAX_URL} characters")
 
 
 def _check_scheduled_at(at: datetime, now: datetime) -> datetime:

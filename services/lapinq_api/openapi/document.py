@@ -24,6 +24,7 @@ TAGS = {
     "workers": "Read, quiet and stop workers.",
     "errors": "Errors of one queue, task and kind, with their history.",
     "webhooks": "HTTP requests that report ended tasks.",
+    "notifications": "Rules for messages on errors, backlogs and dead workers.",
     "keys": "Named API keys. For admins.",
     "audit": "Changes that users and keys made. For admins.",
     "users": "Users, their roles and permissions. For admins.",

@@ -1,4 +1,4 @@
-"""Delivers webhooks: takes due ones, posts them and records the outcome.
+"""Delivers webhooks: takes due ones, posts them and records the outcome. Beside that it sends notifications.
 
 Any number of processes share the work. If one dies between posting and recording, its lease ends and another process
 posts the event again. Delivery is therefore at least once, always with the same id.
@@ -24,6 +24,12 @@ from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
 from lapinq_scheduler.metrics import DeliveryMetrics
+from lapinq_scheduler.notifying.notifications import (
+    CHECK_INTERVAL_SECONDS,
+    SEND_INTERVAL_SECONDS,
+    SEND_SECONDS,
+    Notifications,
+)
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import WHOLE_SECONDS, Poster
 from lapinq_scheduler.webhooks.receivers import Receivers
@@ -53,16 +59,19 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     await pool.open()
     own_metrics = DeliveryMetrics()
     deliveries = _Deliveries(pool, poster, receivers, stop, own_metrics, are_signed=bool(keys))
+    notifications = Notifications(pool, poster, settings)
     try:
         with metrics.showing(own_metrics):
-            await run_every(
-                "deliver webhooks",
-                deliveries.turn,
-                interval=POLL_SECONDS,
-                stop=stop,
-                deadline=TURN_SECONDS,
-                expected=is_away,
-            )
+            async with asyncio.TaskGroup() as group:
+                for name, turn, interval, deadline in (
+                    ("deliver webhooks", deliveries.turn, POLL_SECONDS, TURN_SECONDS),
+                    ("send notifications", notifications.send, SEND_INTERVAL_SECONDS, SEND_SECONDS),
+                    ("check conditions", notifications.check, CHECK_INTERVAL_SECONDS, TURN_SECONDS),
+                ):
+                    loop = run_every(
+                        name, turn, interval=interval, stop=stop, deadline=deadline, expected=is_away
+                    )
+                    group.create_task(loop, name=name)
     finally:
         await deliveries.wind_down()
         await poster.close()
@@ -176,7 +185,7 @@ class _Deliveries:
         answered, began, took = False, time.monotonic(), 0.0
         try:
             try:
-                outcome = await self._poster.post(due)
+                outcome = await self._poster.deliver(due)
             except (
                 Exception
             ):  # as in a loop: the others continue, and this one still counts as a failed delivery

@@ -1,10 +1,10 @@
-"""Sends one delivery of a webhook: a POST, and the outcome that its response means."""
+"""Sends one delivery of a webhook or a notification: a POST, and the outcome that its response means."""
 
 import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import httpcore
@@ -44,14 +44,21 @@ class Poster:
     async def close(self) -> None:
         await self._pool.aclose()
 
-    async def post(self, due: DueWebhook) -> Taken | NotTaken:
-        """Sends `due` once. Every failure is an outcome, too; its text names the host but never the URL."""
+    async def deliver(self, due: DueWebhook) -> Taken | NotTaken:
+        """Sends `due` once."""
+        return await self.post(due.url, body_of(due.event), due.event.event_id, due.timestamp)
+
+    async def post(
+        self, url: str, body: bytes, event_id: str, timestamp: int, *, is_signed: bool = True
+    ) -> Taken | NotTaken:
+        """Sends `body` once. Every failure is an outcome, too; its text names the host but never the URL."""
         try:
-            target = read_target(due.url)
+            target = read_target(url)
         except InvalidValue as error:
             return NotTaken(f"{error.loc} {error.msg}")
+        signed = signed_headers(event_id, timestamp, body, self._keys) if is_signed else {}
         try:
-            return await self._send(target, due)
+            return await self._send(target, body, signed)
         except TimeoutError:
             return NotTaken(f"no answer within {WHOLE_SECONDS:g} s")
         except (TargetRefused, Unresolved) as error:
@@ -61,14 +68,11 @@ class Poster:
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
             return NotTaken(_no_answer(error))
 
-    async def _send(self, target: Target, due: DueWebhook) -> Taken | NotTaken:
-        body = body_of(due.event)
+    async def _send(self, target: Target, body: bytes, signed: Mapping[str, str]) -> Taken | NotTaken:
         request = httpcore.Request(
             "POST",
             httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path),
-            headers=_headers(
-                target, body, signed_headers(due.event.event_id, due.timestamp, body, self._keys)
-            ),
+            headers=_headers(target, body, signed),
             content=body,
             extensions={"timeout": {"connect": CONNECT_SECONDS, "pool": WHOLE_SECONDS}},
         )
@@ -98,7 +102,7 @@ async def _read_leftovers(response: httpcore.Response) -> None:
                     return
 
 
-def _headers(target: Target, body: bytes, signed: dict[str, str]) -> list[tuple[str, str]]:
+def _headers(target: Target, body: bytes, signed: Mapping[str, str]) -> list[tuple[str, str]]:
     headers = [
         ("Host", target.host_header),
         ("Content-Type", "application/json"),

@@ -68,6 +68,9 @@ TEXTS: dict[str, tuple[str, object]] = {
     "webhook_secret": (f"whsec_{'A' * 32}, whsec_{'B' * 32}", (f"whsec_{'A' * 32}", f"whsec_{'B' * 32}")),
     "webhook_allow": ("hooks.internal, 10.1.0.0/16", ("hooks.internal", "10.1.0.0/16")),
     "webhooks_per_host": ("50", 50),
+    "public_url": ("https://tasks.example.org", "https://tasks.example.org"),
+    "smtp_url": ("smtp://q%40example.org:pw@mail", "smtp://q%40example.org:pw@mail"),
+    "mail_from": ("lapinq@example.org", "lapinq@example.org"),
     "metrics_port": ("9100", 9100),
     "metrics_host": ("0.0.0.0", "0.0.0.0"),
     "scheduler": ("true", True),
@@ -475,3 +478,22 @@ def test_the_first_user_keeps_the_rules_of_all_users(given: dict[str, str], vari
     with pytest.raises(SettingsError, match=f"^{variable_named} must ") as refused:
         load_settings(given)
     assert not any(value in str(refused.value) for value in given.values() if len(value) > 6)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"LAPINQ_PUBLIC_URL": "tasks.example.org"}, "LAPINQ_PUBLIC_URL must be an http or https URL"),
+        ({"LAPINQ_SMTP_URL": "https://u:secret@mail"}, "LAPINQ_SMTP_URL must be smtp://host or smtps://host"),
+        ({"LAPINQ_SMTP_URL": "smtp://u:secret@mail:x"}, "LAPINQ_SMTP_URL cannot be read as a URL"),
+        ({"LAPINQ_SMTP_URL": "smtp://u:secret@mail"}, "LAPINQ_SMTP_URL needs LAPINQ_MAIL_FROM"),
+        ({"LAPINQ_MAIL_FROM": "Lisa <lisa@example.org>"}, "LAPINQ_MAIL_FROM must be a mail address"),
+    ],
+)
+def test_a_wrong_setting_for_notifications_is_named_without_the_password(
+    values: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(values)
+    assert str(error.value).startswith(message)
+    assert "secret" not in str(error.value)

@@ -1,0 +1,151 @@
+"""The message of a rule: its text for people, and the bodies that are posted. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, assert_never
+from urllib.parse import quote
+
+import msgspec
+
+from lapinq_core.domain.notifying.news import (
+    MAX_ERROR,
+    Backlog,
+    DeadWorker,
+    ErrorNews,
+    News,
+    RegressedError,
+    Trial,
+)
+
+MAX_SENTENCES = 20
+"""Pieces of news in a text; the rest is only counted."""
+MAX_EVENTS = 100
+"""The same for a webhook's body."""
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """News and when it was stored."""
+
+    created_at: datetime
+    details: News
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule tells at once; `left_out` more notices did not fit into the outbox.
+
+    `public_url` is the dashboard's address, for links; None if it is not known.
+    """
+
+    rule: str
+    notices: Sequence[Notice]
+    left_out: int = 0
+    public_url: str | None = None
+
+    @property
+    def count(self) -> int:
+        """Of all that it is about."""
+        return len(self.notices) + self.left_out
+
+
+def subject_of(message: Message) -> str:
+    """One line, without control characters."""
+    if message.count == 1:
+        text = sentence_of(message.notices[0].details)
+    else:
+        text = f"{message.count} notifications, the first: {sentence_of(message.notices[0].details)}"
+    return f"lapinq: {_printable(text)[:MAX_ERROR]}"
+
+
+def text_of(message: Message) -> str:
+    """A line for each of the first notices, with a link if there is an address, and how many more there are."""
+    lines: list[str] = []
+    for notice in message.notices[:MAX_SENTENCES]:
+        lines.append(f"{_time(notice.created_at)}  {_printable(sentence_of(notice.details))}")
+        if (link := link_of(notice.details, message.public_url)) is not None:
+            lines.append(link)
+    more = message.count - min(len(message.notices), MAX_SENTENCES)
+    if more:
+        lines.append(f"And {more} more.")
+    return "\n".join(lines)
+
+
+def sentence_of(news: News) -> str:
+    """What happened, in English."""
+    match news:
+        case RegressedError():
+            return f"Error is back in {news.queue_name}: {news.task_name} failed with {_error(news)}"
+        case ErrorNews():
+            return f"New error in {news.queue_name}: {news.task_name} failed with {_error(news)}"
+        case Backlog():
+            return (
+                f"Backlog in {news.queue_name}: the oldest task has waited {_span(news.oldest_seconds)}, longer than"
+                f" {_span(news.limit_seconds)}; {news.pending} pending"
+            )
+        case DeadWorker():
+            return f"Worker {news.worker_name} died at {_time(news.dead_at)}"
+        case Trial():
+            return f"Test message, sent by {news.sent_by}"
+        case _:
+            assert_never(news)
+
+
+def link_of(news: News, public_url: str | None) -> str | None:
+    """The page about it; None if the dashboard's address is not known."""
+    if public_url is None:
+        return None
+    match news:
+        case ErrorNews():
+            path = f"errors/{news.group_id}"
+        case Backlog():
+            path = f"queue?name={quote(news.queue_name, safe='')}"
+        case DeadWorker():
+            path = f"workers/{news.worker_id}"
+        case Trial():
+            path = "admin/notifications"
+        case _:
+            assert_never(news)
+    return f"{public_url.rstrip('/')}/{path}"
+
+
+def webhook_body(message: Message) -> bytes:
+    """The JSON that a webhook gets."""
+    events: list[dict[str, Any]] = [
+        {
+            **msgspec.to_builtins(notice.details),
+            "at": notice.created_at,
+            "text": sentence_of(notice.details),
+            "url": link_of(notice.details, message.public_url),
+        }
+        for notice in message.notices[:MAX_EVENTS]
+    ]
+    body = {"rule": message.rule, "events": events, "left_out": message.count - len(events)}
+    return msgspec.json.encode(body)
+
+
+def slack_body(message: Message) -> bytes:
+    """The JSON that Slack, Mattermost and others take, in which `&`, `<` and `>` are escaped."""
+    text = f"*lapinq: {_printable(message.rule)}*\n{text_of(message)}"
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return msgspec.json.encode({"text": escaped})
+
+
+def _error(news: ErrorNews) -> str:
+    first, *_ = news.error.splitlines() or [""]
+    return first if len(first) <= MAX_ERROR else f"{first[: MAX_ERROR - 1]}…"
+
+
+def _span(seconds: float) -> str:
+    whole = round(seconds)
+    for unit, size, smaller, part in (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // part
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,40 @@
+"""The address of a mail server: `smtp://user:password@host:587`, or `smtps://` for TLS from the start. Pure."""
+
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from lapinq_core.domain.errors import InvalidValue
+
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail server. `is_tls`: the connection begins with TLS; else it changes to TLS if the server offers that.
+
+    With `user` it must offer it: a password never goes over the network in plain text.
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    user: str | None = None
+    password: str = ""
+
+
+def read_smtp_url(url: str) -> SmtpServer:
+    """The server at `url`. Raises `InvalidValue`, which does not repeat it: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidValue("", "cannot be read as a URL") from None
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query or port == 0:
+        raise InvalidValue("", "must be smtp://host or smtps://host, with user, password and port if needed")
+    return SmtpServer(
+        host=parts.hostname,
+        port=port or _PORTS[parts.scheme],
+        is_tls=parts.scheme == "smtps",
+        user=None if parts.username is None else unquote(parts.username),
+        password=unquote(parts.password or ""),
+    )

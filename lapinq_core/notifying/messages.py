@@ -1,0 +1,119 @@
+"""The messages of rules: all pending notices of a rule go in one.
+
+A process takes a rule under a lease, and records what became of the message under that lease, as with webhooks: if it
+takes too long, another one sends it again, and its own late record changes nothing.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.notifying.message import Notice
+from lapinq_core.domain.notifying.rule import Channel
+from lapinq_core.domain.webhooks.webhook import GIVE_UP_SECONDS, NotTaken
+
+_PACKAGE = "lapinq_core.notifying"
+
+MAX_NOTICES = 1000
+"""In one message, which tells some of them and counts the rest."""
+PAUSE_SECONDS = 60.0
+"""Between two messages of a rule."""
+PRUNE_LIMIT = 500
+
+
+class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to send now. `lease` is when another process may take it, `tries` how often it was tried before.
+
+    `last` is the number of its last notice, `timestamp` the database's time in seconds since 1970.
+    """
+
+    rule_id: int
+    rule: str
+    channel: Channel
+    url: str | None
+    addresses: list[str] | None
+    lease: datetime
+    left_out: int
+    timestamp: int
+    tries: int
+    last: int
+    notices: list[Notice]
+
+
+class NoticeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice in a list, with what became of it."""
+
+    id: int
+    rule: str
+    event: str
+    details: dict[str, Any]
+    state: str
+    tries: int
+    created_at: datetime
+    tried_at: datetime | None
+    answer: int | None
+    failure: str | None
+
+
+async def take(conn: psycopg.AsyncConnection, *, lease: float) -> DueMessage | None:
+    """Takes the message whose turn it is under a lease of `lease` seconds; None if nothing is to be sent."""
+    params = {"lease": lease, "limit": MAX_NOTICES}
+    row = await (await conn.execute(sql(_PACKAGE, "take_message"), params, prepare=True)).fetchone()
+    if row is None:
+        return None
+    *plain, notices = row
+    values = dict(zip(DueMessage.__struct_fields__, plain, strict=False))
+    values["channel"] = Channel(values["channel"])
+    return DueMessage(**values, notices=_notices.decode(notices))
+
+
+async def sent(
+    conn: psycopg.AsyncConnection, due: DueMessage, answer: int | None, *, pause: float = PAUSE_SECONDS
+) -> bool:
+    """Records that it was accepted, with an HTTP status if there is one; False if the lease was lost."""
+    params = {
+        "id": due.rule_id,
+        "lease": due.lease,
+        "last": due.last,
+        "left_out": due.left_out,
+        "pause": pause,
+        "answer": answer,
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "message_sent"), params)).fetchone()
+    return row is not None and row[0] > 0
+
+
+async def failed(
+    conn: psycopg.AsyncConnection, due: DueMessage, outcome: NotTaken, wait: float
+) -> tuple[int, int]:
+    """Records that it was not accepted. Returns how many notices wait for the next try, and how many are given up."""
+    params = {
+        "id": due.rule_id,
+        "lease": due.lease,
+        "last": due.last,
+        "wait": wait,
+        "give_up": GIVE_UP_SECONDS,
+        "is_final": outcome.is_final,
+        "answer": outcome.answer,
+        "failure": outcome.failure,
+    }
+    row = await (await conn.execute(sql(_PACKAGE, "message_failed"), params)).fetchone()
+    return row or (0, 0)
+
+
+async def latest(conn: psycopg.AsyncConnection, limit: int) -> list[NoticeLine]:
+    """The latest notices of all rules, newest first."""
+    rows = await (await conn.execute(sql(_PACKAGE, "latest_notices"), {"limit": limit})).fetchall()
+    return [NoticeLine(**dict(zip(NoticeLine.__struct_fields__, row, strict=True))) for row in rows]
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
+    """Deletes notices that ended long ago; returns how many."""
+    row = await (await conn.execute(sql(_PACKAGE, "prune_notices"), {"limit": limit})).fetchone()
+    return row[0] if row else 0
+
+
+_notices = msgspec.json.Decoder(list[Notice])

@@ -1,0 +1,101 @@
+"""Sends mail over SMTP, in a thread: a mail server can be slow, and must delay neither the event loop nor its end."""
+
+import asyncio
+import contextlib
+import smtplib
+import ssl
+import threading
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from lapinq_core.domain.notifying.smtp_url import SmtpServer
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken
+
+STEP_SECONDS = 10.0
+"""For each answer of the server."""
+WHOLE_SECONDS = 40.0
+_ACCEPTED = 250
+
+
+class Mailer:
+    """Sends from one address through one server."""
+
+    def __init__(self, server: SmtpServer, sender: str) -> None:
+        self._server = server
+        self._sender = sender
+
+    async def send(self, addresses: Sequence[str], subject: str, text: str) -> Taken | NotTaken:
+        """Sends one mail to all addresses. Every failure is an outcome; its text names the server but no password."""
+        mail = EmailMessage()
+        mail["From"] = self._sender
+        mail["To"] = ", ".join(addresses)
+        mail["Subject"] = subject
+        mail["Date"] = formatdate(localtime=False)
+        mail["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(f"{text}\n")
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Taken | NotTaken] = loop.create_future()
+
+        def done(found: Taken | NotTaken) -> None:
+            if not outcome.done():
+                outcome.set_result(found)
+
+        def run() -> None:
+            found = self._outcome(mail)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(done, found)
+
+        threading.Thread(target=run, name="mail", daemon=True).start()
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                return await outcome
+        except TimeoutError:
+            return NotTaken(f"{self._server.host} took more than {WHOLE_SECONDS:g} s")
+
+    def _outcome(self, mail: EmailMessage) -> Taken | NotTaken:
+        host = self._server.host
+        try:
+            return self._send(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = sorted({code for code, _ in error.recipients.values()})
+            return NotTaken(f"{host} refuses the recipients: it answered {', '.join(map(str, codes))}")
+        except smtplib.SMTPResponseException as error:
+            return NotTaken(f"{host} answered {error.smtp_code}", error.smtp_code)
+        except ssl.SSLCertVerificationError as error:
+            return NotTaken(f"the certificate of {host} is not trusted: {error.verify_message}")
+        except ssl.SSLError:
+            return NotTaken(f"no TLS connection to {host}")
+        except TimeoutError:
+            return NotTaken(f"no answer from {host} within {STEP_SECONDS:g} s")
+        except (smtplib.SMTPException, OSError) as error:
+            return NotTaken(f"no mail connection to {host}: {type(error).__name__}")
+
+    def _send(self, mail: EmailMessage) -> Taken | NotTaken:
+        server = self._server
+        verified = ssl.create_default_context()
+        if server.is_tls:
+            smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=STEP_SECONDS, context=verified)
+        else:
+            smtp = smtplib.SMTP(server.host, server.port, timeout=STEP_SECONDS)
+        with smtp:
+            smtp.ehlo_or_helo_if_needed()
+            if not server.is_tls and smtp.has_extn("starttls"):
+                smtp.starttls(context=verified if server.user is not None else _unverified())
+            elif not server.is_tls and server.user is not None:
+                return NotTaken(f"{server.host} offers no TLS, and a password is not sent without it")
+            if server.user is not None:
+                smtp.login(server.user, server.password)
+            refused = smtp.send_message(mail)
+        if refused:
+            return NotTaken(f"{server.host} refuses {len(refused)} of the recipients; the others got it")
+        return Taken(_ACCEPTED)
+
+
+def _unverified() -> ssl.SSLContext:
+    """For a server to which no secret goes: as mail servers do among themselves, better encrypted than not."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

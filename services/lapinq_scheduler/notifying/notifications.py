@@ -1,0 +1,98 @@
+"""Sends the messages of rules and checks the conditions that lead to some.
+
+Any number of processes share the work, as with webhooks: a message is sent at least once, under a lease. One process at
+a time checks the conditions.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+
+from lapinq_core.db.pool import Pool
+from lapinq_core.domain.notifying.message import Message, slack_body, subject_of, text_of, webhook_body
+from lapinq_core.domain.notifying.rule import Channel
+from lapinq_core.domain.notifying.smtp_url import read_smtp_url
+from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, next_wait
+from lapinq_core.notifying import conditions, messages
+from lapinq_core.notifying.messages import DueMessage
+from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.notifying.mailer import WHOLE_SECONDS, Mailer
+from lapinq_scheduler.webhooks.poster import Poster
+
+SEND_INTERVAL_SECONDS = 2.0
+CHECK_INTERVAL_SECONDS = 30.0
+LEASE_SECONDS = WHOLE_SECONDS + 20.0
+SEND_SECONDS = LEASE_SECONDS
+MAX_AT_ONCE = 4
+"""Messages that one process sends at the same time: a slow receiver holds up few others."""
+
+log = logging.getLogger(__name__)
+
+
+class Notifications:
+    """One process's part. `poster` connects to the same addresses as for webhooks, under the same restrictions."""
+
+    def __init__(self, pool: Pool, poster: Poster, settings: Settings) -> None:
+        self._pool = pool
+        self._poster = poster
+        self._public_url = settings.public_url
+        self.mailer: Mailer | None = None
+        if settings.smtp_url is not None:
+            server = read_smtp_url(settings.smtp_url)
+            sender = settings.mail_from or server.user
+            assert sender is not None, "the settings are checked"
+            self.mailer = Mailer(server, sender)
+
+    async def send(self) -> float | None:
+        """Sends the messages that are due; 0 if there may be more."""
+        taken: list[DueMessage] = []
+        async with self._pool.connection() as conn:
+            while len(taken) < MAX_AT_ONCE and (due := await messages.take(conn, lease=LEASE_SECONDS)):
+                taken.append(due)
+        await asyncio.gather(*(self._deliver(due) for due in taken))
+        return 0.0 if taken else None
+
+    async def check(self) -> None:
+        """Checks the conditions, unless another process does."""
+        async with self._pool.connection() as conn:
+            await conditions.check(conn)
+
+    async def _deliver(self, due: DueMessage) -> None:
+        outcome = await self._outcome(due)
+        async with self._pool.connection() as conn:
+            match outcome:
+                case Taken(answer=answer):
+                    await messages.sent(conn, due, answer)
+                    log.info("rule %r: %d notifications sent", due.rule, len(due.notices) + due.left_out)
+                case NotTaken(failure=failure, wait=asked):
+                    wait = next_wait(due.tries + 1, random.random(), asked)  # noqa: S311  # spreads the tries
+                    waiting, given_up = await messages.failed(conn, due, outcome, wait)
+                    if given_up:
+                        log.warning("rule %r: gave up %d notifications: %s", due.rule, given_up, failure)
+                    if waiting:
+                        log.warning(
+                            "rule %r: a message was not accepted: %s; next try in %.0f s",
+                            due.rule,
+                            failure,
+                            wait,
+                        )
+
+    async def _outcome(self, due: DueMessage) -> Taken | NotTaken:
+        message = Message(
+            rule=due.rule, notices=due.notices, left_out=due.left_out, public_url=self._public_url
+        )
+        if due.channel is Channel.MAIL:
+            if self.mailer is None:
+                return NotTaken("no mail server is set: LAPINQ_SMTP_URL")
+            return await self.mailer.send(due.addresses or (), subject_of(message), text_of(message))
+        assert due.url is not None, "the database checks it"
+        body = slack_body(message) if due.channel is Channel.SLACK else webhook_body(message)
+        # All tries of one message have the same id.
+        event_id = str(uuid.uuid5(_NAMESPACE, f"{due.rule_id} {due.last}"))
+        return await self._poster.post(
+            due.url, body, event_id, due.timestamp, is_signed=due.channel is Channel.WEBHOOK
+        )
+
+
+_NAMESPACE = uuid.UUID("5f3f2b0e-6a55-5c0f-9d0c-5c1e6a1f4d21")

@@ -1,0 +1,80 @@
+"""Rules for notifications over HTTP."""
+
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+PATH = "/api/v1/notify/rules"
+SECRET_URL = "https://hooks.slack.com/services/T0/B0/secret"
+SLACK: dict[str, Any] = {"name": "On call", "kind": "slack", "url": SECRET_URL, "events": ["backlog"]}
+
+
+def make(client: httpx.Client, **values: Any) -> dict[str, Any]:
+    response = client.post(PATH, json={**SLACK, **values})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def test_a_rule_is_made_listed_changed_and_deleted_without_showing_its_secret(
+    signed_in: httpx.Client, db: psycopg.Connection
+) -> None:
+    made = make(signed_in, events=["worker.dead", "error.new", "error.new"], queues=["mail", "mail"])
+    assert (made["url"], made["events"], made["queues"]) == (
+        "https://hooks.slack.com/…",
+        ["error.new", "worker.dead"],
+        ["mail"],
+    )
+    assert (made["backlog_seconds"], made["is_enabled"], made["created_by"]) == (300, True, "lapinq")
+    path = f"{PATH}/{made['id']}"
+    assert signed_in.get(PATH).json() == [made]
+    changed = signed_in.patch(path, json={"is_enabled": False, "queues": None}).json()
+    assert changed == {**made, "is_enabled": False, "queues": None, "updated_at": changed["updated_at"]}
+    stored = db.execute("SELECT url FROM lapinq_notify_rules").fetchall()
+    assert stored == [(SECRET_URL,)], "what the answer hides is kept"
+    moved = signed_in.patch(path, json={"kind": "mail", "url": None, "addresses": ["lisa@example.org"]})
+    assert (moved.json()["url"], moved.json()["addresses"]) == (None, ["lisa@example.org"])
+    assert signed_in.post(f"{path}/test").json() == {"id": made["id"], "sent": True}
+    assert signed_in.get(path).json()["pending"] == 1
+    assert signed_in.delete(path).json() == {"id": made["id"], "deleted": True}
+    for response in (signed_in.get(path), signed_in.delete(path), signed_in.post(f"{path}/test")):
+        assert response.status_code == 404
+    audit = db.execute("SELECT action, details::text FROM lapinq_audit ORDER BY id").fetchall()
+    actions = [action for action, _ in audit if action.startswith("notify.")]
+    assert actions == ["notify.create", "notify.change", "notify.change", "notify.test", "notify.delete"]
+    assert "secret" not in str(audit)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"kind": "pager"}, "kind"),
+        ({"url": None}, "url"),
+        ({"url": "ftp://example.org"}, "url"),
+        ({"addresses": ["lisa@example.org"]}, "addresses"),
+        ({"kind": "mail"}, "url"),
+        ({"kind": "mail", "url": None}, "addresses"),
+        ({"kind": "mail", "url": None, "addresses": ["a@b", "Lisa <lisa@example.org>"]}, "addresses[1]"),
+        ({"kind": "mail", "url": None, "addresses": ["a@b\r\nBcc: c@d"]}, "addresses[0]"),
+        ({"events": []}, "events"),
+        ({"events": ["backlog", "error"]}, "events[1]"),
+        ({"queues": []}, "queues"),
+        ({"queues": ["mail", ""]}, "queues[1]"),
+        ({"backlog_seconds": 9}, "backlog_seconds"),
+        ({"color": "red"}, "color"),
+    ],
+)
+def test_a_wrong_value_is_named(signed_in: httpx.Client, values: dict[str, Any], field: str) -> None:
+    response = signed_in.post(PATH, json={**SLACK, **values})
+    assert response.status_code == 400
+    assert field in [detail["loc"] for detail in response.json()["details"]] or field in response.text
+
+
+def test_a_name_is_taken_once(signed_in: httpx.Client) -> None:
+    first, second = make(signed_in, name="one"), make(signed_in, name="two")
+    assert signed_in.post(PATH, json={**SLACK, "name": "one"}).status_code == 409
+    assert signed_in.patch(f"{PATH}/{second['id']}", json={"name": "one"}).status_code == 409
+    for rule in (first, second):
+        signed_in.delete(f"{PATH}/{rule['id']}")

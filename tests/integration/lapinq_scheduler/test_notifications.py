@@ -1,0 +1,166 @@
+"""Sending notifications: the real way by webhook, to Slack and by mail, with what is not accepted tried again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from email import message_from_string, policy
+from typing import Any
+
+import pytest
+
+from lapinq_core.db.pool import make_pool
+from lapinq_core.domain.notifying.news import NewError
+from lapinq_core.domain.notifying.smtp_url import read_smtp_url
+from lapinq_core.domain.webhooks.signature import read_secret
+from lapinq_core.domain.webhooks.target import read_allowed
+from lapinq_core.domain.webhooks.webhook import NotTaken
+from lapinq_core.notifying import outbox, rules
+from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.notifying.mailer import Mailer
+from lapinq_scheduler.notifying.notifications import Notifications
+from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
+from lapinq_scheduler.webhooks.poster import Poster
+from tests.support.http.mail_server import mail_server
+from tests.support.http.receiver import SECRET, receiving
+from tests.support.rows.factories import SOMEBODY, Conn
+from tests.support.rows.notifying import add_rule
+
+Test = Callable[[Conn, Notifications], Awaitable[None]]
+
+
+def error(group: int = 1) -> NewError:
+    return NewError(
+        queue_name="mail", task_name="send", group_id=group, kind="KeyError: *", error="KeyError: '<a>'"
+    )
+
+
+def run(database: str, test: Test, allow: str = "127.0.0.1", **values: Any) -> None:
+    async def main() -> None:
+        settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/", **values)
+        pool = make_pool(database, "test", 2, timeout=10)
+        network = GuardedNetwork(read_allowed([allow]))
+        poster = Poster(network, [read_secret(SECRET)], max_at_once=4)
+        await pool.open()
+        conn = await Conn.open(database)
+        try:
+            await test(conn, Notifications(pool, poster, settings))
+        finally:
+            await conn.close()
+            await poster.close()
+            await pool.close()
+
+    asyncio.run(main())
+
+
+async def states(conn: Conn) -> list[tuple[str, str | None]]:
+    cursor = await conn.execute("SELECT state, failure FROM lapinq_notices ORDER BY id")
+    return await cursor.fetchall()
+
+
+def test_a_webhook_gets_signed_json_and_slack_gets_text(database: str) -> None:
+    with receiving() as receiver:
+
+        async def test(conn: Conn, notifications: Notifications) -> None:
+            await add_rule(conn, name="a", url=receiver.url)
+            await add_rule(conn, name="b", kind="slack", url=receiver.url, queues=["mail"])
+            await outbox.store_news(conn, [error(7), error(8)])
+            assert await notifications.send() == 0.0
+            assert await states(conn) == [("sent", None)] * 4
+            assert await notifications.send() is None
+
+        run(database, test)
+    hook, slack = sorted(receiver.received, key=lambda received: "rule" not in received.told)
+    assert hook.is_signed_with(SECRET)
+    assert "webhook-id" not in slack.headers
+    told = hook.told
+    first, second = told.pop("events")
+    assert told == {"rule": "a", "left_out": 0}
+    assert (first["event"], first["url"]) == ("error.new", "https://q.example.org/lapinq/errors/7")
+    assert (first["error"], second["group_id"]) == ("KeyError: '<a>'", 8)
+    assert "New error in mail: send failed with KeyError: '&lt;a&gt;'" in slack.told["text"]
+
+
+def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> None:
+    with receiving() as receiver:
+        receiver.answer = lambda _: (500, {})
+
+        async def test(conn: Conn, notifications: Notifications) -> None:
+            rule_id = await add_rule(conn, url=receiver.url)
+            await outbox.store_news(conn, [error()])
+            await notifications.send()
+            assert await states(conn) == [("pending", "it answered 500")]
+            assert await notifications.send() is None
+            receiver.answer = lambda _: (204, {})
+            await rules.send_trial(conn, rule_id, by=SOMEBODY)
+            await notifications.send()
+            assert await states(conn) == [("sent", None)] * 2
+
+        run(database, test)
+    assert [len(received.told["events"]) for received in receiver.received] == [1, 2]
+
+
+def test_no_message_goes_to_a_private_address_that_is_not_allowed(database: str) -> None:
+    with receiving() as receiver:
+
+        async def test(conn: Conn, notifications: Notifications) -> None:
+            await add_rule(conn, url=receiver.url)
+            await outbox.store_news(conn, [error()])
+            await notifications.send()
+            [(state, failure)] = await states(conn)
+            assert state == "pending"
+            assert "the address of 127.0.0.1 is private" in (failure or "")
+
+        run(database, test, allow="example.org")
+    assert receiver.received == []
+
+
+def test_a_mail_has_a_line_and_a_link_for_each_piece_of_news(database: str) -> None:
+    async def test(conn: Conn, notifications: Notifications) -> None:
+        async with mail_server() as server:
+            notifications.mailer = Mailer(
+                read_smtp_url(f"smtp://127.0.0.1:{server.port}"), "lapinq@example.org"
+            )
+            await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org", "otto@example.org"])
+            await outbox.store_news(conn, [error(number) for number in range(30)])
+            await notifications.send()
+            assert {state for state, _ in await states(conn)} == {"sent"}
+        [(recipients, data)] = server.mails
+        mail = message_from_string(data.removesuffix("\r\n.\r\n"), policy=policy.default)
+        assert recipients == ["lisa@example.org", "otto@example.org"]
+        assert mail["Subject"].startswith("lapinq: 30 notifications, the first: New error in mail")
+        text = mail.get_content()
+        assert text.count("https://q.example.org/lapinq/errors/") == 20
+        assert "And 10 more." in text
+
+    run(database, test)
+
+
+def test_without_a_mail_server_the_reason_is_told(database: str) -> None:
+    async def test(conn: Conn, notifications: Notifications) -> None:
+        await add_rule(conn, kind="mail", url=None, addresses=["lisa@example.org"])
+        await outbox.store_news(conn, [error()])
+        await notifications.send()
+        assert await states(conn) == [("pending", "no mail server is set: LAPINQ_SMTP_URL")]
+
+    run(database, test)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("smtp://{host}", "127.0.0.1 refuses the recipients: it answered 550"),
+        ("smtp://lisa:secret@{host}", "127.0.0.1 offers no TLS, and a password is not sent without it"),
+        ("smtps://{host}", "no TLS connection to 127.0.0.1"),
+        ("smtp://127.0.0.1:1", "no mail connection to 127.0.0.1: ConnectionRefusedError"),
+    ],
+)
+def test_a_mail_that_is_not_taken_has_a_reason_without_the_password(url: str, reason: str) -> None:
+    async def test() -> None:
+        async with mail_server() as server:
+            server.refused.add("nobody@example.org")
+            mailer = Mailer(read_smtp_url(url.format(host=f"127.0.0.1:{server.port}")), "lapinq@example.org")
+            outcome = await mailer.send(["nobody@example.org"], "subject", "text")
+            assert isinstance(outcome, NotTaken)
+            assert outcome.failure == reason
+            assert server.mails == []
+
+    asyncio.run(test())

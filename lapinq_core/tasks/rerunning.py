@@ -1,4 +1,4 @@
-"""Enqueues a task again, as a new one, with an audit entry in the same transaction."""
+"""Enqueues a task again, as a new one, with a link to the earlier one and an audit entry in the same transaction."""
 
 from collections.abc import Sequence
 
@@ -34,5 +34,6 @@ async def store_rerun(
     async with conn.transaction():
         answers, taken = await enqueue_once(conn, requests)
         if answers == [None]:
+            await conn.execute(sql(_PACKAGE, "link_rerun"), {"id": task_id, "earlier_id": earlier_id})
             await audit.record(conn, by.did("task.rerun", earlier_id, details))
     return answers, taken

@@ -3,15 +3,18 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.http
 
 LATER = "2031-01-01T00:00:00Z"
 TASKS = "tests.support.sample.tasks"
+TYPED = "tests.support.sample.typed"
 NESTED = {
     "order": {"lines": [{"sku": f"sku-{number}"} for number in range(300)]},
     "note": "x" * 500 + "needle",
@@ -152,6 +155,56 @@ def test_numbers_stay_as_they_were_written(page: Page, enqueue: Enqueue, number:
             },
         ],
     ]
+
+
+def test_a_task_is_run_again_with_other_arguments(
+    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess
+) -> None:
+    earlier = enqueue(task_name="report", module_path=TYPED, args=["Q3", 2], kwargs={"size": "large"})
+    page.goto(f"/tasks/{earlier}")
+    edit = page.get_by_role("link", name="Edit and run")
+    expect(page.locator("h1")).to_contain_text("completed")
+    eventually(lambda: admin.get("/api/v1/registered").json())
+    edit.click()
+    axe(page)
+    page.get_by_label("copies").fill("")
+    page.get_by_label("is_draft").select_option("true")
+    page.get_by_label("filters").fill('{"region": 12345678901234567890')
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_label("filters")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("filters").fill('{"region": 12345678901234567890}')
+    page.get_by_label("JSON", exact=True).check()
+    written = page.get_by_label("Keyword arguments").input_value()
+    assert written == '{"size": "large", "is_draft": true, "filters": {"region": 12345678901234567890}}'
+    page.get_by_label("Fields").check()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("report is enqueued.")).to_be_visible()
+    result = page.get_by_role("region", name=re.compile("^Result"))
+    expect(result).to_contain_text("Q3 1 large None True {'region': 12345678901234567890}")
+    page.get_by_role("link", name=earlier).click()
+    expect(page).to_have_url(re.compile(rf"/tasks/{earlier}$"))
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("link", name="Follow").click()
+    expect(page.get_by_role("link", name=earlier)).to_be_visible()
+
+
+def test_a_new_task_is_run_from_a_form_made_of_its_signature(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
+) -> None:
+    enqueue(task_name="take", module_path=TYPED)
+    eventually(lambda: admin.get("/api/v1/registered").json())
+    page.goto("/tasks")
+    page.get_by_role("link", name="New task").click()
+    page.get_by_role("link", name="take", exact=True).click()
+    page.get_by_label("*rest").fill("[1, 2]")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#wrong-argument-1")).to_have_text(re.compile("^Fill this in"))
+    page.get_by_label("value").fill('"x"')
+    page.get_by_label("**others").fill('{"a": "b"}')
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("h1")).to_contain_text("completed")
+    arguments = page.get_by_role("region", name=re.compile("^Arguments [0-9]"))
+    expect(arguments.locator("details.raw")).to_contain_text('["x",1,2]')
 
 
 def test_the_command_is_copied(page: Page, enqueue: Enqueue) -> None:

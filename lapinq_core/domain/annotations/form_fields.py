@@ -101,6 +101,7 @@ def _text_of(annotation: Any) -> str | None:
     if annotation is inspect.Parameter.empty:
         return None
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = text.replace("typing.", "")
     return text if len(text) <= MAX_TYPE else f"{text[:MAX_TYPE]}…"
 
 

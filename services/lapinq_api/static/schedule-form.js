@@ -4,7 +4,7 @@
 import { call, done } from "./actions.js";
 import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
 import { text } from "./page.js";
-import { before, encoded, fieldsOf, give, giveBelow, isAside, isTouched, problemOf, typed } from "./schedule-fields.js";
+import { before, encoded, fieldsOf, give, giveBelow, isAside, isTouched, problemOf, typed } from "./form-fields.js";
 import { isPreviewed, preview } from "./schedule-preview.js";
 import { clearWarnings, say, warn } from "./toasts.js";
 

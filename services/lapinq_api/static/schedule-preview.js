@@ -4,7 +4,7 @@
 import { call } from "./actions.js";
 import { clearWrong, fieldOf, sentence, tellWrong } from "./field-errors.js";
 import { text } from "./page.js";
-import { isAside, typed } from "./schedule-fields.js";
+import { isAside, typed } from "./form-fields.js";
 
 const PAUSE_MS = 250;
 const COUNT = 5;

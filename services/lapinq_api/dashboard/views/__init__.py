@@ -11,6 +11,7 @@ from lapinq_api.dashboard.views import (
     schedule_form,
     schedules,
     task,
+    task_form,
     tasks,
     webhooks,
     workers,
@@ -19,7 +20,9 @@ from lapinq_api.dashboard.views import (
 VIEWS: tuple[View, ...] = (
     overview.VIEW,
     tasks.VIEW,
+    task_form.NEW,
     task.VIEW,
+    task_form.AGAIN,
     failed.VIEW,
     queues.VIEW,
     schedules.VIEW,

@@ -14,6 +14,7 @@ from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
 from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.reruns import Reruns, reruns_of
 from lapinq_core.lookup.snapshot import snapshot
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
 from lapinq_core.lookup.why_not_running import Reason, find_reason
@@ -29,7 +30,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     found = await state.database.scan(_read, task_id)
     if found is None:
         raise unknown_task()
-    task, attempts, is_cut, told, reason, schedule_name = found
+    task, attempts, is_cut, told, reason, schedule_name, reruns = found
     if any(one.outcome == "running" for one in attempts):
         state.watched.wake([task_id])
     steps = steps_of(task, attempts, is_cut=is_cut)
@@ -42,6 +43,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "tracebacks": {one: stacks_of(one.traceback) for one in attempts if one.traceback},
         "webhooks": told,
         "schedule_name": schedule_name,
+        "reruns": reruns,
         "reason": reason,
         "reason_kind": reason.__struct_config__.tag if reason is not None else None,
         "queue_option": shlex.quote(task.queue_name),
@@ -51,7 +53,10 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 
 async def _read(
     conn: psycopg.AsyncConnection, task_id: str
-) -> tuple[TaskDetail, list[AttemptDetail], bool, list[WebhookObject], Reason | None, str | None] | None:
+) -> (
+    tuple[TaskDetail, list[AttemptDetail], bool, list[WebhookObject], Reason | None, str | None, Reruns]
+    | None
+):
     """Everything on the page, as of one moment."""
     async with snapshot(conn):
         task = await task_detail.get(conn, task_id)
@@ -64,9 +69,10 @@ async def _read(
         told: list[str] = []
         if task.webhook_url is not None:
             told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
+        reruns = await reruns_of(conn, task_id)
         reason = await find_reason(conn, task_id)
     decoded = [msgspec.json.decode(text, type=WebhookObject) for text in told]
-    return task, attempts, is_cut, decoded, reason, named
+    return task, attempts, is_cut, decoded, reason, named, reruns
 
 
 def _schedule_of(task: TaskDetail) -> str | None:

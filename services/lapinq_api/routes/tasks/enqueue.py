@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import require
+from lapinq_api.auth.sessions import SESSION_KEY
+from lapinq_api.credentials.caller import author_of, require
 from lapinq_api.operations.body import read_json
 from lapinq_api.operations.endpoint import Answer, Needs, Operation
 from lapinq_api.operations.idempotency import (
@@ -30,6 +32,8 @@ from lapinq_core.domain.requests.enqueue import EnqueueRequest, read_batch, read
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
+from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.user_enqueue import store_for_user
 
 
 class Enqueued(msgspec.Struct):
@@ -61,6 +65,10 @@ async def enqueue(state: State, request: Request) -> Response:
         # Not `off_loop_if_large`: on this path every coroutine counts.
         task = read_task(*wanted) if is_small(body) else await asyncio.to_thread(read_task, *wanted)
         require(request, Permission.ENQUEUE, task.queue_name)
+        if given is None and SESSION_KEY in request.scope:
+            verb = partial(store_for_user, by=author_of(request))
+            await state.enqueue_batcher.put_all([task], len(body), None, verb)
+            return _enqueued(state, task)
         if given is None or (task_id is not None and not needs_key(task, now)):
             key = None
         else:
@@ -71,8 +79,7 @@ async def enqueue(state: State, request: Request) -> Response:
         return Json(
             EnqueuedTransient() if task_id is None else Enqueued(task_id), HTTPStatus.CREATED, REPLAYED
         )
-    state.counters.enqueued((task,), "single")
-    return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
+    return _enqueued(state, task)
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
@@ -95,6 +102,11 @@ async def enqueue_batch(state: State, request: Request) -> Response:
     state.counters.enqueued(tasks, "batch")
     ids = [None if task.is_transient else task.id for task in tasks]
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
+
+
+def _enqueued(state: State, task: NewTask) -> Response:
+    state.counters.enqueued((task,), "single")
+    return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
 def request_id(request: Request) -> str | None:

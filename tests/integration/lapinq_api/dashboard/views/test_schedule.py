@@ -83,7 +83,7 @@ def test_it_says_what_it_is_and_does_in_plain_words(signed_in: httpx.Client) -> 
     assert "At 02:30" in page
     assert "run all missed runs, the latest 7 at most" in page
     assert "one run waits for the previous one to end" in page
-    assert "each task starts up to 1 min late" in page
+    assert "each task starts up to 1 min 30 s late" in page
     assert 'href="../tasks?queue=mail"' in page
     assert SECRET in page
     assert "Cada 10 minutos" in page_of(signed_in, "often", **{"Accept-Language": "es"})
@@ -189,7 +189,7 @@ def test_the_form_is_for_those_who_may(signed_in: httpx.Client, serve: Serve) ->
     person = add_user(signed_in, video=["enqueue"], mail=["pause"])
     with browser(signed_in, person["username"], PASSWORD) as client:
         assert "<form" in page_of(client, "often", "/edit")
-        assert 'class="schedule-form"' in client.get("/schedules/new").text
+        assert '<form class="form-page schedule-form"' in client.get("/schedules/new").text
         denied = page_of(client, "nightly", "/edit")
         assert "You may not change schedules of queue mail" in denied
         assert SECRET not in denied

@@ -1,5 +1,6 @@
 """Enqueueing a task again over HTTP: what the new task has of the earlier one, and what the body changes."""
 
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,8 +12,10 @@ from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.requests.enqueue import EnqueueRequest
 from lapinq_core.domain.requests.rerun import RerunRequest
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.lookup.reruns import reruns_of
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.invariants import check_invariants
+from tests.support.database.running import on_connections
 from tests.support.programs.command_line import noted
 
 pytestmark = pytest.mark.http
@@ -61,7 +64,15 @@ def test_the_new_task_has_what_the_earlier_one_had_and_starts_now(
     assert new["id"] != earlier
     details = {"queue": "again", "task_name": "send", "task_id": new["id"]}
     assert noted(api_database) == [("anonymous", "anonymous", "task.rerun", earlier, details)]
+    assert linked(api_database, new["id"]) == (earlier, [])
+    assert linked(api_database, earlier) == (None, [new["id"]])
     check_invariants(api_database, [earlier, new["id"]])
+
+
+def linked(database: str, task_id: str) -> tuple[str | None, list[str]]:
+    """The ids of the task that this one repeats, and of those that repeat it."""
+    found = on_connections(database, partial(reruns_of, task_id=task_id))
+    return found.earlier, [one.id for one in found.later]
 
 
 def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, earlier: str) -> None:

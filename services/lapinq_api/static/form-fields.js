@@ -1,13 +1,15 @@
-// The fields of the schedule form: typed values, previous values, and both as the API expects them. A field's data-kind is
-// the type of its value.
+// The fields of a form: typed values, previous values, and both as the API expects them. A field's data-kind is the type of
+// its value; what a field of kind `raw` holds is JSON already.
 
 import { text } from "./page.js";
+
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 export function fieldsOf(form) {
   return [...form.elements].filter((field) => field.dataset.kind);
 }
 
-// Chooses between cron and interval; the other field is hidden.
+// Whether the field is of the alternative that is not chosen, and so hidden.
 export function isAside(field) {
   return field.closest("[hidden]") !== null;
 }
@@ -51,8 +53,8 @@ export function encoded(field) {
   const value = typed(field);
   if (field.dataset.kind === "flag") return value;
   if (value === "") return "null";
-  if (field.dataset.kind === "json") return value;
-  if (field.dataset.kind === "number") return String(Number(value));
+  if (field.dataset.kind === "json" || field.dataset.kind === "raw") return value;
+  if (field.dataset.kind === "number") return JSON_NUMBER.test(value) ? value : String(Number(value));
   return JSON.stringify(field.dataset.kind === "time" ? `${value}Z` : value);
 }
 
@@ -69,6 +71,7 @@ function problemOfJson(value, shape) {
   } catch (error) {
     return text("no_json", { reason: error.message });
   }
+  if (!shape) return null;
   if (shape === "list") return Array.isArray(found) ? null : text("no_list");
   return found !== null && typeof found === "object" && !Array.isArray(found) ? null : text("no_object");
 }

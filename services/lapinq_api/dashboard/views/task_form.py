@@ -1,0 +1,169 @@
+"""The forms for a new task, and for another run of an earlier one. The API validates them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lapinq_api.credentials.payloads import PayloadView
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.argument_fields import ArgumentField, call_of, fields_for
+from lapinq_api.operations.task_path import read_id, unknown_task
+from lapinq_api.state import State
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.annotations.task_parameter import Given, Shape
+from lapinq_core.domain.interval import MAX_SECONDS
+from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.retry import MAX_RETRIES
+from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL, NewTask
+from lapinq_core.fleet import operators
+from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.task_detail import TaskDetail, Value
+from lapinq_core.tasks import inspect
+
+MAX_SHOWN = 200
+"""Known tasks on the page that offers them."""
+
+_OPTIONS = (
+    "priority",
+    "max_retries",
+    "retry_delay",
+    "retry_backoff",
+    "timeout_seconds",
+    "ttl_seconds",
+    "webhook_url",
+)
+
+
+class FormValues:
+    """The values of an earlier task as form text, for each audience."""
+
+    def __init__(self, queue_name: str, values: Mapping[str, Value | None]) -> None:
+        self._queue_name = queue_name
+        self._values = values
+
+    def text(self, name: str, payloads: PayloadView) -> str | None:
+        """One value's text; "" if there is none, None if a part is hidden from the audience, or it is too large."""
+        value = self._values.get(name)
+        if value is None or value.text in {"[]", "{}"}:
+            return ""
+        if not value.is_whole or self._is_hidden(name, value, payloads):
+            return None
+        return msgspec.json.format(value.text, indent=2)
+
+    def is_cut(self, name: str) -> bool:
+        """Whether the value is too large for the form."""
+        value = self._values.get(name)
+        return value is not None and not value.is_whole
+
+    def _is_hidden(self, name: str, value: Value, payloads: PayloadView) -> bool:
+        if not payloads.hides(self._queue_name):
+            return False
+        try:
+            found = msgspec.json.decode(value.text)
+        except msgspec.DecodeError:
+            return True
+        return payloads.mask_object({name: found}, self._queue_name)[name] is not found
+
+
+async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
+    known = await state.database.scan(operators.list_registered)
+    name, module = address.query.get("task"), address.query.get("module", "")
+    chosen = _find(known, name, module) if name else None
+    part = address.query.get("q", "").lower()
+    offered = _distinct(known)
+    matching = [task for task in offered if part in f"{task.module_path}.{task.task_name}".lower()]
+    usual = NewTask(id="", task_name=name or "", module_path=module)
+    options = {**chosen.options, "queue_name": chosen.queue_name or usual.queue_name} if chosen else {}
+    if "timeout" in options:
+        options["timeout_seconds"] = options.pop("timeout")
+    return {
+        "task": None,
+        "is_chosen": "task" in address.query or "any" in address.query,
+        "name": usual.task_name,
+        "module": usual.module_path,
+        "part": address.query.get("q", ""),
+        "known": [(task, call_of(task.task_name, task.parameters)) for task in matching[:MAX_SHOWN]],
+        "left_out": max(len(matching) - MAX_SHOWN, 0),
+        "usual_queue": usual.queue_name,
+        "knows_any": bool(known),
+        "has_allow_list": bool(state.settings.allowed_modules),
+        "options": {
+            option: options.get(option, getattr(usual, option)) for option in (*_OPTIONS, "queue_name")
+        },
+        "typed": FormValues("", {}),
+        **_arguments(chosen, None),
+        **await _shared(state),
+    }
+
+
+async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
+    task_id = read_id("id", address.params["id"], "a task id")
+    task = await state.database.scan(task_detail.get, task_id)
+    if task is None:
+        raise unknown_task()
+    known = await state.database.scan(operators.list_registered)
+    return {
+        "task": task,
+        "is_chosen": True,
+        "name": task.task_name,
+        "module": task.module_path,
+        "options": {option: getattr(task, option) for option in (*_OPTIONS, "queue_name")},
+        "typed": FormValues(
+            task.queue_name, {"args": task.args, "kwargs": task.kwargs, "metadata": task.metadata}
+        ),
+        **_arguments(_find(known, task.task_name, task.module_path), task),
+        **await _shared(state),
+    }
+
+
+def _arguments(known: Registered | None, task: TaskDetail | None) -> dict[str, Any]:
+    parameters = known.parameters if known is not None else None
+    fields: list[ArgumentField] | None = None
+    if parameters is not None and task is None:
+        fields = fields_for(parameters)
+    elif parameters is not None and task is not None and task.args.is_whole and task.kwargs.is_whole:
+        fields = fields_for(parameters, task.args.text, task.kwargs.text)
+    return {
+        "signature": None if parameters is None or known is None else call_of(known.task_name, parameters),
+        "fields": fields,
+        "given": Given,
+        "shapes": Shape,
+    }
+
+
+async def _shared(state: State) -> dict[str, Any]:
+    queues = await state.database.scan(inspect.count_queues)
+    return {"queues": [queue.queue_name for queue in queues], "limits": _LIMITS, "may": Permission}
+
+
+def _find(known: Sequence[Registered], name: str, module: str) -> Registered | None:
+    """As the newest worker knows it."""
+    return next((task for task in known if task.task_name == name and task.module_path == module), None)
+
+
+def _distinct(known: Sequence[Registered]) -> list[Registered]:
+    """Each task once: while workers know different versions, as the newest one knows it."""
+    found: dict[tuple[str, str], Registered] = {}
+    for task in known:
+        found.setdefault((task.module_path, task.task_name), task)
+    return list(found.values())
+
+
+_LIMITS = {
+    "name": MAX_NAME,
+    "module": MAX_MODULE_PATH,
+    "url": MAX_URL,
+    "retries": MAX_RETRIES,
+    "seconds": MAX_SECONDS,
+}
+
+_TEMPLATE = "task-form.html"
+NEW = View(
+    path="/tasks/new",
+    template=_TEMPLATE,
+    here="tasks",
+    load=load_new,
+    parameters=frozenset({"task", "module", "any", "q"}),
+)
+AGAIN = View(path="/tasks/{id}/again", template=_TEMPLATE, here="tasks", load=load_again)

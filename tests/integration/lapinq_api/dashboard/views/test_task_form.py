@@ -1,0 +1,128 @@
+"""The forms for a new task and for another run of one: what they offer to whom, and what they keep to themselves."""
+
+from functools import partial
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.domain.annotations.form_fields import form_fields
+from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.fleet import workers
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.database.running import on_connections
+from tests.support.http.people import PASSWORD, add_user, browser
+from tests.support.programs.command_line import noted
+from tests.support.rows.factories import Conn, add_worker, enqueue
+from tests.support.sample.typed import HOSTILE_DEFAULT, report, take
+
+pytestmark = pytest.mark.http
+
+MODULE = "shop.reports"
+SECRET = "hunter22"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known(api_database: str) -> None:
+    """A worker knows `report` and `take`."""
+
+    async def make(conn: Conn) -> None:
+        known = [
+            Registered("report", MODULE, "reports", {"max_retries": 1, "timeout": 20}, _takes(report)),
+            Registered("take", MODULE, None, {}, _takes(take)),
+            Registered("old", MODULE, None, {}),
+        ]
+        await workers.record_registered(conn, await add_worker(conn), known)
+
+    on_connections(api_database, make)
+
+
+def _takes(task: Any) -> Any:
+    return form_fields(task.__wrapped__)
+
+
+def again(client: httpx.Client, database: str, **fields: Any) -> str:
+    [task_id] = on_connections(database, partial(enqueue, module_path=MODULE, **fields))
+    answer = client.get(f"/tasks/{task_id}/again")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_known_tasks_are_offered_with_their_call(signed_in: httpx.Client) -> None:
+    page = signed_in.get("/tasks/new").text
+    assert "(quarter: str, copies: int = 1, *, size: Literal[&#39;small&#39;, &#39;large&#39;]" in page
+    assert "old</a><code>(…)</code>" in page
+    assert 'href="../tasks/new?task=report&amp;module=shop.reports"' in page
+    found = signed_in.get("/tasks/new?q=TAKE").text
+    assert ">take</a>" in found
+    assert ">report</a>" not in found
+
+
+def test_a_form_has_a_field_for_each_parameter_and_what_the_decorator_sets(signed_in: httpx.Client) -> None:
+    page = signed_in.get(f"/tasks/new?task=report&module={MODULE}").text
+    for name in ("quarter", "copies", "size", "until", "is_draft", "filters"):
+        assert f'data-argument="{name}"' in page
+    assert 'name="queue_name" data-kind="text" aria-describedby="wrong-queue_name" value="reports"' in page
+    assert 'name="max_retries"' in page
+    assert 'type="number" value="20" min="0"' in page
+    hostile = signed_in.get(f"/tasks/new?task=take&module={MODULE}").text
+    assert HOSTILE_DEFAULT not in hostile
+    assert "&lt;/textarea&gt;" in hostile
+
+
+def test_what_no_worker_knows_is_called_with_json(signed_in: httpx.Client) -> None:
+    for address in ("/tasks/new?any=1", "/tasks/new?task=x&module=y", f"/tasks/new?task=old&module={MODULE}"):
+        page = signed_in.get(address).text
+        assert 'name="args"' in page
+        assert "data-argument" not in page
+
+
+def test_another_run_starts_from_the_values_of_the_earlier_one(
+    signed_in: httpx.Client, api_database: str
+) -> None:
+    page = again(signed_in, api_database, task_name="report", args=["Q3"], kwargs={"size": "large"})
+    assert 'value="Q3"' in page
+    assert '<option value="&#34;large&#34;" selected>' in page
+    odd = again(signed_in, api_database, task_name="report", args=["Q3", 1, 2, 3])
+    assert "data-argument" not in odd
+    assert "&#34;Q3&#34;" in odd
+
+
+def test_hidden_values_are_not_in_the_form(serve: Serve, api_database: str) -> None:
+    server = serve(session_secret="s", redact=("quarter", "args"))
+    with browser(server) as admin:
+        person = add_user(admin, mail=["enqueue"])
+        assert SECRET in again(admin, api_database, task_name="report", queue_name="mail", args=[SECRET])
+    with browser(server, person["username"], PASSWORD) as client:
+        page = again(client, api_database, task_name="report", queue_name="mail", args=[SECRET])
+        assert SECRET not in page
+        assert "Arguments contains values that are hidden from you" in page
+        assert "data-argument" not in page
+
+
+def test_the_forms_are_for_those_who_may_enqueue(
+    signed_in: httpx.Client, api: httpx.Client, api_database: str
+) -> None:
+    person = add_user(signed_in, mail=["enqueue"])
+    with browser(api, person["username"], PASSWORD) as client:
+        assert '<form class="form-page' in again(client, api_database, task_name="take", queue_name="mail")
+        refused = again(client, api_database, task_name="take", queue_name="video")
+        assert "You may not run tasks of queue video." in refused
+        assert "<form class" not in refused
+        assert "Another function" not in client.get("/tasks/new").text
+    with browser(api, add_user(signed_in)["username"], PASSWORD) as client:
+        assert "You may not run tasks." in client.get("/tasks/new").text
+        assert "New task" not in client.get("/tasks").text
+    assert signed_in.get("/tasks/00000000-0000-0000-0000-000000000000/again").status_code == 404
+
+
+def test_what_a_user_enqueues_is_in_the_audit_log(
+    signed_in: httpx.Client, api: httpx.Client, api_database: str, db: psycopg.Connection
+) -> None:
+    db.execute("DELETE FROM lapinq_audit")
+    body = {"task_name": "take", "module_path": MODULE, "queue_name": "mail"}
+    by_user = signed_in.post("/api/v1/enqueue", json=body).json()["task_id"]
+    assert api.post("/api/v1/enqueue", json=body).status_code == 201  # a program, on an open API
+    details = {"queue": "mail", "task_name": "take"}
+    assert noted(api_database) == [("user", "lapinq", "task.enqueue", by_user, details)]

@@ -2,13 +2,18 @@
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Enqueue
-from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
+
+LATER = {"scheduled_at": "2100-01-01T00:00:00Z"}
+FOCUSED_ROW = """() => [...document.querySelectorAll("main tbody tr[id]")]
+    .findIndex((row) => row.contains(document.activeElement))"""
+"""The place of the row with the focus."""
 
 
 def test_a_question_mark_shows_the_keys_and_escape_closes_them(page: Page) -> None:
@@ -33,18 +38,77 @@ def test_the_button_shows_the_keys_too_and_gets_the_focus_back(page: Page) -> No
     expect(opener).to_be_focused()
 
 
-@pytest.mark.parametrize(
-    ("letter", "path"), [("o", "/"), ("t", "/tasks"), ("u", "/admin/users"), ("a", "/account")]
-)
-def test_g_and_a_letter_goes_to_a_page(
-    page: Page, letter: str, path: str, browser_errors: BrowserErrors
+def test_g_and_a_letter_goes_to_a_page(page: Page) -> None:
+    page.goto("/account")
+    for letter, path in (("o", "/"), ("t", "/tasks"), ("u", "/admin/users"), ("a", "/account")):
+        expect(page.locator("h1")).to_be_attached()
+        page.keyboard.press("g")
+        page.keyboard.press(letter)
+        expect(page).to_have_url(re.compile(rf":\d+{path}$"))
+
+
+def test_every_list_is_walked_through_by_j_and_k(page: Page, enqueue: Enqueue) -> None:
+    for _ in range(2):
+        enqueue(queue_name="walked", webhook_url="https://nowhere.invalid/", **LATER)
+    for path in ("/", "/tasks", "/queues", "/workers", "/admin/users", "/admin/audit", "/account"):
+        page.goto(path)
+        expect(page.locator("main tbody tr[id]").first).to_be_visible()
+        page.keyboard.press("j")
+        assert page.evaluate(FOCUSED_ROW) == 0, path
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        assert page.evaluate(FOCUSED_ROW) == 0, path
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+        page.keyboard.press("Escape")
+        assert page.evaluate(FOCUSED_ROW) == 0, path
+
+
+def test_escape_in_the_search_leads_back_to_the_row(page: Page, enqueue: Enqueue) -> None:
+    enqueue(queue_name="escaped", **LATER)
+    page.goto("/tasks?queue=escaped")
+    page.keyboard.press("j")
+    row = page.locator("#tasks-table tbody a").first
+    expect(row).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search tasks")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(row).to_be_focused()
+
+
+def test_back_leads_to_the_row_that_was_opened(page: Page, enqueue: Enqueue) -> None:
+    ids = [enqueue(queue_name="opened", **LATER) for _ in range(3)]
+    page.goto("/tasks?queue=opened")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/tasks/{ids[1]}$"))
+    page.go_back()
+    expect(page.locator(f"#task-{ids[1]} a").first).to_be_focused()
+
+
+def test_a_letter_acts_on_the_row_and_the_focus_stays_there(
+    page: Page, enqueue: Enqueue, admin: httpx.Client
 ) -> None:
-    browser_errors.expect("status of 404")
-    page.goto("/account" if path == "/" else "/")
-    expect(page.locator("h1")).to_be_attached()
-    page.keyboard.press("g")
-    page.keyboard.press(letter)
-    expect(page).to_have_url(re.compile(rf":\d+{path}$"))
+    ids = [enqueue(queue_name="lettered", **LATER) for _ in range(2)]
+    page.goto("/tasks?queue=lettered")
+    dialog = page.get_by_role("dialog")
+    page.keyboard.press("j")
+    page.keyboard.press("d")
+    expect(dialog).to_contain_text("Delete 1 factorial task in lettered?")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    link = page.locator(f"#task-{ids[1]} a").first
+    expect(link).to_be_focused()
+    expect(page.locator("input[data-select]:checked")).to_have_count(0)
+    page.keyboard.press("c")
+    dialog.get_by_role("button", name="Cancel", exact=True).press("Enter")
+    expect(page.locator(".toast p").last).to_have_text("Cancelled 1 factorial task in lettered.")
+    expect(link).to_be_focused()
+    expect(page.locator(f"#task-{ids[1]} .status")).to_have_text("cancelled")
+    page.keyboard.press("r")
+    expect(page.locator(".toast p").last).to_have_text("This is not possible with these tasks.")
+    assert admin.get(f"/api/v1/tasks/{ids[1]}").json()["status"] == "cancelled"
 
 
 def test_keys_in_a_field_are_text(page: Page) -> None:

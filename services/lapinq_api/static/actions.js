@@ -5,6 +5,7 @@
 
 import { ask } from "./dialogs.js";
 import { pageAddress, root, text } from "./page.js";
+import { keepPlace } from "./places.js";
 import { clearWarnings, say, sayKept, sayNext, warn } from "./toasts.js";
 
 const GIVE_UP_MS = 15000;
@@ -82,6 +83,7 @@ async function act(element, button) {
   const { confirm, method, to, done: message, asked, follow, secret } = element.dataset;
   const next = element.dataset.next ?? ("reload" in element.dataset ? "" : undefined);
   const danger = button.classList.contains("danger");
+  const goBack = keepPlace();
   if (confirm && !(await ask(confirm, button.textContent.trim(), { danger }))) return;
   button.disabled = true;
   clearWarnings();
@@ -93,6 +95,7 @@ async function act(element, button) {
     warn(error.message);
   } finally {
     button.disabled = false;
+    goBack();
   }
 }
 

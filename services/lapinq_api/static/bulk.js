@@ -5,6 +5,7 @@ import { call } from "./actions.js";
 import { ask } from "./dialogs.js";
 import { counted } from "./formats.js";
 import { text } from "./page.js";
+import { keepPlace } from "./places.js";
 import { now } from "./times.js";
 import { clearWarnings, say, sayWhile, warn } from "./toasts.js";
 
@@ -59,6 +60,7 @@ async function act(button) {
   const action = button.dataset.bulk;
   const { method, to, done } = CALLS[action];
   const chosen = query(button);
+  const goBack = keepPlace();
   button.disabled = true;
   clearWarnings();
   let ended = sayWhile(text("counting"));
@@ -77,6 +79,7 @@ async function act(button) {
   } finally {
     ended();
     button.disabled = false;
+    goBack();
   }
 }
 

@@ -1,39 +1,55 @@
-// Keyboard shortcuts: / searches, j and k move through the list, Enter opens a row, x selects it, g and a letter open a
-// page, p pauses, ? shows help.
+// Keyboard shortcuts: / searches, j and k move through the list, Enter opens a row, x selects it, a letter acts on it, g and
+// a letter open a page, p freezes the view, ? shows help. In a row, data-key names the letter of a button or link.
 
 import { root } from "./page.js";
+import { focusedRow, focusRow, rows } from "./places.js";
+import { actOnRow, selectRow } from "./selection.js";
 
 const GO_MS = 1500;
-const PAGES = { o: "", t: "tasks", q: "queues", s: "schedules", w: "workers", f: "failed", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
+const ACTIONS = "rcde";
+const PAGES = { o: "", t: "tasks", q: "queues", s: "schedules", w: "workers", e: "failed", f: "failed", h: "webhooks", u: "admin/users", l: "admin/audit", a: "account" };
 let going = 0;
+let cameFrom = null; // where the focus was before the search
 
 function isTyping(event) {
   const target = event.target;
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && target.type !== "checkbox";
 }
 
-function rows() {
-  return [...document.querySelectorAll("[data-rows] tbody tr")].filter((row) => row.querySelector("a"));
-}
-
 function walk(step) {
   const all = rows();
   if (!all.length) return;
-  const at = all.findIndex((row) => row.contains(document.activeElement));
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)];
-  next.querySelector("a").focus();
+  const at = all.indexOf(focusedRow());
+  focusRow(all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)]);
 }
 
-function select() {
-  document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]")?.click();
+function search() {
+  const field = document.querySelector("[data-search]");
+  if (!field) return;
+  cameFrom = document.activeElement;
+  field.focus();
+}
+
+function leaveSearch(field) {
+  field.blur();
+  if (cameFrom?.isConnected) cameFrom.focus();
+  cameFrom = null;
+}
+
+function act(key) {
+  const row = focusedRow();
+  if (row?.classList.contains("gone")) return;
+  const control = row?.querySelector(`[data-key="${key}"]:not(:disabled)`);
+  if (control) control.click();
+  else actOnRow(key, row);
 }
 
 function press(key) {
   switch (key) {
-    case "/": document.querySelector("[data-search]")?.focus(); return true;
+    case "/": search(); return true;
     case "j": walk(1); return true;
     case "k": walk(-1); return true;
-    case "x": select(); return true;
+    case "x": selectRow(focusedRow()); return true;
     case "p": document.getElementById("pause")?.click(); return true;
     case "?": document.getElementById("keys").showModal(); return true;
     case "g": going = performance.now(); return true;
@@ -44,11 +60,13 @@ function press(key) {
 export function listenForKeys() {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (event.key === "Escape" && event.target.matches("[data-search]")) event.target.blur();
+    if (event.key === "Escape" && event.target.matches("[data-search]")) leaveSearch(event.target);
     if (isTyping(event)) return;
     if (performance.now() - going < GO_MS && event.key in PAGES) {
       going = 0;
       location.assign(new URL(PAGES[event.key], root));
+    } else if (ACTIONS.includes(event.key)) {
+      act(event.key);
     } else if (press(event.key)) {
       event.preventDefault();
     }

@@ -7,6 +7,7 @@ import { listenForCalm, mayReplace, noteReplaced, updateInPlace } from "./calm.j
 import { drawCharts } from "./charts.js";
 import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
+import { keepPlace } from "./places.js";
 import { keepSelection } from "./selection.js";
 import { tellTimes } from "./times.js";
 import { drawTrees } from "./tree.js";
@@ -52,6 +53,7 @@ function isTyping() {
 }
 
 function morph(part, html) {
+  const goBack = keepPlace();
   const ignoreActiveValue = isTyping();
   Idiomorph.morph(part, html, { morphStyle: "innerHTML", ignoreActiveValue, restoreFocus: true, callbacks });
   tellTimes(part);
@@ -61,6 +63,7 @@ function morph(part, html) {
   drawTrees(part);
   drawLogs(part);
   noteReplaced(part);
+  goBack();
 }
 
 function updateRow(shown, next) {

@@ -6,9 +6,11 @@ import { which } from "./bulk.js";
 import { ask } from "./dialogs.js";
 import { counted } from "./formats.js";
 import { text } from "./page.js";
+import { keepPlace } from "./places.js";
 import { clearWarnings, say, warn } from "./toasts.js";
 
 const AT_ONCE = 4;
+const BY_KEY = { r: ["requeue", "run"], c: ["cancel"], d: ["delete"] };
 const CALLS = {
   cancel: (id) => ["DELETE", `api/v1/tasks/${id}?running=true`],
   requeue: (id) => ["POST", `api/v1/tasks/${id}/requeue`],
@@ -120,16 +122,18 @@ function tell(action, doneIds, stoppingCount, reasons, shared) {
   if (reasons.size) warn([...reasons].map(([reason, n]) => counted("each_refused", n, { reason })).join(" "));
 }
 
+// Resolves to whether it was done, and not declined.
 async function act(button) {
   const action = button.dataset.each;
   const waiting = applicable(action);
   const total = waiting.length;
-  if (isBusy || !total) return;
+  if (isBusy || !total) return false;
+  const goBack = keepPlace(rowOf(last));
   const shared = common(waiting);
   const sentences = [text(`${action}_ask`, { n: total, which: which(total, shared) })];
   if (action === "cancel") sentences.push(text("asks_running"));
   const question = sentences.join(" ");
-  if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return;
+  if (!(await ask(question, button.dataset.label, { danger: button.classList.contains("danger") }))) return false;
   isBusy = true;
   clearWarnings();
   const place = bar.querySelector("[data-selected]");
@@ -158,6 +162,36 @@ async function act(button) {
   for (const box of boxes()) box.checked = selected.has(box.dataset.select);
   show();
   tell(action, doneIds, stoppingCount, reasons, shared);
+  goBack();
+  return true;
+}
+
+function rowOf(id) {
+  return boxes().find((box) => box.dataset.select === id)?.closest("tr") ?? null;
+}
+
+function boxOf(row) {
+  return row?.querySelector("input[data-select]:not(:disabled)");
+}
+
+export function selectRow(row) {
+  boxOf(row)?.click();
+}
+
+// Acts on the selected rows by a letter, or on `row` if none is selected.
+export async function actOnRow(key, row) {
+  if (!bar || isBusy || !(key in BY_KEY)) return;
+  const box = selected.size ? null : boxOf(row);
+  if (!selected.size && !box) return;
+  if (box) {
+    set(box, true);
+    last = box.dataset.select;
+    show();
+  }
+  const button = BY_KEY[key].map((action) => bar.querySelector(`[data-each="${action}"]:not(:disabled)`)).find(Boolean);
+  if (!button) say(text("not_for_these"));
+  if (button && (await act(button))) return;
+  if (box) deselect();
 }
 
 export function listenForSelection() {

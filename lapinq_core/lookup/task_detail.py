@@ -16,8 +16,6 @@ WHOLE_BYTES = 100_000
 """A larger value, as JSON text, is cut."""
 PART_CHARACTERS = 20_000
 MAX_ATTEMPTS = 50
-MAX_TRACEBACKS = 20
-MAX_LOGS = 5
 VALUES = ("args", "kwargs", "metadata", "result")
 """The fields of a task that hold values of any size."""
 
@@ -82,8 +80,9 @@ class TaskDetail(msgspec.Struct, frozen=True, kw_only=True):
 class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     """An attempt, or the end of a pending task (`started_at` is None then).
 
-    `outcome` is one of the API's. Old attempts come without traceback and logs. `worker_name` is None if the worker has
-    been deleted. `requeued_at` and `requeued_by` say when and by whom the task was requeued after this attempt.
+    `outcome` is one of the API's. Only the chosen one comes with its log, only that one and the latest with their
+    traceback. `worker_name` is None if the worker has been deleted. `requeued_at` and `requeued_by` say when and by
+    whom the task was requeued after this attempt.
     """
 
     attempt: int
@@ -91,7 +90,6 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     traceback: str | None
     logs: str | None
-    has_logs: bool
     run_seconds: float | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -100,6 +98,15 @@ class AttemptDetail(msgspec.Struct, frozen=True, kw_only=True):
     requeued_at: datetime | None = None
     requeued_by: str | None = None
     has_profile: bool = False
+    is_chosen: bool = False
+
+
+class Attempts(msgspec.Struct, frozen=True):
+    """The latest attempts, latest first, whether there are earlier ones, and the chosen one, which may be earlier."""
+
+    latest: list[AttemptDetail]
+    is_cut: bool
+    chosen: AttemptDetail | None
 
 
 class AttemptLog(msgspec.Struct, frozen=True):
@@ -123,18 +130,20 @@ async def get(conn: psycopg.AsyncConnection, task_id: str) -> TaskDetail | None:
     return TaskDetail(**shown)
 
 
-async def get_attempts(conn: psycopg.AsyncConnection, task_id: str) -> tuple[list[AttemptDetail], bool]:
-    """The latest attempts, latest first, and whether there are earlier ones; none for an unknown id."""
-    params = {
-        "id": task_id,
-        "limit": MAX_ATTEMPTS + 1,
-        "traced": MAX_TRACEBACKS,
-        "logged": MAX_LOGS,
-    }
+async def get_attempts(
+    conn: psycopg.AsyncConnection, task_id: str, chosen: datetime | None = None
+) -> Attempts:
+    """The attempts; none for an unknown id. `chosen` says when the attempt to show in detail was claimed; without it,
+    that is the latest one."""
+    params = {"id": task_id, "limit": MAX_ATTEMPTS + 1, "chosen": chosen}
     cursor = await conn.execute(sql(_PACKAGE, "task_detail_attempts"), params, prepare=True)
     fields = AttemptDetail.__struct_fields__
     found = [AttemptDetail(**dict(zip(fields, row, strict=True))) for row in await cursor.fetchall()]
-    return found[:MAX_ATTEMPTS], len(found) > MAX_ATTEMPTS
+    return Attempts(
+        latest=found[:MAX_ATTEMPTS],
+        is_cut=len(found) > MAX_ATTEMPTS,
+        chosen=next((one for one in found if one.is_chosen), None),
+    )
 
 
 async def get_log(conn: psycopg.AsyncConnection, task_id: str, claimed_at: datetime) -> AttemptLog | None:

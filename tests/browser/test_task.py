@@ -67,7 +67,34 @@ def test_what_a_task_logs_is_followed_and_filtered_while_it_runs(
     assert whole.count("\n") == 300
     at = whole.splitlines()[-1].split()[0]
     local = page.evaluate("(at) => new Date(at).toTimeString().slice(0, 8)", at)
-    expect(lines.locator("time").last).to_have_text(re.compile(f"^{local}"))
+    expect(lines.locator(".at").last).to_have_text(re.compile(f"^{local}"))
+
+
+def test_an_attempt_is_chosen_and_its_log_is_a_tab(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
+    task_id = enqueue(
+        module_path="tests.support.sample.logging_tasks",
+        task_name="say_and_fail",
+        args=["no good"],
+        max_retries=1,
+        retry_delay=0,
+    )
+    page.goto(f"/tasks/{task_id}")
+    expect(page.locator("h1")).to_contain_text("failed")
+    verdict = page.get_by_role("region", name="Why it failed")
+    expect(verdict).to_contain_text("ValueError: no good")
+    expect(verdict.locator(".source")).to_have_text("raise ValueError(words)")
+    expect(page.get_by_role("img", name=re.compile("Waited [^,]+, Failed [0-9]"))).to_have_count(2)
+    page.get_by_role("link", name="Attempt 1").click()
+    expect(page.get_by_role("heading", name=re.compile("Attempt 1"))).to_be_in_viewport()
+    expect(page.get_by_role("tabpanel", name="Traceback")).to_be_visible()
+    page.get_by_role("tab", name="Traceback").press("ArrowRight")
+    expect(page.get_by_role("tab", name="Log")).to_be_focused()
+    expect(page.get_by_role("tabpanel", name="Traceback")).to_be_hidden()
+    expect(page.get_by_role("tabpanel", name="Log")).to_contain_text("no good")
+    axe(page)
+    page.get_by_role("button", name="Requeue").click()
+    expect(page.get_by_text("Requeued by lapinq")).to_be_visible()
+    expect(page.get_by_role("tabpanel", name="Log")).to_be_visible()  # the chosen tab stays
 
 
 def test_a_running_task_is_asked_to_stop(page: Page, enqueue: Enqueue, tmp_path: Path) -> None:

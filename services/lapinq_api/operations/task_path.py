@@ -28,6 +28,11 @@ def unknown_task() -> Refused:
     return Refused(HTTPStatus.NOT_FOUND, UNKNOWN_TASK)
 
 
+def unknown_attempt() -> Refused:
+    """The error for an attempt that the task doesn't have."""
+    return Refused(HTTPStatus.NOT_FOUND, "there is no attempt of this task that started then")
+
+
 _ABOUT_ONE = (
     "get_task",
     "get_result",

@@ -12,6 +12,7 @@ import { listenForPlaces } from "./places.js";
 import { listenForPreferences } from "./preferences.js";
 import { listenForSelection } from "./selection.js";
 import { listenForStrips } from "./strips.js";
+import { drawTabs } from "./tabs.js";
 import { tellTimes } from "./times.js";
 import { drawTrees, listenForSearch } from "./tree.js";
 
@@ -26,6 +27,7 @@ listenForPlaces();
 listenForPreferences();
 drawCharts();
 drawBars(document);
+drawTabs(document);
 drawTrees(document);
 drawLogs(document);
 listenForSearch();

@@ -9,6 +9,7 @@ import { drawLogs } from "./log.js";
 import { pageAddress, root, text } from "./page.js";
 import { keepPlace } from "./places.js";
 import { keepSelection } from "./selection.js";
+import { drawTabs } from "./tabs.js";
 import { tellTimes } from "./times.js";
 import { drawTrees } from "./tree.js";
 
@@ -60,6 +61,7 @@ function morph(part, html) {
   keepSelection(part);
   drawCharts(part);
   drawBars(part);
+  drawTabs(part);
   drawTrees(part);
   drawLogs(part);
   noteReplaced(part);

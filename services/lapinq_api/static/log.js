@@ -51,9 +51,8 @@ function make(name, className, content) {
 function row(record) {
   const item = make("li", record.level >= 3 ? "error" : record.level === 2 ? "warning" : "", "");
   if (record.at) {
-    const time = make("time", "", clock.format(record.at));
-    time.dateTime = new Date(record.at).toISOString();
-    time.title = time.dateTime.replace("T", " ").replace("Z", " UTC");
+    const time = make("span", "at", clock.format(record.at));
+    time.title = new Date(record.at).toISOString().replace("T", " ").replace("Z", " UTC");
     item.append(time, " ");
   }
   if (record.name) item.append(make("b", "level", record.name), " ");

@@ -4,6 +4,7 @@
 
 import { read, visible } from "./json.js";
 import { root, text } from "./page.js";
+import { showTabOf } from "./tabs.js";
 
 const CHUNK = 50;
 const OPEN_DEPTH = 2;
@@ -11,6 +12,7 @@ const OPEN_ENTRIES = 20;
 const MAX_STRING = 300;
 const MAX_MATCHES = 200;
 const PAUSE_MS = 150;
+const MARKS = ":is([data-json], [data-find]) mark";
 
 const branches = new WeakMap(); // details element → its content
 let timer = 0;
@@ -177,6 +179,8 @@ async function search(box) {
       if (signal.aborted) return;
     }
   }
+  const marks = [...document.querySelectorAll(MARKS)];
+  if (marks.length && !marks.some((one) => one.checkVisibility())) showTabOf(marks[0]);
   const said = document.getElementById("json-matches");
   if (!wanted) said.textContent = "";
   else if (!count) said.textContent = text("no_matches");
@@ -184,12 +188,13 @@ async function search(box) {
 }
 
 function next(box) {
-  const marks = [...document.querySelectorAll(":is([data-json], [data-find]) mark")];
+  const marks = [...document.querySelectorAll(MARKS)];
   if (!marks.length) return;
   const at = marks.findIndex((one) => one.classList.contains("here"));
   marks[at]?.classList.remove("here");
   const here = marks[(at + 1) % marks.length];
   here.classList.add("here");
+  showTabOf(here);
   here.scrollIntoView({ block: "nearest" });
   box.focus({ preventScroll: true });
 }

@@ -7,6 +7,7 @@ from lapinq_core.domain.tasks.profile import collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.profiles import get_profile
+from lapinq_core.lookup.task_detail import Attempts
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.integration.tasks.test_inspect import one_of_each
@@ -25,12 +26,16 @@ def test_a_task_of_every_status_is_told(database: str) -> None:
             assert (task.id, task.status, task.args.text) == (task_id, status, "[1,1]")
             assert task.due_at is None
         assert await task_detail.get(conn, new_id()) is None
-        assert await task_detail.get_attempts(conn, new_id()) == ([], False)
+        assert await task_detail.get_attempts(conn, new_id()) == Attempts([], is_cut=False, chosen=None)
         running = await task_detail.get(conn, made[Status.RUNNING])
         assert running is not None
         assert running.worker_name == "tester"
-        [attempt], is_cut = await task_detail.get_attempts(conn, made[Status.RUNNING])
-        assert (attempt.outcome, attempt.worker_name, is_cut) == ("running", "tester", False)
+        found = await task_detail.get_attempts(conn, made[Status.RUNNING])
+        [attempt] = found.latest
+        assert (attempt.outcome, attempt.worker_name, found.is_cut) == ("running", "tester", False)
+        assert found.chosen == attempt
+        cancelled = await task_detail.get_attempts(conn, made[Status.CANCELLED])
+        assert cancelled.chosen is None
 
     on_connections(database, test)
 
@@ -75,7 +80,7 @@ def test_a_value_is_cut_once_it_is_large(database: str) -> None:
     on_connections(database, test)
 
 
-def test_of_many_attempts_the_latest_are_told_and_of_few_what_they_said(database: str) -> None:
+def test_of_many_attempts_the_latest_are_told_and_of_one_what_it_said(database: str) -> None:
     async def test(conn: Conn) -> None:
         [task_id] = await enqueue(conn, max_retries=100)
         worker = await add_worker(conn)
@@ -83,13 +88,21 @@ def test_of_many_attempts_the_latest_are_told_and_of_few_what_they_said(database
             [held] = await claim(conn, worker)
             ended = Ended(held.id, held.token, False, True, 0, "no", "Traceback …", logs="a line")
             await worker_verbs.settle(conn, [ended])
-        attempts, is_cut = await task_detail.get_attempts(conn, task_id)
-        assert is_cut
-        assert [one.attempt for one in attempts] == list(range(60, 10, -1))
-        assert sum(one.traceback is not None for one in attempts) == task_detail.MAX_TRACEBACKS
-        assert sum(one.logs is not None for one in attempts) == task_detail.MAX_LOGS
-        assert all(one.has_logs for one in attempts)
-        assert attempts[0].traceback == "Traceback …"
+        found = await task_detail.get_attempts(conn, task_id)
+        assert found.is_cut
+        assert [one.attempt for one in found.latest] == list(range(60, 10, -1))
+        assert [one.attempt for one in found.latest if one.traceback or one.logs] == [60]
+        assert found.chosen is not None
+        assert found.chosen == found.latest[0]
+        assert (found.chosen.traceback, found.chosen.logs) == ("Traceback …", "a line")
+        row = await (
+            await conn.execute("SELECT claimed_at FROM lapinq_attempts WHERE attempt = 3")
+        ).fetchone()
+        assert row is not None
+        early = await task_detail.get_attempts(conn, task_id, row[0])
+        assert early.chosen is not None
+        assert (early.chosen.attempt, early.chosen.logs) == (3, "a line")
+        assert [one.attempt for one in early.latest] == list(range(60, 10, -1))
 
     on_connections(database, test)
 
@@ -100,7 +113,7 @@ def test_a_task_is_found_by_its_key(database: str) -> None:
         await conn.execute("ANALYZE lapinq_attempts, lapinq_tasks")
         row = await (await conn.execute("SELECT task_id::text FROM lapinq_attempts LIMIT 1")).fetchone()
         assert row is not None
-        params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "traced": 20, "logged": 5}
+        params = {"id": row[0], "whole": 1000, "part": 100, "limit": 50, "chosen": None}
         for verb in ("task_detail", "task_detail_attempts"):
             assert set(scanned_whole(await plan(plain, verb, params))) <= {"lapinq_workers"}
 
@@ -117,7 +130,7 @@ def test_the_latest_profile_is_found_and_that_of_a_number(database: str) -> None
             await worker_verbs.settle(conn, [Ended(task_id, held.token, False, True, 0.0, "no")])
             made = packed(collapsed({(): samples}, interval=0.005, seconds=1)) if samples < 3 else None
             await conn.execute("UPDATE lapinq_attempts SET profile = %s WHERE token = %s", (made, held.token))
-        attempts, _ = await task_detail.get_attempts(conn, task_id)
+        attempts = (await task_detail.get_attempts(conn, task_id)).latest
         assert [one.has_profile for one in attempts] == [False, True, True]
         for wanted, expected in [(None, (2, 2)), (1, (1, 1)), (3, None)]:
             found = await get_profile(conn, task_id, wanted)

@@ -67,7 +67,6 @@ def attempt(
         "error": None,
         "traceback": None,
         "logs": None,
-        "has_logs": False,
         "run_seconds": None,
         "started_at": None if started is None else after(started),
         "finished_at": None if finished is None else after(finished),

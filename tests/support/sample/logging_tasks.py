@@ -27,6 +27,12 @@ def say_much_and_wait(open_at: str) -> None:
     current_task().log.warning("the last word")
 
 
+def say_and_fail(words: str) -> None:
+    """Logs `words` and fails."""
+    current_task().log.info("%s", words)
+    raise ValueError(words)
+
+
 async def asay_and_wait(words: str, open_at: str) -> None:
     """The same as a coroutine."""
     current_task().log.info("%s", words)

@@ -5,13 +5,12 @@ from typing import Any
 
 import msgspec
 
-from lapinq_core.domain.tasks.task import NewTask
-from lapinq_core.lookup.task_detail import TaskDetail, Value
+from lapinq_api.dashboard.parts.options import changed, given_values
+from lapinq_core.lookup.task_detail import TaskDetail
 
 MAX_BYTES = 100_000
 """Bytes. Linux limits an argument to 128 KiB."""
 _KEY = "X-API-Key: …"
-_DEFAULTS = {"args": "[]", "kwargs": "{}"}
 
 
 def enqueue_again(task: TaskDetail, server: str, *, needs_key: bool) -> str | None:
@@ -32,30 +31,13 @@ def enqueue_again(task: TaskDetail, server: str, *, needs_key: bool) -> str | No
 
 
 def _body(task: TaskDetail) -> str | None:
-    fields: dict[str, Any] = {"task_name": task.task_name, "module_path": task.module_path}
-    for name in _PLAIN:
-        value = getattr(task, name)
-        if value != _USUAL[name]:
-            fields[name] = value
-    for name in ("args", "kwargs", "metadata"):
-        value: Value | None = getattr(task, name)
-        if value is None:
-            continue
-        if not value.is_whole:
-            return None
-        if value.text.strip() != _DEFAULTS.get(name):
-            fields[name] = msgspec.Raw(value.text.encode())
+    values = given_values(task)
+    if values is None:
+        return None
+    fields: dict[str, Any] = {
+        "task_name": task.task_name,
+        "module_path": task.module_path,
+        **changed(task),
+        **{name: msgspec.Raw(text.encode()) for name, text in values.items()},
+    }
     return msgspec.json.encode(fields).decode()
-
-
-_PLAIN = (
-    "queue_name",
-    "priority",
-    "max_retries",
-    "retry_delay",
-    "retry_backoff",
-    "ttl_seconds",
-    "timeout_seconds",
-    "webhook_url",
-)
-_USUAL = {name: getattr(NewTask(id="", task_name="", module_path=""), name) for name in _PLAIN}

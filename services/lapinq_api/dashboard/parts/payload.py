@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard.parts import json_tree
 from lapinq_api.dashboard.parts.curl import enqueue_again
+from lapinq_api.dashboard.parts.python_code import Call, call_of, enqueue_in_python
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
 from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, TaskDetail, Value
 
@@ -86,9 +87,27 @@ class TaskPayload(Payload):
         url = self._task.webhook_url
         return super().is_hidden(payloads) or payloads.mask_address(url, self._task.queue_name) != url
 
+    def given_to(self, payloads: PayloadView) -> list[ShownValue]:
+        """The arguments and metadata that aren't empty, as the audience may see them."""
+        shown = self.shown_to(payloads)
+        return [one for one in shown if one.name != RESULT and (one.name, one.text) != ("args", "[]")]
+
+    def result_shown_to(self, payloads: PayloadView) -> ShownValue | None:
+        """The result, as the audience may see it."""
+        return next((one for one in self.shown_to(payloads) if one.name == RESULT), None)
+
+    def call_shown_to(self, payloads: PayloadView) -> Call:
+        """The call in one line, as the audience may see it."""
+        known = {one.name: one.text if one.is_whole else None for one in self.shown_to(payloads)}
+        return call_of(known["args"], known.get("kwargs", _EMPTY["kwargs"]))
+
     def curl(self, server: str) -> str | None:
         """The command that enqueues the task again at `server`; None if it would be too long."""
         return enqueue_again(self._task, server, needs_key=self._needs_key)
+
+    def python(self, server: str) -> str | None:
+        """The same as Python code."""
+        return enqueue_in_python(self._task, server, needs_key=self._needs_key)
 
 
 def value_of(content: Any) -> Value | None:

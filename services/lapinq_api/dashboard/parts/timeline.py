@@ -1,4 +1,4 @@
-"""The history of a task as a list of steps, and as a bar of waiting and running time."""
+"""The history of a task as a list of steps."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,11 +8,6 @@ import msgspec
 
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.task_detail import AttemptDetail, TaskDetail
-
-OPEN_SHARE = 50.0
-"""Percent of the bar for a step that continues. Its time changes each second, and only a script shows it."""
-MIN_SHARE = 0.8
-"""Percent of the bar for a very short step."""
 
 
 class StepKind(StrEnum):
@@ -40,19 +35,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of the bar: a kind of waiting or an attempt's outcome, with position and width in percent.
-
-    `seconds` is None if it continues; it began at `since`.
-    """
-
-    kind: str
-    since: datetime
-    x: float
-    width: float
-    seconds: float | None
-
-
 def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: bool = False) -> list[Step]:
     """The steps, oldest first. `attempts` come latest first; `is_cut` if earlier ones are missing."""
     steps = [Step(kind=StepKind.ENQUEUED, at=task.created_at)]
@@ -77,29 +59,6 @@ def steps_of(task: TaskDetail, attempts: Sequence[AttemptDetail], *, is_cut: boo
             steps.append(_requeue(before, begin))
         steps.append(Step(kind=StepKind.WAITS, at=begin))
     return steps
-
-
-def bar_of(steps: Sequence[Step]) -> list[Piece]:
-    """The steps that took time, in proportion."""
-    timed = [step for step in steps if step.kind in _TIMED]
-    known = [step.seconds for step in timed if step.seconds is not None]
-    total = sum(known)
-    room = 100.0 if len(known) == len(timed) else 100.0 - OPEN_SHARE if known else 0.0
-    least = min(MIN_SHARE, room / (2 * len(known)) if known else 0.0)
-    shared = room - least * len(known)
-    pieces: list[Piece] = []
-    x = 0.0
-    for step in timed:
-        if step.seconds is None:
-            width = 100.0 - room
-        else:
-            width = least + (shared * step.seconds / total if total else shared / len(known))
-        kind = step.attempt.outcome if step.kind is StepKind.ATTEMPT and step.attempt else str(step.kind)
-        pieces.append(
-            Piece(kind=kind, since=step.at, x=round(x, 3), width=round(width, 3), seconds=step.seconds)
-        )
-        x += width
-    return pieces
 
 
 def _waits(since: datetime, until: datetime, planned: datetime | None) -> list[Step]:
@@ -134,6 +93,3 @@ def _between(since: datetime | None, until: datetime | None) -> float | None:
     if since is None or until is None:
         return None
     return max((until - since) / timedelta(seconds=1), 0.0)
-
-
-_TIMED = {StepKind.PLANNED, StepKind.WAITED, StepKind.WAITS, StepKind.ATTEMPT}

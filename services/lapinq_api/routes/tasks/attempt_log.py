@@ -1,14 +1,11 @@
 """Returns what one attempt logged, as text."""
 
-from http import HTTPStatus
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter
-from lapinq_api.operations.task_path import TASK_ID, task_id
+from lapinq_api.operations.task_path import TASK_ID, task_id, unknown_attempt
 from lapinq_api.state import State
-from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment
 from lapinq_core.lookup import task_detail
 
@@ -18,7 +15,7 @@ async def get_attempt_log(state: State, request: Request) -> Response:
     assert started_at is not None
     found = await state.database.run(task_detail.get_log, which, started_at)
     if found is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "there is no attempt of this task that started then")
+        raise unknown_attempt()
     if found.is_running:
         state.watched.wake([which])
     return Response(

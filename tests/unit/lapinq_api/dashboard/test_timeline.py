@@ -1,10 +1,6 @@
-"""The life of a task as steps, and as a bar."""
+"""The life of a task as steps."""
 
-from itertools import pairwise
-
-import pytest
-
-from lapinq_api.dashboard.parts.timeline import Piece, Step, bar_of, steps_of
+from lapinq_api.dashboard.parts.timeline import Step, steps_of
 from lapinq_core.domain.tasks.state import Status
 from tests.support.rows.task_details import after, attempt, task
 
@@ -13,18 +9,9 @@ def told(steps: list[Step]) -> list[tuple[str, float | None]]:
     return [(step.kind.value, step.seconds) for step in steps]
 
 
-def assert_whole(bar: list[Piece]) -> None:
-    assert bar[0].x == 0
-    for one, following in pairwise(bar):
-        assert following.x == pytest.approx(one.x + one.width, abs=0.01)
-    assert bar[-1].x + bar[-1].width == pytest.approx(100, abs=0.01)
-
-
 def test_a_task_that_waits_has_waited_since_it_was_enqueued() -> None:
     steps = steps_of(task(), [])
     assert told(steps) == [("enqueued", None), ("waits", None)]
-    bar = bar_of(steps)
-    assert [(piece.kind, piece.width) for piece in bar] == [("waits", 100)]
 
 
 def test_each_attempt_has_the_wait_before_it() -> None:
@@ -33,10 +20,6 @@ def test_each_attempt_has_the_wait_before_it() -> None:
     assert told(steps) == [
         ("enqueued", None), ("waited", 1), ("attempt", 2.5), ("waited", 10), ("attempt", 1),
     ]  # fmt: skip
-    bar = bar_of(steps)
-    assert [piece.kind for piece in bar] == ["waited", "failed", "waited", "completed"]
-    assert bar[2].width > 3 * bar[1].width > 3 * bar[0].width
-    assert_whole(bar)
 
 
 def test_the_time_that_it_was_scheduled_for_is_no_waiting_for_a_worker() -> None:
@@ -49,15 +32,11 @@ def test_the_time_that_it_was_scheduled_for_is_no_waiting_for_a_worker() -> None
 def test_a_task_that_runs_has_no_end() -> None:
     steps = steps_of(task(status=Status.RUNNING, attempts=1), [attempt(1, 3, None, "running")])
     assert told(steps) == [("enqueued", None), ("waited", 3), ("attempt", None)]
-    bar = bar_of(steps)
-    assert (bar[-1].kind, bar[-1].since, bar[-1].seconds) == ("running", after(3), None)
-    assert_whole(bar)
 
 
 def test_one_that_was_cancelled_while_it_waited_never_ran() -> None:
     steps = steps_of(task(status=Status.CANCELLED), [attempt(0, None, 5, "cancelled")])
     assert told(steps) == [("enqueued", None), ("waited", 5), ("ended", None)]
-    assert_whole(bar_of(steps))
 
 
 def test_what_counts_anew_after_a_failure_was_requeued_and_what_was_handed_back_was_not() -> None:
@@ -88,15 +67,6 @@ def test_a_requeue_has_its_own_time_and_name_and_the_wait_begins_there() -> None
     # It was cancelled before its first start after that.
     requeue, wait = steps_of(task(attempts=0), [failed])[-2:]
     assert (requeue.at, requeue.by, wait.at) == (after(60), "lisa", after(60))
-
-
-def test_what_takes_no_time_is_seen_all_the_same() -> None:
-    attempts = [attempt(number, number * 1000, number * 1000, "failed") for number in range(50, 0, -1)]
-    bar = bar_of(steps_of(task(status=Status.FAILED, attempts=50), attempts))
-    assert all(piece.width > 0.1 for piece in bar)
-    assert_whole(bar)
-    no_time = bar_of(steps_of(task(status=Status.COMPLETED), [attempt(1, 0, 0, "completed")]))
-    assert_whole(no_time)
 
 
 def test_the_wait_before_an_attempt_that_is_left_out_is_not_known() -> None:

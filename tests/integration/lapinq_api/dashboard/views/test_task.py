@@ -70,7 +70,7 @@ def test_a_task_of_every_status_has_its_page(
 ) -> None:
     page = signed_in.get(f"/tasks/{made[status].upper()}")
     assert page.status_code == 200
-    assert f'<span class="status {status}">' in page.text
+    assert f'<span class="status {status}' in page.text
     assert made[status] in page.text
     calls = {
         Status.PENDING: {"Cancel", "Delete"},
@@ -122,7 +122,7 @@ def test_what_users_named_and_what_tasks_said_is_escaped(
     )
     assert "&lt;/script&gt;" in html
     assert "1 library frame" in html
-    assert "Log, 2 lines" in html
+    assert 'id="logs-' in html
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_page_shows_one_moment(
         on_connections(api_database, take)
         other.rollback()
         html = reading.result().text
-    assert '<span class="status pending">' in html
-    assert '<span class="status running">' not in html
+    assert '<span class="status pending' in html
+    assert '<span class="status running' not in html
     assert 'class="task-why' in html
     assert "Attempt 1" not in html
 

@@ -22,6 +22,8 @@ RESULT = "result"
 """The field that contains JSON text."""
 PAYLOAD_FIELDS = ("args", "kwargs", RESULT, "metadata")
 """The values a task was given and returned. Errors, tracebacks, logs and progress are text about it."""
+PAYLOAD_FILTERS = (*PAYLOAD_FIELDS, "arguments")
+"""The filters of tasks that look into these values; `arguments` is `args` or `kwargs`."""
 ADDRESS_FIELDS = ("webhook_url", "url")
 """The field with a webhook's URL."""
 

@@ -114,14 +114,14 @@ class BackwardScan:
         await set_limit(conn, SHOWING_SECONDS)
 
     async def _has_all(self, conn: psycopg.AsyncConnection) -> bool:
-        """Whether the queue has no more tasks of this status than were found from the newest one on.
+        """Whether the queue has no more tasks of these statuses than were found from the newest one on.
 
         Without this, a scan for the few tasks of a small queue would go on to the oldest task of all queues.
         """
         if self._chosen.queue is None or self._chosen.before is not None:
             return False
         if self._there is None:
-            self._there = await number_of(conn, self._chosen.queue, self._chosen.status)
+            self._there = await number_of(conn, self._chosen.queue, self._chosen.statuses)
         return self.matched >= self._there
 
     async def _next_batch(self, conn: psycopg.AsyncConnection, place: Place, size: int) -> _Batch:

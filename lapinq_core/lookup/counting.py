@@ -1,5 +1,7 @@
 """Counts tasks by queue and status, exactly, in a time that does not grow with the number of tasks."""
 
+from collections.abc import Set as AbstractSet
+
 import psycopg
 
 from lapinq_core.db.statements import sql
@@ -17,7 +19,7 @@ async def count_statuses(conn: psycopg.AsyncConnection, queue: str | None) -> di
     return dict(zip(Status, row, strict=True))
 
 
-async def number_of(conn: psycopg.AsyncConnection, queue: str | None, status: Status | None) -> int:
-    """How many tasks of `queue` have `status`; None stands for all."""
+async def number_of(conn: psycopg.AsyncConnection, queue: str | None, statuses: AbstractSet[Status]) -> int:
+    """How many tasks of `queue` (None stands for all) have one of `statuses`."""
     counted = await count_statuses(conn, queue)
-    return sum(counted.values()) if status is None else counted[status]
+    return sum(counted[status] for status in statuses)

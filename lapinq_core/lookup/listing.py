@@ -11,9 +11,9 @@ import psycopg
 
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.lookup.backward_scan import BackwardScan
-from lapinq_core.lookup.search import INITIAL_WINDOW, is_void, run_scan
+from lapinq_core.lookup.search import INITIAL_WINDOW, run_scan
 from lapinq_core.tasks import inspect
-from lapinq_core.tasks.filters import TaskFilter
+from lapinq_core.tasks.filters import TaskFilter, is_void
 
 LIST_SECONDS = 3.0
 """How long a list scans. It leaves time to load the page within the budget of a scan."""

@@ -20,16 +20,21 @@ from uuid import UUID
 import msgspec
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql as psql
 
+from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
+from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.backward_scan import SETTINGS, SHOWING_SECONDS, BackwardScan, set_limit
 from lapinq_core.lookup.counting import number_of
-from lapinq_core.lookup.search_filters import longest_running_query
+from lapinq_core.lookup.search_filters import first_query
 from lapinq_core.tasks import inspect
-from lapinq_core.tasks.filters import OF_THE_END, TaskFilter, given
+from lapinq_core.tasks.filters import TaskFilter, in_states, is_void
 from lapinq_core.tasks.inspect import TaskLine
+
+_PACKAGE = "lapinq_core.lookup"
 
 SEARCH_SECONDS = 0.04
 """How long a search scans. Loading the page takes a few milliseconds more."""
@@ -46,10 +51,11 @@ Load = Callable[[psycopg.AsyncConnection, list[str]], Awaitable[T]]
 
 
 class TaskOrder(StrEnum):
-    """What comes first. `LONGEST_RUNNING` shows running tasks only, regardless of the status filter."""
+    """What comes first. `LONGEST_RUNNING` shows only running tasks, `DUE` only delayed ones, whatever the status."""
 
     NEWEST = "newest"
     LONGEST_RUNNING = "longest running"
+    DUE = "due first"
 
 
 class Search(TaskFilter, frozen=True, kw_only=True):
@@ -67,7 +73,7 @@ class Found(msgspec.Struct, frozen=True):
     """A page of tasks. `more` is the cursor of the next page, None if there is none.
 
     `looked_back_to` is set when time was up before the page was full: every task from the newest back to then was
-    scanned. For the longest running, which are read in one query, it is now: the query took too long.
+    scanned. In other orders, which are read in one query, it is now: the query took too long.
     """
 
     tasks: list[TaskLine]
@@ -90,9 +96,15 @@ def as_filter(chosen: Search) -> TaskFilter:
         first = max(first or _FIRST, str(_id_at(chosen.since)))
     if chosen.until is not None:
         last = min(last or _LAST, str(UUID(int=max(_id_at(chosen.until).int - 1, 0))))
-    status = Status.RUNNING if chosen.order is TaskOrder.LONGEST_RUNNING else chosen.status
     narrowed = TaskFilter(**{field: getattr(chosen, field) for field in TaskFilter.__struct_fields__})
-    return msgspec.structs.replace(narrowed, first=first, last=last, before=None, status=status)
+    narrowed = msgspec.structs.replace(narrowed, first=first, last=last, before=None)
+    match chosen.order:
+        case TaskOrder.NEWEST:
+            return narrowed
+        case TaskOrder.LONGEST_RUNNING:
+            return in_states(msgspec.structs.replace(narrowed, status=None), states_of(Status.RUNNING))
+        case TaskOrder.DUE:
+            return in_states(msgspec.structs.replace(narrowed, status=None), DELAYED)
 
 
 async def search(
@@ -110,8 +122,9 @@ async def search(
     narrowed = as_filter(chosen)
     if is_void(narrowed):
         return Found([], None, None)
-    if chosen.order is TaskOrder.LONGEST_RUNNING:
-        return await _longest_running(conn, narrowed, chosen.before, limit, seconds)
+    if chosen.order is not TaskOrder.NEWEST:
+        query = first_query(narrowed, limit + 1, is_due=chosen.order is TaskOrder.DUE)
+        return await _by_time(conn, query, narrowed, chosen.before, limit, seconds)
     narrowed = msgspec.structs.replace(narrowed, before=_read_id(chosen.before))
     scan = BackwardScan(narrowed, limit + 1, limit + 1, window, seconds)
     lines = await run_scan(conn, scan, limit, inspect.task_lines)
@@ -135,8 +148,9 @@ async def count(
     narrowed = as_filter(chosen)
     if is_void(narrowed):
         return Count(0, is_exact=True, is_capped=False)
-    if narrowed == TaskFilter(queue=narrowed.queue, status=narrowed.status):
-        number = await number_of(conn, narrowed.queue, narrowed.status)
+    if _is_counted(narrowed):
+        queues = narrowed.queues or [narrowed.queue]
+        number = sum([await number_of(conn, queue, narrowed.statuses) for queue in queues])
         return Count(number, is_exact=True, is_capped=False)
     scan = BackwardScan(narrowed, cap + 1, 0, window, seconds)
     try:
@@ -147,6 +161,12 @@ async def count(
         await _by_all_tasks(conn, scan)
     is_capped = scan.matched > cap
     return Count(min(scan.matched, cap), scan.is_over and not is_capped, is_capped)
+
+
+async def schedules_of(conn: psycopg.AsyncConnection, ids: list[str]) -> dict[str, str]:
+    """The names of the schedules that enqueued these tasks, by task id."""
+    cursor = await conn.execute(sql(_PACKAGE, "schedules_of"), {"ids": ids}, prepare=True)
+    return dict(await cursor.fetchall())
 
 
 async def run_scan(conn: psycopg.AsyncConnection, scan: BackwardScan, limit: int, load: Load[T]) -> T:
@@ -168,11 +188,15 @@ async def _by_all_tasks(conn: psycopg.AsyncConnection, scan: BackwardScan) -> No
             await scan.run_over_all_tasks(conn)
 
 
-async def _longest_running(
-    conn: psycopg.AsyncConnection, chosen: TaskFilter, cursor: str | None, limit: int, seconds: float
+async def _by_time(
+    conn: psycopg.AsyncConnection,
+    query: psql.Composed,
+    chosen: TaskFilter,
+    cursor: str | None,
+    limit: int,
+    seconds: float,
 ) -> Found:
     start, start_id = _read_start(cursor)
-    query = longest_running_query(chosen, limit + 1)
     params = {**msgspec.structs.asdict(chosen), "start": start, "start_id": start_id}
     try:
         async with conn.transaction():
@@ -190,16 +214,12 @@ async def _longest_running(
     return Found(shown, f"{started.isoformat()}|{last}" if started else None, None)
 
 
-def is_void(chosen: TaskFilter) -> bool:
-    """Whether nothing can match: an unfinished task has no result, a pending one no worker."""
-    has_end = bool(given(chosen, OF_THE_END))
-    match chosen.status:
-        case Status.PENDING:
-            return has_end or chosen.worker is not None
-        case Status.RUNNING:
-            return has_end
-        case _:
-            return False
+def _is_counted(chosen: TaskFilter) -> bool:
+    """Whether the counts by queue and status give the exact number."""
+    plain = msgspec.structs.replace(chosen, queue=None, queues=None, status=None, states=None)
+    whole = frozenset[ShownState]().union(*map(states_of, chosen.statuses))
+    is_one_way = chosen.queue is None or chosen.queues is None
+    return plain == TaskFilter() and is_one_way and chosen.states in {None, whole}
 
 
 def _read_id(cursor: str | None) -> str | None:

@@ -82,7 +82,9 @@ Change = Callable[[psycopg.AsyncConnection, Walk, Batch, Entry, int | None], Cor
 
 
 async def begin(conn: psycopg.AsyncConnection, chosen: TaskFilter) -> Walk | None:
-    """A walk over the tasks that exist now; None if there are none."""
+    """A walk over the tasks that exist now; None if there are none, or the states exclude each other."""
+    if not chosen.statuses:
+        return None
     row = await (await conn.execute(sql(_PACKAGE, "begin_walk"), prepare=True)).fetchone()
     assert row is not None
     started, newest = row

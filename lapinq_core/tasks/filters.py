@@ -5,36 +5,80 @@ Only this file and `search_filters.py` compose SQL.
 
 import re
 from collections.abc import Iterable
-from typing import LiteralString
+from collections.abc import Set as AbstractSet
+from typing import LiteralString, TypeVar
 
 import msgspec
 from psycopg import sql
 
-from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.shown_state import STATUS_OF, ShownState, states_of, statuses_of
+from lapinq_core.domain.tasks.state import FINAL, Status
+from lapinq_core.tasks.state_conditions import ANYWHERE, Table, tables_of, within
 
 
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The filters. `task_name`, `module`, `args`, `result` and `error` are ILIKE patterns.
+    """The filters. `task_name`, `module`, `args`, `kwargs`, `arguments` (either of both), `metadata`, `result` and
+    `error` are ILIKE patterns, `not_task_names` and `not_errors` lists of patterns that must not match.
 
+    `states` are the states that a task may be in; none of them, if both `status` and `states` exclude each other.
     `name` is an exact task name, `error_kind` what `kind_of` makes of an error, `worker` the id of the worker that runs
     or ended a task. A list continues before the id `before`; `first` and `last` are the lowest and highest ids. A
-    filter by result or error matches only tasks that have ended. With `is_delayed` a walk visits only delayed tasks.
+    filter by result or error matches only tasks that have ended.
     """
 
     queue: str | None = None
     status: Status | None = None
-    is_delayed: bool | None = None
+    states: frozenset[ShownState] | None = None
     task_name: str | None = None
     name: str | None = None
     module: str | None = None
     args: str | None = None
+    kwargs: str | None = None
+    arguments: str | None = None
+    metadata: str | None = None
     result: str | None = None
     error: str | None = None
     error_kind: str | None = None
     worker: str | None = None
+    queues: list[str] | None = None
+    names: list[str] | None = None
+    not_queues: list[str] | None = None
+    not_names: list[str] | None = None
+    not_task_names: list[str] | None = None
+    not_errors: list[str] | None = None
     before: str | None = None
     first: str | None = None
     last: str | None = None
+
+    @property
+    def statuses(self) -> frozenset[Status]:
+        """The statuses that a matching task may have."""
+        of_states = frozenset(Status) if self.states is None else statuses_of(self.states)
+        return of_states if self.status is None else of_states & {self.status}
+
+
+_Filter = TypeVar("_Filter", bound=TaskFilter)
+
+
+def in_states(chosen: _Filter, states: AbstractSet[ShownState]) -> _Filter:
+    """`chosen`, limited to `states` as well; with a status instead, where that says the same."""
+    left = states if chosen.states is None else states & chosen.states
+    if chosen.status is not None:
+        left &= states_of(chosen.status)
+    if len(left) == len(ShownState):
+        return chosen
+    statuses = statuses_of(left)
+    status = next(iter(statuses)) if len(statuses) == 1 else None
+    is_whole = status is not None and left == states_of(status)
+    return msgspec.structs.replace(chosen, status=status, states=None if is_whole else frozenset(left))
+
+
+def is_void(chosen: TaskFilter) -> bool:
+    """Whether nothing can match: an unfinished task has no result, a pending one no worker."""
+    statuses = chosen.statuses
+    if given(chosen, OF_THE_END) and not statuses & FINAL:
+        return True
+    return not statuses or (chosen.worker is not None and statuses <= {Status.PENDING})
 
 
 def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
@@ -42,34 +86,44 @@ def pick_tasks(chosen: TaskFilter, limit: int) -> sql.Composed:
 
     It starts from the table that holds the status, so that it finds rare ones without walking the others.
     """
-    source: sql.Composable = sql.SQL(_SOURCES[chosen.status] if chosen.status else "lapinq_tasks AS t")
+    source: LiteralString = _SOURCES[chosen.status] if chosen.status else "lapinq_tasks AS t"
     if chosen.status and given(chosen, OF_THE_TASK):
-        source += sql.SQL(" JOIN lapinq_tasks t USING (id)")
-    if chosen.worker is not None:
-        source += sql.SQL(" LEFT JOIN lapinq_running r USING (id)")
-    source += sql.SQL(_join_end(chosen))
-    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
+        source += " JOIN lapinq_tasks t USING (id)"
+    if chosen.worker is not None or chosen.states is not None:
+        source += _JOIN_RUNNING
+    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **NOT_OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
     # A limit that the planner knows keeps it from joining everything.
     return sql.SQL("SELECT id FROM {source} WHERE {where} ORDER BY id DESC LIMIT {limit}").format(
-        source=source, where=all_of(conditions), limit=sql.Literal(limit)
+        source=sql.SQL(source + _join_rest(chosen)),
+        where=all_of([*conditions, *_in_state(chosen)]),
+        limit=sql.Literal(limit),
     )
 
 
 def walk_ids(chosen: TaskFilter, limit: int) -> sql.Composed:
-    """A query for the next `limit` ids, ascending, in the table that holds the status; the other filters don't apply.
+    """A query for the next `limit` ids, ascending, in the tables that hold the status; the other filters don't apply.
 
     Its parameters are `after` and `until`: it looks between these ids, including `until`.
     """
-    return sql.SQL(
-        "SELECT id FROM {source} WHERE id > %(after)s::uuid AND id <= %(until)s::uuid ORDER BY id LIMIT {limit}"
-    ).format(source=sql.SQL(_walked(chosen)), limit=sql.Literal(limit))
+    next_ids = sql.SQL(
+        "SELECT id FROM {} WHERE id > %(after)s::uuid AND id <= %(until)s::uuid ORDER BY id LIMIT {}"
+    )
+    most = sql.Literal(limit)
+    # Each table is limited to the ids wanted in all, so that none is read to its end and sorted.
+    found = [next_ids.format(sql.SQL(each), most) for each in _walked(chosen)]
+    if len(found) == 1:
+        return found[0]
+    union = sql.SQL(" UNION ALL ").join(sql.SQL("({})").format(each) for each in found)
+    return sql.SQL("SELECT id FROM ({}) AS held ORDER BY id LIMIT {}").format(union, most)
 
 
 def these_ids(chosen: TaskFilter) -> sql.Composed:
-    """A query for those of the parameter `ids` that are in the table of the status."""
-    return sql.SQL("SELECT id FROM {source} WHERE id = ANY (%(ids)s::uuid[])").format(
-        source=sql.SQL(_walked(chosen))
-    )
+    """A query for those of the parameter `ids` that are in the tables of the status."""
+    found = [
+        sql.SQL("SELECT id FROM {} WHERE id = ANY (%(ids)s::uuid[])").format(sql.SQL(each))
+        for each in _walked(chosen)
+    ]
+    return sql.SQL(" UNION ALL ").join(found)
 
 
 def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
@@ -77,17 +131,15 @@ def pick_looked_at(chosen: TaskFilter) -> sql.Composed:
 
     Its parameters are the fields of `chosen`, and `started`: tasks created later don't match.
     """
-    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
-    source: sql.Composable = sql.SQL(
-        "looked JOIN lapinq_tasks t USING (id) LEFT JOIN lapinq_running r USING (id)"
-    )
-    source += sql.SQL(_JOIN_END if chosen.status is Status.COMPLETED else _join_end(chosen))
+    conditions = given(chosen, {**OF_THE_TASK, **OF_THE_END, **NOT_OF_THE_END, **OF_THE_WORKER, **OF_THE_ID})
+    source: LiteralString = "looked JOIN lapinq_tasks t USING (id)" + _JOIN_RUNNING
+    source += _JOIN_END if chosen.status is Status.COMPLETED else _join_rest(chosen)
     if chosen.status is Status.COMPLETED:
         conditions.append(sql.SQL("f.outcome = 'completed'"))
     return sql.SQL(
         "SELECT id, r.id IS NOT NULL AS is_running FROM {source}"
         " WHERE t.created_at <= %(started)s::timestamptz AND {where}"
-    ).format(source=source, where=all_of(conditions))
+    ).format(source=sql.SQL(source), where=all_of([*conditions, *_in_state(chosen)]))
 
 
 def containing(text: str) -> str:
@@ -125,29 +177,59 @@ def given(chosen: TaskFilter, conditions: dict[str, LiteralString]) -> list[sql.
     return [sql.SQL(text) for field, text in conditions.items() if getattr(chosen, field) is not None]
 
 
-def all_of(conditions: Iterable[sql.SQL]) -> sql.Composed:
+def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:
     """All conditions joined with AND."""
     return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
 
 
-def _join_end(chosen: TaskFilter) -> LiteralString:
+def in_any_of(states: AbstractSet[ShownState], conditions: dict[ShownState, LiteralString]) -> sql.Composed:
+    """That a task is in one of `states`."""
+    found = [sql.SQL(conditions[state]) for state in ShownState if state in states]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(found or [sql.SQL("false")]))
+
+
+def _in_state(chosen: TaskFilter) -> list[sql.Composed]:
+    return [] if chosen.states is None else [in_any_of(chosen.states, ANYWHERE)]
+
+
+def _join_rest(chosen: TaskFilter) -> LiteralString:
+    """The joins that conditions on the end, the worker and the states need; running tasks are joined already."""
+    tables = [] if chosen.states is None else tables_of(chosen.states)
+    joins: LiteralString = ""
+    if Table.READY in tables:
+        joins += " LEFT JOIN lapinq_ready w USING (id)"
+    if Table.DELAYED in tables:
+        joins += " LEFT JOIN lapinq_delayed d USING (id)"
     if given(chosen, OF_THE_END):
-        return _JOIN_END
-    return "" if chosen.worker is None else _LEFT_JOIN_END
+        return joins + _JOIN_END
+    is_end_asked = Table.ENDED in tables or given(chosen, {**NOT_OF_THE_END, **OF_THE_WORKER})
+    return joins + _LEFT_JOIN_END if is_end_asked else joins
 
 
-def _walked(chosen: TaskFilter) -> LiteralString:
-    if chosen.is_delayed:
-        return "(SELECT id FROM lapinq_delayed) AS held"
+def _walked(chosen: TaskFilter) -> list[LiteralString]:
+    if chosen.states is not None:
+        return _walked_for(chosen.states)
     match chosen.status:
         case None:
-            return "lapinq_tasks"
+            return ["lapinq_tasks"]
         case Status.COMPLETED:
             # Most tasks end so, and no index has them alone: where few did, looking for a batch's fill of them could
             # take a walk through all that ended.
-            return "(SELECT task_id AS id FROM lapinq_attempts WHERE final) AS held"
+            return [f"({_ENDED}) AS held"]
         case status:
-            return _SOURCES[status]
+            return [_SOURCES[status]]
+
+
+def _walked_for(states: AbstractSet[ShownState]) -> list[LiteralString]:
+    found: list[LiteralString] = []
+    for table in tables_of(states):
+        if table is not Table.ENDED:
+            found.append(table.source)
+        elif ShownState.COMPLETED in states:
+            found.append(f"({_ENDED}) AS held")
+        else:
+            found.extend(_SOURCES[STATUS_OF[state]] for state in within(table, states))
+    return found
 
 
 FIRST_LINE: LiteralString = "left(split_part(f.error, E'\\n', 1), 300)"
@@ -184,6 +266,14 @@ OF_THE_TASK: dict[str, LiteralString] = {
     "name": "t.task_name = %(name)s::text",
     "module": "t.module_path ILIKE %(module)s::text",
     "args": "t.args::text ILIKE %(args)s::text",
+    "kwargs": "t.kwargs::text ILIKE %(kwargs)s::text",
+    "arguments": "(t.args::text ILIKE %(arguments)s::text OR t.kwargs::text ILIKE %(arguments)s::text)",
+    "metadata": "t.metadata::text ILIKE %(metadata)s::text",
+    "queues": "t.queue_name = ANY (%(queues)s::text[])",
+    "names": "t.task_name = ANY (%(names)s::text[])",
+    "not_queues": "t.queue_name <> ALL (%(not_queues)s::text[])",
+    "not_names": "t.task_name <> ALL (%(not_names)s::text[])",
+    "not_task_names": "t.task_name NOT ILIKE ALL (%(not_task_names)s::text[])",
 }
 # The kind comes last: it takes longer than all others together, and is asked of what has passed them.
 OF_THE_END: dict[str, LiteralString] = {
@@ -191,17 +281,23 @@ OF_THE_END: dict[str, LiteralString] = {
     "error": "f.error ILIKE %(error)s::text",
     "error_kind": f"regexp_replace({FIRST_LINE}, $holes${_HOLES}$holes$, '*', 'g') = %(error_kind)s::text",
 }
+NOT_OF_THE_END: dict[str, LiteralString] = {
+    "not_errors": "(f.error ILIKE ANY (%(not_errors)s::text[])) IS NOT TRUE",
+}
+"""Tasks that have not ended match, too."""
 OF_THE_WORKER: dict[str, LiteralString] = {
     "worker": "%(worker)s::uuid IN (f.worker_id, r.worker_id)",
 }
+_JOIN_RUNNING: LiteralString = " LEFT JOIN lapinq_running r USING (id)"
 _JOIN_END: LiteralString = " JOIN lapinq_attempts f ON f.task_id = id AND f.final"
 _LEFT_JOIN_END: LiteralString = " LEFT JOIN lapinq_attempts f ON f.task_id = id AND f.final"
 
+_ENDED: LiteralString = "SELECT task_id AS id FROM lapinq_attempts WHERE final"
 _SOURCES: dict[Status, LiteralString] = {
     Status.PENDING: "(SELECT id FROM lapinq_ready UNION ALL SELECT id FROM lapinq_delayed) AS held",
     Status.RUNNING: "(SELECT id FROM lapinq_running) AS held",
-    Status.COMPLETED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'completed') AS held",
-    Status.FAILED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'failed') AS held",
-    Status.CANCELLED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'cancelled') AS held",
-    Status.EXPIRED: "(SELECT task_id AS id FROM lapinq_attempts WHERE final AND outcome = 'expired') AS held",
+    Status.COMPLETED: f"({_ENDED} AND outcome = 'completed') AS held",
+    Status.FAILED: f"({_ENDED} AND outcome = 'failed') AS held",
+    Status.CANCELLED: f"({_ENDED} AND outcome = 'cancelled') AS held",
+    Status.EXPIRED: f"({_ENDED} AND outcome = 'expired') AS held",
 }

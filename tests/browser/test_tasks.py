@@ -84,7 +84,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(
     browser_errors.expect("status of 400")
     page.goto("/tasks")
     enter(page, "colour:red")
-    expect(page.get_by_role("alert")).to_contain_text("colour is not a search key")
+    expect(page.get_by_role("alert")).to_contain_text('Unknown filter "colour". Try queue, status, state, ')
     expect(page.get_by_role("searchbox", name="Search tasks")).to_have_value("colour:red")
     axe(page)
 

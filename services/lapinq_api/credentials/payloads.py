@@ -22,6 +22,7 @@ from lapinq_core.domain.redact import (
     HIDDEN,
     HIDDEN_TEXT,
     PAYLOAD_FIELDS,
+    PAYLOAD_FILTERS,
     Redactor,
     mask_address,
 )
@@ -72,7 +73,7 @@ class PayloadView:
     def check_search(self, filters: Mapping[str, str]) -> None:
         """Raises `Refused` (403) if they may not use `filters`, texts by name; `queue` is one of them."""
         queue = filters.get("queue")
-        searched = [name for name in PAYLOAD_FIELDS if name in filters]
+        searched = [name for name in PAYLOAD_FILTERS if name in filters]
         if searched and not self.may_search(queue):
             raise Refused(
                 HTTPStatus.FORBIDDEN,
@@ -119,7 +120,7 @@ class PayloadView:
         """`filters` without those they may not use."""
         if self.may_search(filters.get("queue")):
             return dict(filters)
-        return {name: text for name, text in filters.items() if name not in PAYLOAD_FIELDS}
+        return {name: text for name, text in filters.items() if name not in PAYLOAD_FILTERS}
 
     def mask_object(self, shown: dict[str, Any], queue: str | None = None) -> dict[str, Any]:
         """A masked copy of a decoded task, attempt or result.

@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 from lapinq_api.credentials.caller import actor_of
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.rendering import page_of
-from lapinq_api.dashboard.page.view import View
+from lapinq_api.dashboard.page.view import Elsewhere, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.redirect import to_query
+from lapinq_api.wire.redirect import to_page, to_query
 from lapinq_core.db.errors import DatabaseUnavailable
 from lapinq_core.domain.errors import InvalidValue
 
@@ -48,6 +48,8 @@ async def view_page(state: State, request: Request, view: View) -> Response:
         values = await view.load(state, address)
     except DatabaseUnavailable as error:
         return unavailable.page_for(request.scope, error)
+    except Elsewhere as error:
+        return to_page(request, error.path)
     except InvalidValue as error:
         status, problem = HTTPStatus.BAD_REQUEST, f"{error.loc} {error.msg}"
     except Refused as error:

@@ -37,7 +37,7 @@ export function which(n, { name, queue, isEverything = false }) {
 // The list of the tasks that a filter finds, of any status.
 function listOf(chosen) {
   const shown = new URLSearchParams(chosen);
-  for (const name of ["status", "since", "until"]) shown.delete(name);
+  for (const name of ["status", "state", "since", "until"]) shown.delete(name);
   return `tasks?${shown}`;
 }
 
@@ -47,7 +47,7 @@ function told(action, n, words, chosen) {
 
 async function confirmed(action, counts, chosen, button) {
   const n = counts.matching;
-  const isEverything = ![...chosen.keys()].some((name) => name !== "status");
+  const isEverything = ![...chosen.keys()].some((name) => name !== "status" && name !== "state");
   const words = which(n, { name: chosen.get("name"), queue: chosen.get("queue"), isEverything });
   const sentences = [text(`${action}_ask`, { n, which: words })];
   if (counts.skipped_running) sentences.push(counted("left_alone", counts.skipped_running));

@@ -7,13 +7,15 @@ import pytest
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import id_at
+from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import FINAL, Status
 from lapinq_core.lookup import search
 from lapinq_core.lookup.backward_scan import BackwardScan
 from lapinq_core.lookup.search import Count, Found, Search, TaskOrder
-from lapinq_core.tasks import actions, inspect, worker_verbs
-from lapinq_core.tasks.filters import TaskFilter, containing, pick_tasks
-from tests.integration.tasks.test_inspect import one_of_each
+from lapinq_core.tasks import actions, bulk, inspect, worker_verbs
+from lapinq_core.tasks.bulk import Batch
+from lapinq_core.tasks.filters import TaskFilter, containing, in_states, pick_tasks
+from tests.integration.tasks.test_inspect import one_of_each, one_of_each_state
 from tests.support.database.running import on_connections
 from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
 
@@ -56,6 +58,121 @@ def test_each_status_is_found_alone_and_with_the_rest(database: str, window: int
             assert await ids(conn, window, status=status, before=both[0]) == both[1:]
             assert await ids(conn, window, status=status, first=both[0]) == both[:1]
             assert await ids(conn, window, status=status, last=both[1]) == both[1:]
+
+    on_connections(database, test)
+
+
+SEVERAL: list[set[ShownState]] = [
+    *({state} for state in ShownState),
+    {ShownState.FAILED, ShownState.EXPIRED},
+    {ShownState.READY, ShownState.RETRYING},
+    {ShownState.PAUSED, ShownState.STOPPING, ShownState.FAILED},
+    {ShownState.RUNNING, ShownState.COMPLETED},
+    set(states_of(Status.PENDING)),
+    set(ShownState) - {ShownState.COMPLETED},
+    set(ShownState) - {ShownState.PAUSED},
+    set(ShownState),
+]
+
+
+def test_any_states_are_found_together_and_nothing_else(database: str) -> None:
+    window = 2
+
+    async def test(conn: Conn) -> None:
+        made = await one_of_each_state(conn)
+        for states in SEVERAL:
+            chosen = in_states(TaskFilter(), states)
+            limits: dict[str, Any] = {"status": chosen.status, "states": chosen.states}
+            expected = sorted((made[state] for state in states), reverse=True)
+            assert await ids(conn, window, **limits) == expected, states
+            narrowing: list[dict[str, Any]] = [
+                {"task_name": "a%"},
+                {"not_names": ["sub"], "not_errors": ["%x%"]},
+            ]
+            for narrowed in narrowing:
+                assert await ids(conn, window, **limits, **narrowed) == expected, (states, narrowed)
+            in_default = [made[one] for one in states - {ShownState.PAUSED, ShownState.STOPPING}]
+            assert sorted(await ids(conn, window, **limits, queue="default")) == sorted(in_default), states
+            assert sorted(await ids(conn, window, **limits, queues=["default", "x"])) == sorted(in_default)
+            failed = [made[ShownState.FAILED]] if ShownState.FAILED in states else []
+            assert await ids(conn, window, **limits, error=containing("no")) == failed
+            assert await ids(conn, window, **limits, not_errors=["%no%"]) == [
+                one for one in expected if one not in failed
+            ]
+            # As the slow way finds them, and the walks of changes to many.
+            async with conn.transaction():
+                scan = BackwardScan(chosen, 100, 100, window, LONG)
+                await scan.run_over_all_tasks(conn)
+            assert scan.ids == expected
+            walk = await bulk.begin(conn, chosen)
+            assert walk is not None
+            step = await bulk.count_tasks(conn, walk, Batch(size=100))
+            assert step is not None
+            assert step.done + step.running == len(states), states
+            query = pick_tasks(chosen, 50)
+            cursor = await conn.execute(query, {})
+            assert [str(row[0]) for row in await cursor.fetchall()] == expected
+            counted = await number(conn, **limits)
+            assert (counted.number, counted.is_exact) == (len(states), True)
+            assert await number(conn, **limits, queue="nothing") == Count(0, True, False)
+
+    on_connections(database, test)
+
+
+def test_states_that_exclude_each_other_match_nothing(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await one_of_each_state(conn)
+        chosen = in_states(TaskFilter(status=Status.FAILED), {ShownState.READY})
+        assert chosen.statuses == set()
+        assert await ids(conn, status=chosen.status, states=chosen.states) == []
+        assert await number(conn, status=chosen.status, states=chosen.states) == Count(0, True, False)
+        assert await bulk.begin(conn, chosen) is None
+
+    on_connections(database, test)
+
+
+def test_values_are_several_or_excluded(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        [a] = await enqueue(conn, queue_name="a", task_name="add", kwargs={"to": "x@y"}, metadata={"by": "ü"})
+        [b] = await enqueue(conn, queue_name="b", task_name="sub", args=["x@y"])
+        [c] = await enqueue(conn, queue_name="c", task_name="mul")
+        wanted: list[tuple[dict[str, Any], list[str]]] = [
+            ({"queues": ["a", "c"]}, [c, a]),
+            ({"not_queues": ["a", "c"]}, [b]),
+            ({"names": ["add", "sub"], "not_queues": ["b"]}, [a]),
+            ({"not_names": ["add"]}, [c, b]),
+            ({"not_task_names": ["%u%", "nothing"]}, [a]),
+            ({"arguments": "%x@y%"}, [b, a]),
+            ({"args": "%x@y%"}, [b]),
+            ({"kwargs": "%x@y%"}, [a]),
+            ({"metadata": "%ü%"}, [a]),
+        ]
+        for chosen, expected in wanted:
+            for status in (None, Status.PENDING):
+                assert await ids(conn, status=status, **chosen) == expected, chosen
+            walk = await bulk.begin(conn, TaskFilter(**chosen))
+            assert walk is not None
+            step = await bulk.count_tasks(conn, walk, Batch(size=100))
+            assert step is not None
+            assert step.done == len(expected)
+        assert await number(conn, queues=["a", "c"]) == Count(2, True, False)
+
+    on_connections(database, test)
+
+
+def test_delayed_tasks_are_sorted_by_when_they_are_due(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        dues = ["2099-03-01T00:00:00Z", "2099-01-01T00:00:00Z", "2099-02-01T00:00:00Z"]
+        march, january, february = [(await enqueue(conn, scheduled_at=due))[0] for due in dues]
+        await enqueue(conn)
+        await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (january,))
+        first = await find(conn, 2, order=TaskOrder.DUE)
+        assert [line.id for line in first.tasks] == [january, february]
+        rest = await find(conn, 2, order=TaskOrder.DUE, before=first.more)
+        assert ([line.id for line in rest.tasks], rest.more) == ([march], None)
+        waiting: dict[str, Any] = {"order": TaskOrder.DUE, "states": frozenset({ShownState.SCHEDULED})}
+        assert await ids(conn, **waiting, task_name="a%") == [february, march]
+        assert (await number(conn, order=TaskOrder.DUE)).number == 3
 
     on_connections(database, test)
 

@@ -48,6 +48,22 @@ async def one_of_each(conn: Conn, queue: str = "default") -> dict[Status, str]:
     return made
 
 
+async def one_of_each_state(conn: Conn, queue: str = "default") -> dict[ShownState, str]:
+    """The id of a task in each state that people think in; two are in queues of their own."""
+    of_status = await one_of_each(conn, queue)
+    made = {ShownState(status.value): of_status[status] for status in (*FINAL, Status.RUNNING)}
+    made[ShownState.READY] = of_status[Status.PENDING]
+    later = await enqueue(conn, 2, queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
+    made[ShownState.SCHEDULED], made[ShownState.RETRYING] = later
+    await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (later[1],))
+    [made[ShownState.STOPPING]] = await enqueue(conn, queue_name=f"stopping {queue}")
+    await claim(conn, await add_worker(conn), queue=f"stopping {queue}")
+    assert await actions.request_cancel(conn, made[ShownState.STOPPING])
+    [made[ShownState.PAUSED]] = await enqueue(conn, queue_name=f"held {queue}")
+    await pause(conn, f"held {queue}")
+    return made
+
+
 async def get(conn: Conn, task_id: str) -> dict[str, Any]:
     text = await inspect.get_task(conn, task_id)
     assert text is not None
@@ -312,22 +328,15 @@ def test_the_overview_shows_the_newest_tasks_with_ages_and_durations(database: s
 
 def test_a_line_tells_the_state_that_people_think_in_and_small_arguments(database: str) -> None:
     async def test(conn: Conn) -> None:
-        made = await one_of_each(conn)
-        [later] = await enqueue(conn, scheduled_at="2099-01-01T00:00:00Z")
-        [retried] = await enqueue(
-            conn, scheduled_at="2099-01-01T00:00:00Z", args=[token_hex(4000)], kwargs={"a": "ü"}
-        )
-        await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (retried,))
-        [held] = await enqueue(conn, queue_name="held")
-        await pause(conn, "held")
-        await actions.request_cancel(conn, made[Status.RUNNING])
+        made = await one_of_each_state(conn)
+        [large] = await enqueue(conn, args=[token_hex(4000)], kwargs={"a": "ü"}, queue_name="large")
         lines = {line.id: line for line in await inspect.newest_tasks(conn, TaskFilter(), 50)}
-        states = {made[status]: ShownState(status.value) for status in FINAL}
-        states |= {made[Status.PENDING]: ShownState.READY, made[Status.RUNNING]: ShownState.STOPPING}
-        states |= {later: ShownState.SCHEDULED, retried: ShownState.RETRYING, held: ShownState.PAUSED}
-        assert {task_id: line.state for task_id, line in lines.items()} == states
-        assert (lines[later].args, lines[later].kwargs) == ("[1,1]", "{}")
-        assert (lines[retried].args, lines[retried].kwargs) == (None, '{"a":"ü"}')
+        assert {state: lines[task_id].state for state, task_id in made.items()} == {
+            state: state for state in ShownState
+        }
+        line = lines[made[ShownState.SCHEDULED]]
+        assert (line.args, line.kwargs) == ("[1,1]", "{}")
+        assert (lines[large].args, lines[large].kwargs) == (None, '{"a":"ü"}')
 
     on_connections(database, test)
 

@@ -14,6 +14,7 @@ import pytest
 
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.decide import Drop, Fail, Isolation, Next, Release, Retry
+from lapinq_core.domain.tasks.shown_state import DELAYED as LATER
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import actions, bulk, worker_verbs
 from lapinq_core.tasks.worker_verbs import ended_as
@@ -153,7 +154,7 @@ MOVES = {
     "rescue of one overdue": Move(RUNNING, is_overdue, DELAYED, 3, SAME),
     "promote": Move(DELAYED, is_due, READY, 2, SAME, "behind"),
     "run now": Move(DELAYED, is_run_now, READY, 2, SAME, "behind"),
-    "run many": Move(DELAYED, of_many(bulk.run_tasks, Status.PENDING, is_delayed=True), READY, 2, SAME, "behind"),
+    "run many": Move(DELAYED, of_many(bulk.run_tasks, Status.PENDING, states=LATER), READY, 2, SAME, "behind"),
     "cancel": Move(READY, is_cancelled, "cancelled", 2),
     "cancel delayed": Move(DELAYED, is_cancelled, "cancelled", 2),
     "cancel many": Move(READY, of_many(bulk.cancel_tasks, Status.PENDING), "cancelled", 2),

@@ -15,7 +15,7 @@ import msgspec
 
 from lapinq_api.batching.changes import Changes
 from lapinq_api.dashboard.page.audience import Audience
-from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_core.db.errors import DatabaseUnavailable
@@ -105,7 +105,7 @@ class Feed:
         try:
             async with self._state.page_queries:
                 values = await self._view.load(self._state, self._address)
-        except (DatabaseUnavailable, InvalidValue, Refused) as error:
+        except (DatabaseUnavailable, Elsewhere, InvalidValue, Refused) as error:
             self.problem = error
             return
         self.problem = None

@@ -3,6 +3,8 @@
 Viewers with the same properties share rendered pages (`lapinq_api.dashboard.live.hub`).
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from starlette.types import Scope
 
@@ -32,6 +34,10 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, permission: Permission, queue: str | None) -> bool:
         """Whether a page offers an action on `queue`; None is all queues. The API checks again."""
         return not self.is_read_only and (self.is_admin or (queue or "", permission) in self.grants)
+
+    def may_on_all(self, permission: Permission, queues: Sequence[str | None]) -> bool:
+        """Whether a page offers an action on all of `queues`."""
+        return all(self.may(permission, queue) for queue in queues)
 
     def may_anywhere(self, permission: Permission) -> bool:
         """Whether a page offers an action on at least one queue."""

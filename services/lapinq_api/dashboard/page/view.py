@@ -22,6 +22,14 @@ MAX_ADDRESS = 4096
 MAX_PARAMETERS = 30
 
 
+class Elsewhere(Exception):
+    """What was asked for is on the page at `path`, below the dashboard's root."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"this is on another page: {path}")
+        self.path = path
+
+
 class PageAddress(msgspec.Struct, frozen=True):
     """The parameters of a page, from path and query string. If a name repeats, its last value counts."""
 
@@ -35,7 +43,7 @@ class PageAddress(msgspec.Struct, frozen=True):
 
 
 Loader = Callable[[State, PageAddress], Awaitable[dict[str, Any]]]
-"""Loads the values for a page's templates. Raises `DatabaseUnavailable`, `InvalidValue`, `Refused` (404).
+"""Loads the values for a page's templates. Raises `DatabaseUnavailable`, `Elsewhere`, `InvalidValue`, `Refused` (404).
 
 It doesn't know the viewer. What depends on the viewer is decided in the templates, by `audience`, and by `payloads`
 (`lapinq_api.credentials.payloads.PayloadView`), which masks what the viewer may not see.

@@ -1,25 +1,32 @@
 """The syntax of the search box above the list of tasks: words of the form `key:value`.
 
-queue:video status:failed transcode args:"[1, 2]" since:1h sort:longest
+queue:video,mail -status:completed transcode args:"[1, 2]" since:1h sort:longest
 
-Words without a key search task names. A value with spaces needs double quotes, in which a backslash escapes a quote or
-a backslash. This module reads and writes the syntax; it doesn't interpret the values.
+Words without a key search task names, or ids if they look like the beginning of one. A minus excludes. A value with
+spaces needs double quotes, in which a backslash escapes a quote or a backslash. This module reads and writes the
+syntax; it doesn't interpret the values.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from lapinq_api.operations.filters.several import join, split
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.ids import BEGIN_OF_ID
+from lapinq_core.domain.nearest import nearest
 
 MAX_CHARACTERS = 4000
 
 KEYS = {
     "queue": "queue",
     "status": "status",
+    "state": "state",
     "task": "task_name",
     "name": "name",
-    "args": "args",
+    "args": "arguments",
+    "kwargs": "kwargs",
+    "metadata": "metadata",
     "result": "result",
     "error": "error",
     "kind": "error_kind",
@@ -30,13 +37,35 @@ KEYS = {
     "sort": "sort",
 }
 """The page parameter of each key, in the order in which they are written."""
+SEVERAL = {"queue": "queues", "name": "names"}
+"""The parameter of a key with several values, separated by commas; others hold them in their own."""
+EXCLUDED = {
+    "queue": "not_queues",
+    "status": "not_status",
+    "state": "not_state",
+    "task": "not_task_names",
+    "name": "not_names",
+    "error": "not_errors",
+}
+"""The parameter of what a key with a minus excludes: values separated by commas."""
+KEY_OF = {
+    **{name: key for key, name in KEYS.items()},
+    **{name: key for key, name in SEVERAL.items()},
+    **{name: f"-{key}" for key, name in EXCLUDED.items()},
+}
+"""The key of each parameter, as written."""
 
 _BARE = "task"
+_MIN_ID = 8
 
 
 class _Word(NamedTuple):
+    """`key` is None for a word without one. `values` has several values where the key takes them."""
+
     key: str | None
-    value: str
+    values: list[str]
+    is_excluded: bool
+    is_quoted: bool
 
 
 def parse(text: str) -> dict[str, str]:
@@ -45,68 +74,139 @@ def parse(text: str) -> dict[str, str]:
         raise InvalidValue("the search", f"must have at most {MAX_CHARACTERS} characters")
     found: dict[str, str] = {}
     bare: list[str] = []
-    for key, value in _words(text):
-        if key is None:
-            bare.append(value)
-        elif key not in KEYS:
-            raise InvalidValue(
-                key,
-                f"is not a search key: the keys are {', '.join(KEYS)}."
-                f' In quotes, "{key}:…", it is part of a name',
-            )
-        elif not value:
-            raise InvalidValue(key, f'needs a value: {key}:something, or {key}:"with spaces"')
-        elif KEYS[key] in found:
+    excluded: dict[str, list[str]] = {}
+    for key, values, is_excluded, is_quoted in _words(text):
+        if is_excluded:
+            excluded.setdefault(EXCLUDED[key or _BARE], []).extend(values)
+        elif key is None:
+            begin = None if is_quoted or "id" in found else begin_of_id(values[0])
+            if begin is None:
+                bare.append(values[0])
+            else:
+                found["id"] = begin
+        elif KEYS[key] in found or SEVERAL.get(key) in found:
             raise InvalidValue(key, "is given twice")
+        elif len(values) > 1:
+            found[SEVERAL[key]] = join(values)
         else:
-            found[KEYS[key]] = value
+            found[KEYS[key]] = begin_of_id(values[0]) or values[0] if key == "id" else values[0]
     if bare:
         if KEYS[_BARE] in found:
             raise InvalidValue(_BARE, "is given twice: words without a key search task names, too")
         found[KEYS[_BARE]] = " ".join(bare)
-    return {name: found[name] for name in KEYS.values() if name in found}
+    found |= {name: join(dict.fromkeys(values)) for name, values in excluded.items()}
+    return {name: found[name] for name in KEY_OF if name in found}
 
 
 def write(parameters: Mapping[str, str]) -> str:
     """The text for `parameters`, the reverse of `parse`. Omits empty ones and those without a key."""
-    return " ".join(
-        _write(key, parameters[name]) for key, name in KEYS.items() if parameters.get(name, "") != ""
-    )
+    words: list[str] = []
+    for key, name in KEYS.items():
+        if value := parameters.get(name):
+            words.append(_write(key, value))
+        for sign, names in (("", SEVERAL), ("-", EXCLUDED)):
+            if values := parameters.get(names.get(key, "")):
+                words.append(f"{sign}{key}:{_tidy(values)}")
+    return " ".join(words)
+
+
+def unknown_filter(text: str) -> tuple[str, str | None] | None:
+    """The first key in `text` that does not exist, and the one that was perhaps meant; None if all exist."""
+    for match in _KEY.finditer(text):
+        starts_a_word = match.start() == 0 or text[match.start() - 1].isspace()
+        if starts_a_word and match[2].lower() not in KEYS:
+            return match[2], nearest(match[2], KEYS)
+    return None
+
+
+def begin_of_id(word: str) -> str | None:
+    """The id that `word` is or begins, with dashes; None if it is another word."""
+    if _COMPACT.fullmatch(word):
+        parts = (word[:8], word[8:12], word[12:16], word[16:20], word[20:])
+        return "-".join(part for part in parts if part)
+    return word if len(word) >= _MIN_ID and _BEGIN.fullmatch(word) else None
 
 
 def _write(key: str, value: str) -> str:
-    if key == _BARE and _PLAIN.fullmatch(value) and not _KEY.match(value):
+    is_plain = _PLAIN.fullmatch(value) is not None and not (key in SEVERAL and "," in value)
+    if key == _BARE and is_plain and not _KEY.match(value) and value[0] != "-" and begin_of_id(value) is None:
         return value
-    return f"{key}:{value}" if _PLAIN.fullmatch(value) else f'{key}:"{_SPECIAL.sub(_ESCAPE, value)}"'
+    return f"{key}:{value}" if is_plain else f'{key}:"{_SPECIAL.sub(_ESCAPE, value)}"'
+
+
+def _tidy(text: str) -> str:
+    """Several values, with quotes where they contain spaces."""
+    try:
+        return join(split("the search", text))
+    except InvalidValue:
+        return text
 
 
 def _words(text: str) -> Iterator[_Word]:
     at = _SPACES.match(text, 0).end()  # pyright: ignore[reportOptionalMemberAccess]  # it also matches the empty string
     while at < len(text):
-        key = None
+        key, is_excluded = None, False
         if match := _KEY.match(text, at):
-            key, at = match[1].lower(), match.end()
-        if text.startswith('"', at):
-            quoted = _QUOTED.match(text, at)
-            if quoted is None:
-                raise InvalidValue(key or "the search", "has no closing quote")
-            value, at = _UNESCAPED.sub(r"\1", quoted[1]), quoted.end()
-            if at < len(text) and not text[at].isspace():
-                raise InvalidValue(key or "the search", "needs a space after the closing quote")
+            is_excluded, key, at = match[1] == "-", match[2].lower(), match.end()
+            _check_key(key, is_excluded=is_excluded)
+        elif match := _MINUS.match(text, at):
+            is_excluded, at = True, match.end()
+        is_quoted = text.startswith('"', at)
+        if is_excluded or key in SEVERAL:
+            values, at = _several(key or "the search", text, at)
         else:
-            word = _UNQUOTED.match(text, at)
-            value = word[0] if word else ""
-            at += len(value)
-        if key is not None or value:
-            yield _Word(key, value)
+            value, at = _single(key or "the search", text, at)
+            values = [value]
+        if key is not None and values == [""]:
+            raise InvalidValue(key, f'needs a value: {key}:something, or {key}:"with spaces"')
+        if values != [""]:
+            yield _Word(key, values, is_excluded, is_quoted)
         at = _SPACES.match(text, at).end()  # pyright: ignore[reportOptionalMemberAccess]
 
 
-_KEY = re.compile(r"([A-Za-z_]+):")
+def _check_key(key: str, *, is_excluded: bool) -> None:
+    if key not in KEYS:
+        raise InvalidValue(key, "is not a filter")
+    if is_excluded and key not in EXCLUDED:
+        raise InvalidValue(key, f"can't be excluded: only {', '.join(EXCLUDED)} can")
+
+
+def _single(key: str, text: str, at: int) -> tuple[str, int]:
+    """The value at `at`, and its end."""
+    if not text.startswith('"', at):
+        word = _UNQUOTED.match(text, at)
+        value = word[0] if word else ""
+        return value, at + len(value)
+    quoted = _QUOTED.match(text, at)
+    if quoted is None:
+        raise InvalidValue(key, "has no closing quote")
+    if quoted.end() < len(text) and not text[quoted.end()].isspace():
+        raise InvalidValue(key, "needs a space after the closing quote")
+    return _UNESCAPED.sub(r"\1", quoted[1]), quoted.end()
+
+
+def _several(key: str, text: str, at: int) -> tuple[list[str], int]:
+    """The values at `at`, separated by commas, and their end."""
+    match = _LIST.match(text, at)
+    end = match.end() if match else at
+    if match is None or (end < len(text) and not text[end].isspace() and text[end] != ","):
+        value, end = _single(key, text, at)
+        return [value], end
+    if end < len(text) and text[end] == ",":
+        raise InvalidValue(key, "must have a value after each comma")
+    return split(key, match[0]), end
+
+
+_KEY = re.compile(r"(-?)([A-Za-z_]+):")
+_MINUS = re.compile(r"-(?=\S)")
 _PLAIN = re.compile(r'[^\s"][^\s]*')
 _UNQUOTED = re.compile(r"\S*")
 _SPACES = re.compile(r"\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ITEM = r'(?:"(?:[^"\\]|\\.)+"|[^\s",][^\s,]*)'
+_LIST = re.compile(rf"{_ITEM}(?:,{_ITEM})*", re.DOTALL)
 _SPECIAL = re.compile(r'["\\]')
 _ESCAPE = r"\\\g<0>"
 _UNESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_COMPACT = re.compile(r"[0-9a-fA-F]{8,32}")
+_BEGIN = re.compile(BEGIN_OF_ID)

@@ -6,24 +6,32 @@ Texts are literal, without wildcards. A time may be relative: "15m", "1h", "7d" 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from lapinq_api.operations.filters.task import read_filter, with_pattern
+from lapinq_api.operations.filters.several import join, split
+from lapinq_api.operations.filters.task import LISTS_OF_NAMES, LISTS_OF_TEXTS, read_filter, with_pattern
 from lapinq_api.operations.filters.task_values import (
     MAX_TEXT,
     check_kind,
     ids_beginning_with,
+    read_names,
+    read_states,
     read_worker_id,
 )
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
-from lapinq_core.lookup.search import Search, TaskOrder
-from lapinq_core.tasks.filters import literally
+from lapinq_core.lookup.search import Search, TaskOrder, as_filter
+from lapinq_core.tasks.filters import in_states, literally
 
-ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING}
-TEXTS = ("task_name", "args", "result", "error")
+ORDERS = {"newest": TaskOrder.NEWEST, "longest": TaskOrder.LONGEST_RUNNING, "due": TaskOrder.DUE}
+TEXTS = ("task_name", "arguments", "kwargs", "metadata", "result", "error")
+STATES = ("status", "state", "not_status", "not_state")
+OF_THE_PAGE = ("sort", "cursor", "columns")
+"""Parameters that change how the list looks, not what it finds."""
 
 
 def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
@@ -40,10 +48,15 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
     if kind := parameters.get("error_kind"):
         check_kind(kind)
     first, last = ids_beginning_with(parameters["id"]) if "id" in parameters else (None, None)
-    texts = {name: literally(parameters[name]) for name in TEXTS if name in parameters}
+    texts: dict[str, Any] = {name: literally(parameters[name]) for name in TEXTS if name in parameters}
+    lists: dict[str, Any] = {name: read_names(name, parameters) for name in LISTS_OF_NAMES}
+    lists |= {
+        name: [literally(text) for text in split(name, parameters[name])]
+        for name in LISTS_OF_TEXTS
+        if name in parameters
+    }
     chosen = Search(
         queue=parameters.get("queue"),
-        status=_status(parameters.get("status")),
         name=parameters.get("name"),
         error_kind=kind,
         worker=read_worker_id(parameters["worker"]) if "worker" in parameters else None,
@@ -54,7 +67,8 @@ def read_search(parameters: Mapping[str, str], now: datetime) -> Search:
         until=moment_of("until", parameters.get("until"), now),
         order=_order(parameters.get("sort")),
     )
-    return with_pattern(msgspec.structs.replace(chosen, **texts))
+    chosen = in_states(msgspec.structs.replace(chosen, **texts, **lists), _states(parameters))
+    return with_pattern(chosen)
 
 
 def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] | None:
@@ -62,13 +76,18 @@ def bulk_query(parameters: Mapping[str, str], now: datetime) -> dict[str, str] |
 
     None if no bulk call can express it: sorted by run time, or with texts too long for it.
     """
-    if _order(parameters.get("sort")) is not TaskOrder.NEWEST:
+    if _order(parameters.get("sort")) is TaskOrder.LONGEST_RUNNING:
         return None
     query = {
-        name: _escaped(text) if name in TEXTS else text
-        for name, text in parameters.items()
-        if name not in {"sort", "cursor"}
+        name: _escaped(name, text) for name, text in parameters.items() if name not in {*OF_THE_PAGE, *STATES}
     }
+    chosen = as_filter(
+        read_search({name: parameters[name] for name in ("sort", *STATES) if name in parameters}, now)
+    )
+    if chosen.states is not None:
+        query["state"] = ",".join(state for state in ShownState if state in chosen.states)
+    elif chosen.status is not None:
+        query["status"] = chosen.status
     for name in ("since", "until"):
         if at := moment_of(name, query.get(name), now):
             query[name] = at.isoformat()
@@ -105,12 +124,22 @@ def check_text(name: str, text: str) -> None:
         raise InvalidValue(name, f"must have at most {MAX_TEXT} characters and no NUL")
 
 
-def _status(text: str | None) -> Status | None:
-    if text is None:
-        return None
-    if text.lower() not in set(Status):
-        raise InvalidValue("status", f"must be one of {', '.join(Status)}")
-    return Status(text.lower())
+def _states(parameters: Mapping[str, str]) -> frozenset[ShownState]:
+    """The states that `STATES` of the parameters leave."""
+    left = frozenset(ShownState)
+    for name, read in (("status", _of_statuses), ("state", read_states)):
+        if text := parameters.get(name):
+            left &= read(name, text.lower())
+        if text := parameters.get(f"not_{name}"):
+            left -= read(f"not_{name}", text.lower())
+    return left
+
+
+def _of_statuses(name: str, text: str) -> frozenset[ShownState]:
+    statuses = split(name, text)
+    if not set(statuses) <= set(Status):
+        raise InvalidValue(name, f"must be one of {', '.join(Status)}, or several, separated by commas")
+    return frozenset[ShownState]().union(*(states_of(Status(status)) for status in statuses))
 
 
 def _order(text: str | None) -> TaskOrder:
@@ -119,8 +148,11 @@ def _order(text: str | None) -> TaskOrder:
     return ORDERS[text or "newest"]
 
 
-def _escaped(text: str) -> str:
-    return literally(text)[1:-1]
+def _escaped(name: str, text: str) -> str:
+    """`text` for a filter of the API, in which % and _ are wildcards."""
+    if name in TEXTS:
+        return literally(text)[1:-1]
+    return join(literally(one)[1:-1] for one in split(name, text)) if name in LISTS_OF_TEXTS else text
 
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdwSMHDW])")

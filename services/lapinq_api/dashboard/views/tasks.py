@@ -12,26 +12,43 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
 from lapinq_api.dashboard.parts import search_syntax
-from lapinq_api.dashboard.parts.task_query import ORDERS, bulk_query, read_search, seconds_ago
+from lapinq_api.dashboard.parts.arguments_preview import preview
+from lapinq_api.dashboard.parts.task_columns import headings, read_columns, toggles
+from lapinq_api.dashboard.parts.task_query import ORDERS, STATES, bulk_query, read_search, seconds_ago
+from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
-from lapinq_core.lookup.search import SEARCH_SECONDS, Search, count, search
+from lapinq_core.lookup.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
 from lapinq_core.tasks import inspect
 
 TASKS_SHOWN = 50
 _WORDS = "q"
 _CURSOR = "cursor"
 _FAR = "far"
+_COLUMNS = "columns"
 FAR_SECONDS = 1.2
 """How long an extended search takes."""
-_FILTERS = tuple(search_syntax.KEYS.values())
-_KEYS = {name: key for key, name in search_syntax.KEYS.items()}
+_FILTERS = tuple(search_syntax.KEY_OF)
+_LEGACY = {"args": "arguments"}
+"""Parameters under an earlier name, in bookmarks."""
+_KEPT = ("kwargs", *search_syntax.SEVERAL.values(), *search_syntax.EXCLUDED.values(), _COLUMNS)
+"""Parameters without a field in the form, which it hands on."""
+_WHOLE_ID = 36
+_TABS = (
+    None,
+    "ready",
+    "scheduled",
+    "retrying",
+    *(status.value for status in Status if status is not Status.PENDING),
+)
+"""The states that have a link of their own above the list; None is all."""
 
 
 class Chip(msgspec.Struct, frozen=True):
@@ -44,6 +61,7 @@ class Chip(msgspec.Struct, frozen=True):
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     parameters = _parameters(address)
+    await _lead_to_the_task(state, parameters)
     now = datetime.now(UTC)
     named = parameters.get("worker")
     chosen = read_search({name: text for name, text in parameters.items() if name != "worker"}, now)
@@ -58,11 +76,15 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         scan(count, msgspec.structs.replace(chosen, before=None)),
         scan(inspect.count_queues),
     )
+    columns = read_columns(parameters.get(_COLUMNS))
+    ids = [task.id for task in found.tasks] if "schedule" in columns else []
+    named_by = await scan(schedules_of, ids) if ids else {}
     filters = {name: text for name, text in parameters.items() if name != _CURSOR}
     further = {_CURSOR: found.more, **({_FAR: "1"} if found.looked_back_to else {})}
     return {
         **_form(filters, search_syntax.write(filters | ({"worker": named} if named else {})), worker),
         "problem": None,
+        "unknown": None,
         "queues": [queue.queue_name for queue in queues],
         "found": found,
         "counted": counted,
@@ -70,6 +92,11 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "newest": urlencode(filters),
         "older": urlencode({**filters, **further}) if found.more else None,
         "bulk": _bulk(filters, chosen, now),
+        "columns": columns,
+        "toggles": toggles(filters, columns),
+        "headings": headings(filters, chosen),
+        "preview": preview,
+        "schedule_of": named_by,
     }
 
 
@@ -82,12 +109,14 @@ def canonical(query: Mapping[str, str]) -> dict[str, str] | None:
     """The search box's words as parameters, and without the form's empty fields."""
     if _WORDS in query:
         try:
-            return search_syntax.parse(query[_WORDS])
+            columns = {_COLUMNS: query[_COLUMNS]} if query.get(_COLUMNS) else {}
+            return search_syntax.parse(query[_WORDS]) | columns
         except InvalidValue:
             return None
-    if all(query.values()):
+    if all(query.values()) and not _LEGACY.keys() & query.keys():
         return None
-    return {name: text for name, text in query.items() if text and name in PARAMETERS}
+    named = {_LEGACY.get(name, name): text for name, text in query.items()}
+    return {name: text for name, text in named.items() if text and name in PARAMETERS}
 
 
 def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
@@ -97,6 +126,8 @@ def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
     return {
         **_form(filters, words or search_syntax.write(filters), None),
         "problem": f"{problem}.",
+        "unknown": search_syntax.unknown_filter(words) if words else None,
+        "keys": list(search_syntax.KEYS),
         "queues": [],
     }
 
@@ -105,7 +136,20 @@ def _parameters(address: PageAddress) -> dict[str, str]:
     """The search parameters. Raises `InvalidValue`."""
     if _WORDS in address.query:
         return search_syntax.parse(address.query[_WORDS])
-    return {name: address.query[name] for name in (*_FILTERS, _CURSOR) if name in address.query}
+    return {
+        _LEGACY.get(name, name): address.query[name]
+        for name in (*_LEGACY, *_FILTERS, _COLUMNS, _CURSOR)
+        if name in address.query
+    }
+
+
+async def _lead_to_the_task(state: State, parameters: dict[str, str]) -> None:
+    """Raises `Elsewhere` if the whole id of a task is all that is searched for."""
+    if parameters.keys() != {"id"} or len(parameters["id"]) != _WHOLE_ID:
+        return
+    task_id, _ = ids_beginning_with(parameters["id"])
+    if await state.database.scan(inspect.get_names, task_id):
+        raise Elsewhere(f"/tasks/{task_id}")
 
 
 def _search_seconds(address: PageAddress) -> float:
@@ -122,24 +166,44 @@ async def _find_worker(state: State, text: str) -> WorkerName:
 
 def _form(filters: dict[str, str], words: str, worker: WorkerName | None) -> dict[str, Any]:
     shown = {**filters, "worker": worker.name} if worker and worker.name else filters
+    rest = _without(filters, *STATES, "sort")
     return {
         "filters": shown,
         "words": words,
         "chips": [
-            Chip(_KEYS[name], text, urlencode({key: value for key, value in filters.items() if key != name}))
+            Chip(search_syntax.KEY_OF[name], text, urlencode(_without(filters, name)))
             for name, text in shown.items()
+            if name in search_syntax.KEY_OF
         ],
-        "statuses": [
-            (
-                status,
-                urlencode({**_without(filters, "status", "sort"), **({"status": status} if status else {})}),
-            )
-            for status in (None, *Status)
-        ],
-        "longest": urlencode({**_without(filters, "status"), "sort": "longest"}),
+        "tabs": [(tab, urlencode({**rest, **_in_state(tab)})) for tab in _TABS],
+        "tab": next((tab for tab in _TABS if _is_in(filters, tab)), ""),
+        "longest": urlencode({**rest, "sort": "longest"}),
+        "by_name": _by_name(filters),
         "sorts": list(ORDERS),
+        "kept": _KEPT,
+        "statuses": list(Status),
+        "states": [state for state in ShownState if state.value not in set(Status)],
         "may": Permission,
     }
+
+
+def _in_state(tab: str | None) -> dict[str, str]:
+    if tab is None:
+        return {}
+    return {"status" if tab in set(Status) else "state": tab}
+
+
+def _is_in(filters: dict[str, str], tab: str | None) -> bool:
+    asked = {name: text.lower() for name, text in filters.items() if name in {*STATES, "sort"}}
+    return asked == _in_state(tab)
+
+
+def _by_name(filters: dict[str, str]) -> str | None:
+    """The search for the beginning of an id as a part of a name instead; None if it would not be the same word."""
+    begin = filters.get("id", "").replace("-", "")
+    if not begin or "task_name" in filters or len(begin) == 32:
+        return None
+    return urlencode({**_without(filters, "id"), "task_name": begin})
 
 
 def _without(filters: dict[str, str], *names: str) -> dict[str, str]:
@@ -152,18 +216,21 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     if query is None:
         return None
     ago = {name: seconds_ago(filters.get(name)) for name in ("since", "until")}
+    sought = as_filter(chosen)
+    states = sought.states or frozenset[ShownState]().union(*map(states_of, sought.statuses))
     return {
         "query": urlencode(query),
-        "queue": chosen.queue,
+        "queues": chosen.queues or [chosen.queue],
         # Relative times are resolved when the user starts the action.
         "ago": {name: seconds for name, seconds in ago.items() if seconds is not None},
-        "can_requeue": chosen.status in {None, Status.FAILED},
-        "can_cancel": chosen.status in {None, Status.PENDING},
-        "can_delete": chosen.status is not Status.RUNNING,
+        "can_requeue": Status.FAILED in sought.statuses,
+        "can_cancel": Status.PENDING in sought.statuses,
+        "can_run": bool(states & DELAYED),
+        "can_delete": not sought.statuses <= {Status.RUNNING},
     }
 
 
-PARAMETERS = frozenset((*_FILTERS, _CURSOR, _FAR, _WORDS))
+PARAMETERS = frozenset((*_FILTERS, *_LEGACY, _COLUMNS, _CURSOR, _FAR, _WORDS))
 
 VIEW = View(
     path="/tasks",

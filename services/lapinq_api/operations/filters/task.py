@@ -3,27 +3,35 @@
 They are those of the dashboard's search, so a call can name exactly the tasks that a search shows, on all its pages.
 """
 
+from typing import Any
+
 import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
+from lapinq_api.operations.filters.several import MAX_VALUES
 from lapinq_api.operations.filters.task_values import (
     CURSOR,
     MAX_TEXT,
     check_kind,
     ids_beginning_with,
     read_cursor,
+    read_names,
+    read_states,
     read_status,
     read_text,
+    read_texts,
     read_worker_id,
 )
 from lapinq_api.operations.paging import LIMIT, cursor_parameter
 from lapinq_api.wire.query import moment
 from lapinq_core.domain.ids import BEGIN_OF_ID
+from lapinq_core.domain.redact import PAYLOAD_FILTERS
 from lapinq_core.domain.requests.values import NAME_SCHEMA
+from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.lookup.search import Search, as_filter
-from lapinq_core.tasks.filters import TaskFilter, containing, pattern_of
+from lapinq_core.tasks.filters import TaskFilter, containing, in_states, pattern_of
 
 
 def read_page(query: dict[str, str]) -> TaskFilter:
@@ -41,25 +49,26 @@ def read_filter(query: dict[str, str]) -> TaskFilter:
     if (kind := query.get("error_kind")) is not None:
         check_kind(kind)
     first, last = ids_beginning_with(query["id"]) if "id" in query else (None, None)
-    return as_filter(
-        with_pattern(
-            Search(
-                queue=query.get("queue"),
-                status=read_status(query.get("status")),
-                task_name=containing(query["task_name"]) if "task_name" in query else None,
-                name=query.get("name"),
-                args=read_text("args", query),
-                result=read_text("result", query),
-                error=read_text("error", query),
-                error_kind=kind,
-                worker=worker,
-                first=first,
-                last=last,
-                since=moment("since", query.get("since")),
-                until=moment("until", query.get("until")),
-            )
+    chosen = with_pattern(
+        Search(
+            queue=query.get("queue"),
+            status=read_status(query.get("status")),
+            task_name=containing(query["task_name"]) if "task_name" in query else None,
+            name=query.get("name"),
+            error_kind=kind,
+            worker=worker,
+            first=first,
+            last=last,
+            since=moment("since", query.get("since")),
+            until=moment("until", query.get("until")),
+            error=read_text("error", query),
         )
     )
+    rest: dict[str, Any] = {name: read_text(name, query) for name in PAYLOAD_FILTERS}
+    rest |= {name: read_names(name, query) for name in LISTS_OF_NAMES}
+    rest |= {name: read_texts(name, query) for name in LISTS_OF_TEXTS}
+    found = as_filter(msgspec.structs.replace(chosen, **rest))
+    return in_states(found, read_states("state", query["state"])) if "state" in query else found
 
 
 def with_pattern(chosen: Search) -> Search:
@@ -69,7 +78,11 @@ def with_pattern(chosen: Search) -> Search:
     return msgspec.structs.replace(chosen, error=pattern_of(chosen.error_kind))
 
 
+LISTS_OF_NAMES = ("queues", "names", "not_queues", "not_names")
+LISTS_OF_TEXTS = ("not_task_names", "not_errors")
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
+
+_LIST_SCHEMA = {"type": "string", "minLength": 1}
 
 STATUS = Parameter(
     name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
@@ -85,6 +98,21 @@ FILTERS = (
     Parameter(
         name="args",
         description="Only tasks whose positional arguments contain this as JSON text (ILIKE).",
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="kwargs",
+        description="Only tasks whose keyword arguments contain this as JSON text (ILIKE).",
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="arguments",
+        description="Only tasks whose positional or keyword arguments contain this as JSON text (ILIKE).",
+        schema=_TEXT_SCHEMA,
+    ),
+    Parameter(
+        name="metadata",
+        description="Only tasks whose metadata contain this as JSON text (ILIKE).",
         schema=_TEXT_SCHEMA,
     ),
     Parameter(
@@ -120,6 +148,29 @@ FILTERS = (
         name="until",
         description="Only tasks enqueued before this time.",
         schema={"type": "string", "format": "date-time"},
+    ),
+    Parameter(
+        name="state",
+        description=f"Only tasks in one of these states, separated by commas: {', '.join(ShownState)}.",
+        schema=_LIST_SCHEMA,
+    ),
+    *(
+        Parameter(
+            name=name,
+            description=(
+                f"Only tasks {which}: values separated by commas, at most {MAX_VALUES}. A value with a comma stands in"
+                " double quotes."
+            ),
+            schema=_LIST_SCHEMA,
+        )
+        for name, which in (
+            ("queues", "of one of these queues"),
+            ("names", "with exactly one of these names"),
+            ("not_queues", "of other queues"),
+            ("not_names", "with other names"),
+            ("not_task_names", "whose names contain none of these (ILIKE)"),
+            ("not_errors", "whose errors contain none of these (ILIKE), those without an error included"),
+        )
     ),
 )
 """All filters except the status, which some calls fix."""

@@ -2,12 +2,16 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from uuid import UUID
 
+from lapinq_api.operations.filters.several import split
 from lapinq_api.operations.paging import wrong_cursor
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.ids import BEGIN_OF_ID
+from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.domain.tasks.task import check_name
 from lapinq_core.tasks.filters import containing
 
 MAX_TEXT = 1000
@@ -29,17 +33,32 @@ def read_status(text: str | None) -> Status | None:
     return Status(text) if text else None
 
 
-def read_text(name: str, query: dict[str, str]) -> str | None:
-    """The pattern for what contains the text."""
-    text = query.get(name)
-    if text is None:
+def read_states(name: str, text: str) -> frozenset[ShownState]:
+    """The states in `text`, separated by commas."""
+    states = split(name, text)
+    if not set(states) <= set(ShownState):
+        raise InvalidValue(name, f"must be one or several of {', '.join(ShownState)}, separated by commas")
+    return frozenset(map(ShownState, states))
+
+
+def read_names(name: str, query: Mapping[str, str]) -> list[str] | None:
+    """Names of queues or tasks, separated by commas."""
+    if name not in query:
         return None
-    # Every text contains the empty one, and nobody means to delete everything by an empty filter.
-    if not 1 <= len(text) <= MAX_TEXT:
-        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters")
-    if "\0" in text:
-        raise InvalidValue(name, "must not contain the character NUL")
-    return containing(text)
+    names = split(name, query[name])
+    for one in names:
+        check_name(name, one)
+    return names
+
+
+def read_text(name: str, query: Mapping[str, str]) -> str | None:
+    """The pattern for what contains the text."""
+    return None if name not in query else _pattern(name, query[name])
+
+
+def read_texts(name: str, query: Mapping[str, str]) -> list[str] | None:
+    """The patterns for what contains one of the texts, which are separated by commas."""
+    return None if name not in query else [_pattern(name, text) for text in split(name, query[name])]
 
 
 def read_worker_id(text: str) -> str:
@@ -66,6 +85,15 @@ def read_cursor(text: str | None) -> str | None:
 def cursor_after(last: str) -> str:
     """The `cursor` after the task `last`."""
     return urlsafe_b64encode(UUID(last).bytes).rstrip(b"=").decode()
+
+
+def _pattern(name: str, text: str) -> str:
+    # Every text contains the empty one, and nobody means to delete everything by an empty filter.
+    if not 1 <= len(text) <= MAX_TEXT:
+        raise InvalidValue(name, f"must have 1 to {MAX_TEXT} characters")
+    if "\0" in text:
+        raise InvalidValue(name, "must not contain the character NUL")
+    return containing(text)
 
 
 _LOWEST_ID = "00000000-0000-0000-0000-000000000000"

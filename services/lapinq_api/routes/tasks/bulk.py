@@ -5,9 +5,10 @@ import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lapinq_api.credentials.caller import audit_entry, require
+from lapinq_api.credentials.caller import actor_of, audit_entry, require
 from lapinq_api.operations.body import read_no_fields
 from lapinq_api.operations.endpoint import Answer, Needs, Operation, Parameter, query_of
+from lapinq_api.operations.filters.several import split
 from lapinq_api.operations.filters.task import FILTERS, STATUS, read_filter
 from lapinq_api.routes.tasks.walk import Act, walk
 from lapinq_api.state import State
@@ -15,12 +16,13 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.counting import count_statuses
 from lapinq_core.people.audit import Entry
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import Batch, Step, Walk
-from lapinq_core.tasks.filters import TaskFilter
+from lapinq_core.tasks.filters import TaskFilter, in_states
 
 
 class Deleted(msgspec.Struct, omit_defaults=True):
@@ -60,14 +62,13 @@ class Released(msgspec.Struct, omit_defaults=True):
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of change to many tasks. With a `status`, only tasks in it can change: `refusal` says so for others."""
+    """One kind of change to many tasks. Only tasks in one of `states` can change: `refusal` says so for others."""
 
     permission: Permission
     action: str
     change: bulk.Change
-    status: Status | None = None
+    states: frozenset[ShownState] = frozenset(ShownState)
     refusal: str = ""
-    is_delayed: bool | None = None
 
 
 DELETE = _Kind(permission=Permission.DELETE, action="task.delete_many", change=bulk.delete_tasks)
@@ -75,23 +76,22 @@ REQUEUE = _Kind(
     permission=Permission.REQUEUE,
     action="task.requeue_many",
     change=bulk.requeue_tasks,
-    status=Status.FAILED,
+    states=frozenset({ShownState.FAILED}),
     refusal="must be failed: only failed tasks can be requeued",
 )
 CANCEL = _Kind(
     permission=Permission.CANCEL,
     action="task.cancel_many",
     change=bulk.cancel_tasks,
-    status=Status.PENDING,
+    states=states_of(Status.PENDING),
     refusal="must be pending: running tasks are cancelled one by one",
 )
 RUN = _Kind(
     permission=Permission.REQUEUE,
     action="task.run_many",
     change=bulk.run_tasks,
-    status=Status.PENDING,
+    states=DELAYED,
     refusal="must be pending: only delayed tasks can be started early",
-    is_delayed=True,
 )
 
 
@@ -126,12 +126,14 @@ class _Done(msgspec.Struct, frozen=True):
 
 async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     query = query_of(request)
-    actor = require(request, kind.permission, query.get("queue"))
-    if kind.status is not None and query.get("status", kind.status) != kind.status:
-        raise InvalidValue("status", kind.refusal)
-    chosen = read_filter(query)
-    if kind.status is not None:
-        chosen = msgspec.structs.replace(chosen, status=kind.status, is_delayed=kind.is_delayed)
+    queues = split("queues", query["queues"]) if "queues" in query else [query.get("queue")]
+    for queue in queues:
+        require(request, kind.permission, queue)
+    actor = actor_of(request)
+    asked = read_filter(query)
+    chosen = in_states(asked, kind.states)
+    if asked.statuses and not chosen.statuses:
+        raise InvalidValue("state" if "state" in query else "status", kind.refusal)
     state.payloads.for_(actor).check_search(query)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -99,7 +100,11 @@ def test_it_is_offered_where_it_can_be_said_and_makes_sense(signed_in: httpx.Cli
     assert bulk(status="failed") == {"requeue", "delete"}
     assert bulk(status="pending") == {"cancel", "run", "delete"}
     assert bulk(status="completed") == {"delete"}
-    assert bulk(status="running") == bulk(sort="longest") == bulk(args="%" * 501) == set()
+    assert bulk(status="running") == bulk(sort="longest") == bulk(arguments="%" * 501) == set()
+    assert bulk(state="ready") == {"cancel", "delete"}
+    assert bulk(state="retrying,failed") == {"cancel", "requeue", "run", "delete"}
+    assert bulk(state="ready", status="failed") == set()
+    assert bulk(queues=f"{queue},b", not_errors="x", sort="due") == {"cancel", "run", "delete"}
 
 
 def test_a_task_that_is_asked_to_stop_says_so(signed_in: httpx.Client, queue: str, api_database: str) -> None:
@@ -145,17 +150,42 @@ def test_nobody_searches_for_what_is_hidden_from_them(hiding: httpx.Client, made
         queue = queue_of(admin, made[Status.COMPLETED])
         with_it = add_user(admin, "user", **{queue: ["payload"]})
         without = add_user(admin)
-        assert admin.get(TASKS, params={"args": "1"}).status_code == 200
+        assert admin.get(TASKS, params={"arguments": "1"}).status_code == 200
     with browser(hiding, without["username"], PASSWORD) as client:
-        for query in ({"args": "1"}, {"queue": queue, "result": "done"}, {"q": "args:1"}):
+        hidden: list[dict[str, str]] = [{"args": "1"}, {"queue": queue, "result": "done"}, {"q": "args:1"}]
+        hidden += [
+            {"q": "kwargs:1"},
+            {"metadata": "1", "queue": queue},
+            {"q": "args:1", "queues": f"{queue},b"},
+        ]
+        for query in hidden:
             page = client.get(TASKS, params=query, follow_redirects=True)
             assert page.status_code == 403
             assert "may not search" in page.text
             assert made[Status.COMPLETED] not in page.text
         assert client.get(TASKS, params={"queue": queue, "error": "e"}).status_code == 200
     with browser(hiding, with_it["username"], PASSWORD) as client:
-        assert client.get(TASKS, params={"queue": queue, "args": "1"}).status_code == 200
-        assert client.get(TASKS, params={"args": "1"}).status_code == 403
+        assert client.get(TASKS, params={"queue": queue, "arguments": "1"}).status_code == 200
+        assert client.get(TASKS, params={"arguments": "1"}).status_code == 403
+        assert client.get(TASKS, params={"arguments": "1", "queues": f"{queue},b"}).status_code == 403
+
+
+def test_previews_of_arguments_hide_what_the_page_of_the_task_hides(
+    hiding: httpx.Client, queue: str, api_database: str
+) -> None:
+    task_id = on_connections(
+        api_database,
+        partial(
+            enqueue, queue_name=queue, args=["a@b", {"password": "p1"}], kwargs={"password": "p2", "n": 3}
+        ),
+    )[0]
+    with browser(hiding) as admin:
+        seen = row_of(admin.get(TASKS, params={"queue": queue}), task_id)
+        assert '"a@b", {"password":"p1"}, password="p2", n=3' in html.unescape(seen)
+        user = add_user(admin)
+    with browser(hiding, user["username"], PASSWORD) as client:
+        seen = row_of(client.get(TASKS, params={"queue": queue}), task_id)
+        assert '"a@b", {"password":"[hidden]"}, password="[hidden]", n=3' in html.unescape(seen)
 
 
 @pytest.mark.parametrize("address", ["tasks?args=1", "tasks?q=args:1", "tasks?queue={queue}&result=done"])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lapinq_core.domain.tasks.shown_state import DELAYED
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk, inspect, worker_verbs
 from lapinq_core.tasks.bulk import Batch
@@ -288,7 +289,7 @@ def test_what_waits_for_its_time_starts_in_the_order_of_entry_and_nothing_else_m
         later = datetime.now(UTC) + timedelta(hours=1)
         delayed = await enqueue(conn, 3, scheduled_at=later, priority=5)
         ready = await enqueue(conn, 2)
-        walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, is_delayed=True))
+        walk = await bulk.begin(conn, TaskFilter(status=Status.PENDING, states=DELAYED))
         assert walk is not None
         counted = await bulk.count_tasks(conn, walk, Batch(size=9))
         assert counted is not None

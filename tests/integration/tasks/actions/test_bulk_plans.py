@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from psycopg import sql as psql
 
+from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.tasks import bulk
 from lapinq_core.tasks.bulk import STEP_SETTINGS, Walk
@@ -30,6 +31,9 @@ CHOSEN = [
     TaskFilter(status=Status.COMPLETED, result=containing("nothing")),
     TaskFilter(status=Status.PENDING, task_name=containing("nothing")),
     TaskFilter(status=Status.FAILED, name="nothing", error=containing("n"), error_kind="nothing"),
+    TaskFilter(status=Status.PENDING, states=DELAYED),
+    TaskFilter(status=Status.PENDING, states=frozenset({ShownState.PAUSED}), not_queues=["nothing"]),
+    TaskFilter(states=frozenset({ShownState.FAILED, ShownState.EXPIRED, ShownState.RETRYING})),
     TaskFilter(worker="00000000-0000-7000-8000-000000000000"),
     TaskFilter(first="00000000-3a98-7000-8000-000000000000", last="00000000-4a98-7000-8000-000000000000"),
 ]
@@ -91,7 +95,7 @@ def test_a_step_touches_a_windows_worth_of_rows_by_keys(database: str, analyzed:
                 assert walk is not None
                 for ids in (None, await some_ids(conn)):
                     found = await plan(conn, verb, walk, ids)
-                    assert scanned_whole(found) == [], (verb, chosen)
+                    assert set(scanned_whole(found)) <= {"lapinq_queues"}, (verb, chosen)
                     # A task is looked at in six tables at most, and in some twice.
                     assert touched(found) <= 8 * BATCH, (verb, chosen, touched(found))
                     assert blocks(found) <= 50 * BATCH, (verb, chosen, blocks(found))

@@ -339,7 +339,7 @@ CHECKS: dict[str, Callable[[Site, Block], None]] = {
     "schedules.toml --dry-run\n": it_shows_what_applying_changes,
     "┌─ second": it_is_a_cron_expression,
     # dashboard.md
-    "queue:video status:failed": it_is_a_search,
+    "queue:video,mail -status:completed": it_is_a_search,
     # webhooks.md
     "POST /hooks/lapinq": it_is_a_webhook,
     "def is_genuine(": it_takes_what_is_signed_and_nothing_else,

@@ -10,7 +10,7 @@ from lapinq_api.operations.bodies.schedule_object import ScheduleObject
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import ANONYMOUS, MASTER_KEY, Actor, ActorKind, Permission, Scope
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.redact import HIDDEN, PAYLOAD_FIELDS
+from lapinq_core.domain.redact import HIDDEN, PAYLOAD_FIELDS, PAYLOAD_FILTERS
 from lapinq_core.tasks.filters import TaskFilter
 
 payloads = Payloads(["password"])
@@ -28,8 +28,8 @@ SHOWN_TO_ALL = {
 }  # fmt: skip
 WORDS_ABOUT_IT = {"error", "traceback", "logs"}
 OPEN_TO_ALL = {
-    "queue", "status", "is_delayed", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first",
-    "last",
+    "queue", "status", "states", "task_name", "name", "module", "error", "error_kind", "worker", "before", "first",
+    "last", "queues", "names", "not_queues", "not_names", "not_task_names", "not_errors",
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def test_what_stands_for_a_hidden_value_is_not_written_back() -> None:
 
 
 def test_every_filter_on_a_payload_is_one_that_may_be_refused() -> None:
-    assert set(TaskFilter.__struct_fields__) - OPEN_TO_ALL <= set(PAYLOAD_FIELDS)
+    assert set(TaskFilter.__struct_fields__) - OPEN_TO_ALL <= set(PAYLOAD_FILTERS)
 
 
 def test_a_user_sees_and_searches_the_queues_they_have_the_permission_for() -> None:

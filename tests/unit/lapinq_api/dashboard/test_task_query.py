@@ -1,5 +1,6 @@
 """What the parameters of the list of tasks mean, and that bulk calls can express the same search."""
 
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lapinq_api.dashboard.parts.task_query import bulk_query, moment_of, read_search
+from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import read_filter
 from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.tasks.shown_state import ShownState, states_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.search import Search, TaskOrder, as_filter
 
@@ -19,8 +22,36 @@ NAME = st.from_regex(r"[A-Za-z0-9_.%\\-]{1,40}", fullmatch=True)
 
 
 def test_texts_are_taken_as_they_were_typed() -> None:
-    found = read_search({"task_name": "50%_a", "args": "\\", "queue": "50%"}, NOW)
-    assert found == Search(task_name="%50\\%\\_a%", args="%\\\\%", queue="50%")
+    found = read_search({"task_name": "50%_a", "arguments": "\\", "queue": "50%"}, NOW)
+    assert found == Search(task_name="%50\\%\\_a%", arguments="%\\\\%", queue="50%")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "states"),
+    [
+        ({"status": "failed"}, Status.FAILED, None),
+        ({"state": "ready"}, Status.PENDING, {ShownState.READY}),
+        ({"state": "Ready,scheduled,retrying,paused"}, Status.PENDING, None),
+        ({"status": "failed,expired"}, None, {ShownState.FAILED, ShownState.EXPIRED}),
+        (
+            {"status": "pending", "not_state": "paused"},
+            Status.PENDING,
+            set(states_of(Status.PENDING)) - {"paused"},
+        ),
+        ({"not_status": "completed"}, None, set(ShownState) - {ShownState.COMPLETED}),
+        ({"status": "failed", "state": "ready"}, None, frozenset[ShownState]()),
+    ],
+)
+def test_statuses_and_states_narrow_each_other(
+    parameters: dict[str, str], status: Status | None, states: AbstractSet[ShownState] | None
+) -> None:
+    found = read_search(parameters, NOW)
+    assert (found.status, found.states) == (status, states)
+
+
+def test_several_values_are_taken_as_they_were_typed() -> None:
+    found = read_search({"queues": 'a,"b,c"', "not_errors": '50%,"a b"'}, NOW)
+    assert found == Search(queues=["a", "b,c"], not_errors=["%50\\%%", "%a b%"])
 
 
 def test_the_longest_running_come_first_when_asked_for() -> None:
@@ -49,6 +80,12 @@ def test_a_time_is_one_in_utc_or_how_long_ago(text: str, at: datetime) -> None:
     ("name", "text"),
     [
         ("status", "done"),
+        ("status", "failed,done"),
+        ("state", "pending"),
+        ("not_state", "none"),
+        ("queues", "a,"),
+        ("not_queues", "a,b\nc"),
+        ("names", ",".join(map(str, range(21)))),
         ("sort", "oldest"),
         ("id", "xyz"),
         ("id", "01981c1e5"),
@@ -60,7 +97,7 @@ def test_a_time_is_one_in_utc_or_how_long_ago(text: str, at: datetime) -> None:
         ("until", "9999-12-31T23:59-10:00"),
         ("queue", "a\nb"),
         ("queue", "x" * 256),
-        ("args", "x" * 1001),
+        ("arguments", "x" * 1001),
         ("error", "a\0b"),
     ],
 )
@@ -75,10 +112,19 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
         {},
         optional={
             "queue": NAME,
-            "status": st.sampled_from(Status),
+            "status": st.sampled_from([*Status, "failed,expired", "pending,running"]),
+            "state": st.sampled_from(["ready", "retrying,failed", "running,stopping"]),
+            "not_state": st.sampled_from(["paused", "completed,paused"]),
+            "not_status": st.just("running"),
+            "queues": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "not_names": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "not_task_names": st.lists(NAME, min_size=1, max_size=3).map(join),
+            "not_errors": st.lists(NAME, min_size=1, max_size=3).map(join),
             "task_name": NAME,
             "name": NAME,
-            "args": TEXT,
+            "arguments": TEXT,
+            "kwargs": TEXT,
+            "metadata": TEXT,
             "result": TEXT,
             "error": TEXT,
             "error_kind": TEXT,
@@ -86,17 +132,24 @@ def test_a_wrong_value_is_refused_by_its_name(name: str, text: str) -> None:
             "worker": st.just(str(uuid4())),
             "since": st.sampled_from(["1h", "2030-01-31T12:00"]),
             "until": st.sampled_from(["5m", "2030-02-01"]),
-            "sort": st.just("newest"),
+            "sort": st.sampled_from(["newest", "due"]),
+            "columns": st.just("task"),
             "cursor": st.just("0"),
         },
     )
 )
 def test_a_call_for_all_that_is_found_is_for_just_that(parameters: dict[str, str]) -> None:
     query = bulk_query(parameters, NOW)
-    assert query is not None
-    assert read_filter(query) == as_filter(read_search(parameters, NOW))
+    sought = as_filter(read_search(parameters, NOW))
+    if not sought.statuses:
+        assert query is None
+    else:
+        assert query is not None
+        assert read_filter(query) == sought
 
 
-@pytest.mark.parametrize("parameters", [{"sort": "longest"}, {"task_name": "%" * 200}, {"args": "_" * 501}])
+@pytest.mark.parametrize(
+    "parameters", [{"sort": "longest"}, {"task_name": "%" * 200}, {"arguments": "_" * 501}]
+)
 def test_what_such_a_call_cannot_say_is_not_offered(parameters: dict[str, str]) -> None:
     assert bulk_query(parameters, NOW) is None

@@ -133,6 +133,70 @@ def test_a_worker_and_what_an_error_is_of_a_kind_with_narrow_them(
         assert response.json()["matching"] == matching, query
 
 
+def test_what_they_carry_and_several_values_narrow_them(
+    keyed: httpx.Client, queue: str, api_database: str
+) -> None:
+    async def run(conn: Conn) -> None:
+        await fail(conn, 1, "ValueError: no", queue_name=queue)
+        await enqueue(conn, queue_name=queue, args=["x@y"], metadata={"by": "me"})
+        await enqueue(conn, queue_name=queue, kwargs={"to": "x@y"}, task_name="sub")
+        await enqueue(conn, queue_name=f"{queue}, 2", kwargs={"to": "x@y"})
+
+    on_connections(api_database, run)
+    for query, matching in (
+        ({"args": "x@y"}, 1),
+        ({"kwargs": "x@y"}, 1),
+        ({"arguments": "x@y"}, 2),
+        ({"metadata": '"me"'}, 1),
+        ({"arguments": "x@y", "queue": "", "queues": f'{queue},"{queue}, 2"'}, 3),
+        ({"names": "sub,mul"}, 1),
+        ({"not_names": "sub"}, 2),
+        ({"not_task_names": "u_"}, 2),
+        ({"not_errors": "valueerror"}, 2),
+        ({"state": "ready,failed"}, 3),
+        ({"state": "failed,expired"}, 1),
+        ({"state": "ready", "status": "failed"}, 0),
+    ):
+        asked = {name: text for name, text in {"queue": queue, **query}.items() if text}
+        response = keyed.delete(TASKS, params={**asked, "dry_run": "true"})
+        assert response.json()["matching"] == matching, query
+        assert len(keyed.get(TASKS, params=asked).json()) == matching, query
+
+
+def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, api_database: str) -> None:
+    async def run(conn: Conn) -> None:
+        await enqueue(conn, queue_name=queue)
+        later = await enqueue(conn, 2, queue_name=queue, scheduled_at="2099-01-01T00:00:00Z")
+        await conn.execute("UPDATE lapinq_delayed SET starts = 1 WHERE id = %s", (later[1],))
+
+    on_connections(api_database, run)
+    run_now = f"{TASKS}/run"
+    for path, state in (
+        (run_now, "ready"),
+        (run_now, "failed"),
+        (CANCEL, "failed,running"),
+        (REQUEUE, "ready"),
+    ):
+        response = keyed.post(path, params={"queue": queue, "state": state})
+        assert (response.status_code, response.json()["details"][0]["loc"]) == (400, "state")
+    assert keyed.post(run_now, params={"queue": queue, "state": "retrying"}).json() == {"released": 1}
+    assert keyed.post(CANCEL, params={"queue": queue, "state": "ready,failed"}).json() == {"cancelled": 2}
+    assert keyed.delete(TASKS, params={"queue": queue, "state": "scheduled"}).json()["deleted"] == 1
+    for name, text in (("state", "pending"), ("queues", "a,"), ("not_names", "a\0b"), ("kwargs", "")):
+        response = keyed.delete(TASKS, params={name: text, "dry_run": "true"})
+        assert (response.status_code, response.json()["details"][0]["loc"]) == (400, name)
+
+
+def test_a_user_needs_the_permission_on_each_of_several_queues(
+    api: httpx.Client, signed_in: httpx.Client, queue: str
+) -> None:
+    user = add_user(signed_in, "user", **{queue: ["cancel"], f"{queue} 2": ["cancel"]})
+    with browser(api, user["username"], PASSWORD) as client:
+        assert client.post(CANCEL, params={"queues": f'{queue},"{queue} 2"'}).status_code == 200
+        assert client.post(CANCEL, params={"queues": f"{queue},other"}).status_code == 403
+        assert client.post(CANCEL, params={"not_queues": "other"}).status_code == 403
+
+
 def test_a_whole_id_is_that_task_alone(
     keyed: httpx.Client, made: dict[Status, str], api_database: str
 ) -> None:

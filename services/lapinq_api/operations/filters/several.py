@@ -1,0 +1,43 @@
+"""Several values in one parameter, separated by commas.
+
+A value with a comma, a space or a quote stands in double quotes, in which a backslash escapes a quote or a backslash.
+"""
+
+import re
+from collections.abc import Iterable
+
+from lapinq_core.domain.errors import InvalidValue
+
+MAX_VALUES = 20
+
+
+def split(name: str, text: str) -> list[str]:
+    """The values in `text`, each once. Raises `InvalidValue`, which names the parameter `name`."""
+    values: list[str] = []
+    at = 0
+    while True:
+        match = _VALUE.match(text, at)
+        if match is None:
+            raise InvalidValue(name, 'must be values separated by commas: a,b or "with spaces",b')
+        values.append(match[2] if match[1] is None else _ESCAPED.sub(r"\1", match[1]))
+        at = match.end()
+        if at == len(text):
+            break
+        at += 1
+    if len(values) > MAX_VALUES:
+        raise InvalidValue(name, f"must have at most {MAX_VALUES} values")
+    return list(dict.fromkeys(values))
+
+
+def join(values: Iterable[str]) -> str:
+    """The text for `values`, the reverse of `split`."""
+    return ",".join(
+        value if _PLAIN.fullmatch(value) else f'"{_SPECIAL.sub(_ESCAPE, value)}"' for value in values
+    )
+
+
+_VALUE = re.compile(r'(?:"((?:[^"\\]|\\.)+)"|([^",][^,]*))(?=,|\Z)', re.DOTALL)
+_PLAIN = re.compile(r'[^\s",][^\s,]*')
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SPECIAL = re.compile(r'["\\]')
+_ESCAPE = r"\\\g<0>"

@@ -26,6 +26,7 @@ PAGES = [
     "/webhooks",
     "/account",
     "/admin/users",
+    "/admin/notifications",
     "/admin/audit",
     "/docs",
 ]

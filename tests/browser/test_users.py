@@ -66,6 +66,36 @@ def test_a_key_is_shown_once_and_works(page: Page, admin: httpx.Client) -> None:
     expect(page.get_by_text("Key shop is deleted.")).to_be_visible()
 
 
+def test_a_rule_is_made_tested_and_edited(page: Page, axe: CheckAccess) -> None:
+    page.goto("/admin/notifications")
+    page.get_by_text("New rule").click()
+    page.get_by_label("Name", exact=True).fill("On call")
+    page.get_by_label("Slack").check()
+    page.get_by_label("URL").fill("http://127.0.0.1:1/secret")
+    page.get_by_label("backlog").uncheck()
+    expect(page.get_by_label("Longest wait in a queue")).to_be_hidden()
+    page.get_by_label("Queues").fill("mail\nvideo")
+    page.get_by_role("button", name="Create rule").click()
+    rule = row(page, "On call")
+    expect(rule).to_contain_text("new errors, returning errors, dead workers")
+    expect(rule).to_contain_text("mail, video")
+    # It takes the way of every message, which refuses private addresses.
+    page.get_by_role("button", name="Send a test by the rule On call").click()
+    expect(rule).to_contain_text("the address of 127.0.0.1 is private")
+    expect(page.get_by_role("rowheader", name="Test, sent by lapinq")).to_be_visible()
+    axe(page)
+    page.get_by_role("link", name="Edit the rule On call").click()
+    page.get_by_label("Mail", exact=True).check()
+    page.get_by_label("Mail addresses").fill("lisa@example.org")
+    page.get_by_label("Queues").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(rule).to_contain_text("lisa@example.org")
+    expect(rule.get_by_role("cell", name="all", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Delete the rule On call").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No rules. Nobody is told anything.")).to_be_visible()
+
+
 def test_the_audit_log_grows_while_its_details_stay_open(page: Page, admin: httpx.Client) -> None:
     admin.post("/api/v1/queues/mail/pause", json={"reason": "out of stamps"})
     page.goto("/admin/audit")

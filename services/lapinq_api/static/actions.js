@@ -1,7 +1,8 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
 // data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
 // asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
-// fields as JSON, a button its data-body. Afterwards the page reloads, unless it is live or data-next names another one.
+// fields as JSON, a button its data-body; data-as makes a field a number or a list of its lines, and data-empty="null" an
+// empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { ask } from "./dialogs.js";
 import { pageAddress, root, text } from "./page.js";
@@ -20,10 +21,19 @@ function grants(form) {
   return { queues };
 }
 
+// The value of a field: as a number or a list of its lines, where data-as says so.
+function typed(field, value) {
+  if (value === "" && field.dataset?.empty === "null") return null;
+  if (field.dataset?.as === "number" && value !== "") return Number(value);
+  if (field.dataset?.as === "lines" && value !== "") return value.split(/[\n,]/).map((line) => line.trim()).filter(Boolean);
+  return value;
+}
+
 function fields(form) {
   const found = {};
-  for (const [name, value] of new FormData(form)) {
+  for (const [name, text] of new FormData(form)) {
     // Checkboxes with one name are a list. Empty optional fields are left out.
+    const value = typed(form.elements[name], text);
     if (form.querySelector(`[name="${CSS.escape(name)}"][data-list]`)) (found[name] ??= []).push(value);
     else if (value !== "" || !("optional" in form.dataset)) found[name] = value;
   }

@@ -58,6 +58,7 @@ PAGES = (
     "/workers",
     "/webhooks",
     "/admin/users",
+    "/admin/notifications",
     "/admin/audit",
     "/account",
 )

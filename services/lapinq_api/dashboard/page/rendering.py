@@ -70,6 +70,7 @@ _PAGES = (
     _Page("schedules", "schedules"),
     _Page("workers", "workers"),
     _Page("webhooks", "webhooks"),
+    _Page("admin/notifications", "notifications", needs_admin=True),
     _Page("admin/users", "users", needs_admin=True),
     _Page("admin/audit", "audit", needs_admin=True),
     _Page("docs", "api"),

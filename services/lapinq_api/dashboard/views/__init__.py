@@ -4,6 +4,7 @@ from lapinq_api.dashboard.page.view import View
 from lapinq_api.dashboard.views import (
     audit,
     failed,
+    notifications,
     overview,
     people,
     queues,
@@ -32,6 +33,7 @@ VIEWS: tuple[View, ...] = (
     workers.VIEW,
     webhooks.VIEW,
     people.VIEW,
+    notifications.VIEW,
     audit.VIEW,
 )
 """All live pages. A path with parameters comes after the fixed paths that it would match."""

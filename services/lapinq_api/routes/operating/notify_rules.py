@@ -155,6 +155,9 @@ async def change_rule(state: State, request: Request) -> Response:
     await check_still_admin(state, request.scope)
     asked = decode(_change, body)
     changes = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not UNSET}
+    if "kind" in changes:
+        # What the other kinds need goes with them.
+        changes.setdefault(*(("url", None) if changes["kind"] == Channel.MAIL else ("addresses", None)))
     for _ in range(_TRIES):
         before = await state.database.run(rules.get_rule, rule_id)
         if before is None:

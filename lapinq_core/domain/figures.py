@@ -17,6 +17,9 @@ FLUSH_SECONDS = 10
 SPANS = {FLUSH_SECONDS: 3 * 3600, 60: 3 * 86_400, 900: 30 * 86_400}
 """The span of a row and how long it is kept, in seconds. Each span is a multiple of the one before."""
 
+TASK_SPANS = {60: 3 * 3600, 900: 30 * 86_400}
+"""The same for the figures of a task name, of which there are more."""
+
 LEVEL_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
 """How many seconds a sample of the levels stands for, and how long it is kept."""
 
@@ -26,10 +29,11 @@ def _no_counts() -> list[int]:
 
 
 class Figures(msgspec.Struct):
-    """How many attempts of a queue started, completed, failed for good and are retried, and how long attempts ran and
-    first starts waited, as counts per bucket of `histogram`.
+    """How many attempts of a queue, or of one task name in it, started, completed, failed for good and are retried, and
+    how long attempts ran and first starts waited, as counts per bucket of `histogram`.
 
-    A start is counted at the claim and taken back at a release, so `started` may be below 0 for a while.
+    A start is counted at the claim and taken back at a release, so `started` may be below 0 for a while. Of a task name
+    neither starts nor waits are counted.
     """
 
     started: int = 0
@@ -84,6 +88,11 @@ class Window(StrEnum):
     def seconds(self) -> int:
         """How long it is."""
         return self.width * self.points
+
+    @property
+    def task_span(self) -> int:
+        """The span of the rows of a task name that it is read from."""
+        return max(self.span, min(TASK_SPANS))
 
     @property
     def level_span(self) -> int:

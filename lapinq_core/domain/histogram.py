@@ -18,8 +18,8 @@ before. A value at a bound belongs to the bucket that ends there; one more bucke
 BUCKETS = len(BOUNDS) + 1
 
 
-def count_into(counts: list[int], ordered: Sequence[float]) -> None:
-    """Adds `ordered`, in ascending order, to `counts`, one per bucket.
+def count_into(counts: list[int], ordered: Sequence[float], also: list[int] | None = None) -> None:
+    """Adds `ordered`, in ascending order, to `counts`, one per bucket, and `also` to others.
 
     Costs two searches per bucket that is hit, however many values fall into it.
     """
@@ -29,6 +29,8 @@ def count_into(counts: list[int], ordered: Sequence[float]) -> None:
         # Of a batch most values are of one size, and often the rest of it all is.
         after = bisect_right(ordered, BOUNDS[place], at) if place < len(BOUNDS) else end
         counts[place] += after - at
+        if also is not None:
+            also[place] += after - at
         at = after
 
 

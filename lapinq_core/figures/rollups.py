@@ -7,7 +7,7 @@ frequent query need not add up the histograms of every queue.
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -131,14 +131,19 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
         "points": 2 * window.points,
         "queue": ALL_QUEUES if queue is None else queue,
     }
-    cursor = await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)
-    points = [_Point(*row) for row in await cursor.fetchall()]
-    shown, before = points[window.points :], points[: window.points]
+    rows = await (await conn.execute(sql(_PACKAGE, "series"), params, prepare=True)).fetchall()
+    return as_series(rows, window, queue, window.width)
+
+
+def as_series(rows: Sequence[tuple[Any, ...]], window: Window, queue: str | None, width: int) -> Series:
+    """The rows of `series.sql` and `task_series.sql`: of a window and the one before."""
+    points = [_Point(*row) for row in rows]
+    shown, before = points[len(points) // 2 :], points[: len(points) // 2]
     a_minute = [60 / point.seconds for point in shown]
     return Series(
         window=window,
         queue=queue,
-        width=window.width,
+        width=width,
         times=[point.at for point in shown],
         completed=_line([point.completed for point in shown], a_minute),
         failed=_line([point.failed for point in shown], a_minute),
@@ -176,7 +181,7 @@ async def recent(conn: psycopg.AsyncConnection, minutes: int, queue: str | None 
 
 
 class _Point(NamedTuple):
-    """A row of `series.sql`."""
+    """A point in time: its start in seconds since 1970, how many seconds of it are over, and what happened."""
 
     at: int
     seconds: int
@@ -210,13 +215,13 @@ def _row(queue: str, figures: Figures) -> dict[str, object]:
         "completed": figures.completed,
         "failed": figures.failed,
         "retried": figures.retried,
-        "runs": _short(figures.runs),
-        "waits": _short(figures.waits),
+        "runs": short(figures.runs),
+        "waits": short(figures.waits),
     }
 
 
-def _short(counts: Sequence[int]) -> Sequence[int]:
-    """Without trailing zeros, which are most of it."""
+def short(counts: Sequence[int]) -> Sequence[int]:
+    """A histogram without trailing zeros, which are most of it."""
     end = len(counts)
     while end and not counts[end - 1]:
         end -= 1

@@ -13,7 +13,7 @@ from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool, PooledConnection
 from lapinq_core.domain.tasks.retention import FOR_EVER, Retention
 from lapinq_core.errors import upkeep as errors_upkeep
-from lapinq_core.figures import alerts, levels, rollups
+from lapinq_core.figures import alerts, levels, rollups, task_rollups
 from lapinq_core.fleet import workers
 from lapinq_core.monitoring.loop_times import LoopTimes
 from lapinq_core.notifying import messages
@@ -123,10 +123,16 @@ async def run_maintenance(
             start("prune notices", lambda: _until_short(pool, messages.prune), PRUNE_INTERVAL_SECONDS)
             start("prune ticks", lambda: _until_short(pool, ticks.prune), PRUNE_INTERVAL_SECONDS)
             start("fold figures", lambda: _fold_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
+            start("fold figures of tasks", lambda: _fold_task_figures(pool), FOLD_FIGURES_INTERVAL_SECONDS)
             start("error groups", lambda: _keep_errors(pool), FORGET_INTERVAL_SECONDS)
             start("sample levels", lambda: _sample_levels(pool), levels.SAMPLE_SECONDS)
             start("prune levels", lambda: _until_short(pool, levels.prune), PRUNE_INTERVAL_SECONDS)
             start("prune figures", lambda: _until_short(pool, rollups.prune), FORGET_INTERVAL_SECONDS)
+            start(
+                "prune figures of tasks",
+                lambda: _until_short(pool, task_rollups.prune),
+                FORGET_INTERVAL_SECONDS,
+            )
             # Deleting is for the processes that are told to, on duty or not.
             if cleanup_interval:
                 start(
@@ -191,6 +197,11 @@ async def _forget_keys(pool: Pool) -> float | None:
 async def _fold_figures(pool: Pool) -> float | None:
     async with pool.connection() as conn:
         return 0.0 if await rollups.fold(conn) >= rollups.FOLD_LIMIT else None
+
+
+async def _fold_task_figures(pool: Pool) -> float | None:
+    async with pool.connection() as conn:
+        return 0.0 if await task_rollups.fold(conn) >= rollups.FOLD_LIMIT else None
 
 
 async def _keep_errors(pool: Pool) -> float | None:

@@ -12,7 +12,7 @@ from lapinq_core.domain.tasks.decide import Fail, Isolation, Retry, decide
 from lapinq_core.domain.tasks.outcome import TimedOut, WorkerLost
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_core.errors.recording import Failures, grouped, record
-from lapinq_core.figures import rollups
+from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.tasks import worker_verbs
 from lapinq_core.tasks.filters import first_line, kind_of
 
@@ -61,6 +61,7 @@ async def rescue(
         ended: list[worker_verbs.Ended] = []
         rescued: dict[str, str | None] = {}
         figures: defaultdict[str, Figures] = defaultdict(Figures)
+        of_tasks: defaultdict[task_rollups.Task, Figures] = defaultdict(Figures)
         failures: list[Failures] = []
         for (
             task_id,
@@ -93,12 +94,15 @@ async def rescue(
             rescued[task_id] = queue if is_ready else None
             if isinstance(following, Fail) and not is_asked_to_stop:
                 figures[queue].failed += 1
+                of_tasks[queue, task_name].failed += 1
                 failures.append(_failure(queue, task_name, task_id, following))
             elif isinstance(following, Retry):
                 figures[queue].retried += 1
+                of_tasks[queue, task_name].retried += 1
                 failures.append(_failure(queue, task_name, task_id, following))
         if ended:
             await rollups.record(conn, figures)
+            await task_rollups.record(conn, of_tasks)
             await worker_verbs.settle(conn, ended, rescued=True)
             await record(conn, grouped(failures))
         return rescued

@@ -17,6 +17,8 @@ PAGES = [
     "/tasks?status=failed&since=1h",
     "/tasks/{id}",
     "/queues",
+    "/queue?name=default",
+    "/function?name=loads",
     "/schedules",
     "/schedules/new",
     "/schedules/{schedule}",

@@ -11,7 +11,7 @@ import random
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
 from lapinq_core.domain.figures import FLUSH_SECONDS
-from lapinq_core.figures import rollups
+from lapinq_core.figures import rollups, task_rollups
 from lapinq_core.monitoring.loop_times import Observe
 from lapinq_core.runtime.loops import run_every
 from lapinq_worker.running.tally import Tally
@@ -56,10 +56,22 @@ class Recorder:
                 return None
             try:
                 async with self._pool.connection() as conn:
-                    return await rollups.record(conn, figures)
+                    over = await rollups.record(conn, figures)
             except BaseException:
                 self._tally.give_back(figures)
                 raise
+            await self._flush_tasks()
+            return over
+
+    async def _flush_tasks(self) -> None:
+        """As `flush`, the figures of task names."""
+        figures = self._tally.take_task_figures()
+        try:
+            async with self._pool.connection() as conn:
+                await task_rollups.record(conn, figures)
+        except BaseException:
+            self._tally.give_task_figures_back(figures)
+            raise
 
     async def _turn(self) -> float | None:
         over = await self.flush()

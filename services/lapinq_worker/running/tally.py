@@ -29,6 +29,9 @@ COMPLETED, FAILED, RETRIED, CANCELLED, SNOOZED, RELEASED = (
     "handed_back",
 )
 
+_TOLD = frozenset({COMPLETED, FAILED, RETRIED})
+"""The outcomes that figures have."""
+
 RUN_BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 WAIT_BOUNDS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
@@ -44,6 +47,7 @@ class Tally:
         self._runs: Histograms[tuple[str, ...]] = Histograms(RUN_BOUNDS)
         self._waits: Histograms[tuple[str, ...]] = Histograms(WAIT_BOUNDS)
         self._figures: defaultdict[str, Figures] = defaultdict(Figures)  # one for each counted queue
+        self._task_figures: defaultdict[_Pair, Figures] = defaultdict(Figures)  # one for each counted task
 
     def claimed(self, claims: Sequence[Claim]) -> None:
         """The worker claimed these."""
@@ -76,15 +80,15 @@ class Tally:
         counts = Counter(zip(queues, tasks, outcomes, strict=True))
         for (queue, task, outcome), count in counts.items():
             self._count((queue, task), outcome, count)
-        if len({queue for queue, _, _ in counts}) == 1:
-            self._ran(self._queues[queues[0]], sorted(seconds))
+        if len({(queue, task) for queue, task, _ in counts}) == 1:
+            self._ran((queues[0], tasks[0]), sorted(seconds))
             return
-        by_queue: defaultdict[str, list[float]] = defaultdict(list)
-        for queue, _, _, ran in gathered:
-            by_queue[queue].append(ran)
-        for queue, times in by_queue.items():
+        by_pair: defaultdict[_Pair, list[float]] = defaultdict(list)
+        for queue, task, _, ran in gathered:
+            by_pair[queue, task].append(ran)
+        for pair, times in by_pair.items():
             times.sort()
-            self._ran(self._queues[queue], times)
+            self._ran(pair, times)
 
     def ended(self, claim: Claim, outcome: str, seconds: float) -> None:
         """An attempt ended as `outcome`. One that has not started took no time."""
@@ -106,6 +110,17 @@ class Tally:
         for queue, each in figures.items():
             self._figures[queue].add(each)
 
+    def take_task_figures(self) -> dict[_Pair, Figures]:
+        """As `take_figures`, by queue and task."""
+        self.count_ends()
+        taken, self._task_figures = self._task_figures, defaultdict(Figures)
+        return taken
+
+    def give_task_figures_back(self, figures: Mapping[_Pair, Figures]) -> None:
+        """The next `take_task_figures` returns these too."""
+        for pair, each in figures.items():
+            self._task_figures[pair].add(each)
+
     @any_thread
     def collect(self) -> Iterator[Metric]:
         yield catalogue.OUTCOMES.of(self._outcomes)
@@ -113,19 +128,23 @@ class Tally:
         yield catalogue.WAITS.of_histograms(self._waits)
 
     def _count(self, pair: _Pair, outcome: str, count: int) -> None:
-        self._outcomes[(*self._pair(pair), outcome)] += count
-        figures = self._figures[self._queues[pair[0]]]
-        if outcome == COMPLETED:
-            figures.completed += count
-        elif outcome == FAILED:
-            figures.failed += count
-        elif outcome == RETRIED:
-            figures.retried += count
+        counted = self._pair(pair)
+        self._outcomes[(*counted, outcome)] += count
+        if outcome not in _TOLD:
+            return
+        for figures in (self._figures[self._queues[pair[0]]], self._task_figures[counted]):
+            if outcome == COMPLETED:
+                figures.completed += count
+            elif outcome == FAILED:
+                figures.failed += count
+            else:
+                figures.retried += count
 
-    def _ran(self, queue: str, ordered: Sequence[float]) -> None:
-        """Attempts of a queue have run for so long, in ascending order."""
+    def _ran(self, pair: _Pair, ordered: Sequence[float]) -> None:
+        """Attempts of a task have run for so long, in ascending order."""
+        queue = self._queues[pair[0]]
         self._runs[(queue,)].observe_all(ordered)
-        count_into(self._figures[queue].runs, ordered)
+        count_into(self._figures[queue].runs, ordered, self._task_figures[self._pair(pair)].runs)
 
     def _pair(self, pair: _Pair) -> _Pair:
         queue, task = pair

@@ -10,14 +10,14 @@ from lapinq_core.figures.rollups import Series
 
 Unit = Literal["count", "rate", "share", "seconds"]
 
-_LEAST = {"count": 1.0, "rate": 0.01, "share": 0.001, "seconds": 0.01}
-"""Smaller changes are not told: of counts absolute, of shares in points, of the others relative."""
+_LEAST = {"count": 1.0, "rate": 0.02, "share": 0.001, "seconds": 0.1}
+"""Smaller changes are not told: of counts and shares absolute, of the others relative. A percentile is that exact."""
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
     """`name` is the key of its texts. `line` are its values over time. `before` is what it is compared with.
 
-    `is_load`: more of it is worse.
+    `is_load`: more of it is worse. Of other figures, neither direction is.
     """
 
     name: str
@@ -45,12 +45,6 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
 def tiles_of(series: Series, levels: Levels, ready: int | None, running: int) -> list[Tile]:
     """Ready, running, done, failure share and the 95th percentile of waiting."""
-    total, before = series.total, series.before
-    shares = [
-        failed / (completed + failed) if completed + failed else None
-        for completed, failed in zip(series.completed, series.failed, strict=True)
-    ]
-    done = [sum(pair) for pair in zip(series.completed, series.failed, strict=True)]
     return [
         Tile(name="ready", unit="count", value=ready, before=_first(levels.ready), line=levels.ready),
         Tile(
@@ -61,6 +55,34 @@ def tiles_of(series: Series, levels: Levels, ready: int | None, running: int) ->
             line=levels.running,
             is_load=False,
         ),
+        *_done(series),
+        Tile(
+            name="wait",
+            unit="seconds",
+            value=series.total.wait_p95,
+            before=series.before.wait_p95,
+            line=series.wait_p95,
+        ),
+    ]
+
+
+def tiles_of_task(series: Series) -> list[Tile]:
+    """Of a task name: done, failure share and the 95th percentile of running."""
+    run = Tile(
+        name="run",
+        unit="seconds",
+        value=series.total.run_p95,
+        before=series.before.run_p95,
+        line=series.run_p95,
+    )
+    return [*_done(series), run]
+
+
+def _done(series: Series) -> list[Tile]:
+    done = [sum(pair) for pair in zip(series.completed, series.failed, strict=True)]
+    shares = [failed / each if each else None for failed, each in zip(series.failed, done, strict=True)]
+    total, before = series.total, series.before
+    return [
         Tile(name="done", unit="rate", value=total.done, before=before.done, line=done, is_load=False),
         Tile(
             name="failures",
@@ -68,13 +90,6 @@ def tiles_of(series: Series, levels: Levels, ready: int | None, running: int) ->
             value=total.failure_share,
             before=before.failure_share,
             line=shares,
-        ),
-        Tile(
-            name="wait",
-            unit="seconds",
-            value=total.wait_p95,
-            before=before.wait_p95,
-            line=series.wait_p95,
         ),
     ]
 

@@ -14,15 +14,14 @@ from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
+from lapinq_core.errors import trends
 from lapinq_core.figures import alerts, levels, rollups
-from lapinq_core.lookup import failures, measure, overview
+from lapinq_core.lookup import measure, overview
 from lapinq_core.lookup.overview import QueueNow
 
 NOW_MINUTES = 5
 """The table of queues shows rates of so many minutes, whatever the window is."""
 MAX_NEWEST = 5_000
-MAX_GROUPS = 5
-GROUPS_SECONDS = 0.01
 MAX_RUNNING = 5
 
 
@@ -76,8 +75,7 @@ async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]
         series = await rollups.series(conn, window)
         levels_seen = await levels.series(conn, window)
         told = await alerts.current(conn)
-        # Last, because it limits the time of all that follows.
-        failed = await failures.groups(conn, most=MAX_GROUPS, seconds=GROUPS_SECONDS)
+        groups = await trends.top(conn, window.seconds)
     return {
         "seen": now,
         "lines": [
@@ -87,7 +85,7 @@ async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]
         "series": series,
         "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
         "alerts": told,
-        "groups": failed.groups,
+        "groups": groups,
         "running": now.running[:MAX_RUNNING],
     }
 

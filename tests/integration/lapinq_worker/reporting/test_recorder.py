@@ -35,6 +35,16 @@ def test_the_sums_are_what_happened(database: str) -> None:
             # Each of three ran three times, and waited for its first start only.
             assert await sums(desk.conn, "b", span) == (51, 40, 5, 51, 45)
             assert await sums(desk.conn, "", span) == (351, 340, 5, 351, 345)
+        cursor = await desk.conn.execute(
+            "SELECT queue_name, task_name, sum(completed)::int, sum(failed)::int, sum(retried)::int"
+            " FROM lapinq_task_rollups WHERE span = 60 GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        assert await cursor.fetchall() == [
+            ("b", "afail", 0, 3, 6),
+            ("b", "anoop", 40, 0, 0),
+            ("b", "fail", 0, 2, 0),
+            ("default", "noop", 300, 0, 0),
+        ]
 
     at_desk(database, test)
 

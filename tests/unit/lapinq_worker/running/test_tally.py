@@ -167,3 +167,27 @@ def test_of_ten_thousand_queues_the_figures_of_some_hundreds_are_kept() -> None:
     assert taken["other"].completed == 9_800
     total = Figures.total(taken.values())
     assert (total.started, total.completed, sum(total.runs), sum(total.waits)) == (10_000,) * 4
+
+
+def test_each_task_name_has_figures_of_its_own() -> None:
+    tally = Tally()
+    tally.ends += [("a", "add", "completed", 0.002)] * 3 + [
+        ("a", "send", "failed", 0.2),
+        ("b", "add", "retried", 2.0),
+    ]
+    tally.ended(make_claim(queue_name="a", task_name="add"), "failed", 0.0)
+    taken = tally.take_task_figures()
+    assert {pair: (each.completed, each.failed, each.retried) for pair, each in taken.items()} == {
+        ("a", "add"): (3, 1, 0),
+        ("a", "send"): (0, 1, 0),
+        ("b", "add"): (0, 0, 1),
+    }
+    assert {pair: sum(each.runs) for pair, each in taken.items()} == {
+        ("a", "add"): 3,
+        ("a", "send"): 1,
+        ("b", "add"): 1,
+    }
+    assert tally.take_task_figures() == {}
+    tally.give_task_figures_back(taken)
+    assert tally.take_task_figures() == taken
+    assert tally.take_figures()["a"].completed == 3

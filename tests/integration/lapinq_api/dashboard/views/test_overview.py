@@ -173,7 +173,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         "by ada: the receiver is down. 2 tasks wait.",
         'data-to="api/v1/queues/mail/resume"',
         "Queue video is growing: 900 ready tasks, 600 were ready 2 min before",
-        'href="tasks?queue=video"',
+        'href="queue?name=video"',
         "Worker box-7 died",
     ):
         assert words in html

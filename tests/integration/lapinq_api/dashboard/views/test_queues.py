@@ -51,12 +51,12 @@ def shown(client: httpx.Client, query: str = "") -> list[str]:
     return re.findall(r'<tr role="row" id="queue-([^"]+)"', page.text)
 
 
-def test_a_queue_tells_how_full_it_is_and_leads_to_its_tasks(signed_in: httpx.Client) -> None:
+def test_a_queue_tells_how_full_it_is_and_leads_to_its_page(signed_in: httpx.Client) -> None:
     html = row(signed_in.get("/queues").text, "video")
     assert ">1\u202f200</td>" in html
-    assert 'href="tasks?queue=video"' in html
+    assert 'href="queue?name=video"' in html
     assert re.search(
-        r'data-label="Oldest waiting" class="number"><time datetime="[^"]+" data-as="age">', html
+        r'data-label="Oldest waiting" class="number"><time datetime="[^"]+" data-as="running">', html
     )
 
 
@@ -70,7 +70,7 @@ def test_what_people_called_things_is_escaped(signed_in: httpx.Client) -> None:
     page = signed_in.get("/queues").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in row(page, "exports")
-    assert "tasks?queue=%22%3E%3Cscript%3Ealert" in page
+    assert "queue?name=%22%3E%3Cscript%3Ealert" in page
     searched = signed_in.get("/queues", params={"q": HOSTILE}).text
     assert "<script>alert" not in searched
 

@@ -1,0 +1,19 @@
+-- Deletes up to `limit` rows of each of `spans` that are older than its number of seconds in `kept`, the oldest first.
+-- Returns how many. Locks the rows it deletes, skipping locked ones. Relies on lapinq_task_rollups_since.
+WITH late AS MATERIALIZED (
+    SELECT r.place
+      FROM unnest(%(spans)s::integer[], %(kept)s::integer[]) AS s (span, kept)
+     CROSS JOIN LATERAL (
+           SELECT ctid AS place
+             FROM lapinq_task_rollups
+            WHERE span = s.span
+              AND since < lapinq_now() - make_interval(secs => s.kept)
+            ORDER BY since
+            LIMIT %(limit)s::integer
+              FOR UPDATE SKIP LOCKED) AS r
+), gone AS (
+    DELETE FROM lapinq_task_rollups r
+     WHERE r.ctid = ANY (ARRAY(SELECT place FROM late))
+    RETURNING r.span
+)
+SELECT count(*) FROM gone

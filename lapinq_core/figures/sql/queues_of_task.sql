@@ -1,0 +1,30 @@
+-- What happened to the tasks of `task_name` in each queue in the last `seconds`, as tasks_of_queue.sql tells.
+-- Locks nothing. Relies on lapinq_task_rollups_task.
+WITH seen AS MATERIALIZED (
+    SELECT queue_name, task_name, completed, failed, retried, runs
+      FROM lapinq_task_rollups
+     WHERE task_name = %(task_name)s::text
+       AND span = %(span)s::integer
+       AND since >= date_bin(make_interval(secs => %(span)s::integer),
+                             lapinq_now() - make_interval(secs => %(seconds)s::integer), to_timestamp(0))
+), chosen AS MATERIALIZED (
+    SELECT queue_name, task_name, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
+           sum(retried)::bigint AS retried
+      FROM seen
+     GROUP BY queue_name, task_name
+     ORDER BY sum(completed + failed + retried) DESC, queue_name COLLATE "C"
+     LIMIT %(most)s::integer
+), buckets AS (
+    SELECT queue_name, place, sum(run)::bigint AS run
+      FROM seen
+     CROSS JOIN LATERAL unnest(runs) WITH ORDINALITY AS u (run, place)
+     GROUP BY queue_name, place
+), histograms AS (
+    SELECT queue_name, array_agg(run ORDER BY place) AS runs
+      FROM buckets
+     GROUP BY queue_name
+)
+SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.runs
+  FROM chosen c
+  LEFT JOIN histograms h USING (queue_name)
+ ORDER BY c.completed + c.failed + c.retried DESC, c.queue_name COLLATE "C"

@@ -1,0 +1,31 @@
+-- What happened to each task name of `queue` in the last `seconds`, those with the most attempts first, at most `most`:
+-- queue, task name, completed, failed, retried, histogram of run times. Reads rows of `span` seconds.
+-- Locks nothing. Relies on lapinq_task_rollups_queue.
+WITH seen AS MATERIALIZED (
+    SELECT queue_name, task_name, completed, failed, retried, runs
+      FROM lapinq_task_rollups
+     WHERE queue_name = %(queue)s::text
+       AND span = %(span)s::integer
+       AND since >= date_bin(make_interval(secs => %(span)s::integer),
+                             lapinq_now() - make_interval(secs => %(seconds)s::integer), to_timestamp(0))
+), chosen AS MATERIALIZED (
+    SELECT queue_name, task_name, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
+           sum(retried)::bigint AS retried
+      FROM seen
+     GROUP BY queue_name, task_name
+     ORDER BY sum(completed + failed + retried) DESC, task_name COLLATE "C"
+     LIMIT %(most)s::integer
+), buckets AS (
+    SELECT task_name, place, sum(run)::bigint AS run
+      FROM seen
+     CROSS JOIN LATERAL unnest(runs) WITH ORDINALITY AS u (run, place)
+     GROUP BY task_name, place
+), histograms AS (
+    SELECT task_name, array_agg(run ORDER BY place) AS runs
+      FROM buckets
+     GROUP BY task_name
+)
+SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.runs
+  FROM chosen c
+  LEFT JOIN histograms h USING (task_name)
+ ORDER BY c.completed + c.failed + c.retried DESC, c.task_name COLLATE "C"

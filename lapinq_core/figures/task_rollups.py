@@ -1,0 +1,126 @@
+"""Statistics over time for each task name of a queue: as `rollups`, in longer spans, without starts and waits."""
+
+from collections.abc import Mapping
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
+from lapinq_core.domain.histogram import percentiles
+from lapinq_core.figures import rollups
+from lapinq_core.figures.rollups import FOLD_LIMIT, PRUNE_LIMIT, Series
+
+_PACKAGE = "lapinq_core.figures"
+
+MAX_SHOWN = 20
+
+Task = tuple[str, str]
+"""A queue and a task name in it."""
+
+
+class TaskTotals(msgspec.Struct, frozen=True):
+    """What happened to the tasks of a name in a queue. `run_p50` and `run_p95` are in seconds, None if none ran."""
+
+    queue_name: str
+    task_name: str
+    completed: int
+    failed: int
+    retried: int
+    run_p50: float | None
+    run_p95: float | None
+
+    @property
+    def done(self) -> int:
+        """How many completed or failed for good."""
+        return self.completed + self.failed
+
+    @property
+    def failure_share(self) -> float | None:
+        """Of those that are done, the share that failed; None without any."""
+        return self.failed / self.done if self.done else None
+
+
+class Usual(msgspec.Struct, frozen=True):
+    """How long `count` tasks of a name ran in the last day, in seconds."""
+
+    p50: float
+    p95: float
+    count: int
+
+
+async def record(conn: psycopg.AsyncConnection, figures: Mapping[Task, Figures]) -> None:
+    """Appends what happened to tasks, as of now, in one statement: all of it counts or none."""
+    if not figures:
+        return
+    rows = [
+        {
+            "queue_name": queue,
+            "task_name": task,
+            "completed": each.completed,
+            "failed": each.failed,
+            "retried": each.retried,
+            "runs": rollups.short(each.runs),
+        }
+        for (queue, task), each in figures.items()
+    ]
+    params = {"figures": msgspec.json.encode(rows).decode(), "spans": list(TASK_SPANS)}
+    await conn.execute(sql(_PACKAGE, "record_task_rollups"), params, prepare=True)
+
+
+async def fold(conn: psycopg.AsyncConnection, limit: int = FOLD_LIMIT) -> int:
+    """Folds the rows of each task name and past span into one; returns how many rows it folded."""
+    params = {"spans": list(TASK_SPANS), "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "fold_task_rollups"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def prune(conn: psycopg.AsyncConnection, limit: int = PRUNE_LIMIT) -> int:
+    """Deletes rows past their retention, up to `limit` of each span; returns how many."""
+    params = {"spans": list(TASK_SPANS), "kept": list(TASK_SPANS.values()), "limit": limit}
+    row = await (await conn.execute(sql(_PACKAGE, "prune_task_rollups"), params, prepare=True)).fetchone()
+    return row[0] if row else 0
+
+
+async def series(
+    conn: psycopg.AsyncConnection, window: Window, task_name: str, queue: str | None = None
+) -> Series:
+    """What happened to the tasks of a name in `window` and in the one before; without waits."""
+    width = max(window.width, window.task_span)
+    points = window.seconds // width
+    params = {
+        "span": window.task_span,
+        "width": width,
+        "points": 2 * points,
+        "task_name": task_name,
+        "queue": queue,
+    }
+    rows = await (await conn.execute(sql(_PACKAGE, "task_series"), params, prepare=True)).fetchall()
+    return rollups.as_series(rows, window, queue, width)
+
+
+async def of_queue(conn: psycopg.AsyncConnection, window: Window, queue: str) -> list[TaskTotals]:
+    """The task names of a queue that had the most attempts in `window`."""
+    return await _totals(conn, "tasks_of_queue", window, queue=queue)
+
+
+async def of_task(conn: psycopg.AsyncConnection, window: Window, task_name: str) -> list[TaskTotals]:
+    """The queues in which tasks of a name had the most attempts in `window`."""
+    return await _totals(conn, "queues_of_task", window, task_name=task_name)
+
+
+async def usual(conn: psycopg.AsyncConnection, queue: str, task_name: str) -> Usual | None:
+    """How long tasks of a name ran in the last day; None if none did."""
+    params = {"queue": queue, "task_name": task_name}
+    row = await (await conn.execute(sql(_PACKAGE, "usual_duration"), params, prepare=True)).fetchone()
+    counts: list[int] = row[0] or [] if row else []
+    p50, p95 = percentiles(counts, (0.5, 0.95))
+    return None if p50 is None or p95 is None else Usual(p50, p95, sum(counts))
+
+
+async def _totals(
+    conn: psycopg.AsyncConnection, verb: str, window: Window, **chosen: str
+) -> list[TaskTotals]:
+    params = {**chosen, "span": window.task_span, "seconds": window.seconds, "most": MAX_SHOWN}
+    rows = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
+    return [TaskTotals(*counts, *percentiles(runs or (), (0.5, 0.95))) for *counts, runs in rows]

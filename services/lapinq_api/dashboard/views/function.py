@@ -1,0 +1,59 @@
+"""One task name: how often its tasks run, fail and how long they take, in which queues and on which workers."""
+
+from typing import Any
+
+import psycopg
+
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.tiles import tiles_of_task
+from lapinq_api.dashboard.views.overview import window_of
+from lapinq_api.state import State
+from lapinq_core.db.snapshot import snapshot
+from lapinq_core.domain.figures import Window
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.errors import trends
+from lapinq_core.figures import task_rollups
+from lapinq_core.fleet import operators
+from lapinq_core.lookup import slowest
+
+
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    window, name = window_of(address), address.query.get("name", "")
+    check_name("name", name)
+    return {
+        "name": name,
+        "window": window,
+        "windows": list(Window),
+        **await state.database.scan(_read, name, window),
+    }
+
+
+async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dict[str, Any]:
+    async with snapshot(conn):
+        series = await task_rollups.series(conn, window, name)
+        registered = await operators.list_registered(conn)
+        return {
+            "series": series,
+            "tiles": tiles_of_task(series),
+            "places": await task_rollups.of_task(conn, window, name),
+            "registered": [each for each in registered if each.task_name == name],
+            "groups": await trends.top(conn, window.seconds, task_name=name),
+            "slowest": await slowest.slowest(conn, task_name=name),
+        }
+
+
+VIEW = View(
+    path="/function",
+    template="function.html",
+    here="tasks",
+    load=load,
+    parts=(
+        "function-tiles",
+        "function-charts",
+        "function-queues",
+        "overview-errors",
+        "slowest",
+        "function-code",
+    ),
+    parameters=frozenset({"name", "window"}),
+)

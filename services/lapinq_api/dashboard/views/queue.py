@@ -1,0 +1,71 @@
+"""One queue: what happens in it, which of its tasks are slow or fail, and who works on it."""
+
+from typing import Any
+
+import psycopg
+
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.tiles import tiles_of
+from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, window_of
+from lapinq_api.state import State
+from lapinq_core.db.snapshot import snapshot
+from lapinq_core.domain.figures import Window
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.errors import trends
+from lapinq_core.figures import levels, rollups, task_rollups
+from lapinq_core.lookup import measure, overview, slowest
+from lapinq_core.tasks import queues
+from lapinq_core.tasks.queues import MAX_REASON
+
+
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    window, name = window_of(address), address.query.get("name", "")
+    check_name("name", name)
+    return {
+        "name": name,
+        "window": window,
+        "windows": list(Window),
+        "max_reason": MAX_REASON,
+        **await state.database.scan(_read, name, window),
+    }
+
+
+async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dict[str, Any]:
+    async with snapshot(conn):
+        queue = await queues.get_queue(conn, name)
+        seen = await overview.read(conn, NOW_MINUTES, name, max_newest=MAX_NEWEST)
+        since = await measure.waiting_since(conn, [name])
+        series = await rollups.series(conn, window, name)
+        sampled = await levels.series(conn, window, name)
+        return {
+            "queue": queue,
+            "now_in": next(iter(seen.queues), None),
+            "seen": seen,
+            "oldest": since.get(name),
+            "series": series,
+            "levels": sampled,
+            "tiles": tiles_of(series, sampled, seen.ready, seen.totals["running"]),
+            "tasks": await task_rollups.of_queue(conn, window, name),
+            "groups": await trends.top(conn, window.seconds, queue=name),
+            "slowest": await slowest.slowest(conn, queue=name),
+            "running": seen.running[:MAX_RUNNING],
+        }
+
+
+VIEW = View(
+    path="/queue",
+    template="queue.html",
+    here="queues",
+    load=load,
+    parts=(
+        "queue-head",
+        "queue-tiles",
+        "queue-charts",
+        "queue-tasks",
+        "overview-errors",
+        "overview-running",
+        "slowest",
+        "queue-workers",
+    ),
+    parameters=frozenset({"name", "window"}),
+)

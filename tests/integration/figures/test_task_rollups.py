@@ -1,0 +1,120 @@
+"""Figures of task names: what is recorded is what is read, before and after folding."""
+
+import pytest
+
+from lapinq_core.domain.figures import TASK_SPANS, Figures, Window
+from lapinq_core.domain.histogram import count_into
+from lapinq_core.figures import task_rollups
+from tests.support.database.plans import plan, scanned_whole, touched
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn
+
+
+def figures(completed: int = 0, failed: int = 0, retried: int = 0, run: float = 0.02) -> Figures:
+    made = Figures(0, completed, failed, retried)
+    count_into(made.runs, [run] * completed)
+    return made
+
+
+async def make_older(conn: Conn, seconds: int, spans: int = 0) -> None:
+    await conn.execute(
+        "UPDATE lapinq_task_rollups SET since = since - make_interval(secs => %s + %s * span)",
+        (seconds, spans),
+    )
+
+
+async def rows(conn: Conn) -> int:
+    (count,) = await (await conn.execute("SELECT count(*) FROM lapinq_task_rollups")).fetchone() or (0,)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("window", "ago"), [(Window.QUARTER, 600), (Window.HOUR, 600), (Window.DAY, 9000), (Window.WEEK, 9000)]
+)
+def test_what_was_recorded_is_read(database: str, window: Window, ago: int) -> None:
+    async def test(conn: Conn) -> None:
+        await task_rollups.record(conn, {("a", "add"): figures(30), ("b", "add"): figures(10, 2, 4)})
+        await task_rollups.record(conn, {("a", "send"): figures(5, run=3.0)})
+        await make_older(conn, ago)
+        for queue, count in ((None, 42), ("a", 30), ("b", 12), ("c", 0)):
+            found = await task_rollups.series(conn, window, "add", queue)
+            done = sum(found.completed) + sum(found.failed)
+            assert done * found.width / 60 == pytest.approx(count, rel=0.001)
+            assert found.before.done == 0
+            assert found.times[-1] - found.times[0] == found.width * (len(found.times) - 1)
+        add, send = await task_rollups.of_queue(conn, window, "a")
+        assert (add.task_name, add.done, send.task_name, send.done) == ("add", 30, "send", 5)
+        assert send.run_p50 == pytest.approx(3.0, rel=0.34)
+        first, second = await task_rollups.of_task(conn, window, "add")
+        assert (first.queue_name, second.queue_name, second.failure_share) == ("a", "b", 2 / 12)
+
+    on_connections(database, test)
+
+
+def test_a_usual_duration_is_that_of_the_last_day(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await task_rollups.record(conn, {("a", "add"): figures(10, run=50.0)})
+        await make_older(conn, 2 * 86_400)
+        await task_rollups.record(conn, {("a", "add"): figures(20, run=0.02), ("b", "add"): figures(1)})
+        found = await task_rollups.usual(conn, "a", "add")
+        assert found is not None
+        assert (found.count, found.p50) == (20, pytest.approx(0.02, rel=0.34))
+        assert await task_rollups.usual(conn, "a", "nothing") is None
+
+    on_connections(database, test)
+
+
+def test_folding_changes_nothing_that_is_read(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for _ in range(5):
+            await task_rollups.record(conn, {("a", "add"): figures(3, 1), ("a", "send"): figures(2, run=9.0)})
+        await task_rollups.record(conn, {("a", "add"): Figures(0, 0, 0, 2)})
+        await make_older(conn, 61, spans=1)
+        before = await task_rollups.of_queue(conn, Window.HOUR, "a")
+        assert await rows(conn) == 11 * 2
+        assert await task_rollups.fold(conn) == 11 * 2
+        assert await rows(conn) == 2 * 2
+        assert await task_rollups.of_queue(conn, Window.HOUR, "a") == before
+        assert await task_rollups.fold(conn) == 0
+
+    on_connections(database, test)
+
+
+def test_what_was_kept_long_enough_is_deleted(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        await task_rollups.record(conn, {("a", "add"): figures(3)})
+        await make_older(conn, 3 * 3600 + 120)
+        assert await task_rollups.prune(conn) == 1
+        await make_older(conn, 30 * 86_400)
+        assert await task_rollups.prune(conn) == 1
+        assert await task_rollups.prune(conn) == 0
+
+    on_connections(database, test)
+
+
+@pytest.mark.version
+def test_readers_touch_the_rows_of_their_task_or_queue(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        for span in TASK_SPANS:
+            await conn.execute(
+                "INSERT INTO lapinq_task_rollups (span, since, queue_name, task_name, completed, runs)"
+                " SELECT %(span)s, date_bin(make_interval(secs => %(span)s), lapinq_now(), to_timestamp(0))"
+                " - make_interval(secs => n * %(span)s), 'queue ' || q, 'task ' || t, 9, ARRAY[0, 9]"
+                " FROM generate_series(0, 180) AS n, generate_series(1, 10) AS q, generate_series(1, 5) AS t"
+                " ORDER BY n DESC, q, t",
+                {"span": span},
+            )
+        await conn.execute("ANALYZE lapinq_task_rollups")
+        task, queue = "task 3", "queue 7"
+        hour = {"span": 60, "seconds": 3600, "most": 20}
+        for verb, params, most in (
+            ("task_series", {"span": 60, "width": 60, "points": 120, "task_name": task, "queue": None}, 1230),
+            ("tasks_of_queue", {**hour, "queue": queue}, 310),
+            ("queues_of_task", {**hour, "task_name": task}, 620),
+            ("usual_duration", {"queue": queue, "task_name": task}, 970),
+        ):
+            found = await plan(conn, verb, params)
+            assert scanned_whole(found) == [], verb
+            assert touched(found) <= most, verb
+
+    on_connections(database, test)

@@ -1,0 +1,89 @@
+"""The pages of one queue and of one task name."""
+
+import json
+import re
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from lapinq_core.domain.figures import Figures, Window
+from lapinq_core.domain.histogram import count_into
+from lapinq_core.figures import task_rollups
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, claim, complete, enqueue
+from tests.support.rows.figures import put, put_levels
+
+pytestmark = pytest.mark.http
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _filled(api_database: str) -> None:
+    async def fill(conn: Conn) -> None:
+        worker = await add_worker(conn, name="box-1", queues=["mail"])
+        await enqueue(conn, 3, queue_name="mail", task_name="send")
+        await enqueue(conn, 1, queue_name="other/one", task_name="send")
+        await complete(conn, await claim(conn, worker, 1, queue="mail"))
+        await put(conn, 60, 120, "mail", completed=30)
+        await put_levels(conn, "mail", 5, 70, 90)
+        await put_levels(conn, "", 5, 70, 90)
+        happened = {("mail", "send"): Figures(0, 30, 10, 2), ("other/one", "send"): Figures(0, 1)}
+        count_into(happened["mail", "send"].runs, [2.0] * 40)
+        await task_rollups.record(conn, happened)
+        await conn.execute(
+            "UPDATE lapinq_task_rollups SET since = since - interval '2 minutes' WHERE span = 60"
+        )
+
+    on_connections(api_database, fill)
+
+
+def charts(html: str) -> list[dict[str, Any]]:
+    return [json.loads(unescape(found)) for found in re.findall(r'data-chart="([^"]*)"', html)]
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+@pytest.mark.parametrize("window", Window)
+def test_a_queue_tells_what_happens_in_it(signed_in: httpx.Client, window: Window) -> None:
+    html = signed_in.get("/queue", params={"name": "mail", "window": window.value}).text
+    outcomes, levels, times = charts(html)
+    assert len(outcomes["times"]) == window.points
+    assert [label for label, _, _ in levels["lines"]] == ["ready", "running"]
+    assert list(times["sets"]) == ["wait", "run"]
+    text = words(html)
+    assert "Empties in about 1 min if it goes on like this." in text
+    assert "Ready 2" in text
+    assert "send 40" in text  # done
+    assert "25" in text  # percent of them failed
+    assert "box-1" in text
+    assert 'href="function?name=send"' in html
+    assert 'data-dialog-to="api/v1/queues/mail/pause"' in html
+
+
+def test_a_task_name_tells_where_it_runs_and_how_long(signed_in: httpx.Client) -> None:
+    html = signed_in.get("/function?name=send").text
+    outcomes, runs = charts(html)
+    assert max(outcomes["lines"][0][2]) == 31
+    assert max(value or 0 for value in runs["lines"][1][2]) == pytest.approx(2.0, rel=0.34)
+    assert html.index('href="queue?name=mail"') < html.index('href="queue?name=other%2Fone"')
+    assert "No live worker reports a decorated task of this name." in html
+
+
+def test_a_queue_or_task_that_nobody_knows_is_empty(signed_in: httpx.Client) -> None:
+    page = signed_in.get("/queue?name=nobody%27s")
+    assert page.status_code == 200
+    assert "This queue has no tasks." in page.text
+    assert "No live worker serves it." in page.text
+    assert signed_in.get("/function?name=nobody%27s").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/queue", "/function"])
+def test_without_a_name_there_is_nothing_to_show(signed_in: httpx.Client, path: str) -> None:
+    for query in ("", "?name=", "?name=%07", f"?name={'x' * 256}"):
+        answer = signed_in.get(path + query)
+        assert answer.status_code == 400
+        assert "name must have" in answer.text
+    assert signed_in.get(f"{path}?name=a&window=2h").status_code == 400

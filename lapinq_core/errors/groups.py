@@ -13,6 +13,7 @@ from lapinq_core.tasks.filters import first_line, kind_of
 _PACKAGE = "lapinq_core.errors"
 
 MAX_LISTED = 100
+MAX_ID = 10**18 - 1
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,29 +43,27 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
     workers: list[str]
     releases: list[str]
 
-    @property
-    def count(self) -> int:
-        """How many attempts failed."""
-        return self.failed + self.retried
-
 
 class GroupOrder(StrEnum):
-    """How a list is sorted, each time from the highest; equals by id."""
+    """How a list is sorted; equals by id, the newest first."""
 
     LAST = "last"
     """When it last failed."""
     FIRST = "first"
     """When it first failed."""
-    COUNT = "count"
-    """How often it failed."""
+    FAILED = "failed"
+    RETRIED = "retried"
     ID = "id"
     """When it was noticed: the only order that stays, in which a list can be read page by page."""
 
 
 class GroupFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which groups a list shows. The task name contains `part`, ignoring case; `before` needs `GroupOrder.ID`."""
+    """Which groups a list shows: in one of `states`, of a queue, with `part` in the task name, ignoring case.
 
-    state: GroupState | None = None
+    `before` is for lists by id, from the highest.
+    """
+
+    states: tuple[GroupState, ...] | None = None
     queue: str | None = None
     part: str | None = None
     before: int | None = None
@@ -75,9 +74,17 @@ async def list_groups(
     chosen: GroupFilter,
     order: GroupOrder = GroupOrder.ID,
     limit: int = MAX_LISTED,
+    *,
+    descending: bool = True,
 ) -> tuple[list[ErrorGroup], int]:
     """The first `limit` groups that match, and how many match in all."""
-    params = {**msgspec.structs.asdict(chosen), "order": order, "limit": limit}
+    params = {
+        **msgspec.structs.asdict(chosen),
+        "states": None if chosen.states is None else list(chosen.states),
+        "order": order,
+        "sign": 1 if descending else -1,
+        "limit": limit,
+    }
     rows = await (await conn.execute(sql(_PACKAGE, "list_groups"), params, prepare=True)).fetchall()
     return await load(conn, [row[0] for row in rows]), rows[0][1] if rows else 0
 

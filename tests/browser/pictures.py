@@ -149,7 +149,7 @@ def _fill(client: httpx.Client, database: str) -> Iterator[tuple[str, str]]:
     yield "task-running", f"/tasks/{running}"
     yield "task-waiting", f"/tasks/{waiting}"
     yield "task-failed", f"/tasks/{failing}"
-    yield "failed", "/failed"
+    yield "errors", "/errors"
     yield "queues", "/queues"
     yield "schedules", "/schedules"
     yield "schedule", "/schedules/nightly-report"

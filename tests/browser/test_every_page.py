@@ -24,7 +24,7 @@ PAGES = [
     "/schedules/{schedule}",
     "/schedules/{schedule}/edit",
     "/workers",
-    "/failed",
+    "/errors",
     "/webhooks",
     "/account",
     "/admin/users",

@@ -33,6 +33,12 @@ def to_account(request: Request) -> Response:
     return _to(request, "/account")
 
 
+def to_errors(request: Request) -> Response:
+    """To the errors, with the parameters of the request."""
+    query = request.url.query
+    return _to(request, f"/errors?{query}" if query else "/errors")
+
+
 def to_query(request: Request, query: Mapping[str, str]) -> Response:
     """To the requested page with other parameters."""
     path = quote(route_path(request.scope))

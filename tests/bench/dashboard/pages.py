@@ -51,8 +51,10 @@ PAGES = (
     "/tasks/{running}",
     "/tasks/{completed}",
     "/tasks/{failed}",
-    "/failed",
-    "/failed?queue={queue}",
+    "/errors",
+    "/errors?queue={queue}&sort=-failed",
+    "/errors?state=resolved",
+    "/errors/{error}",
     "/queues",
     "/queue?name={queue}",
     "/queue?name={queue}&window=7d",
@@ -148,6 +150,7 @@ def _found(url: str) -> dict[str, str]:
             "completed": one(
                 "SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'completed' LIMIT 1"
             ),
+            "error": one("SELECT id FROM lapinq_error_groups ORDER BY last_at DESC LIMIT 1"),
             "failed": one("SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 1"),
         }
 

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from lapinq_core.db.migrate import migrate
+from lapinq_core.domain.error_groups import MAX_GROUPS
 from tests.bench.run.facts import machine_facts
 
 CHUNK = 200_000
@@ -179,6 +180,28 @@ SELECT lpad(n::text, 32, '0')::uuid, 'seeded-' || n, 'host-' || n, 1000 + n, '0'
     ON CONFLICT (id) DO NOTHING
 """
 
+# As many groups of errors as are kept, and their counts: an hour each of the last day, and finer ones of a few.
+_ERRORS: LiteralString = """
+WITH grouped AS (
+    INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, state, state_by, state_at, first_at,
+                                     last_at, failed, retried, sample_error, sample_frame, workers, releases)
+    SELECT decode(md5(n::text), 'hex'), 'queue-' || lpad((n %% 19)::text, 2, '0'),
+           'task_' || lpad((n / 19 %% 50)::text, 2, '0'), 'TimeoutError' || repeat('a', n %% 26) || ': after * s',
+           (ARRAY['open', 'resolved', 'muted', 'regressed'])[1 + n %% 4], 'lisa', now(),
+           now() - interval '20 days', now() - n * interval '8 seconds', n %% 1000, n %% 700,
+           'TimeoutError' || repeat('a', n %% 26) || ': after 5 s', '/app/jobs.py:12 in run', '{{seeded-1}}', '{{2.4}}'
+      FROM generate_series(1, {groups}) AS n
+    RETURNING id
+)
+INSERT INTO lapinq_error_counts (group_id, span, since, failed, retried)
+SELECT id, span, date_bin(span * interval '1 second', now(), to_timestamp(0)) - n * span * interval '1 second',
+       n %% 7, n %% 5
+  FROM grouped
+ CROSS JOIN (VALUES (3600, 24, {groups}), (300, 300, 500)) AS spans (span, points, most)
+ CROSS JOIN LATERAL generate_series(0, points - 1) AS n
+ WHERE id <= most
+"""
+
 
 @click.command()
 @click.argument("url")
@@ -200,6 +223,7 @@ def seed(url: str, finished: int, waiting: int, running: int = RUNNING, weeks: i
     with _connect(url) as conn:
         conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))
         conn.execute(sql.SQL(_WORKERS).format(workers=sql.Literal(WORKERS)))
+        conn.execute(sql.SQL(_ERRORS).format(groups=sql.Literal(MAX_GROUPS)), {})
         row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
         assert row is not None
         now: int = row[0]

@@ -110,7 +110,7 @@ def _paths(conn: psycopg.Connection) -> list[str]:
         "/metrics",
         "/",
         "/tasks",
-        "/failed",
+        "/errors",
         "/queues",
         f"/tasks/{one['failed']}",
     ]

@@ -43,15 +43,16 @@ def filled(postgres_url: str, template_database: str) -> Iterator[str]:
     ("chosen", "order", "kinds"),
     [
         (GroupFilter(), GroupOrder.ID, "FEDCBA"),
-        (GroupFilter(), GroupOrder.COUNT, "CAFEDB"),
+        (GroupFilter(), GroupOrder.FAILED, "CAFEDB"),
+        (GroupFilter(), GroupOrder.RETRIED, "BFEDCA"),
         (GroupFilter(), GroupOrder.LAST, "CBFEDA"),
         (GroupFilter(queue="mail"), GroupOrder.FIRST, "BA"),
         (GroupFilter(part="send_"), GroupOrder.ID, "BA"),
         (GroupFilter(part="_%"), GroupOrder.ID, "B"),
-        (GroupFilter(state=GroupState.OPEN), GroupOrder.ID, "FBA"),
-        (GroupFilter(state=GroupState.REGRESSED), GroupOrder.ID, "C"),
-        (GroupFilter(state=GroupState.RESOLVED), GroupOrder.ID, "D"),
-        (GroupFilter(state=GroupState.MUTED), GroupOrder.ID, "E"),
+        (GroupFilter(states=(GroupState.OPEN,)), GroupOrder.ID, "FBA"),
+        (GroupFilter(states=(GroupState.REGRESSED,)), GroupOrder.ID, "C"),
+        (GroupFilter(states=(GroupState.RESOLVED,)), GroupOrder.ID, "D"),
+        (GroupFilter(states=(GroupState.MUTED,)), GroupOrder.ID, "E"),
         (GroupFilter(queue="none"), GroupOrder.ID, ""),
     ],
 )
@@ -60,6 +61,8 @@ def test_lists(filled: str, chosen: GroupFilter, order: GroupOrder, kinds: str) 
         found, matching = await groups.list_groups(conn, chosen, order)
         assert "".join(group.kind[0] for group in found) == kinds
         assert matching == len(kinds)
+        ascending, _ = await groups.list_groups(conn, chosen, GroupOrder.ID, descending=False)
+        assert [group.id for group in ascending] == sorted(group.id for group in found)
         some, still_matching = await groups.list_groups(conn, chosen, order, 1)
         assert (some, still_matching) == (found[:1], matching)
 

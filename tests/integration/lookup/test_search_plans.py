@@ -23,7 +23,7 @@ from lapinq_core.lookup.search_filters import (
     place_of,
     scan_query,
 )
-from lapinq_core.tasks.filters import FIRST_LINE, TaskFilter, containing, in_states
+from lapinq_core.tasks.filters import TaskFilter, containing, in_states
 from tests.bench.dashboard import seed
 from tests.support.database import postgres
 from tests.support.database.plans import blocks, nodes, scanned_whole, touched
@@ -132,18 +132,11 @@ async def check_window(conn: Conn, chosen: TaskFilter, place: Place) -> None:
     assert {node["Node Type"] for node in nodes(found)}.isdisjoint({"Hash Join", "Merge Join"}), why
 
 
-def test_grouping_explaining_and_the_longest_running_go_by_keys(history: str) -> None:
+def test_explaining_and_the_longest_running_go_by_keys(history: str) -> None:
     async def test(conn: Conn) -> None:
         (waiting,) = await one(
             conn, "SELECT id::text FROM lapinq_ready ORDER BY queue_name, seq DESC LIMIT 1"
         )
-        errors = psql.SQL(sql("lapinq_core.lookup", "failed_errors")).format(
-            line=psql.SQL(FIRST_LINE), size=psql.Literal(WINDOW)
-        )
-        last = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-        found = await plan(conn, errors, {"before": last, "queue": "rare", "task_name": NOTHING})
-        assert scanned_whole(found) == []
-        assert touched(found) <= 2 * WINDOW + PARTITIONS
         found = await plan(conn, statement("find_reason"), {"id": waiting})
         assert scanned_whole(found) == []
         assert touched(found) <= 5

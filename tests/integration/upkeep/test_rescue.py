@@ -183,7 +183,7 @@ def test_what_fails_or_is_retried_with_its_worker_is_counted(database: str) -> N
             "SELECT queue_name, sum(retried)::int FROM lapinq_rollups WHERE span = 10 GROUP BY queue_name"
         )
         assert dict(await cursor.fetchall()) == {"video": 3, "default": 0, ALL_QUEUES: 3}
-        errors, _ = await groups.list_groups(conn, GroupFilter(), GroupOrder.COUNT)
+        errors, _ = await groups.list_groups(conn, GroupFilter(), GroupOrder.FAILED)
         assert [(each.queue_name, each.failed, each.retried) for each in errors] == [
             ("video", 2, 3),
             ("default", 1, 0),

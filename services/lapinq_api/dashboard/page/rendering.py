@@ -65,7 +65,7 @@ class _Page(msgspec.Struct, frozen=True):
 _PAGES = (
     _Page("", "overview", is_first=True),
     _Page("tasks", "tasks", is_first=True),
-    _Page("failed", "errors", is_first=True),
+    _Page("errors", "errors", is_first=True),
     _Page("queues", "queues", is_first=True),
     _Page("schedules", "schedules"),
     _Page("workers", "workers"),

@@ -3,7 +3,8 @@
 from lapinq_api.dashboard.page.view import View
 from lapinq_api.dashboard.views import (
     audit,
-    failed,
+    error,
+    errors,
     function,
     notifications,
     overview,
@@ -26,7 +27,8 @@ VIEWS: tuple[View, ...] = (
     task_form.NEW,
     task.VIEW,
     task_form.AGAIN,
-    failed.VIEW,
+    errors.VIEW,
+    error.VIEW,
     queues.VIEW,
     queue.VIEW,
     function.VIEW,

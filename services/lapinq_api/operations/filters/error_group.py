@@ -32,5 +32,5 @@ def read_filter(query: Mapping[str, str]) -> GroupFilter:
     if part is not None and (not 1 <= len(part) <= MAX_TEXT or "\0" in part):
         raise InvalidValue("task_name", f"must have 1 to {MAX_TEXT} characters and no NUL")
     return GroupFilter(
-        state=GroupState(state) if state else None, queue=queue, part=part, before=read_number(query)
+        states=(GroupState(state),) if state else None, queue=queue, part=part, before=read_number(query)
     )

@@ -19,12 +19,11 @@ from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.errors import changing, groups
 from lapinq_core.errors.groups import ErrorGroup, GroupOrder
 
-_MAX_ID = 10**18 - 1
 _ID = Parameter(
     name="id",
     where="path",
     description="The group's id.",
-    schema={"type": "integer", "minimum": 1, "maximum": _MAX_ID},
+    schema={"type": "integer", "minimum": 1, "maximum": groups.MAX_ID},
 )
 
 
@@ -67,7 +66,7 @@ async def _permitted(state: State, request: Request) -> ErrorGroup:
 
 
 async def _found(state: State, request: Request) -> ErrorGroup:
-    number = whole_number("id", request.path_params["id"], 0, lowest=1, highest=_MAX_ID)
+    number = whole_number("id", request.path_params["id"], 0, lowest=1, highest=groups.MAX_ID)
     group = await state.database.run(groups.get, number)
     if group is None:
         raise _unknown()

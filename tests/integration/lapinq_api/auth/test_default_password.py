@@ -27,7 +27,7 @@ def test_a_session_with_the_default_password_can_only_change_it(database: str) -
     with serving(build_app(settings)) as client:
         assert client.get("/api/v1/queues").status_code == 401
         token = log_in(client)
-        for path in ("/", "/tasks", "/failed", "/admin/users", "/schedules/x", "/admin/audit"):
+        for path in ("/", "/tasks", "/errors", "/admin/users", "/schedules/x", "/admin/audit"):
             answer = client.get(path, headers={"Accept": "text/html"})
             assert (answer.status_code, answer.headers.get("location")) == (303, "/account"), path
         for method, path in (

@@ -22,7 +22,7 @@ from tests.unit.lapinq_worker.claims import make_claim
 
 async def found(conn: Conn) -> list[ErrorGroup]:
     """The groups, the largest first."""
-    return (await groups.list_groups(conn, GroupFilter(), GroupOrder.COUNT))[0]
+    return (await groups.list_groups(conn, GroupFilter(), GroupOrder.RETRIED))[0]
 
 
 def recorder_of(pool: Pool, tally: FailureTally) -> ErrorRecorder:

@@ -1,0 +1,34 @@
+"""What the list of error groups shows, of one moment."""
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.snapshot import snapshot
+from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.errors import groups, trends
+from lapinq_core.errors.groups import MAX_LISTED, ErrorGroup, GroupFilter, GroupOrder
+from lapinq_core.errors.trends import Trend
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """The first groups, of `matching`, each with its trend over a day; and how many there are in each state, whatever
+    states were asked for."""
+
+    groups: list[ErrorGroup]
+    matching: int
+    trends: dict[int, Trend]
+    counts: dict[GroupState, int]
+
+
+async def look(
+    conn: psycopg.AsyncConnection, chosen: GroupFilter, order: GroupOrder, *, descending: bool
+) -> Listing:
+    """The list. `conn` is in no transaction."""
+    async with snapshot(conn):
+        found, matching = await groups.list_groups(conn, chosen, order, MAX_LISTED, descending=descending)
+        return Listing(
+            groups=found,
+            matching=matching,
+            trends=await trends.trends(conn, [group.id for group in found]),
+            counts=await groups.count_by_state(conn, chosen.queue, chosen.part),
+        )

@@ -1,0 +1,66 @@
+"""One group of errors: an example, how often it happens, where, and what can be done about it."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.error_tasks import filter_of
+from lapinq_api.dashboard.parts.failure_bars import failure_bars
+from lapinq_api.dashboard.parts.task_query import read_search
+from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
+from lapinq_api.wire.query import whole_number
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.errors import groups, trends
+from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.lookup.search import search
+from lapinq_core.tasks import inspect
+from lapinq_core.tasks.queues import MAX_REASON
+
+SEARCH_SECONDS = 0.03
+TASKS_SHOWN = 10
+
+
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    number = whole_number("id", address.params["id"], 0, lowest=1, highest=groups.MAX_ID)
+    scan = state.database.scan
+    group = await scan(groups.get, number)
+    if group is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no group of errors with this id")
+    now = datetime.now(UTC)
+    tasks, found = filter_of(group), None
+    if tasks is not None:
+        found = await scan(search, read_search(tasks, now), TASKS_SHOWN, seconds=SEARCH_SECONDS)
+    day, month, has_sample = await scan(_look, group)
+    return {
+        "group": group,
+        "tasks": None if tasks is None else urlencode(tasks),
+        "found": found,
+        "has_sample": has_sample,
+        "charts": [
+            ("day", failure_bars(day, trends.FINE_DAY, now)),
+            ("month", failure_bars(month, trends.MONTH, now)),
+        ],
+        "may": Permission,
+        "max_reason": MAX_REASON,
+    }
+
+
+async def _look(conn: psycopg.AsyncConnection, group: ErrorGroup) -> tuple[trends.Trend, trends.Trend, bool]:
+    day = (await trends.trends(conn, [group.id], trends.FINE_DAY))[group.id]
+    month = (await trends.trends(conn, [group.id], trends.MONTH))[group.id]
+    sample = group.sample_task and await inspect.get_names(conn, group.sample_task)
+    return day, month, bool(sample)
+
+
+VIEW = View(
+    path="/errors/{id}",
+    template="error.html",
+    here="errors",
+    load=load,
+    parts=("error-head", "error-facts", "error-tasks"),
+)

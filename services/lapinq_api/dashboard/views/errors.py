@@ -1,0 +1,102 @@
+"""Errors in groups: what fails, for good or only while it is retried, and what people said of it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from lapinq_api.dashboard.page.sorting import PARAMETER as SORT
+from lapinq_api.dashboard.page.sorting import sorting
+from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.error_tasks import filter_of
+from lapinq_api.operations.filters.error_group import read_filter
+from lapinq_api.state import State
+from lapinq_core.domain.accounts.account import Permission
+from lapinq_core.domain.error_groups import GroupState
+from lapinq_core.errors.groups import ErrorGroup, GroupOrder
+from lapinq_core.errors.listing import look
+from lapinq_core.tasks import inspect
+from lapinq_core.tasks.queues import MAX_REASON
+
+_STATE = "state"
+_FILTERS = ("queue", "task_name")
+_ACTIVE = (GroupState.OPEN, GroupState.REGRESSED)
+_SORTS = {order.value: True for order in GroupOrder if order is not GroupOrder.ID}
+
+
+class Tab(msgspec.Struct, frozen=True):
+    """A choice of states, by its main one."""
+
+    state: GroupState
+    count: int
+    query: str
+    is_shown: bool
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A group, its failures over a day, and the filter for its failed tasks; None if no filter finds them."""
+
+    group: ErrorGroup
+    points: list[int]
+    tasks: str | None
+
+
+async def load(state: State, address: PageAddress) -> dict[str, Any]:
+    query = address.query
+    chosen = read_filter(query)
+    shown = GroupState(query.get(_STATE, GroupState.OPEN))
+    order = sorting(query, _SORTS, "-last")
+    if shown is GroupState.OPEN:
+        chosen = msgspec.structs.replace(chosen, states=_ACTIVE)
+    scan = state.database.scan
+    found = await scan(look, chosen, GroupOrder(order.by), descending=order.is_descending)
+    queues = await scan(inspect.count_queues)
+    return {
+        **_form(address),
+        "problem": None,
+        "queues": sorted({one.queue_name for one in queues} | {group.queue_name for group in found.groups}),
+        "order": order,
+        "tabs": [_tab(each, found.counts, query, shown) for each in GroupState],
+        "shown": shown,
+        "lines": [_line(group, *found.trends[group.id]) for group in found.groups],
+        "left_out": found.matching - len(found.groups),
+        "is_empty": not any(found.counts.values()),
+    }
+
+
+def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
+    """The form as submitted."""
+    return {**_form(address), "problem": f"{problem}.", "queues": [], "tabs": [], "shown": None}
+
+
+def _form(address: PageAddress) -> dict[str, Any]:
+    filters = {name: address.query[name] for name in _FILTERS if name in address.query}
+    return {"filters": filters, "kept": address.query, "may": Permission, "max_reason": MAX_REASON}
+
+
+def _tab(
+    each: GroupState, counts: Mapping[GroupState, int], query: Mapping[str, str], shown: GroupState
+) -> Tab:
+    others = {name: text for name, text in query.items() if name != _STATE}
+    states = _ACTIVE if each is GroupState.OPEN else (each,)
+    target = others if each is GroupState.OPEN else {_STATE: each.value, **others}
+    return Tab(each, sum(counts[one] for one in states), urlencode(target), each is shown)
+
+
+def _line(group: ErrorGroup, failed: list[int], retried: list[int]) -> Line:
+    tasks = filter_of(group)
+    points = [sum(each) for each in zip(failed, retried, strict=True)]
+    return Line(group, points, None if tasks is None else urlencode(tasks))
+
+
+VIEW = View(
+    path="/errors",
+    template="errors.html",
+    here="errors",
+    load=load,
+    parts=("errors-tabs", "errors-list"),
+    parameters=frozenset({_STATE, SORT, *_FILTERS}),
+    is_list=True,
+    on_invalid=on_invalid,
+)

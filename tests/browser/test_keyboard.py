@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Enqueue
+from tests.browser.conftest import CheckAccess, Enqueue
 
 pytestmark = pytest.mark.http
 
@@ -62,6 +62,28 @@ def test_every_list_is_walked_through_by_j_and_k(page: Page, enqueue: Enqueue) -
         expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
         page.keyboard.press("Escape")
         assert page.evaluate(FOCUSED_ROW) == 0, path
+
+
+def test_the_palette_finds_pages_commands_and_names(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
+    task_id = enqueue(queue_name="jumped", **LATER)
+    chosen = page.locator("#palette [aria-selected=true]")
+    page.goto("/workers")
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("combobox", name="Id, name, page or command")
+    expect(field).to_be_focused()
+    expect(page.get_by_role("option", name="Page Webhooks")).to_be_visible()
+    axe(page)
+    page.keyboard.type(task_id[:13])
+    expect(chosen).to_contain_text("factorial")
+    page.keyboard.press("ArrowUp")
+    expect(chosen).to_contain_text("Search tasks for")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/tasks/{task_id}$"))
+    page.get_by_role("link", name="Search or go to").click()
+    field.fill("webh")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/webhooks$"))
 
 
 def test_escape_in_the_search_leads_back_to_the_row(page: Page, enqueue: Enqueue) -> None:

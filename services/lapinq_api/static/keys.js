@@ -1,7 +1,9 @@
-// Keyboard shortcuts: / searches, j and k move through the list, Enter opens a row, x selects it, a letter acts on it, g and
-// a letter open a page, p freezes the view, ? shows help. In a row, data-key names the letter of a button or link.
+// Keyboard shortcuts: Ctrl-K opens the palette, / searches, j and k move through the list, Enter opens a row, x selects it, a
+// letter acts on it, g and a letter open a page, p freezes the view, ? shows help. In a row, data-key names the letter of a
+// button or link.
 
 import { root } from "./page.js";
+import { openPalette } from "./palette.js";
 import { focusedRow, focusRow, rows } from "./places.js";
 import { actOnRow, selectRow } from "./selection.js";
 
@@ -25,7 +27,7 @@ function walk(step) {
 
 function search() {
   const field = document.querySelector("[data-search]");
-  if (!field) return;
+  if (!field) return openPalette();
   cameFrom = document.activeElement;
   field.focus();
 }
@@ -59,7 +61,12 @@ function press(key) {
 
 export function listenForKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open]")) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      openPalette();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && event.target.matches("[data-search]")) leaveSearch(event.target);
     if (isTyping(event)) return;
     if (performance.now() - going < GO_MS && event.key in PAGES) {

@@ -38,7 +38,7 @@ def test_an_empty_installation_says_how_to_begin(signed_in: httpx.Client, db: ps
 def test_it_shows_queues(signed_in: httpx.Client, filled: dict[Status, str]) -> None:
     assert filled
     html = signed_in.get("/").text
-    assert '<a href="tasks?queue=mail" title="mail">mail</a>' in html
+    assert re.search(r'<a href="[^"]*=mail"[^>]*>mail</a>', html)
     assert "Traceback" not in html
 
 

@@ -1,0 +1,40 @@
+"""Finds everything that a text may mean: tasks by their ids, and everything else by its name."""
+
+from enum import StrEnum
+
+import msgspec
+import psycopg
+
+from lapinq_core.db.statements import sql
+
+_PACKAGE = "lapinq_core.lookup"
+
+
+class Kind(StrEnum):
+    """What was found."""
+
+    TASK = "task"
+    QUEUE = "queue"
+    FUNCTION = "function"
+    SCHEDULE = "schedule"
+    WORKER = "worker"
+    ERROR = "error"
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """`key` identifies it among its kind, `label` names it, `detail` says more: a queue, a module, a host."""
+
+    kind: Kind
+    key: str
+    label: str
+    detail: str | None
+
+
+async def find_anywhere(
+    conn: psycopg.AsyncConnection, text: str, ids: tuple[str, str] | None, limit: int
+) -> list[Hit]:
+    """At most `limit` hits of each kind. `ids` are the lowest and highest id that the text may mean."""
+    first, last = ids or (None, None)
+    params = {"text": text, "first": first, "last": last, "limit": limit}
+    rows = await (await conn.execute(sql(_PACKAGE, "find_anywhere"), params, prepare=True)).fetchall()
+    return [Hit(Kind(kind), key, label, detail) for kind, key, label, detail in rows]

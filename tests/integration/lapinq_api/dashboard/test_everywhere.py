@@ -1,0 +1,75 @@
+"""The search of everything: what a text may mean, for the palette and as a page."""
+
+import httpx
+import pytest
+
+from lapinq_core.errors.recording import record
+from tests.support.database.running import on_connections
+from tests.support.rows.factories import Conn, add_worker, enqueue
+from tests.support.rows.failures import failures
+from tests.support.rows.schedules import add_schedule
+
+pytestmark = pytest.mark.http
+
+
+@pytest.fixture(scope="module")
+def task_id(api_database: str) -> str:
+    """A task of a queue, beside a schedule, a worker and a group of errors with like names."""
+
+    async def fill(conn: Conn) -> str:
+        await add_worker(conn, name="post-1")
+        await add_schedule(conn, "the post at night", task_name="deliver")
+        await record(conn, [failures("Postponed: it rains", queue="mail", task="deliver", failed=1)])
+        (found,) = await enqueue(conn, task_name="stamp", queue_name="Post office/2")
+        return found
+
+    return on_connections(api_database, fill)
+
+
+def found(client: httpx.Client, text: str) -> list[dict[str, str | None]]:
+    answer = client.get("/search", params={"text": text}, headers={"Accept": "application/json"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["results"]
+
+
+def test_names_are_found_wherever_they_are(signed_in: httpx.Client, task_id: str) -> None:
+    assert task_id
+    hits = found(signed_in, "POST")
+    assert [(hit["kind"], hit["label"], hit["detail"]) for hit in hits] == [
+        ("queue", "Post office/2", None),
+        ("schedule", "the post at night", "deliver"),
+        ("worker", "post-1", hits[2]["detail"]),
+        ("error", "Postponed: it rains", "deliver"),
+    ]
+    assert hits[0]["href"] == "queue?name=Post%20office%2F2"
+    assert found(signed_in, "% _") == []
+
+
+@pytest.mark.parametrize("shortened", [slice(0, 8), slice(0, 9), slice(0, 23), slice(None)])
+def test_a_task_is_found_by_its_id_or_the_beginning_with_and_without_dashes(
+    signed_in: httpx.Client, task_id: str, shortened: slice
+) -> None:
+    text = task_id[shortened]
+    for written in (text, text.replace("-", ""), f" {text.upper()} "):
+        (hit,) = found(signed_in, written)
+        assert (hit["kind"], hit["label"], hit["href"]) == ("task", "stamp", f"tasks/{task_id}")
+
+
+def test_without_scripts_it_is_a_page(signed_in: httpx.Client, task_id: str) -> None:
+    html = signed_in.get("/search", params={"text": task_id}).text
+    assert f'<a href="tasks/{task_id}">stamp</a>' in html
+    assert "Nothing has this id or name" in signed_in.get("/search?text=nowhere").text
+    assert "<table" not in signed_in.get("/search").text
+
+
+@pytest.mark.parametrize("query", [{"text": "x" * 201}, {"text": "a\0"}])
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_what_is_wrong_is_named(signed_in: httpx.Client, query: dict[str, str], accept: str) -> None:
+    answer = signed_in.get("/search", params=query, headers={"Accept": accept})
+    assert answer.status_code == 400
+    assert "at most 200 characters" in answer.text
+    assert accept in answer.headers["content-type"]
+
+
+def test_a_stranger_finds_nothing(api: httpx.Client) -> None:
+    assert api.get("/search?text=post", headers={"Accept": "application/json"}).status_code == 401

@@ -15,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     run_script("dashboard/error_groups.sql")
+    run_script("dashboard/failures_so_far.sql")
 
 
 def downgrade() -> None:

@@ -43,7 +43,7 @@ class HeldTask(msgspec.Struct, frozen=True):
 
 
 class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """One boot of a worker. `queues` is null for all queues; `beat_age` is in seconds.
+    """One boot of a worker. `queues` is null for all queues; `beat_age` is in seconds. `release` is that of its code.
 
     `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended per second)
     come from its last heartbeat; null if it can't tell, or is of the previous release. `asked_by` and `asked_at` are of
@@ -56,6 +56,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str
     pid: int
     version: str
+    release: str | None
     queues: list[str] | None
     pool: str
     concurrency: int

@@ -16,6 +16,8 @@ PAGES = [
     "/tasks",
     "/tasks?status=failed&since=1h",
     "/tasks/{id}",
+    "/tasks/{id}/again",
+    "/tasks/new",
     "/queues",
     "/queue?name=default",
     "/function?name=loads",
@@ -25,6 +27,7 @@ PAGES = [
     "/schedules/{schedule}/edit",
     "/workers",
     "/errors",
+    "/workers/{worker}",
     "/webhooks",
     "/account",
     "/admin/users",
@@ -32,7 +35,7 @@ PAGES = [
     "/admin/audit",
     "/docs",
 ]
-"""`{id}` in an address is that of a task, `{schedule}` the name of a schedule."""
+"""`{id}` in an address is that of a task, `{worker}` that of a worker, `{schedule}` the name of a schedule."""
 Scheme = Literal["light", "dark"]
 WIDTHS = (1600, 1280, 981, 980, 768, 701, 320, 390)
 ONE_OF_EACH = """() => {
@@ -95,6 +98,7 @@ def address(
                 f"/api/v1/schedules/{name}/pause", json={"reason": "the warehouse is being moved " * 3}
             )
         found["schedule"] = LONG_NAME
+        found["worker"] = admin.get("/api/v1/workers").json()["workers"][0]["id"]
     return request.param.format(**found)
 
 

@@ -57,6 +57,8 @@ PAGES = (
     "/errors/{error}",
     "/search?text={queue}",
     "/search?text=no-such-name",
+    "/tasks/{failed}/again",
+    "/tasks/new",
     "/queues",
     "/queue?name={queue}",
     "/queue?name={queue}&window=7d",
@@ -64,6 +66,7 @@ PAGES = (
     "/function?name={task}&window=7d",
     "/schedules",
     "/workers",
+    "/workers/{worker}",
     "/webhooks",
     "/admin/users",
     "/admin/notifications",
@@ -149,6 +152,7 @@ def _found(url: str) -> dict[str, str]:
             "task": one("SELECT task_name FROM lapinq_tasks LIMIT 1"),
             "pending": one("SELECT id FROM lapinq_ready ORDER BY id DESC LIMIT 1"),
             "running": one("SELECT id FROM lapinq_running LIMIT 1"),
+            "worker": one("SELECT worker_id FROM lapinq_running LIMIT 1"),
             "completed": one(
                 "SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'completed' LIMIT 1"
             ),

@@ -18,6 +18,7 @@ from lapinq_api.dashboard.views import (
     task_form,
     tasks,
     webhooks,
+    worker,
     workers,
 )
 
@@ -37,6 +38,7 @@ VIEWS: tuple[View, ...] = (
     schedule_form.EDIT,
     schedule.VIEW,
     workers.VIEW,
+    worker.VIEW,
     webhooks.VIEW,
     people.VIEW,
     notifications.VIEW,

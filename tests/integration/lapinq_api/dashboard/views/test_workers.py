@@ -1,5 +1,7 @@
 """The page of the workers."""
 
+import uuid
+
 import httpx
 import psycopg
 import pytest
@@ -19,7 +21,7 @@ def worker(api_database: str) -> str:
     """The id of a live worker with a hostile name, which runs one task."""
 
     async def make(conn: Conn) -> str:
-        made = await add_worker(conn, name=HOSTILE, queues=["video & more"], concurrency=7)
+        made = await add_worker(conn, name=HOSTILE, queues=["video & more"], concurrency=7, release="r7")
         await enqueue(conn, queue_name="video & more", task_name="transcode")
         await claim(conn, made, queue="video & more")
         return made
@@ -60,6 +62,32 @@ def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(
     assert "stopped by lapinq" in html
     assert f'data-to="{place[1:]}' not in html
     db.execute("UPDATE lapinq_workers SET asked_to = NULL")
+
+
+def test_a_worker_has_a_page_with_what_it_runs_and_what_was_asked_of_it(
+    signed_in: httpx.Client, api: httpx.Client, worker: str
+) -> None:
+    html = signed_in.get(f"/workers/{worker}").text
+    assert '<a href="../queue?name=video%20%26%20more">video &amp; more</a>' in html
+    assert ">transcode</a>" in html
+    assert "<dd>r7</dd>" in html
+    assert "Quieted" in html
+    assert f'data-to="api/v1/workers/{worker}/quiet"' in html
+    assert HOSTILE not in html
+    user = add_user(signed_in, default=["pause"])
+    with browser(api, user["username"], "correct horse") as client:
+        html = client.get(f"/workers/{worker}").text
+        assert "data-to" not in html
+        assert "Quieted" not in html  # who asked for it is in the audit log, which is for admins
+
+
+def test_a_worker_that_is_gone_leaves_its_tasks(signed_in: httpx.Client, db: psycopg.Connection) -> None:
+    gone = str(uuid.uuid4())
+    html = signed_in.get(f"/workers/{gone}").text
+    assert "This worker is gone" in html
+    assert f'href="../tasks?worker={gone}"' in html
+    assert signed_in.get("/workers/x").status_code == 400
+    assert signed_in.get(f"/tasks?worker={gone}").status_code == 200
 
 
 def test_without_workers_it_says_how_to_start_one(

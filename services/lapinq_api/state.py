@@ -6,6 +6,7 @@ import secrets
 import msgspec
 
 from lapinq_api.batching.changes import Changes
+from lapinq_api.batching.shared_figure import SharedFigure
 from lapinq_api.credentials.default_password import DefaultPassword
 from lapinq_api.credentials.key_cache import KeyCache
 from lapinq_api.credentials.key_throttle import KeyThrottle
@@ -30,6 +31,7 @@ from lapinq_core.runtime.settings import Settings
 MAX_WALKS = 2
 """Bulk deletions and requeues at the same time."""
 MAX_PREVIEWS = 4
+OPEN_ERRORS_SECONDS = 5.0
 """Schedule previews at the same time. They share the threads with other work."""
 MAX_VIEWERS = 500
 """Live connections at the same time."""
@@ -82,6 +84,8 @@ class State:
         self.passwords = Passwords()
         self.key_throttle = KeyThrottle()
         self.refusals = RefusalLimits()
+        self.open_errors = SharedFigure(OPEN_ERRORS_SECONDS)
+        """How many groups of errors are open or regressed."""
         self.payloads = Payloads(settings.redact)
         self.session_secret = (settings.session_secret or secrets.token_hex(32)).encode()
         """The key with which session tokens are hashed."""

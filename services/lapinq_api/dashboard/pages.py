@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lapinq_api.credentials.caller import actor_of
+from lapinq_api.dashboard.live import errors_badge
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.rendering import page_of
 from lapinq_api.dashboard.page.view import Elsewhere, View
@@ -46,6 +47,7 @@ async def view_page(state: State, request: Request, view: View) -> Response:
         if view.check:
             view.check(state, actor_of(request), address)
         values = await view.load(state, address)
+        await errors_badge.refresh(state)
     except DatabaseUnavailable as error:
         return unavailable.page_for(request.scope, error)
     except Elsewhere as error:

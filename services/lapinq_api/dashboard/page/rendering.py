@@ -123,6 +123,7 @@ def page_of(
         "must_change_password": session is not None and must_change_password(state, request.scope, session),
         "server": server_of(request),
         "payloads": state.payloads.for_(audience.actor),
+        "open_errors": state.open_errors.value,
     }
     return _answer(request.scope, template, audience, status, None, **shared, **values)
 

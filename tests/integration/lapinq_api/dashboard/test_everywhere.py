@@ -1,10 +1,13 @@
 """The search of everything: what a text may mean, for the palette and as a page."""
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
 from lapinq_core.errors.recording import record
 from tests.support.database.running import on_connections
+from tests.support.http.people import browser
 from tests.support.rows.factories import Conn, add_worker, enqueue
 from tests.support.rows.failures import failures
 from tests.support.rows.schedules import add_schedule
@@ -73,3 +76,10 @@ def test_what_is_wrong_is_named(signed_in: httpx.Client, query: dict[str, str], 
 
 def test_a_stranger_finds_nothing(api: httpx.Client) -> None:
     assert api.get("/search?text=post", headers={"Accept": "application/json"}).status_code == 401
+
+
+def test_every_page_says_how_many_errors_are_open(task_id: str, serve: Callable[..., httpx.Client]) -> None:
+    assert task_id
+    with browser(serve()) as client:
+        for path in ("/", "/workers", "/account", "/search"):
+            assert '<span class="badge" aria-hidden="true">1</span>' in client.get(path).text, path

@@ -1,5 +1,7 @@
 """The profile of an attempt."""
 
+from datetime import datetime
+
 import psycopg
 
 from lapinq_core.db.statements import sql
@@ -9,12 +11,16 @@ _PACKAGE = "lapinq_core.lookup"
 
 
 async def get_profile(
-    conn: psycopg.AsyncConnection, task_id: str, attempt: int | None = None
+    conn: psycopg.AsyncConnection,
+    task_id: str,
+    attempt: int | None = None,
+    started_at: datetime | None = None,
 ) -> tuple[int, Profile] | None:
     """The number and the profile of the task's latest attempt with a profile; None if there is none.
 
-    With `attempt`, of the latest with that number: numbers begin again after a requeue. Raises `ProfileError`.
+    With `attempt`, of the latest with that number: numbers begin again after a requeue. With `started_at`, of the one
+    that started then. Raises `ProfileError`.
     """
-    params = {"id": task_id, "attempt": attempt}
+    params = {"id": task_id, "attempt": attempt, "started_at": started_at}
     row = await (await conn.execute(sql(_PACKAGE, "get_profile"), params)).fetchone()
     return (row[0], unpacked(row[1])) if row else None

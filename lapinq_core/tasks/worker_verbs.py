@@ -261,6 +261,13 @@ async def report_logs(conn: psycopg.AsyncConnection, logs: Sequence[tuple[str, s
     return {row[0] for row in await cursor.fetchall()}
 
 
+async def store_profile(conn: psycopg.AsyncConnection, claim: Claim, profile: bytes) -> bool:
+    """Stores the profile of an attempt; False if the end of the attempt is not stored, or not by this worker."""
+    params = {"id": claim.id, "attempt": claim.attempt, "token": claim.token, "profile": profile}
+    row = await (await conn.execute(sql(_PACKAGE, "store_profile"), params)).fetchone()
+    return row is not None and row[0] > 0
+
+
 async def release(conn: psycopg.AsyncConnection, claims: Sequence[Claim]) -> set[str]:
     """Releases tasks that never started, to the places they came from; returns their queues."""
     claims = sorted(claims, key=lambda claim: claim.id)

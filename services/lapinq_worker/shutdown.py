@@ -16,6 +16,7 @@ from lapinq_core.tasks import worker_verbs
 from lapinq_worker.claiming.fetcher import Fetcher
 from lapinq_worker.liveness.membership import Membership
 from lapinq_worker.reporting.error_recorder import ErrorRecorder
+from lapinq_worker.reporting.profiles import Profiles
 from lapinq_worker.reporting.recorder import Recorder
 from lapinq_worker.running.dispatcher import Dispatcher
 from lapinq_worker.running.tally import Tally
@@ -42,6 +43,7 @@ class Shutdown:
         tally: Tally,
         recorder: Recorder,
         error_recorder: ErrorRecorder,
+        profiles: Profiles,
     ) -> None:
         self._pool = pool
         self._membership = membership
@@ -53,6 +55,7 @@ class Shutdown:
         self._tally = tally
         self._recorder = recorder
         self._error_recorder = error_recorder
+        self._profiles = profiles
 
     async def run(self, grace: float, insisted: asyncio.Event) -> None:
         """Waits for running tasks up to `grace` seconds, or until `insisted` is set."""
@@ -69,6 +72,7 @@ class Shutdown:
         if await _insist("sign off", self._membership.leave):
             await _insist("write the last figures", self._recorder.flush)
             await _insist("write the last errors", self._error_recorder.flush)
+            await _insist("write the last profiles", self._profiles.flush)
 
     async def _release_unstarted(self) -> None:
         unstarted = [job.claim for job in self._dispatcher.take_unstarted()]

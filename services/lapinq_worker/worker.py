@@ -38,6 +38,7 @@ from lapinq_worker.reporting.banner import say_what_it_serves
 from lapinq_worker.reporting.error_recorder import ErrorRecorder
 from lapinq_worker.reporting.live_logs import LiveLogs
 from lapinq_worker.reporting.metrics import WorkerMetrics
+from lapinq_worker.reporting.profiles import Profiles
 from lapinq_worker.reporting.progress import ProgressReporter
 from lapinq_worker.reporting.rates import log_rates, wants_rates
 from lapinq_worker.reporting.recorder import Recorder
@@ -136,6 +137,7 @@ class Worker:
         )
         self._progress = ProgressReporter(self._pool)
         self._live_logs = LiveLogs(self._pool)
+        self._profiles = Profiles(self._pool)
         self._tally = tally = Tally()
         failed = FailureTally()
         session = PinnedSession(direct, "lapinq-worker claim")
@@ -161,6 +163,7 @@ class Worker:
             database_url=url,
             note_progress=self._progress.note,
             note_log=self._live_logs.note,
+            note_profile=self._profiles.note,
             lease_is_current=lambda: self._membership.is_current,
         )
         logs_tasks = settings.worker_task_log and TASKS.isEnabledFor(logging.INFO)
@@ -297,6 +300,7 @@ class Worker:
             asyncio.create_task(self._done_notifier.run(), name="notifier of ends"),
             asyncio.create_task(self._progress.run(), name="progress"),
             asyncio.create_task(self._live_logs.run(), name="live logs"),
+            asyncio.create_task(self._profiles.run(), name="profiles"),
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._recorder.run(), name="recorder"),
             asyncio.create_task(self._error_recorder.run(), name="error recorder"),
@@ -344,6 +348,7 @@ class Worker:
             self._tally,
             self._recorder,
             self._error_recorder,
+            self._profiles,
         )
         await shutdown.run(self._settings.shutdown_grace, self._insisted)
 

@@ -25,6 +25,7 @@ class TaskOptions(TypedDict, total=False):
     webhook_url: str | None
     timeout: float | None
     idempotency_key: str | None
+    profile: bool | None
 
 
 SHOWN_OPTIONS = (

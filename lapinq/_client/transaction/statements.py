@@ -9,7 +9,13 @@ from typing import Literal
 from lapinq_core.db.statements import sql
 
 Verb = Literal[
-    "enqueue", "enqueue_alike", "enqueue_transient", "claim_keys", "find_idempotency_keys", "announce"
+    "enqueue",
+    "enqueue_alike",
+    "enqueue_profiled",
+    "enqueue_transient",
+    "claim_keys",
+    "find_idempotency_keys",
+    "announce",
 ]
 Placeholder = Literal["%s", "$1"]
 

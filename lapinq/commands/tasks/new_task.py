@@ -84,13 +84,14 @@ task_flags = section(
     ),
     click.option("--metadata", type=_JSON, metavar="JSON", help="Values to store with it, as a JSON object."),
     click.option("--webhook", "webhook_url", metavar="URL", help="Called when it completes or fails."),
+    click.option("--profile", is_flag=True, default=None, help="Keep a profile of each attempt."),
     click.option("--key", type=_Key(), help="Idempotency key: enqueue once, however often this is repeated."),
 )
 """`taken_fields` and `taken_key` take them."""
 
 _FIELDS = (
     "queue_name", "args", "kwargs", "priority", "max_retries", "retry_delay", "retry_backoff", "ttl_seconds",
-    "timeout_seconds", "metadata", "webhook_url",
+    "timeout_seconds", "metadata", "webhook_url", "profile",
 )  # fmt: skip
 
 

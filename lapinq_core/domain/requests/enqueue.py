@@ -68,6 +68,9 @@ class EnqueueRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     timeout_seconds: Annotated[
         MoreSeconds | None, doc("Time limit of one attempt in seconds. Default: the worker's limit.")
     ] = None
+    profile: Annotated[
+        bool | None, doc("Sample what each attempt spends its time on, and keep that.", default=False)
+    ] = None
 
 
 def read_task(
@@ -121,6 +124,8 @@ def new_task(
     task.webhook_url = asked.webhook_url
     task.timeout_seconds = asked.timeout_seconds
     task.request_id = request_id
+    if asked.profile:
+        task.profile = True
     check_task(task, now)
     check_allowed(allowed, module_path=task.module_path, task_name=task.task_name)
     return task

@@ -27,8 +27,8 @@ from lapinq_core.domain.tasks.task import NewTask
 class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What the new task has different from the earlier one.
 
-    An omitted field stays as it was, except `scheduled_at`: the new task starts now. A null field takes the default of
-    a new task.
+    An omitted field stays as it was, except `profile`, and `scheduled_at`: the new task starts now. A null field takes
+    the default of a new task.
     """
 
     task_name: Annotated[Name | UnsetType, doc("The function's task name.")] = UNSET
@@ -50,6 +50,10 @@ class RerunRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     webhook_url: Annotated[WebhookUrl | UnsetType | None, doc("Called when it completes or fails.")] = UNSET
     timeout_seconds: Annotated[
         MoreSeconds | UnsetType | None, doc("Time limit of one attempt in seconds.")
+    ] = UNSET
+    profile: Annotated[
+        bool | UnsetType | None,
+        doc("Sample what each attempt spends its time on, and keep that. Default: false."),
     ] = UNSET
 
 

@@ -63,10 +63,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collapsed(counts: Mapping[tuple[Frame, ...], int], *, interval: float, seconds: float) -> Profile:
-    """The profile of `counts`, samples by stack with the outermost frame first."""
+    """The profile of `counts`, samples by stack with the outermost frame first. Those of an empty one are left out."""
     total = sum(counts.values())
     cut: dict[tuple[Frame, ...], int] = {}
     for stack, count in counts.items():
+        if not stack:
+            continue
         cut[stack[:MAX_DEPTH]] = cut.get(stack[:MAX_DEPTH], 0) + count
     kept = sorted(cut.items(), key=lambda item: -item[1])[:MAX_STACKS]
     places: dict[Frame, int] = {}

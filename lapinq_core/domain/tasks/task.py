@@ -27,7 +27,7 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `ttl_seconds` 0 means fire and forget: it leaves no record. `scheduled_at` has an offset. `timeout_seconds` limits
     one attempt; without it the worker's limit applies. `request_id` is the id of the request that enqueues it, if
-    there is one.
+    there is one. With `profile`, each attempt keeps a profile.
     """
 
     id: str
@@ -46,6 +46,7 @@ class NewTask(msgspec.Struct, kw_only=True, omit_defaults=True):
     webhook_url: str | None = None
     timeout_seconds: float | None = None
     request_id: str | None = None
+    profile: bool = False
 
     @property
     def is_transient(self) -> bool:
@@ -70,6 +71,8 @@ def check_task(task: NewTask, now: datetime) -> NewTask:
         _check_seconds("timeout_seconds", task.timeout_seconds)
         if task.timeout_seconds == 0:
             raise InvalidValue("timeout_seconds", "must be more than 0")
+    if task.profile and task.is_transient:
+        raise InvalidValue("profile", "cannot be kept of a fire-and-forget task (ttl_seconds 0)")
     if task.webhook_url is not None:
         check_url("webhook_url", task.webhook_url)
     if task.scheduled_at is not None:

@@ -12,11 +12,12 @@ WITH known AS MATERIALIZED (
      LIMIT %(limit)s::integer
 ), shown AS (
     SELECT attempt, outcome, result, error, traceback, logs, progress, progress_message, run_seconds,
-           claimed_at AS started_at, finished_at, worker_id, final, requeued_at, requeued_by
+           claimed_at AS started_at, finished_at, worker_id, final, requeued_at, requeued_by,
+           profile IS NOT NULL AS has_profile
       FROM ended
     UNION ALL
     SELECT attempt, 'running', NULL, NULL, NULL, logs, progress, progress_message, NULL, claimed_at, NULL, worker_id,
-           false, NULL, NULL
+           false, NULL, NULL, false
       FROM lapinq_running
      WHERE id = %(id)s::uuid
 )

@@ -10,7 +10,8 @@
 -- constants, so that the plan has only the partitions between them. OFFSET 0 keeps the lookup a lookup by id: without
 -- it PostgreSQL may read all tasks between the bounds, once.
 -- Returns one JSON cell: an array per task; "elsewhere" if it took nothing for that reason; "limited" for a queue with
--- max_running and room, without its lock; else NULL. Here date_part costs half of extract, which goes through numeric.
+-- max_running and room, without its lock; else NULL. A task to be profiled runs alone in a fresh process, as if it
+-- were isolated. Here date_part costs half of extract, which goes through numeric.
 -- Locks the rows it takes, skipping locked ones. Relies on lapinq_ready_claim and lapinq_tasks_pkey, on a pinned
 -- connection: by statistics a scan of the task table may look cheaper.
 WITH picked AS MATERIALIZED (
@@ -66,7 +67,8 @@ WITH picked AS MATERIALIZED (
 SELECT coalesce(
            json_agg(json_build_array(id, task_name, module_path, args, kwargs, starts + 1, max_retries, retry_delay,
                                      retry_backoff, rank, seq, extract(epoch FROM expires_at - lapinq_now())::float8,
-                                     timeout_seconds, claim_seq, date_part('epoch', created_at), metadata, isolation,
+                                     timeout_seconds, claim_seq, date_part('epoch', created_at), metadata,
+                                     CASE WHEN profile THEN 2 ELSE isolation END,
                                      CASE WHEN starts = 0 THEN date_part('epoch', lapinq_now() - due_at) END,
                                      request_id, profile)
                     ORDER BY rank, seq)::text,

@@ -3,7 +3,8 @@
 SELECT json_agg(json_build_array(t.id, t.task_name, t.module_path, t.args, t.kwargs, r.attempt, t.max_retries,
                                  t.retry_delay, t.retry_backoff, r.rank, 0,
                                  extract(epoch FROM r.expires_at - lapinq_now())::float8, t.timeout_seconds, r.seq,
-                                 date_part('epoch', t.created_at), t.metadata, r.isolation,
+                                 date_part('epoch', t.created_at), t.metadata,
+                                 CASE WHEN t.profile THEN 2 ELSE r.isolation END,
                                  CASE WHEN r.attempt = 1
                                       THEN date_part('epoch', r.claimed_at - greatest(t.created_at, t.scheduled_at, (
                                                SELECT max(a.requeued_at)

@@ -13,7 +13,18 @@ from lapinq_api.routes.operating import (
 )
 from lapinq_api.routes.people import account, audit, keys, user_sessions, users
 from lapinq_api.routes.schedules import actions, preview, schedules
-from lapinq_api.routes.tasks import attempt_log, bulk, enqueue, listing, queues, rerun, results, tasks, why
+from lapinq_api.routes.tasks import (
+    attempt_log,
+    attempt_profile,
+    bulk,
+    enqueue,
+    listing,
+    queues,
+    rerun,
+    results,
+    tasks,
+    why,
+)
 
 _DESCRIBED = (
     *enqueue.OPERATIONS,
@@ -21,6 +32,7 @@ _DESCRIBED = (
     *bulk.OPERATIONS,
     *tasks.OPERATIONS,
     *attempt_log.OPERATIONS,
+    *attempt_profile.OPERATIONS,
     *rerun.OPERATIONS,
     *results.OPERATIONS,
     *why.OPERATIONS,

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg.rows import dict_row
 
@@ -60,6 +61,24 @@ def test_alike_tasks_are_stored_as_each_of_them_alone(shared_database: str, name
 @pytest.mark.parametrize("value", [{"queue_name": "other"}, {"priority": 1}, {"scheduled_at": IN_AN_HOUR}])
 def test_tasks_that_differ_in_another_field_are_not_alike(value: dict[str, Any]) -> None:
     assert encoded([new_task(), new_task(**value)])[0] == "enqueue"
+
+
+def test_tasks_of_which_some_are_profiled_are_stored_as_others(shared_database: str) -> None:
+    made = [new_task(**ALL_FIELDS, profile=True), new_task()]
+    assert encoded(made)[0] == "enqueue_profiled"
+
+    async def test(conn: Conn) -> None:
+        async with conn.transaction(force_rollback=True):
+            await enqueueing.take_in(conn, made)
+            rows = await _rows(conn, made)
+            assert [row["task"].pop("profile") for row in rows[:2]] == [True, None]
+        async with conn.transaction(force_rollback=True):
+            await enqueueing.take_in(conn, [msgspec.structs.replace(task, profile=False) for task in made])
+            plain = await _rows(conn, made)
+            assert [row["task"].pop("profile") for row in plain[:2]] == [None, None]
+        assert rows == plain
+
+    on_connections(shared_database, test)
 
 
 async def _rows(conn: Conn, tasks: list[NewTask]) -> list[Any]:

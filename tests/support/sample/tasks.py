@@ -389,3 +389,22 @@ async def make_progress(steps: int) -> int:
         current_task().progress(100 * step / steps)
         await asyncio.sleep(0.3)
     return steps
+
+
+def busy_and_idle(busy: float, idle: float) -> str:
+    """Computes for a while in one function, and sleeps in another."""
+    _compute(busy)
+    time.sleep(idle)
+    return "done"
+
+
+def _compute(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        sum(range(1000))
+
+
+async def abusy_and_fails(busy: float) -> None:
+    """Computes in a coroutine, and fails."""
+    _compute(busy)
+    raise ValueError("no")

@@ -179,6 +179,7 @@ def test_options_make_a_copy_and_leave_the_task_alone() -> None:
         "retry_delay": 0.5,
     }
     assert named.entry(1)["priority"] == 5
+    assert named.options(profile=True).entry(1)["profile"] is True
     assert changed(1) == (1, "")
 
 

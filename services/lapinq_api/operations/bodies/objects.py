@@ -87,6 +87,7 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     final: Annotated[bool, doc("Whether this attempt set the task's final status.")]
     requeued_at: Annotated[datetime | None, doc("When the task was requeued after this attempt failed.")]
     requeued_by: Annotated[str | None, doc("The user or key that requeued it.")]
+    has_profile: Annotated[bool, doc("Whether a profile of it is kept.")]
 
 
 class WebhookObject(msgspec.Struct, kw_only=True):

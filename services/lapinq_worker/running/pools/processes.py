@@ -154,6 +154,8 @@ class ProcessPool:
         outcome = report.outcome
         if report.progress is not None:
             job.host.note_progress(job.claim, *report.progress)
+        if report.profile is not None:
+            job.host.note_profile(job.claim, report.profile)
         if child.stop_requests or report.is_committed:
             request = child.stop_requests.pop(job, None)
             job.is_committed = report.is_committed

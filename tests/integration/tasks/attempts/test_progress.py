@@ -34,6 +34,7 @@ from tests.support.rows.rescue import rescue_all
 FIELDS = [
     "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",
     "started_at", "finished_at", "worker_id", "final", "requeued_at", "requeued_by",
+    "has_profile",
 ]  # fmt: skip
 
 

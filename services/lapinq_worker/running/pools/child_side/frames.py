@@ -60,7 +60,8 @@ class Ready(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Details(msgspec.Struct, frozen=True, array_like=True):
-    """What `current_task()` returns in a call. `metadata` is JSON, `enqueued_at` in seconds since 1970."""
+    """What `current_task()` returns in a call, and whether to profile it. `metadata` is JSON, `enqueued_at` in seconds
+    since 1970."""
 
     id: str
     token: str
@@ -72,6 +73,7 @@ class Details(msgspec.Struct, frozen=True, array_like=True):
     enqueued_at: float | None
     metadata: bytes | None
     request_id: str | None = None
+    profile: bool = False
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """How one call ended. Reports come in the order of the calls.
 
     `seconds` is its run time, `progress` its latest progress. `is_committed` says that it completed its attempt itself,
-    `is_last` that the child takes no more calls. `call` is its number.
+    `is_last` that the child takes no more calls. `call` is its number, `profile` the profile that was asked for.
     """
 
     outcome: Reportable
@@ -97,6 +99,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=0):
     is_committed: bool = False
     is_last: bool = False
     call: int = 0
+    profile: bytes | None = None
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, tag=1):

@@ -16,7 +16,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -34,6 +35,9 @@ from lapinq_worker.running.pools.child_side.shared_page import SharedPage
 from lapinq_worker.running.pools.child_side.stop_signals import FORK_HOOKS, leave_stopping_to_parent
 from lapinq_worker.running.pools.child_side.time_limit_signal import TimeLimitSignal
 from lapinq_worker.running.targets import load_target
+
+if TYPE_CHECKING:
+    from lapinq_worker.running.pools.child_side.sampler import Sampler
 
 _PR_SET_PDEATHSIG = 1
 
@@ -106,7 +110,9 @@ class _Caller:
             started = time.perf_counter_ns()
             self._page.loaded(started)
         attempt = ChildAttempt(self._link, number, asked, started / 1e9)
-        outcome = self._outcome(target, asked, attempt)
+        sampler = _sampler() if asked.details.profile else None
+        with sampler or nullcontext():
+            outcome = self._outcome(target, asked, attempt)
         if attempt.is_committed and isinstance(outcome, Completed):
             outcome = Committed()
         seconds = (time.perf_counter_ns() - started) / 1e9
@@ -114,8 +120,15 @@ class _Caller:
         is_last = self._time_limit.told == number and not isinstance(
             outcome, Completed | Unstorable | Committed
         )
+        profile = None if sampler is None else sampler.result()
         return Report(
-            reportable(outcome), seconds, attempt.last_progress, attempt.is_committed, is_last, number
+            reportable(outcome),
+            seconds,
+            attempt.last_progress,
+            attempt.is_committed,
+            is_last,
+            number,
+            profile,
         )
 
     def _outcome(self, target: Target | Outcome, asked: Call, attempt: ChildAttempt) -> Outcome:
@@ -144,6 +157,13 @@ class _Caller:
             target.function = _to_its_end(target.function)
         self._targets[module_path, task_name] = target
         return target
+
+
+def _sampler() -> "Sampler":
+    # Imported only for a task to be profiled.
+    from lapinq_worker.running.pools.child_side.sampler import Sampler
+
+    return Sampler(AROUND_THE_FUNCTION)
 
 
 def _to_its_end(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,5 +38,6 @@ def call_of(job: Job, limits: Limits) -> Call:
         claim.enqueued_at,
         None if metadata == b"null" else metadata,
         claim.request_id,
+        claim.profile is True,
     )
     return Call(claim.module_path, claim.task_name, bytes(claim.args), bytes(claim.kwargs), details)

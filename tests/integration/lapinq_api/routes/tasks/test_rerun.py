@@ -92,7 +92,8 @@ def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, e
         "timeout_seconds": 1,
         "scheduled_at": "2098-01-01T00:00:00+00:00",
     }
-    assert set(changes) == set(EnqueueRequest.__struct_fields__) == set(RerunRequest.__struct_fields__)
+    fields = {*changes, "profile"}
+    assert fields == set(EnqueueRequest.__struct_fields__) == set(RerunRequest.__struct_fields__)
     new = enqueued(api, rerun(api, earlier, changes))
     assert {name: new[name] for name in changes} == changes
     for name, value in changes.items():
@@ -107,6 +108,25 @@ def test_the_body_changes_fields_and_null_takes_the_default(api: httpx.Client, e
     assert {name: new[name] for name in changes} == {name: fresh[name] for name in changes}
     transient = rerun(api, earlier, {"ttl_seconds": 0})
     assert (transient.status_code, transient.json()) == (201, {"task_id": None, "ttl_seconds": 0})
+
+
+def test_a_profile_is_for_the_run_that_asks_for_it(
+    api: httpx.Client, earlier: str, db: psycopg.Connection
+) -> None:
+    new = enqueued(api, rerun(api, earlier, {"profile": True}))
+    plain = enqueued(api, rerun(api, new["id"]))
+    asked = {"task_name": "send", "module_path": "app.mail", "profile": True}
+    first = enqueued(api, api.post("/api/v1/enqueue", json=asked))
+    stored = "SELECT profile FROM lapinq_tasks WHERE id = %s"
+    found = [db.execute(stored, (task["id"],)).fetchone() for task in (new, plain, first)]
+    assert found == [(True,), (None,), (True,)]
+    for refused in (
+        rerun(api, earlier, {"profile": True, "ttl_seconds": 0}),
+        api.post("/api/v1/enqueue", json={**asked, "ttl_seconds": 0}),
+        api.post("/api/v1/enqueue", json={**asked, "profile": "yes"}),
+    ):
+        assert (refused.status_code, refused.json()["details"][0]["loc"]) == (400, "profile")
+    assert api.get(f"{TASKS}/{new['id']}/attempts/2026-01-31T12:00:00Z/profile").status_code == 404
 
 
 def test_a_task_of_every_status_is_enqueued_again_and_stays_as_it_is(

@@ -1,0 +1,45 @@
+"""A task that is to be profiled: its attempts keep a profile, and those of others don't."""
+
+import pytest
+
+from lapinq_core.lookup.profiles import get_profile
+from tests.integration.lapinq_worker.desk import Desk, at_desk, working
+from tests.support.database.invariants import check_invariants
+from tests.support.sample import tasks
+
+
+@pytest.mark.parametrize("pool", ["processes", "threads"])
+def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(database: str, pool: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_pool=pool):
+            plain = await desk.hand_in(tasks.busy_and_idle, 0.1, 0.0, profile=True)
+            failing = await desk.hand_in(tasks.abusy_and_fails, 0.05, profile=True, max_retries=1)
+            other = await desk.hand_in(tasks.add, 1, 2)
+            assert [one.status for one in await desk.ended(plain, failing, other)] == [
+                "completed",
+                "failed",
+                "completed",
+            ]
+            stored = "SELECT count(profile) = %s FROM lapinq_attempts WHERE task_id = %s"
+            await desk.until(stored, 1, plain)
+            await desk.until(stored, 2, failing)
+        assert await desk.value(stored, 0, other)
+        for task, attempt in ((plain, 1), (failing, 2)):
+            found = await get_profile(desk.conn, task)
+            assert found is not None
+            assert found[0] == attempt
+            assert "_compute" in [frame.name for frame in found[1].frames]
+        assert await get_profile(desk.conn, failing, 1) is not None
+        check_invariants(database, [plain, failing, other])
+
+    at_desk(database, test)
+
+
+def test_a_profile_is_written_before_its_worker_stops(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database):
+            task = await desk.hand_in(tasks.busy_and_idle, 0.01, 0.2, profile=True)
+            await desk.has_status("running", task)
+        assert await get_profile(desk.conn, task) is not None
+
+    at_desk(database, test)

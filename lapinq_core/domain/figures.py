@@ -17,7 +17,7 @@ FLUSH_SECONDS = 10
 SPANS = {FLUSH_SECONDS: 3 * 3600, 60: 3 * 86_400, 900: 30 * 86_400}
 """The span of a row and how long it is kept, in seconds. Each span is a multiple of the one before."""
 
-TASK_SPANS = {60: 3 * 3600, 900: 30 * 86_400}
+TASK_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
 """The same for the figures of a task name, of which there are more."""
 
 LEVEL_SPANS = {60: 3 * 3600, 900: 3 * 86_400, 7200: 30 * 86_400}
@@ -92,7 +92,7 @@ class Window(StrEnum):
     @property
     def task_span(self) -> int:
         """The span of the rows of a task name that it is read from."""
-        return max(self.span, min(TASK_SPANS))
+        return max(self.width, min(TASK_SPANS))
 
     @property
     def level_span(self) -> int:

@@ -137,7 +137,10 @@ async def series(conn: psycopg.AsyncConnection, window: Window, queue: str | Non
 
 def as_series(rows: Sequence[tuple[Any, ...]], window: Window, queue: str | None, width: int) -> Series:
     """The rows of `series.sql` and `task_series.sql`: of a window and the one before."""
-    points = [_Point(*row) for row in rows]
+    points = [
+        _Point(at, seconds, completed, failed, retried, dense(places, runs), dense(places, waits))
+        for at, seconds, completed, failed, retried, places, runs, waits in rows
+    ]
     shown, before = points[len(points) // 2 :], points[: len(points) // 2]
     a_minute = [60 / point.seconds for point in shown]
     return Series(
@@ -188,8 +191,8 @@ class _Point(NamedTuple):
     completed: int
     failed: int
     retried: int
-    runs: list[int] | None
-    waits: list[int] | None
+    runs: list[int]
+    waits: list[int]
 
 
 def _total(points: Sequence[_Point]) -> Totals:
@@ -198,8 +201,8 @@ def _total(points: Sequence[_Point]) -> Totals:
         completed=_brief(a_minute * sum(point.completed for point in points)),
         failed=_brief(a_minute * sum(point.failed for point in points)),
         retried=_brief(a_minute * sum(point.retried for point in points)),
-        run_p95=_p95([point.runs or () for point in points]),
-        wait_p95=_p95([point.waits or () for point in points]),
+        run_p95=_p95([point.runs for point in points]),
+        wait_p95=_p95([point.waits for point in points]),
     )
 
 
@@ -220,6 +223,16 @@ def _row(queue: str, figures: Figures) -> dict[str, object]:
     }
 
 
+def dense(places: Sequence[int] | None, counts: Sequence[int] | None) -> list[int]:
+    """The histogram with `counts` in the buckets at `places`, from 1 on; empty without any."""
+    if not places or not counts:
+        return []
+    histogram = [0] * max(places)
+    for place, count in zip(places, counts, strict=True):
+        histogram[place - 1] = count
+    return histogram
+
+
 def short(counts: Sequence[int]) -> Sequence[int]:
     """A histogram without trailing zeros, which are most of it."""
     end = len(counts)
@@ -232,7 +245,7 @@ def _line(counts: Sequence[int], a_minute: Sequence[float]) -> Line:
     return [_brief(count * factor) for count, factor in zip(counts, a_minute, strict=True)]
 
 
-def _percentiles(what: str, histograms: Sequence[Sequence[int] | None]) -> dict[str, Times]:
+def _percentiles(what: str, histograms: Sequence[Sequence[int]]) -> dict[str, Times]:
     points = [_brief_percentiles(counts) for counts in histograms]
     return {f"{what}_p50": [p50 for p50, _, _ in points], f"{what}_p95": [p95 for _, p95, _ in points]}
 

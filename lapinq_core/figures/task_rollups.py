@@ -1,6 +1,6 @@
 """Statistics over time for each task name of a queue: as `rollups`, in longer spans, without starts and waits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 import psycopg
@@ -109,13 +109,20 @@ async def of_task(conn: psycopg.AsyncConnection, window: Window, task_name: str)
     return await _totals(conn, "queues_of_task", window, task_name=task_name)
 
 
-async def usual(conn: psycopg.AsyncConnection, queue: str, task_name: str) -> Usual | None:
-    """How long tasks of a name ran in the last day; None if none did."""
-    params = {"queue": queue, "task_name": task_name}
-    row = await (await conn.execute(sql(_PACKAGE, "usual_duration"), params, prepare=True)).fetchone()
-    counts: list[int] = row[0] or [] if row else []
-    p50, p95 = percentiles(counts, (0.5, 0.95))
-    return None if p50 is None or p95 is None else Usual(p50, p95, sum(counts))
+async def usual(conn: psycopg.AsyncConnection, tasks: Collection[Task]) -> dict[Task, Usual]:
+    """How long tasks of these names ran in the last day; those that did not are left out."""
+    if not tasks:
+        return {}
+    queues, names = zip(*tasks, strict=True)
+    params = {"queues": list(queues), "task_names": list(names)}
+    rows = await (await conn.execute(sql(_PACKAGE, "usual_durations"), params, prepare=True)).fetchall()
+    found: dict[Task, Usual] = {}
+    for queue, name, places, runs in rows:
+        counts = rollups.dense(places, runs)
+        p50, p95 = percentiles(counts, (0.5, 0.95))
+        if p50 is not None and p95 is not None:
+            found[queue, name] = Usual(p50, p95, sum(counts))
+    return found
 
 
 async def _totals(
@@ -123,4 +130,7 @@ async def _totals(
 ) -> list[TaskTotals]:
     params = {**chosen, "span": window.task_span, "seconds": window.seconds, "most": MAX_SHOWN}
     rows = await (await conn.execute(sql(_PACKAGE, verb), params, prepare=True)).fetchall()
-    return [TaskTotals(*counts, *percentiles(runs or (), (0.5, 0.95))) for *counts, runs in rows]
+    return [
+        TaskTotals(*counts, *percentiles(rollups.dense(places, runs), (0.5, 0.95)))
+        for *counts, places, runs in rows
+    ]

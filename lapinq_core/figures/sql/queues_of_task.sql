@@ -18,13 +18,14 @@ WITH seen AS MATERIALIZED (
     SELECT queue_name, place, sum(run)::bigint AS run
       FROM seen
      CROSS JOIN LATERAL unnest(runs) WITH ORDINALITY AS u (run, place)
+     WHERE run > 0
      GROUP BY queue_name, place
 ), histograms AS (
-    SELECT queue_name, array_agg(run ORDER BY place) AS runs
+    SELECT queue_name, array_agg(place) AS places, array_agg(run) AS runs
       FROM buckets
      GROUP BY queue_name
 )
-SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.runs
+SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.places, h.runs
   FROM chosen c
   LEFT JOIN histograms h USING (queue_name)
  ORDER BY c.completed + c.failed + c.retried DESC, c.queue_name COLLATE "C"

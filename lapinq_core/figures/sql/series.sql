@@ -1,6 +1,7 @@
 -- What happened at each of `points` points in time, `width` seconds apart: one row per point, oldest first. Columns:
--- start in seconds since 1970, seconds covered, sums of completed, failed and retried, and the histograms of run and
--- wait times, NULL if there are none. `queue` is one queue, or '' for all together.
+-- start in seconds since 1970, seconds covered, sums of completed, failed and retried, and the buckets that are not
+-- empty, in any order: their places from 1 on, run times and wait times in each; NULL if there are none. `queue` is one
+-- queue, or '' for all together.
 -- The series ends with the last complete 10 s. Complete spans of `span` seconds are read from their rows, the rest from
 -- rows of 10 s. Locks nothing. Relies on lapinq_rollups_queue.
 WITH clock AS MATERIALIZED (
@@ -36,16 +37,20 @@ WITH clock AS MATERIALIZED (
     SELECT at, place, sum(run)::bigint AS run, sum(wait)::bigint AS wait
       FROM seen
      CROSS JOIN LATERAL unnest(runs, waits) WITH ORDINALITY AS u (run, wait, place)
+     WHERE run > 0
+        OR wait > 0
      GROUP BY at, place
 ), histograms AS (
     SELECT at,
-           array_agg(coalesce(run, 0) ORDER BY place) AS runs,
-           array_agg(coalesce(wait, 0) ORDER BY place) AS waits
+           array_agg(place) AS places,
+           array_agg(coalesce(run, 0)) AS runs,
+           array_agg(coalesce(wait, 0)) AS waits
       FROM buckets
      GROUP BY at
 )
 SELECT extract(epoch FROM p.at)::bigint, extract(epoch FROM least(c.until - p.at, c.width))::integer,
-       coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, coalesce(s.retried, 0)::bigint, h.runs, h.waits
+       coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, coalesce(s.retried, 0)::bigint, h.places,
+       h.runs, h.waits
   FROM clock c
  CROSS JOIN LATERAL generate_series(c.first, c.last, c.width) AS p (at)
   LEFT JOIN sums s ON s.at = p.at

@@ -37,14 +37,16 @@ WITH clock AS MATERIALIZED (
     SELECT at, place, sum(run)::bigint AS run
       FROM seen
      CROSS JOIN LATERAL unnest(runs) WITH ORDINALITY AS u (run, place)
+     WHERE run > 0
      GROUP BY at, place
 ), histograms AS (
-    SELECT at, array_agg(run ORDER BY place) AS runs
+    SELECT at, array_agg(place) AS places, array_agg(run) AS runs
       FROM buckets
      GROUP BY at
 )
 SELECT extract(epoch FROM p.at)::bigint, extract(epoch FROM least(c.until - p.at, c.width))::integer,
-       coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, coalesce(s.retried, 0)::bigint, h.runs, NULL
+       coalesce(s.completed, 0)::bigint, coalesce(s.failed, 0)::bigint, coalesce(s.retried, 0)::bigint, h.places,
+       h.runs, NULL
   FROM clock c
  CROSS JOIN LATERAL generate_series(c.first, c.last, c.width) AS p (at)
   LEFT JOIN sums s ON s.at = p.at

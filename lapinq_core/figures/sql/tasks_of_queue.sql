@@ -1,5 +1,5 @@
 -- What happened to each task name of `queue` in the last `seconds`, those with the most attempts first, at most `most`:
--- queue, task name, completed, failed, retried, histogram of run times. Reads rows of `span` seconds.
+-- queue, task name, completed, failed, retried, and the places and counts of the buckets of run times. Reads rows of `span` seconds.
 -- Locks nothing. Relies on lapinq_task_rollups_queue.
 WITH seen AS MATERIALIZED (
     SELECT queue_name, task_name, completed, failed, retried, runs
@@ -19,13 +19,14 @@ WITH seen AS MATERIALIZED (
     SELECT task_name, place, sum(run)::bigint AS run
       FROM seen
      CROSS JOIN LATERAL unnest(runs) WITH ORDINALITY AS u (run, place)
+     WHERE run > 0
      GROUP BY task_name, place
 ), histograms AS (
-    SELECT task_name, array_agg(run ORDER BY place) AS runs
+    SELECT task_name, array_agg(place) AS places, array_agg(run) AS runs
       FROM buckets
      GROUP BY task_name
 )
-SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.runs
+SELECT c.queue_name, c.task_name, c.completed, c.failed, c.retried, h.places, h.runs
   FROM chosen c
   LEFT JOIN histograms h USING (task_name)
  ORDER BY c.completed + c.failed + c.retried DESC, c.task_name COLLATE "C"

@@ -56,10 +56,12 @@ def test_a_usual_duration_is_that_of_the_last_day(database: str) -> None:
         await task_rollups.record(conn, {("a", "add"): figures(10, run=50.0)})
         await make_older(conn, 2 * 86_400)
         await task_rollups.record(conn, {("a", "add"): figures(20, run=0.02), ("b", "add"): figures(1)})
-        found = await task_rollups.usual(conn, "a", "add")
-        assert found is not None
-        assert (found.count, found.p50) == (20, pytest.approx(0.02, rel=0.34))
-        assert await task_rollups.usual(conn, "a", "nothing") is None
+        asked = [("a", "add"), ("b", "add"), ("a", "nothing")]
+        found = await task_rollups.usual(conn, asked)
+        assert found.keys() == {("a", "add"), ("b", "add")}
+        assert found["a", "add"].count == 20
+        assert found["a", "add"].p50 == pytest.approx(0.02, rel=0.34)
+        assert await task_rollups.usual(conn, []) == {}
 
     on_connections(database, test)
 
@@ -71,9 +73,9 @@ def test_folding_changes_nothing_that_is_read(database: str) -> None:
         await task_rollups.record(conn, {("a", "add"): Figures(0, 0, 0, 2)})
         await make_older(conn, 61, spans=1)
         before = await task_rollups.of_queue(conn, Window.HOUR, "a")
-        assert await rows(conn) == 11 * 2
-        assert await task_rollups.fold(conn) == 11 * 2
-        assert await rows(conn) == 2 * 2
+        assert await rows(conn) == 11 * 3
+        assert await task_rollups.fold(conn) == 11 * 3
+        assert await rows(conn) == 2 * 3
         assert await task_rollups.of_queue(conn, Window.HOUR, "a") == before
         assert await task_rollups.fold(conn) == 0
 
@@ -86,7 +88,7 @@ def test_what_was_kept_long_enough_is_deleted(database: str) -> None:
         await make_older(conn, 3 * 3600 + 120)
         assert await task_rollups.prune(conn) == 1
         await make_older(conn, 30 * 86_400)
-        assert await task_rollups.prune(conn) == 1
+        assert await task_rollups.prune(conn) == 2
         assert await task_rollups.prune(conn) == 0
 
     on_connections(database, test)
@@ -111,7 +113,7 @@ def test_readers_touch_the_rows_of_their_task_or_queue(database: str) -> None:
             ("task_series", {"span": 60, "width": 60, "points": 120, "task_name": task, "queue": None}, 1230),
             ("tasks_of_queue", {**hour, "queue": queue}, 310),
             ("queues_of_task", {**hour, "task_name": task}, 620),
-            ("usual_duration", {"queue": queue, "task_name": task}, 970),
+            ("usual_durations", {"queues": [queue], "task_names": [task]}, 970),
         ):
             found = await plan(conn, verb, params)
             assert scanned_whole(found) == [], verb

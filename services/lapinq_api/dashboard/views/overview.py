@@ -1,6 +1,6 @@
 """The overview: what needs attention, and what happens in all queues. Everything comes from one snapshot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.figures import Window
 from lapinq_core.errors import trends
-from lapinq_core.figures import alerts, levels, rollups
+from lapinq_core.figures import alerts, levels, rollups, task_rollups
+from lapinq_core.figures.task_rollups import Task, Usual
 from lapinq_core.lookup import measure, overview
-from lapinq_core.lookup.overview import QueueNow
+from lapinq_core.lookup.overview import QueueNow, RunningNow
 
 NOW_MINUTES = 5
 """The table of queues shows rates of so many minutes, whatever the window is."""
@@ -75,6 +76,7 @@ async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]
         series = await rollups.series(conn, window)
         levels_seen = await levels.series(conn, window)
         told = await alerts.current(conn)
+        running, usual = now.running[:MAX_RUNNING], await usual_of(conn, now.running[:MAX_RUNNING])
         groups = await trends.top(conn, window.seconds)
     return {
         "seen": now,
@@ -86,8 +88,16 @@ async def _read(conn: psycopg.AsyncConnection, window: Window) -> dict[str, Any]
         "tiles": tiles_of(series, levels_seen, now.ready, now.totals["running"]),
         "alerts": told,
         "groups": groups,
-        "running": now.running[:MAX_RUNNING],
+        "running": running,
+        "usual": usual,
     }
+
+
+async def usual_of(conn: psycopg.AsyncConnection, running: Sequence[RunningNow]) -> dict[Task, Usual]:
+    """How long tasks like these usually run."""
+    return await task_rollups.usual(
+        conn, {(each.queue_name, each.task_name) for each in running if each.task_name is not None}
+    )
 
 
 _COLUMNS: dict[str, Callable[[Line], Any]] = {

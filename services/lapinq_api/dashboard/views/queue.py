@@ -6,7 +6,7 @@ import psycopg
 
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.tiles import tiles_of
-from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, window_of
+from lapinq_api.dashboard.views.overview import MAX_NEWEST, MAX_RUNNING, NOW_MINUTES, usual_of, window_of
 from lapinq_api.state import State
 from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.figures import Window
@@ -49,6 +49,7 @@ async def _read(conn: psycopg.AsyncConnection, name: str, window: Window) -> dic
             "groups": await trends.top(conn, window.seconds, queue=name),
             "slowest": await slowest.slowest(conn, queue=name),
             "running": seen.running[:MAX_RUNNING],
+            "usual": await usual_of(conn, seen.running[:MAX_RUNNING]),
         }
 
 

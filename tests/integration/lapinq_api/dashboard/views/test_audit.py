@@ -26,7 +26,7 @@ def test_an_entry_tells_who_did_what_on_what_from_where(signed_in: httpx.Client,
     assert ">127.0.0.1</td>" in html
     assert re.search(r'<time datetime="[^"]+" data-as="clock">', html)
     assert "&#34;reason&#34;: &#34;out of stamps&#34;" in html
-    assert f'href="../tasks?queue={queue.replace(" ", "%20")}"' in html
+    assert f'href="../queue?name={queue.replace(" ", "%20")}"' in html
 
 
 def test_it_is_narrowed_down_by_actor_and_time(signed_in: httpx.Client, queue: str) -> None:

@@ -71,10 +71,10 @@ def test_tiles_tell_the_window_and_lead_on(signed_in: httpx.Client) -> None:
     found = re.findall(r'<div class="tile ">\s*<dt><a href="([^"]*)">(.*?)</div>', html, re.DOTALL)
     words = [" ".join(re.sub(r"<[^>]*>", " ", text).split()) for _, text in found]
     assert [to for to, _ in found] == [
-        "tasks?status=pending",
+        "tasks?state=ready",
         "tasks?status=running",
         "tasks?status=completed",
-        "failed",
+        "errors",
         "queues?order=pending",
     ]
     assert words[0].startswith("Ready 1 oldest")

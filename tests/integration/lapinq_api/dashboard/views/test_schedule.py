@@ -84,7 +84,7 @@ def test_it_says_what_it_is_and_does_in_plain_words(signed_in: httpx.Client) -> 
     assert "run all missed runs, the latest 7 at most" in page
     assert "one run waits for the previous one to end" in page
     assert "each task starts up to 1 min 30 s late" in page
-    assert 'href="../tasks?queue=mail"' in page
+    assert 'href="../queue?name=mail"' in page
     assert SECRET in page
     assert "Cada 10 minutos" in page_of(signed_in, "often", **{"Accept-Language": "es"})
 

@@ -73,7 +73,7 @@ def test_a_schedule_says_when_it_comes_and_leads_to_its_page(signed_in: httpx.Cl
     assert "At 03:00, Monday through Friday" in html
     assert "<code>0 3 * * 1-5</code> Europe/Madrid" in html
     assert re.search(r'data-label="Next run"><time datetime="[^"]+" data-as="age">', html)
-    assert 'href="tasks?queue=mail"' in html
+    assert 'href="queue?name=mail"' in html
     assert "Every 10 minutes" in row(signed_in.get("/schedules").text, "often")
 
 

@@ -94,8 +94,8 @@ def test_what_it_is_and_where_to_find_its_like(
     html = signed_in.get(
         f"/tasks/{made_of(api_database, queue_name=f'{queue}&x', task_name='a b', priority=7, timeout_seconds=90)}"
     ).text
-    assert 'href="../tasks?task=a%20b"' in html
-    assert f'href="../tasks?queue={queue.replace(" ", "%20")}%26x"' in html
+    assert 'href="../function?name=a%20b"' in html
+    assert f'href="../queue?name={queue.replace(" ", "%20")}%26x"' in html
     assert "<dd>7</dd>" in html
     assert "<dd>1 min 30 s</dd>" in html
     assert "<dd>0 of 4</dd>" in html

@@ -33,7 +33,7 @@ def test_a_worker_is_shown_with_what_it_serves_and_holds(signed_in: httpx.Client
     html = signed_in.get("/workers").text
     assert f'id="worker-{worker}"' in html
     assert '<span class="status completed">alive</span>' in html
-    assert '<a href="tasks?queue=video%20%26%20more">video &amp; more</a>' in html
+    assert '<a href="queue?name=video%20%26%20more">video &amp; more</a>' in html
     assert "1 task claimed" in html
     assert ">transcode</a>" in html
     assert HOSTILE not in html

@@ -272,7 +272,7 @@ def it_is_a_cron_expression(_site: Site, block: Block) -> None:
 
 
 def it_is_a_search(_site: Site, block: Block) -> None:
-    assert search_syntax.parse(block.text.strip())["status"] == "failed"
+    assert search_syntax.parse(block.text.strip())["not_status"] == "completed"
 
 
 def it_is_a_drawing(_site: Site, _block: Block) -> None:

@@ -24,7 +24,7 @@ SHOWN_TO_ALL = {
     "id", "task_name", "queue_name", "module_path", "status", "attempts", "max_retries", "priority", "progress",
     "progress_message", "retry_delay", "retry_backoff", "webhook_url", "ttl_seconds", "ttl_remaining", "worker_id",
     "created_at", "scheduled_at", "started_at", "completed_at", "timeout_seconds", "attempt", "outcome",
-    "run_seconds", "finished_at", "final", "request_id",
+    "run_seconds", "finished_at", "final", "request_id", "requeued_at", "requeued_by",
 }  # fmt: skip
 WORDS_ABOUT_IT = {"error", "traceback", "logs"}
 OPEN_TO_ALL = {

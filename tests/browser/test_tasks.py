@@ -89,6 +89,48 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(
     axe(page)
 
 
+def test_a_search_is_saved_as_a_view_and_shared(
+    page: Page, user_page: UserPage, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    task_id = enqueue(queue_name="viewed", **LATER)
+    page.goto("/tasks?queue=viewed&state=scheduled")
+    menu = page.locator("details.menu", has_text="Views")
+    menu.locator("summary").click()
+    menu.get_by_label("Save this search and its columns as").fill("Later")
+    menu.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The view is saved.")).to_be_visible()
+    menu.locator("summary").click()
+    expect(menu.get_by_role("link", name="Later")).to_have_attribute("aria-current", "true")
+    axe(page)
+    menu.get_by_role("button", name="Share Later with all users").click()
+    expect(page.get_by_text("Later is shared with all users.")).to_be_visible()
+    other = user_page()
+    other.goto("/tasks")
+    theirs = other.locator("details.menu", has_text="Views")
+    theirs.locator("summary").click()
+    expect(theirs.get_by_role("button", name="Delete")).to_have_count(0)
+    theirs.get_by_role("link", name="Later").click()
+    expect(other).to_have_url(re.compile(r"/tasks\?queue=viewed&state=scheduled$"))
+    expect(row(other, task_id)).to_contain_text("scheduled")
+    expect(rows(other)).to_have_count(1)
+
+
+def test_long_names_leave_the_other_columns_alone(page: Page, enqueue: Enqueue) -> None:
+    long = "a_name_without_a_place_to_break_" * 7
+    task_id = enqueue(task_name=long, queue_name=f"wide {long}", args=[long * 9], **LATER)
+    short = enqueue(queue_name="wide", **LATER)
+    page.set_viewport_size({"width": 1024, "height": 700})
+    page.goto("/tasks?state=scheduled")
+    for each in (task_id, short):
+        box_of = row(page, each).bounding_box()
+        assert box_of is not None
+        assert box_of["height"] < 48
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1024
+    expect(row(page, task_id).get_by_role("link")).to_have_attribute("title", long)
+    state = row(page, task_id).locator(".status")
+    assert state.evaluate("(one) => one.scrollWidth <= one.parentElement.clientWidth")
+
+
 # Staying live
 
 

@@ -13,6 +13,7 @@ from starlette.types import Scope
 from lapinq_api.auth.cookies import is_token, token_in
 from lapinq_api.credentials.caller import ACTOR_KEY, refusal_of, unauthenticated
 from lapinq_api.wire.errors import Refused
+from lapinq_core.domain.accounts.account import Actor, ActorKind
 from lapinq_core.people import sessions
 from lapinq_core.people.sessions import Session
 
@@ -73,7 +74,8 @@ def session_of(scope: Scope) -> Session:
     session: Session | None = scope.get(SESSION_KEY)
     if session is not None:
         return session
-    if ACTOR_KEY in scope:
+    actor: Actor | None = scope.get(ACTOR_KEY)
+    if actor is not None and actor.kind is not ActorKind.ANONYMOUS:
         raise Refused(403, "a key has no account: this needs a session")
     raise unauthenticated()
 

@@ -48,6 +48,8 @@ async def view_page(state: State, request: Request, view: View) -> Response:
             view.check(state, actor_of(request), address)
         values = await view.load(state, address)
         await errors_badge.refresh(state)
+        if view.personal:
+            values |= await view.personal(state, request)
     except DatabaseUnavailable as error:
         return unavailable.page_for(request.scope, error)
     except Elsewhere as error:

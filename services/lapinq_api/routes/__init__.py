@@ -11,7 +11,7 @@ from lapinq_api.routes.operating import (
     webhooks,
     workers,
 )
-from lapinq_api.routes.people import account, audit, keys, user_sessions, users
+from lapinq_api.routes.people import account, audit, keys, user_sessions, users, views
 from lapinq_api.routes.schedules import actions, preview, schedules
 from lapinq_api.routes.tasks import (
     attempt_log,
@@ -50,6 +50,7 @@ _DESCRIBED = (
     *users.OPERATIONS,
     *user_sessions.OPERATIONS,
     *account.OPERATIONS,
+    *views.OPERATIONS,
     *doctor.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from starlette.requests import Request
 from starlette.routing import compile_path
 
 from lapinq_api.dashboard.page.audience import Audience
@@ -59,6 +60,10 @@ OnInvalid = Callable[[PageAddress, str], dict[str, Any]]
 """The template's values when parameters are invalid, given the error message."""
 
 
+Personal = Callable[[State, Request], Awaitable[dict[str, Any]]]
+"""Loads what a whole page shows outside its parts for its viewer alone."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is a route. `parts` are ids of elements, each rendered by `templates/parts/<id>.html`.
 
@@ -78,6 +83,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     check: Check | None = None
     canonical: Canonical | None = None
     on_invalid: OnInvalid | None = None
+    personal: Personal | None = None
 
     @property
     def depth(self) -> int:

@@ -7,11 +7,13 @@ typed there leads to the URL with the parameters.
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import msgspec
+from starlette.requests import Request
 
+from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
 from lapinq_api.dashboard.parts import search_syntax
 from lapinq_api.dashboard.parts.arguments_preview import preview
@@ -26,7 +28,11 @@ from lapinq_core.domain.tasks.state import Status
 from lapinq_core.fleet import worker_names
 from lapinq_core.fleet.worker_names import WorkerName
 from lapinq_core.lookup.search import SEARCH_SECONDS, Search, as_filter, count, schedules_of, search
+from lapinq_core.people import saved_views
 from lapinq_core.tasks import inspect
+
+if TYPE_CHECKING:
+    from lapinq_core.people.sessions import Session
 
 TASKS_SHOWN = 50
 _WORDS = "q"
@@ -230,6 +236,12 @@ def _bulk(filters: dict[str, str], chosen: Search, now: datetime) -> dict[str, A
     }
 
 
+async def load_saved_views(state: State, request: Request) -> dict[str, Any]:
+    session: Session | None = request.scope.get(SESSION_KEY)  # None with the key in the settings
+    views = await state.database.run(saved_views.list_for, session.user_id, "tasks") if session else None
+    return {"saved_views": views}
+
+
 PARAMETERS = frozenset((*_FILTERS, *_LEGACY, _COLUMNS, _CURSOR, _FAR, _WORDS))
 
 VIEW = View(
@@ -243,4 +255,5 @@ VIEW = View(
     check=check,
     canonical=canonical,
     on_invalid=on_invalid,
+    personal=load_saved_views,
 )

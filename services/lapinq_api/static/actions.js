@@ -140,6 +140,8 @@ export function listenForActions() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-to]");
     if (button) act(button, button);
+    const refused = event.target.closest("[data-why]");
+    if (refused) say(refused.dataset.why);
     const copier = event.target.closest("button[data-copy]");
     if (copier) copy(copier);
   });

@@ -1,6 +1,6 @@
 // Keyboard shortcuts: Ctrl-K opens the palette, / searches, j and k move through the list, Enter opens a row, x selects it, a
 // letter acts on it, g and a letter open a page, p freezes the view, ? shows help. In a row, data-key names the letter of a
-// button or link.
+// button or link; data-edit is where e leads.
 
 import { root } from "./page.js";
 import { openPalette } from "./palette.js";
@@ -41,6 +41,7 @@ function leaveSearch(field) {
 function act(key) {
   const row = focusedRow();
   if (row?.classList.contains("gone")) return;
+  if (key === "e" && row?.dataset.edit) return location.assign(new URL(row.dataset.edit, root));
   const control = row?.querySelector(`[data-key="${key}"]:not(:disabled)`);
   if (control) control.click();
   else actOnRow(key, row);

@@ -45,7 +45,7 @@ def user(signed_in: httpx.Client) -> Iterator[httpx.Client]:
 
 def row(page: str, name: str) -> str:
     """The row of a schedule."""
-    found = re.search(rf'<tr role="row" id="schedule-{re.escape(name)}">.*?</tr>', page, re.DOTALL)
+    found = re.search(rf'<tr role="row" id="schedule-{re.escape(name)}"[^>]*>.*?</tr>', page, re.DOTALL)
     assert found, name
     return found[0]
 

@@ -24,6 +24,8 @@ SEND_INTERVAL_SECONDS = 2.0
 CHECK_INTERVAL_SECONDS = 30.0
 LEASE_SECONDS = WHOLE_SECONDS + 20.0
 SEND_SECONDS = LEASE_SECONDS
+STOP_SECONDS = 5.0
+"""How long messages in flight may take when the process stops."""
 MAX_AT_ONCE = 4
 """Messages that one process sends at the same time: a slow receiver holds up few others."""
 
@@ -33,8 +35,9 @@ log = logging.getLogger(__name__)
 class Notifications:
     """One process's part. `poster` connects to the same addresses as for webhooks, under the same restrictions."""
 
-    def __init__(self, pool: Pool, poster: Poster, settings: Settings) -> None:
+    def __init__(self, pool: Pool, poster: Poster, settings: Settings, stop: asyncio.Event) -> None:
         self._pool = pool
+        self._stop = stop
         self._poster = poster
         self._public_url = settings.public_url
         self.mailer: Mailer | None = None
@@ -45,13 +48,29 @@ class Notifications:
             self.mailer = Mailer(server, sender)
 
     async def send(self) -> float | None:
-        """Sends the messages that are due; 0 if there may be more."""
+        """Sends the messages that are due; 0 if there may be more. A stop waits for them briefly."""
         taken: list[DueMessage] = []
         async with self._pool.connection() as conn:
             while len(taken) < MAX_AT_ONCE and (due := await messages.take(conn, lease=LEASE_SECONDS)):
                 taken.append(due)
-        await asyncio.gather(*(self._deliver(due) for due in taken))
-        return 0.0 if taken else None
+        if not taken:
+            return None
+        sending = [asyncio.create_task(self._deliver(due), name="notification") for due in taken]
+        all_sent = asyncio.ensure_future(asyncio.wait(sending))
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({all_sent, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({all_sent}, timeout=STOP_SECONDS)
+        finally:
+            # What is late is sent again, after its lease.
+            late = [task for task in sending if not task.done()]
+            for task in (stopped, all_sent, *late):
+                task.cancel()
+            outcomes = await asyncio.gather(*sending, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+        return 0.0
 
     async def check(self) -> None:
         """Checks the conditions, unless another process does."""

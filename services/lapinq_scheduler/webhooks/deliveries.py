@@ -59,7 +59,7 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     await pool.open()
     own_metrics = DeliveryMetrics()
     deliveries = _Deliveries(pool, poster, receivers, stop, own_metrics, are_signed=bool(keys))
-    notifications = Notifications(pool, poster, settings)
+    notifications = Notifications(pool, poster, settings, stop)
     try:
         with metrics.showing(own_metrics):
             async with asyncio.TaskGroup() as group:

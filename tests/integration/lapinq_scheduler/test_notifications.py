@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from email import message_from_string, policy
-from typing import Any
 
 import pytest
 
@@ -15,10 +14,12 @@ from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken
 from lapinq_core.notifying import outbox, rules
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.notifying import notifications as module
 from lapinq_scheduler.notifying.mailer import Mailer
 from lapinq_scheduler.notifying.notifications import Notifications
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import Poster
+from tests.support.eventually import eventually_async
 from tests.support.http.mail_server import mail_server
 from tests.support.http.receiver import SECRET, receiving
 from tests.support.rows.factories import SOMEBODY, Conn
@@ -33,16 +34,16 @@ def error(group: int = 1) -> NewError:
     )
 
 
-def run(database: str, test: Test, allow: str = "127.0.0.1", **values: Any) -> None:
+def run(database: str, test: Test, allow: str = "127.0.0.1", stopped: asyncio.Event | None = None) -> None:
     async def main() -> None:
-        settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/", **values)
-        pool = make_pool(database, "test", 2, timeout=10)
+        settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
+        pool, stop = make_pool(database, "test", 2, timeout=10), stopped or asyncio.Event()
         network = GuardedNetwork(read_allowed([allow]))
         poster = Poster(network, [read_secret(SECRET)], max_at_once=4)
         await pool.open()
         conn = await Conn.open(database)
         try:
-            await test(conn, Notifications(pool, poster, settings))
+            await test(conn, Notifications(pool, poster, settings, stop))
         finally:
             await conn.close()
             await poster.close()
@@ -96,6 +97,36 @@ def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> N
 
         run(database, test)
     assert [len(received.told["events"]) for received in receiver.received] == [1, 2]
+
+
+def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.01)
+    stop = asyncio.Event()
+    with receiving() as receiver:
+        receiver.answer = receiver.hang
+
+        async def is_received() -> bool:
+            return bool(receiver.received)
+
+        async def test(conn: Conn, notifications: Notifications) -> None:
+            await add_rule(conn, url=receiver.url)
+            await outbox.store_news(conn, [error()])
+            sending = asyncio.ensure_future(notifications.send())
+            await eventually_async(is_received)
+            stop.set()
+            await sending
+            assert await states(conn) == [("pending", None)]
+            receiver.released.set()
+            stop.clear()
+            await conn.execute("UPDATE lapinq_notify_rules SET taken_until = lapinq_now()")
+            await notifications.send()
+            assert await states(conn) == [("sent", None)]
+
+        run(database, test, stopped=stop)
+    first, second = receiver.received
+    assert first.event_id == second.event_id
 
 
 def test_no_message_goes_to_a_private_address_that_is_not_allowed(database: str) -> None:

@@ -1,0 +1,81 @@
+"""The messages of rules: their sentences, links and bodies."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lapinq_core.domain.notifying.message import (
+    MAX_EVENTS,
+    Message,
+    Notice,
+    link_of,
+    sentence_of,
+    slack_body,
+    subject_of,
+    text_of,
+    webhook_body,
+)
+from lapinq_core.domain.notifying.news import Backlog, DeadWorker, NewError, News, RegressedError, Trial
+
+AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+ERROR: dict[str, Any] = {"queue_name": "mail", "task_name": "send", "group_id": 7, "kind": "k"}
+
+
+def message(*news: News, left_out: int = 0, public_url: str | None = "https://q.example.org/") -> Message:
+    notices = [Notice(created_at=AT, details=one) for one in news]
+    return Message(rule="On call", notices=notices, left_out=left_out, public_url=public_url)
+
+
+@pytest.mark.parametrize(
+    ("news", "sentence", "path"),
+    [
+        (NewError(**ERROR, error="E: a\nb"), "New error in mail: send failed with E: a", "errors/7"),
+        (RegressedError(**ERROR, error=""), "Error is back in mail: send failed with ", "errors/7"),
+        (
+            Backlog(queue_name="a/b c", oldest_seconds=3725, pending=9, limit_seconds=300),
+            "Backlog in a/b c: the oldest task has waited 1 h 2 min, longer than 5 min; 9 pending",
+            "queue?name=a%2Fb%20c",
+        ),
+        (
+            DeadWorker(worker_id="38bc81d3", worker_name="web-1", dead_at=AT),
+            "Worker web-1 died at 2026-01-31 12:00:00 UTC",
+            "workers/38bc81d3",
+        ),
+        (Trial(sent_by="lisa"), "Test message, sent by lisa", "admin/notifications"),
+    ],
+)
+def test_each_piece_of_news_has_a_sentence_and_a_page(news: News, sentence: str, path: str) -> None:
+    assert sentence_of(news) == sentence
+    assert link_of(news, "https://q.example.org/") == f"https://q.example.org/{path}"
+    assert link_of(news, None) is None
+
+
+def test_one_piece_of_news_is_the_subject_and_of_many_the_first() -> None:
+    news = Trial(sent_by="lisa")
+    assert subject_of(message(news)) == "lapinq: Test message, sent by lisa"
+    assert subject_of(message(news, news, left_out=3)) == (
+        "lapinq: 5 notifications, the first: Test message, sent by lisa"
+    )
+    # It becomes a header of a mail.
+    assert (
+        subject_of(message(Trial(sent_by="lisa\r\nBcc: otto")))
+        == "lapinq: Test message, sent by lisa  Bcc: otto"
+    )
+
+
+def test_a_long_error_is_cut_and_what_is_too_much_is_counted() -> None:
+    long = NewError(**ERROR, error="x" * 5000)
+    assert len(subject_of(message(long))) < 330
+    text = text_of(message(*[long] * 30, left_out=5))
+    assert text.count("https://q.example.org/errors/7") == 20
+    assert text.endswith("\nAnd 15 more.")
+    assert "http" not in text_of(message(long, public_url=None))
+    told = json.loads(webhook_body(message(*[long] * 120, left_out=5)))
+    assert (len(told["events"]), told["left_out"]) == (MAX_EVENTS, 25)
+
+
+def test_slack_gets_no_markup_of_others() -> None:
+    body = json.loads(slack_body(message(NewError(**ERROR, error="<!channel> & <http://evil|here>"))))
+    assert "&lt;!channel&gt; &amp; &lt;http://evil|here&gt;" in body["text"]

@@ -1,0 +1,29 @@
+"""The address of a mail server."""
+
+import pytest
+
+from lapinq_core.domain.errors import InvalidValue
+from lapinq_core.domain.notifying.smtp_url import SmtpServer, read_smtp_url
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail", SmtpServer(host="mail", port=587, is_tls=False)),
+        ("smtps://mail:4650/", SmtpServer(host="mail", port=4650, is_tls=True)),
+        (
+            "smtp://lisa%40example.org:p%3Aw@mail:25",
+            SmtpServer(host="mail", port=25, is_tls=False, user="lisa@example.org", password="p:w"),
+        ),
+    ],
+)
+def test_its_parts_are_read(url: str, server: SmtpServer) -> None:
+    assert read_smtp_url(url) == server
+
+
+@pytest.mark.parametrize(
+    "url", ["", "mail", "http://mail", "smtp://", "smtp://mail:x", "smtp://mail/x", "smtp://[::1"]
+)
+def test_what_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidValue):
+        read_smtp_url(url)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import CheckAccess, UserPage
+from tests.browser.conftest import CheckAccess, Enqueue, UserPage
 from tests.support.http.people import PASSWORD, add_user, browser
 
 pytestmark = pytest.mark.http
@@ -18,7 +18,8 @@ def test_a_user_is_made_given_permissions_and_taken_away(page: Page) -> None:
     page.goto("/admin/users")
     page.get_by_text("New user").click()
     page.get_by_label("Username").fill("lisa")
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Invite by a one-time link").uncheck()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create user").click()
     expect(page.get_by_text("The user is created.")).to_be_visible()
     lisa = row(page, "lisa")
@@ -35,6 +36,33 @@ def test_a_user_is_made_given_permissions_and_taken_away(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("User lisa is deleted.")).to_be_visible()
     expect(lisa).to_have_count(0)
+
+
+def test_a_user_is_invited_and_sets_a_password(
+    page: Page, stranger: Page, enqueue: Enqueue, axe: CheckAccess
+) -> None:
+    enqueue(queue_name="known queue")
+    page.goto("/admin/users")
+    page.get_by_text("New user").click()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_role("button", name="Create user").click()
+    link = page.get_by_role("group", name="One-time link")
+    expect(link).to_be_focused()
+    axe(page)
+    stranger.goto(link.locator("code").inner_text())
+    axe(stranger)
+    stranger.get_by_label("New password").fill("another horse")
+    stranger.get_by_role("button", name="Set password and log in").click()
+    expect(stranger).to_have_title("Overview · lapinq")
+    page.get_by_role("link", name="Done").click()
+    ada = row(page, "ada")
+    ada.get_by_text("nowhere").click()
+    ada.get_by_role("group", name="known queue").get_by_label("pause").check()
+    ada.get_by_role("button", name="Save").click()
+    expect(ada).to_contain_text("1 queue")
+    page.get_by_role("button", name="Reset password of ada").click()
+    page.get_by_role("dialog").get_by_role("button", name="Reset password").click()
+    expect(link.locator("code")).to_contain_text("/welcome?token=")
 
 
 def test_the_sessions_of_somebody_else_are_ended(page: Page, admin: httpx.Client) -> None:

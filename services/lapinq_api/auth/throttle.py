@@ -56,6 +56,17 @@ async def count_login(state: "State", scope: Scope, username: str) -> Tried:
     return tried
 
 
+async def count_link(state: "State", scope: Scope) -> Tried:
+    """Counts a look at a one-time link, by its address only. Raises `TooManyTries`."""
+    client = scope.get("client")
+    address = source_of(client[0]) if client else "unknown"
+    tried = (Counter(f"link:{address}", logins.MAX_PER_ADDRESS),)
+    wait = await state.database.run(logins.count_try, tried)
+    if wait is not None:
+        raise TooManyTries(wait)
+    return tried
+
+
 async def count_guess(state: "State", session: Session) -> Tried:
     """Counts a guess at a logged-in user's current password, by their session only. Raises `TooManyTries`."""
     tried = (Counter(f"session:{session.id}", logins.MAX_PER_SESSION, forgets=True),)

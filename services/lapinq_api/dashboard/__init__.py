@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from lapinq_api.dashboard import account, everywhere, finding, login, moved, pages
+from lapinq_api.dashboard import account, everywhere, finding, login, moved, pages, welcome
 from lapinq_api.dashboard.live import web_socket
 from lapinq_api.dashboard.page import static
 from lapinq_api.dashboard.page.view import Views
@@ -20,6 +20,7 @@ def routes(state: State) -> list[BaseRoute]:
         *moved.routes(state),
         *everywhere.routes(state),
         *login.routes(state, views),
+        *welcome.routes(state),
         *account.routes(state),
         *static.routes(),
     ]

@@ -4,26 +4,21 @@ import logging
 from functools import partial
 from http import HTTPStatus
 
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message
 
 from lapinq_api.auth import boot_mark
 from lapinq_api.auth.cookies import clear_token, set_token
 from lapinq_api.auth.sign_in import sign_in, sign_out
 from lapinq_api.auth.throttle import TooManyTries
+from lapinq_api.dashboard.forms import field, read_form, sentence
 from lapinq_api.dashboard.page import unavailable
 from lapinq_api.dashboard.page.audience import locale_of
 from lapinq_api.dashboard.page.rendering import PageEndpoint, page
 from lapinq_api.dashboard.page.return_path import return_path
 from lapinq_api.dashboard.page.texts import Texts, texts_in
 from lapinq_api.dashboard.page.view import Views
-from lapinq_api.operations.body import read_body
 from lapinq_api.state import State
 from lapinq_api.wire.errors import RETRY_AFTER_SECONDS
 from lapinq_api.wire.redirect import to_login, to_page
@@ -31,8 +26,6 @@ from lapinq_core.batching.database import Overloaded
 from lapinq_core.db.errors import DatabaseUnavailable, SchemaNotReady
 from lapinq_core.domain.errors import InvalidValue
 
-MAX_FORM_BYTES = 16 * 1024
-_MAX_FIELDS = 10
 _NEXT = "next"
 
 log = logging.getLogger(__name__)
@@ -56,8 +49,8 @@ async def login(views: Views, state: State, request: Request) -> Response:
 
 async def _log_in(views: Views, state: State, request: Request) -> Response:
     try:
-        form = await _read_form(state, request)
-        username, password = _field(form, "username"), _field(form, "password")
+        form = await read_form(state, request)
+        username, password = field(form, "username"), field(form, "password")
     except InvalidValue as error:
         return _again(request, None, HTTPStatus.BAD_REQUEST, f"The form is invalid: {error.loc} {error.msg}.")
     given = form.get(_NEXT)
@@ -66,7 +59,7 @@ async def _log_in(views: Views, state: State, request: Request) -> Response:
     try:
         token = await sign_in(state, request, username, password)
     except TooManyTries as error:
-        return again(HTTPStatus.TOO_MANY_REQUESTS, _sentence(str(error)), error.headers)
+        return again(HTTPStatus.TOO_MANY_REQUESTS, sentence(str(error)), error.headers)
     except SchemaNotReady as error:
         return unavailable.page_for(request.scope, error)
     except (Overloaded, DatabaseUnavailable) as error:
@@ -103,29 +96,3 @@ def _again(
 
 def _texts(request: Request) -> Texts:
     return texts_in(locale_of(request.scope))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-async def _read_form(state: State, request: Request) -> FormData:
-    """Raises `InvalidValue`, and `Refused` if the form is too large or slow."""
-    body = await read_body(request.scope, request.receive, MAX_FORM_BYTES, state.admission)
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    again = Request(request.scope, receive)
-    try:
-        return await again.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MAX_FORM_BYTES)
-    except (HTTPException, MultiPartException, FormParserError, ValueError, LookupError) as error:
-        log.info("could not read a login form: %s", type(error).__name__)
-        raise InvalidValue("it", "is malformed") from error
-
-
-def _field(form: FormData, name: str) -> str:
-    values = form.getlist(name)
-    if len(values) != 1 or not isinstance(values[0], str):
-        raise InvalidValue(name, "must be given once")
-    return values[0]

@@ -32,4 +32,4 @@ def _is_guarded(scope: Scope) -> bool:
     for name, value in scope["headers"]:
         if name == b"cookie" and _COOKIE in value:
             return True
-    return route_path(scope) == "/login"
+    return route_path(scope) in {"/login", "/welcome"}

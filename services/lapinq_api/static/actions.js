@@ -34,7 +34,9 @@ function fields(form) {
   for (const [name, text] of new FormData(form)) {
     // Checkboxes with one name are a list. Empty optional fields are left out.
     const value = typed(form.elements[name], text);
-    if (form.querySelector(`[name="${CSS.escape(name)}"][data-list]`)) (found[name] ??= []).push(value);
+    const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
+    if ("flag" in field.dataset) found[name] = true;
+    else if ("list" in field.dataset) (found[name] ??= []).push(value);
     else if (value !== "" || !("optional" in form.dataset)) found[name] = value;
   }
   return found;
@@ -99,8 +101,9 @@ async function act(element, button) {
   clearWarnings();
   try {
     const found = await call(method, to, content(element));
-    if (secret === undefined) done(found.cancel_requested && asked ? asked : message, next, filled(follow, found));
-    else showSecret(secret, found);
+    const shown = secret === undefined ? undefined : (found.key ?? found.link);
+    if (shown) showSecret(secret, shown);
+    else done(found.cancel_requested && asked ? asked : message, next, filled(follow, found));
   } catch (error) {
     warn(error.message);
   } finally {
@@ -110,10 +113,10 @@ async function act(element, button) {
 }
 
 // A secret, which is shown only once.
-function showSecret(id, found) {
+function showSecret(id, shown) {
   const place = document.getElementById(id);
   place.hidden = false;
-  place.querySelector("code").textContent = found.key;
+  place.querySelector("code").textContent = shown;
   place.focus();
 }
 

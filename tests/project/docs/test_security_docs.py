@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lapinq_api import state
-from lapinq_api.dashboard import login
+from lapinq_api.dashboard import forms
 from lapinq_api.dashboard.live import web_socket
 from lapinq_api.operations import body
 from lapinq_api.serving import protocol
@@ -20,7 +20,7 @@ KIB, MIB = 1024, 1024 * 1024
 @pytest.mark.parametrize(
     ("what", "limit"),
     [
-        ("form of a login", f"{login.MAX_FORM_BYTES // KIB} KiB"),
+        ("form of a login", f"{forms.MAX_FORM_BYTES // KIB} KiB"),
         ("all bodies together, as they arrive and decoded", f"about {admission.MAX_BYTES // MIB} MiB"),
         ("time for a body, from when the server reads it", f"{body.BODY_SECONDS:g} s"),
         (

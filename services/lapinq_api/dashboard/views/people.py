@@ -3,30 +3,34 @@
 from typing import Any
 
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.views.queues import MAX_SHOWN
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission, Role, Scope
 from lapinq_core.domain.accounts.grants import write_grants
 from lapinq_core.domain.accounts.passwords import MAX_PASSWORD, MAX_USERNAME, MIN_PASSWORD
 from lapinq_core.domain.tasks.task import MAX_NAME
-from lapinq_core.people import keys, sessions, users
-from lapinq_core.tasks import queues
+from lapinq_core.lookup.known_queues import known_queues
+from lapinq_core.people import invitations, keys, sessions, users
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     del address
     scan = state.database.scan
     found, presences = await scan(users.list_all), await scan(sessions.presences)
-    known, _ = await scan(queues.list_queues, "", queues.QueueOrder.NAME, MAX_SHOWN)
+    links = await scan(invitations.list_open)
     shown = [
-        {"user": user, "permissions": write_grants(user.permissions), "sessions": presences.get(user.id)}
+        {
+            "user": user,
+            "permissions": write_grants(user.permissions),
+            "sessions": presences.get(user.id),
+            "link": links.get(user.id),
+        }
         for user in found
     ]
     return {
         "users": shown,
         "roles": list(Role),
         "permissions": list(Permission),
-        "queues": [queue.queue_name for queue in known],
+        "queues": await scan(known_queues),
         "keys": await scan(keys.list_all),
         "scopes": list(Scope),
         "shortest": MIN_PASSWORD,

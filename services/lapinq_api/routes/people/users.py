@@ -1,5 +1,6 @@
 """User management for admins: list and create users, set roles and permissions, delete users, and their page."""
 
+import secrets
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lapinq_api.auth.sessions import check_still_admin
-from lapinq_api.credentials.caller import audit_entry
+from lapinq_api.credentials.caller import audit_entry, author_of
+from lapinq_api.dashboard.page.server_address import server_of
 from lapinq_api.dashboard.pages import view_page
 from lapinq_api.dashboard.views import people
 from lapinq_api.operations.body import read_json, read_no_fields
@@ -32,7 +34,8 @@ from lapinq_core.domain.accounts.passwords import (
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.requests.decoding import decode
 from lapinq_core.domain.requests.values import NAME_SCHEMA, TRIMMED, WITHOUT_NUL
-from lapinq_core.people import audit, users
+from lapinq_core.people import audit, invitations, users
+from lapinq_core.people.invitations import Purpose
 from lapinq_core.people.users import Changed, User
 
 RoleName = Annotated[str, Meta(extra_json_schema={"enum": list(Role)})]
@@ -66,11 +69,15 @@ USER_ID = Parameter(
 )
 
 
-class NewUser(msgspec.Struct, forbid_unknown_fields=True):
-    """A user to create. A password has 8 to 1024 characters, differs from the username and is not a common one."""
+class NewUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A user to create. A password has 8 to 1024 characters, differs from the username and is not a common one.
+
+    With `invite` there is no password: the answer has a one-time link, with which the user sets one.
+    """
 
     username: Username
-    password: Password
+    password: Password | None = None
+    invite: bool = False
     role: RoleName
 
 
@@ -102,6 +109,20 @@ class ListedUser(UserObject):
     created_at: datetime
 
 
+class CreatedUser(UserObject):
+    """The new user, and the one-time link if they have no password yet."""
+
+    link: str | msgspec.UnsetType = msgspec.UNSET
+    expires_at: datetime | msgspec.UnsetType = msgspec.UNSET
+
+
+class LinkObject(msgspec.Struct):
+    """A link with which the user sets a password once, and until when. It is never shown again."""
+
+    link: str
+    expires_at: datetime
+
+
 class UserDeleted(msgspec.Struct):
     """The deleted user."""
 
@@ -121,21 +142,54 @@ async def list_users(state: State, request: Request) -> Response:
 async def create_user(state: State, request: Request) -> Response:
     asked = decode(_new_user, await _body(state, request))
     check_username("username", asked.username)
-    check_password("password", asked.password, asked.username)
+    if asked.invite and asked.password is not None:
+        raise InvalidValue("password", "must be left out with invite")
+    if not asked.invite:
+        check_password("password", _required(asked.password), asked.username)
     role = _role(asked.role)
-    password_hash = await state.passwords.hash(asked.password)
+    # Nobody has the random password.
+    password_hash = await state.passwords.hash(
+        secrets.token_urlsafe(32) if asked.password is None else asked.password
+    )
 
-    async def create(conn: psycopg.AsyncConnection) -> User | None:
+    async def create(conn: psycopg.AsyncConnection) -> CreatedUser | None:
         async with conn.transaction():
             user = await users.create(conn, asked.username, password_hash, role)
-            if user is not None:
-                await _record(conn, request, "user.create", user, {"role": role})
-            return user
+            if user is None:
+                return None
+            await _record(conn, request, "user.create", user, {"role": role})
+            created = CreatedUser(**msgspec.structs.asdict(_shown(user)))
+            if asked.invite:
+                made = await _make_link(conn, state, request, user.id, Purpose.INVITE)
+                assert made is not None
+                created.link, created.expires_at = made.link, made.expires_at
+            return created
 
-    user = await state.database.run(create)
-    if user is None:
+    created = await state.database.run(create)
+    if created is None:
         raise Refused(HTTPStatus.CONFLICT, "a user with this name exists already")
-    return Json(_shown(user), HTTPStatus.CREATED)
+    return Json(created, HTTPStatus.CREATED)
+
+
+def _required(password: str | None) -> str:
+    if password is None:
+        raise InvalidValue("password", "is required")
+    return password
+
+
+async def create_link(state: State, request: Request) -> Response:
+    which = user_id_of(request)
+    await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)
+    await check_still_admin(state, request.scope)
+
+    async def create(conn: psycopg.AsyncConnection) -> LinkObject | None:
+        async with conn.transaction():
+            return await _make_link(conn, state, request, which, Purpose.RESET)
+
+    made = await state.database.run(create)
+    if made is None:
+        raise unknown_user()
+    return Json(made, HTTPStatus.CREATED)
 
 
 async def set_role(state: State, request: Request) -> Response:
@@ -193,6 +247,18 @@ async def _body(state: State, request: Request) -> bytes:
     body = await read_json(request.scope, request.receive, state.settings.max_payload_size, state.admission)
     await check_still_admin(state, request.scope)
     return body
+
+
+async def _make_link(
+    conn: psycopg.AsyncConnection, state: State, request: Request, user_id: int, purpose: Purpose
+) -> LinkObject | None:
+    made = await invitations.create(conn, user_id, purpose, author_of(request).actor)
+    if made is None:
+        return None
+    details = {"id": user_id, "purpose": purpose}
+    await audit.record(conn, audit_entry(request, "user.link", made.username, details))
+    server = (state.settings.public_url or server_of(request)).rstrip("/")
+    return LinkObject(f"{server}/welcome?token={made.token}", made.expires_at)
 
 
 async def _record(
@@ -279,11 +345,15 @@ OPERATIONS = (
         needs=Needs.ADMIN,
         tag="users",
         summary="Make a user",
+        description=(
+            "Takes a `password`, or `invite`: then the answer has a one-time link, valid for 24 hours, with which the"
+            " user sets one."
+        ),
         body=NewUser,
         answers={
             201: Answer(
                 description="The new user, without permissions.",
-                body=UserObject,
+                body=CreatedUser,
                 links={
                     name: {"id": "$response.body#/id"}
                     for name in ("set_role", "set_permissions", "delete_user", "end_user_sessions")
@@ -291,6 +361,21 @@ OPERATIONS = (
             )
         },
         errors={409: "A user with this name exists already, ignoring case."},
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/link",
+        handler=create_link,
+        needs=Needs.ADMIN,
+        tag="users",
+        summary="Make a one-time link to set a password",
+        description=(
+            "Valid for 24 hours, once, and instead of an earlier one. The current password works until the link is"
+            " used, which ends all sessions of the user."
+        ),
+        parameters=(USER_ID,),
+        answers={201: Answer(description="The link. It is never shown again.", body=LinkObject)},
+        errors=UNKNOWN,
     ),
     Operation(
         method="POST",

@@ -1,0 +1,136 @@
+"""One-time links: whom they let in, how often, and what they leave behind."""
+
+import logging
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.people.logins import MAX_PER_ADDRESS
+from tests.integration.lapinq_api.conftest import Serve
+from tests.support.http.people import PASSWORD, add_user, browser, log_in
+from tests.support.programs.command_line import noted
+
+pytestmark = pytest.mark.http
+
+NEW = "another horse"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_tried(db: psycopg.Connection) -> None:
+    db.execute("DELETE FROM lapinq_login_tries")
+
+
+def token_of(made: dict[str, Any]) -> str:
+    return parse_qs(urlsplit(made["link"]).query)["token"][0]
+
+
+def link_for(admin: httpx.Client, user: dict[str, Any]) -> str:
+    answer = admin.post(f"/admin/users/{user['id']}/link")
+    assert answer.status_code == 201, answer.text
+    return token_of(answer.json())
+
+
+def use(client: httpx.Client, token: str, password: str = NEW) -> httpx.Response:
+    return client.post("/welcome", data={"token": token, "password": password})
+
+
+def test_a_forgotten_password_is_replaced_once_and_ends_all_sessions(
+    signed_in: httpx.Client,
+    api: httpx.Client,
+    api_database: str,
+    db: psycopg.Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    user = add_user(signed_in)
+    with (
+        browser(api, user["username"], PASSWORD) as old,
+        browser(api, None) as new,
+        caplog.at_level(logging.DEBUG),
+    ):
+        db.execute("DELETE FROM lapinq_audit")
+        token = link_for(signed_in, user)
+        for _ in range(2):  # looking does not use it up
+            assert f'value="{user["username"]}"' in new.get(f"/welcome?token={token}").text
+        assert old.get("/me").status_code == 200
+        answer = use(new, token)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert new.get("/me").json()["username"] == user["username"]
+        assert old.get("/me").status_code == 401
+        for again in (use(new, token), new.get(f"/welcome?token={token}")):
+            assert again.status_code == 404
+            assert "This link does not work" in again.text
+        log_in(old, user["username"], NEW)
+    entries = noted(api_database)
+    assert entries[0] == (
+        "user",
+        "lapinq",
+        "user.link",
+        user["username"],
+        {"id": user["id"], "purpose": "reset"},
+    )
+    used = {"id": user["id"], "purpose": "reset", "sessions_ended": 1}
+    assert entries[1] == ("user", user["username"], "user.link_used", user["username"], used)
+    assert not any(token in one.getMessage() for one in caplog.records if one.name.startswith("lapinq"))
+    rows = db.execute("SELECT i::text FROM lapinq_invitations i UNION ALL SELECT a::text FROM lapinq_audit a")
+    assert not any(token in row[0] for row in rows)
+
+
+def test_an_invited_user_sets_the_first_password(signed_in: httpx.Client, api: httpx.Client) -> None:
+    body = {"username": "invited", "role": "user", "invite": True}
+    made = signed_in.post("/admin/users", json=body).json()
+    assert made.keys() == {"id", "username", "role", "permissions", "link", "expires_at"}
+    assert made["link"].startswith(str(signed_in.base_url))
+    assert ">invited</span>" in signed_in.get("/admin/users").text
+    with browser(api, None) as client:
+        weak = use(client, token_of(made), "invited")
+        assert weak.status_code == 400
+        assert "Password must" in weak.text
+        assert use(client, token_of(made)).status_code == 303
+        log_in(client, "invited", NEW)
+    assert ">invited</span>" not in signed_in.get("/admin/users").text
+    for fields in ({"invite": True, "password": PASSWORD}, {}, {"invite": False, "password": None}):
+        answer = signed_in.post("/admin/users", json={"username": "x", "role": "user", **fields})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("password ")
+
+
+def test_a_link_that_expired_or_was_replaced_lets_nobody_in(
+    signed_in: httpx.Client, api: httpx.Client, db: psycopg.Connection
+) -> None:
+    user = add_user(signed_in)
+    replaced, expired = link_for(signed_in, user), link_for(signed_in, user)
+    db.execute("UPDATE lapinq_invitations SET expires_at = lapinq_now() WHERE user_id = %s", (user["id"],))
+    with browser(api, None) as client:
+        for token in (replaced, expired, "", "x" * 5000, "\udce4", "' OR 1=1 --"):
+            assert (
+                client.get("/welcome", params={"token": token.encode("utf-8", "replace")}).status_code == 404
+            )
+            assert use(client, token.encode("utf-8", "replace").decode()).status_code == 404
+        log_in(client, user["username"], PASSWORD)
+
+
+def test_guesses_are_throttled_by_address_and_working_links_are_not(
+    signed_in: httpx.Client, api: httpx.Client
+) -> None:
+    token = link_for(signed_in, add_user(signed_in))
+    with browser(api, None) as client:
+        for _ in range(3):
+            assert client.get(f"/welcome?token={token}").status_code == 200
+        statuses = [client.get("/welcome?token=x").status_code for _ in range(MAX_PER_ADDRESS + 1)]
+        assert statuses == [404] * MAX_PER_ADDRESS + [429]
+
+
+def test_links_are_made_by_admins_and_used_from_our_own_page(signed_in: httpx.Client, serve: Serve) -> None:
+    user = add_user(signed_in)
+    server = serve(session_secret="s", public_url="https://tasks.example.org/lapinq/")
+    with browser(server) as admin, browser(server, user["username"], PASSWORD) as client:
+        made = admin.post(f"/admin/users/{user['id']}/link").json()
+        assert made["link"].startswith("https://tasks.example.org/lapinq/welcome?token=")
+        assert client.post(f"/admin/users/{user['id']}/link").status_code == 403
+        assert admin.post("/admin/users/999999/link").status_code == 404
+        form = {"token": token_of(made), "password": NEW}
+        foreign = client.post("/welcome", data=form, headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403

@@ -77,7 +77,7 @@ def test_a_task_of_every_status_has_its_page(
         Status.RUNNING: {"Ask to stop"},
         Status.FAILED: {"Requeue", "Delete"},
     }
-    assert set(buttons(page.text)) == {"Run again"} | calls.get(status, {"Delete"})
+    assert set(buttons(page.text)) == {"Run again", "Profile"} | calls.get(status, {"Delete"})
 
 
 def test_an_unknown_task_and_a_malformed_id_are_told_by_a_page(signed_in: httpx.Client) -> None:

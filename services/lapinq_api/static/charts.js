@@ -15,7 +15,7 @@ const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => dr
 // A value in words; of an axis, in the unit of its `top`.
 function said(value, kind, top = value) {
   if (value == null) return "–";
-  if (kind !== "seconds") return compact(value, top);
+  if (kind !== "seconds") return compact(value, value && top);
   if (top < 1) return `${compact(value * 1000, top)} ms`;
   if (top < 120) return `${compact(value, top)} s`;
   return top < 7200 ? `${compact(value / 60, top / 60)} min` : `${compact(value / 3600, top / 3600)} h`;

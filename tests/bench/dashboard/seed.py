@@ -135,6 +135,31 @@ SELECT span, date_bin(span * interval '1 second', created_at, to_timestamp(0)), 
  GROUP BY 1, 2, 3
 """
 
+# The same for each task name, in wider spans.
+_TASK_ROLLUPS: LiteralString = """
+INSERT INTO lapinq_task_rollups (span, since, queue_name, task_name, completed, failed, runs)
+SELECT span, date_bin(span * interval '1 second', created_at, to_timestamp(0)), queue_name, task_name,
+       count(*) FILTER (WHERE outcome = 'completed'), count(*) FILTER (WHERE outcome = 'failed'),
+       array_fill(0::bigint, ARRAY[12]) || array_fill(1 + count(*) / 20, ARRAY[16])
+  FROM ({made}) AS made
+ CROSS JOIN (VALUES (60, interval '3 hours'), (900, interval '3 days'), (7200, interval '30 days'))
+            AS spans (span, kept)
+ WHERE created_at > now() - kept
+ GROUP BY 1, 2, 3, 4
+"""
+
+# What the process on duty samples: ready and running tasks of each queue, and under no name of all of them.
+_LEVELS: LiteralString = """
+INSERT INTO lapinq_levels (span, since, queue_name, sampled_at, ready, running)
+SELECT span, at, name, at, share * 1000, share
+  FROM (VALUES (60, 180), (900, 288), (7200, 360)) AS spans (span, points)
+ CROSS JOIN LATERAL generate_series(0, points) AS n
+ CROSS JOIN LATERAL date_bin(span * interval '1 second', now() - n * span * interval '1 second', to_timestamp(0)) AS at
+ CROSS JOIN (SELECT 'queue-' || lpad(q::text, 2, '0') AS name, 10 AS share FROM generate_series(0, 18) AS q
+             UNION ALL
+             SELECT '', 190) AS names
+"""
+
 # Of twenty that wait one is not due yet; half of those have been tried before.
 _WAITING: LiteralString = """
 WITH made AS MATERIALIZED ({made}), delayed AS (
@@ -223,12 +248,18 @@ def seed(url: str, finished: int, waiting: int, running: int = RUNNING, weeks: i
     with _connect(url) as conn:
         conn.execute(sql.SQL(_PARTITION).format(weeks=sql.Literal(weeks)))
         conn.execute(sql.SQL(_WORKERS).format(workers=sql.Literal(WORKERS)))
+        conn.execute(_LEVELS)
         conn.execute(sql.SQL(_ERRORS).format(groups=sql.Literal(MAX_GROUPS)), {})
         row = conn.execute("SELECT (extract(epoch FROM now()) * 1000)::bigint").fetchone()
         assert row is not None
         now: int = row[0]
     kinds = [
-        _Kind((_TASKS, _ATTEMPTS, _FINISHED_COUNTS, _ROLLUPS), 1, finished, weeks * 7 * 86_400_000),
+        _Kind(
+            (_TASKS, _ATTEMPTS, _FINISHED_COUNTS, _ROLLUPS, _TASK_ROLLUPS),
+            1,
+            finished,
+            weeks * 7 * 86_400_000,
+        ),
         _Kind((_TASKS, _WAITING), finished + 1, waiting, WAITING_HOURS * 3_600_000),
         _Kind((_TASKS, _RUNNING), finished + waiting + 1, running, 600_000),
     ]

@@ -41,13 +41,9 @@ def test_a_cell_carries_its_label_for_a_phone() -> None:
 
 def test_a_tile_says_its_way_in_words() -> None:
     html = shown(
-        '{% from "tiles.html" import change, spark, tile %}'
-        '{{ tile("Ready", 12, "q?a=1&b=2", change=change(t, -0.12, true), line=spark(t, line, "1", "5", "3")) }}',
+        '{% from "tiles.html" import spark, tile %}'
+        '{{ tile("Ready", 12, "q?a=1&b=2", line=spark(t, line, "1", "5", "3")) }}',
         line=sparkline([1.0, 5.0, 3.0]),
     )
     assert '<a href="q?a=1&amp;b=2">Ready</a>' in html
-    assert (
-        '<span class="change better">−12 %<span class="hidden"> against the same time before</span></span>'
-        in html
-    )
     assert 'role="img" aria-label="Between 1 and 5, now 3"' in html

@@ -27,6 +27,7 @@ PAGES = [
     "/schedules/{schedule}/edit",
     "/workers",
     "/errors",
+    "/errors/{error}",
     "/workers/{worker}",
     "/webhooks",
     "/account",
@@ -98,6 +99,7 @@ def address(
                 f"/api/v1/schedules/{name}/pause", json={"reason": "the warehouse is being moved " * 3}
             )
         found["schedule"] = LONG_NAME
+        found["error"] = str(eventually(lambda: admin.get("/api/v1/errors").json())[0]["id"])
         found["worker"] = admin.get("/api/v1/workers").json()["workers"][0]["id"]
     return request.param.format(**found)
 

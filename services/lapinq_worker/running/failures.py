@@ -1,7 +1,7 @@
 """Counts failed and retried attempts by the kind of their error, until they are written to the error groups.
 
-Thousands of attempts may fail in a second, so they are counted by the first line of their error; kinds are made of the
-lines when they are many, and when they are taken.
+Tens of thousands of attempts may fail in a second, so they are counted by their whole error; kinds are made of errors
+when they are many, and when they are taken.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from lapinq_core.domain.tasks.decide import Fail, Retry
 from lapinq_core.errors.recording import Failures
 from lapinq_core.tasks.filters import first_line, kind_of
 
-MAX_LINES = 500
+MAX_ERRORS = 500
 MAX_GROUPS = 500
 """Beyond it the errors of a task function are counted together."""
 MAX_OTHER = 500
@@ -24,32 +24,26 @@ _Key = tuple[str, str, str]
 
 
 class FailureTally:
-    """Bounded, however many attempts fail in however many ways. `some` is set at each failure."""
+    """Bounded, however many attempts fail in however many ways. `some` is set when there is something to take."""
 
     def __init__(self) -> None:
         self.some = asyncio.Event()
-        self._lines: dict[_Key, Failures] = {}
+        self._errors: dict[_Key, Failures] = {}
         self._groups: dict[_Key, Failures] = {}
 
     def ended(self, claim: Claim, following: Fail | Retry) -> None:
         """An attempt failed."""
-        line = first_line(following.error)
-        key = claim.queue_name, claim.task_name, line
-        now = time.monotonic()
-        failures = self._lines.get(key)
+        error = following.error
+        failures = self._errors.get((claim.queue_name, claim.task_name, error))
         if failures is None:
-            if len(self._lines) >= MAX_LINES:
-                self._group()
-            failures = self._lines[key] = Failures(
-                queue_name=claim.queue_name, task_name=claim.task_name, kind=line, first=now
-            )
+            failures = self._noticed(claim, error)
         if type(following) is Fail:
             failures.failed += 1
         else:
             failures.retried += 1
-        failures.last, failures.error, failures.traceback = now, following.error, following.traceback
+        failures.last = time.monotonic()
         failures.task_id = claim.id
-        self.some.set()
+        failures.traceback = following.traceback
 
     def take(self) -> list[Failures]:
         """The failures since the last call, one for each group. The caller may `give_back` them."""
@@ -62,10 +56,23 @@ class FailureTally:
         for each in failures:
             self._add(each)
 
+    def _noticed(self, claim: Claim, error: str) -> Failures:
+        if len(self._errors) >= MAX_ERRORS:
+            self._group()
+        self.some.set()
+        failures = self._errors[claim.queue_name, claim.task_name, error] = Failures(
+            queue_name=claim.queue_name,
+            task_name=claim.task_name,
+            kind="",
+            first=time.monotonic(),
+            error=error,
+        )
+        return failures
+
     def _group(self) -> None:
-        lines, self._lines = self._lines, {}
-        for failures in lines.values():
-            failures.kind = kind_of(failures.kind)
+        errors, self._errors = self._errors, {}
+        for failures in errors.values():
+            failures.kind = kind_of(first_line(failures.error))
             self._add(failures)
 
     def _add(self, failures: Failures) -> None:

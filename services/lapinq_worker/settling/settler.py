@@ -168,7 +168,7 @@ class Settler:
             if isinstance(following, Retry) and isolation > following.isolation:
                 following = msgspec.structs.replace(following, isolation=isolation)
             self._tally.ended(claim, outcome_of(outcome, following), seconds)
-            if isinstance(following, (Fail, Retry)):
+            if type(following) is Fail or type(following) is Retry:
                 self._failed.ended(claim, following)
             self._end_log.ended(job, outcome, following, seconds)
             self._settle_as(claim, following, seconds, logs)

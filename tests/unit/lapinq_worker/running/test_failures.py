@@ -43,7 +43,7 @@ def test_what_is_given_back_is_taken_with_what_came_since() -> None:
 
 
 def test_many_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in (("MAX_LINES", 5), ("MAX_GROUPS", 10), ("MAX_OTHER", 2)):
+    for name, most in (("MAX_ERRORS", 5), ("MAX_GROUPS", 10), ("MAX_OTHER", 2)):
         monkeypatch.setattr(failures_module, name, most)
     tally = FailureTally()
     words = [f"E{chr(65 + number)}: x" for number in range(26)]

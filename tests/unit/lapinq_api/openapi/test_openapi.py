@@ -217,6 +217,7 @@ VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "kwargs": ([{}, {"a": None}], [[], "{}", 1]),
     "metadata": ([{}, {"a": 1}], [[], 1]),
     "retry_backoff": ([True, False], [0, "true"]),
+    "profile": ([True, False], [0, "true"]),
     "scheduled_at": (["2030-01-31T12:00:00Z", "2030-01-31T12:00:00.5+02:00"], ["", "soon", 5, "2030-13-01T00:00:00Z"]),
 }  # fmt: skip
 

@@ -94,10 +94,11 @@ def _argument(name: str | None, value: Any) -> Argument:
             kind = "number"
         case _:
             kind = "brief"
-    return Argument(name, _short(value), kind)
+    return Argument(name, short_literal(value), kind)
 
 
-def _short(value: Any) -> str:
+def short_literal(value: Any) -> str:
+    """A value decoded from JSON in at most about `MAX_ARGUMENT` characters."""
     text = _literal(value)
     if len(text) <= MAX_ARGUMENT:
         return text

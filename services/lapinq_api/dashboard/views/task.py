@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 
 from lapinq_api.dashboard.page.view import PageAddress, View
+from lapinq_api.dashboard.parts.difference import MAX_CHANGES, Difference
 from lapinq_api.dashboard.parts.failure import failure_of
 from lapinq_api.dashboard.parts.gantt import MAX_LANES, gantt_of
 from lapinq_api.dashboard.parts.options import ALL, unusual
@@ -19,7 +20,10 @@ from lapinq_api.operations.task_path import read_id, unknown_attempt, unknown_ta
 from lapinq_api.state import State
 from lapinq_api.wire.query import moment
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.errors import groups
+from lapinq_core.errors.groups import ErrorGroup
 from lapinq_core.lookup import task_detail
+from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.reruns import Reruns, reruns_of
 from lapinq_core.lookup.snapshot import snapshot
 from lapinq_core.lookup.task_detail import Attempts, TaskDetail
@@ -39,6 +43,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason | None
     schedule_name: str | None
     reruns: Reruns
+    group: ErrorGroup | None
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -48,6 +53,8 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     if read is None:
         raise unknown_task()
     task, attempts, chosen = read.task, read.attempts, read.attempts.chosen
+    failure = failure_of(task, attempts.latest)
+    good = await state.database.scan(find_good_run, task) if failure else None
     if wanted is not None and chosen is None:
         raise unknown_attempt()
     if task.status is Status.RUNNING:
@@ -57,7 +64,10 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "chosen": chosen,
         "stacks": stacks_of(chosen.traceback) if chosen and chosen.traceback else [],
         "shows_result": chosen is not None and chosen.finished_at == task.completed_at is not None,
-        "failure": failure_of(task, attempts.latest),
+        "failure": failure,
+        "difference": Difference(task, good) if good else None,
+        "max_changes": MAX_CHANGES,
+        "group": read.group,
         "gantt": gantt_of(steps_of(task, attempts.latest, is_cut=attempts.is_cut), is_cut=attempts.is_cut),
         "is_cut": attempts.is_cut,
         "max_lanes": MAX_LANES,
@@ -88,9 +98,17 @@ async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | 
         if task.webhook_url is not None:
             told, _ = await deliveries.list_webhooks(conn, WebhookFilter(task_id=task_id), MAX_WEBHOOKS)
         reruns = await reruns_of(conn, task_id)
+        error = attempts.latest[0].error if attempts.latest else None
+        group = await groups.of_error(conn, task.queue_name, task.task_name, error) if error else None
         reason = await find_reason(conn, task_id)
     return _Read(
-        task=task, attempts=attempts, webhooks=told, reason=reason, schedule_name=named, reruns=reruns
+        task=task,
+        attempts=attempts,
+        webhooks=told,
+        reason=reason,
+        schedule_name=named,
+        reruns=reruns,
+        group=group,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,10 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.tasks.state import Status
+from lapinq_core.errors import recording
+from lapinq_core.errors.recording import Failures
 from lapinq_core.tasks import worker_verbs
+from lapinq_core.tasks.filters import first_line, kind_of
 from lapinq_core.tasks.worker_verbs import Ended
 from tests.support.database.running import on_connections
 from tests.support.eventually import eventually
@@ -189,6 +193,41 @@ def test_a_result_of_any_shape_has_a_page_of_bounded_size(
 ) -> None:
     html = signed_in.get(f"/tasks/{ended_of(api_database, queue, result)}").text
     assert len(html) < 700_000
+
+
+def test_a_failure_names_its_like_and_the_last_good_run(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    good = ended_of(api_database, queue, "1", args=["a", 7], kwargs={"to": "ada"})
+    failed = ended_of(api_database, queue, None, args=["b", 7], kwargs={"to": "ada"})
+
+    async def count(conn: Conn) -> None:
+        kind = kind_of(first_line(HOSTILE))
+        one = Failures(queue_name=queue, task_name="add", kind=kind, failed=24, first=time.monotonic())
+        await recording.record(conn, [one])
+
+    assert "like this" not in signed_in.get(f"/tasks/{failed}").text
+    on_connections(api_database, count)
+    html = signed_in.get(f"/tasks/{failed}").text
+    assert re.search(r'<a href="../errors/\d+">24 failures like this</a>', html)
+    assert f'<a href="../tasks/{good}"' in html
+    assert "<code>args[0]</code>" in html
+    assert "<code>args[1]</code>" not in html
+    again = ended_of(api_database, queue, None, args=["a", 7], kwargs={"to": "ada"})
+    assert "with the same arguments" in signed_in.get(f"/tasks/{again}").text
+    for task_id in (good, made_of(api_database, queue_name=queue)):
+        assert "good run" not in signed_in.get(f"/tasks/{task_id}").text
+
+
+def test_an_attempt_is_chosen_by_its_start(signed_in: httpx.Client, api_database: str, queue: str) -> None:
+    failed = ended_of(api_database, queue, None)
+    [attempt] = signed_in.get(f"/api/v1/tasks/{failed}/attempts").json()
+    assert signed_in.post(f"/api/v1/tasks/{failed}/requeue").status_code == 200
+    html = signed_in.get(f"/tasks/{failed}").text
+    assert "Requeued by lapinq" in html
+    assert "Why it failed" not in html
+    for started_at, status in ((attempt["started_at"], 200), ("2026-01-31T12:00:00Z", 404), ("x", 400)):
+        assert signed_in.get(f"/tasks/{failed}", params={"attempt": started_at}).status_code == status
 
 
 def test_a_task_that_waits_says_why_and_what_to_do(

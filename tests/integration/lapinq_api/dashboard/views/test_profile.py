@@ -1,0 +1,47 @@
+"""The page of a profile: what it shows, and that nothing in it is trusted."""
+
+import httpx
+import psycopg
+import pytest
+
+from lapinq_core.domain.tasks.profile import Frame, collapsed, packed
+from lapinq_core.domain.tasks.state import Status
+
+pytestmark = pytest.mark.http
+
+NIL = "00000000-0000-0000-0000-000000000000"
+HOSTILE = '<script>alert("1")</script>\u202e'
+
+
+def test_a_profile_is_shown_as_graph_and_table(
+    signed_in: httpx.Client, made: dict[Status, str], db: psycopg.Connection
+) -> None:
+    task_id = made[Status.COMPLETED]
+    path = f"/tasks/{task_id}/profile"
+    assert signed_in.get(path).status_code == 404
+    assert "/profile" not in signed_in.get(f"/tasks/{task_id}").text
+    main, slow = Frame("main", "/srv/app/main.py", 3), Frame(HOSTILE, f"/srv/{HOSTILE}.py", 7)
+    profile = collapsed({(main, slow): 150, (main,): 50}, interval=0.005, seconds=2.0)
+    db.execute(
+        "UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s AND final", (packed(profile), task_id)
+    )
+    page = signed_in.get(path)
+    assert page.status_code == 200
+    for piece in ("main, /srv/app/main.py:3: 2.0 s, 100 %", "75 %", "1.5 s", "200 samples"):
+        assert piece in page.text.replace("\xa0", " ").replace("\u202f", " "), piece
+    assert "<script>alert" not in page.text
+    assert "\u202e" not in page.text
+    assert " style=" not in page.text
+    assert f'href="../tasks/{task_id}/profile?attempt=1"' in signed_in.get(f"/tasks/{task_id}").text
+    assert "Show the whole attempt" in signed_in.get(path, params={"call": "2"}).text
+    for query, status in (
+        ({"attempt": "1"}, 200),
+        ({"attempt": "2"}, 404),
+        ({"attempt": "x"}, 400),
+        ({"call": "-1"}, 400),
+        ({"call": "9999"}, 200),
+    ):
+        assert signed_in.get(path, params=query).status_code == status, query
+    db.execute("UPDATE lapinq_attempts SET profile = 'x' WHERE task_id = %s AND final", (task_id,))
+    assert signed_in.get(path).status_code == 404
+    assert signed_in.get(f"/tasks/{NIL}/profile").status_code == 404

@@ -1,31 +1,33 @@
 """The profile of an attempt: where its time went, as a flame graph and as a table."""
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 import psycopg
 
+from lapinq_api.dashboard.page import words
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.flame import ROOT, flame_of, functions_of
 from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
-from lapinq_api.wire.query import whole_number
+from lapinq_api.wire.query import moment, whole_number
 from lapinq_core.domain.tasks.profile import Profile, ProfileError
 from lapinq_core.lookup import profiles
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import TaskNames
 
-MAX_NUMBER = 2**31 - 1
+MAX_CALL = 2**31 - 1
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
     task_id = read_id("id", address.params["id"], "a task id")
     query = address.query
-    number = whole_number("attempt", query.get("attempt"), 0, lowest=1, highest=MAX_NUMBER) or None
-    call = whole_number("call", query.get("call"), ROOT, lowest=ROOT, highest=MAX_NUMBER)
+    started_at = moment("attempt", query.get("attempt"))
+    call = whole_number("call", query.get("call"), ROOT, lowest=ROOT, highest=MAX_CALL)
     try:
-        names, found = await state.database.scan(_read, task_id, number)
+        names, found = await state.database.scan(_read, task_id, started_at)
     except ProfileError as error:
         raise Refused(HTTPStatus.NOT_FOUND, str(error)) from error
     if names is None:
@@ -37,6 +39,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "task_id": task_id,
         "names": names,
         "attempt": attempt,
+        "chosen": "" if started_at is None else f"attempt={words.address(started_at)}",
         "profile": profile,
         "call": call,
         "flame": flame_of(profile, call),
@@ -46,10 +49,10 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 
 
 async def _read(
-    conn: psycopg.AsyncConnection, task_id: str, attempt: int | None
+    conn: psycopg.AsyncConnection, task_id: str, started_at: datetime | None
 ) -> tuple[TaskNames | None, tuple[int, Profile] | None]:
     names = await inspect.get_names(conn, task_id)
-    return names, await profiles.get_profile(conn, task_id, attempt) if names else None
+    return names, await profiles.get_profile(conn, task_id, started_at=started_at) if names else None
 
 
 VIEW = View(

@@ -22,6 +22,8 @@ from lapinq_api.wire.query import moment
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.errors import groups
 from lapinq_core.errors.groups import ErrorGroup
+from lapinq_core.figures import task_rollups
+from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.reruns import Reruns, reruns_of
@@ -44,6 +46,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     schedule_name: str | None
     reruns: Reruns
     group: ErrorGroup | None
+    usual: Usual | None
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -68,6 +71,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "difference": Difference(task, good) if good else None,
         "max_changes": MAX_CHANGES,
         "group": read.group,
+        "usual": read.usual,
         "gantt": gantt_of(steps_of(task, attempts.latest, is_cut=attempts.is_cut), is_cut=attempts.is_cut),
         "is_cut": attempts.is_cut,
         "max_lanes": MAX_LANES,
@@ -100,6 +104,8 @@ async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | 
         reruns = await reruns_of(conn, task_id)
         error = attempts.latest[0].error if attempts.latest else None
         group = await groups.of_error(conn, task.queue_name, task.task_name, error) if error else None
+        ran = [(task.queue_name, task.task_name)] if attempts.latest else []
+        usual = next(iter((await task_rollups.usual(conn, ran)).values()), None)
         reason = await find_reason(conn, task_id)
     return _Read(
         task=task,
@@ -109,6 +115,7 @@ async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | 
         schedule_name=named,
         reruns=reruns,
         group=group,
+        usual=usual,
     )
 
 

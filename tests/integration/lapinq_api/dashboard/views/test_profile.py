@@ -32,12 +32,14 @@ def test_a_profile_is_shown_as_graph_and_table(
     assert "<script>alert" not in page.text
     assert "\u202e" not in page.text
     assert " style=" not in page.text
-    assert f'href="../tasks/{task_id}/profile?attempt=1"' in signed_in.get(f"/tasks/{task_id}").text
+    [attempt] = signed_in.get(f"/api/v1/tasks/{task_id}/attempts").json()
+    at = attempt["started_at"].replace("+00:00", "Z")
+    assert f'href="../tasks/{task_id}/profile?attempt={at}"' in signed_in.get(f"/tasks/{task_id}").text
     assert "Show the whole attempt" in signed_in.get(path, params={"call": "2"}).text
     for query, status in (
-        ({"attempt": "1"}, 200),
-        ({"attempt": "2"}, 404),
-        ({"attempt": "x"}, 400),
+        ({"attempt": at}, 200),
+        ({"attempt": "2026-01-31T12:00:00Z"}, 404),
+        ({"attempt": "1"}, 400),
         ({"call": "-1"}, 400),
         ({"call": "9999"}, 200),
     ):

@@ -100,6 +100,9 @@ def test_tasks_are_listed_by_every_filter(
         (["--args", "[1,1]"], newest),
         (["--result", "done"], [by_status[Status.COMPLETED]]),
         (["--worker", worker, "--status", "failed"], [failed]),
+        (["--state", "ready,failed", "--not-errors", "value"], [by_status[Status.PENDING]]),
+        (["--arguments", "1,1", "--not-names", "sub", "--not-queues", "a,b", "--names", "add,sub"], newest),
+        (["--not-task-names", "ad"], []),
         (["--id", failed[:13]], [one for one in newest if one[:13] == failed[:13]]),
     ]
     for flags, expected in cases:

@@ -41,11 +41,29 @@ def filter_flags(*statuses: Status) -> Callable[[Callable[..., Any]], Callable[.
         click.option("--result", help="Only tasks with this in their result, as JSON."),
         click.option("--worker", help="Only tasks that this worker runs or ran last: its name or id."),
         click.option("--id", help="Only tasks whose id begins with this."),
+        click.option(
+            "--state",
+            metavar="STATES",
+            help="Only tasks in these states, such as ready,scheduled,retrying,paused.",
+        ),
+        click.option("--kwargs", help="Only tasks with this in their keyword arguments, as JSON."),
+        click.option("--arguments", help="Only tasks with this in their arguments of either kind, as JSON."),
+        click.option("--metadata", help="Only tasks with this in their metadata, as JSON."),
+        click.option("--queues", metavar="NAMES", help="Only tasks of these queues, separated by commas."),
+        click.option("--names", metavar="NAMES", help="Only tasks with exactly one of these names."),
+        click.option("--not-queues", metavar="NAMES", help="Only tasks of other queues."),
+        click.option("--not-names", metavar="NAMES", help="Only tasks with other names."),
+        click.option(
+            "--not-task-names", metavar="TEXTS", help="Only tasks with none of these in their name."
+        ),
+        click.option("--not-errors", metavar="TEXTS", help="Only tasks with none of these in their error."),
     )
 
 
 _NAMES = (
     "queue", "status", "name", "task_name", "since", "until", "error", "error_kind", "args", "result", "worker", "id",
+    "state", "kwargs", "arguments", "metadata", "queues", "names", "not_queues", "not_names", "not_task_names",
+    "not_errors",
 )  # fmt: skip
 
 

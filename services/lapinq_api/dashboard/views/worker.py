@@ -1,14 +1,19 @@
-"""One worker: how it is, what it runs, what it ran, and what operators asked of it."""
+"""One worker: how it is, what it runs, what it ran, and what operators asked of it.
 
+Where only its name is known, as in a group of errors, the name in the path means its latest boot.
+"""
+
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
 
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.operations.task_path import read_id
 from lapinq_api.state import State
+from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.fleet import operators
+from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.fleet import operators, worker_names
 from lapinq_core.fleet.operators import WorkerDetails
 from lapinq_core.lookup.search import Found, Search, search
 from lapinq_core.people import audit
@@ -21,10 +26,14 @@ SEARCH_SECONDS = 0.02
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
-    worker_id = read_id("id", address.params["id"], "a worker id")
-    worker, found, requests = await state.database.scan(_read, worker_id)
+    named = address.params["id"]
+    check_name("id", named)
+    known = await state.database.scan(worker_names.find, named)
+    if known is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "this worker has shut down, or died more than a day ago")
+    worker, found, requests = await state.database.scan(_read, known.id)
     return {
-        "worker_id": worker_id,
+        "worker_id": known.id,
         "worker": worker,
         "ended": [task for task in found.tasks if task.status is not Status.RUNNING][:MAX_ENDED],
         "looked_back_to": found.looked_back_to,

@@ -81,12 +81,21 @@ def test_a_worker_has_a_page_with_what_it_runs_and_what_was_asked_of_it(
         assert "Quieted" not in html  # who asked for it is in the audit log, which is for admins
 
 
+def test_a_name_leads_to_the_latest_boot(signed_in: httpx.Client, api_database: str) -> None:
+    async def boot_twice(conn: Conn) -> str:
+        await add_worker(conn, name="box-7")
+        return await add_worker(conn, name="box-7")
+
+    latest = on_connections(api_database, boot_twice)
+    assert f"<code>{latest}</code>" in signed_in.get("/workers/box-7").text
+
+
 def test_a_worker_that_is_gone_leaves_its_tasks(signed_in: httpx.Client, db: psycopg.Connection) -> None:
     gone = str(uuid.uuid4())
     html = signed_in.get(f"/workers/{gone}").text
     assert "This worker is gone" in html
     assert f'href="../tasks?worker={gone}"' in html
-    assert signed_in.get("/workers/x").status_code == 400
+    assert signed_in.get("/workers/x").status_code == 404
     assert signed_in.get(f"/tasks?worker={gone}").status_code == 200
 
 

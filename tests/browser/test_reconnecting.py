@@ -20,9 +20,9 @@ def _expect_refused_sockets(browser_errors: BrowserErrors) -> None:
 
 
 def tab_of(server: ApiProcess, new_context: NewContext) -> Page:
-    """A tab with the overview of that server, live."""
+    """A tab with the queues of that server, live."""
     tab = logged_in(new_context(base_url=server.url), server, "lapinq", "lapinq").new_page()
-    tab.goto("/")
+    tab.goto("/queues")
     expect(tab.locator("#live-state")).to_have_text("Live")
     return tab
 
@@ -41,7 +41,7 @@ def test_it_reconnects_to_a_server_that_was_restarted(
     with ApiProcess(server_database, "--port", port, env=SECRET):
         expect(state).to_have_text("Live", timeout=30_000)
         enqueue(queue_name="afterwards")
-        expect(tab.locator("#queue-afterwards [data-label=completed]")).to_have_text("1")
+        expect(tab.locator("#queue-afterwards [data-label=Completed]")).to_have_text("1")
 
 
 def test_a_restart_that_ends_the_session_is_explained_and_the_login_leads_back(

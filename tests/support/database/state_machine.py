@@ -4,6 +4,8 @@ It looks at the end of each transaction at each task that was touched, so what a
 affair. It also refuses a task that is in two places at once.
 """
 
+import contextlib
+
 import psycopg
 from psycopg import sql
 
@@ -45,11 +47,20 @@ END
 $$;
 """
 
+_TRIES = 5
 _TABLES = {"lapinq_ready": "id", "lapinq_delayed": "id", "lapinq_running": "id", "lapinq_attempts": "task_id"}
 
 
 def install(url: str) -> None:
-    """Puts the trigger into a database, for good."""
+    """Puts the trigger into a database, for good. Programs may use it meanwhile."""
+    for _ in range(_TRIES - 1):
+        # Its locks on all these tables may meet those of a statement in another order.
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            return _install(url)
+    return _install(url)
+
+
+def _install(url: str) -> None:
     moves = [("new", Status.PENDING)]
     moves += [(before, after) for before, afters in TRANSITIONS.items() for after in afters]
     with psycopg.connect(url) as conn:

@@ -246,8 +246,7 @@ def _unwrapped(found: Any) -> Any:
     Any other object with the mark is the user's decorator around it, to which functools.wraps copied the mark, or a
     proxy of one: that is kept.
     """
-    function: Any = vars(found)["__wrapped__"] if _is_ours(found) else found
-    return function
+    return cast("Any", vars(found)["__wrapped__"] if _is_ours(found) else found)
 
 
 def _is_ours(found: object) -> bool:

@@ -265,11 +265,12 @@ def test_the_list_asks_only_for_the_tasks_that_it_shows(database: str) -> None:
     on_connections(database, test, 2)
 
 
+def send(to: str, copies: int = 1) -> None: ...
+
+
 def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(database: str) -> None:
     async def test(conn: Conn) -> None:
-        mail = Registered(
-            "send", "shop.mail", "mail", {"priority": 5}, form_fields(lambda to, copies=1: None)
-        )
+        mail = Registered("send", "shop.mail", "mail", {"priority": 5}, form_fields(send))
         old, video = Registered("send", "shop.mail", "mail", {}), Registered("cut", "shop.video", None, {})
         for name, tasks in (
             ("b", [video, mail]),

@@ -24,7 +24,7 @@ def _nothing_tried(db: psycopg.Connection) -> None:
 
 
 def token_of(made: dict[str, Any]) -> str:
-    return parse_qs(urlsplit(made["link"]).query)["token"][0]
+    return parse_qs(urlsplit(str(made["link"])).query)["token"][0]
 
 
 def link_for(admin: httpx.Client, user: dict[str, Any]) -> str:

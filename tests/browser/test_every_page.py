@@ -1,5 +1,6 @@
 """What holds of every page: nobody is kept out, a phone shows it whole, and nothing goes wrong in its console."""
 
+from http import HTTPStatus
 from typing import Literal
 
 import httpx
@@ -17,6 +18,7 @@ PAGES = [
     "/tasks?status=failed&since=1h",
     "/tasks/{id}",
     "/tasks/{id}/again",
+    "/tasks/{profiled}/profile",
     "/tasks/new",
     "/queues",
     "/queue?name=default",
@@ -63,6 +65,12 @@ WIDER = """(width) => document.scrollingElement.scrollWidth <= width ? []
 MANY = 50
 FAILING = {"task_name": "loads", "module_path": "json", "args": ["no JSON"], "max_retries": 0}
 TOLD = {"webhook_url": "https://nowhere.invalid/a/rather/long/path/of/a/webhook/that/is/shown/in/a/list"}
+PROFILED = {
+    "module_path": "tests.support.sample.tasks",
+    "task_name": "busy_and_idle",
+    "args": [0.1, 0.1],
+    "profile": True,
+}
 
 LONG_NAME = "a-schedule-with-a-rather-long-name-in-which-no-space-stands-to-break-it"
 SCHEDULED = {
@@ -99,6 +107,11 @@ def address(
                 f"/api/v1/schedules/{name}/pause", json={"reason": "the warehouse is being moved " * 3}
             )
         found["schedule"] = LONG_NAME
+        found["profiled"] = enqueue(**PROFILED)
+        attempts = f"/api/v1/tasks/{found['profiled']}/attempts"
+        [attempt] = eventually(lambda: admin.get(attempts).json())
+        path = f"{attempts}/{attempt['started_at']}/profile"
+        eventually(lambda: admin.get(path).status_code == HTTPStatus.OK)
         found["error"] = str(eventually(lambda: admin.get("/api/v1/errors").json())[0]["id"])
         found["worker"] = admin.get("/api/v1/workers").json()["workers"][0]["id"]
     return request.param.format(**found)

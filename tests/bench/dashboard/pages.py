@@ -20,6 +20,7 @@ import psycopg
 from lapinq_api.dashboard.page.view import Views
 from lapinq_api.dashboard.views import VIEWS
 from lapinq_api.overload.database import Database
+from lapinq_core.domain.tasks.profile import MAX_STACKS, Frame, collapsed, packed
 from lapinq_core.runtime.settings import Settings
 from tests.support.http.people import log_in
 from tests.support.programs.processes import ApiProcess
@@ -63,6 +64,7 @@ PAGES = (
     "/tasks/{running}",
     "/tasks/{completed}",
     "/tasks/{failed}",
+    "/tasks/{completed}/profile",
     "/errors",
     "/errors?queue={queue}&sort=-failed",
     "/errors?state=resolved",
@@ -159,7 +161,7 @@ def _found(url: str) -> dict[str, str]:
             assert row is not None, query
             return str(row[0])
 
-        return {
+        found = {
             "queue": one("SELECT queue_name FROM lapinq_counts ORDER BY queue_name LIMIT 1"),
             "task": one("SELECT task_name FROM lapinq_tasks LIMIT 1"),
             "pending": one("SELECT id FROM lapinq_ready ORDER BY id DESC LIMIT 1"),
@@ -171,6 +173,22 @@ def _found(url: str) -> dict[str, str]:
             "error": one("SELECT id FROM lapinq_error_groups ORDER BY last_at DESC LIMIT 1"),
             "failed": one("SELECT task_id FROM lapinq_attempts WHERE final AND outcome = 'failed' LIMIT 1"),
         }
+        conn.execute(
+            "UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s AND final",
+            (_profile(), found["completed"]),
+        )
+        return found
+
+
+def _profile() -> bytes:
+    """A profile as large as they get."""
+    frames = [Frame(f"function_{number}", f"/srv/app/room_{number % 40}.py", number) for number in range(400)]
+    stacks = {
+        tuple(frames[(number // 3**depth * 7 + depth) % 400] for depth in reversed(range(30))): 1
+        + number % 50
+        for number in range(MAX_STACKS)
+    }
+    return packed(collapsed(stacks, interval=0.005, seconds=60.0))
 
 
 if __name__ == "__main__":

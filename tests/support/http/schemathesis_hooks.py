@@ -21,6 +21,7 @@ UNSAID = (
     r"^(cron|every|timezone|starts_at|ends_at) ",
     # That one of several fields must be there.
     r"^the body must have a field to change: ",
+    r"^reason is needed where there are no seconds: ",
     # Text in base64 that is in UTF-8, and a name.
     r"^cursor must be the value of an X-Next-Cursor header$",
     # A time by itself is fine; how far it may be away depends on the day.

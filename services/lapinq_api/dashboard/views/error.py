@@ -14,7 +14,6 @@ from lapinq_api.dashboard.parts.task_query import read_search
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number
-from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.errors import groups, trends
 from lapinq_core.errors.groups import ErrorGroup
 from lapinq_core.lookup.search import search
@@ -45,7 +44,6 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
             ("day", failure_bars(day, trends.FINE_DAY, now)),
             ("month", failure_bars(month, trends.MONTH, now)),
         ],
-        "may": Permission,
         "max_reason": MAX_REASON,
     }
 

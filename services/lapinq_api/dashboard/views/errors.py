@@ -12,7 +12,6 @@ from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.error_tasks import filter_of
 from lapinq_api.operations.filters.error_group import read_filter
 from lapinq_api.state import State
-from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.error_groups import GroupState
 from lapinq_core.errors.groups import ErrorGroup, GroupOrder
 from lapinq_core.errors.listing import look
@@ -72,7 +71,7 @@ def on_invalid(address: PageAddress, problem: str) -> dict[str, Any]:
 
 def _form(address: PageAddress) -> dict[str, Any]:
     filters = {name: address.query[name] for name in _FILTERS if name in address.query}
-    return {"filters": filters, "kept": address.query, "may": Permission, "max_reason": MAX_REASON}
+    return {"filters": filters, "kept": address.query, "max_reason": MAX_REASON}
 
 
 def _tab(

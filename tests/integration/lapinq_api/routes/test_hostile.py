@@ -33,6 +33,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProgressRequest": {"progress": 50},
     "PolicyChange": {"max_running": 5},
     "PauseRequest": {"reason": "hostile"},
+    "MuteRequest": {"seconds": 60},
     "ScheduleRequest": {"name": "hostile", "task_name": "send", "module_path": "app.mail", "cron": "@daily"},
     "ScheduleChange": {"version": 1, "priority": 1},
     "KeyRequest": {"name": "hostile", "scopes": ["read"]},
@@ -158,7 +159,7 @@ def test_what_stands_in_no_refusal_is_stored_as_it_is(signed_in: httpx.Client) -
 
 def _cases(operation: Operation, names: dict[str, str]) -> list[Case]:
     methods = {one.method for one in OPERATIONS if one.path == operation.path}
-    return cases_of(operation, methods, names, _body(operation))
+    return cases_of(operation, methods, {"started_at": "2026-01-01T00:00:00Z", **names}, _body(operation))
 
 
 def _some(cases: list[Case], quarter: int, *, rest: bool) -> list[Case]:
@@ -199,6 +200,8 @@ def _names(
         made = admin.post("/api/v1/schedules", json={**BODIES["ScheduleRequest"], "name": name})
         assert made.status_code == 201, made.text
         return {"name": quote(name)}
+    if "/errors/" in path:
+        return {"id": _error(db)}
     if "/queues/" in path:
         return {"name": "hostile"}
     is_uuid = any(one.name == "id" and one.schema.get("format") == "uuid" for one in operation.parameters)
@@ -212,6 +215,16 @@ def _webhook(db: psycopg.Connection, task_id: str) -> str:
         " due_at) VALUES (%s, 'default', 'send', 'https://example.org', 'completed', 1, now(), now(),"
         " now() + interval '1 day') RETURNING id::text",
         (task_id,),
+    ).fetchone()
+    assert found is not None
+    return found[0]
+
+
+def _error(db: psycopg.Connection) -> str:
+    """The id of a group of errors."""
+    found = db.execute(
+        "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at)"
+        " VALUES (uuid_send(gen_random_uuid()), 'hostile', 'send', 'E', now(), now()) RETURNING id::text"
     ).fetchone()
     assert found is not None
     return found[0]

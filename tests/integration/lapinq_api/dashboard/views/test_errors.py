@@ -143,6 +143,11 @@ def test_somebody_is_offered_what_they_may_do_in_a_queue(
         assert set(re.findall(r'data-to="api/v1/errors/\d+/(\w+)"', here)) == {"resolve", "mute"}
         assert not re.search(r"data-bulk|data-to=.api/v1/errors", there)
         assert "Show tasks" in there
+        assert re.findall(r'aria-disabled="true"[^>]*>([^<]+)<', there) == [
+            "Resolve",
+            "Requeue failed tasks",
+            "Delete failed tasks",
+        ]
 
 
 def test_what_others_named_is_escaped(signed_in: httpx.Client, api_database: str) -> None:

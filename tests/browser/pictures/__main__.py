@@ -36,7 +36,16 @@ def main(folder: Path) -> None:
         raise click.ClickException(browser.HOW_TO_GET_ONE)
     folder.mkdir(parents=True, exist_ok=True)
     with own_server(None) as url, postgres.private_database(url) as database:
-        arguments = ("--worker", "--worker-concurrency", "8", "--scheduler", "--log-level", "warning")
+        arguments = (
+            "--worker",
+            "--worker-concurrency",
+            "8",
+            "--scheduler",
+            "--import",
+            shop.MODULE,
+            "--log-level",
+            "warning",
+        )
         with ApiProcess(database, *arguments) as server, sync_playwright() as playwright:
             chromium = playwright.chromium.launch(executable_path=program, args=list(browser.FLAGS))
             with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as client:
@@ -68,7 +77,7 @@ def _take(
     _settle(page)
     page.keyboard.press("Control+k")
     page.keyboard.insert_text("mail")
-    page.get_by_role("option").first.wait_for()
+    page.get_by_role("option").filter(has_text="mail").first.wait_for()
     page.screenshot(path=folder / f"palette-{look}.png")
     window.close()
 

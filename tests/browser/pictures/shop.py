@@ -11,6 +11,7 @@ from tests.browser.pictures import history
 from tests.support.eventually import eventually
 from tests.support.http import people
 
+MODULE = "tests.support.sample.shop"
 SCHEDULES: tuple[dict[str, Any], ...] = (
     {"name": "nightly-report", "task_name": "nightly_report", "queue_name": "reports", "cron": "0 3 * * *"},
     {"name": "prune-pictures", "task_name": "thumbnail", "queue_name": "pictures", "cron": "0 3 * * *"},
@@ -107,7 +108,7 @@ def _until_empty(client: httpx.Client) -> None:
 def _add_schedules(client: httpx.Client) -> None:
     for one in SCHEDULES:
         body = {
-            "module_path": "tests.support.sample.shop",
+            "module_path": MODULE,
             "timezone": "Europe/Madrid",
             "args": ["yesterday" if one["queue_name"] == "reports" else "banner.png"],
             "overlap": "skip",
@@ -127,7 +128,7 @@ def _orders(count: int) -> Iterator[dict[str, Any]]:
 def _shop(task: str, queue: str, *args: object, **fields: Any) -> dict[str, Any]:
     kwargs = {name: fields.pop(name) for name in ("width",) if name in fields}
     return {
-        "module_path": "tests.support.sample.shop",
+        "module_path": MODULE,
         "task_name": task,
         "queue_name": queue,
         "args": args,

@@ -5,11 +5,14 @@ import random
 
 import lapinq
 
+queue = lapinq.TaskQueue()
+
 
 class MailboxFull(Exception):
     """The receiver takes no more."""
 
 
+@queue.task
 async def send_receipt(order: int, to: str) -> str:
     """Sends a mail, most of the time."""
     await asyncio.sleep(random.uniform(0.02, 0.2))
@@ -20,12 +23,14 @@ async def send_receipt(order: int, to: str) -> str:
     return f"sent to {to}"
 
 
+@queue.task
 async def thumbnail(path: str, width: int = 200) -> dict[str, object]:
     """Makes a picture smaller."""
     await asyncio.sleep(random.uniform(0.05, 0.4))
     return {"path": f"{path}-{width}.jpg", "width": width, "height": width * 3 // 4}
 
 
+@queue.task
 async def transcode(video: str, seconds: float, preset: str = "web") -> str:
     """Takes a while, and tells how far it is."""
     task = lapinq.current_task()
@@ -37,6 +42,7 @@ async def transcode(video: str, seconds: float, preset: str = "web") -> str:
     return f"{video}.{preset}.mp4"
 
 
+@queue.task
 async def nightly_report(day: str) -> dict[str, int]:
     """Adds up a day."""
     await asyncio.sleep(0.3)

@@ -86,11 +86,14 @@ def test_the_tasks_that_workers_know_are_listed(server: ApiProcess) -> None:
     for where in places:
         tasks = {task["task_name"]: task for task in json.loads(lapinq_at(where, "registered", "-j").stdout)}
         assert "workers" in tasks["give_up"]
-        assert tasks["fail_until"] | {"workers": []} == {
+        [parameter] = tasks["fail_until"]["parameters"]
+        assert (parameter["given"], parameter["is_required"]) == ("either", True)
+        assert tasks["fail_until"] | {"workers": [], "parameters": []} == {
             "task_name": "fail_until",
             "module_path": module,
             "queue_name": "default",
             "options": {"max_retries": 9, "priority": 0},
+            "parameters": [],
             "workers": [],
         }
         lines = [line.split() for line in lapinq_at(where, "registered").stdout.splitlines()]

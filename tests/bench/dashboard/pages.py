@@ -183,11 +183,10 @@ def _found(url: str) -> dict[str, str]:
 def _profile() -> bytes:
     """A profile as large as they get."""
     frames = [Frame(f"function_{number}", f"/srv/app/room_{number % 40}.py", number) for number in range(400)]
-    stacks = {
-        tuple(frames[(number // 3**depth * 7 + depth) % 400] for depth in reversed(range(30))): 1
-        + number % 50
-        for number in range(MAX_STACKS)
-    }
+    stacks: dict[tuple[Frame, ...], int] = {}
+    for number in range(MAX_STACKS):
+        places = [(number // 3**level * 7 + level) % 400 for level in reversed(range(30))]
+        stacks[tuple(frames[place] for place in places)] = 1 + number % 50
     return packed(collapsed(stacks, interval=0.005, seconds=60.0))
 
 

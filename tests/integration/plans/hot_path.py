@@ -123,7 +123,7 @@ def _alike(rows: Rows) -> Params:
 
 def _of(task: str) -> Params:
     """Of one task, for whatever shows or changes it."""
-    shown = {"whole": 1000, "part": 100, "limit": 200, "traced": 10, "logged": 10}
+    shown = {"whole": 1000, "part": 100, "limit": 200}
     return {"id": task, "progress": 5, "message": "five", "claim_seq": None, **shown}
 
 
@@ -246,7 +246,12 @@ TASKS = [
     Statement(verb="requeue", params=lambda rows: {**_of(rows.failed), "by": "lisa"}, rows=4, pages=150),
     Statement(verb="get_result", params=lambda rows: _of(rows.completed), rows=4, pages=25),
     Statement(verb="task_detail", params=lambda rows: _of(rows.completed), rows=20, pages=40),
-    Statement(verb="task_detail_attempts", params=lambda rows: _of(rows.failed), rows=20, pages=40),
+    Statement(
+        verb="task_detail_attempts",
+        params=lambda rows: {**_of(rows.failed), "chosen": None},
+        rows=20,
+        pages=40,
+    ),
     Statement(verb="attempts", params=lambda rows: _of(rows.failed), rows=6, pages=40),
     Statement(
         verb="get_results",

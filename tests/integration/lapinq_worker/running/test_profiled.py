@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_core.lookup.profiles import get_profile
-from tests.integration.lapinq_worker.desk import Desk, at_desk, working
+from tests.integration.lapinq_worker.desk import Desk, Gate, at_desk, working
 from tests.support.database.invariants import check_invariants
 from tests.support.sample import tasks
 
@@ -35,11 +35,13 @@ def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(database: s
     at_desk(database, test)
 
 
-def test_a_profile_is_written_before_its_worker_stops(database: str) -> None:
+def test_a_profile_is_written_before_its_worker_stops(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database):
-            task = await desk.hand_in(tasks.busy_and_idle, 0.01, 0.2, profile=True)
-            await desk.has_status("running", task)
+            task = await desk.hand_in(tasks.wait_at, gate.path, profile=True)
+            await gate.begun()
+            gate.open()
+        assert await desk.status(task) == "completed"
         assert await get_profile(desk.conn, task) is not None
 
     at_desk(database, test)

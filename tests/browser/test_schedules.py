@@ -59,7 +59,7 @@ def test_pausing_and_resuming_is_seen_in_another_window(
 
 
 def test_a_run_that_is_asked_for_is_seen_in_another_window(
-    page: Page, user_page: UserPage, add_schedule: AddSchedule
+    page: Page, user_page: UserPage, add_schedule: AddSchedule, axe: CheckAccess
 ) -> None:
     address = add_schedule(NAME)
     other = user_page()
@@ -68,6 +68,7 @@ def test_a_run_that_is_asked_for_is_seen_in_another_window(
     page.goto(address)
     page.get_by_role("button", name=f"Run {NAME} now").click()
     expect(page.get_by_text(f"{NAME} will run now.")).to_be_visible()
+    axe(page)
     history = page.locator("#schedule-ticks")
     expect(history).to_contain_text("Started by lapinq.")
     expect(history.get_by_role("link", name="completed")).to_be_visible()

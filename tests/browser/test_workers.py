@@ -3,18 +3,19 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Enqueue
+from tests.browser.conftest import CheckAccess, Enqueue
 
 pytestmark = pytest.mark.http
 
 
-def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueue) -> None:
+def test_a_worker_is_quieted_and_resumed_and_goes_on(page: Page, enqueue: Enqueue, axe: CheckAccess) -> None:
     page.goto("/workers")
     row = page.locator("[id^=worker-]")
     expect(row).to_have_count(1)
     row.get_by_role("button", name="it claims no new tasks").click()
     expect(page.locator(".toast p").last).to_contain_text("claims no new tasks")
     expect(row.locator(".status")).to_have_text("quiet", timeout=20_000)
+    axe(page)
     task = enqueue(task_name="gcd", args=[12, 18])
     row.get_by_role("button", name="it claims tasks again").click()
     expect(row.locator(".status")).to_have_text("alive", timeout=20_000)

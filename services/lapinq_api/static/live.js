@@ -21,6 +21,7 @@ const SESSION_ENDED = 1008;
 const state = document.getElementById("live-state");
 const pauseButton = document.getElementById("pause");
 const deferred = new Map(); // part → its update, delayed by a pause, a selection, or its reader
+const inPlace = new Map(); // part → the update that the rows of a calm list show
 let socket, reconnectTimer;
 let pause = INITIAL_PAUSE_MS;
 let isPaused = false;
@@ -80,9 +81,11 @@ function show(id, html) {
     deferred.set(id, html);
   } else if (mayReplace(part, html)) {
     deferred.delete(id);
+    inPlace.delete(id);
     morph(part, html);
-  } else {
+  } else if (inPlace.get(id) !== html) {
     deferred.set(id, html);
+    inPlace.set(id, html);
     updateInPlace(part, html, updateRow);
     keepSelection(part);
   }
@@ -146,6 +149,7 @@ export function stayLive() {
   listenForCalm((part) => {
     const html = deferred.get(part.id);
     deferred.delete(part.id);
+    inPlace.delete(part.id);
     if (html !== undefined) morph(part, html);
   });
   // The browser may keep the page in its back/forward cache, but not the socket.

@@ -14,13 +14,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run_script("dashboard/levels.sql")
+    # First, because it commits what comes before: after an interrupted build, which leaves an invalid index behind, the
+    # migration begins here again.
     with op.get_context().autocommit_block():
-        # An interrupted build leaves an invalid index behind.
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS lapinq_rollups_queue")
         op.execute(
             "CREATE INDEX CONCURRENTLY lapinq_rollups_queue ON lapinq_rollups (span, queue_name, since)"
         )
+    run_script("dashboard/levels.sql")
 
 
 def downgrade() -> None:

@@ -38,6 +38,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "ScheduleChange": {"version": 1, "priority": 1},
     "KeyRequest": {"name": "hostile", "scopes": ["read"]},
     "NewUser": {"username": "hostile", "password": "correct horse", "role": "user"},
+    "ViewRequest": {"name": "hostile", "query": "queue=hostile"},
+    "Sharing": {"is_shared": True},
     "RoleChange": {"role": "user"},
     "PermissionsChange": {"queues": {"a": ["cancel"]}},
     # Refused for the new one: a wrong current one counts as a guess, and after ten nothing is looked at any more.

@@ -185,7 +185,7 @@ def _profile() -> bytes:
     frames = [Frame(f"function_{number}", f"/srv/app/room_{number % 40}.py", number) for number in range(400)]
     stacks: dict[tuple[Frame, ...], int] = {}
     for number in range(MAX_STACKS):
-        places = [(number // 3**level * 7 + level) % 400 for level in reversed(range(30))]
+        places = [(number // int(3**level) * 7 + level) % 400 for level in reversed(range(30))]
         stacks[tuple(frames[place] for place in places)] = 1 + number % 50
     return packed(collapsed(stacks, interval=0.005, seconds=60.0))
 

@@ -20,6 +20,7 @@ UNSAID = (
     # What an expression is, which zones there are, and what fits together.
     r"^(cron|every|timezone|starts_at|ends_at) ",
     # That one of several fields must be there.
+    r"^(password is required|invite must be left out with a password)$",
     r"^the body must have a field to change: ",
     r"^reason is needed where there are no seconds: ",
     # Text in base64 that is in UTF-8, and a name.

@@ -143,7 +143,7 @@ async def create_user(state: State, request: Request) -> Response:
     asked = decode(_new_user, await _body(state, request))
     check_username("username", asked.username)
     if asked.invite and asked.password is not None:
-        raise InvalidValue("password", "must be left out with invite")
+        raise InvalidValue("invite", "must be left out with a password")
     if not asked.invite:
         check_password("password", _required(asked.password), asked.username)
     role = _role(asked.role)

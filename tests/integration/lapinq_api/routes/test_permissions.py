@@ -135,6 +135,7 @@ TRIES = {
     "GET /api/v1/users": Try(Act.ADMINISTER, "/api/v1/users", 200),
     "GET /admin/users": Try(Act.ADMINISTER, "/admin/users", 200),
     "POST /admin/users": Try(Act.ADMINISTER, "/admin/users", 400, {}),
+    "POST /admin/users/{id}/link": Try(Act.ADMINISTER, "/admin/users/999999/link", 404),
     "POST /admin/users/{id}/role": Try(Act.ADMINISTER, "/admin/users/999999/role", 404, {"role": "user"}),
     "POST /admin/users/{id}/permissions": Try(
         Act.ADMINISTER, "/admin/users/999999/permissions", 404, {"queues": {}}

@@ -69,8 +69,9 @@ class Try(msgspec.Struct):
     body: Any = None
 
 
-# {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {worker} is
-# one that is alive; {own} is a schedule of that queue which nobody else calls for, and `nightly` one for all.
+# {done} is a task of the queue `mail` that is completed, {webhook} one of its webhooks, which was given up; {group} is
+# a group of errors of that queue; {worker} is one that is alive; {own} is a schedule of that queue which nobody else
+# calls for, and `nightly` one for all.
 TRIES = {
     "POST /api/v1/enqueue": Try(Act.ENQUEUE, "/api/v1/enqueue", 201, TASK),
     "POST /api/v1/enqueue/batch": Try(Act.ENQUEUE, "/api/v1/enqueue/batch", 201, [TASK]),
@@ -83,6 +84,12 @@ TRIES = {
     "GET /api/v1/tasks/{id}": Try(Act.READ, "/api/v1/tasks/{done}", 200),
     "DELETE /api/v1/tasks/{id}": Try(Act.CANCEL, "/api/v1/tasks/{done}", 404),
     "GET /api/v1/tasks/{id}/attempts": Try(Act.READ, "/api/v1/tasks/{done}/attempts", 200),
+    "GET /api/v1/tasks/{id}/attempts/{started_at}/log": Try(
+        Act.READ, "/api/v1/tasks/{done}/attempts/2026-01-31T12:00:00Z/log", 404
+    ),
+    "GET /api/v1/tasks/{id}/attempts/{started_at}/profile": Try(
+        Act.READ, "/api/v1/tasks/{done}/attempts/2026-01-31T12:00:00Z/profile", 404
+    ),
     "GET /api/v1/tasks/{id}/why": Try(Act.READ, "/api/v1/tasks/{done}/why", 200),
     "GET /api/v1/tasks/{id}/result": Try(Act.READ, "/api/v1/tasks/{done}/result", 200),
     "PATCH /api/v1/tasks/{id}/progress": Try(
@@ -119,6 +126,11 @@ TRIES = {
     "POST /api/v1/workers/{id}/resume": Try(Act.STEER_WORKERS, "/api/v1/workers/{worker}/resume", 200),
     "POST /api/v1/workers/{id}/stop": Try(Act.STEER_WORKERS, f"/api/v1/workers/{NIL}/stop", 404),
     "GET /api/v1/doctor": Try(Act.STEER_WORKERS, "/api/v1/doctor", 200),
+    "GET /api/v1/errors": Try(Act.READ, "/api/v1/errors?limit=1", 200),
+    "GET /api/v1/errors/{id}": Try(Act.READ, "/api/v1/errors/{group}", 200),
+    "POST /api/v1/errors/{id}/resolve": Try(Act.REQUEUE, "/api/v1/errors/{group}/resolve", 200),
+    "POST /api/v1/errors/{id}/mute": Try(Act.REQUEUE, "/api/v1/errors/{group}/mute", 200, {"seconds": 60}),
+    "POST /api/v1/errors/{id}/reopen": Try(Act.REQUEUE, "/api/v1/errors/{group}/reopen", 200),
     "GET /api/v1/webhooks": Try(Act.READ, "/api/v1/webhooks?limit=1", 200),
     "GET /api/v1/webhooks/{id}": Try(Act.READ, "/api/v1/webhooks/{webhook}", 200),
     "POST /api/v1/webhooks/{id}/resend": Try(Act.REQUEUE, "/api/v1/webhooks/{webhook}/resend", 200),
@@ -238,6 +250,7 @@ class Stage(msgspec.Struct):
     headers: dict[str, dict[str, str]]
     made: dict[Status, str]
     webhook: str
+    group: int
     worker: str
 
     def path(self, tried: Try, name: str) -> str:
@@ -245,6 +258,7 @@ class Stage(msgspec.Struct):
         return tried.path.format(
             done=self.made[Status.COMPLETED],
             webhook=self.webhook,
+            group=self.group,
             worker=self.worker,
             own=quote(f"of {name}"),
         )
@@ -271,7 +285,8 @@ def stage(api_database: str) -> Iterator[Stage]:
         for name in ("nightly", *(f"of {caller}" for caller in CALLERS)):
             created = open_client.post("/api/v1/schedules", json={**SCHEDULE, "name": name})
             assert created.status_code == 201, created.text
-        yield Stage(open_client, closed_client, headers, made, webhook, worker)
+        group = add_error_group(conn)
+        yield Stage(open_client, closed_client, headers, made, webhook, group, worker)
 
 
 def headers_of(conn: psycopg.Connection, client: httpx.Client, name: str, caller: Caller) -> dict[str, str]:
@@ -312,6 +327,17 @@ def add_webhook(conn: psycopg.Connection, task_id: str) -> str:
         " retry_since, due_at) VALUES (%s, %s, 'add', 'https://example.org/', 'completed', 1, lapinq_now(), 'given_up',"
         " lapinq_now(), lapinq_now()) RETURNING id::text",
         (task_id, QUEUE),
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def add_error_group(conn: psycopg.Connection) -> int:
+    """The id of a group of errors of the queue."""
+    row = conn.execute(
+        "INSERT INTO lapinq_error_groups (fingerprint, queue_name, task_name, kind, first_at, last_at)"
+        " VALUES ('x', %s, 'add', 'KeyError: *', lapinq_now(), lapinq_now()) RETURNING id",
+        (QUEUE,),
     ).fetchone()
     assert row is not None
     return row[0]

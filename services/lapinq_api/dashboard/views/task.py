@@ -19,6 +19,7 @@ from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.task_path import read_id, unknown_attempt, unknown_task
 from lapinq_api.state import State
 from lapinq_api.wire.query import moment
+from lapinq_core.db.snapshot import snapshot
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.errors import groups
 from lapinq_core.errors.groups import ErrorGroup
@@ -27,7 +28,6 @@ from lapinq_core.figures.task_rollups import Usual
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.reruns import Reruns, reruns_of
-from lapinq_core.lookup.snapshot import snapshot
 from lapinq_core.lookup.task_detail import Attempts, TaskDetail
 from lapinq_core.lookup.why_not_running import Reason, find_reason
 from lapinq_core.schedules import schedules

@@ -17,7 +17,10 @@ from lapinq_core.domain.tasks.state import FINAL, Status
         (Status.PENDING, {"is_delayed": True, "starts": 1}, ShownState.RETRYING),
         (Status.RUNNING, {"is_paused": True, "starts": 1}, ShownState.RUNNING),
         (Status.RUNNING, {"is_stopping": True}, ShownState.STOPPING),
-        *((status, {"is_paused": True, "is_stopping": True}, ShownState(status.value)) for status in FINAL),
+        *(
+            (status, {"is_paused": True, "is_stopping": True}, ShownState(status.value))
+            for status in sorted(FINAL)
+        ),
     ],
 )
 def test_the_state_follows_from_where_the_task_is(

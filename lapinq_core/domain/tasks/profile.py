@@ -7,8 +7,8 @@ It is stored as zlib-compressed JSON in `lapinq_attempts.profile`::
      "stacks": [[700, [0, 1]], [112, [0]]]}
 
 `stacks` are collapsed: each distinct stack once, with its number of samples and its frames as positions in `frames`,
-outermost first. A frame is a function with the file and the line on which it begins. Samples are `interval` seconds
-apart; a frame's time is its share of `samples`, times `seconds`.
+outermost first. A frame is a function with the file and the line on which it begins, or `WAITING`. Samples are
+`interval` seconds apart; a frame's time is its share of `samples`, times `seconds`.
 """
 
 import zlib
@@ -38,6 +38,10 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
     name: str
     file: str
     line: int
+
+
+WAITING = Frame("waiting", "", 0)
+"""The innermost frame of coroutines that wait, while the event loop has nothing else to do."""
 
 
 class Stack(msgspec.Struct, frozen=True, array_like=True):

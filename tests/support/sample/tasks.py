@@ -404,6 +404,17 @@ def _compute(seconds: float) -> None:
         sum(range(1000))
 
 
+async def abusy_and_waits(busy: float, idle: float) -> str:
+    """Computes for a while in one function, and waits in another."""
+    _compute(busy)
+    await _await(idle)
+    return "done"
+
+
+async def _await(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
 async def abusy_and_fails(busy: float) -> None:
     """Computes in a coroutine, and fails."""
     _compute(busy)

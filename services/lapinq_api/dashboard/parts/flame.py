@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from lapinq_core.domain.tasks.profile import Frame, Profile
+from lapinq_core.domain.tasks.profile import WAITING, Frame, Profile
 from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
 
 MIN_SHARE = 0.1
@@ -28,7 +28,11 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_users(self) -> bool:
-        return self.frame is not None and owner_of(self.frame.file) is Owner.USER
+        return self.frame is not None and not self.is_waiting and owner_of(self.frame.file) is Owner.USER
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.frame == WAITING
 
 
 class Flame(msgspec.Struct, frozen=True):
@@ -44,6 +48,10 @@ class Function(msgspec.Struct, frozen=True):
     frame: Frame
     own: int
     total: int
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.frame == WAITING
 
 
 class _Node:

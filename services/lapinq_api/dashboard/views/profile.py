@@ -13,7 +13,7 @@ from lapinq_api.operations.task_path import read_id, unknown_task
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment, whole_number
-from lapinq_core.domain.tasks.profile import Profile, ProfileError
+from lapinq_core.domain.tasks.profile import WAITING, Profile, ProfileError
 from lapinq_core.lookup import profiles
 from lapinq_core.tasks import inspect
 from lapinq_core.tasks.inspect import TaskNames
@@ -41,6 +41,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "attempt": attempt,
         "chosen": "" if started_at is None else f"attempt={words.address(started_at)}",
         "profile": profile,
+        "waits": WAITING in profile.frames,
         "call": call,
         "flame": flame_of(profile, call),
         "functions": functions_of(profile),

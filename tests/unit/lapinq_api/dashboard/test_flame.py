@@ -3,7 +3,7 @@
 import pytest
 
 from lapinq_api.dashboard.parts.flame import Box, flame_of, functions_of
-from lapinq_core.domain.tasks.profile import Frame, Profile, collapsed
+from lapinq_core.domain.tasks.profile import WAITING, Frame, Profile, collapsed
 
 MAIN, MAIL, SEND = (Frame(name, f"/srv/app/{name}.py", 1) for name in ("main", "mail", "send"))
 LIBRARY = Frame("post", "/srv/.venv/lib/python3.12/site-packages/http.py", 7)
@@ -56,6 +56,11 @@ def test_functions_are_listed_by_their_own_time_and_recursion_counts_once() -> N
         ("send", 50, 50),
         ("mail", 30, 30),
     ]
+
+
+def test_waiting_is_nobodys_code() -> None:
+    [waiting] = [box for box in flame_of(profile((1, (MAIN, WAITING)))).boxes if box.frame == WAITING]
+    assert (waiting.is_waiting, waiting.is_users) == (True, False)
 
 
 def test_a_large_or_empty_profile_has_a_bound() -> None:

@@ -1,10 +1,13 @@
 """The page of a profile: what it shows, and that nothing in it is trusted."""
 
+from datetime import datetime
+
 import httpx
 import psycopg
 import pytest
 
-from lapinq_core.domain.tasks.profile import Frame, collapsed, packed
+from lapinq_api.dashboard.page import words
+from lapinq_core.domain.tasks.profile import WAITING, Frame, collapsed, packed
 from lapinq_core.domain.tasks.state import Status
 
 pytestmark = pytest.mark.http
@@ -21,19 +24,26 @@ def test_a_profile_is_shown_as_graph_and_table(
     assert signed_in.get(path).status_code == 404
     assert "/profile" not in signed_in.get(f"/tasks/{task_id}").text
     main, slow = Frame("main", "/srv/app/main.py", 3), Frame(HOSTILE, f"/srv/{HOSTILE}.py", 7)
-    profile = collapsed({(main, slow): 150, (main,): 50}, interval=0.005, seconds=2.0)
+    profile = collapsed({(main, slow): 150, (main,): 30, (main, WAITING): 20}, interval=0.005, seconds=2.0)
     db.execute(
         "UPDATE lapinq_attempts SET profile = %s WHERE task_id = %s AND final", (packed(profile), task_id)
     )
     page = signed_in.get(path)
     assert page.status_code == 200
-    for piece in ("main, /srv/app/main.py:3: 2.0 s, 100 %", "75 %", "1.5 s", "200 samples"):
+    for piece in (
+        "main, /srv/app/main.py:3: 2.0 s, 100 %",
+        "75 %",
+        "1.5 s",
+        "200 samples",
+        "waiting: 200 ms, 10 %",
+        "A coroutine that waits",
+    ):
         assert piece in page.text.replace("\xa0", " ").replace("\u202f", " "), piece
     assert "<script>alert" not in page.text
     assert "\u202e" not in page.text
     assert " style=" not in page.text
     [attempt] = signed_in.get(f"/api/v1/tasks/{task_id}/attempts").json()
-    at = attempt["started_at"].replace("+00:00", "Z")
+    at = words.address(datetime.fromisoformat(attempt["started_at"]))
     assert f'href="../tasks/{task_id}/profile?attempt={at}"' in signed_in.get(f"/tasks/{task_id}").text
     assert "Show the whole attempt" in signed_in.get(path, params={"call": "2"}).text
     for query, status in (

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
-from lapinq_core.domain.tasks.profile import Profile, unpacked
+from lapinq_core.domain.tasks.profile import WAITING, Profile, unpacked
 from lapinq_worker.running.job import Target
 from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child_side import sampler as module
@@ -39,6 +39,21 @@ def test_the_time_of_a_function_is_that_of_its_stacks() -> None:
     assert 0 < computing < profile.samples
     assert all(names[stack.frames[0]] == "busy_and_idle" for stack in profile.stacks)
     assert profile.seconds >= 0.2
+
+
+def test_a_coroutine_that_waits_shows_what_it_awaits() -> None:
+    sampler = Sampler(AROUND_THE_FUNCTION, 0.001)
+    with sampler:
+        assert call(Target(tasks.abusy_and_waits), b"[0.1, 0.1]", b"{}") == Completed('"done"')
+    profile = unpacked(sampler.result())
+    samples = {
+        tuple(profile.frames[place].name for place in stack.frames[:4]): stack.samples
+        for stack in profile.stacks
+    }
+    waiting = samples["abusy_and_waits", "_await", "sleep", "waiting"]
+    assert 0 < waiting < profile.samples
+    assert 0 < samples["abusy_and_waits", "_compute"] < profile.samples
+    assert WAITING in profile.frames
 
 
 def test_stacks_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from types import CodeType, FrameType
 
 import lapinq_core
 from lapinq_core.domain.tasks.profile import MAX_STACKS, WAITING, Frame, collapsed, packed
+from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
 from lapinq_worker.running.pools.child_side.awaited import LOOP, awaited, idle_task
 
 INTERVAL_SECONDS = 0.005
@@ -111,7 +112,9 @@ def _frame(code: CodeType | None) -> Frame:
 
 
 def _shown(file: str) -> str:
-    """The file below the folder from which Python imports it."""
+    """A user's file below the folder from which Python imports it; others whole, as their path tells whose they are."""
+    if owner_of(file) is not Owner.USER:
+        return file
     folders = (folder.rstrip("/") + "/" for folder in sys.path if folder)
     longest = max((folder for folder in folders if file.startswith(folder)), key=len, default="")
     return file[len(longest) :]

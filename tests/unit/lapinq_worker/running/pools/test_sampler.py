@@ -6,6 +6,7 @@ import pytest
 
 from lapinq_core.domain.tasks.outcome import Completed, Outcome
 from lapinq_core.domain.tasks.profile import WAITING, Profile, unpacked
+from lapinq_core.domain.tasks.traceback_text import Owner, owner_of
 from lapinq_worker.running.job import Target
 from lapinq_worker.running.pools.calling import AROUND_THE_FUNCTION, call
 from lapinq_worker.running.pools.child_side import sampler as module
@@ -54,6 +55,9 @@ def test_a_coroutine_that_waits_shows_what_it_awaits() -> None:
     assert 0 < waiting < profile.samples
     assert 0 < samples["abusy_and_waits", "_compute"] < profile.samples
     assert WAITING in profile.frames
+    files = {frame.name: frame.file for frame in profile.frames}
+    assert owner_of(files["sleep"]) is Owner.PYTHON
+    assert owner_of(files["_await"]) is Owner.USER
 
 
 def test_stacks_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

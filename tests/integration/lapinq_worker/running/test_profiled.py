@@ -12,7 +12,7 @@ from tests.support.sample import tasks
 def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(database: str, pool: str) -> None:
     async def test(desk: Desk) -> None:
         async with working(database, worker_pool=pool):
-            plain = await desk.hand_in(tasks.busy_and_idle, 0.1, 0.0, profile=True)
+            plain = await desk.hand_in(tasks.abusy_and_waits, 0.1, 0.05, profile=True)
             failing = await desk.hand_in(tasks.abusy_and_fails, 0.05, profile=True, max_retries=1)
             other = await desk.hand_in(tasks.add, 1, 2)
             assert [one.status for one in await desk.ended(plain, failing, other)] == [
@@ -30,6 +30,10 @@ def test_each_attempt_keeps_a_profile_also_of_a_coroutine_that_fails(database: s
             assert found[0] == attempt
             assert "_compute" in [frame.name for frame in found[1].frames]
         assert await get_profile(desk.conn, failing, 1) is not None
+        found = await get_profile(desk.conn, plain)
+        assert found is not None
+        stacks = [[found[1].frames[place].name for place in stack.frames] for stack in found[1].stacks]
+        assert ["abusy_and_waits", "_await", "sleep", "waiting"] in stacks
         check_invariants(database, [plain, failing, other])
 
     at_desk(database, test)

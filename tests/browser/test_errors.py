@@ -37,8 +37,8 @@ def test_a_group_is_resolved_comes_back_and_is_requeued_and_deleted_whole(
     act("Resolve")
     expect(page.locator(".toast p").last).to_contain_text("Resolved JSONDecodeError")
     page.get_by_role("link", name="Resolved 1").click()
-    act("Requeue failed tasks")
-    confirm(page, "Requeue 3 loads tasks in whole?", "Requeue failed tasks")
+    group.get_by_role("button", name="Requeue: JSONDecodeError").click()
+    confirm(page, "Requeue 3 loads tasks in whole?", "Requeue")
     expect(page.locator(".toast p").last).to_have_text("Requeued 3 loads tasks in whole.")
     axe(page)
     # They fail once more, in the same way.

@@ -29,7 +29,9 @@ export function mayReplace(part, html) {
   if (!("calm" in part.dataset)) return true;
   const shown = idsOf(part);
   if (!shown || (shown === idsOf(contentOf(html)) && !part.querySelector(".gone"))) return true;
-  if (part.matches(":hover") || part.contains(document.activeElement) || part.getBoundingClientRect().top < 0) return false;
+  const focused = document.activeElement;
+  if (part.contains(focused) && !focused.closest(".gone")) return false;
+  if (part.matches(":hover") || part.getBoundingClientRect().top < 0) return false;
   const now = performance.now();
   return now - lastInput >= IDLE_MS && now - (replaced.get(part) ?? -Infinity) >= IDLE_MS;
 }
@@ -46,6 +48,7 @@ function fade(row) {
   row.classList.add("gone");
   row.setAttribute("aria-disabled", "true");
   row.title = text("gone");
+  for (const menu of row.querySelectorAll("details.menu")) menu.open = false;
   for (const control of row.querySelectorAll("button, input, select")) control.disabled = true;
 }
 

@@ -144,8 +144,8 @@ def test_somebody_is_offered_what_they_may_do_in_a_queue(
         assert not re.search(r"data-bulk|data-to=.api/v1/errors", there)
         assert "Show tasks" in there
         assert re.findall(r'aria-disabled="true"[^>]*>([^<]+)<', there) == [
+            "Requeue",
             "Resolve",
-            "Requeue failed tasks",
             "Delete failed tasks",
         ]
 

@@ -36,6 +36,10 @@ function known(words) {
   }).slice(0, wanted ? MOST_PAGES : undefined);
 }
 
+function taskSearch(words) {
+  return { kind: "task", label: text("search_tasks", { text: words }), go: new URL(`tasks?${new URLSearchParams({ q: words })}`, root).href };
+}
+
 function option({ kind, label, detail, go }, index) {
   const item = document.createElement("li");
   item.id = `option-${index}`;
@@ -54,9 +58,14 @@ function option({ kind, label, detail, go }, index) {
 
 function show(entries) {
   list.replaceChildren(...entries.map(option));
+  mark(0);
+}
+
+// Shows what is found, and says how much that is.
+function showAll(entries) {
+  show(entries);
   isBehind = false;
   count.textContent = entries.length ? counted("found_count", entries.length) : text("nothing_found");
-  mark(0);
 }
 
 function mark(index) {
@@ -91,10 +100,9 @@ async function found(words) {
 
 async function search() {
   const words = field.value.trim();
-  if (!words) return show(known(""));
-  const ofTasks = { kind: "task", label: text("search_tasks", { text: words }), go: new URL(`tasks?${new URLSearchParams({ q: words })}`, root).href };
+  if (!words) return showAll(known(""));
   const results = await found(words).catch((error) => (error.name === "AbortError" ? null : []));
-  if (results && field.value.trim() === words) show([...results, ...known(words), ofTasks]);
+  if (results && field.value.trim() === words) showAll([...results, ...known(words), taskSearch(words)]);
 }
 
 async function enter() {
@@ -117,7 +125,7 @@ function move(event) {
 
 export function openPalette() {
   field.value = "";
-  show(known(""));
+  showAll(known(""));
   dialog.showModal();
 }
 
@@ -125,6 +133,8 @@ export function listenForPalette() {
   if (!dialog) return;
   field.addEventListener("input", () => {
     isBehind = true;
+    const words = field.value.trim();
+    if (words) show([...known(words), taskSearch(words)]); // until the server answers
     clearTimeout(timer);
     timer = setTimeout(search, WAIT_MS);
   });

@@ -93,3 +93,15 @@ def test_a_window_is_chosen_by_a_link(page: Page, enqueue: Enqueue) -> None:
     page.get_by_role("link", name="7 days").click()
     expect(page.get_by_role("link", name="7 days")).to_have_attribute("aria-current", "true")
     assert page.url.endswith("?sort=-ready&window=7d")
+
+
+def test_a_phone_sorts_its_cards_by_a_menu(page: Page, enqueue: Enqueue) -> None:
+    for queue in ("few", "many", "many"):
+        enqueue(queue_name=queue, scheduled_at="2100-01-01T00:00:00Z")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/")
+    menu = page.locator(".sorts")
+    expect(menu.locator("summary")).to_have_text("Sort by: Queue ↑")
+    menu.locator("summary").click()
+    menu.get_by_role("link", name="Done/min").click()
+    expect(menu.locator("summary")).to_have_text("Sort by: Done/min ↓")

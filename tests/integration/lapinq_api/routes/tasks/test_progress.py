@@ -15,7 +15,7 @@ NIL = "00000000-0000-0000-0000-000000000000"
 UNKNOWN = {"error": "there is no task with this id"}
 ATTEMPT_FIELDS = [
     "attempt", "outcome", "result", "error", "traceback", "logs", "progress", "progress_message", "run_seconds",
-    "started_at", "finished_at", "worker_id", "final",
+    "started_at", "finished_at", "worker_id", "final", "requeued_at", "requeued_by", "has_profile",
 ]  # fmt: skip
 
 
@@ -189,7 +189,11 @@ def test_attempts_are_listed_in_their_order_with_what_they_said(
     ]  # fmt: skip
     assert [second[name] for name in ATTEMPT_FIELDS[:9]] == [1, "running", *[None] * 4, 3, None, None]
     assert (first["final"], second["final"], second["finished_at"]) == (False, False, None)
-    assert first["started_at"] < first["finished_at"] < second["started_at"]
+    assert first["started_at"] < first["finished_at"] < first["requeued_at"] < second["started_at"]
+    assert first["requeued_by"] is not None
+    assert (second["requeued_at"], second["requeued_by"]) == (None, None)
+    assert not first["has_profile"]
+    assert not second["has_profile"]
     assert first["started_at"].endswith("+00:00")
     assert first["worker_id"] != second["worker_id"]
     for one, text in ((first, "one\ntwo"), (second, "")):  # both have the number 1

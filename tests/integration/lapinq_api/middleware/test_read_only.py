@@ -15,7 +15,14 @@ from lapinq_api.wire.origins import SAFE_METHODS
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.runtime.settings import Settings
 from tests.integration.lapinq_api.conftest import Serve
-from tests.integration.lapinq_api.routes.test_permissions import QUEUE, SCHEDULE, TRIES, Act, add_webhook
+from tests.integration.lapinq_api.routes.test_permissions import (
+    QUEUE,
+    SCHEDULE,
+    TRIES,
+    Act,
+    add_error_group,
+    add_webhook,
+)
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.support.database.running import on_connections
 from tests.support.http.people import log_in
@@ -36,6 +43,7 @@ class Stage(msgspec.Struct):
     session: httpx.Client
     made: dict[Status, str]
     webhook: str
+    group: int
     worker: str
 
 
@@ -52,7 +60,8 @@ def stage(api_database: str) -> Iterator[Stage]:
         log_in(session)
         worker = on_connections(api_database, add_worker)
         on_connections(api_database, partial(add_schedule, **SCHEDULE))
-        yield Stage(keyed, session, made, add_webhook(conn, made[Status.COMPLETED]), worker)
+        webhook, group = add_webhook(conn, made[Status.COMPLETED]), add_error_group(conn)
+        yield Stage(keyed, session, made, webhook, group, worker)
 
 
 def everything(db: psycopg.Connection) -> dict[str, list[Any]]:
@@ -74,7 +83,11 @@ def test_an_operation_answers_as_anywhere_or_is_refused(
 ) -> None:
     tried, method = TRIES[operation], operation.partition(" ")[0]
     path = tried.path.format(
-        done=stage.made[Status.COMPLETED], webhook=stage.webhook, worker=stage.worker, own="nightly"
+        done=stage.made[Status.COMPLETED],
+        webhook=stage.webhook,
+        group=stage.group,
+        worker=stage.worker,
+        own="nightly",
     )
     before = everything(db)
     for client in (stage.keyed, stage.session):

@@ -19,6 +19,12 @@ UNSAID = (
     r"must have printable characters only$",
     # What an expression is, which zones there are, and what fits together.
     r"^(cron|every|timezone|starts_at|ends_at) ",
+    r"^(\[\d+\]\.)?profile cannot be kept of a fire-and-forget task ",
+    # That one of several states must be among those that the call can change.
+    r"^state must be (one of )?[a-z, ]+: (only (failed|delayed) tasks can|running tasks are cancelled) ",
+    # Which fields a channel of notifications takes.
+    r"^url is (required for (webhook|slack)|not for mail)$",
+    r"^addresses (is for mail only|must name at least one mail address)$",
     # That one of several fields must be there.
     r"^(password is required|invite must be left out with a password)$",
     r"^the body must have a field to change: ",

@@ -5,6 +5,7 @@ A value with a comma, a space or a quote stands in double quotes, in which a bac
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from lapinq_core.domain.errors import InvalidValue
 
@@ -34,6 +35,21 @@ def join(values: Iterable[str]) -> str:
     return ",".join(
         value if _PLAIN.fullmatch(value) else f'"{_SPECIAL.sub(_ESCAPE, value)}"' for value in values
     )
+
+
+def schema_of_texts(longest: int) -> dict[str, Any]:
+    """The JSON Schema of several values of at most `longest` characters without NUL."""
+    quoted = rf'"(?:[^"\\\u0000]|\\[^\u0000]){{1,{longest}}}"'
+    return _schema_of(rf'(?:{quoted}|[^",\u0000][^,\u0000]{{0,{longest - 1}}})')
+
+
+def schema_of_words(words: Iterable[str]) -> dict[str, Any]:
+    """The JSON Schema of several of these words."""
+    return _schema_of(f"(?:{'|'.join(words)})")
+
+
+def _schema_of(value: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{value}(?:,{value}){{0,{MAX_VALUES - 1}}}$"}
 
 
 _VALUE = re.compile(r'(?:"((?:[^"\\]|\\.)+)"|([^",][^,]*))(?=,|\Z)', re.DOTALL)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from lapinq_api.operations.endpoint import Parameter
-from lapinq_api.operations.filters.several import MAX_VALUES
+from lapinq_api.operations.filters.several import MAX_VALUES, schema_of_texts, schema_of_words
 from lapinq_api.operations.filters.task_values import (
     CURSOR,
     MAX_TEXT,
@@ -29,7 +29,7 @@ from lapinq_core.domain.redact import PAYLOAD_FILTERS
 from lapinq_core.domain.requests.values import NAME_SCHEMA
 from lapinq_core.domain.tasks.shown_state import ShownState
 from lapinq_core.domain.tasks.state import Status
-from lapinq_core.domain.tasks.task import check_name
+from lapinq_core.domain.tasks.task import MAX_NAME, check_name
 from lapinq_core.lookup.search import Search, as_filter
 from lapinq_core.tasks.filters import TaskFilter, containing, in_states, pattern_of
 
@@ -81,8 +81,6 @@ def with_pattern(chosen: Search) -> Search:
 LISTS_OF_NAMES = ("queues", "names", "not_queues", "not_names")
 LISTS_OF_TEXTS = ("not_task_names", "not_errors")
 _TEXT_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": "^[^\\u0000]*$"}
-
-_LIST_SCHEMA = {"type": "string", "minLength": 1}
 
 STATUS = Parameter(
     name="status", description="Only this status.", schema={"type": "string", "enum": list(Status)}
@@ -152,7 +150,7 @@ FILTERS = (
     Parameter(
         name="state",
         description=f"Only tasks in one of these states, separated by commas: {', '.join(ShownState)}.",
-        schema=_LIST_SCHEMA,
+        schema=schema_of_words(ShownState),
     ),
     *(
         Parameter(
@@ -161,7 +159,7 @@ FILTERS = (
                 f"Only tasks {which}: values separated by commas, at most {MAX_VALUES}. A value with a comma stands in"
                 " double quotes."
             ),
-            schema=_LIST_SCHEMA,
+            schema=schema_of_texts(MAX_NAME if name in LISTS_OF_NAMES else MAX_TEXT),
         )
         for name, which in (
             ("queues", "of one of these queues"),

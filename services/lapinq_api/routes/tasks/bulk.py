@@ -16,7 +16,7 @@ from lapinq_api.wire.codec import Json
 from lapinq_api.wire.query import flag
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.errors import InvalidValue
-from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of
+from lapinq_core.domain.tasks.shown_state import DELAYED, ShownState, states_of, statuses_of
 from lapinq_core.domain.tasks.state import Status
 from lapinq_core.lookup.counting import count_statuses
 from lapinq_core.people.audit import Entry
@@ -62,13 +62,22 @@ class Released(msgspec.Struct, omit_defaults=True):
 
 
 class _Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of change to many tasks. Only tasks in one of `states` can change: `refusal` says so for others."""
+    """One kind of change to many tasks. Only tasks in one of `states` can change: `reason` says why."""
 
     permission: Permission
     action: str
     change: bulk.Change
     states: frozenset[ShownState] = frozenset(ShownState)
-    refusal: str = ""
+    reason: str = ""
+
+    def refusal(self, parameter: str) -> InvalidValue:
+        """The error for tasks that cannot change, which `parameter` chose."""
+        if parameter == "status":
+            able: list[str] = sorted(statuses_of(self.states))
+        else:
+            able = [state for state in ShownState if state in self.states]
+        must = "must be" if len(able) == 1 else "must be one of"
+        return InvalidValue(parameter, f"{must} {', '.join(able)}: {self.reason}")
 
 
 DELETE = _Kind(permission=Permission.DELETE, action="task.delete_many", change=bulk.delete_tasks)
@@ -77,21 +86,21 @@ REQUEUE = _Kind(
     action="task.requeue_many",
     change=bulk.requeue_tasks,
     states=frozenset({ShownState.FAILED}),
-    refusal="must be failed: only failed tasks can be requeued",
+    reason="only failed tasks can be requeued",
 )
 CANCEL = _Kind(
     permission=Permission.CANCEL,
     action="task.cancel_many",
     change=bulk.cancel_tasks,
     states=states_of(Status.PENDING),
-    refusal="must be pending: running tasks are cancelled one by one",
+    reason="running tasks are cancelled one by one",
 )
 RUN = _Kind(
     permission=Permission.REQUEUE,
     action="task.run_many",
     change=bulk.run_tasks,
     states=DELAYED,
-    refusal="must be pending: only delayed tasks can be started early",
+    reason="only delayed tasks can be started early",
 )
 
 
@@ -133,7 +142,7 @@ async def _change_many(state: State, request: Request, kind: _Kind) -> _Done:
     asked = read_filter(query)
     chosen = in_states(asked, kind.states)
     if asked.statuses and not chosen.statuses:
-        raise InvalidValue("state" if "state" in query else "status", kind.refusal)
+        raise kind.refusal("state" if "state" in query else "status")
     state.payloads.for_(actor).check_search(query)
     is_dry_run = flag("dry_run", query.get("dry_run"))
     await read_no_fields(request.scope, request.receive, state.settings.max_payload_size, state.admission)

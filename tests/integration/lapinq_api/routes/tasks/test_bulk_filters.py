@@ -171,14 +171,15 @@ def test_states_limit_what_a_call_may_change(keyed: httpx.Client, queue: str, ap
 
     on_connections(api_database, run)
     run_now = f"{TASKS}/run"
-    for path, state in (
-        (run_now, "ready"),
-        (run_now, "failed"),
-        (CANCEL, "failed,running"),
-        (REQUEUE, "ready"),
+    for path, state, error in (
+        (run_now, "ready", "must be one of scheduled, retrying: only delayed"),
+        (run_now, "failed", "must be one of scheduled, retrying: only delayed"),
+        (CANCEL, "failed,running", "must be one of ready, scheduled, retrying, paused: running"),
+        (REQUEUE, "ready", "must be failed: only failed"),
     ):
         response = keyed.post(path, params={"queue": queue, "state": state})
         assert (response.status_code, response.json()["details"][0]["loc"]) == (400, "state")
+        assert response.json()["error"].startswith(f"state {error} ")
     assert keyed.post(run_now, params={"queue": queue, "state": "retrying"}).json() == {"released": 1}
     assert keyed.post(CANCEL, params={"queue": queue, "state": "ready,failed"}).json() == {"cancelled": 2}
     assert keyed.delete(TASKS, params={"queue": queue, "state": "scheduled"}).json()["deleted"] == 1

@@ -10,7 +10,7 @@ WORDS = [
     Mistake("task lst", 2, "No such command 'lst'. Did you mean 'list'?"),
     Mistake("worker lsit", 2, "No such command 'lsit'. Did you mean 'list'?"),
     Mistake("db strat", 2, "Did you mean one of: 'start', 'status'?"),
-    Mistake("task list --statsu failed", 2, "No such option '--statsu'. Did you mean '--status'?"),
+    Mistake("task list --statsu failed", 2, "Did you mean one of: '--state', '--status'?"),
     Mistake("queue list --jsn", 2, "No such option '--jsn'. Did you mean '--json'?"),
     Mistake("worker --concurency 4", 2, "No such option '--concurency'. Did you mean '--concurrency'?"),
     Mistake(

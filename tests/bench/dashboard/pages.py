@@ -122,7 +122,8 @@ async def _looks(url: str, pages: list[str], times: int) -> Iterator[tuple[str, 
     await database.open()
     database.is_ready = True
     # All of the application's state that loads use.
-    state = cast("State", SimpleNamespace(settings=settings, database=database))
+    watched = SimpleNamespace(wake=list)  # of a running task's page; the loads here tell no worker
+    state = cast("State", SimpleNamespace(settings=settings, database=database, watched=watched))
     views = Views(VIEWS)
     found: dict[str, list[float]] = {}
     try:

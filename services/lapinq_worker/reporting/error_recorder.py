@@ -1,8 +1,7 @@
 """Writes the failures that a worker counted to the error groups: the first within two seconds, then every ten seconds.
 
-While nothing fails it writes nothing. While the database is away, what is counted waits in bounded memory. A process
-that is killed takes with it what it counted since it last wrote; when the answer to a statement gets lost, what it
-wrote may be written twice.
+A worker without failures writes nothing. During a database outage the counts wait in bounded memory. A killed process
+loses the counts since its last write; if the answer to a statement is lost, its counts may be written twice.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Failures are counted in groups, and a group that was resolved notices the next failure, whoever writes meanwhile."""
+"""Workers count failures in groups at the same time, and a resolved group regresses at its next failure."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from lapinq_core.errors import changing, groups
 from lapinq_core.errors.groups import ErrorGroup, GroupFilter
 from lapinq_core.errors.recording import record
 from tests.support.database.running import on_connections
+from tests.support.eventually import eventually_async
 from tests.support.rows.factories import SOMEBODY, Conn
 from tests.support.rows.failures import failures
 from tests.support.rows.notifying import add_rule, notices
@@ -193,12 +194,8 @@ def test_rules_are_told_of_new_and_regressed_groups(database: str) -> None:
 
 
 async def _waits_for_a_lock(conn: Conn) -> None:
-    while True:
-        row = await (
-            await conn.execute(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-            )
-        ).fetchone()
-        if row and row[0]:
-            return
-        await asyncio.sleep(0.005)
+    async def is_waiting() -> bool:
+        statement = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+        return await (await conn.execute(statement)).fetchone() is not None
+
+    await eventually_async(is_waiting)

@@ -1,4 +1,4 @@
-"""Groups of errors stay few and their counts folded, whoever writes meanwhile."""
+"""Upkeep bounds the error groups and folds their counts while workers write."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Figures of task names: what is recorded is what is read, before and after folding."""
+"""Figures by task name read the same before and after they are folded."""
 
 import pytest
 

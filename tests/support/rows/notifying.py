@@ -1,4 +1,4 @@
-"""Rules that ask for notifications, and what is stored for them."""
+"""Notification rules, and the notices stored for them."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lapinq._client.calling.transport import Transport
     from lapinq._client.declaring.schedules import DeclaredSchedule, Plan
     from lapinq._client.settings import QueueSettings
-    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.functions.handling import Handling
     from lapinq_core.domain.tasks.middleware import Entries
 
 P = ParamSpec("P")

@@ -15,10 +15,15 @@ from typing import Any, NamedTuple, cast
 from lapinq_core.domain.annotations.form_fields import form_fields
 from lapinq_core.domain.errors import LapinqError
 from lapinq_core.domain.nearest import did_you_mean
-from lapinq_core.domain.tasks.allow_list import has_private_part, is_allowed, is_defined_in, is_module
-from lapinq_core.domain.tasks.handling import HANDLING, Handling
+from lapinq_core.domain.tasks.functions.allow_list import (
+    has_private_part,
+    is_allowed,
+    is_defined_in,
+    is_module,
+)
+from lapinq_core.domain.tasks.functions.handling import HANDLING, Handling
+from lapinq_core.domain.tasks.functions.registered import DEFAULTS, Registered
 from lapinq_core.domain.tasks.middleware import Middleware
-from lapinq_core.domain.tasks.registered import DEFAULTS, Registered
 from lapinq_core.runtime.users_traceback import LAPINQ, users_traceback
 
 MARK = "__lapinq_task__"

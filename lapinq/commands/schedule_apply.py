@@ -14,7 +14,7 @@ from lapinq.commands.console.schedule_text import steps_text
 from lapinq_core.command_line.commands import Command
 from lapinq_core.db.startup import explained
 from lapinq_core.domain.schedules.schedule_file import MODULE, read_file
-from lapinq_core.domain.tasks.module_name import module_of
+from lapinq_core.domain.tasks.functions.module_name import module_of
 from lapinq_core.runtime import exits
 from lapinq_core.schedules import applying
 from lapinq_core.schedules.applying import KeptElsewhere

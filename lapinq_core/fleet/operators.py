@@ -8,7 +8,7 @@ import psycopg
 
 from lapinq_core.db.statements import sql
 from lapinq_core.domain.errors import LapinqError
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.people import audit
 from lapinq_core.people.audit import Author

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from lapinq_core.db.statements import sql
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 
 _PACKAGE = "lapinq_core.fleet"
 

@@ -19,7 +19,7 @@ from lapinq_core.domain.networks import read_networks
 from lapinq_core.domain.notifying.rule import is_mail_address
 from lapinq_core.domain.notifying.smtp_url import read_smtp_url
 from lapinq_core.domain.origins import read_origins
-from lapinq_core.domain.tasks.module_name import is_file, module_of
+from lapinq_core.domain.tasks.functions.module_name import is_file, module_of
 from lapinq_core.domain.tasks.retention import read_keep
 from lapinq_core.domain.tasks.task import check_url
 from lapinq_core.domain.webhooks.signature import read_secret

@@ -12,7 +12,7 @@ from lapinq_core.domain.tasks.retry import MAX_RETRIES, Backoff, Delays, FixedDe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.functions.handling import Handling
     from lapinq_core.domain.tasks.middleware import Middleware
     from lapinq_core.domain.tasks.retry import RetrySchedule
 
@@ -32,7 +32,7 @@ def make_handling(
     """None if all of it is left at the defaults. Raises TypeError and `InvalidValue`."""
     if retry is None and not no_retry_for and not middleware and typed:
         return None
-    from lapinq_core.domain.tasks.handling import Handling
+    from lapinq_core.domain.tasks.functions.handling import Handling
 
     schedule = None if retry is None else _schedule(retry)
     return Handling(schedule, _exception_types(no_retry_for or ()), middleware, typed)

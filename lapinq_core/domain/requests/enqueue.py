@@ -22,7 +22,7 @@ from lapinq_core.domain.requests.values import (
     WebhookUrl,
     doc,
 )
-from lapinq_core.domain.tasks.allow_list import check_allowed
+from lapinq_core.domain.tasks.functions.allow_list import check_allowed
 from lapinq_core.domain.tasks.task import NewTask, check_task
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.tasks.module_name import is_file, is_module_name, module_of
+from lapinq_core.domain.tasks.functions.module_name import is_file, is_module_name, module_of
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 
 MAX_NAME = 255

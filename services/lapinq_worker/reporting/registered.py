@@ -8,7 +8,7 @@ import msgspec
 
 from lapinq_core.db.errors import is_away
 from lapinq_core.db.pool import Pool
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.fleet import workers
 from lapinq_core.importing import registered_tasks
 from lapinq_core.runtime.loops import run_every

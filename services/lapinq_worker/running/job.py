@@ -12,7 +12,7 @@ import msgspec
 from lapinq_core.domain.errors import TimeLimit
 from lapinq_core.domain.tasks.claim import Claim
 from lapinq_core.domain.tasks.context import Transaction
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.retry import RetryPolicy
 from lapinq_worker.running.attempt_log import AttemptLog
 from lapinq_worker.running.host import Host

@@ -15,7 +15,7 @@ import lapinq_core
 from lapinq_core.domain.annotations.json_values import as_json_value
 from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Completed,

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from lapinq_core.domain.annotations.typed_function import TypedParameters, typed_parameters
 from lapinq_core.domain.tasks.context import current_task
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.middleware import Middleware, NamesLogger, aaround, around
 from lapinq_core.importing import find
 from lapinq_worker.running.annotated import as_annotated, hand_over

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from lapinq_core.domain.annotations.form_fields import form_fields
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.worker import WorkerRequest, WorkerState
 from lapinq_core.fleet import operators, workers
 from lapinq_core.fleet.operators import DeadWorker, StoppingWorker, UnknownWorker, WorkerDetails

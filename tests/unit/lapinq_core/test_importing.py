@@ -11,9 +11,9 @@ import pytest
 from msgspec import structs
 
 from lapinq_core import importing
-from lapinq_core.domain.tasks.allow_list import is_allowed
-from lapinq_core.domain.tasks.handling import Handling
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.allow_list import is_allowed
+from lapinq_core.domain.tasks.functions.handling import Handling
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.retry import Delays
 from lapinq_core.importing import (
     ImportFailed,

@@ -12,9 +12,6 @@ from lapinq_api.dashboard.views import (
     profile,
     queue,
     queues,
-    schedule,
-    schedule_form,
-    schedules,
     task,
     task_form,
     tasks,
@@ -22,6 +19,7 @@ from lapinq_api.dashboard.views import (
     worker,
     workers,
 )
+from lapinq_api.dashboard.views.scheduling import schedule, schedule_form, schedules
 
 VIEWS: tuple[View, ...] = (
     overview.VIEW,

@@ -10,7 +10,7 @@ import psycopg
 from lapinq_api.dashboard.page.view import PageAddress, View
 from lapinq_api.dashboard.parts.error_tasks import filter_of
 from lapinq_api.dashboard.parts.failure_bars import failure_bars
-from lapinq_api.dashboard.parts.task_query import read_search
+from lapinq_api.dashboard.parts.task_list.task_query import read_search
 from lapinq_api.state import State
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import whole_number

@@ -8,13 +8,13 @@ import msgspec
 import psycopg
 
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.parts.difference import MAX_CHANGES, Difference
-from lapinq_api.dashboard.parts.failure import failure_of
-from lapinq_api.dashboard.parts.gantt import MAX_LANES, gantt_of
-from lapinq_api.dashboard.parts.options import ALL, unusual
-from lapinq_api.dashboard.parts.payload import TaskPayload
-from lapinq_api.dashboard.parts.timeline import steps_of
-from lapinq_api.dashboard.parts.traceback import stacks_of
+from lapinq_api.dashboard.parts.task_page.difference import MAX_CHANGES, Difference
+from lapinq_api.dashboard.parts.task_page.failure import failure_of
+from lapinq_api.dashboard.parts.task_page.gantt import MAX_LANES, gantt_of
+from lapinq_api.dashboard.parts.task_page.options import ALL, unusual
+from lapinq_api.dashboard.parts.task_page.payload import TaskPayload
+from lapinq_api.dashboard.parts.task_page.timeline import steps_of
+from lapinq_api.dashboard.parts.task_page.traceback import stacks_of
 from lapinq_api.operations.bodies.objects import WebhookObject
 from lapinq_api.operations.task_path import read_id, unknown_attempt, unknown_task
 from lapinq_api.state import State

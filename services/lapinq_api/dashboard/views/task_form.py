@@ -13,7 +13,7 @@ from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Permission
 from lapinq_core.domain.annotations.task_parameter import Given, Shape
 from lapinq_core.domain.interval import MAX_SECONDS
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.domain.tasks.retry import MAX_RETRIES
 from lapinq_core.domain.tasks.task import MAX_MODULE_PATH, MAX_NAME, MAX_URL, NewTask
 from lapinq_core.fleet import operators

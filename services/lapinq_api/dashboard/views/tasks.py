@@ -15,10 +15,16 @@ from starlette.requests import Request
 
 from lapinq_api.auth.sessions import SESSION_KEY
 from lapinq_api.dashboard.page.view import Elsewhere, PageAddress, View
-from lapinq_api.dashboard.parts import search_syntax
-from lapinq_api.dashboard.parts.arguments_preview import preview
-from lapinq_api.dashboard.parts.task_columns import headings, read_columns, toggles
-from lapinq_api.dashboard.parts.task_query import ORDERS, STATES, bulk_query, read_search, seconds_ago
+from lapinq_api.dashboard.parts.task_list import search_syntax
+from lapinq_api.dashboard.parts.task_list.arguments_preview import preview
+from lapinq_api.dashboard.parts.task_list.task_columns import headings, read_columns, toggles
+from lapinq_api.dashboard.parts.task_list.task_query import (
+    ORDERS,
+    STATES,
+    bulk_query,
+    read_search,
+    seconds_ago,
+)
 from lapinq_api.operations.filters.task_values import ids_beginning_with
 from lapinq_api.state import State
 from lapinq_core.domain.accounts.account import Actor, Permission

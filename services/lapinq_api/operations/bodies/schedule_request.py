@@ -29,7 +29,7 @@ from lapinq_core.domain.requests.values import (
 )
 from lapinq_core.domain.schedules.schedule import MAX_JITTER, MAX_MISFIRE_LIMIT, Definition
 from lapinq_core.domain.schedules.ticks import Misfire, Overlap
-from lapinq_core.domain.tasks.allow_list import check_allowed
+from lapinq_core.domain.tasks.functions.allow_list import check_allowed
 
 MAX_VERSION = 2**31 - 1
 MAX_BYTES = 64 * 1024

@@ -28,7 +28,7 @@ import pytest
 from lapinq import TaskQueue
 from lapinq.testing import captured, running_as
 from lapinq_api.app import build_app
-from lapinq_api.dashboard.parts import search_syntax
+from lapinq_api.dashboard.parts.task_list import search_syntax
 from lapinq_core.declaring import declared
 from lapinq_core.domain.cron.expression import read_cron
 from lapinq_core.domain.schedules.schedule_file import read_file

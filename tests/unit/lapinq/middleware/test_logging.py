@@ -9,7 +9,7 @@ import pytest
 
 from lapinq import AsyncTaskQueue, TaskQueue
 from lapinq.middleware.logging import StructuredLogging
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_worker.running.host import Host
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.limits import Limits

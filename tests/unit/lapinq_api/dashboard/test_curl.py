@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lapinq_api.dashboard.parts.curl import enqueue_again
+from lapinq_api.dashboard.parts.task_page.curl import enqueue_again
 from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value
 from tests.support.rows.task_details import json_value, task
 

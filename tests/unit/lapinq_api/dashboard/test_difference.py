@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lapinq_api.credentials.payloads import Payloads
-from lapinq_api.dashboard.parts.difference import Change, Difference, changes_of
+from lapinq_api.dashboard.parts.task_page.difference import Change, Difference, changes_of
 from lapinq_core.domain.accounts.account import ANONYMOUS, Actor, ActorKind
 from lapinq_core.lookup.good_run import GoodRun
 from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lapinq_api.dashboard.parts.gantt import Gantt, gantt_of, ticks_of
-from lapinq_api.dashboard.parts.timeline import steps_of
+from lapinq_api.dashboard.parts.task_page.gantt import Gantt, gantt_of, ticks_of
+from lapinq_api.dashboard.parts.task_page.timeline import steps_of
 from lapinq_core.domain.tasks.state import Status
 from tests.support.rows.task_details import after, attempt, task
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lapinq_api.dashboard.parts.curl import enqueue_again
-from lapinq_api.dashboard.parts.python_code import MAX_ARGUMENTS, call_of, enqueue_in_python
+from lapinq_api.dashboard.parts.task_page.curl import enqueue_again
+from lapinq_api.dashboard.parts.task_page.python_code import MAX_ARGUMENTS, call_of, enqueue_in_python
 from lapinq_core.lookup.task_detail import WHOLE_BYTES, Value
 from tests.support.rows.task_details import json_value, task
 

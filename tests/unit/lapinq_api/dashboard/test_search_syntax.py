@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.parts.search_syntax import (
+from lapinq_api.dashboard.parts.task_list.search_syntax import (
     EXCLUDED,
     KEYS,
     MAX_CHARACTERS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lapinq_api.dashboard.parts.task_query import bulk_query, moment_of, read_search
+from lapinq_api.dashboard.parts.task_list.task_query import bulk_query, moment_of, read_search
 from lapinq_api.operations.filters.several import join
 from lapinq_api.operations.filters.task import read_filter
 from lapinq_core.domain.errors import InvalidValue

@@ -1,6 +1,6 @@
 """The life of a task as steps."""
 
-from lapinq_api.dashboard.parts.timeline import Step, steps_of
+from lapinq_api.dashboard.parts.task_page.timeline import Step, steps_of
 from lapinq_core.domain.tasks.state import Status
 from tests.support.rows.task_details import after, attempt, task
 

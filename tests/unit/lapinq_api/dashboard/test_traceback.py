@@ -2,7 +2,7 @@
 
 import pytest
 
-from lapinq_api.dashboard.parts.traceback import MAX_FRAMES, last_frame, stacks_of
+from lapinq_api.dashboard.parts.task_page.traceback import MAX_FRAMES, last_frame, stacks_of
 
 OWN, LIBRARY = "/srv/shop/mail.py", "/srv/.venv/lib/python3.12/site-packages/smtp.py"
 

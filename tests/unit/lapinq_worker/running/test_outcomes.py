@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from lapinq_core.domain.errors import Cancel, RetryError, Snooze, TimeLimit
 from lapinq_core.domain.interval import MAX_SECONDS
 from lapinq_core.domain.tasks.context import CurrentTask, running
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,

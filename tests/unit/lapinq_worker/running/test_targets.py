@@ -10,7 +10,7 @@ import pytest
 
 from lapinq_core.domain.errors import NoTask
 from lapinq_core.domain.tasks.context import CurrentTask, running
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.middleware import Middleware
 from lapinq_core.domain.tasks.retry import FixedDelay
 from lapinq_worker.running.host import Host

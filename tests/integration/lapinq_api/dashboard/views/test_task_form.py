@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.annotations.form_fields import form_fields
-from lapinq_core.domain.tasks.registered import Registered
+from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.fleet import workers
 from tests.integration.lapinq_api.conftest import Serve
 from tests.support.database.running import on_connections

@@ -11,7 +11,7 @@ import pytest
 
 from lapinq import Backoff, Delays, FixedDelay, Middleware, Task, TaskQueue
 from lapinq.errors import InvalidValue
-from lapinq_core.domain.tasks.handling import HANDLING, Handling
+from lapinq_core.domain.tasks.functions.handling import HANDLING, Handling
 
 queue = TaskQueue()
 

@@ -13,7 +13,7 @@ import pytest
 from lapinq_core.domain.errors import NoTask
 from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.context import current_task
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.outcome import Committed, Completed, Interrupted, Refused, TimedOut, Unstorable
 from lapinq_worker.running.job import Job
 from lapinq_worker.running.pools import event_loop

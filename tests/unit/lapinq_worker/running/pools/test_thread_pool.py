@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lapinq_core.domain.tasks.context import current_task
-from lapinq_core.domain.tasks.handling import Handling
+from lapinq_core.domain.tasks.functions.handling import Handling
 from lapinq_core.domain.tasks.outcome import (
     Cancelled,
     Committed,

@@ -8,8 +8,8 @@ import psycopg
 
 from lapinq_api.dashboard.page.page_links import CURSOR, page_links
 from lapinq_api.dashboard.page.view import PageAddress, View
-from lapinq_api.dashboard.parts.payload import Payload, value_of
 from lapinq_api.dashboard.parts.schedule_path import read_name, unknown_schedule
+from lapinq_api.dashboard.parts.task_page.payload import Payload, value_of
 from lapinq_api.operations.paging import DEFAULT_LIMIT, wrong_cursor
 from lapinq_api.state import State
 from lapinq_core.domain.cron.local_time import read_timezone

@@ -8,8 +8,8 @@ from typing import Any, cast
 import msgspec
 
 from lapinq_api.credentials.payloads import PayloadView
-from lapinq_api.dashboard.parts.payload import Payload, ShownValue
-from lapinq_api.dashboard.parts.python_code import short_literal
+from lapinq_api.dashboard.parts.task_page.payload import Payload, ShownValue
+from lapinq_api.dashboard.parts.task_page.python_code import short_literal
 from lapinq_core.lookup.good_run import GoodRun
 from lapinq_core.lookup.task_detail import TaskDetail
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from lapinq_api.dashboard.parts.options import changed, given_values
+from lapinq_api.dashboard.parts.task_page.options import changed, given_values
 from lapinq_core.lookup.task_detail import TaskDetail
 
 MAX_BYTES = 100_000

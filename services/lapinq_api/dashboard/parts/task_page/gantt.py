@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from lapinq_api.dashboard.page.words import address
-from lapinq_api.dashboard.parts.timeline import Step, StepKind
+from lapinq_api.dashboard.parts.task_page.timeline import Step, StepKind
 from lapinq_core.lookup.task_detail import AttemptDetail
 
 MAX_LANES = 20

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from lapinq_api.credentials.payloads import PayloadView
 from lapinq_api.dashboard.parts import json_tree
-from lapinq_api.dashboard.parts.curl import enqueue_again
-from lapinq_api.dashboard.parts.python_code import Call, call_of, enqueue_in_python
+from lapinq_api.dashboard.parts.task_page.curl import enqueue_again
+from lapinq_api.dashboard.parts.task_page.python_code import Call, call_of, enqueue_in_python
 from lapinq_core.domain.redact import HIDDEN_TEXT, RESULT
 from lapinq_core.lookup.task_detail import PART_CHARACTERS, WHOLE_BYTES, TaskDetail, Value
 

@@ -1,0 +1,1 @@
+"""Schedules: the list, one of them, and their form."""

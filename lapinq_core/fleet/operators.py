@@ -44,6 +44,7 @@ class HeldTask(msgspec.Struct, frozen=True):
 
 class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     """One boot of a worker. `queues` is null for all queues; `beat_age` is in seconds. `release` is that of its code.
+    `timeout_seconds` is the time limit of tasks that set none; null for a worker of the previous release.
 
     `memory_bytes` (resident, of its process and its child processes), `running` and `rate` (attempts ended per second)
     come from its last heartbeat; null if it can't tell, or is of the previous release. `asked_by` and `asked_at` are of
@@ -60,6 +61,7 @@ class WorkerDetails(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[str] | None
     pool: str
     concurrency: int
+    timeout_seconds: float | None
     started_at: datetime
     beat_at: datetime
     beat_age: float
@@ -106,6 +108,16 @@ async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]
     """By module and name."""
     row = await (await conn.execute(sql(_PACKAGE, "list_registered"))).fetchone()
     return _registered.decode(row[0]) if row else []
+
+
+async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
+    """The different time limits in seconds that living workers give tasks of the queue that set none, shortest first.
+
+    Empty if no worker serves the queue.
+    """
+    params = {"queue": queue_name}
+    rows = await (await conn.execute(sql(_PACKAGE, "time_limits"), params, prepare=True)).fetchall()
+    return [row[0] for row in rows]
 
 
 async def request(

@@ -14,7 +14,9 @@ _PACKAGE = "lapinq_core.fleet"
 
 
 class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker reports about itself when it registers. `queues` None means all queues."""
+    """What a worker reports about itself when it registers. `queues` None means all queues. `timeout_seconds` is the
+    time limit of tasks that set none.
+    """
 
     id: str
     name: str
@@ -24,6 +26,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
     lease_seconds: float
     release: str | None = None
+    timeout_seconds: float | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ workers = sa.Table(
     sa.Column("jumped_seconds", DOUBLE_PRECISION),
     sa.Column("registered", JSONB),
     sa.Column("release", sa.Text),
+    sa.Column("timeout_seconds", DOUBLE_PRECISION),
     sa.CheckConstraint("asked_to IN ('quiet', 'stop')", name="lapinq_workers_asked_to_check"),
     postgresql_with={"fillfactor": "50"},
 )

@@ -1,7 +1,7 @@
 -- Registers a worker. Its id is new at each boot; a repeat, after the first answer was lost, changes nothing.
 -- Locks nothing that exists.
 INSERT INTO lapinq_workers (id, name, hostname, pid, version, queues, pool, concurrency, lease_seconds, release,
-                            started_at, beat_at)
+                            timeout_seconds, started_at, beat_at)
 VALUES (%(id)s::uuid, %(name)s, %(hostname)s, %(pid)s, %(version)s, %(queues)s::text[], %(pool)s, %(concurrency)s,
-        %(lease_seconds)s, %(release)s, lapinq_now(), lapinq_now())
+        %(lease_seconds)s, %(release)s, %(timeout_seconds)s, lapinq_now(), lapinq_now())
 ON CONFLICT (id) DO NOTHING

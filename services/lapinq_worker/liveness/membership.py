@@ -104,6 +104,7 @@ class Membership:
             concurrency=self._settings.worker_concurrency,
             lease_seconds=self._settings.lease_seconds,
             release=self._settings.worker_release,
+            timeout_seconds=self._settings.worker_timeout,
         )
 
         async def turn() -> None:

@@ -25,6 +25,7 @@ from lapinq_core.errors import groups
 from lapinq_core.errors.groups import ErrorGroup
 from lapinq_core.figures import task_rollups
 from lapinq_core.figures.task_rollups import Usual
+from lapinq_core.fleet import operators
 from lapinq_core.lookup import task_detail
 from lapinq_core.lookup.good_run import find_good_run
 from lapinq_core.lookup.reruns import Reruns, reruns_of
@@ -47,6 +48,7 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     reruns: Reruns
     group: ErrorGroup | None
     usual: Usual | None
+    workers_limits: list[float]
 
 
 async def load(state: State, address: PageAddress) -> dict[str, Any]:
@@ -72,6 +74,7 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
         "max_changes": MAX_CHANGES,
         "group": read.group,
         "usual": read.usual,
+        "workers_limits": read.workers_limits,
         "gantt": gantt_of(steps_of(task, attempts.latest, is_cut=attempts.is_cut), is_cut=attempts.is_cut),
         "is_cut": attempts.is_cut,
         "max_lanes": MAX_LANES,
@@ -107,6 +110,7 @@ async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | 
         ran = [(task.queue_name, task.task_name)] if attempts.latest else []
         usual = next(iter((await task_rollups.usual(conn, ran)).values()), None)
         reason = await find_reason(conn, task_id)
+        limits = await operators.time_limits(conn, task.queue_name) if task.timeout_seconds is None else []
     return _Read(
         task=task,
         attempts=attempts,
@@ -116,6 +120,7 @@ async def _read(conn: psycopg.AsyncConnection, task_id: str, wanted: datetime | 
         reruns=reruns,
         group=group,
         usual=usual,
+        workers_limits=limits,
     )
 
 

@@ -62,6 +62,15 @@ def test_it_tells_how_it_is_before_its_first_interval_is_over(database: str) -> 
     at_desk(database, test)
 
 
+def test_it_tells_the_time_limit_of_tasks_that_set_none(database: str) -> None:
+    async def test(desk: Desk) -> None:
+        async with working(database, worker_timeout=77.0) as worker:
+            found = await is_in(desk, worker, WorkerState.ALIVE)
+            assert found.timeout_seconds == 77
+
+    at_desk(database, test)
+
+
 def test_it_tells_of_its_memory_and_of_what_runs_and_ends(database: str, gate: Gate) -> None:
     async def test(desk: Desk) -> None:
         async with working(database) as worker:

@@ -17,6 +17,7 @@ from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.schedules.preview import PlannedTime, next_times
 from lapinq_core.domain.schedules.schedule import when
 from lapinq_core.figures.alerts import LATE_SECONDS
+from lapinq_core.fleet import operators
 from lapinq_core.schedules import schedules, ticks
 from lapinq_core.schedules.schedules import Schedule
 from lapinq_core.schedules.ticks import Tick
@@ -31,12 +32,13 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
     found = await state.database.scan(_read, name, before)
     if found is None:
         raise unknown_schedule()
-    schedule, history = found
+    schedule, history, limits = found
     now = datetime.now(UTC)
     shown = history[:DEFAULT_LIMIT]
     more = shown[-1].fire_at.astimezone(UTC).isoformat() if len(history) > DEFAULT_LIMIT else None
     return {
         "schedule": schedule,
+        "workers_limits": limits,
         "late": late_by(schedule, now),
         "runs": await asyncio.to_thread(runs_of, schedule, now),
         "ticks": shown,
@@ -51,12 +53,16 @@ async def load(state: State, address: PageAddress) -> dict[str, Any]:
 
 async def _read(
     conn: psycopg.AsyncConnection, name: str, before: datetime | None
-) -> tuple[Schedule, list[Tick]] | None:
+) -> tuple[Schedule, list[Tick], list[float]] | None:
+    """The schedule, its history, and the time limits of workers for its tasks."""
     schedule = await schedules.get_schedule(conn, name)
     if schedule is None:
         return None
     history = await ticks.list_ticks(conn, [schedule.id], DEFAULT_LIMIT + 1, before)
-    return schedule, history[schedule.id]
+    limits = (
+        await operators.time_limits(conn, schedule.queue_name) if schedule.timeout_seconds is None else []
+    )
+    return schedule, history[schedule.id], limits
 
 
 def late_by(schedule: Schedule, now: datetime) -> float | None:

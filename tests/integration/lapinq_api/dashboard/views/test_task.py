@@ -105,6 +105,25 @@ def test_what_it_is_and_where_to_find_its_like(
     assert "<dd>0 of 4</dd>" in html
 
 
+def test_a_limit_that_the_task_does_not_set_is_that_of_the_workers_of_its_queue(
+    signed_in: httpx.Client, api_database: str, queue: str
+) -> None:
+    task_id = made_of(api_database, queue_name=queue)
+    page = partial(signed_in.get, f"/tasks/{task_id}")
+    on_connections(api_database, partial(add_worker, queues=["other"], timeout_seconds=7.0))
+    assert "<dd>worker default</dd>" in page().text
+    cases = [
+        (300.0, "5 min (worker default)"),
+        (300.0, "5 min (worker default)"),
+        (None, "5 min (worker default)"),
+        (90.0, "1 min 30 s or 5 min (worker default)"),
+        (3600.0, "1 min 30 s to 1 h (worker default)"),
+    ]
+    for seconds, shown in cases:
+        on_connections(api_database, partial(add_worker, queues=[queue], timeout_seconds=seconds))
+        assert f"<dd>{shown}</dd>" in page().text, seconds
+
+
 def test_what_users_named_and_what_tasks_said_is_escaped(
     signed_in: httpx.Client, api_database: str, queue: str
 ) -> None:

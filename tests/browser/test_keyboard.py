@@ -162,7 +162,7 @@ def test_the_first_tab_offers_to_skip_to_the_content(page: Page) -> None:
 
 
 def test_what_has_the_focus_shows_it(page: Page, enqueue: Enqueue) -> None:
-    enqueue(queue_name="outlined")
+    enqueue(queue_name="outlined", **LATER)  # while it runs, its queue is also named among the running
     page.goto("/")
     expect(page.get_by_role("link", name="outlined")).to_be_visible()
     seen = set[str]()

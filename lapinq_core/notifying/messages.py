@@ -27,7 +27,7 @@ PRUNE_LIMIT = 500
 class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message to send now. `lease` is when another process may take it, `tries` how often it was tried before.
 
-    `last` is the number of its last notice, `timestamp` the database's time in seconds since 1970.
+    `ids` are those of its notices, `timestamp` the database's time in seconds since 1970.
     """
 
     rule_id: int
@@ -39,7 +39,7 @@ class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int
     timestamp: int
     tries: int
-    last: int
+    ids: list[int]
     notices: list[Notice]
 
 
@@ -77,7 +77,7 @@ async def sent(
     params = {
         "id": due.rule_id,
         "lease": due.lease,
-        "last": due.last,
+        "ids": due.ids,
         "left_out": due.left_out,
         "pause": pause,
         "answer": answer,
@@ -93,7 +93,8 @@ async def failed(
     params = {
         "id": due.rule_id,
         "lease": due.lease,
-        "last": due.last,
+        "ids": due.ids,
+        "left_out": due.left_out,
         "wait": wait,
         "give_up": GIVE_UP_SECONDS,
         "is_final": outcome.is_final,

@@ -1,8 +1,11 @@
 -- Changes a rule of the given version. What was to be sent to another address, or by a rule that is now disabled, is not
--- sent: its pending notices go. Returns the new version; no row if the rule is gone or has another version.
+-- sent: its pending notices go, and so does the count of those left out. Returns the new version; no row if the rule is
+-- gone or has another version.
 -- Locks the rule, then its pending notices. Relies on the primary key and lapinq_notices_pending.
 WITH before AS MATERIALIZED (
-    SELECT id, kind, url, addresses
+    SELECT id,
+           NOT %(is_enabled)s::boolean OR (kind, url, addresses)
+               IS DISTINCT FROM (%(kind)s::text, %(url)s::text, %(addresses)s::text[]) AS is_elsewhere
       FROM lapinq_notify_rules
      WHERE id = %(id)s::bigint
        AND version = %(version)s::integer
@@ -12,11 +15,10 @@ WITH before AS MATERIALIZED (
        SET name = %(name)s::text, kind = %(kind)s::text, url = %(url)s::text, addresses = %(addresses)s::text[],
            events = %(events)s::text[], queues = %(queues)s::text[], backlog_seconds = %(backlog_seconds)s::float8,
            is_enabled = %(is_enabled)s::boolean, version = r.version + 1, updated_at = lapinq_now(),
-           next_at = lapinq_now(), taken_until = NULL
+           next_at = lapinq_now(), taken_until = NULL, left_out = CASE WHEN b.is_elsewhere THEN 0 ELSE r.left_out END
       FROM before b
      WHERE r.id = b.id
-    RETURNING r.id, r.version, NOT r.is_enabled OR (r.kind, r.url, r.addresses) IS DISTINCT FROM (b.kind, b.url, b.addresses)
-              AS is_elsewhere
+    RETURNING r.id, r.version, b.is_elsewhere
 ), gone AS (
     DELETE FROM lapinq_notices n
      USING changed c

@@ -1,6 +1,7 @@
--- Records that the message with the notices of a rule up to `last` was accepted; the next one may go in `pause` seconds.
+-- Records that the message with the notices `ids` of a rule was accepted; the next one may go in `pause` seconds. A notice
+-- with a lower id may have been committed since the message was taken: it stays pending.
 -- Returns how many notices that settled: none if another process has the lease by now, or the rule was changed.
--- Locks the rule, then its notices. Relies on the primary key and lapinq_notices_pending.
+-- Locks the rule, then its notices. Relies on the primary keys.
 WITH rule AS (
     UPDATE lapinq_notify_rules
        SET next_at = lapinq_now() + %(pause)s::float8 * interval '1 second',
@@ -14,7 +15,7 @@ WITH rule AS (
        SET state = 'sent', tries = tries + 1, tried_at = lapinq_now(), answer = %(answer)s::smallint, failure = NULL
       FROM rule
      WHERE n.rule_id = rule.id
-       AND n.id <= %(last)s::bigint
+       AND n.id = ANY (%(ids)s::bigint[])
        AND n.state = 'pending'
     RETURNING n.id
 )

@@ -1,6 +1,6 @@
 -- Takes the rule whose turn it is under a lease of `lease` seconds, with its oldest pending notices, at most `limit`: the
--- rule, when the lease ends, how often the oldest notice was tried, and the notices as a JSON array. `left_out` counts the
--- notices that the full outbox did not take. No row if nothing is to be sent.
+-- rule, when the lease ends, how often the oldest notice was tried, their ids, and the notices as a JSON array. `left_out`
+-- counts the notices that the full outbox did not take. No row if nothing is to be sent.
 -- Locks the rule, skipping locked ones. Relies on lapinq_notices_pending; reads all rules, which are few.
 WITH due AS MATERIALIZED (
     SELECT r.id
@@ -19,7 +19,7 @@ WITH due AS MATERIALIZED (
     RETURNING r.*
 )
 SELECT t.id, t.name, t.kind, t.url, t.addresses, t.taken_until, t.left_out, extract(epoch FROM lapinq_now())::bigint,
-       (array_agg(n.tries ORDER BY n.id))[1], max(n.id),
+       (array_agg(n.tries ORDER BY n.id))[1], array_agg(n.id ORDER BY n.id),
        json_agg(json_build_object('created_at', n.created_at, 'details', n.details) ORDER BY n.id)::text
   FROM taken t
  CROSS JOIN LATERAL (

@@ -71,6 +71,8 @@ class Mailer:
             return NotTaken(f"no answer from {host} within {STEP_SECONDS:g} s")
         except (smtplib.SMTPException, OSError) as error:
             return NotTaken(f"no mail connection to {host}: {type(error).__name__}")
+        except UnicodeError:
+            return NotTaken(f"{host} can't be asked: the user or password is not ASCII")
 
     def _send(self, mail: EmailMessage) -> Taken | NotTaken:
         server = self._server

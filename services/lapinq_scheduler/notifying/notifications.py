@@ -78,7 +78,11 @@ class Notifications:
             await conditions.check(conn)
 
     async def _deliver(self, due: DueMessage) -> None:
-        outcome = await self._outcome(due)
+        try:
+            outcome = await self._outcome(due)
+        except Exception:  # as in a loop: the others continue, and this one still counts as a try
+            log.exception("rule %r: a message could not be sent", due.rule)
+            outcome = NotTaken("it could not be sent; see the scheduler's log")
         async with self._pool.connection() as conn:
             match outcome:
                 case Taken(answer=answer):
@@ -107,8 +111,8 @@ class Notifications:
             return await self.mailer.send(due.addresses or (), subject_of(message), text_of(message))
         assert due.url is not None, "the database checks it"
         body = slack_body(message) if due.channel is Channel.SLACK else webhook_body(message)
-        # All tries of one message have the same id.
-        event_id = str(uuid.uuid5(_NAMESPACE, f"{due.rule_id} {due.last}"))
+        # All tries of the same notices have the same id.
+        event_id = str(uuid.uuid5(_NAMESPACE, f"{due.rule_id} {due.ids}"))
         return await self._poster.post(
             due.url, body, event_id, due.timestamp, is_signed=due.channel is Channel.WEBHOOK
         )

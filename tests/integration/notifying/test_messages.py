@@ -14,11 +14,12 @@ from tests.support.rows.notifying import add_rule
 NO_URL = Rule(name="mine", kind="mail", addresses=["lisa@example.org"], events=["error.new"])
 
 
+def news(group: int) -> NewError:
+    return NewError(queue_name="mail", task_name="send", group_id=group, kind="k", error="e")
+
+
 async def tell(conn: Conn, *groups: int) -> None:
-    news = [
-        NewError(queue_name="mail", task_name="send", group_id=group, kind="k", error="e") for group in groups
-    ]
-    await outbox.store_news(conn, news)
+    await outbox.store_news(conn, [news(group) for group in groups])
 
 
 async def take(conn: Conn) -> DueMessage:
@@ -30,6 +31,12 @@ async def take(conn: Conn) -> DueMessage:
 async def states(conn: Conn) -> list[tuple[str, int, str | None]]:
     cursor = await conn.execute("SELECT state, tries, failure FROM lapinq_notices ORDER BY id")
     return await cursor.fetchall()
+
+
+async def left_out(conn: Conn) -> int:
+    row = await (await conn.execute("SELECT left_out FROM lapinq_notify_rules")).fetchone()
+    assert row is not None
+    return row[0]
 
 
 async def pass_time(conn: Conn, seconds: float) -> None:
@@ -91,6 +98,24 @@ def test_what_is_not_accepted_is_tried_again_for_a_day(database: str) -> None:
     on_connections(database, test)
 
 
+def test_a_notice_that_was_committed_meanwhile_under_a_lower_number_goes_next(database: str) -> None:
+    async def test(conn: Conn, slow: Conn) -> None:
+        await add_rule(conn)
+        async with slow.transaction():
+            await tell(slow, 1)
+            await tell(conn, 2)
+            due = await take(conn)
+        assert [notice.details for notice in due.notices] == [news(2)]
+        assert await messages.sent(conn, due, 200)
+        await pass_time(conn, 60)
+        late = await take(conn)
+        assert [notice.details for notice in late.notices] == [news(1)]
+        final = NotTaken("it answered 410", 410, is_final=True)
+        assert await messages.failed(conn, late, final, 5) == (0, 1)
+
+    on_connections(database, test, 2)
+
+
 def test_a_late_record_changes_nothing(database: str) -> None:
     async def test(conn: Conn) -> None:
         await add_rule(conn)
@@ -114,8 +139,12 @@ def test_what_the_full_outbox_left_out_is_told_once(database: str) -> None:
         assert due.left_out == 14
         await conn.execute("UPDATE lapinq_notify_rules SET left_out = 15")
         await messages.sent(conn, due, 200)
-        cursor = await conn.execute("SELECT left_out FROM lapinq_notify_rules")
-        assert await cursor.fetchone() == (1,)
+        assert await left_out(conn) == 1
+        await pass_time(conn, 60)
+        await tell(conn, 2)
+        final = NotTaken("it answered 410", 410, is_final=True)
+        await messages.failed(conn, await take(conn), final, 5)
+        assert await left_out(conn) == 0
 
     on_connections(database, test)
 
@@ -124,10 +153,12 @@ def test_a_rule_that_sends_elsewhere_or_is_disabled_drops_what_waits(database: s
     async def test(conn: Conn) -> None:
         rule_id = await add_rule(conn)
         await tell(conn, 1)
+        await conn.execute("UPDATE lapinq_notify_rules SET left_out = 14")
         due = await take(conn)
         changed = await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY)
         assert changed is not None
         assert (changed.rule, changed.version, changed.pending) == (NO_URL, 2, 0)
+        assert await left_out(conn) == 0
         assert not await messages.sent(conn, due, 200)
         assert await rules.change_rule(conn, rule_id, NO_URL, version=1, by=SOMEBODY) is None
         assert await rules.send_trial(conn, rule_id, by=SOMEBODY)

@@ -1,8 +1,9 @@
 -- Releases tasks whose function was never called: out of running, into ready at their old place.
 -- Takes arrays of ids, tokens and places; returns the queues with ready tasks. Records no attempt and uses up no start.
+-- A task that ran before waits since its last attempt ended or was requeued: running has forgotten the exact time.
 -- Cancels instead if somebody asked the task to stop.
 -- A row with another token belongs to a later claim and stays. Locks running rows in the order given: ascending ids.
--- Relies on lapinq_running_pkey; joins as report_logs.sql does.
+-- Relies on lapinq_running_pkey and lapinq_attempts_earlier; joins as report_logs.sql does.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM ROWS FROM (unnest(%(ids)s::uuid[]), unnest(%(tokens)s::uuid[]), unnest(%(seqs)s::bigint[]))
@@ -25,9 +26,13 @@ WITH input AS MATERIALIZED (
     RETURNING r.id, r.queue_name, r.rank, r.attempt, r.expires_at, r.isolation, l.seq,
               r.cancel_requested_at IS NOT NULL AS cancelled
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation)
+    INSERT INTO lapinq_ready (queue_name, rank, seq, id, starts, expires_at, isolation, since)
     OVERRIDING SYSTEM VALUE
-    SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation
+    SELECT queue_name, rank, seq, id, attempt - 1, expires_at, isolation,
+           (SELECT max(coalesce(a.requeued_at, a.finished_at))
+              FROM lapinq_attempts a
+             WHERE a.task_id = ended.id
+               AND NOT a.final)
       FROM ended
      WHERE NOT cancelled
 ), recorded AS (

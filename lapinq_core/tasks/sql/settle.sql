@@ -29,8 +29,8 @@ WITH ended AS (
            error, traceback, run_seconds, claimed_at, lapinq_now(), worker_id, token, logs, progress, progress_message
       FROM ended
 ), ready AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
-    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
+    SELECT queue_name, rank, id, CASE WHEN counts THEN attempt ELSE attempt - 1 END, expires_at, isolation, lapinq_now()
       FROM ended
      WHERE NOT final
        AND delay <= 0

@@ -1,7 +1,8 @@
 -- Makes up to `limit` due delayed tasks ready, in the order they became due. Starts at the mark (`since`, `since_id`), or
 -- at the bottom without one.
 -- Returns how many, their queues, the seconds until the next one is due (NULL: none), and the mark for the next look: the
--- last task moved if there may be more, else a moment ago. Tasks that commit later than that lie before it.
+-- last task moved if there may be more, else a moment ago. Tasks that commit later than that lie before it. A retry waits
+-- from when it was due; others say by their own times since when.
 -- Locks the rows it moves, skipping locked ones. Relies on lapinq_delayed_due_at, which the row comparison enters at the
 -- mark: rows moved before may still be in it, dead, as long as somebody holds an old snapshot.
 WITH due AS MATERIALIZED (
@@ -17,8 +18,8 @@ WITH due AS MATERIALIZED (
      WHERE d.ctid = ANY ((SELECT array_agg(ctid) FROM due)::tid[])
     RETURNING d.id, d.due_at, d.queue_name, d.rank, d.starts, d.expires_at, d.isolation
 ), entered AS (
-    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation)
-    SELECT queue_name, rank, id, starts, expires_at, isolation
+    INSERT INTO lapinq_ready (queue_name, rank, id, starts, expires_at, isolation, since)
+    SELECT queue_name, rank, id, starts, expires_at, isolation, CASE WHEN starts > 0 THEN due_at END
       FROM gone
      ORDER BY due_at, id
     RETURNING queue_name

@@ -10,6 +10,7 @@ from lapinq_core.figures import alerts
 from lapinq_core.lookup.measure import measure
 from lapinq_core.tasks import actions, queues, worker_verbs
 from lapinq_core.tasks.worker_verbs import Ended
+from lapinq_core.upkeep import maintenance_jobs
 from tests.integration.tasks.test_inspect import one_of_each
 from tests.integration.tasks.test_plans import fill
 from tests.support.database.plans import nodes, plan, touched
@@ -177,6 +178,28 @@ def test_a_task_that_was_requeued_or_run_now_waits_from_then_on(database: str) -
         again = [await worker_verbs.reclaim(conn, worker=worker, token=one.token) for one in (held, other)]
         for one in (held, other, again[0][0]):
             assert one.waited == pytest.approx(0, abs=5)
+
+    on_connections(database, test)
+
+
+def test_a_retry_waits_from_when_it_was_due_and_a_release_changes_no_wait(database: str) -> None:
+    async def test(conn: Conn) -> None:
+        worker = await add_worker(conn, queues=["nothing"])
+        for queue, delay in (("delayed", 60), ("immediate", 0)):
+            [failed] = await enqueue(conn, queue_name=queue)
+            [held] = await claim(conn, worker, queue=queue)
+            await worker_verbs.settle(conn, [Ended(failed, held.token, False, True, delay, "ValueError: no")])
+            await make_older(conn, queue, 500)
+        await conn.execute("UPDATE lapinq_delayed SET due_at = due_at - interval '1 minute'")
+        await maintenance_jobs.promote(conn)
+        fresh = {"delayed": pytest.approx(0, abs=5), "immediate": pytest.approx(0, abs=5)}
+        assert (await measure(conn, 200)).ages == fresh
+
+        await enqueue(conn, queue_name="first")
+        await make_older(conn, "first", 500)
+        for queue in ("delayed", "immediate", "first"):
+            await worker_verbs.release(conn, await claim(conn, worker, queue=queue))
+        assert (await measure(conn, 200)).ages == fresh | {"first": pytest.approx(500, abs=5)}
 
     on_connections(database, test)
 

@@ -112,6 +112,32 @@ def test_a_link_that_expired_or_was_replaced_lets_nobody_in(
         log_in(client, user["username"], PASSWORD)
 
 
+def test_a_change_of_the_password_ends_an_open_link(signed_in: httpx.Client, api: httpx.Client) -> None:
+    user = add_user(signed_in)
+    token = link_for(signed_in, user)
+    with browser(api, user["username"], PASSWORD) as client:
+        changed = client.post("/account/password", json={"current_password": PASSWORD, "new_password": NEW})
+        assert changed.status_code == 200, changed.text
+        assert use(client, token, "a third horse").status_code == 404
+        log_in(client, user["username"], NEW)
+
+
+def test_of_two_links_made_at_once_one_use_ends_both(
+    signed_in: httpx.Client, api: httpx.Client, db: psycopg.Connection
+) -> None:
+    user = add_user(signed_in)
+    token = link_for(signed_in, user)
+    db.execute(
+        "INSERT INTO lapinq_invitations (token_hash, user_id, purpose, created_at, created_by, expires_at)"
+        " SELECT sha256('other'), user_id, purpose, created_at, created_by, expires_at FROM lapinq_invitations"
+        " WHERE user_id = %s",
+        (user["id"],),
+    )
+    with browser(api, None) as client:
+        assert use(client, token).status_code == 303
+        assert use(client, "other").status_code == 404
+
+
 def test_guesses_are_throttled_by_address_and_working_links_are_not(
     signed_in: httpx.Client, api: httpx.Client
 ) -> None:

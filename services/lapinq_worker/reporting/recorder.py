@@ -1,8 +1,8 @@
-"""Hands the figures over time that a worker gathers to the database, once in each span of ten seconds.
+"""Writes the figures over time that a worker gathers, once in each span of ten seconds.
 
-What is gathered are sums, in bounded memory: while the database is away they grow, and go out when it is back, counted
-as of then. A process that is killed takes with it what it gathered since it last wrote. When the answer to a statement
-gets lost, what it wrote may be written twice.
+Figures are sums in bounded memory. While the database is away they grow; when it is back, they are written as of then. A
+killed process loses what it gathered since its last write. If the answer to a statement is lost, its figures may be
+written twice.
 """
 
 import asyncio
@@ -51,21 +51,25 @@ class Recorder:
         Answers how many seconds of the database's span are over, None when there was nothing to write.
         """
         async with self._writing:
-            figures = self._tally.take_figures()
-            if not figures:
-                return None
-            try:
-                async with self._pool.connection() as conn:
-                    over = await rollups.record(conn, figures)
-            except BaseException:
-                self._tally.give_back(figures)
-                raise
+            over = await self._flush_queues()
             await self._flush_tasks()
             return over
 
+    async def _flush_queues(self) -> float | None:
+        figures = self._tally.take_figures()
+        if not figures:
+            return None
+        try:
+            async with self._pool.connection() as conn:
+                return await rollups.record(conn, figures)
+        except BaseException:
+            self._tally.give_back(figures)
+            raise
+
     async def _flush_tasks(self) -> None:
-        """As `flush`, the figures of task names."""
         figures = self._tally.take_task_figures()
+        if not figures:
+            return
         try:
             async with self._pool.connection() as conn:
                 await task_rollups.record(conn, figures)

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -133,14 +134,15 @@ def test_figures_wait_for_a_database_that_is_away(database: str) -> None:
     at_desk(database, test)
 
 
-def test_a_write_that_is_broken_off_loses_nothing(database: str) -> None:
+@pytest.mark.parametrize("table", ["lapinq_rollups", "lapinq_task_rollups"])
+def test_a_write_that_is_broken_off_loses_nothing(database: str, table: LiteralString) -> None:
     async def test(desk: Desk) -> None:
         tally = Tally()
         async with make_pool(database, "test", 2, timeout=5) as pool:
             recorder = Recorder(pool, tally, lambda _seconds, _failed: None)
             tally.ends += [("a", "add", "completed", 0.01)] * 5
             async with desk.conn.transaction():
-                await desk.conn.execute("LOCK TABLE lapinq_rollups")
+                await desk.conn.execute(f"LOCK TABLE {table}")
                 writing = asyncio.create_task(recorder.flush())
                 await desk.until(
                     "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
@@ -151,5 +153,9 @@ def test_a_write_that_is_broken_off_loses_nothing(database: str) -> None:
                 assert writing.cancelled()
             await recorder.flush()
         assert await sums(desk.conn, "a") == (0, 5, 0, 5, 0)
+        of_tasks = await desk.conn.execute(
+            "SELECT sum(completed)::int FROM lapinq_task_rollups WHERE span = 60"
+        )
+        assert await of_tasks.fetchone() == (5,)
 
     at_desk(database, test)

@@ -32,7 +32,7 @@ from lapinq_core.domain.requests.enqueue import EnqueueRequest, read_batch, read
 from lapinq_core.domain.requests.refusals import MAX_IN_BATCH
 from lapinq_core.domain.requests.values import Id
 from lapinq_core.domain.tasks.chosen_id import chosen_id, needs_key
-from lapinq_core.domain.tasks.task import NewTask
+from lapinq_core.tasks.idempotency import store
 from lapinq_core.tasks.user_enqueue import store_for_user
 
 
@@ -65,21 +65,22 @@ async def enqueue(state: State, request: Request) -> Response:
         # Not `off_loop_if_large`: on this path every coroutine counts.
         task = read_task(*wanted) if is_small(body) else await asyncio.to_thread(read_task, *wanted)
         require(request, Permission.ENQUEUE, task.queue_name)
-        if given is None and SESSION_KEY in request.scope:
-            verb = partial(store_for_user, by=author_of(request))
-            await state.enqueue_batcher.put_all([task], len(body), None, verb)
-            return _enqueued(state, task)
         if given is None or (task_id is not None and not needs_key(task, now)):
             key = None
         else:
             key = await off_loop_if_large(body, stored_key, request, given, _ONE, body)
-        earlier = await state.enqueue_batcher.put(task, len(body), key)
+        if SESSION_KEY in request.scope:
+            verb = partial(store_for_user, by=author_of(request))
+            earlier = await state.enqueue_batcher.put_all([task], len(body), key, verb)
+        else:
+            earlier = await state.enqueue_batcher.put(task, len(body), key)
     if earlier is not None:
         [task_id] = ids_of(earlier)
         return Json(
             EnqueuedTransient() if task_id is None else Enqueued(task_id), HTTPStatus.CREATED, REPLAYED
         )
-    return _enqueued(state, task)
+    state.counters.enqueued((task,), "single")
+    return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
 async def enqueue_batch(state: State, request: Request) -> Response:
@@ -96,17 +97,13 @@ async def enqueue_batch(state: State, request: Request) -> Response:
             key = None
         else:
             key = await off_loop_if_large(body, stored_key, request, given, _MANY, body)
-        earlier = await state.enqueue_batcher.put_all(tasks, len(body), key) if tasks or key else None
+        verb = partial(store_for_user, by=author_of(request)) if SESSION_KEY in request.scope else store
+        earlier = await state.enqueue_batcher.put_all(tasks, len(body), key, verb) if tasks or key else None
     if earlier is not None:
         return Json(EnqueuedBatch(ids_of(earlier)), HTTPStatus.CREATED, REPLAYED)
     state.counters.enqueued(tasks, "batch")
     ids = [None if task.is_transient else task.id for task in tasks]
     return Json(EnqueuedBatch(ids), HTTPStatus.CREATED)
-
-
-def _enqueued(state: State, task: NewTask) -> Response:
-    state.counters.enqueued((task,), "single")
-    return Json(EnqueuedTransient() if task.is_transient else Enqueued(task.id), HTTPStatus.CREATED)
 
 
 def request_id(request: Request) -> str | None:

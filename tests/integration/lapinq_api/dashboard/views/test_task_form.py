@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from lapinq_core.domain.annotations.form_fields import form_fields
+from lapinq_core.domain.ids import new_id
 from lapinq_core.domain.tasks.functions.registered import Registered
 from lapinq_core.fleet import workers
 from tests.integration.lapinq_api.conftest import Serve
@@ -108,7 +109,7 @@ def test_the_forms_are_for_those_who_may_enqueue(
     with browser(api, person["username"], PASSWORD) as client:
         assert '<form class="form-page' in again(client, api_database, task_name="take", queue_name="mail")
         refused = again(client, api_database, task_name="take", queue_name="video")
-        assert "You may not run tasks of queue video." in refused
+        assert "You may not run tasks in queue video." in refused
         assert "<form class" not in refused
         assert "Another function" not in client.get("/tasks/new").text
     with browser(api, add_user(signed_in)["username"], PASSWORD) as client:
@@ -124,5 +125,22 @@ def test_what_a_user_enqueues_is_in_the_audit_log(
     body = {"task_name": "take", "module_path": MODULE, "queue_name": "mail"}
     by_user = signed_in.post("/api/v1/enqueue", json=body).json()["task_id"]
     assert api.post("/api/v1/enqueue", json=body).status_code == 201  # a program, on an open API
-    details = {"queue": "mail", "task_name": "take"}
-    assert noted(api_database) == [("user", "lapinq", "task.enqueue", by_user, details)]
+    assert api.post("/api/v1/enqueue/batch", json=[body]).status_code == 201
+    expected = [("user", "lapinq", "task.enqueue", by_user, {"queue": "mail", "task_name": "take"})]
+    assert noted(api_database) == expected
+
+    for key in (new_id(), "some key"):  # the first is the id of the task, the other is stored
+        answers = [
+            signed_in.post("/api/v1/enqueue", json=body, headers={"Idempotency-Key": key}) for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+        expected.append((*expected[0][:3], answers[0].json()["task_id"], expected[0][4]))
+    assert noted(api_database) == expected
+
+    batch = [body, {**body, "queue_name": "video"}]
+    for tasks in (batch, []):
+        headers = {"Idempotency-Key": f"{len(tasks)} tasks"}
+        assert signed_in.post("/api/v1/enqueue/batch", json=tasks, headers=headers).status_code == 201
+    many = {"count": 2, "queues": ["mail", "video"]}
+    assert noted(api_database) == [*expected, ("user", "lapinq", "task.enqueue_many", None, many)]

@@ -96,6 +96,12 @@ class Chart {
     this.show(this.zoom);
   }
 
+  // Gives up what would keep it: uPlot listens to the window, and to the pointer over the other charts.
+  end() {
+    sizes.unobserve(this.element);
+    this.plot.destroy();
+  }
+
   fit() {
     const { clientWidth: width, clientHeight: height } = this.element.querySelector(".plot");
     if (width && this.plot.width !== width) this.plot.setSize({ width, height });
@@ -232,8 +238,10 @@ function showAll(zoom) {
 
 // Draws the charts in `part`.
 export function drawCharts(part = document) {
-  for (const element of drawn.keys()) {
-    if (!element.isConnected) drawn.delete(element);
+  for (const [element, chart] of drawn) {
+    if (element.isConnected) continue;
+    chart.end();
+    drawn.delete(element);
   }
   for (const element of part.querySelectorAll("[data-chart]")) {
     const chart = drawn.get(element);

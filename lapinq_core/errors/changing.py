@@ -1,4 +1,4 @@
-"""What people say of a group of errors: that it is resolved, that nobody wants to hear of it, that it is open."""
+"""Changes the state of a group of errors: people resolve, mute and reopen it."""
 
 import psycopg
 
@@ -13,9 +13,9 @@ _PACKAGE = "lapinq_core.errors"
 
 
 async def resolve(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -> ErrorGroup | None:
-    """Takes it for mended: when it fails again, it is regressed. Returns the group, None for an unknown id.
+    """Marks it as resolved: when it fails again, it is regressed. Returns the group, None for an unknown id.
 
-    A failure that a worker has counted but not yet written, of before, doesn't make it regressed.
+    An earlier failure that a worker has counted but not yet written doesn't make it regressed.
     """
     return await _set(conn, group_id, GroupState.RESOLVED, by)
 
@@ -23,12 +23,12 @@ async def resolve(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -
 async def mute(
     conn: psycopg.AsyncConnection, group_id: int, seconds: float | None, reason: str | None, *, by: Author
 ) -> ErrorGroup | None:
-    """Keeps it from being noticed, for so many seconds, or for good. Returns the group, None for an unknown id."""
+    """Mutes it for so many seconds, or for good. Returns the group, None for an unknown id."""
     return await _set(conn, group_id, GroupState.MUTED, by, seconds, reason)
 
 
 async def reopen(conn: psycopg.AsyncConnection, group_id: int, *, by: Author) -> ErrorGroup | None:
-    """Takes it for open. Returns the group, None for an unknown id."""
+    """Opens it again. Returns the group, None for an unknown id."""
     return await _set(conn, group_id, GroupState.OPEN, by)
 
 

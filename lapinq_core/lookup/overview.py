@@ -78,7 +78,7 @@ class QueueNow(msgspec.Struct, frozen=True, kw_only=True):
         bool, doc("Whether more tasks have been ready from minute to minute, and many are.")
     ]
     empties_in_seconds: Annotated[
-        float | None, doc("When it is empty if it goes on like this; null while it does not empty.")
+        float | None, doc("Seconds until it is empty at the current rate; null while it does not empty.")
     ]
 
 

@@ -1,4 +1,4 @@
-"""Conditions that last: a queue's backlog, a dead worker. Rules hear of each once, and again only after it has ended."""
+"""Conditions that last: a queue's backlog, a dead worker. Rules hear of each once, and again after it has ended."""
 
 import psycopg
 

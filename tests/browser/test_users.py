@@ -123,7 +123,7 @@ def test_a_rule_is_made_tested_and_edited(page: Page, axe: CheckAccess) -> None:
     rule.locator("summary").click()
     page.get_by_role("button", name="Delete the rule On call").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("No rules. Nobody is told anything.")).to_be_visible()
+    expect(page.get_by_text("No rules yet. Nobody is notified of anything.")).to_be_visible()
 
 
 def test_the_audit_log_grows_while_its_details_stay_open(page: Page, admin: httpx.Client) -> None:

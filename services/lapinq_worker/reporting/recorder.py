@@ -1,7 +1,7 @@
 """Writes the figures over time that a worker gathers, once in each span of ten seconds.
 
-Figures are sums in bounded memory. While the database is away they grow; when it is back, they are written as of then. A
-killed process loses what it gathered since its last write. If the answer to a statement is lost, its figures may be
+Figures are sums in bounded memory. While the database is away they grow; when it is back, they are written as of then.
+A killed process loses what it gathered since its last write. If the answer to a statement is lost, its figures may be
 written twice.
 """
 

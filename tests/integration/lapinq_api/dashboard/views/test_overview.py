@@ -80,7 +80,7 @@ def test_tiles_tell_the_window_and_lead_on(signed_in: httpx.Client) -> None:
     assert words[0].startswith("Ready 1 oldest")
     assert words[1].startswith("Running 0 of 0")
     assert words[3].startswith("Failure rate 3.2")
-    assert "no figures before" in words[3]
+    assert "no earlier figures" in words[3]
 
 
 @pytest.mark.parametrize("window", ["", "1", "1h ", "999d", "%00"])
@@ -172,7 +172,7 @@ def test_work_that_nobody_does_and_what_slows_everything_is_told(
         "(700 MB)",
         "by ada: the receiver is down. 2 tasks wait.",
         'data-to="api/v1/queues/mail/resume"',
-        "Queue video is growing: 900 ready tasks, 600 were ready 2 min before",
+        "Queue video is growing: 900 ready tasks, 600 were ready 2 min earlier",
         'href="queue?name=video"',
         "Worker box-7 died",
     ):

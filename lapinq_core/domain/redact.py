@@ -20,7 +20,8 @@ HIDDEN_TEXT = f'"{HIDDEN}"'
 
 RESULT = "result"
 """The field that contains JSON text."""
-PAYLOAD_FIELDS = ("args", "kwargs", RESULT, "metadata")
+_ARGUMENTS = ("args", "kwargs")
+PAYLOAD_FIELDS = (*_ARGUMENTS, RESULT, "metadata")
 """The values a task was given and returned. Errors, tracebacks, logs and progress are text about it."""
 PAYLOAD_FILTERS = (*PAYLOAD_FIELDS, "arguments")
 """The filters of tasks that look into these values; `arguments` is `args` or `kwargs`."""
@@ -38,6 +39,10 @@ class Redactor:
     def hides(self, name: str) -> bool:
         """Whether the value of a key of this name is hidden."""
         return self._names.match(name.casefold()) is not None
+
+    def hides_argument(self, name: str, value: Any) -> bool:
+        """Whether something of an argument is hidden that a call gives by this name, or by position."""
+        return any(map(self.hides, (name, *_ARGUMENTS))) or self.mask(value) is not value
 
     def mask(self, value: Any) -> Any:
         """`value`, decoded JSON, with `HIDDEN` in place of masked values at any depth.

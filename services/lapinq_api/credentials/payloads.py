@@ -16,6 +16,7 @@ import msgspec
 
 from lapinq_api.wire.errors import Refused
 from lapinq_core.domain.accounts.account import Actor, ActorKind, Permission, scopes_for
+from lapinq_core.domain.annotations.task_parameter import TaskParameter
 from lapinq_core.domain.errors import InvalidValue
 from lapinq_core.domain.redact import (
     ADDRESS_FIELDS,
@@ -133,6 +134,16 @@ class PayloadView:
         redactor = self._redactor if self.hides(queue) else None
         return {name: self._mask_field(name, value, queue, redactor) for name, value in shown.items()}
 
+    def mask_parameters(self, parameters: Sequence[TaskParameter], queue: str | None) -> list[TaskParameter]:
+        """The parameters of a task function of `queue` (None is unknown), without the defaults that are hidden."""
+        redactor = self._redactor
+        if redactor is None or not self.hides(queue):
+            return list(parameters)
+        return [
+            _without_default(one) if redactor.hides_argument(one.name, one.default) else one
+            for one in parameters
+        ]
+
     def mask_address(self, url: str | None, queue: str | None) -> str | None:
         """The webhook URL of a task of `queue`, masked if necessary."""
         return mask_address(url) if url is not None and self._hides_addresses(queue) else url
@@ -191,6 +202,10 @@ class PayloadView:
         if queue is None:
             return f"on all queues: name a queue on which they have the permission {Permission.PAYLOAD}"
         return f"on the queue {queue}: this needs the permission {Permission.PAYLOAD}"
+
+
+def _without_default(parameter: TaskParameter) -> TaskParameter:
+    return msgspec.structs.replace(parameter, default=msgspec.UNSET)
 
 
 _ADDRESSES = tuple(f'"{name}":"' for name in ADDRESS_FIELDS)

@@ -66,6 +66,36 @@ class FormValues:
         return payloads.mask_object({name: found}, self._queue_name)[name] is not found
 
 
+class FunctionForm:
+    """What workers report of a function, for each audience: defaults may be hidden. `known` is None for an unknown one.
+
+    `task` is the earlier task whose values the fields hold.
+    """
+
+    def __init__(self, known: Registered | None, task: TaskDetail | None = None) -> None:
+        self._known = known
+        self._task = task
+
+    def signature(self, payloads: PayloadView) -> str | None:
+        """None if the parameters of the function are unknown."""
+        known = self._known
+        if known is None or known.parameters is None:
+            return None
+        return call_of(known.task_name, payloads.mask_parameters(known.parameters, known.queue_name))
+
+    def fields(self, payloads: PayloadView) -> list[ArgumentField] | None:
+        """A field for each parameter; None if they are unknown, or fields can't show the values."""
+        known, task = self._known, self._task
+        if known is None or known.parameters is None:
+            return None
+        parameters = payloads.mask_parameters(known.parameters, known.queue_name)
+        if task is None:
+            return fields_for(parameters)
+        if not (task.args.is_whole and task.kwargs.is_whole):
+            return None
+        return fields_for(parameters, task.args.text, task.kwargs.text)
+
+
 async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
     known = await state.database.scan(operators.list_registered)
     name, module = address.query.get("task"), address.query.get("module", "")
@@ -83,7 +113,7 @@ async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
         "name": usual.task_name,
         "module": usual.module_path,
         "part": address.query.get("q", ""),
-        "known": [(task, call_of(task.task_name, task.parameters)) for task in matching[:MAX_SHOWN]],
+        "known": [(task, FunctionForm(task)) for task in matching[:MAX_SHOWN]],
         "left_out": max(len(matching) - MAX_SHOWN, 0),
         "usual_queue": usual.queue_name,
         "knows_any": bool(known),
@@ -92,7 +122,7 @@ async def load_new(state: State, address: PageAddress) -> dict[str, Any]:
             option: options.get(option, getattr(usual, option)) for option in (*_OPTIONS, "queue_name")
         },
         "typed": FormValues("", {}),
-        **_arguments(chosen, None),
+        "function": FunctionForm(chosen),
         **await _shared(state),
     }
 
@@ -112,29 +142,20 @@ async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
         "typed": FormValues(
             task.queue_name, {"args": task.args, "kwargs": task.kwargs, "metadata": task.metadata}
         ),
-        **_arguments(_find(known, task.task_name, task.module_path), task),
+        "function": FunctionForm(_find(known, task.task_name, task.module_path), task),
         **await _shared(state),
-    }
-
-
-def _arguments(known: Registered | None, task: TaskDetail | None) -> dict[str, Any]:
-    parameters = known.parameters if known is not None else None
-    fields: list[ArgumentField] | None = None
-    if parameters is not None and task is None:
-        fields = fields_for(parameters)
-    elif parameters is not None and task is not None and task.args.is_whole and task.kwargs.is_whole:
-        fields = fields_for(parameters, task.args.text, task.kwargs.text)
-    return {
-        "signature": None if parameters is None or known is None else call_of(known.task_name, parameters),
-        "fields": fields,
-        "given": Given,
-        "shapes": Shape,
     }
 
 
 async def _shared(state: State) -> dict[str, Any]:
     queues = await state.database.scan(inspect.count_queues)
-    return {"queues": [queue.queue_name for queue in queues], "limits": _LIMITS, "may": Permission}
+    return {
+        "queues": [queue.queue_name for queue in queues],
+        "limits": _LIMITS,
+        "may": Permission,
+        "given": Given,
+        "shapes": Shape,
+    }
 
 
 def _find(known: Sequence[Registered], name: str, module: str) -> Registered | None:

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,8 +45,16 @@ async def get_worker(state: State, request: Request) -> Response:
 
 
 async def list_registered(state: State, request: Request) -> Response:
-    del request
-    return Json(await state.database.scan(operators.list_registered))
+    view = state.payloads.for_(actor_of(request))
+    found = await state.database.scan(operators.list_registered)
+    if not view.is_whole:
+        found = [
+            one
+            if one.parameters is None
+            else msgspec.structs.replace(one, parameters=view.mask_parameters(one.parameters, one.queue_name))
+            for one in found
+        ]
+    return Json(found)
 
 
 async def quiet_worker(state: State, request: Request) -> Response:

@@ -102,6 +102,23 @@ def test_hidden_values_are_not_in_the_form(serve: Serve, api_database: str) -> N
         assert "data-argument" not in page
 
 
+def test_hidden_defaults_are_told_to_nobody_who_may_not_see_them(serve: Serve) -> None:
+    server = serve(session_secret="s", redact=("copies",))
+
+    def told(client: httpx.Client) -> tuple[bool, bool, bool]:
+        [known] = [one for one in client.get("/api/v1/registered").json() if one["task_name"] == "report"]
+        [copies] = [one for one in known["parameters"] if one["name"] == "copies"]
+        form = client.get(f"/tasks/new?task=report&module={MODULE}").text
+        return "default" in copies, "copies: int = 1" in client.get("/tasks/new").text, "Default: 1" in form
+
+    with browser(server) as admin:
+        person = add_user(admin, mail=["enqueue"])
+        assert told(admin) == (True, True, True)
+    with browser(server, person["username"], PASSWORD) as client:
+        assert told(client) == (False, False, False)
+        assert "copies: int = …, *, size: Literal" in client.get("/tasks/new").text
+
+
 def test_the_forms_are_for_those_who_may_enqueue(
     signed_in: httpx.Client, api: httpx.Client, api_database: str
 ) -> None:

@@ -12,7 +12,7 @@ from lapinq_api.state import State
 from lapinq_api.wire.codec import Json
 from lapinq_api.wire.errors import Refused
 from lapinq_api.wire.query import moment
-from lapinq_core.domain.tasks.profile import Profile
+from lapinq_core.domain.tasks.profile import Profile, ProfileError
 from lapinq_core.lookup import profiles
 
 
@@ -25,7 +25,10 @@ class AttemptProfile(Profile, frozen=True, kw_only=True):
 
 async def get_attempt_profile(state: State, request: Request) -> Response:
     which, started_at = task_id(request), moment("started_at", request.path_params["started_at"])
-    found = await state.database.run(profiles.get_profile, which, started_at=started_at)
+    try:
+        found = await state.database.run(profiles.get_profile, which, started_at=started_at)
+    except ProfileError as error:
+        raise Refused(HTTPStatus.NOT_FOUND, str(error)) from error
     if found is None:
         raise Refused(
             HTTPStatus.NOT_FOUND, "there is no profile of an attempt of this task that started then"
@@ -53,6 +56,6 @@ OPERATIONS = (
             ),
         ),
         answers={200: Answer(description="The profile.", body=AttemptProfile)},
-        errors={404: "There is no profile of an attempt that started then."},
+        errors={404: "There is no profile of an attempt that started then, or a later release stored it."},
     ),
 )

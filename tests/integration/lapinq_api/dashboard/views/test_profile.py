@@ -56,4 +56,5 @@ def test_a_profile_is_shown_as_graph_and_table(
         assert signed_in.get(path, params=query).status_code == status, query
     db.execute("UPDATE lapinq_attempts SET profile = 'x' WHERE task_id = %s AND final", (task_id,))
     assert signed_in.get(path).status_code == 404
+    assert signed_in.get(f"/api/v1/tasks/{task_id}/attempts/{at}/profile").status_code == 404
     assert signed_in.get(f"/tasks/{NIL}/profile").status_code == 404

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import CheckAccess, Enqueue, UserPage
 from tests.support.eventually import eventually
+from tests.support.pages.browser_errors import BrowserErrors
 
 pytestmark = pytest.mark.http
 
@@ -185,7 +186,7 @@ def test_numbers_stay_as_they_were_written(page: Page, enqueue: Enqueue, number:
 
 
 def test_a_task_is_run_again_with_other_arguments(
-    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess
+    page: Page, enqueue: Enqueue, admin: httpx.Client, axe: CheckAccess, browser_errors: BrowserErrors
 ) -> None:
     earlier = enqueue(task_name="report", module_path=TYPED, args=["Q3", 2], kwargs={"size": "large"})
     page.goto(f"/tasks/{earlier}")
@@ -210,8 +211,20 @@ def test_a_task_is_run_again_with_other_arguments(
     expect(result).to_contain_text("Q3 1 large None True {'region': 12345678901234567890}")
     page.get_by_role("link", name=earlier).click()
     expect(page).to_have_url(re.compile(rf"/tasks/{earlier}$"))
+    stored = ""
+
+    def lose_the_answer(route: Route) -> None:
+        nonlocal stored
+        stored = route.fetch().json()["task_id"]
+        route.abort()
+
+    browser_errors.expect("ERR_FAILED.*/rerun")
+    page.route("**/rerun", lose_the_answer, times=1)
+    page.get_by_role("button", name="Run again").click()
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
     page.get_by_role("button", name="Run again").click()
     page.get_by_role("link", name="Follow").click()
+    expect(page).to_have_url(re.compile(rf"/tasks/{stored}$"))
     expect(page.get_by_role("link", name=earlier)).to_be_visible()
 
 

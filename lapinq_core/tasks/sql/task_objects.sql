@@ -37,7 +37,8 @@ SELECT o.id::text, row_to_json(o)::text
                d.started_at,
                d.completed_at,
                d.timeout_seconds,
-               d.request_id
+               d.request_id,
+               (SELECT t.rerun_of FROM lapinq_tasks t WHERE t.id = d.id) AS rerun_of
           FROM lapinq_task_details d
          WHERE d.id = picked.id
          LIMIT 1) AS o

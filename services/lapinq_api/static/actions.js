@@ -1,7 +1,7 @@
 // Buttons and forms that call the API. Attributes of an element: data-method; data-to, the path from the dashboard's root;
 // data-confirm, a question to ask first; data-done, a message on success; data-asked, one if the task still runs and was
 // asked to stop; data-follow, the path of what the message is about, with members of the answer in braces. A form sends its
-// fields as JSON, a button its data-body; data-as makes a field a number or a list of its lines, and data-empty="null" an
+// fields as JSON, a button its data-body; with data-once a repeat after no answer has no second effect; data-as makes a field a number or a list of its lines, and data-empty="null" an
 // empty one null. Afterwards the page reloads, unless it is live or data-next names another one.
 
 import { ask } from "./dialogs.js";
@@ -50,12 +50,12 @@ function content(element) {
 
 // The API's response as an object. Throws an Error with a sentence to show, with the `status` and the invalid values in
 // `details`.
-export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
+export async function call(method, to, body, giveUpMs = GIVE_UP_MS, key) {
   let answer;
   try {
     answer = await fetch(new URL(to, root), {
       method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { ...(body !== undefined && { "Content-Type": "application/json" }), ...(key && { "Idempotency-Key": key }) },
       body,
       signal: AbortSignal.timeout(giveUpMs),
     });
@@ -73,6 +73,28 @@ export async function call(method, to, body, giveUpMs = GIVE_UP_MS) {
     throw Object.assign(error, { status: answer.status, details: found.details ?? [] });
   }
   return found;
+}
+
+const unanswered = new Map();
+
+// Like `call`, for a request that enqueues. Repeated after no answer, it has the same idempotency key: the task that the
+// server may have stored is not enqueued twice.
+export async function callOnce(method, to, body) {
+  const request = `${method} ${to} ${body ?? ""}`;
+  if (!unanswered.has(request)) unanswered.set(request, newKey());
+  try {
+    const found = await call(method, to, body, GIVE_UP_MS, unanswered.get(request));
+    unanswered.delete(request);
+    return found;
+  } catch (error) {
+    if (error.status < 500) unanswered.delete(request);
+    throw error;
+  }
+}
+
+// Not randomUUID, which plain HTTP lacks.
+function newKey() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(16).padStart(8, "0")).join("");
 }
 
 // Says `message` now, or on the next page. `follow` is the path of what it is about.
@@ -100,7 +122,7 @@ async function act(element, button) {
   button.disabled = true;
   clearWarnings();
   try {
-    const found = await call(method, to, content(element));
+    const found = await ("once" in element.dataset ? callOnce : call)(method, to, content(element));
     const shown = secret === undefined ? undefined : (found.key ?? found.link);
     if (shown) showSecret(secret, shown);
     else done(found.cancel_requested && asked ? asked : message, next, filled(follow, found));

@@ -1,7 +1,7 @@
 // The form for a new task, or for another run of an earlier one. Another run sends only what was changed. Arguments are
 // fields, one for each parameter, or JSON.
 
-import { call, done } from "./actions.js";
+import { callOnce, done } from "./actions.js";
 import { clearWrong, fieldOf, sentence, showFirstWrong, tellWrong } from "./field-errors.js";
 import { encoded, fieldsOf, isAside, isTouched, problemOf, typed } from "./form-fields.js";
 import { text } from "./page.js";
@@ -127,7 +127,7 @@ async function submit(event) {
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   try {
-    const { task_id: id } = await call("POST", form.dataset.task ? `api/v1/tasks/${form.dataset.task}/rerun` : "api/v1/enqueue", sent);
+    const { task_id: id } = await callOnce("POST", form.dataset.task ? `api/v1/tasks/${form.dataset.task}/rerun` : "api/v1/enqueue", sent);
     const name = form.dataset.name ?? typed(form.elements.task_name);
     done(text("task_made", { name }), id ? `tasks/${id}` : "tasks");
   } catch (error) {

@@ -46,6 +46,7 @@ class TaskObject(msgspec.Struct, kw_only=True):
     request_id: Annotated[
         str | None, doc("The `X-Request-ID` of the request that enqueued it; null for a schedule's task.")
     ]
+    rerun_of: Annotated[Id | None, doc("The earlier task that it repeats, which may have been deleted.")]
 
 
 class ResultObject(msgspec.Struct, kw_only=True):

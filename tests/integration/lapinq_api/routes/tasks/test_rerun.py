@@ -62,6 +62,9 @@ def test_the_new_task_has_what_the_earlier_one_had_and_starts_now(
     assert {name: new[name] for name in FIELDS} == FIELDS
     assert (new["status"], new["scheduled_at"], new["request_id"]) == ("pending", None, "r-7")
     assert new["id"] != earlier
+    listed = api.get(TASKS, params={"queue": "again"}).json()
+    repeats = {task["id"]: task["rerun_of"] for task in listed}
+    assert (repeats[new["id"]], repeats[earlier], new["rerun_of"]) == (earlier, None, earlier)
     details = {"queue": "again", "task_name": "send", "task_id": new["id"]}
     assert noted(api_database) == [("anonymous", "anonymous", "task.rerun", earlier, details)]
     assert linked(api_database, new["id"]) == (earlier, [])

@@ -1,4 +1,4 @@
-"""What daemons should have done: promote, rescue, fire schedules, deliver webhooks, create partitions."""
+"""What daemons should have done: promote, rescue, fire schedules, deliver webhooks, notify, create partitions."""
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -102,6 +102,17 @@ async def check_webhooks(conn: psycopg.AsyncConnection, settings: Settings) -> l
             )
         )
     return found or ok("no webhook is overdue or was given up")
+
+
+async def check_notifications(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:
+    cursor = await conn.execute(sql(_PACKAGE, "failing_rules"))
+    return [
+        warning(
+            f"the notification rule {name} failed {count(tries, 'time')}: {failure}",
+            "Repair what the failure names or the rule, then press Test on the page Notifications.",
+        )
+        for name, tries, failure in await cursor.fetchall()
+    ] or ok("no notification rule fails")
 
 
 async def check_partitions(conn: psycopg.AsyncConnection, _settings: Settings) -> list[Finding]:

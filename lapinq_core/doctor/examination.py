@@ -65,6 +65,7 @@ _OF_SCHEMA = (
     _Check("imports", queues.check_imports),
     _Check("schedules", daemons.check_schedules),
     _Check("webhooks", daemons.check_webhooks),
+    _Check("notifications", daemons.check_notifications),
     _Check("default_password", access.check_default_password),
 )
 _OF_SETTINGS = {

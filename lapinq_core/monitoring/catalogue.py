@@ -119,10 +119,17 @@ LISTENING = Measure(
     "lapinq_listener_connected", "gauge", "Whether the process receives notifications", ("part",)
 )
 
-# Webhook delivery
+# Delivery of webhooks and notifications
 
 WEBHOOK_TRIES = Measure(
     "lapinq_webhook_tries_total", "counter", "Deliveries of webhooks by outcome", ("outcome",)
+)
+
+NOTIFICATION_TRIES = Measure(
+    "lapinq_notification_tries_total",
+    "counter",
+    "Messages of notification rules by channel and outcome",
+    ("channel", "outcome"),
 )
 
 # Firing of schedules

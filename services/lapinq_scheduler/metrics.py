@@ -1,4 +1,4 @@
-"""The metrics of the scheduler: maintenance, schedules and webhook deliveries."""
+"""The metrics of the scheduler: maintenance, schedules, webhook deliveries and notifications."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +8,7 @@ from lapinq_core.db.connection_metrics import connection_metrics
 from lapinq_core.db.listener import Listener
 from lapinq_core.db.notifier import Notifier
 from lapinq_core.db.pool import Pool
+from lapinq_core.domain.notifying.rule import Channel
 from lapinq_core.domain.schedules.ticks import TickOutcome
 from lapinq_core.domain.webhooks.webhook import WebhookState
 from lapinq_core.monitoring import catalogue
@@ -72,3 +73,21 @@ class DeliveryMetrics:
 
     def collect(self) -> Iterator[Metric]:
         yield catalogue.WEBHOOK_TRIES.of(self._tries)
+
+
+class NotificationMetrics:
+    """Counts the messages of one process by channel and outcome."""
+
+    def __init__(self) -> None:
+        outcomes = ("sent", "failed", "given_up")
+        self._tries = {(channel.value, outcome): 0 for channel in Channel for outcome in outcomes}
+
+    def sent(self, channel: Channel) -> None:
+        self._tries[channel.value, "sent"] += 1
+
+    def failed(self, channel: Channel, *, is_final: bool) -> None:
+        """Counts a message that was not accepted; with `is_final` it is not tried again."""
+        self._tries[channel.value, "given_up" if is_final else "failed"] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        yield catalogue.NOTIFICATION_TRIES.of(self._tries)

@@ -7,12 +7,14 @@ import msgspec
 from lapinq_core.domain.errors import InvalidValue
 
 _PORTS = {"smtp": 587, "smtps": 465}
+_UNVERIFIED = "verify=no"
 
 
 class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
     """A mail server. `is_tls`: the connection begins with TLS; else it changes to TLS if the server offers that.
 
-    With `user` it must offer it: a password never goes over the network in plain text.
+    With `user` it must offer it: a password never goes over the network in plain text. `is_verified`: its certificate
+    must be trusted.
     """
 
     host: str
@@ -20,6 +22,7 @@ class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
     is_tls: bool
     user: str | None = None
     password: str = ""
+    is_verified: bool = True
 
 
 def read_smtp_url(url: str) -> SmtpServer:
@@ -29,12 +32,17 @@ def read_smtp_url(url: str) -> SmtpServer:
         port = parts.port
     except ValueError:
         raise InvalidValue("", "cannot be read as a URL") from None
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query or port == 0:
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or port == 0:
         raise InvalidValue("", "must be smtp://host or smtps://host, with user, password and port if needed")
+    if parts.query not in {"", _UNVERIFIED}:
+        raise InvalidValue("", f"knows only {_UNVERIFIED} after the question mark")
+    if parts.query and parts.username is not None:
+        raise InvalidValue("", f"must not have {_UNVERIFIED} with a password, which anybody could read then")
     return SmtpServer(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         is_tls=parts.scheme == "smtps",
         user=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
+        is_verified=not parts.query,
     )

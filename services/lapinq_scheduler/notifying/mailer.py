@@ -76,15 +76,17 @@ class Mailer:
 
     def _send(self, mail: EmailMessage) -> Taken | NotTaken:
         server = self._server
-        verified = ssl.create_default_context()
+        context = ssl.create_default_context()
+        if not server.is_verified:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if server.is_tls:
-            smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=STEP_SECONDS, context=verified)
+            smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=STEP_SECONDS, context=context)
         else:
             smtp = smtplib.SMTP(server.host, server.port, timeout=STEP_SECONDS)
         with smtp:
             smtp.ehlo_or_helo_if_needed()
             if not server.is_tls and smtp.has_extn("starttls"):
-                smtp.starttls(context=verified if server.user is not None else _unverified())
+                smtp.starttls(context=context)
             elif not server.is_tls and server.user is not None:
                 return NotTaken(f"{server.host} offers no TLS, and a password is not sent without it")
             if server.user is not None:
@@ -93,11 +95,3 @@ class Mailer:
         if refused:
             return NotTaken(f"{server.host} refuses {len(refused)} of the recipients; the others got it")
         return Taken(_ACCEPTED)
-
-
-def _unverified() -> ssl.SSLContext:
-    """For a server to which no secret goes: as mail servers do among themselves, better encrypted than not."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -17,6 +17,7 @@ from lapinq_core.domain.webhooks.webhook import NotTaken, Taken, next_wait
 from lapinq_core.notifying import conditions, messages
 from lapinq_core.notifying.messages import DueMessage
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.metrics import NotificationMetrics
 from lapinq_scheduler.notifying.mailer import WHOLE_SECONDS, Mailer
 from lapinq_scheduler.webhooks.poster import Poster
 
@@ -35,10 +36,18 @@ log = logging.getLogger(__name__)
 class Notifications:
     """One process's part. `poster` connects to the same addresses as for webhooks, under the same restrictions."""
 
-    def __init__(self, pool: Pool, poster: Poster, settings: Settings, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        poster: Poster,
+        settings: Settings,
+        stop: asyncio.Event,
+        metrics: NotificationMetrics,
+    ) -> None:
         self._pool = pool
         self._stop = stop
         self._poster = poster
+        self._metrics = metrics
         self._public_url = settings.public_url
         self.mailer: Mailer | None = None
         if settings.smtp_url is not None:
@@ -87,10 +96,12 @@ class Notifications:
             match outcome:
                 case Taken(answer=answer):
                     await messages.sent(conn, due, answer)
+                    self._metrics.sent(due.channel)
                     log.info("rule %r: %d notifications sent", due.rule, len(due.notices) + due.left_out)
                 case NotTaken(failure=failure, wait=asked):
                     wait = next_wait(due.tries + 1, random.random(), asked)  # noqa: S311  # spreads the tries
                     waiting, given_up = await messages.failed(conn, due, outcome, wait)
+                    self._metrics.failed(due.channel, is_final=given_up > 0 and not waiting)
                     if given_up:
                         log.warning("rule %r: gave up %d notifications: %s", due.rule, given_up, failure)
                     if waiting:

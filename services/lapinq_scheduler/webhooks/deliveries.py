@@ -23,7 +23,7 @@ from lapinq_core.runtime.loops import pause_for, run_every
 from lapinq_core.runtime.settings import Settings
 from lapinq_core.webhooks import deliveries
 from lapinq_core.webhooks.deliveries import FIRST_HOST, DueWebhook
-from lapinq_scheduler.metrics import DeliveryMetrics
+from lapinq_scheduler.metrics import DeliveryMetrics, NotificationMetrics
 from lapinq_scheduler.notifying.notifications import (
     CHECK_INTERVAL_SECONDS,
     SEND_INTERVAL_SECONDS,
@@ -57,11 +57,11 @@ async def run_deliveries(settings: Settings, stop: asyncio.Event, metrics: Metri
     poster = Poster(network, keys, max_at_once=receivers.at_once)
     pool = make_pool(settings.database_url, "lapinq-webhooks", POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS)
     await pool.open()
-    own_metrics = DeliveryMetrics()
-    deliveries = _Deliveries(pool, poster, receivers, stop, own_metrics, are_signed=bool(keys))
-    notifications = Notifications(pool, poster, settings, stop)
+    of_webhooks, of_notifications = DeliveryMetrics(), NotificationMetrics()
+    deliveries = _Deliveries(pool, poster, receivers, stop, of_webhooks, are_signed=bool(keys))
+    notifications = Notifications(pool, poster, settings, stop, of_notifications)
     try:
-        with metrics.showing(own_metrics):
+        with metrics.showing(of_webhooks), metrics.showing(of_notifications):
             async with asyncio.TaskGroup() as group:
                 for name, turn, interval, deadline in (
                     ("deliver webhooks", deliveries.turn, POLL_SECONDS, TURN_SECONDS),

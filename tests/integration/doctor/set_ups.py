@@ -8,7 +8,7 @@ ENQUEUE = (
 )
 EVERYTHING = """
     TRUNCATE lapinq_tasks, lapinq_ready, lapinq_delayed, lapinq_running, lapinq_attempts, lapinq_counts, lapinq_workers,
-             lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users CASCADE
+             lapinq_queues, lapinq_webhooks, lapinq_schedules, lapinq_users, lapinq_notify_rules CASCADE
 """
 KEEP_REVISION = "CREATE TABLE revision AS TABLE lapinq_schema_version"
 RESTORE_REVISION = "UPDATE lapinq_schema_version SET version_num = (TABLE revision); DROP TABLE revision"
@@ -53,6 +53,26 @@ def webhook(state: str) -> str:
                                      retry_since, due_at, tried_at)
         VALUES ('{ID}', 'q', 't', 'https://x/', 'failed', 1, now(), '{state}', now(), now() - interval '2 min', now());
     """
+
+
+def notified(*tries: tuple[int, str, str], enabled: bool = True, changed: str = "2 h") -> str:
+    """A rule with notices, each with how often it was tried, when last, and why it failed; "" for one that was sent."""
+    rule = f"""
+        INSERT INTO lapinq_notify_rules (id, name, kind, url, events, backlog_seconds, is_enabled, created_at,
+                                         created_by, updated_at, next_at)
+        OVERRIDING SYSTEM VALUE
+        VALUES (1, 'on call', 'slack', 'https://x/', '{{error.new}}', 300, {enabled}, now(), 'lisa',
+                now() - interval '{changed}', now());
+    """
+    notices = [
+        f"""
+        INSERT INTO lapinq_notices (rule_id, event, details, state, tries, created_at, tried_at, failure)
+        VALUES (1, 'error.new', '{{}}', '{"pending" if failure else "sent"}', {number}, now(),
+                now() - interval '{ago}', nullif('{failure}', ''));
+        """
+        for number, ago, failure in tries
+    ]
+    return rule + "".join(notices)
 
 
 def schedule(due: str | None) -> str:
@@ -173,6 +193,12 @@ BROKEN = [
     Broken("schedules", "warning", "1 schedule is active, the next tick is due in", schedule("1 h")),
     Broken("webhooks", "warning", "1 webhook waits for delivery", webhook("pending")),
     Broken("webhooks", "warning", "1 webhook could not be delivered", webhook("given_up")),
+    Broken(
+        "notifications",
+        "warning",
+        "the notification rule on call failed 3 times: it answered 500",
+        notified((4, "30 min", ""), (3, "2 s", "it answered 500"), (1, "1 min", "no answer")),
+    ),
     Broken("webhooks", "info", "LAPINQ_WEBHOOK_SECRET is not set", webhook("delivered")),
     Broken(
         "default_password",
@@ -196,4 +222,7 @@ HARMLESS = {
     "an import that failed long ago": tried("ImportError", "2 h", final=True),
     "another error": tried("ValueError: ImportError", "1 s", final=True),
     "a paused schedule": schedule(None),
+    "a rule that works again": notified((2, "1 h", "it answered 500"), (1, "1 s", "")),
+    "a rule that is off": notified((2, "1 s", "it answered 500"), enabled=False),
+    "a rule that was changed since it failed": notified((2, "1 min", "it answered 500"), changed="10 s"),
 }

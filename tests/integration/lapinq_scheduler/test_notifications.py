@@ -8,17 +8,21 @@ import pytest
 
 from lapinq_core.db.pool import make_pool
 from lapinq_core.domain.notifying.news import NewError
+from lapinq_core.domain.notifying.rule import Channel
 from lapinq_core.domain.notifying.smtp_url import read_smtp_url
 from lapinq_core.domain.webhooks.signature import read_secret
 from lapinq_core.domain.webhooks.target import read_allowed
 from lapinq_core.domain.webhooks.webhook import NotTaken
+from lapinq_core.monitoring.metrics import Metrics
 from lapinq_core.notifying import outbox, rules
 from lapinq_core.runtime.settings import Settings
+from lapinq_scheduler.metrics import NotificationMetrics
 from lapinq_scheduler.notifying import notifications as module
 from lapinq_scheduler.notifying.mailer import Mailer
 from lapinq_scheduler.notifying.notifications import Notifications
 from lapinq_scheduler.webhooks.guarded_network import GuardedNetwork
 from lapinq_scheduler.webhooks.poster import Poster
+from tests.support.deployment.scraping import Scraped
 from tests.support.eventually import eventually_async
 from tests.support.http.mail_server import mail_server
 from tests.support.http.receiver import SECRET, receiving
@@ -34,7 +38,13 @@ def error(group: int = 1) -> NewError:
     )
 
 
-def run(database: str, test: Test, allow: str = "127.0.0.1", stopped: asyncio.Event | None = None) -> None:
+def run(
+    database: str,
+    test: Test,
+    allow: str = "127.0.0.1",
+    stopped: asyncio.Event | None = None,
+    metrics: NotificationMetrics | None = None,
+) -> None:
     async def main() -> None:
         settings = Settings(database_url=database, public_url="https://q.example.org/lapinq/")
         pool, stop = make_pool(database, "test", 2, timeout=10), stopped or asyncio.Event()
@@ -43,7 +53,7 @@ def run(database: str, test: Test, allow: str = "127.0.0.1", stopped: asyncio.Ev
         await pool.open()
         conn = await Conn.open(database)
         try:
-            await test(conn, Notifications(pool, poster, settings, stop))
+            await test(conn, Notifications(pool, poster, settings, stop, metrics or NotificationMetrics()))
         finally:
             await conn.close()
             await poster.close()
@@ -97,6 +107,42 @@ def test_what_is_not_accepted_waits_and_a_trial_goes_at_once(database: str) -> N
 
         run(database, test)
     assert [len(received.told["events"]) for received in receiver.received] == [1, 2]
+
+
+def test_messages_are_counted_by_channel_and_outcome(database: str) -> None:
+    metrics, shown = NotificationMetrics(), Metrics()
+
+    def tries() -> dict[tuple[str, str], float]:
+        seen = Scraped(shown.text()[0].decode())
+        return {
+            (channel, outcome): seen.value(
+                "lapinq_notification_tries_total", channel=channel, outcome=outcome
+            )
+            or 0.0
+            for channel in Channel
+            for outcome in ("sent", "failed", "given_up")
+        }
+
+    with receiving() as receiver, shown.showing(metrics):
+        receiver.answer = lambda asked: ({"/hook/ok": 204, "/hook/gone": 410}.get(asked.path, 500), {})
+
+        async def test(conn: Conn, notifications: Notifications) -> None:
+            assert set(tries().values()) == {0.0}
+            await add_rule(conn, name="a", url=f"{receiver.url}/ok")
+            await add_rule(conn, name="b", url=f"{receiver.url}/gone")
+            await add_rule(conn, name="c", kind="slack", url=receiver.url)
+            await add_rule(conn, name="d", kind="mail", url=None, addresses=["lisa@example.org"])
+            await outbox.store_news(conn, [error()])
+            await notifications.send()
+
+        run(database, test, metrics=metrics)
+        counted = {each for each, number in tries().items() if number}
+        assert counted == {
+            ("webhook", "sent"),
+            ("webhook", "given_up"),
+            ("slack", "failed"),
+            ("mail", "failed"),
+        }
 
 
 def test_a_stop_does_not_wait_for_a_slow_receiver_and_the_message_goes_again(

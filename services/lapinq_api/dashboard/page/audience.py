@@ -41,7 +41,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
 
     def may_anywhere(self, permission: Permission) -> bool:
         """Whether a page offers an action on at least one queue."""
-        return not self.is_read_only and (self.is_admin or any(one is permission for _, one in self.grants))
+        return not self.is_read_only and (self.is_admin or any(one == permission for _, one in self.grants))
 
     @property
     def may_administer(self) -> bool:

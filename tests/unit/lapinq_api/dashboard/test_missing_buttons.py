@@ -12,29 +12,47 @@ TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("lapinq_api"), autoescape=True, undefined=jinja2.StrictUndefined
 )
 TEMPLATES.filters.update(FILTERS)
-CALL = (
-    '{% from "macros.html" import may %}'
-    '{% call may(t, audience, "requeue", "mail", "Requeue", "small main") %}the button{% endcall %}'
-)
+ON_QUEUE = 'may(t, audience, "requeue", "mail", "Requeue", "small main")'
+ANYWHERE = 'may_anywhere(t, audience, "requeue", "Requeue", "small main")'
+OF_ADMINS = 'may_administer(t, audience, "Requeue", "small main")'
+WAYS = pytest.mark.parametrize("way", [ON_QUEUE, ANYWHERE, OF_ADMINS])
 
 
-def shown(*grants: tuple[str, Permission], is_admin: bool = False, is_read_only: bool = False) -> str:
+def shown(
+    *grants: tuple[str, Permission], way: str = ON_QUEUE, is_admin: bool = False, is_read_only: bool = False
+) -> str:
     audience = Audience(locale="en", is_admin=is_admin, grants=frozenset(grants), is_read_only=is_read_only)
-    return TEMPLATES.from_string(CALL).render(t=texts_in("en"), audience=audience).strip()
+    asked = f'{{% from "macros.html" import {way.partition("(")[0]} %}}{{% call {way} %}}the button{{% endcall %}}'
+    return TEMPLATES.from_string(asked).render(t=texts_in("en"), audience=audience).strip()
 
 
-def test_without_the_permission_it_says_what_is_needed() -> None:
-    html = shown(("mail", Permission.CANCEL), ("video", Permission.REQUEUE))
+@pytest.mark.parametrize(
+    ("way", "why", "grants"),
+    [
+        (
+            ON_QUEUE,
+            "Needs the permission “requeue” on mail",
+            [("mail", Permission.CANCEL), ("video", Permission.REQUEUE)],
+        ),
+        (ANYWHERE, "Needs the permission “requeue” on a queue", [("mail", Permission.CANCEL)]),
+        (OF_ADMINS, "Only admins can do this", [("mail", one) for one in Permission]),
+    ],
+)
+def test_without_the_permission_it_says_what_is_needed(
+    way: str, why: str, grants: list[tuple[str, Permission]]
+) -> None:
+    html = shown(*grants, way=way)
     assert 'aria-disabled="true"' in html
-    assert 'aria-label="Requeue: Needs the permission “requeue” on mail"' in html
-    assert "data-to" not in html
+    assert f'aria-label="Requeue: {why}"' in html
+    assert "the button" not in html
 
 
-@pytest.mark.parametrize("is_admin", [False, True])
-def test_with_it_there_is_the_button(is_admin: bool) -> None:
-    grants = () if is_admin else (("mail", Permission.REQUEUE),)
-    assert shown(*grants, is_admin=is_admin) == "the button"
+def test_with_it_there_is_the_button() -> None:
+    assert shown(("mail", Permission.REQUEUE)) == "the button"
+    assert shown(("video", Permission.REQUEUE), way=ANYWHERE) == "the button"
 
 
-def test_a_read_only_server_has_no_actions() -> None:
-    assert shown(is_admin=True, is_read_only=True) == ""
+@WAYS
+def test_an_admin_has_all_buttons_and_a_read_only_server_none(way: str) -> None:
+    assert shown(way=way, is_admin=True) == "the button"
+    assert shown(way=way, is_admin=True, is_read_only=True) == ""

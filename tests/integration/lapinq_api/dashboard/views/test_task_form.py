@@ -131,7 +131,9 @@ def test_the_forms_are_for_those_who_may_enqueue(
         assert "Another function" not in client.get("/tasks/new").text
     with browser(api, add_user(signed_in)["username"], PASSWORD) as client:
         assert "You may not run tasks." in client.get("/tasks/new").text
-        assert "New task" not in client.get("/tasks").text
+        page = client.get("/tasks").text
+        assert "tasks/new" not in page
+        assert 'aria-label="New task: Needs the permission “enqueue” on a queue"' in page
     assert signed_in.get("/tasks/00000000-0000-0000-0000-000000000000/again").status_code == 404
 
 

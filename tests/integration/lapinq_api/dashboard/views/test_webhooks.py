@@ -67,6 +67,7 @@ def test_who_may_not_send_one_again_is_not_offered_to(
         with browser(signed_in, person["username"], PASSWORD) as client:
             (found,) = rows(client, queue=queue)
             assert ("/resend" in found) is is_offered
+            assert ("Needs the permission “requeue” on" in found) is not is_offered
 
 
 def test_what_people_called_things_is_escaped(signed_in: httpx.Client, api_database: str) -> None:

@@ -46,7 +46,10 @@ def test_only_who_may_steer_is_offered_to(signed_in: httpx.Client, api: httpx.Cl
     assert f'{place}stop"' in html
     user = add_user(signed_in, default=["pause"])
     with browser(api, user["username"], "correct horse") as client:
-        assert place not in client.get("/workers").text
+        for path in ("/workers", f"/workers/{worker}"):
+            page = client.get(path).text
+            assert place not in page
+            assert 'aria-label="Stop: Only admins can do this"' in page
 
 
 def test_who_is_quiet_may_be_resumed_and_who_stops_may_not(

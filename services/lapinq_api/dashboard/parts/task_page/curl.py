@@ -1,11 +1,10 @@
 """The shell command (POSIX) that enqueues a task again."""
 
 import shlex
-from typing import Any
 
 import msgspec
 
-from lapinq_api.dashboard.parts.task_page.options import changed, given_values
+from lapinq_api.dashboard.parts.task_page.options import request_fields
 from lapinq_core.lookup.task_detail import TaskDetail
 
 MAX_BYTES = 100_000
@@ -31,13 +30,5 @@ def enqueue_again(task: TaskDetail, server: str, *, needs_key: bool) -> str | No
 
 
 def _body(task: TaskDetail) -> str | None:
-    values = given_values(task)
-    if values is None:
-        return None
-    fields: dict[str, Any] = {
-        "task_name": task.task_name,
-        "module_path": task.module_path,
-        **changed(task),
-        **{name: msgspec.Raw(text.encode()) for name, text in values.items()},
-    }
-    return msgspec.json.encode(fields).decode()
+    fields = request_fields(task, lambda text: msgspec.Raw(text.encode()))
+    return None if fields is None else msgspec.json.encode(fields).decode()

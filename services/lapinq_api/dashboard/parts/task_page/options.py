@@ -1,5 +1,6 @@
 """The options of a task that differ from their defaults: those that say something about it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lapinq_core.domain.tasks.task import NewTask
@@ -40,9 +41,12 @@ def changed(task: TaskDetail) -> dict[str, Any]:
     }
 
 
-def given_values(task: TaskDetail) -> dict[str, str] | None:
-    """The JSON texts of arguments and metadata that were given, by name; None if one is shown in part."""
-    found: dict[str, str] = {}
+def request_fields(task: TaskDetail, of_json: Callable[[str], object]) -> dict[str, Any] | None:
+    """What enqueues the task again, by name, without defaults; None if a value is shown in part.
+
+    `of_json` makes a value of the JSON text of arguments and metadata.
+    """
+    found = {"task_name": task.task_name, "module_path": task.module_path, **changed(task)}
     for name in ("args", "kwargs", "metadata"):
         value: Value | None = getattr(task, name)
         if value is None:
@@ -50,5 +54,5 @@ def given_values(task: TaskDetail) -> dict[str, str] | None:
         if not value.is_whole:
             return None
         if value.text.strip() != _EMPTY.get(name):
-            found[name] = value.text
+            found[name] = of_json(value.text)
     return found

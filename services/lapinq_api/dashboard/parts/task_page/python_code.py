@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from lapinq_api.dashboard.parts.task_page.options import changed, given_values
+from lapinq_api.dashboard.parts.task_page.options import request_fields
 from lapinq_core.lookup.task_detail import TaskDetail
 
 MAX_BYTES = 100_000
@@ -42,15 +42,9 @@ def enqueue_in_python(task: TaskDetail, server: str, *, needs_key: bool) -> str 
 
     The task starts immediately, even if the original was scheduled.
     """
-    values = given_values(task)
-    if values is None:
+    fields = request_fields(task, lambda text: _Literal(_literal(json.loads(text))))
+    if fields is None:
         return None
-    fields: dict[str, Any] = {
-        "task_name": task.task_name,
-        "module_path": task.module_path,
-        **changed(task),
-        **{name: _Literal(_literal(json.loads(text))) for name, text in values.items()},
-    }
     key = ', api_key="…"' if needs_key else ""
     lines = [
         "from lapinq import TaskQueue",

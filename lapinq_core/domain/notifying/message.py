@@ -1,5 +1,7 @@
 """The message of a rule: its text for people, and the bodies that are posted. Pure."""
 
+import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, assert_never
@@ -21,6 +23,10 @@ MAX_SENTENCES = 20
 """Pieces of news in a text; the rest is only counted."""
 MAX_EVENTS = 100
 """The same for a webhook's body."""
+MAX_CHAT = 1_500
+"""Characters in a chat: Discord refuses more than 2,000, with the name of the rule and escapes."""
+
+_CALL = re.compile("@(?=everyone|here|channel|all)", re.IGNORECASE)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,17 +62,23 @@ def subject_of(message: Message) -> str:
     return f"lapinq: {_printable(text)[:MAX_ERROR]}"
 
 
-def text_of(message: Message) -> str:
-    """A line for each of the first notices, with a link if there is an address, and how many more there are."""
-    lines: list[str] = []
+def text_of(message: Message, most: float = math.inf) -> str:
+    """A line for each of the first notices, with a link if there is an address, and how many more there are.
+
+    It tells at least one, and further ones while they have less than `most` characters together.
+    """
+    told: list[str] = []
+    length = 0
     for notice in message.notices[:MAX_SENTENCES]:
-        lines.append(f"{_time(notice.created_at)}  {_printable(sentence_of(notice.details))}")
+        piece = f"{_time(notice.created_at)}  {_printable(sentence_of(notice.details))}"
         if (link := link_of(notice.details, message.public_url)) is not None:
-            lines.append(link)
-    more = message.count - min(len(message.notices), MAX_SENTENCES)
-    if more:
-        lines.append(f"And {more} more.")
-    return "\n".join(lines)
+            piece = f"{piece}\n{link}"
+        length += len(piece)
+        if told and length >= most:
+            break
+        told.append(piece)
+    more = message.count - len(told)
+    return "\n".join([*told, f"And {more} more."] if more else told)
 
 
 def sentence_of(news: News) -> str:
@@ -123,10 +135,13 @@ def webhook_body(message: Message) -> bytes:
 
 
 def slack_body(message: Message) -> bytes:
-    """The JSON that Slack, Mattermost and others take, in which `&`, `<` and `>` are escaped."""
-    text = f"*lapinq: {_printable(message.rule)}*\n{text_of(message)}"
+    """The JSON that Slack, Mattermost and others take, in which `&`, `<` and `>` are escaped.
+
+    What an error says calls nobody: an invisible character breaks words such as `@channel`.
+    """
+    text = f"*lapinq: {_printable(message.rule)}*\n{text_of(message, MAX_CHAT)}"
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return msgspec.json.encode({"text": escaped})
+    return msgspec.json.encode({"text": _CALL.sub("@\u200b", escaped)})
 
 
 def _error(news: ErrorNews) -> str:

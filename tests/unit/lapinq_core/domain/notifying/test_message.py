@@ -76,6 +76,24 @@ def test_a_long_error_is_cut_and_what_is_too_much_is_counted() -> None:
     assert (len(told["events"]), told["left_out"]) == (MAX_EVENTS, 25)
 
 
+def test_a_chat_gets_as_much_as_all_of_them_take() -> None:
+    sent = message(*[NewError(**ERROR, error="x" * 250)] * 30)
+    text = json.loads(slack_body(sent))["text"]
+    assert 1000 < len(text) < 2000
+    assert text.endswith(f"\nAnd {30 - text.count('errors/7')} more.")
+    one = message(Trial(sent_by="x" * 1600), Trial(sent_by="lisa"))
+    assert json.loads(slack_body(one))["text"].endswith(
+        "xxx\nhttps://q.example.org/admin/notifications\nAnd 1 more."
+    )
+
+
+def test_an_error_calls_nobody_in_a_chat() -> None:
+    told = json.loads(
+        slack_body(message(NewError(**ERROR, error="no @Everyone, @here, @channel, a@all.org, @ada")))
+    )
+    assert "no @\u200bEveryone, @\u200bhere, @\u200bchannel, a@\u200ball.org, @ada" in told["text"]
+
+
 def test_slack_gets_no_markup_of_others() -> None:
     body = json.loads(slack_body(message(NewError(**ERROR, error="<!channel> & <http://evil|here>"))))
     assert "&lt;!channel&gt; &amp; &lt;http://evil|here&gt;" in body["text"]

@@ -110,6 +110,14 @@ async def list_registered(conn: psycopg.AsyncConnection) -> list[RegisteredTask]
     return _registered.decode(row[0]) if row else []
 
 
+async def find_registered(conn: psycopg.AsyncConnection, task_name: str) -> list[RegisteredTask]:
+    """Those of a name, as `list_registered` tells."""
+    row = await (
+        await conn.execute(sql(_PACKAGE, "find_registered"), {"task_name": task_name}, prepare=True)
+    ).fetchone()
+    return _registered.decode(row[0]) if row else []
+
+
 async def time_limits(conn: psycopg.AsyncConnection, queue_name: str) -> list[float]:
     """The different time limits in seconds that living workers give tasks of the queue that set none, shortest first.
 

@@ -296,5 +296,9 @@ def test_the_tasks_that_living_workers_know_are_listed_once_with_their_workers(d
             ("send", {"priority": 5}, ["a", "b"]),
             ("send", {}, ["old"]),
         ]
+        assert await operators.find_registered(conn, "send") == [
+            one for one in listed if one.task_name == "send"
+        ]
+        assert await operators.find_registered(conn, "none") == []
 
     on_connections(database, test)

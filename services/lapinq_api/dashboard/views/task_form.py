@@ -132,7 +132,7 @@ async def load_again(state: State, address: PageAddress) -> dict[str, Any]:
     task = await state.database.scan(task_detail.get, task_id)
     if task is None:
         raise unknown_task()
-    known = await state.database.scan(operators.list_registered)
+    known = await state.database.scan(operators.find_registered, task.task_name)
     return {
         "task": task,
         "is_chosen": True,
